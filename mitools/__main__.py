@@ -1,0 +1,5 @@
+"""``python -m mitools`` and ``torchrun -m mitools``."""
+
+from mitools.cli import main
+
+main()

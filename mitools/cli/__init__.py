@@ -1,0 +1,80 @@
+"""The command line: options and wiring only, one file per command."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from mitools.console import Console
+from mitools.errors import MitoolsError
+
+__all__ = ["COMMANDS", "main", "mitools"]
+
+COMMANDS: dict[str, str] = {
+    "load": "Turn a data set into records.",
+    "annotate": "Let a teacher LLM answer and explain each record.",
+    "split": "Assign each record to train, valid or test.",
+    "train": "Teach a small student to answer and to explain.",
+    "eval": "Measure a student: accuracy, calibration, consistency.",
+    "explain": "Look at gold, teacher and student side by side.",
+    "recipes": "List the recipes that came with mitools.",
+    "schema": "Print the JSON Schema of a record.",
+}
+
+
+class _Group(click.Group):
+    """Load a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"mitools.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run, and say every usage error in one line, with what to type next."""
+        if not extra.get("standalone_mode", True):
+            return super().main(args, *rest, **extra)
+        try:
+            status = super().main(args, *rest, **{**extra, "standalone_mode": False})
+        except click.ClickException as exc:
+            ctx = getattr(exc, "ctx", None)
+            name = ctx.command_path if ctx else "mitools"
+            problem = exc.format_message().rstrip(".")
+            Console(name).error(f'{problem}; see "{name} --help"')
+            sys.exit(exc.exit_code)
+        except MitoolsError as exc:  # raised while options were read, so before the command ran
+            Console("mitools").error(str(exc))
+            sys.exit(exc.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            sys.exit(130)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mitools", prog_name="mitools")
+def mitools() -> None:
+    """Turn a large language model's reasoning into a small model that answers and explains.
+
+    Each command is a stage: it reads JSON Lines, adds what it knows, and writes JSON Lines.
+
+    \b
+    mitools load svamp | mitools annotate -m gpt-5-mini | mitools split |
+      mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain
+    """
+
+
+def main() -> None:
+    """Entry point of the ``mitools`` command."""
+    mitools(prog_name="mitools")

@@ -1,0 +1,23 @@
+"""``mitools recipes``: list the recipes that came with mitools."""
+
+from __future__ import annotations
+
+from mitools.cli._stage import Stage, stage, stdout
+from mitools.files import output_errors
+
+__all__ = ["command"]
+
+
+@stage("recipes", reads=False, writes=False)
+def command(stage: Stage) -> None:
+    """List the recipes that came with mitools, each with the path of its TOML file.
+
+    \b
+    mitools recipes
+    """
+    from mitools.recipe import find_recipe, list_recipes
+
+    with output_errors("<stdout>"):
+        for name in list_recipes():
+            stdout().write(f"{name}\t{find_recipe(name)}\n")
+        stdout().flush()

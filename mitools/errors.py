@@ -1,0 +1,140 @@
+"""The exceptions that mitools raises, and the exit status each one stands for.
+
+    MitoolsError                  1   the data or the run failed
+    ├── DataError                     a record or line is not what the stage needs
+    │   ├── MalformedLineError        a line is not a JSON object
+    │   ├── MissingFieldError         a needed field is absent
+    │   ├── InvalidFieldError         a field has the wrong type or value
+    │   └── EmptyInputError           there was no record at all
+    ├── SourceError                   a data set or file cannot be opened
+    ├── OutputError                   a file or stream cannot be written
+    ├── RecipeError               2   a recipe is unknown, or a key in it is no option
+    ├── UsageError                2   options that do not go together
+    ├── TeacherError                  the teacher gave nothing to go on with
+    │   └── TeacherRefusedError   5   key, quota or permission: asking again is useless
+    ├── StudentError                  a student cannot be built, loaded or run
+    ├── TrainingError                 training cannot go on
+    └── MissingExtraError             an optional package is not installed
+
+Only the package's own exceptions belong here; each is raised ``from`` its cause. A message says
+what is wrong; ``hint`` says what to type next; ``Where`` says in which file and line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "DataError",
+    "EmptyInputError",
+    "InvalidFieldError",
+    "MalformedLineError",
+    "MissingExtraError",
+    "MissingFieldError",
+    "MitoolsError",
+    "OutputError",
+    "RecipeError",
+    "SourceError",
+    "StudentError",
+    "TeacherError",
+    "TeacherRefusedError",
+    "TrainingError",
+    "UsageError",
+    "Where",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in the input: a file (or ``<stdin>``) and a line, counted from 1."""
+
+    path: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+class MitoolsError(Exception):
+    """Base of every error that mitools raises on purpose.
+
+    Attributes:
+        where: the place in the input, where there is one.
+        hint: what to type next, as an imperative without a full stop.
+        exit_code: the status that the command line exits with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: Where | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"; {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{advice}"
+
+
+class DataError(MitoolsError):
+    """A record or line is not what the stage needs."""
+
+
+class MalformedLineError(DataError):
+    """A line is not one JSON object in UTF-8."""
+
+
+class MissingFieldError(DataError):
+    """A field that the stage needs is absent or null."""
+
+
+class InvalidFieldError(DataError):
+    """A field has the wrong type or an impossible value."""
+
+
+class EmptyInputError(DataError):
+    """The input held no record; an empty result must not look like success."""
+
+
+class SourceError(MitoolsError):
+    """A data set or an input file cannot be found, opened or understood."""
+
+
+class OutputError(MitoolsError):
+    """A file or stream cannot be written (full disk, no permission, bad ending)."""
+
+
+class RecipeError(MitoolsError):
+    """A recipe or configuration file is unknown, or holds a key that is no option."""
+
+    exit_code = 2
+
+
+class UsageError(MitoolsError):
+    """Options that exclude or need each other."""
+
+    exit_code = 2
+
+
+class TeacherError(MitoolsError):
+    """The teacher cannot be reached, or gave nothing to go on with."""
+
+
+class TeacherRefusedError(TeacherError):
+    """Key, quota or permission: every further request would fail in the same way."""
+
+    exit_code = 5
+
+
+class StudentError(MitoolsError):
+    """A student model cannot be built, loaded or run."""
+
+
+class TrainingError(MitoolsError):
+    """Training cannot start or go on."""
+
+
+class MissingExtraError(MitoolsError):
+    """An optional package is not installed; the hint is the exact ``pip install``."""

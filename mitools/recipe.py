@@ -1,0 +1,68 @@
+"""Recipes: finding one by name or path, and reading its tables of options.
+
+A recipe is a TOML file with one table per stage; each key in a table is an option of that stage,
+spelled with or without hyphens. Which options there are is known to the command line alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import RecipeError
+
+__all__ = ["find_recipe", "is_recipe_name", "list_recipes", "load_table"]
+
+_HERE = Path(__file__).parent
+
+
+def _folders() -> list[Path]:
+    # In a wheel the recipes ride inside the package; in a checkout they stand beside it.
+    return [folder for folder in (_HERE / "recipes", _HERE.parent / "recipes") if folder.is_dir()]
+
+
+def list_recipes() -> list[str]:
+    """Name every recipe that came with this installation, sorted."""
+    return sorted({path.parent.name for base in _folders() for path in base.glob("*/recipe.toml")})
+
+
+def is_recipe_name(name: str) -> bool:
+    return name in list_recipes()
+
+
+def find_recipe(name: str) -> Path:
+    """Find the TOML file of a recipe given by name, by folder or by path.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    for base in _folders():
+        if (path := base / name / "recipe.toml").is_file() and is_recipe_name(name):
+            return path
+    path = Path(name)
+    if path.is_dir():
+        path = path / "recipe.toml"
+    if path.is_file():
+        return path
+    close = difflib.get_close_matches(name, list_recipes(), n=1)
+    hint = f'did you mean "{close[0]}"?' if close else f"recipes: {', '.join(list_recipes())}"
+    raise RecipeError(f'no recipe or file "{name}"', hint=hint)
+
+
+def load_table(path: Path, stage: str) -> dict[str, Any]:
+    """Read one stage's table from a recipe; empty where the recipe has none.
+
+    Raises:
+        RecipeError: the file is not TOML, or the entry is not a table.
+    """
+    try:
+        with path.open("rb") as stream:
+            recipe = tomllib.load(stream)
+    except (OSError, ValueError) as exc:
+        raise RecipeError(f"cannot read {path}: {exc}", hint="mend the file") from exc
+    table = recipe.get(stage, {})
+    if not isinstance(table, dict):
+        raise RecipeError(f'{path}: "{stage}" must be a table', hint=f'write it as "[{stage}]"')
+    return table

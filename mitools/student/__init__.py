@@ -1,0 +1,4 @@
+"""Students: small models that answer and explain.
+
+Owns the transformers models: loading and building them, scoring choices, generating text.
+"""
