@@ -1,0 +1,385 @@
+"""The built-in demo: word problems from a seeded grammar, and a teacher that solves them by rule.
+
+What is held out, so that a student cannot pass by recalling its training records:
+
+- **Names.** The people of the train, valid and test parts are three disjoint sets.
+- **Numbers.** Every problem holds a number of two digits, and no number of two digits in a valid
+  or test problem occurs in any problem of another part. Single digits (2 to 9, the counts of
+  boxes or friends) are shared, for there are only eight of them.
+
+Every digit occurs in training at both places, every kind of problem and every phrasing occurs in
+all three parts. Nothing is held out of what a rationale may state as a *result*.
+
+Only words and rules live here; reading records and calling teachers are the stages' business.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mitools.errors import TeacherError
+from mitools.records import SPLITS, Record
+
+__all__ = ["KINDS", "problems", "solve"]
+
+_NAME_LISTS = {
+    "train": """
+        Aaron Abigail Ada Adrian Agnes Ahmed Aisha Alan Albert Alice Amara Amelia Amir Anders
+        Andrea Anita Anton Arjun Arthur Astrid Basil Beatriz Benita Bianca Boris Brenda Bruno
+        Carla Carmen Cedric Celia Cesar Chloe Clara Colin Cora Cyrus Dalia Damon Daniel Daria
+        Deborah Delia Denis Diana Diego Dmitri Dora Edgar Edith Elena Elias Elmer Elsa Emil Emma
+        Enzo Erika Ernest Esther Ethan Eva Fabio Farid Fatima Felix Fiona Flora Frank Frida
+        Gavin Georgia Gerald Gilda Gloria Greta Gustav Hana Harold Harriet Hector Heidi Helena
+        Henry Hilda Hugo Ibrahim Ida Ignacio Ines Ingrid Irene Isaac Ivan Jacob Jamal Janet
+        Jasper Jelena Joanna Jonas Jorge Josef Judith Julia Kamal Karen Karim Katya Keiko Kenji
+        Kiran Klara Konrad Lara Laszlo Laura Leah Leila Leon Lidia Linda Lorenzo Lucia Ludwig
+        Luisa Magda Malik Manuel Marcus Maria Marta Martin Matteo Maya Mei Milan Mina Miriam
+        Mona Nadia Naomi Natalia Nestor Nicolas Nina Noah Nora Olga Omar Oscar Paolo Patrick
+        Paula Pedro Petra Philip Priya Rachel Rafael Raj Ramona Rashid Renata Ricardo Rita
+        Robert Rosa Rupert Ruth Salma Samuel Sandra Sergio Silvia Simon Sofia Stefan Stella Sven
+        Tariq Teresa Thomas Tina Tobias Ursula Valentin Vera Victor Viola Walter Wanda Yusuf
+        Zara Zelda
+    """,
+    "valid": """
+        Alma Bernard Camila Dominic Elvira Fernando Gemma Hassan Iris Joel Kira Lukas Marina
+        Nikolai Odette Pascal Rebecca Sonia Timur Vincent
+    """,
+    "test": """
+        Adela Anselm Bettina Carlos Corinna Darius Delphine Edmund Emilia Fabian Gabriela Gregor
+        Hamid Helga Isabel Jerome Josefina Karla Leonard Lorena Marisa Maurice Nadine Norbert
+        Orlando Pamela Quentin Regina Roland Sabina Selim Tamara Theodor Ulrich Valeria Wendy
+        Xavier Yolanda Zeno Zoe
+    """,
+}
+
+_THING_LIST = """
+    apples balloons beads books buttons candles cards coins cookies cups flowers kites lemons
+    marbles peaches pencils ribbons shells stamps stickers
+"""
+
+_NAMES = {part: names.split() for part, names in _NAME_LISTS.items()}
+_THINGS = _THING_LIST.split()
+_ONE_OF = {
+    "bags": "bag",
+    "baskets": "basket",
+    "boxes": "box",
+    "crates": "crate",
+    "jars": "jar",
+    "trays": "tray",
+}
+_BOXES = list(_ONE_OF)
+
+
+def _part_of(number: int) -> str:
+    """Say which part of the data owns a number of two digits.
+
+    A diagonal rule: each part holds every digit at the ones' place about equally often.
+    """
+    tens, ones = divmod(number, 10)
+    return {0: "test", 1: "valid", 5: "test"}.get((tens + 3 * ones) % 10, "train")
+
+
+_NUMBERS = {
+    part: [number for number in range(10, 100) if _part_of(number) == part] for part in SPLITS
+}
+
+Slots = dict[str, int]
+Draw = Callable[[random.Random, list[int]], Slots]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of problem: how its numbers are drawn, what is asked, and how it is solved.
+
+    Attributes:
+        draw: chooses the numbers, the larger ones out of the part's own.
+        right: the expression that solves it, in the style of the labels.
+        wrong: the mistake that people make: an operation that was not asked for.
+        phrasings: questions, each with the reason that leads to the expression.
+    """
+
+    draw: Draw
+    right: str
+    wrong: str
+    phrasings: tuple[tuple[str, str], ...]
+
+
+def _two(rng: random.Random, numbers: list[int]) -> Slots:
+    a, b = rng.sample(numbers, 2)
+    return {"a": a, "b": b}
+
+
+def _larger_first(rng: random.Random, numbers: list[int]) -> Slots:
+    b, a = sorted(rng.sample(numbers, 2))
+    return {"a": a, "b": b}
+
+
+def _times(rng: random.Random, numbers: list[int]) -> Slots:
+    return {"k": rng.randint(2, 9), "a": rng.choice(numbers)}
+
+
+def _shared(rng: random.Random, numbers: list[int]) -> Slots:
+    pairs = [(a, k) for a in numbers for k in range(2, 10) if a % k == 0 and a // k > 1]
+    a, k = rng.choice(pairs)
+    return {"a": a, "k": k}
+
+
+def _three(rng: random.Random, numbers: list[int]) -> Slots:
+    return {**_two(rng, numbers), "k": rng.randint(2, 9)}
+
+
+def _shared_rest(rng: random.Random, numbers: list[int]) -> Slots:
+    while True:
+        slots = _larger_first(rng, numbers)
+        rest = slots["a"] - slots["b"]
+        # A quotient of 2 could make the wrong expression come out right: 4 - 2 = 4 / 2.
+        if divisors := [k for k in range(2, 10) if rest % k == 0 and rest // k > 2]:
+            return {**slots, "k": rng.choice(divisors)}
+
+
+KINDS: Mapping[str, _Kind] = {
+    "add": _Kind(
+        _two,
+        "( {a} + {b} )",
+        "( {larger} - {smaller} )",
+        (
+            (
+                "{name} has {a} {thing}. {other} gives {name} {b} more {thing}. "
+                "How many {thing} does {name} have now?",
+                "{name} has {a} {thing} and gets {b} more.",
+            ),
+            (
+                "{name} found {a} {thing} and {other} found {b} {thing}. "
+                "How many {thing} did they find together?",
+                "{name} found {a} {thing} and {other} found {b}.",
+            ),
+            (
+                "There were {a} {thing} on the table before {name} put {b} more there. "
+                "How many {thing} are on the table now?",
+                "There were {a} {thing} and {name} put {b} more.",
+            ),
+        ),
+    ),
+    "subtract": _Kind(
+        _larger_first,
+        "( {a} - {b} )",
+        "( {a} + {b} )",
+        (
+            (
+                "{name} had {a} {thing} and gave {b} of them to {other}. "
+                "How many {thing} does {name} have left?",
+                "{name} had {a} {thing} and gave {b} away.",
+            ),
+            (
+                "{name} has {a} {thing} and {other} has {b} {thing}. "
+                "How many more {thing} does {name} have than {other}?",
+                "{name} has {a} {thing} and {other} has only {b}.",
+            ),
+            (
+                "{name} needs {a} {thing} but has only {b}. "
+                "How many {thing} must {name} still find?",
+                "{name} needs {a} {thing} and has {b} of them.",
+            ),
+        ),
+    ),
+    "multiply": _Kind(
+        _times,
+        "( {k} * {a} )",
+        "( {k} + {a} )",
+        (
+            (
+                "{name} has {k} {boxes} with {a} {thing} in each {box}. "
+                "How many {thing} does {name} have?",
+                "{name} has {k} {boxes} of {a} {thing} each.",
+            ),
+            (
+                "{name} collects {a} {thing} every day. "
+                "How many {thing} does {name} collect in {k} days?",
+                "{name} collects {a} {thing} a day for {k} days.",
+            ),
+        ),
+    ),
+    "divide": _Kind(
+        _shared,
+        "( {a} / {k} )",
+        "( {a} - {k} )",
+        (
+            (
+                "{name} shares {a} {thing} equally among {k} friends. "
+                "How many {thing} does each friend get?",
+                "{name} shares {a} {thing} among {k} friends.",
+            ),
+            (
+                "{name} packs {a} {thing} into {boxes} of {k} {thing} each. "
+                "How many {boxes} does {name} fill?",
+                "{name} packs {a} {thing} with {k} in each {box}.",
+            ),
+        ),
+    ),
+    "add-subtract": _Kind(
+        lambda rng, numbers: {**_two(rng, numbers), "k": rng.randint(2, 9)},
+        "( ( {a} + {b} ) - {k} )",
+        "( ( {a} + {b} ) + {k} )",
+        (
+            (
+                "{name} had {a} {thing}, got {b} more from {other}, and then lost {k} of them. "
+                "How many {thing} does {name} have now?",
+                "{name} had {a} {thing}, got {b} and lost {k}.",
+            ),
+        ),
+    ),
+    "multiply-add": _Kind(
+        _three,
+        "( ( {k} * {a} ) + {b} )",
+        "( ( {k} + {a} ) + {b} )",
+        (
+            (
+                "{name} has {k} {boxes} with {a} {thing} in each {box} and {b} more at home. "
+                "How many {thing} does {name} have in total?",
+                "{name} has {k} {boxes} of {a} {thing} each and {b} more.",
+            ),
+        ),
+    ),
+    "subtract-divide": _Kind(
+        _shared_rest,
+        "( ( {a} - {b} ) / {k} )",
+        "( ( {a} - {b} ) - {k} )",
+        (
+            (
+                "{name} had {a} {thing}, gave {b} to {other}, and shared the rest among "
+                "{k} friends. How many {thing} did each friend get?",
+                "{name} had {a} {thing}, gave {b} away and shared the rest among {k} friends.",
+            ),
+        ),
+    ),
+}
+
+_PHRASINGS = [(kind, *phrasing) for kind in KINDS.values() for phrasing in kind.phrasings]
+
+# Of twenty records in a row one is for validation and one for the test, from the first twenty on.
+_PERIOD = 20
+_PLACES = {4: "test", 14: "valid"}
+
+
+def problems(n: int, seed: int) -> Iterator[Record]:
+    """Make ``n`` word problems, of which one in twenty is in the valid and the test part each.
+
+    A problem depends on the seed and its place alone, so a longer run begins with a shorter one.
+    The parts share no name and no number of two digits, whatever the seeds.
+
+    Args:
+        n: how many; none where it is not positive.
+        seed: another seed makes other problems of the same kinds.
+
+    Yields:
+        Records with ``id``, ``input``, ``label`` (an expression such as ``( 12 + 7 )``), ``task``,
+        ``split`` and ``type`` (a key of :data:`KINDS`).
+    """
+    for index in range(n):
+        rng = random.Random(f"mitools demo problem {seed} {index}")
+        split = _PLACES.get(index % _PERIOD, "train")
+        name, kind = rng.choice(list(KINDS.items()))
+        slots = kind.draw(rng, _NUMBERS[split])
+        question, _ = rng.choice(kind.phrasings)
+        yield {
+            "id": f"demo-{seed}-{index:06d}",
+            "input": question.format(**slots, **_words(rng, split)),
+            "label": kind.right.format(**slots),
+            "task": "equation",
+            "split": split,
+            "type": name,
+        }
+
+
+def _words(rng: random.Random, split: str) -> dict[str, str]:
+    name, other = rng.sample(_NAMES[split], 2)
+    boxes = rng.choice(_BOXES)
+    thing = rng.choice(_THINGS)
+    return {"name": name, "other": other, "thing": thing, "boxes": boxes, "box": _ONE_OF[boxes]}
+
+
+def solve(text: str, seed: int, error_rate: float) -> str:
+    """Solve a demo problem by rule, from its text alone, in the form in which LLMs answer.
+
+    The same text and seed give the same answer; a text that is answered wrongly at one error rate
+    is so at every higher one.
+
+    Args:
+        text: the problem, as :func:`problems` wrote it.
+        seed: another seed makes the mistakes on other problems.
+        error_rate: the share of problems solved with a wrong operation, 0 to 1.
+
+    Returns:
+        A reason that names the people and things, the step (``12 + 7 = 19.``), and then
+        ``The answer is (12 + 7).``
+
+    Raises:
+        TeacherError: the text is no demo problem.
+    """
+    kind, reason, slots = _understand(text)
+    is_wrong = random.Random(f"mitools demo teacher {seed} {text}").random() < error_rate
+    expression = (kind.wrong if is_wrong else kind.right).format(**slots)
+    bare = expression[2:-2]  # without the outer brackets
+    step = f"{bare} = {_value(bare)}"
+    answer = f"({bare.replace('( ', '(').replace(' )', ')')})"
+    return f"{reason.format(**slots)} {step}. The answer is {answer}."
+
+
+def _understand(text: str) -> tuple[_Kind, str, dict[str, str]]:
+    """Find the phrasing that a text was made from, and what fills its slots."""
+    for pattern, (kind, _, reason) in zip(_patterns(), _PHRASINGS, strict=True):
+        if match := pattern.fullmatch(text.strip()):
+            slots = match.groupdict()
+            numbers = sorted((slots[key] for key in ("a", "b") if key in slots), key=int)
+            slots |= {"smaller": numbers[0], "larger": numbers[-1]}
+            if "boxes" in slots:
+                slots["box"] = _ONE_OF[slots["boxes"]]
+            return kind, reason, slots
+    raise TeacherError(
+        f'the demo teacher cannot solve "{text[:60]}"',
+        hint='it knows only what "mitools load demo" makes: name another teacher with -m MODEL',
+    )
+
+
+@functools.cache
+def _patterns() -> list[re.Pattern[str]]:
+    return [re.compile(_pattern(question)) for _, question, _ in _PHRASINGS]
+
+
+def _pattern(question: str) -> str:
+    """Turn a question into a regular expression that finds what fills its slots."""
+    words = {"name": "[A-Z][a-z]+", "other": "[A-Z][a-z]+", "thing": "[a-z]+"}
+    words |= {"boxes": "|".join(_BOXES), "box": "|".join(_ONE_OF.values())}
+    pattern, seen = "", set()
+    for piece in re.split(r"(\{\w+\})", question):
+        slot = piece[1:-1] if piece.startswith("{") else ""
+        if not slot:
+            pattern += re.escape(piece)
+        elif slot in seen:
+            pattern += f"(?P={slot})"
+        else:
+            seen.add(slot)
+            pattern += f"(?P<{slot}>{words.get(slot, '[1-9][0-9]{0,5}')})"
+    return pattern
+
+
+def _value(expression: str) -> Fraction | int:
+    """Work out an expression of the grammar: ``x op y`` or ``( x op y ) op z``."""
+    tokens = expression.replace("(", " ").replace(")", " ").split()
+    value = Fraction(tokens[0])
+    for operator, operand in zip(tokens[1::2], tokens[2::2], strict=True):
+        match operator:
+            case "+":
+                value += int(operand)
+            case "-":
+                value -= int(operand)
+            case "*":
+                value *= int(operand)
+            case _:
+                value /= int(operand)
+    return int(value) if value.denominator == 1 else value
