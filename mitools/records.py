@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any, Literal
 
 import jsonlines
@@ -35,11 +37,13 @@ __all__ = [
     "Reader",
     "Record",
     "Rejected",
+    "Row",
     "Writer",
     "content_id",
     "dump_line",
     "get_path",
     "json_schema",
+    "line_rows",
     "parse_line",
     "validate",
 ]
@@ -277,6 +281,21 @@ class Rejected:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a file, or row of a table, on its way to become a record.
+
+    Attributes:
+        where: its place in the input.
+        parse: gives the object in it, or raises :class:`DataError`.
+        text: gives it as it came, for whoever has to mend it.
+    """
+
+    where: Where
+    parse: Callable[[], Record]
+    text: Callable[[], str]
+
+
 @dataclass
 class Reader:
     """Read records from files, one after the other; an empty list of files means stdin.
@@ -303,33 +322,43 @@ class Reader:
 
     def __iter__(self) -> Iterator[Record]:
         for path in self.paths or (STDIN,):
-            with open_input(path) as stream:
-                yield from self._read(stream, "<stdin>" if path == STDIN else path)
-        if not self.count:
-            names = " ".join("<stdin>" if path == STDIN else path for path in self.paths or (STDIN,))
-            what = f"none of its {self.rejected:,} lines is usable" if self.rejected else "no records"
-            raise EmptyInputError(f"{names}: {what}", hint="look at what the stage before it wrote")
+            yield from self.admit(line_rows(path))
+        self.check_not_empty(self.paths or (STDIN,))
 
-    def _read(self, stream: IO[bytes], name: str) -> Iterator[Record]:
-        for number, raw in enumerate(_lines(stream, name), start=1):
-            where = Where(name, number)
+    def admit(
+        self, rows: Iterable[Row], convert: Callable[[Record, Where], Record] | None = None
+    ) -> Iterator[Record]:
+        """Let in rows from anywhere under this reader's rules; count them and give them ids.
+
+        Args:
+            convert: makes a record of a row's object before it is validated, or raises
+                :class:`DataError`.
+        """
+        for row in rows:
             try:
-                text = _decode(raw, where)
-                if not text or text.isspace():
-                    continue
-                record = parse_line(text, where)
-                validate(record, where)
-                self._require(record, where)
+                record = row.parse()
+                if convert is not None:
+                    record = convert(record, row.where)
+                validate(record, row.where)
+                self._require(record, row.where)
             except DataError as exc:
                 if self.on_reject is None:
                     raise
                 self.rejected += 1
-                self.on_reject(Rejected(exc, raw.decode("utf-8", "replace").rstrip("\n")))
+                self.on_reject(Rejected(exc, row.text()))
                 continue
             if "id" not in record:
                 record = {"id": self._derive_id(record), **record}
             self.count += 1
             yield record
+
+    def check_not_empty(self, names: Iterable[str]) -> None:
+        """Raise :class:`EmptyInputError` where none of these inputs held a record."""
+        if not self.count:
+            text = " ".join(map(_shown, names))
+            lost = f"none of its {self.rejected:,} lines is usable"
+            hint = "look at what the stage before it wrote"
+            raise EmptyInputError(f"{text}: {lost if self.rejected else 'no records'}", hint=hint)
 
     def _require(self, record: Record, where: Where) -> None:
         for need in self.needs:
@@ -343,6 +372,32 @@ class Reader:
         seen = self._derived.get(base, 0) + 1
         self._derived[base] = seen
         return base if seen == 1 else f"{base}-{seen}"
+
+
+def line_rows(path: str) -> Iterator[Row]:
+    """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
+
+    Raises:
+        SourceError: the file is missing, or damaged.
+    """
+    name = _shown(path)
+    with open_input(path) as stream:
+        for number, raw in enumerate(_lines(stream, name), start=1):
+            if raw.removeprefix(BOM_UTF8).strip():
+                where = Where(name, number)
+                yield Row(where, partial(_parse_bytes, raw, where), partial(_as_text, raw))
+
+
+def _parse_bytes(raw: bytes, where: Where) -> Record:
+    return parse_line(_decode(raw, where), where)
+
+
+def _as_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace").rstrip("\n")
+
+
+def _shown(path: str) -> str:
+    return "<stdin>" if path == STDIN else path
 
 
 def _lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
