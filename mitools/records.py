@@ -331,6 +331,7 @@ class Reader:
         """Let in rows from anywhere under this reader's rules; count them and give them ids.
 
         Args:
+            rows: lines of a file, or rows of a table.
             convert: makes a record of a row's object before it is validated, or raises
                 :class:`DataError`.
         """

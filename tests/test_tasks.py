@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mitools.errors import UsageError
 from mitools.expressions import find_expressions, parse_expression
 from mitools.tasks import task_named, task_of
