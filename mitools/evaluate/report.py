@@ -1,0 +1,108 @@
+"""A summary as rows of text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mitools.evaluate.metric import Metric
+
+__all__ = ["COLUMNS", "QUADRANT_COLUMNS", "metric_rows", "quadrant_rows", "title"]
+
+COLUMNS = ("", "value", "95% interval", "n")
+QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
+
+_NAMES = {
+    "label": {
+        "accuracy": "accuracy",
+        "exact_match": "exact match",
+        "valid": "valid labels",
+        "macro_f1": "macro-F1",
+        "decode_agreement": "decoding agrees",
+    },
+    "calibration": {
+        "mean_confidence": "mean confidence",
+        "ece_width": "ECE, 15 equal-width bins",
+        "ece_mass": "ECE, 15 equal-mass bins",
+        "brier": "Brier",
+        "nll": "NLL (nats)",
+        "auroc": "AUROC of confidence",
+        "aurc": "AURC",
+        "in_set_mass": "in-set mass",
+    },
+    "consistency": {"consistency": "consistency", "coverage": "its coverage"},
+    "rationale": {
+        "steps_right": "arithmetic steps right",
+        "empty": "empty rationales",
+        "truncated": "truncated",
+        "repeated_4grams": "repeated 4-grams",
+        "copied_4grams": "4-grams from the input",
+        "label_mention": "names its label",
+    },
+}
+_OVERLAPS = {"teacher": "teacher", "human": "human"}
+_OVERLAP_NAMES = {
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge_l": "ROUGE-L",
+    "length_ratio": "length ratio",
+}
+
+
+def title(summary: Mapping[str, Any]) -> str:
+    """Say what was measured: records, task and student."""
+    records, tasks = summary["records"], " and ".join(summary["tasks"])
+    models = list(summary["models"])
+    by = f", by {models[0]}" if len(models) == 1 else ""
+    return f"{records:,} record{'s' * (records != 1)}, task {tasks}{by}"
+
+
+def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """List the figures that apply, and why one that applies is missing."""
+    rows = [
+        _row(name, summary[section][key])
+        for section, names in _NAMES.items()
+        for key, name in names.items()
+    ]
+    rows += [
+        _row(f"{name} with {whose}", summary["overlap"][reference][key])
+        for reference, whose in _OVERLAPS.items()
+        if summary["overlap"][reference]["bleu"].status == "ok"
+        for key, name in _OVERLAP_NAMES.items()
+    ]
+    return [row for row in rows if row]
+
+
+def quadrant_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Count labels, right and wrong, by the answer that the rationale supports; [] without any."""
+    quadrants = summary["quadrants"] or {}
+    rows = [(name, *(f"{n:,}" for n in row.values())) for name, row in quadrants.items()]
+    return rows if any(n for row in quadrants.values() for n in row.values()) else []
+
+
+def _row(name: str, metric: Metric) -> tuple[str, str, str, str] | None:
+    if metric.status in ("not_applicable", "skipped"):
+        return None
+    if metric.value is None:
+        return name, "undefined", metric.reason or "", ""
+    shown = _shown(metric)
+    if "null95" in metric.details:
+        low, high = metric.details["null95"]
+        between = f"{_number(metric, low)} to {_number(metric, high)} by chance"
+    elif metric.ci95:
+        between = f"{_number(metric, metric.ci95[0])} to {_number(metric, metric.ci95[1])}"
+    else:
+        between = ""
+    return name, shown, between, f"{metric.n:,}"
+
+
+def _shown(metric: Metric) -> str:
+    assert metric.value is not None
+    sign = "%" if metric.measure.unit == "fraction" else ""
+    return _number(metric, metric.value) + sign
+
+
+def _number(metric: Metric, value: float) -> str:
+    if metric.measure.unit == "fraction":
+        return f"{100 * value:.1f}"
+    return f"{value:.1f}" if metric.measure.unit == "points" else f"{value:.3f}"

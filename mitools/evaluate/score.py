@@ -1,0 +1,74 @@
+"""The verdict on one record: a pure function of its gold, its student and its task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitools.evaluate.consistency import supports_whose
+from mitools.evaluate.steps import find_steps
+from mitools.evaluate.surface import mentions
+from mitools.records import Record
+from mitools.tasks import Task
+
+__all__ = ["VERDICTS", "scored", "verdict"]
+
+VERDICTS = (
+    "correct",
+    "exact",
+    "valid",
+    "decode_agrees",
+    "supported",
+    "supports",
+    "consistent",
+    "mentions_label",
+    "steps",
+    "steps_right",
+)
+"""What :func:`verdict` may write into ``scores``; any other name there is somebody else's."""
+
+
+def verdict(record: Record, task: Task) -> dict[str, Any]:
+    """Judge what the student said.
+
+    ``correct`` and ``exact`` are null without gold. The verdicts on the rationale are there only
+    where the student has one (an empty one counts); ``decode_agrees`` only where a label was
+    decoded beside the scored choices.
+    """
+    student, gold, choices = record["student"], record.get("label"), record.get("choices")
+    label = student.get("label")
+    known = gold is not None
+    scores: dict[str, Any] = {
+        "correct": task.is_equal(label, gold) if known else None,
+        "exact": (label is not None and label.strip() == gold.strip())
+        if gold is not None
+        else None,
+        "valid": task.is_valid(label, choices or None),
+    }
+    if student.get("decoded") is not None:
+        scores["decode_agrees"] = task.is_equal(student["decoded"], label)
+    if student.get("rationale") is not None:
+        scores.update(_on_rationale(student["rationale"], record, task))
+    return scores
+
+
+def _on_rationale(rationale: str, record: Record, task: Task) -> dict[str, Any]:
+    label, choices = record["student"].get("label"), record.get("choices") or None
+    supported = task.supported(rationale, choices) if rationale.strip() else None
+    whose = supports_whose(supported, label, record.get("label"), task.is_equal)
+    steps = [step.is_right for step in find_steps(rationale)]
+    return {
+        "supported": supported,
+        "supports": whose,
+        "consistent": None if supported is None else whose == "student",
+        "mentions_label": mentions(rationale, label),
+        "steps": len(steps),
+        "steps_right": sum(steps),
+    }
+
+
+def scored(record: Record, task: Task) -> Record:
+    """Return the record with fresh verdicts in ``scores``, whatever else is there kept."""
+    kept = {
+        name: value for name, value in (record.get("scores") or {}).items() if name not in VERDICTS
+    }
+    return {**record, "scores": {**kept, **verdict(record, task)}}

@@ -1,0 +1,293 @@
+"""Fold scored records into a summary: a pure function of the records and the seed.
+
+Only small numbers of each record are kept. No figure depends on the order of the records, so
+shards may be folded one after the other, in any order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mitools.evaluate.association import rationale_editing
+from mitools.evaluate.calibration import calibrate, reliability
+from mitools.evaluate.consistency import Consistency
+from mitools.evaluate.labels import (
+    ACCURACY,
+    DECODE_AGREEMENT,
+    EXACT_MATCH,
+    MACRO_F1,
+    VALID,
+    macro_f1,
+    rate,
+)
+from mitools.evaluate.metric import Measure, Metric, rounded
+from mitools.evaluate.statistics import RESAMPLES, mean_intervals
+from mitools.evaluate.surface import Surface
+from mitools.evaluate.text import Overlap
+from mitools.records import Record, get_path
+from mitools.tasks import Task, normalize
+
+__all__ = ["CHOICE_MEASURES", "Tally", "as_json"]
+
+CHOICE_MEASURES: Mapping[str, Measure] = {
+    "gold_nll": Measure("nats", higher_is_better=False),
+    "gold_brier": Measure("squared error", higher_is_better=False),
+    "in_set_mass": Measure("fraction", higher_is_better=True),
+}
+"""Means over records whose choices were scored: -log of gold's probability among the choices, the
+squared distance of all their probabilities from gold (0 to 2), and the probability that the
+student gives to the choices at all, out of every text it could write."""
+
+NO_GOLD = "no record has a gold label"
+INTERVALS = (
+    "95%: Wilson for shares of records; else percentile bootstrap, "
+    f"{RESAMPLES:,} resamples, fewer above 50,000 records"
+)
+
+Section = dict[str, Metric]
+
+
+@dataclass
+class _Labels:
+    """Verdicts on labels."""
+
+    n: int = 0
+    gold: int = 0
+    correct: int = 0
+    exact: int = 0
+    valid: int = 0
+    decoded: int = 0
+    agrees: int = 0
+    confusion: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+
+    def add(self, record: Record, task: Task) -> None:
+        scores, gold, label = record["scores"], record.get("label"), record["student"].get("label")
+        self.n += 1
+        self.valid += scores["valid"]
+        if scores["correct"] is not None:
+            self.gold += 1
+            self.correct += scores["correct"]
+            self.exact += scores["exact"]
+        if "decode_agrees" in scores:
+            self.decoded += 1
+            self.agrees += scores["decode_agrees"]
+        if task.name == "labels" and gold is not None:
+            given = normalize(label) if label is not None and scores["valid"] else None
+            self.confusion[normalize(gold), given] += 1
+
+    def metrics(self, tasks: Counter[str], seed: int) -> Section:
+        if set(tasks) == {"labels"}:
+            f1 = macro_f1(self.confusion, seed)
+        else:
+            f1 = MACRO_F1.not_applicable("the answers are not one fixed set of labels")
+        if self.decoded:
+            agreement = rate(DECODE_AGREEMENT, self.agrees, self.decoded, empty="")
+        else:
+            agreement = DECODE_AGREEMENT.skipped("no label was decoded beside scored choices")
+        return {
+            "accuracy": rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD),
+            "exact_match": rate(EXACT_MATCH, self.exact, self.gold, empty=NO_GOLD),
+            "valid": rate(VALID, self.valid, self.n, empty="no records"),
+            "macro_f1": f1,
+            "decode_agreement": agreement,
+        }
+
+
+@dataclass
+class _Confidences:
+    """What the student said of its own certainty."""
+
+    confidence: array[float] = field(default_factory=lambda: array("d"))
+    is_correct: array[int] = field(default_factory=lambda: array("b"))
+    gold_nll: array[float] = field(default_factory=lambda: array("d"))
+    gold_brier: array[float] = field(default_factory=lambda: array("d"))
+    mass: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, record: Record, task: Task) -> None:
+        student, is_correct = record["student"], record["scores"]["correct"]
+        if is_correct is not None and student.get("confidence") is not None:
+            self.confidence.append(student["confidence"])
+            self.is_correct.append(is_correct)
+        if student.get("in_set_mass") is not None:
+            self.mass.append(student["in_set_mass"])
+        chances, gold = student.get("choices"), record.get("label")
+        if chances and gold is not None:
+            of_gold = [p for choice, p in chances.items() if task.is_equal(choice, gold)]
+            if of_gold:
+                p = math.fsum(of_gold)
+                self.gold_nll.append(-math.log(max(p, 1e-300)))
+                squares = math.fsum(chance * chance for chance in chances.values())
+                rest = math.fsum(chance * chance for chance in of_gold)
+                self.gold_brier.append(squares - rest + (1 - p) ** 2)
+
+    def metrics(self, seed: int) -> Section:
+        confidence, is_correct = self.arrays()
+        no_choices = "no record with a gold label among its choices had them scored"
+        return {
+            **calibrate(confidence, is_correct, seed),
+            "gold_nll": _mean("gold_nll", self.gold_nll, seed, no_choices),
+            "gold_brier": _mean("gold_brier", self.gold_brier, seed, no_choices),
+            "in_set_mass": _mean("in_set_mass", self.mass, seed, "no record had choices scored"),
+        }
+
+    def arrays(self) -> tuple[np.typing.NDArray[np.float64], np.typing.NDArray[np.bool_]]:
+        return np.array(self.confidence), np.array(self.is_correct, dtype=bool)
+
+
+def _mean(name: str, values: array[float], seed: int, empty: str) -> Metric:
+    if not values:
+        return CHOICE_MEASURES[name].not_applicable(empty)
+    column = np.array(values)[:, None]
+    value = math.fsum(values) / len(values)
+    return CHOICE_MEASURES[name].ok(value, len(values), mean_intervals(column, seed)[0])
+
+
+@dataclass
+class _Rationales:
+    """The student's rationales: by themselves, beside references, and beside its labels."""
+
+    surface: Surface = field(default_factory=Surface)
+    consistency: Consistency = field(default_factory=Consistency)
+    overlaps: Mapping[str, Overlap] = field(
+        default_factory=lambda: {
+            name: Overlap() for name in ("teacher", "teacher_correct", "human")
+        }
+    )
+
+    def add(self, record: Record) -> None:
+        student, scores = record["student"], record["scores"]
+        text = student.get("rationale")
+        if text is None:
+            return
+        self.surface.add(
+            text,
+            record["input"],
+            is_truncated=student.get("rationale_truncated"),
+            mentions_label=scores["mentions_label"],
+        )
+        self.surface.add_steps(scores["steps"], scores["steps_right"])
+        self.consistency.add(scores["supports"], is_correct=scores["correct"])
+        teacher, human = get_path(record, "teacher.rationale"), record.get("rationale")
+        if teacher and teacher.strip():
+            self.overlaps["teacher"].add(text, teacher)
+            if get_path(record, "teacher.agrees") is True:
+                self.overlaps["teacher_correct"].add(text, teacher)
+        if human and human.strip():
+            self.overlaps["human"].add(text, human)
+
+    def sections(self, seed: int) -> dict[str, Any]:
+        if not self.surface.n:
+            return self._skipped(seed)
+        references = {
+            "teacher": "no record has a rationale by the teacher",
+            "teacher_correct": "no record has a rationale by a teacher that agrees with gold",
+            "human": "no record has a human rationale",
+        }
+        return {
+            "rationale": self.surface.metrics(seed),
+            "overlap": {
+                name: self.overlaps[name].metrics(seed, empty=empty)
+                for name, empty in references.items()
+            },
+            "consistency": self.consistency.metrics(),
+            "quadrants": self.consistency.quadrants(),
+            "association": {"rationale_editing": rationale_editing()},
+        }
+
+    def _skipped(self, seed: int) -> dict[str, Any]:
+        def skipped(section: Section) -> Section:
+            reason = "the student was not asked for rationales"
+            return {name: metric.measure.skipped(reason) for name, metric in section.items()}
+
+        return {
+            "rationale": skipped(self.surface.metrics(seed)),
+            "overlap": {
+                name: skipped(overlap.metrics(seed, empty=""))
+                for name, overlap in self.overlaps.items()
+            },
+            "consistency": skipped(self.consistency.metrics()),
+            "quadrants": None,
+            "association": {"rationale_editing": rationale_editing()},
+        }
+
+
+@dataclass
+class Tally:
+    """Fold records that hold ``student`` and ``scores``; then :meth:`summary` says what they show.
+
+    Attributes:
+        tasks: records by task.
+        models: records by the student that answered, where they say so.
+    """
+
+    tasks: Counter[str] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
+    _labels: _Labels = field(default_factory=_Labels)
+    _confidences: _Confidences = field(default_factory=_Confidences)
+    _rationales: _Rationales = field(default_factory=_Rationales)
+    _data_hash: int = 0
+
+    @property
+    def records(self) -> int:
+        return self._labels.n
+
+    def add(self, record: Record, task: Task) -> None:
+        self.tasks[task.name] += 1
+        if model := record["student"].get("model"):
+            self.models[model] += 1
+        self._labels.add(record, task)
+        self._confidences.add(record, task)
+        self._rationales.add(record)
+        self._data_hash = (self._data_hash + _hash(record)) % 2**128
+
+    def summary(self, seed: int) -> dict[str, Any]:
+        """Compute every figure; metrics are still :class:`Metric` objects, see :func:`as_json`."""
+        confidence, is_correct = self._confidences.arrays()
+        return {
+            "records": self.records,
+            "tasks": dict(sorted(self.tasks.items())),
+            "models": dict(sorted(self.models.items())),
+            "data_hash": f"{self._data_hash:032x}",
+            "seed": seed,
+            "intervals": INTERVALS,
+            "label": self._labels.metrics(self.tasks, seed),
+            "calibration": self._confidences.metrics(seed),
+            **self._rationales.sections(seed),
+            "reliability": reliability(confidence, is_correct),
+            "confusion": self._confusion(),
+        }
+
+    def _confusion(self) -> list[dict[str, Any]] | None:
+        cells = self._labels.confusion
+        if not cells:
+            return None
+        ordered: Sequence[tuple[str, str | None]] = sorted(cells, key=lambda c: (c[0], c[1] or ""))
+        return [{"gold": gold, "given": given, "n": cells[gold, given]} for gold, given in ordered]
+
+
+def _hash(record: Record) -> int:
+    """Hash what the record said before the student spoke; the sum over records knows no order."""
+    data = {name: value for name, value in record.items() if name not in ("student", "scores")}
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    return int.from_bytes(digest.digest())
+
+
+def as_json(value: Any) -> Any:
+    """Turn a summary into plain JSON values."""
+    if isinstance(value, Metric):
+        return value.as_json()
+    if isinstance(value, Mapping):
+        return {name: as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(inner) for inner in value]
+    return rounded(value)
