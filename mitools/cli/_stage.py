@@ -28,6 +28,7 @@ from mitools.records import Reader, Rejected, Writer
 __all__ = ["RecipePath", "Stage", "StageCommand", "seed_option", "stage", "student_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
 HINTS = {
     "input": 'name it with "mitools load --map input=FIELD"',
@@ -82,7 +83,9 @@ class Stage:
             where = bad.error.where
             place = {"file": where.path, "line": where.line} if where else {}
             with output_errors(path):
-                stream.write(json.dumps({"error": str(bad.error), **place, "text": bad.text}) + "\n")
+                stream.write(
+                    json.dumps({"error": str(bad.error), **place, "text": bad.text}) + "\n"
+                )
                 stream.flush()
 
         return divert
@@ -127,7 +130,9 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
         RecipeError: a key is not an option of this command.
     """
     stage_name = ctx.info_name or ""
-    options = {_key(param): param for param in ctx.command.params if param.name not in _NOT_IN_RECIPES}
+    options = {
+        _key(param): param for param in ctx.command.params if param.name not in _NOT_IN_RECIPES
+    }
     defaults: dict[str, Any] = {}
     for key, value in load_table(path, stage_name).items():
         param = options.get(key.replace("_", "-"))
@@ -181,7 +186,7 @@ def _abandon_stdout() -> None:
 
 
 def stage(
-    name: str, *, reads: bool = True, writes: bool = True
+    name: str, *, reads: bool = True, writes: bool = True, argument: Decorator | None = None
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Make a click command of a function whose first parameter is a :class:`Stage`.
 
@@ -189,6 +194,7 @@ def stage(
         name: the command's name, also the name of its table in a recipe.
         reads: whether it takes ``FILE`` arguments and ``--on-error``.
         writes: whether it takes ``-o/--output``.
+        argument: stands in for the ``FILE`` argument; its parameter is called ``files`` as well.
     """
 
     def decorate(function: Callable[..., None]) -> click.Command:
@@ -200,19 +206,20 @@ def stage(
             function(Stage(name, Console(f"mitools {name}", quiet=quiet), **shared), **params)
 
         command: Callable[..., Any] = run
-        for option in reversed(_shared_options(reads, writes)):
+        for option in reversed(_shared_options(reads, writes, argument or _FILES)):
             command = option(command)
         return click.command(name, cls=StageCommand)(command)
 
     return decorate
 
 
-def _shared_options(reads: bool, writes: bool) -> list[Callable[[Any], Any]]:
-    options: list[Callable[[Any], Any]] = []
+_FILES = click.argument("files", nargs=-1, metavar="[FILE]...")
+
+
+def _shared_options(reads: bool, writes: bool, argument: Decorator) -> list[Decorator]:
+    options: list[Decorator] = []
     if reads:
-        options += [
-            click.argument("files", nargs=-1, metavar="[FILE]..."),
-        ]
+        options += [argument]
     if writes:
         options += [
             click.option("-o", "--output", metavar="FILE", help="Write here instead of stdout."),

@@ -1,0 +1,76 @@
+"""A part of a source (a file, or one split of a Hub data set), and rows that JSON can hold."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from mitools.errors import Where
+from mitools.records import Record, Row
+
+__all__ = ["Part", "clean", "table_row"]
+
+Classes = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows from one place, and what is known about all of them.
+
+    Attributes:
+        name: as messages call it.
+        classes: the names behind the whole numbers of a field, by field.
+        split: the split that its records belong to, where that is known.
+    """
+
+    name: str
+    rows: Iterable[Row]
+    classes: Classes = field(default_factory=dict)
+    split: str | None = None
+
+
+def table_row(values: Mapping[str, Any], where: Where, classes: Classes | None = None) -> Row:
+    """Make a row of cells that are Python objects already."""
+    return Row(where, partial(_parse, values, classes or {}), partial(_as_text, values))
+
+
+def _parse(values: Mapping[str, Any], classes: Classes) -> Record:
+    record = {str(name): clean(value) for name, value in values.items()}
+    for name, names in classes.items():
+        value = record.get(name)
+        if isinstance(value, int):  # -1 stands for "no label" on the Hub
+            record[name] = names[value] if 0 <= value < len(names) else None
+    return record
+
+
+def _as_text(values: Mapping[str, Any]) -> str:
+    return json.dumps(clean(values), ensure_ascii=False)
+
+
+def clean(value: Any) -> Any:
+    """Turn a cell into what JSON can hold.
+
+    NaN and infinity become null; bytes become text, or null where they are none (an image);
+    dates become ISO 8601; decimals and whatever else is unknown become their own text.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): clean(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(inner) for inner in value]
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return None
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
