@@ -1,0 +1,140 @@
+"""One pass over records: look at each, ask a student where none has answered, keep what matches.
+
+Streams. A student is opened when the first record that needs it has arrived, and is asked as
+little as the filters allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mitools.explain.filters import Criteria, Item, Selection, Tally
+from mitools.explain.view import Thresholds, View, view_of
+from mitools.records import Record
+from mitools.tasks import task_of
+
+if TYPE_CHECKING:
+    from mitools.evaluate.run import Opened
+
+__all__ = ["Explanation", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to show, and how to ask.
+
+    Attributes:
+        criteria: what a record must be.
+        selection: which of the matching records, and in which order.
+        thresholds: what is flagged as low or high confidence.
+        task: use this task instead of each record's own.
+        chunk: how many records the student is asked about at once.
+    """
+
+    criteria: Criteria = field(default_factory=Criteria)
+    selection: Selection = field(default_factory=Selection)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    task: str | None = None
+    chunk: int = 32
+
+
+class Explanation:
+    """Turns records into items to show; its :attr:`tally` counts them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_student: Callable[[], Opened] | None = None,
+        warn: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """Prepare a pass.
+
+        Args:
+            settings: what to show, and how to ask.
+            open_student: opens the student that answers where a record holds none; None: nobody is
+                asked.
+            warn: receives what a person should know, one sentence each.
+        """
+        self.settings = settings
+        self.tally = Tally()
+        self._open_student = open_student
+        self._opened: Opened | None = None
+        self._warn = warn
+
+    def run(self, records: Iterable[Record]) -> Iterator[Item]:
+        """Yield the items to show."""
+        criteria, selection = self.settings.criteria, self.settings.selection
+        items = self._meeting(criteria.matches_without_student, self._looked_at(records))
+        if criteria.needs_student or selection.needs_student:
+            items = self._meeting(criteria.matches_student, self._answered(items))
+            chosen = selection.apply(self._counted(items))
+        else:
+            chosen = self._answered(selection.apply(self._counted(items)))
+        for item in chosen:
+            self.tally.show(item.view)
+            yield item
+
+    def _looked_at(self, records: Iterable[Record]) -> Iterator[Item]:
+        for position, record in enumerate(records, start=1):
+            self.tally.read = position
+            self.tally.with_student += bool(record.get("student"))
+            yield self._item(record, position)
+
+    def _item(self, record: Record, position: int) -> Item:
+        settings = self.settings
+        return Item(
+            record, view_of(record, position, task=settings.task, thresholds=settings.thresholds)
+        )
+
+    @staticmethod
+    def _meeting(matches: Callable[[View], bool], items: Iterable[Item]) -> Iterator[Item]:
+        return (item for item in items if matches(item.view))
+
+    def _counted(self, items: Iterable[Item]) -> Iterator[Item]:
+        for item in items:
+            self.tally.matching += 1
+            yield item
+
+    def _answered(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Let the student answer where nobody has, a chunk at a time."""
+        if self._open_student is None:
+            yield from items
+            return
+        while chunk := list(islice(items, self.settings.chunk)):
+            silent = [item for item in chunk if not item.record.get("student")]
+            answers = iter(self._ask(silent) if silent else ())
+            for item in chunk:
+                if item.record.get("student"):
+                    yield item
+                else:
+                    yield self._item(next(answers), item.view.position)
+
+    def _ask(self, items: list[Item]) -> list[Record]:
+        from mitools.evaluate.run import Settings as Asking
+        from mitools.evaluate.run import predict
+        from mitools.evaluate.score import scored
+
+        assert self._open_student is not None
+        if self._opened is None:
+            self._opened = self._open_student()
+            self._check_task(items[0].view)
+        records = [item.record for item in items]
+        answers = predict(self._opened.student, records, Asking(task=self.settings.task))
+        filled = [
+            {**record, "student": {**answer, "model": self._opened.name}}
+            for record, answer in zip(records, answers, strict=True)
+        ]
+        # Verdicts on an answer that is no longer there must not stand beside the new one.
+        return [
+            scored(record, task_of(record, self.settings.task)) if record.get("scores") else record
+            for record in filled
+        ]
+
+    def _check_task(self, view: View) -> None:
+        assert self._opened is not None
+        taught = self._opened.student.metadata.get("task")
+        if isinstance(taught, str) and taught != view.task:
+            self._warn(f'the student learned the task "{taught}", the records are "{view.task}"')

@@ -1,0 +1,293 @@
+"""How a view looks on a terminal, or as plain text.
+
+Texts from records are untrusted: control characters, which could drive a terminal, are shown
+escaped, and no text is ever read as markup. What a colour says, a word or a mark says as well.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from mitools.explain.view import Bar, Side, Step, Support, View, Who
+
+__all__ = ["Terminal", "visible"]
+
+MAX_CHARACTERS = 4000
+"""Of one text; a longer one is cut, with a note. A degenerate student can write for very long."""
+
+MAX_BARS = 10
+
+MIN_WIDTH = 40
+MIN_COLUMN = 40
+"""Columns narrower than this are hard to read: the sides are stacked instead."""
+
+GAP = "   "
+GUTTER = 11
+
+_STYLES: dict[Who, str] = {"gold": "bold yellow", "teacher": "bold cyan", "student": "bold magenta"}
+_RIGHT, _WRONG, _CAUTION, _QUIET = "bold green", "bold red", "yellow", "dim"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+class _Escapes(dict[int, str]):
+    """A translation table, filled as characters occur: what must not reach a terminal is spelt out.
+
+    Control characters, invisible formatting (among it what reorders text), lone surrogates and
+    line separators. The joiners that some scripts are written with stay.
+    """
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        is_hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        if is_hidden and character not in "\n\u200c\u200d":
+            character = ascii(character)[1:-1]
+        self[code] = character
+        return character
+
+
+_ESCAPES = _Escapes()
+
+
+def visible(text: str) -> str:
+    """Make a text harmless to show: line breaks stay, tabs become spaces, the rest is spelt out."""
+    return text.replace("\r\n", "\n").expandtabs(4).translate(_ESCAPES)
+
+
+def _line(text: str) -> str:
+    """Make a text harmless and keep it on one line."""
+    return visible(text).replace("\n", "\\n")
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Renders views for one width.
+
+    Attributes:
+        width: in terminal cells.
+        has_styles: whether bold and dim may be used; False gives plain text.
+        has_color: whether colours may be used as well.
+        pattern: is highlighted wherever it occurs.
+    """
+
+    width: int = 80
+    has_styles: bool = False
+    has_color: bool = False
+    pattern: re.Pattern[str] | None = None
+
+    def render(self, view: View) -> str:
+        """Render one view; the text ends in an empty line."""
+        width = max(MIN_WIDTH, self.width)
+        console = Console(
+            file=io.StringIO(),
+            width=width,
+            force_terminal=self.has_styles,
+            color_system="standard" if self.has_styles else None,
+            no_color=not self.has_color,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            legacy_windows=False,
+        )
+        with console.capture() as capture:
+            console.print(self._view(view, width))
+        lines = (line.rstrip() for line in capture.get().split("\n"))
+        return "\n".join(lines) + "\n"
+
+    def _view(self, view: View, width: int) -> RenderableType:
+        parts: list[RenderableType] = [_rule(view, width)]
+        verdicts = list(_verdicts(view))
+        if verdicts:
+            parts.append(_flow(verdicts, width))
+        if view.input.strip():
+            parts += [Text(), self._prose(view.input)]
+        if view.sides:
+            parts += [Text(), self._sides(view, width)]
+        return Group(*parts)
+
+    def _prose(self, text: str) -> Text:
+        text = visible(text.strip())
+        prose = Text(text[:MAX_CHARACTERS], overflow="fold")
+        if self.pattern is not None:
+            prose.highlight_regex(self.pattern, "reverse")
+        if (left := len(text) - MAX_CHARACTERS) > 0:
+            prose.append(f" … {left:,} more characters; --json shows them", style=_QUIET)
+        return prose
+
+    def _sides(self, view: View, width: int) -> RenderableType:
+        widths = _column_widths(view.sides, width)
+        if widths is None:
+            return self._stacked(view.sides, width)
+        table = Table.grid(padding=(0, len(GAP), 0, 0), pad_edge=False)
+        for column in widths:
+            table.add_column(width=column, overflow="fold")
+        table.add_row(*(_heading(side) for side in view.sides))
+        bodies = zip(view.sides, widths, strict=True)
+        table.add_row(*(self._body(side, column) for side, column in bodies))
+        return table
+
+    def _stacked(self, sides: Sequence[Side], width: int) -> RenderableType:
+        table = Table.grid()
+        table.add_column(width=GUTTER)
+        table.add_column(width=width - GUTTER, overflow="fold")
+        for index, side in enumerate(sides):
+            heading = Text(side.who.ljust(GUTTER - 3), style=_STYLES[side.who])
+            heading.append(_mark(side.is_right))
+            body = self._body(side, width - GUTTER)
+            table.add_row(heading, Padding(body, (0, 0, 0 if index == len(sides) - 1 else 1, 0)))
+        return table
+
+    def _body(self, side: Side, width: int) -> RenderableType:
+        parts: list[RenderableType] = [self._label(side)]
+        if side.bars:
+            parts.append(_bars(side.bars, width))
+        if side.rationale.strip():
+            parts.append(self._prose(side.rationale))
+        if side.steps:
+            parts.append(_flow(map(_step, side.steps), width))
+        if side.support is not None:
+            parts.append(_support(side.support, side.who))
+        return Group(*parts)
+
+    def _label(self, side: Side) -> Text:
+        if side.label is None:
+            reason = f"no answer ({_line(side.error)})" if side.error else "no readable answer"
+            return Text(reason, style=_CAUTION, overflow="fold")
+        label = self._prose(_line(side.label))
+        label.stylize("bold")
+        if side.confidence is not None and not side.bars:
+            label.append(f"{GAP}{side.confidence:.0%} sure", style=_QUIET)
+        return label
+
+
+def _rule(view: View, width: int) -> Text:
+    """Draw the line above a record: its place and id on the left, split and task on the right."""
+    place = f"── {view.position:,} · "
+    kind = f" {' · '.join(_line(word) for word in (view.split, view.task) if word)} ──"
+    name = Text(_line(view.id), style="bold")
+    name.truncate(max(8, width - cell_len(place + kind) - 4), overflow="ellipsis")
+    fill = "─" * max(2, width - cell_len(place + name.plain + kind) - 1)
+    return Text.assemble(
+        (place, _QUIET), name, (f" {fill}{kind}", _QUIET), no_wrap=True, overflow="crop"
+    )
+
+
+def _verdicts(view: View) -> Iterator[Text]:
+    """List what is right, then what is serious, then what is worth a look."""
+    if view.is_right:
+        yield Text("✓ right", style=_RIGHT)
+    if view.is_consistent:
+        yield Text("✓ consistent", style=_RIGHT)
+    for flag in sorted(view.flags, key=lambda flag: not flag.is_serious):
+        if flag.is_serious:
+            yield Text(f"✗ {flag.text}", style=_WRONG)
+        else:
+            yield Text(f"! {flag.text}", style=_CAUTION)
+
+
+def _flow(pieces: Iterable[Text], width: int) -> Text:
+    """Set pieces side by side, and break the line between pieces rather than inside one."""
+    flow = Text(overflow="fold")
+    used = 0
+    for piece in pieces:
+        size = cell_len(piece.plain)
+        if used and used + len(GAP) + size > width:
+            flow.append("\n")
+            used = 0
+        elif used:
+            flow.append(GAP)
+            used += len(GAP)
+        flow.append_text(piece)
+        used += size
+    return flow
+
+
+def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
+    """Share the width out; a side that is only a label takes little. None: too narrow, stack."""
+    if len(sides) < 2:
+        return None
+    short = {
+        side.who: min(24, max(len(side.who) + 2, cell_len(_line(side.label or "no answer"))))
+        for side in sides
+        if not (side.rationale.strip() or side.bars or side.error)
+    }
+    gaps = len(GAP) * (len(sides) - 1)
+    wide = len(sides) - len(short)
+    column = (width - gaps - sum(short.values())) // wide if wide else MIN_COLUMN
+    if column < MIN_COLUMN:
+        return None
+    return [short.get(side.who, column) for side in sides]
+
+
+def _heading(side: Side) -> Text:
+    heading = Text(side.who, style=_STYLES[side.who])
+    heading.append(" ")
+    heading.append_text(_mark(side.is_right))
+    return heading
+
+
+def _mark(is_right: bool | None) -> Text:
+    if is_right is None:
+        return Text()
+    return Text("✓", style=_RIGHT) if is_right else Text("✗", style=_WRONG)
+
+
+def _bars(bars: Sequence[Bar], width: int) -> Text:
+    """Draw one line per choice: its text, a bar, a percentage, and who answers with it."""
+    drawn = _likeliest(bars)
+    names = [_line(bar.choice) for bar in drawn]
+    notes = [", ".join(bar.of) for bar in drawn]
+    name_width = min(max(map(cell_len, names)), max(8, width // 3))
+    bar_width = max(5, min(24, width - name_width - max(map(len, notes)) - 9))
+    lines = Text(overflow="fold")
+    for bar, name, note in zip(drawn, names, notes, strict=True):
+        text = Text(name, style="bold" if "student" in bar.of else "")
+        text.truncate(name_width, overflow="ellipsis", pad=True)
+        style = "green" if "gold" in bar.of else "red" if "student" in bar.of else _QUIET
+        share = min(1.0, max(0.0, bar.probability))
+        lines.append("\n" if lines else "")
+        lines.append_text(text)
+        lines.append(" " + _blocks(share, bar_width), style=style)
+        lines.append(f" {share:4.0%}")
+        lines.append(f"  {note}" if note else "", style=_QUIET)
+    if left := len(bars) - len(drawn):
+        lines.append(f"\n… and {left:,} less likely", style=_QUIET)
+    return lines
+
+
+def _likeliest(bars: Sequence[Bar]) -> list[Bar]:
+    """Keep the bars worth drawing, in their order."""
+    ranked = sorted(range(len(bars)), key=lambda index: -bars[index].probability)
+    return [bars[index] for index in sorted(ranked[:MAX_BARS])]
+
+
+def _blocks(share: float, width: int) -> str:
+    eighths = round(share * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + _EIGHTHS[rest]).strip().ljust(width)
+
+
+def _step(step: Step) -> Text:
+    if step.is_right:
+        return Text.assemble(("✓", _RIGHT), " ", step.text)
+    truth = f" ({step.value})" if step.value.startswith("≈") else f" (is {step.value})"
+    return Text.assemble(("✗", _WRONG), " ", step.text, (truth, _QUIET))
+
+
+def _support(support: Support, who: Who) -> Text:
+    if support.label is None:
+        return Text("→ supports no answer", style=_CAUTION)
+    if who in support.of:
+        return Text("→ supports its own answer", style=_QUIET)
+    owners = " and ".join(f"{name}'s" for name in support.of) or "nobody's"
+    text = f"→ supports {_line(support.label)}, {owners} answer"
+    return Text(text, style="red", overflow="fold")
