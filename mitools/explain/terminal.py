@@ -216,7 +216,7 @@ def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
     if len(sides) < 2:
         return None
     short = {
-        side.who: min(24, max(len(side.who) + 2, cell_len(_line(side.label or "no answer"))))
+        side.who: min(max(24, width // 5), max(len(side.who) + 2, cell_len(_line(side.label or "no answer"))))
         for side in sides
         if not (side.rationale.strip() or side.bars or side.error)
     }
