@@ -62,7 +62,9 @@ class Console:
         _rich().print(table)
 
     @contextlib.contextmanager
-    def progress(self, what: str, total: int | None = None, unit: str = "records") -> Iterator[Update]:
+    def progress(
+        self, what: str, total: int | None = None, unit: str = "records"
+    ) -> Iterator[Update]:
         """Show how far a loop is; nothing where stderr is no terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda _advance, _text: None
@@ -72,7 +74,9 @@ class Console:
         columns = [
             progress.TextColumn("{task.description}"),
             progress.BarColumn() if total is not None else progress.SpinnerColumn(),
-            progress.MofNCompleteColumn() if total else progress.TextColumn("{task.completed:,.0f}"),
+            progress.MofNCompleteColumn()
+            if total
+            else progress.TextColumn("{task.completed:,.0f}"),
             progress.TextColumn(unit),
             progress.TextColumn("{task.fields[text]}"),
             progress.TimeElapsedColumn(),
@@ -103,7 +107,8 @@ def _rich() -> RichConsole:
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  " + "  ".join(
+        "  "
+        + "  ".join(
             cell.ljust(width) if index == 0 else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()

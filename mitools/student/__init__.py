@@ -1,4 +1,9 @@
 """Students: small models that answer and explain.
 
-Owns the transformers models: loading and building them, scoring choices, generating text.
+Owns the transformers models: opening and building them, scoring choices, decoding texts, and the
+folder that a trained student lives in.
 """
+
+from mitools.student.folder import load_student, save_student
+
+__all__ = ["load_student", "save_student"]

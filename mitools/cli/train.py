@@ -1,0 +1,195 @@
+"""``mitools train``: teach a small student to answer and to explain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mitools.cli._stage import Stage, seed_option, stage
+from mitools.console import Update
+from mitools.records import Record
+
+if TYPE_CHECKING:
+    from mitools.train.options import TrainOptions
+    from mitools.train.run import Run
+
+__all__ = ["command"]
+
+
+@stage("train")
+@click.option(
+    "--save", required=True, metavar="DIR", help="The student's folder; it appears when done."
+)
+@click.option(
+    "--student",
+    required=True,
+    metavar="MODEL",
+    help="What to start from: a folder or Hub name (T5, Flan-T5, SmolLM2 …), FILE.gguf, "
+    "encoder:MODEL, package:NAME, or scratch[:SIZE].",
+)
+@click.option(
+    "--mi",
+    type=click.Choice(["none", "paper", "maxpool"]),
+    default="maxpool",
+    show_default=True,
+    help="How label and rationale inform each other: not at all (DSS), as the paper's code, masked.",
+)
+@click.option(
+    "--alpha", type=float, default=0.5, show_default=True, help="Weight of the label task."
+)
+@click.option("--beta", type=float, default=0.1, show_default=True, help="Weight of the MI term.")
+@click.option("--epochs", type=float, default=3.0, show_default=True, help="Passes over the data.")
+@click.option("--max-steps", type=click.IntRange(1), help="Optimizer steps; overrides --epochs.")
+@click.option(
+    "--lr",
+    "learning_rate",
+    type=float,
+    help="Peak learning rate.  [default: 1e-4; 1e-3 for scratch]",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["linear", "cosine", "constant"]),
+    default="linear",
+    show_default=True,
+    help="How the learning rate falls.",
+)
+@click.option(
+    "--warmup-steps",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Steps to the peak.",
+)
+@click.option(
+    "--weight-decay", type=float, default=0.0, show_default=True, help="AdamW's weight decay."
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Records a step."
+)
+@click.option(
+    "--micro-batch-size", type=click.IntRange(1), help="Records a forward pass, to save memory."
+)
+@click.option(
+    "--max-input-tokens",
+    type=click.IntRange(8),
+    default=512,
+    show_default=True,
+    help="Longest input.",
+)
+@click.option(
+    "--max-label-tokens",
+    type=click.IntRange(2),
+    default=64,
+    show_default=True,
+    help="Longest label.",
+)
+@click.option(
+    "--max-rationale-tokens",
+    type=click.IntRange(2),
+    default=256,
+    show_default=True,
+    help="Longest rationale.",
+)
+@click.option(
+    "--labels-from",
+    type=click.Choice(["auto", "gold", "teacher"]),
+    default="auto",
+    show_default=True,
+    help="Whose labels to learn; auto is gold where known.",
+)
+@click.option(
+    "--rationales-from",
+    type=click.Choice(["auto", "teacher", "human"]),
+    default="auto",
+    show_default=True,
+    help="Whose rationales to learn; auto is the teacher's where there is one.",
+)
+@click.option(
+    "--eval-every", type=click.IntRange(1), help="Steps between validations.  [default: an epoch]"
+)
+@click.option(
+    "--patience", type=click.IntRange(1), help="Stop after so many validations without a new best."
+)
+@click.option(
+    "--select-by",
+    type=click.Choice(["accuracy", "label-loss"]),
+    default="accuracy",
+    show_default=True,
+    help="What the best model is the best in, on the validation records.",
+)
+@click.option(
+    "--valid-limit",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Validation records used.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="auto is bf16 autocast where the device multiplies in it.",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["choice", "labels", "equation", "text"]),
+    help="Overrides the records' task.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
+@click.option("--overwrite", is_flag=True, help="Replace a student or an unfinished run.")
+@seed_option
+def command(stage: Stage, save: str, **options: Any) -> None:
+    """Teach a small student to answer and to explain.
+
+    Trains on the records of the train split, keeps the model that is best on valid, never looks at
+    test, and then passes every record on. Exit status 130: interrupted, and saved for --resume.
+
+    \b
+    mitools train records.jsonl --student google/flan-t5-small --save runs/first
+    """
+    from mitools.train.options import TrainOptions
+
+    chosen = TrainOptions(save=Path(save), **options)
+    chosen.check()
+    run = _train(stage, chosen)
+    try:
+        if stage.output or not sys.stdout.isatty():
+            with stage.writing() as out:
+                out.write_all(run.spool)
+    finally:
+        run.clean()
+
+
+def _train(stage: Stage, chosen: TrainOptions) -> Run:
+    from mitools.train.run import prepare
+
+    with stage.reading("input") as records, stage.console.progress("reading") as update:
+        run = prepare(_counted(records, update), chosen, stage.console.note)
+    with stage.console.progress("training", run.total_steps, "steps") as update:
+        done = 0
+
+        def show(step: int, logs: Mapping[str, float]) -> None:
+            nonlocal done
+            update(step - done, _losses(logs))
+            done = step
+
+        metrics = run.execute(show)
+    found = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
+    stage.console.note(f"saved {chosen.save} ({found})")
+    return run
+
+
+def _counted(records: Iterable[Record], update: Update) -> Iterator[Record]:
+    for record in records:
+        update(1, "")
+        yield record
+
+
+def _losses(logs: Mapping[str, float]) -> str:
+    names = {"label_loss": "label", "rationale_loss": "rationale", "mi_loss": "MI"}
+    return "  ".join(f"{short} {logs[name]:.3f}" for name, short in names.items() if name in logs)

@@ -1,0 +1,104 @@
+"""Texts to token ids and back: the two prompts of a student, its targets, and its limits.
+
+The same codec serves training and inference, so a student is asked exactly as it was taught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["PREFIXES", "Codec", "Kind", "Pairs", "Purpose"]
+
+Kind = Literal["seq2seq", "causal"]
+Purpose = Literal["label", "rationale"]
+
+# Source: Distilling Step-by-Step (arXiv:2305.02301), section 3.2.
+PREFIXES: dict[Purpose, str] = {"label": "predict: ", "rationale": "explain: "}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A padded batch of prompts and targets.
+
+    Attributes:
+        prompt_ids: [B, S] token ids; causal prompts are padded on the left, so that every target
+            begins in the same column.
+        prompt_mask: [B, S] 1 on real tokens.
+        target_ids: [B, T] token ids, padded on the right.
+        target_mask: [B, T] 1 on real tokens, the end token included.
+    """
+
+    prompt_ids: Tensor
+    prompt_mask: Tensor
+    target_ids: Tensor
+    target_mask: Tensor
+
+    def as_dict(self) -> dict[str, Tensor]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Encode prompts and targets for one student.
+
+    Attributes:
+        tokenizer: a transformers tokenizer with a pad and an end token.
+        max_input_tokens: longest prompt; the input's tail is cut, the frame around it never.
+        max_label_tokens: longest label, the end token included.
+        max_rationale_tokens: longest rationale, the end token included.
+    """
+
+    tokenizer: Any
+    kind: Kind
+    max_input_tokens: int = 512
+    max_label_tokens: int = 64
+    max_rationale_tokens: int = 256
+
+    def limit(self, purpose: Purpose) -> int:
+        return self.max_label_tokens if purpose == "label" else self.max_rationale_tokens
+
+    def encode_prompt(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
+        """Encode an input behind its task prefix; also say whether it had to be cut."""
+        ids: list[int] = self.tokenizer(PREFIXES[purpose] + text)["input_ids"]
+        tail: list[int] = []
+        if self.kind == "causal":
+            tail = self.tokenizer("\n", add_special_tokens=False)["input_ids"]
+        elif ids and ids[-1] == self.tokenizer.eos_token_id:
+            ids, tail = ids[:-1], ids[-1:]
+        room = self.max_input_tokens - len(tail)
+        return ids[:room] + tail, len(ids) > room
+
+    def encode_target(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
+        """Encode a label or rationale up to its end token; also say whether it had to be cut.
+
+        A text that was cut has no end token: the student must not learn to stop there.
+        """
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        room = self.limit(purpose)
+        ids = [*ids, self.tokenizer.eos_token_id]
+        return ids[:room], len(ids) > room
+
+    def decode(self, ids: Iterable[int]) -> str:
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text.strip()
+
+    def pad(self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Pairs:
+        """Pad B prompts and B targets into one batch of tensors."""
+        prompt_ids, prompt_mask = self._pad(prompts, left=self.kind == "causal")
+        target_ids, target_mask = self._pad(targets, left=False)
+        return Pairs(prompt_ids, prompt_mask, target_ids, target_mask)
+
+    def _pad(self, rows: Sequence[Sequence[int]], *, left: bool) -> tuple[Tensor, Tensor]:
+        width = max(1, *map(len, rows))  # torch dislikes a dimension of zero
+        ids = torch.full((len(rows), width), self.tokenizer.pad_token_id, dtype=torch.long)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for index, row in enumerate(rows):
+            place = slice(width - len(row), width) if left else slice(0, len(row))
+            ids[index, place] = torch.tensor(row, dtype=torch.long)
+            mask[index, place] = 1
+        return ids, mask

@@ -1,0 +1,55 @@
+"""The folder of a trained student: written so that plain transformers can load it too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mitools.student.codec import PREFIXES, Codec
+from mitools.student.local import LocalStudent
+from mitools.student.metadata import read_metadata, write_metadata
+from mitools.student.models import open_checkpoint
+
+__all__ = ["load_student", "save_student"]
+
+_LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
+
+
+def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, Any]) -> None:
+    """Write weights, tokenizer and ``mitools.json`` into a folder.
+
+    ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` and ``AutoTokenizer`` load it without mitools.
+    """
+    model.save_pretrained(folder)
+    codec.tokenizer.save_pretrained(folder)
+    limits = {name: getattr(codec, name) for name in _LIMITS}
+    write_metadata(folder, {"kind": codec.kind, "prefixes": dict(PREFIXES), **limits, **metadata})
+
+
+def load_student(
+    path: str | os.PathLike[str],
+    device: str | None = None,
+    *,
+    tokens_per_batch: int | None = None,
+) -> LocalStudent:
+    """Open a student that ``mitools train`` saved.
+
+    Args:
+        device: a torch device; by default the GPU where there is one.
+        tokens_per_batch: rows × longest row in one batch; larger is faster until memory is full.
+
+    Raises:
+        StudentError: the folder holds no usable student.
+    """
+    folder = Path(path)
+    metadata = read_metadata(folder)
+    base = open_checkpoint(str(folder), str(folder))
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    limits = {name: int(metadata[name]) for name in _LIMITS}
+    budget = tokens_per_batch or (65_536 if chosen.type == "cuda" else 4_096)
+    codec = Codec(base.tokenizer, base.kind, **limits)
+    return LocalStudent(base.model.to(chosen), codec, metadata, tokens_per_batch=budget)

@@ -1,0 +1,198 @@
+"""From records to token ids on disk: what training and validation read.
+
+Records stream through; what stays in memory is one batch. Tokenized rows live in Arrow files that
+are mapped into memory, so a million records need no more of it than a thousand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from datasets import Dataset
+
+from mitools.errors import DataError
+from mitools.files import output_errors
+from mitools.records import Record, Writer, dump_line, get_path, parse_line
+from mitools.student.codec import Codec
+from mitools.tasks import task_of
+from mitools.train.options import TrainOptions
+
+__all__ = ["Example", "Spool", "TrainingData", "build_data", "example_of"]
+
+_ROWS_PER_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Example:
+    """What one record teaches; None where it has nothing to teach."""
+
+    input: str
+    label: str | None
+    rationale: str | None
+
+
+def example_of(record: Record, options: TrainOptions) -> Example:
+    """Choose what a record teaches.
+
+    By default the label is gold where known and else the teacher's, and the rationale is the
+    teacher's where there is one and else the human one. A rationale of white space is none.
+    """
+    teacher = record.get("teacher") or {}
+    labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
+    rationales = {"teacher": teacher.get("rationale"), "human": record.get("rationale")}
+    label = _choose(labels, options.labels_from)
+    rationale = _choose(rationales, options.rationales_from) if options.needs_rationales else None
+    return Example(record["input"], label, rationale)
+
+
+def _choose(found: Mapping[str, str | None], wanted: str) -> str | None:
+    order = list(found) if wanted == "auto" else [wanted]
+    return next((text for name in order if (text := found[name]) and not text.isspace()), None)
+
+
+@dataclass
+class Spool:
+    """Every record of the run on disk: read once from the pipe, then as often as needed."""
+
+    path: Path
+    counts: Counter[str] = field(default_factory=Counter)
+    digest: str = ""
+
+    @classmethod
+    def fill(cls, path: Path, records: Iterable[Record]) -> Spool:
+        """Write the records down, count their splits and hash what they say."""
+        spool = cls(path)
+        digest = hashlib.sha256()
+        with output_errors(str(path)), path.open("w", encoding="utf-8", newline="\n") as stream:
+            writer = Writer(stream, flush=False)
+            for record in records:
+                writer.write(record)
+                digest.update(dump_line(record).encode("utf-8", "surrogatepass"))
+                spool.counts[record.get("split") or "train"] += 1
+        spool.digest = digest.hexdigest()
+        return spool
+
+    def __iter__(self) -> Iterator[Record]:
+        with self.path.open(encoding="utf-8") as stream:
+            for line in stream:
+                yield parse_line(line)
+
+    def of_split(self, split: str) -> Iterator[Record]:
+        """Records of one split; a record that was never split counts as training."""
+        return (record for record in self if (record.get("split") or "train") == split)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Tokenized rows and what was left out or cut while making them.
+
+    Attributes:
+        train: rows with ``id``, four lists of token ids and ``length``.
+        valid: validation rows of the same kind; None where there is no such record.
+        notes: how many records lacked a label or rationale, or had a text cut.
+    """
+
+    train: Dataset
+    valid: Dataset | None
+    notes: Mapping[str, int]
+
+
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("label_prompt", pa.list_(pa.int32())),
+        ("label_target", pa.list_(pa.int32())),
+        ("rationale_prompt", pa.list_(pa.int32())),
+        ("rationale_target", pa.list_(pa.int32())),
+        ("length", pa.int32()),
+        ("record", pa.string()),
+    ]
+)
+
+
+def build_data(spool: Spool, codec: Codec, options: TrainOptions) -> TrainingData:
+    """Tokenize the training and validation records; the test split is never touched.
+
+    A record without a label still teaches its rationale, and the other way round; one with neither
+    is left out. Texts over the limits are cut. All of it is counted.
+
+    Raises:
+        DataError: no record can be trained on.
+    """
+    notes: Counter[str] = Counter()
+    folder = spool.path.parent
+    train = _tokenize(spool.of_split("train"), folder / "train.arrow", codec, options, notes)
+    if not train:
+        message = "no training record has a label or a rationale"
+        raise DataError(message, hint='run "mitools annotate" and "mitools split" first')
+    valid_records = _first(spool.of_split("valid"), options.valid_limit)
+    valid = _tokenize(valid_records, folder / "valid.arrow", codec, options, Counter(), whole=True)
+    return TrainingData(train, valid or None, notes)
+
+
+def _first(records: Iterator[Record], limit: int | None) -> Iterator[Record]:
+    for index, record in enumerate(records):
+        if limit is not None and index >= limit:
+            return
+        yield record
+
+
+def _tokenize(
+    records: Iterator[Record],
+    path: Path,
+    codec: Codec,
+    options: TrainOptions,
+    notes: Counter[str],
+    *,
+    whole: bool = False,
+) -> Dataset:
+    with output_errors(str(path)), pa.OSFile(str(path), "wb") as sink:
+        with pa.ipc.new_stream(sink, _SCHEMA) as writer:
+        rows: list[dict[str, Any]] = []
+        for record in records:
+            row = _row(record, codec, options, notes)
+            if row is None:
+                continue
+            row["record"] = dump_line(_essence(record, options)) if whole else ""
+            rows.append(row)
+            if len(rows) == _ROWS_PER_BATCH:
+                writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_SCHEMA))
+                rows = []
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_SCHEMA))
+    return Dataset.from_file(str(path))
+
+
+def _row(
+    record: Record, codec: Codec, options: TrainOptions, notes: Counter[str]
+) -> dict[str, Any] | None:
+    example = example_of(record, options)
+    row: dict[str, Any] = {"id": record["id"]}
+    length = 0
+    for purpose, text in (("label", example.label), ("rationale", example.rationale)):
+        is_wanted = purpose == "label" or options.needs_rationales
+        if text is None and is_wanted:
+            notes[f"without a {purpose}"] += 1
+        prompt, prompt_cut = codec.encode_prompt(purpose, example.input) if text else ([], False)
+        target, target_cut = codec.encode_target(purpose, text) if text else ([], False)
+        notes["with an input that was cut"] += prompt_cut and purpose == "label"
+        notes[f"with a {purpose} that was cut"] += target_cut
+        row[f"{purpose}_prompt"], row[f"{purpose}_target"] = prompt, target
+        length += len(prompt) + len(target)
+    row["length"] = length
+    return row if length else None
+
+
+def _essence(record: Record, options: TrainOptions) -> Record:
+    """Keep what measuring accuracy needs."""
+    names = ("id", "input", "task", "choices")
+    label = record.get("label")
+    if label is None:
+        label = get_path(record, "teacher.label")
+    kept = {name: record[name] for name in names if record.get(name) is not None}
+    return {**kept, "label": label, "task": task_of(record, options.task).name}

@@ -1,0 +1,227 @@
+"""The training engine: ``transformers.Trainer`` around the two-task model.
+
+Adds what the two tasks need (their counts, their validation, their parts in the log) and what a
+run needs to be trusted (checkpoints without pickles of our own, a stop on NaN, a clean interrupt).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from mitools.errors import TrainingError
+from mitools.student import save_student
+from mitools.student.codec import Codec
+from mitools.student.local import LocalStudent
+from mitools.train.collate import Batch
+from mitools.train.model import COUNTS, TwoTaskModel, count_targets
+from mitools.train.validate import measure_accuracy
+
+__all__ = ["Interrupt", "LogCallback", "OnStep", "StudentTrainer"]
+
+OnStep = Callable[[int, Mapping[str, float]], None]
+"""Receives the number of optimizer steps done and the latest logged numbers."""
+
+_WEIGHTS = "model.safetensors"
+
+
+class StudentTrainer(Trainer):  # type: ignore[misc]
+    """Train a :class:`TwoTaskModel`; a checkpoint holds the student as plain transformers does."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self, *, codec: Codec, metadata: Mapping[str, Any], measures_accuracy: bool, **rest: Any
+    ) -> None:
+        super().__init__(**rest)
+        self.codec = codec
+        self.metadata = metadata
+        self.measures_accuracy = measures_accuracy
+        self._parts: dict[str, Tensor] = defaultdict(
+            lambda: torch.zeros((), device=self.args.device)
+        )
+
+    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
+        end_id = self.codec.tokenizer.eos_token_id
+        counts = sum(
+            (count_targets(b["label"], b.get("rationale"), end_id) for b in batch_samples),
+            torch.zeros(len(COUNTS), dtype=torch.double),
+        )
+        assert isinstance(counts, Tensor)
+        gathered: Tensor = self.accelerator.reduce(counts.to(device, torch.float32), "sum")
+        return gathered
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Any:
+        ids = inputs.pop("ids")
+        outputs = model(**inputs, counts=num_items_in_batch)
+        if not torch.isfinite(outputs["loss"]):
+            raise self._not_finite(ids, outputs)
+        for name, value in outputs.items():
+            self._parts[name] += value.detach()
+        # Processes average their gradients, while the counts are sums over all of them.
+        loss = outputs["loss"] * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def _not_finite(self, ids: list[str], outputs: Mapping[str, Tensor]) -> TrainingError:
+        parts = ", ".join(f"{name} {float(value):g}" for name, value in outputs.items())
+        step = self.state.global_step + 1
+        message = f"the loss is not finite at step {step} ({parts}); records {', '.join(ids)}"
+        hint = "try a smaller --lr or --warmup-steps 100, or look at these records"
+        return TrainingError(message, hint=hint)
+
+    def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
+        """Measure losses (nats a token), MI term and, if asked, label accuracy on valid."""
+        model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
+        sums = torch.zeros(len(COUNTS) + 3, dtype=torch.double)
+        model.eval()
+        with torch.no_grad():
+            for batch in self.get_eval_dataloader():
+                sums += self._validation_sums(model, batch).cpu()
+        model.train()
+        label, rationale, mi, label_tokens, rationale_tokens, pairs, rows = sums.tolist()
+        metrics = {
+            "label_loss": label / max(1, label_tokens),
+            "rationale_loss": rationale / max(1, rationale_tokens),
+            "mi_loss": mi / max(1, rows if model.mi == "paper" else pairs),
+        }
+        if self.measures_accuracy:
+            student = LocalStudent(model.student, self.codec)
+            metrics["accuracy"] = measure_accuracy(student, self.eval_dataset["record"])
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _validation_sums(self, model: TwoTaskModel, batch: Batch) -> Tensor:
+        counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
+        inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
+        with self.compute_loss_context_manager():
+            parts = model(**inputs, counts=torch.ones(len(COUNTS)))  # sums instead of means
+        zero = torch.zeros(())
+        names = ("label_loss", "rationale_loss", "mi_loss")
+        sums = torch.stack([parts.get(name, zero).double().cpu() for name in names])
+        return torch.cat([sums, counts.cpu()])
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the parts of the loss, each a mean over the steps since the last line."""
+        steps = self.state.global_step - getattr(self, "_logged_step", 0)
+        if "loss" in logs and steps > 0:
+            logs.update({name: float(total) / steps for name, total in self._parts.items()})
+            self._parts.clear()
+            self._logged_step = self.state.global_step
+        super().log(logs, start_time)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
+        save_student(folder, model.student, self.codec, self.metadata)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        load_weights(self.accelerator.unwrap_model(self.model).student, resume_from_checkpoint)
+
+    def _load_best_model(self) -> None:
+        load_weights(
+            self.accelerator.unwrap_model(self.model).student, self.state.best_model_checkpoint
+        )
+
+
+def load_weights(student: Any, folder: str) -> None:
+    """Put a checkpoint's weights into the model in place.
+
+    Raises:
+        TrainingError: the file is missing, damaged or of another model.
+    """
+    path = os.path.join(folder, _WEIGHTS)
+    try:
+        weights = safetensors.torch.load_file(path)
+        missing, unexpected = student.load_state_dict(weights, strict=False)
+    except (OSError, RuntimeError, safetensors.SafetensorError) as exc:
+        reason = str(exc).splitlines()[0]
+        hint = 'start anew with "--overwrite"'
+        raise TrainingError(f"cannot use the checkpoint {folder}: {reason}", hint=hint) from exc
+    student.tie_weights()
+    tied = set(getattr(student, "all_tied_weights_keys", None) or ())
+    wrong = sorted((set(missing) - tied) | set(unexpected))
+    if wrong:
+        message = f"the checkpoint {folder} is of another model ({wrong[0]} does not fit)"
+        raise TrainingError(message, hint='start anew with "--overwrite"')
+
+
+class LogCallback(TrainerCallback):  # type: ignore[misc]
+    """Append every log line to ``log.jsonl`` and tell the command line how far the run is."""
+
+    def __init__(self, path: Path, on_step: OnStep) -> None:
+        self.path = path
+        self.on_step = on_step
+        self.latest: dict[str, float] = {}
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        logs = {k: v for k, v in (rest.get("logs") or {}).items() if isinstance(v, int | float)}
+        finite = {k: v if math.isfinite(v) else None for k, v in logs.items()}
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"step": state.global_step, **finite}) + "\n")
+        self.latest.update(logs)
+        self.on_step(state.global_step, self.latest)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        self.on_step(state.global_step, self.latest)
+
+
+class Interrupt(TrainerCallback):  # type: ignore[misc]
+    """Turn SIGINT and SIGTERM into a checkpoint and a stop after the step under way.
+
+    A second signal stops at once.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Catch both signals inside the block."""
+        wanted = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._note) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: Any) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> TrainerControl:
+        if self.signal is not None:
+            control.should_save = True
+            control.should_training_stop = True
+            control.should_evaluate = False
+        return control
