@@ -1,7 +1,7 @@
 """The only owner of stderr: messages, tables and progress for people.
 
 On a terminal it speaks through rich; elsewhere it writes plain lines, so that a log stays readable.
-Domain code never imports this module: it reports through callbacks that the command line makes here.
+Domain code never imports this module: it reports through callbacks that the command line makes.
 """
 
 from __future__ import annotations

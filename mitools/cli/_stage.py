@@ -25,7 +25,7 @@ from mitools.files import STDOUT, atomic_output, output_errors
 from mitools.recipe import find_recipe, load_table
 from mitools.records import Reader, Rejected, Writer
 
-__all__ = ["RecipePath", "Stage", "StageCommand", "seed_option", "stage", "student_options"]
+__all__ = ["RecipePath", "Stage", "StageCommand", "seed_option", "stage"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
@@ -77,7 +77,8 @@ class Stage:
             return lambda bad: self.console.warn(f"skipped: {bad.error}")
         path = self.on_error.removeprefix("divert:")
         # Not atomic: a diverted line must survive whatever ends the stage.
-        stream = stack.enter_context(open(path, "w", encoding="utf-8"))
+        with output_errors(path):
+            stream = stack.enter_context(open(path, "w", encoding="utf-8"))  # noqa: SIM115
 
         def divert(bad: Rejected) -> None:
             where = bad.error.where

@@ -36,7 +36,7 @@ __all__ = ["command"]
     type=click.Choice(["none", "paper", "maxpool"]),
     default="maxpool",
     show_default=True,
-    help="How label and rationale inform each other: not at all (DSS), as the paper's code, masked.",
+    help="The MI term: none (DSS), as in the paper's code, or masked and normalized.",
 )
 @click.option(
     "--alpha", type=float, default=0.5, show_default=True, help="Weight of the label task."

@@ -22,7 +22,7 @@ _LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
 def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, Any]) -> None:
     """Write weights, tokenizer and ``mitools.json`` into a folder.
 
-    ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` and ``AutoTokenizer`` load it without mitools.
+    ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` loads it without mitools.
     """
     model.save_pretrained(folder)
     codec.tokenizer.save_pretrained(folder)

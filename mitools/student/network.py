@@ -52,5 +52,5 @@ def _causal_logits(model: Any, pairs: Pairs) -> Tensor:
 
 
 def positions(mask: Tensor) -> Tensor:
-    """Count real tokens from 0 in each row of a [B, S] mask, so that left padding shifts nothing."""
+    """Number the real tokens of a [B, S] mask from 0, so that left padding shifts nothing."""
     return (mask.cumsum(dim=-1) - 1).clamp(min=0)

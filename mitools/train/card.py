@@ -17,8 +17,8 @@ base_model: {base}
 
 # {name}
 
-A student that answers (`predict: …`) and explains (`explain: …`), trained by mitools from the labels and
-rationales of a teacher.
+A student that answers (`predict: …`) and explains (`explain: …`), trained by mitools from the
+labels and rationales of a teacher.
 
 | | |
 |---|---|
@@ -32,7 +32,7 @@ Ask it:
 
     mitools explain --student DIR --text "…"
 
-The task of its labels is `{task}`; everything else about the run stands in `mitools.json` and `log.jsonl`.
+The task of its labels is `{task}`; all else about the run stands in `mitools.json` and `log.jsonl`.
 """
 
 

@@ -19,7 +19,7 @@ from datasets import Dataset
 from mitools.errors import DataError
 from mitools.files import output_errors
 from mitools.records import Record, Writer, dump_line, get_path, parse_line
-from mitools.student.codec import Codec
+from mitools.student.codec import Codec, Purpose
 from mitools.tasks import task_of
 from mitools.train.options import TrainOptions
 
@@ -152,8 +152,11 @@ def _tokenize(
     *,
     whole: bool = False,
 ) -> Dataset:
-    with output_errors(str(path)), pa.OSFile(str(path), "wb") as sink:
-        with pa.ipc.new_stream(sink, _SCHEMA) as writer:
+    with (
+        output_errors(str(path)),
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_stream(sink, _SCHEMA) as writer,
+    ):
         rows: list[dict[str, Any]] = []
         for record in records:
             row = _row(record, codec, options, notes)
@@ -174,7 +177,8 @@ def _row(
     example = example_of(record, options)
     row: dict[str, Any] = {"id": record["id"]}
     length = 0
-    for purpose, text in (("label", example.label), ("rationale", example.rationale)):
+    texts: dict[Purpose, str | None] = {"label": example.label, "rationale": example.rationale}
+    for purpose, text in texts.items():
         is_wanted = purpose == "label" or options.needs_rationales
         if text is None and is_wanted:
             notes[f"without a {purpose}"] += 1

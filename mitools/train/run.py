@@ -258,7 +258,7 @@ def uses_bf16(precision: str) -> bool:
     if precision == "fp32":
         return False
     if torch.cuda.is_available():
-        is_fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        is_fast = bool(torch.cuda.is_bf16_supported(including_emulation=False))
     else:
         # Without these instructions a CPU emulates bfloat16, measured at 1/400 of float32's speed.
         found = torch.cpu.get_capabilities()
