@@ -46,6 +46,22 @@ class Expression:
     value: Fraction
     operators: int
 
+    def bracketed(self) -> str:
+        """Write it in one outer pair of parentheses; a bare number stays bare."""
+        if not self.operators or _closes_at_the_end(self.text):
+            return self.text
+        return f"({self.text})"
+
+
+def _closes_at_the_end(text: str) -> bool:
+    """Tell whether the first parenthesis is closed by the last character."""
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return position > 0 and position == len(text) - 1
+    return False
+
 
 class _InvalidError(ValueError):
     pass

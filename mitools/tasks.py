@@ -49,6 +49,9 @@ class Task(Protocol):
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         """Tell whether a label is a possible answer."""
 
+    def state(self, label: str, choices: Choices = None) -> str:
+        """Write the sentence that states a label; :meth:`parse` reads it back."""
+
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
         """Find the label that a rationale argues for, by its words alone; None where it is open."""
 
@@ -150,6 +153,12 @@ class _Choice:
             return False
         return choices is None or any(self.is_equal(label, choice) for choice in choices)
 
+    def state(self, label: str, choices: Choices = None) -> str:
+        for index, choice in enumerate(choices or ()):
+            if self.is_equal(label, choice):
+                return f"So the answer is ({letter_of(index)}) {choice}."
+        return f"So the answer is {label}."
+
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
         answer = self.parse(rationale, choices)
         if answer.label is not None or not choices:
@@ -229,6 +238,9 @@ class _Labels(_Choice):
 
     name: str = "labels"
 
+    def state(self, label: str, choices: Choices = None) -> str:
+        return f"So the answer is {label}."
+
 
 @dataclass(frozen=True)
 class _Text:
@@ -244,6 +256,9 @@ class _Text:
 
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         return bool(label and normalize(label))
+
+    def state(self, label: str, choices: Choices = None) -> str:
+        return f"The answer is {label}."
 
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
         return self.parse(rationale).label if _CUE.search(rationale) else None
@@ -272,6 +287,10 @@ class _Equation:
 
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         return label is not None and parse_expression(label) is not None
+
+    def state(self, label: str, choices: Choices = None) -> str:
+        found = parse_expression(label)
+        return f"The answer is {found.bracketed() if found else label}."
 
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
         label = self.parse(rationale).label if _CUE.search(rationale) else None

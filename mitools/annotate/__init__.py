@@ -1,0 +1,22 @@
+"""annotate: let a teacher answer and explain each record.
+
+Records go through a :class:`Run`, which asks a :class:`Teacher` what a strategy wants to know.
+Only ``chat`` knows the openai package; importing this package does not import it.
+"""
+
+from mitools.annotate.api import Answered, Problem, Question, Reply, Teacher, UnaskedError
+from mitools.annotate.run import Run, RunOptions, StoppedError
+from mitools.annotate.tally import Tally
+
+__all__ = [
+    "Answered",
+    "Problem",
+    "Question",
+    "Reply",
+    "Run",
+    "RunOptions",
+    "StoppedError",
+    "Tally",
+    "Teacher",
+    "UnaskedError",
+]

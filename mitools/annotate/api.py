@@ -1,0 +1,125 @@
+"""What passes between a strategy, which decides what to ask, and a teacher, which answers.
+
+A strategy is a generator that yields :class:`Question` and is sent :class:`Reply`; it knows no
+network. A teacher answers one question at a time; it knows no gold label and no strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from mitools.records import Record
+from mitools.tasks import Task
+
+__all__ = ["Answered", "Dialogue", "Problem", "Question", "Reply", "Teacher", "UnaskedError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One completion that is wanted.
+
+    Attributes:
+        record: what it is about.
+        task: how the answer will be read.
+        sample: which of several independent completions for the same record, from 0.
+    """
+
+    record: Record
+    task: Task
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why one record has no answer, where the teacher as such works.
+
+    Attributes:
+        kind: one word: ``unreadable``, ``empty``, ``truncated``, ``content_filter``,
+            ``context_length``, ``bad_request``, ``timeout``, ``server_error``, ``missing`` …
+        message: for people; never holds a key.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one question.
+
+    Attributes:
+        text: the completion, without a reasoning model's thoughts.
+        thoughts: those thoughts, however the server calls them.
+        is_truncated: whether a token limit ended it.
+        model: the model that answered.
+        prompt: hash of the prompt that it answered; empty where there was none.
+        usage: tokens, as the server counted them.
+        problem: why there is no completion.
+        is_recalled: whether it cost nothing, because it was asked before.
+    """
+
+    text: str = ""
+    thoughts: str = ""
+    is_truncated: bool = False
+    model: str = ""
+    prompt: str = ""
+    usage: Mapping[str, int] | None = None
+    problem: Problem | None = None
+    is_recalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A record with its ``teacher`` field, and what that took.
+
+    Attributes:
+        record: the record to write.
+        problem: why it has no answer, where it has none.
+        replies: how many completions were used.
+        recalled: how many of those came from the journal.
+    """
+
+    record: Record
+    problem: Problem | None
+    replies: int
+    recalled: int
+
+
+Dialogue = Generator[Question, Reply, Answered]
+
+
+class UnaskedError(Exception):
+    """The run was stopped before this question was sent; the record is neither good nor failed."""
+
+
+class Teacher(Protocol):
+    """Something that answers.
+
+    A problem with one record is a :class:`Reply` with a ``problem``; what would stop every
+    record is raised as :class:`~mitools.errors.TeacherError`.
+    """
+
+    @property
+    def tries(self) -> int:
+        """How many samples to draw until one can be read; 1 where a second would be the same."""
+
+    def recall(self, question: Question) -> Reply | None:
+        """Answer at once, without waiting for anything; None where that is impossible.
+
+        Called from the thread that reads the records.
+        """
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer, waiting as long as it takes.
+
+        Raises:
+            UnaskedError: the teacher was told to stop first.
+        """
+
+    def stop(self) -> None:
+        """Send nothing more; let what is under way come home. Safe from any thread."""
+
+    async def close(self) -> None:
+        """Put everything away; called once, after the last answer."""

@@ -1,0 +1,187 @@
+"""Sorting what can go wrong with one request, and saying it without giving a key away.
+
+Four outcomes: the record is refused (:class:`Rejected`), the server is too busy (:class:`Busy`),
+the fault may pass (:class:`Transient`), or every request would fail (:class:`Fatal`).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+
+import openai
+
+__all__ = ["Busy", "Fatal", "Fault", "Rejected", "Secrets", "Transient", "explain"]
+
+_NO_ROUTE = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
+_UNREACHABLE_ERRNO = (101, 111, 113)  # network unreachable, refused, no route to host
+
+
+class Fault(Exception):
+    """One failed request.
+
+    Attributes:
+        kind: one word for the record's ``teacher.error``.
+        message: for people, without secrets.
+        is_unreachable: no connection was made at all.
+    """
+
+    is_unreachable = False
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class Rejected(Fault):
+    """This request is refused; others may pass."""
+
+
+class Transient(Fault):
+    """It may pass by itself."""
+
+
+class Busy(Fault):
+    """The server asks everyone to wait.
+
+    Attributes:
+        wait_seconds: how long; None where it did not say.
+    """
+
+    def __init__(self, message: str, wait_seconds: float | None) -> None:
+        super().__init__("rate_limit", message)
+        self.wait_seconds = wait_seconds
+
+
+class Fatal(Fault):
+    """Every further request would fail in the same way.
+
+    Attributes:
+        is_refusal: key, quota or permission.
+        hint: what to type next.
+    """
+
+    def __init__(self, message: str, hint: str, *, is_refusal: bool) -> None:
+        super().__init__("refused", message)
+        self.hint = hint
+        self.is_refusal = is_refusal
+
+
+class Secrets:
+    """What must not appear in a message."""
+
+    def __init__(self, key: str, url: str, shown_url: str) -> None:
+        self._key = key if len(key) > 5 else ""
+        self._url = url.rstrip("/")
+        self._shown_url = shown_url
+
+    def hide(self, text: str) -> str:
+        if self._key:
+            text = text.replace(self._key, "[key]")
+        text = text.replace(self._url, self._shown_url)
+        return " ".join(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text).split())[:400]
+
+
+def explain(exc: openai.APIError, secrets: Secrets) -> Fault:
+    """Sort an error of the SDK."""
+    if isinstance(exc, openai.APIStatusError):
+        return _explain_status(exc, secrets)
+    causes = list(_causes(exc))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            hint = "check --base-url, and the certificates of this machine"
+            return Fatal(secrets.hide(str(cause)), hint, is_refusal=False)
+    reason = next((_reason(cause) for cause in causes if isinstance(cause, OSError)), "")
+    if any(_is_unreachable(cause) for cause in causes):
+        fault = Transient("unreachable", secrets.hide(reason or "connection failed"))
+        fault.is_unreachable = True
+        return fault
+    last = secrets.hide(reason or str(causes[-1]) or type(causes[-1]).__name__)
+    return Transient("connection", f"the connection broke: {last}")
+
+
+def _explain_status(exc: openai.APIStatusError, secrets: Secrets) -> Fault:
+    status, code = exc.status_code, str(exc.code or "")
+    message = f"{status}: {secrets.hide(_said(exc))}"
+    wait = _wait_seconds(exc.response.headers)
+    if status in (401, 402, 403) or "insufficient_quota" in (code, str(exc.type or "")):
+        hint = "check OPENAI_API_KEY, and the account's credit and permissions"
+        return Fatal(message, hint, is_refusal=True)
+    if status == 429:
+        return Busy(message, wait)
+    if status in (404, 405):
+        return Fatal(message, "check --base-url and -m", is_refusal=False)
+    if status in (408, 409, 425) or status >= 500:
+        return Busy(message, wait) if wait is not None else Transient("server_error", message)
+    for kind, words in _REJECTIONS.items():
+        if any(word in code or word in message.lower() for word in words):
+            return Rejected(kind, message)
+    return Rejected("bad_request", message)
+
+
+_REJECTIONS = {
+    "content_filter": ("content_filter", "content management policy", "content_policy"),
+    "context_length": ("context_length", "context length", "maximum context", "too many tokens"),
+}
+
+
+def _said(exc: openai.APIStatusError) -> str:
+    """Find the server's own words, which come in several shapes."""
+    body = exc.body
+    if isinstance(body, Mapping):
+        inner = body.get("error", body)
+        inner = inner if isinstance(inner, Mapping) else body
+        for name in ("message", "detail", "error"):
+            if isinstance(inner.get(name), str):
+                return str(inner[name])
+    if isinstance(body, str) and body.strip():
+        return re.sub(r"<[^>]*>", " ", body)
+    return exc.response.reason_phrase or "no reason given"
+
+
+def _wait_seconds(headers: Mapping[str, str]) -> float | None:
+    """Read ``Retry-After``: seconds or a date; and the milliseconds that OpenAI also sends."""
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return max(0.0, float(milliseconds) / 1000)
+    except ValueError:
+        pass
+    value = headers.get("retry-after")
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    parsed = email.utils.parsedate_tz(value)
+    if parsed is None:
+        return None
+    return max(0.0, email.utils.mktime_tz(parsed) - time.time())
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = exc
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _is_unreachable(cause: BaseException) -> bool:
+    # aiohttp wraps the reason; the SDK's transport then calls it a time-out.
+    is_named = type(cause).__name__.startswith(("ClientConnectorError", "ClientConnectorDNSError"))
+    errno = getattr(cause, "errno", None)
+    return is_named or isinstance(cause, _NO_ROUTE) or errno in _UNREACHABLE_ERRNO
+
+
+def _reason(cause: OSError) -> str:
+    inner = getattr(cause, "os_error", cause)
+    if isinstance(inner, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(inner, socket.gaierror):
+        return "no such host"
+    return inner.strerror or str(inner)

@@ -1,0 +1,97 @@
+"""Stopping gently: the first ^C stops reading, the second cancels; a stdin that can be woken.
+
+A thread that is blocked in ``read`` cannot be ended, and one that holds stdin's lock when Python
+exits crashes it. So stdin is waited for together with a pipe that :meth:`WakeableStdin.wake` writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from mitools.annotate.run import StoppedError
+
+__all__ = ["stopping_on_interrupt", "wakeable_stdin"]
+
+
+class _Wakeable(io.RawIOBase):
+    """Bytes of a file descriptor, until it ends or somebody calls ``wake``."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._wake_read, self._wake_write = os.pipe()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        ready, _, _ = select.select([self._descriptor, self._wake_read], [], [])
+        if self._wake_read in ready:
+            raise StoppedError
+        data = os.read(self._descriptor, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def wake(self) -> None:
+        os.write(self._wake_write, b"!")
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+        super().close()
+
+
+@contextlib.contextmanager
+def wakeable_stdin() -> Iterator[Callable[[], None]]:
+    """Put a stdin in place whose reader can be woken; gives what wakes it.
+
+    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. Where stdin is no file of the operating
+    system's, or cannot be waited for, waking does nothing.
+    """
+    try:
+        raw = _Wakeable(sys.stdin.fileno())
+        select.select([sys.stdin.fileno()], [], [], 0)
+    except (OSError, ValueError, AttributeError):
+        yield lambda: None
+        return
+    before = sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8")
+    try:
+        yield raw.wake
+    finally:
+        sys.stdin = before
+
+
+@contextlib.contextmanager
+def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` at the first ^C, and raise ``KeyboardInterrupt`` when the block has ended.
+
+    A second ^C raises it at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_interrupted = False
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal is_interrupted
+        if is_interrupted:
+            raise KeyboardInterrupt
+        is_interrupted = True
+        stop()
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if is_interrupted:
+        raise KeyboardInterrupt

@@ -1,0 +1,227 @@
+"""The journal: every response that was paid for, kept by request, so that no one pays twice.
+
+One SQLite file in WAL mode. A response is committed before its record is emitted and before its
+place in the queue is given away, so a killed run loses at most the requests that were under way.
+Commits are grouped by what arrives while the one before is being written: there is no timer.
+``synchronous=NORMAL``: a killed process loses nothing that was committed, a power cut may lose the
+last moments but never damages the file.
+
+Several processes may share a journal. Errors are kept for people to read, and are asked again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import queue
+import re
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import MitoolsError, OutputError, SourceError
+
+__all__ = ["Entry", "Journal", "default_place", "request_key"]
+
+_APPLICATION = 0x6D69746C  # "mitl", so that another program's database is not taken for ours
+_VERSION = 1
+_CHECKED_BYTES = 100_000_000  # larger files would make every start wait
+_BUSY_SECONDS = 60
+_GROUP = 500
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS responses (
+  key TEXT PRIMARY KEY,      -- SHA-256 of body, provider and sample
+  kind TEXT NOT NULL,        -- ok, or the kind of error
+  response TEXT NOT NULL,    -- the server's JSON as it came, or the error's message
+  record TEXT NOT NULL,      -- id of the record that asked first
+  sample INTEGER NOT NULL,
+  created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+)
+"""
+_STORE = """
+INSERT INTO responses (key, kind, response, record, sample) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.response,
+  created = CURRENT_TIMESTAMP WHERE responses.kind <> 'ok'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One response: ``kind`` is ``ok`` and ``response`` the server's JSON, or an error's."""
+
+    key: str
+    kind: str
+    response: str
+    record: str = ""
+    sample: int = 0
+
+
+def request_key(body: Mapping[str, Any], provider: str, sample: int) -> str:
+    """Name a request by what decides its answer; never by key, pace, timeout or retries."""
+    content = {"body": body, "provider": provider, "sample": sample}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def default_place(model: str) -> Path:
+    """Say where the journal of a model is kept: the user's cache folder."""
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
+    return base / "mitools" / "annotate" / f"{name}.sqlite3"
+
+
+class Journal:
+    """An open journal; lookups from any thread, writes by a thread of its own."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open or make it.
+
+        Raises:
+            SourceError: it is damaged, or no journal.
+            OutputError: it cannot be made or written.
+        """
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._waiting: queue.SimpleQueue[tuple[Entry, Future[None]] | None] = queue.SimpleQueue()
+        with self._errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = self._open()
+        self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._writer.start()
+
+    def find(self, key: str) -> Entry | None:
+        """Look a request up."""
+        query = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
+        with self._errors(), self._lock:
+            row = self._connection.execute(query, (key,)).fetchone()
+        return None if row is None else Entry(*row)
+
+    def store(self, entry: Entry) -> Future[None]:
+        """Write a response; the future is done when it is committed."""
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # what was paid for is written, whoever still waits
+        self._waiting.put((entry, done))
+        return done
+
+    def close(self) -> None:
+        """Commit what was handed in, and close the file."""
+        self._waiting.put(None)
+        self._writer.join()
+        with self._errors(), self._lock:
+            self._connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables and application != _APPLICATION:
+                hint = 'name another file with "--journal"'
+                raise SourceError(f"{self.path} is a database, but no journal", hint=hint)
+            if version > _VERSION:
+                raise SourceError(
+                    f"journal {self.path} was made by a newer mitools",
+                    hint='upgrade with "pip install -U mitools"',
+                )
+            self._check(connection)
+            _enter_wal(connection)
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_TABLE)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if self.path.stat().st_size <= _CHECKED_BYTES:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+
+    def _write(self) -> None:
+        is_open = True
+        while is_open:
+            group: list[tuple[Entry, Future[None]]] = []
+            item = self._waiting.get()
+            while item is not None:
+                group.append(item)
+                if len(group) == _GROUP:
+                    break
+                try:
+                    item = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+            is_open = item is not None
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[tuple[Entry, Future[None]]]) -> None:
+        rows = [(e.key, e.kind, e.response, e.record, e.sample) for e, _ in group]
+        try:
+            with self._errors(), self._lock:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    self._connection.executemany(_STORE, rows)
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    with contextlib.suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                    raise
+        except MitoolsError as exc:
+            for _, done in group:
+                done.set_exception(exc)
+            return
+        for _, done in group:
+            done.set_result(None)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say in our own words what SQLite and the file system say."""
+        another = 'use another place with "--journal PATH", or none with "--no-journal"'
+        try:
+            yield
+        except sqlite3.OperationalError as exc:
+            hint = "free some space and run again" if "full" in str(exc) else another
+            raise OutputError(f"journal {self.path}: {exc}", hint=hint) from exc
+        except sqlite3.Error as exc:
+            raise SourceError(
+                f"journal {self.path} is damaged ({exc}); nothing in it was changed",
+                hint=f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and '
+                'go on with "--journal NEW", or move it away to pay again',
+            ) from exc
+        except OSError as exc:
+            raise OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another) from exc
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite does not wait by itself while another process does the same."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,210 @@
+"""What a teacher is shown: a system message, worked examples, and the record through a template.
+
+Templates are Jinja2 in its sandbox (a recipe is somebody else's file) and see ``input``,
+``choices``, ``record``, ``lists_choices`` (whether the input already lists them by letter) and
+``letter(i)``. What the examples answer is written in the very words that the task reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mitools.errors import SourceError, UsageError
+from mitools.records import Reader, Record, get_path
+from mitools.tasks import Task, letter_of, normalize
+
+__all__ = ["Message", "PromptSource", "Prompts"]
+
+Message = dict[str, str]
+
+_LETTERED = """\
+{{ input }}
+{% if choices and not lists_choices %}
+
+{% for choice in choices %}
+({{ letter(loop.index0) }}) {{ choice }}
+{% endfor %}
+{% endif %}
+"""
+
+_PLAIN = "{{ input }}\n"
+
+_LABELLED = """\
+{{ input }}
+{% if choices %}
+
+Possible answers: {{ choices | join(", ") }}.
+{% endif %}
+"""
+
+_DEFAULTS: dict[str, tuple[str, str]] = {
+    "choice": (
+        "You answer multiple-choice questions. First explain in one to three short sentences "
+        "what the answer must be like and which choice fits. Then finish with one sentence of "
+        "exactly this form, with the letter and the words of the one best choice:\n"
+        "So the answer is (b) words of the choice.",
+        _LETTERED,
+    ),
+    "labels": (
+        "You classify texts. First explain in one to three short sentences what decides. Then "
+        "finish with one sentence of exactly this form, with one of the possible answers:\n"
+        "So the answer is ANSWER.",
+        _LABELLED,
+    ),
+    "equation": (
+        "You solve word problems. First reason in a few short sentences that state every "
+        "calculation, such as 12 + 7 = 19. Then finish with one sentence of exactly this form:\n"
+        "The answer is (EXPRESSION).\n"
+        "EXPRESSION is the calculation over the numbers of the problem that gives the result, "
+        "such as (12 + 7) or ((3 * 4) - 5). Do not write its result there.",
+        _PLAIN,
+    ),
+    "text": (
+        "You answer questions. First explain in one to three short sentences. Then finish with "
+        "one sentence of exactly this form:\nThe answer is ANSWER.",
+        _PLAIN,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PromptSource:
+    """What the user gave; None means the built-in prompt of the task.
+
+    Attributes:
+        system: text of the system message; empty leaves it out.
+        template: path of a Jinja2 template for the user message.
+        examples: path of JSON Lines records with ``input``, ``label`` and ``rationale``.
+    """
+
+    system: str | None = None
+    template: str | None = None
+    examples: str | None = None
+
+
+class Prompts:
+    """Renders records into chat messages."""
+
+    def __init__(self, source: PromptSource) -> None:
+        """Read the files.
+
+        Raises:
+            SourceError: a file cannot be read.
+            UsageError: the template is no Jinja2.
+            DataError: an example is no record, or lacks a field.
+        """
+        self._source = source
+        self._environment = ImmutableSandboxedEnvironment(
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        self._environment.globals["letter"] = letter_of
+        self._own_template = _read_text(source.template) if source.template else None
+        self._examples = _read_examples(source.examples) if source.examples else []
+        self._prepared: dict[str, _Prepared] = {}
+
+    def messages(self, record: Record, task: Task) -> list[Message]:
+        """Render one record.
+
+        Raises:
+            UsageError: the template asks for something that the record does not have.
+        """
+        prepared = self._prepare(task)
+        user = {"role": "user", "content": self._render(prepared.template, record)}
+        return [*prepared.head, user]
+
+    def prompt_hash(self, task: Task) -> str:
+        """Name the effective prompt of a task: 16 hexadecimal digits, the same for all records."""
+        return self._prepare(task).digest
+
+    def _prepare(self, task: Task) -> _Prepared:
+        if task.name not in self._prepared:
+            system, text = _DEFAULTS[task.name]
+            if self._source.system is not None:
+                system = self._source.system
+            if self._own_template is not None:
+                text = self._own_template
+            template = self._compile(text)
+            head = [{"role": "system", "content": system.strip()}] if system.strip() else []
+            for example in self._examples:
+                head.append({"role": "user", "content": self._render(template, example)})
+                head.append({"role": "assistant", "content": _worked(example, task)})
+            self._prepared[task.name] = _Prepared(template, text, head)
+        return self._prepared[task.name]
+
+    def _compile(self, text: str) -> jinja2.Template:
+        try:
+            return self._environment.from_string(text)
+        except jinja2.TemplateSyntaxError as exc:
+            message = f"{self._source.template}:{exc.lineno}: {exc.message}"
+            raise UsageError(message, hint="mend the template") from exc
+
+    def _render(self, template: jinja2.Template, record: Record) -> str:
+        choices = record.get("choices") or []
+        try:
+            text = template.render(
+                input=record["input"],
+                choices=choices,
+                record=record,
+                lists_choices=_lists(record["input"], choices),
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as exc:
+            message = f"template {self._source.template}: record {record.get('id')!r}: {exc}"
+            raise UsageError(message, hint="mend the template, or the record") from exc
+        return _without_surrogates(text.strip())
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    template: jinja2.Template
+    text: str
+    head: list[Message]
+
+    @cached_property
+    def digest(self) -> str:
+        content = json.dumps([self.text, self.head], ensure_ascii=False).encode()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _worked(example: Mapping[str, Any], task: Task) -> str:
+    """Write an example's answer as the teacher is to write its own."""
+    label = example.get("label") or get_path(example, "teacher.label")
+    rationale = example.get("rationale") or get_path(example, "teacher.rationale") or ""
+    statement = task.state(str(label), example.get("choices"))
+    return _without_surrogates(f"{rationale.strip()} {statement}".strip())
+
+
+def _lists(text: str, choices: list[str]) -> bool:
+    """Tell whether a text already lists the choices by letter."""
+    shown = normalize(text)
+    return bool(choices) and all(
+        f"({letter_of(index)}) {normalize(choice)}" in shown for index, choice in enumerate(choices)
+    )
+
+
+def _without_surrogates(text: str) -> str:
+    # UTF-8, and so HTTP, cannot hold a lone surrogate.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _read_text(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError as exc:
+        raise SourceError(f"cannot read {path}: {exc.strerror}", hint="check the path") from exc
+    except UnicodeDecodeError as exc:
+        raise SourceError(f"{path} is not UTF-8", hint="convert it with iconv") from exc
+
+
+def _read_examples(path: str) -> list[Record]:
+    needs = ("input", "label|teacher.label")
+    hints = dict.fromkeys(needs, "an example needs input, label and rationale")
+    return list(Reader((path,), needs, hints=hints))

@@ -1,0 +1,133 @@
+"""Teachers that wait for nobody: completions from a file or from the records, and the demo's rules.
+
+Published completions enter the pipe here and are parsed exactly as live text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from mitools.annotate.api import Problem, Question, Reply
+from mitools.errors import InvalidFieldError, MissingFieldError, SourceError, TeacherError, Where
+from mitools.files import open_input
+from mitools.records import parse_line
+
+__all__ = ["DemoTeacher", "FieldTeacher", "ReplayTeacher"]
+
+_HINT = "each row needs an id and a completion"
+
+
+class _Immediate:
+    """A teacher whose every answer is at hand."""
+
+    tries = 1
+
+    def recall(self, question: Question) -> Reply:
+        raise NotImplementedError
+
+    async def ask(self, question: Question) -> Reply:
+        return self.recall(question)
+
+    def stop(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class FieldTeacher(_Immediate):
+    """Reads the completion that each record carries itself, in its field ``completion``."""
+
+    def __init__(self, model: str = "replay") -> None:
+        self._model = model
+
+    def recall(self, question: Question) -> Reply:
+        completion = question.record.get("completion")
+        if not isinstance(completion, str):
+            problem = Problem("missing", 'the record has no field "completion"')
+            return Reply(model=self._model, problem=problem)
+        return Reply(text=completion, model=self._model)
+
+
+class ReplayTeacher(_Immediate):
+    """Looks completions up by the record's id in a file of JSON Lines, or a CSV or TSV table."""
+
+    def __init__(self, path: str, model: str = "replay") -> None:
+        """Index the file, on disk: it may be larger than memory.
+
+        Raises:
+            SourceError: it cannot be read.
+            DataError: a row has no id or completion.
+        """
+        self._path = path
+        self._model = model
+        # "" is SQLite's name for a private file that vanishes with the connection.
+        self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._index.execute("CREATE TABLE completions (id TEXT PRIMARY KEY, text TEXT)")
+        self._index.execute("BEGIN")
+        # Of several completions for one id the first counts.
+        self._index.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", _rows(path))
+        self._index.execute("COMMIT")
+
+    def recall(self, question: Question) -> Reply:
+        query = "SELECT text FROM completions WHERE id = ?"
+        row = self._index.execute(query, (question.record["id"],)).fetchone()
+        if row is None:
+            problem = Problem("missing", f"{self._path} has no completion for this id")
+            return Reply(model=self._model, problem=problem)
+        return Reply(text=row[0], model=self._model)
+
+    async def close(self) -> None:
+        self._index.close()
+
+
+class DemoTeacher(_Immediate):
+    """Solves the built-in demo's problems by rule, and some of them wrongly."""
+
+    def __init__(self, seed: int, error_rate: float) -> None:
+        self._seed = seed
+        self._error_rate = error_rate
+
+    def recall(self, question: Question) -> Reply:
+        from mitools.demo import solve
+
+        try:
+            text = solve(question.record["input"], self._seed, self._error_rate)
+        except TeacherError as exc:
+            return Reply(model="demo", problem=Problem("unknown", str(exc)))
+        return Reply(text=text, model="demo")
+
+
+def _rows(path: str) -> Iterator[tuple[str, str]]:
+    for where, row in _tables(path):
+        for name in ("id", "completion"):
+            if row.get(name) is None:
+                raise MissingFieldError(f'field "{name}" is missing', where=where, hint=_HINT)
+        if not isinstance(row["completion"], str):
+            raise InvalidFieldError('field "completion" must be a string', where=where, hint=_HINT)
+        yield str(row["id"]), row["completion"]
+
+
+def _tables(path: str) -> Iterator[tuple[Where, dict[str, Any]]]:
+    plain = path.removesuffix(".gz").removesuffix(".zst")
+    try:
+        with open_input(path) as stream:
+            if plain.endswith((".csv", ".tsv")):
+                text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+                dialect = "excel-tab" if plain.endswith(".tsv") else "excel"
+                rows = csv.DictReader(text, dialect=dialect)
+                for row in rows:
+                    yield Where(path, rows.line_num), row
+                return
+            for number, line in enumerate(stream, start=1):
+                where = Where(path, number)
+                if not line.isspace():
+                    yield where, parse_line(line.decode("utf-8-sig"), where)
+    except UnicodeDecodeError as exc:
+        raise SourceError(f"{path} is not UTF-8", hint="convert it with iconv") from exc
+    except (OSError, EOFError, csv.Error) as exc:
+        raise SourceError(f"cannot read {path}: {exc}", hint="check the file") from exc

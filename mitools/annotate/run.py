@@ -1,0 +1,220 @@
+"""Running records through a teacher: bounded, concurrent, in order, and stopped gently.
+
+Three threads, so that a slow reader, a slow teacher and a slow writer never block one another:
+
+- one reads the records and answers what needs no waiting (journal, replay, demo);
+- one runs the event loop in which everything else is asked;
+- the caller's thread takes the records out, in input order unless told otherwise.
+
+A record holds a slot from before it is read until the one after it is asked for, and there are
+four slots per request under way: memory is bounded, and a blocked output starts no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from types import TracebackType
+
+from mitools.annotate.api import Answered, Dialogue, Question, Teacher, UnaskedError
+from mitools.annotate.strategy import ask_blind
+from mitools.annotate.tally import Tally
+from mitools.errors import TeacherError
+from mitools.records import Record
+from mitools.tasks import task_of
+
+__all__ = ["Run", "RunOptions", "StoppedError"]
+
+_WINDOW = 4
+_READER_PATIENCE_SECONDS = 1.0
+
+_Entry = Answered | Future[Answered]
+
+
+class StoppedError(Exception):
+    """Raised by a record source that was told to wake up and stop."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes.
+
+    Attributes:
+        concurrency: requests under way at once; four times as many records are held.
+        is_ordered: whether records leave in input order.
+        task: the task of every record, whatever it says itself.
+        on_failure: called with each record that got no answer; gives what is passed on, if anything.
+        on_stop: called when reading is to stop, from any thread; wakes a source that waits.
+    """
+
+    concurrency: int = 16
+    is_ordered: bool = True
+    task: str | None = None
+    on_failure: Callable[[Record], Record | None] | None = None
+    on_stop: Callable[[], None] | None = None
+
+
+class Run:
+    """One pass of records through a teacher; a context manager, to be iterated once."""
+
+    def __init__(self, records: Iterable[Record], teacher: Teacher, options: RunOptions) -> None:
+        self.tally = Tally()
+        self._records = iter(records)
+        self._teacher = teacher
+        self._options = options
+        self._slots = threading.Semaphore(_WINDOW * options.concurrency)
+        self._out: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._is_stopping = False
+        self._error: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._threads = (
+            threading.Thread(target=self._read, name="reader", daemon=True),
+            threading.Thread(target=self._loop.run_forever, name="teacher", daemon=True),
+        )
+
+    def __enter__(self) -> Run:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Cancel what is still under way; what has arrived is in the journal by then."""
+        self.stop()
+        self._slots.release()  # the reader may be waiting for one
+        reader, loop = self._threads
+        reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
+        asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        loop.join()
+        self._loop.close()
+
+    def stop(self) -> None:
+        """Read no more and send no more; what is under way still comes home. From any thread."""
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        self._teacher.stop()
+        if self._options.on_stop is not None:
+            self._options.on_stop()
+
+    def __iter__(self) -> Iterator[Record]:
+        """Give the annotated records.
+
+        Raises:
+            TeacherError: no further request can succeed; after all that came home was given out.
+            MitoolsError: whatever reading the records raised; likewise.
+        """
+        is_whole = True  # in order, nothing may follow a record that was dropped
+        for entry in self._entries():
+            answered = self._outcome(entry)
+            is_whole = is_whole and answered is not None
+            if answered is None or (self._options.is_ordered and not is_whole):
+                self.tally.unasked += 1
+            else:
+                self.tally.add(answered)
+                record: Record | None = answered.record
+                if answered.problem is not None and self._options.on_failure is not None:
+                    record = self._options.on_failure(answered.record)
+                if record is not None:
+                    yield record
+            self._slots.release()
+        self._finish()
+
+    def _finish(self) -> None:
+        self.tally.check()
+        if self._error is not None:
+            raise self._error
+        failed = self.tally.failed.total()
+        if failed and not self.tally.answered and not self._is_stopping:
+            kind = self.tally.failed.most_common(1)[0][0]
+            message = f"none of {failed:,} records got an answer (mostly: {kind})"
+            raise TeacherError(message, hint='look at "teacher.error" in the output')
+
+    def _entries(self) -> Iterator[_Entry]:
+        taken = 0
+        is_ended = False
+        # Out of order, the end is announced while the last ones are still being asked.
+        while not is_ended or taken < self.tally.read:
+            entry = self._out.get()
+            if entry is None:
+                is_ended = True
+            else:
+                taken += 1
+                yield entry
+
+    def _outcome(self, entry: _Entry) -> Answered | None:
+        if isinstance(entry, Answered):
+            return entry
+        try:
+            return entry.result()
+        except (UnaskedError, CancelledError):
+            return None
+        except Exception as exc:
+            self._error = self._error or exc
+            self.stop()
+            return None
+
+    def _read(self) -> None:
+        """Take records in as slots become free; runs in a thread of its own."""
+        try:
+            while True:
+                self._slots.acquire()
+                if self._is_stopping:
+                    break
+                record = next(self._records, None)
+                if record is None:
+                    break
+                self.tally.read += 1
+                self._begin(record)
+        except StoppedError:
+            pass
+        except BaseException as exc:
+            self._error = self._error or exc
+        finally:
+            self._out.put(None)
+
+    def _begin(self, record: Record) -> None:
+        """Answer a record at once, or hand it to the event loop."""
+        entry: _Entry
+        try:
+            dialogue = ask_blind(record, task_of(record, self._options.task), self._teacher.tries)
+            question = next(dialogue)
+            while (reply := self._teacher.recall(question)) is not None:
+                question = dialogue.send(reply)
+        except StopIteration as done:
+            entry = done.value
+        except Exception as exc:
+            entry = Future()
+            entry.set_exception(exc)
+        else:
+            entry = asyncio.run_coroutine_threadsafe(self._ask(dialogue, question), self._loop)
+            if not self._options.is_ordered:
+                entry.add_done_callback(self._out.put)
+                return
+        self._out.put(entry)
+
+    async def _ask(self, dialogue: Dialogue, question: Question) -> Answered:
+        while True:
+            reply = await self._teacher.ask(question)
+            try:
+                question = dialogue.send(reply)
+            except StopIteration as done:
+                answered: Answered = done.value
+                return answered
+
+    async def _put_away(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._teacher.close()
+        await asyncio.get_running_loop().shutdown_default_executor()

@@ -1,0 +1,78 @@
+"""Counting what happened, so that a run can say it and no row is lost unnoticed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from mitools.annotate.api import Answered
+
+__all__ = ["Tally"]
+
+
+@dataclass
+class Tally:
+    """Counts of one run.
+
+    Attributes:
+        read: records taken from the input.
+        answered: records with a label from the teacher.
+        failed: records without one, by kind of problem.
+        unasked: records that were read but dropped because the run was stopped.
+        with_gold: answered records whose gold label is known.
+        agreeing: those whose labels are equal.
+        replies: completions used.
+        recalled: completions that the journal, or a twin record, had.
+        tokens: prompt and completion tokens as servers counted them, recalled ones included.
+    """
+
+    read: int = 0
+    answered: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    unasked: int = 0
+    with_gold: int = 0
+    agreeing: int = 0
+    replies: int = 0
+    recalled: int = 0
+    tokens: Counter[str] = field(default_factory=Counter)
+
+    def add(self, answered: Answered) -> None:
+        teacher = answered.record["teacher"]
+        if answered.problem is None:
+            self.answered += 1
+        else:
+            self.failed[answered.problem.kind] += 1
+        if teacher["agrees"] is not None:
+            self.with_gold += 1
+            self.agreeing += teacher["agrees"]
+        self.replies += answered.replies
+        self.recalled += answered.recalled
+        self.tokens.update(teacher.get("usage") or {})
+
+    def check(self) -> None:
+        """Assert that every record read is accounted for."""
+        assert self.read == self.answered + self.failed.total() + self.unasked, self
+
+    def lines(self, rejected: int = 0) -> list[str]:
+        """Say it in one or two lines.
+
+        Args:
+            rejected: lines of the input that were no usable record.
+        """
+        counts = f"{self.read + rejected:,} rows = {self.answered:,} answered"
+        counts += f" + {rejected:,} rejected + {self.failed.total():,} failed"
+        if self.unasked:
+            counts += f" + {self.unasked:,} not asked"
+        if self.failed:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.failed.most_common())
+            counts += f" ({kinds})"
+        details = []
+        if self.with_gold:
+            share = self.agreeing / self.with_gold
+            details.append(f"{self.agreeing:,} of {self.with_gold:,} agree with gold ({share:.1%})")
+        if self.recalled:
+            details.append(f"{self.recalled:,} of {self.replies:,} completions from the journal")
+        if self.tokens:
+            spent = (self.tokens["prompt_tokens"], self.tokens["completion_tokens"])
+            details.append(f"{spent[0]:,} prompt and {spent[1]:,} completion tokens")
+        return [counts, "; ".join(details)] if details else [counts]

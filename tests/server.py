@@ -1,0 +1,232 @@
+"""An OpenAI-compatible chat server on loopback, which counts its calls and fails by script.
+
+    with FixtureServer() as server:
+        server.script = [Act(status=429, headers={"Retry-After": "2"}), Act()]
+        ... ask server.url ...
+        assert len(server.calls) == 2
+
+Each call takes the next act of ``script`` and, after those, ``default``. To try by hand:
+``python tests/server.py --port 8000 --latency 0.2``, then
+``mitools annotate -m fixture --base-url http://127.0.0.1:8000/v1 FILE``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+KEY = "sk-fixture-0123456789"
+
+
+@dataclass
+class Act:
+    """What the server does with one call.
+
+    Attributes:
+        text: content of the message; None lets the server solve the question.
+        message: further fields of the message, such as ``reasoning``.
+        status: HTTP status; other than 200 gives an error body.
+        code: ``error.code`` of that body.
+        delay: seconds before the answer.
+        hang: never answer.
+        reset: break the connection ``before`` the answer or in the ``middle`` of it.
+        raw: these bytes as the body, whatever they are.
+    """
+
+    text: str | None = None
+    message: dict[str, Any] = field(default_factory=dict)
+    finish_reason: str = "stop"
+    usage: dict[str, int] | None = field(
+        default_factory=lambda: {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    )
+    status: int = 200
+    code: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    hang: bool = False
+    reset: str = ""
+    raw: bytes | None = None
+
+
+@dataclass
+class Call:
+    """One request: when it came (``time.monotonic``), its body and its headers."""
+
+    at: float
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+    @property
+    def question(self) -> str:
+        """The last user message."""
+        return str(self.body["messages"][-1]["content"])
+
+
+def solve(question: str) -> str:
+    """Answer anything, always in the same way: the first choice, or the sum of two numbers."""
+    if choice := re.search(r"\(a\) (.+)", question):
+        return f"Only one fits. So the answer is (a) {choice[1]}."
+    numbers = [*re.findall(r"\d+", question), "1", "2"]
+    return f"There are {numbers[0]} and {numbers[1]}. The answer is ({numbers[0]} + {numbers[1]})."
+
+
+class FixtureServer:
+    """The server; a context manager. Attributes may be changed while it runs."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.calls: list[Call] = []
+        self.script: list[Act] = []
+        self.default = Act()
+        self.act: Callable[[Call], Act] | None = None
+        self.most_at_once = 0
+        self.closing = threading.Event()
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.fixture = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def __enter__(self) -> FixtureServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def begin(self, call: Call) -> Act:
+        with self._lock:
+            self.calls.append(call)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            if self.act is not None:
+                return self.act(call)
+            return self.script.pop(0) if self.script else self.default
+
+    def end(self) -> None:
+        with self._lock:
+            self._at_once -= 1
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024
+    fixture: FixtureServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # a client that went away is part of the tests
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        body = json.loads(self.rfile.read(length))
+        call = Call(time.monotonic(), body, {k.lower(): v for k, v in self.headers.items()})
+        act = self.server.fixture.begin(call)
+        try:
+            self._perform(act, call)
+        finally:
+            self.server.fixture.end()
+
+    def _perform(self, act: Act, call: Call) -> None:
+        if act.hang:
+            self.server.fixture.closing.wait()
+            self._break()
+            return
+        if act.delay:
+            self.server.fixture.closing.wait(act.delay)
+        if act.reset == "before":
+            self._break()
+            return
+        content = _content(act, call) if act.raw is None else act.raw
+        head = f"HTTP/1.1 {act.status} Status\r\nContent-Type: application/json\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in act.headers.items())
+        head += f"Content-Length: {len(content)}\r\n\r\n"
+        if act.reset == "middle":
+            self.wfile.write(head.encode() + content[: len(content) // 2])
+            self._break()
+            return
+        self.wfile.write(head.encode() + content)  # one write: no delayed acknowledgement
+
+    def _break(self) -> None:
+        """Reset the connection, as a crashing server does."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
+
+
+def _content(act: Act, call: Call) -> bytes:
+    if act.status != 200:
+        error = {"message": f"scripted {act.status} for key {KEY}", "code": act.code, "type": None}
+        return json.dumps({"error": error}).encode()
+    text = solve(call.question) if act.text is None else act.text
+    answer = {
+        "id": "chatcmpl-fixture",
+        "object": "chat.completion",
+        "model": call.body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text, **act.message},
+                "finish_reason": act.finish_reason,
+            }
+        ],
+        "usage": act.usage,
+    }
+    return json.dumps(answer).encode()
+
+
+def _serve() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--latency", type=float, default=0.0)
+    given = parser.parse_args()
+    with FixtureServer(given.port) as server:
+        server.default = Act(delay=given.latency)
+        sys.stderr.write(f"serving at {server.url}; ^C stops\n")
+        for count in _counts(server):
+            sys.stderr.write(f"{count} calls\n")
+
+
+def _counts(server: FixtureServer) -> Iterator[int]:
+    last = 0
+    while True:
+        try:
+            time.sleep(1.0)
+        except KeyboardInterrupt:
+            return
+        if len(server.calls) != last:
+            last = len(server.calls)
+            yield last
+
+
+if __name__ == "__main__":
+    _serve()
