@@ -40,6 +40,7 @@ _WEIGHTS = "model.safetensors"
 class StudentTrainer(Trainer):  # type: ignore[misc]
     """Train a :class:`TwoTaskModel`; a checkpoint holds the student as plain transformers does."""
 
+    control: TrainerControl
     loss_is_scaled_for_ga = True
 
     def __init__(
