@@ -120,7 +120,7 @@ def _closed_answer(choices: Sequence[str], scores: Sequence[float]) -> dict[str,
         raise StudentError("the student's scores are no log-probabilities", hint=_DAMAGED)
     total = math.fsum(math.exp(score - top) for score in scores)
     chances = {name: math.exp(s - top) / total for name, s in zip(choices, scores, strict=True)}
-    best = max(sorted(choices), key=chances.__getitem__)
+    best = max(sorted(choices), key=lambda name: scores[choices.index(name)])
     answer = {
         "label": best,
         "confidence": chances[best],
@@ -250,7 +250,7 @@ class Evaluation:
             raise self._nothing_selected()
         if self._repeated:
             name, count = next(iter(self._repeated)), sum(self._repeated.values())
-            self._warn(f'{count:,} records repeat an id (such as "{name}"); each counts by itself')
+            self._warn(f'{_records(count)} with an id seen before (such as "{name}"); all count')
         if len(self.tally.tasks) > 1:
             kinds = ", ".join(f"{task}: {n:,}" for task, n in sorted(self.tally.tasks.items()))
             self._warn(f"the records are of several tasks ({kinds}); the figures mix them")
@@ -258,7 +258,7 @@ class Evaluation:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
         if self.settings.part is None and self._splits[None] and len(self._splits) > 1:
             count = self._splits[None]
-            self._warn(f'{count:,} records without a split count beside those of the split "test"')
+            self._warn(f'{_records(count)} without a split; counted with the split "test"')
 
     def _nothing_selected(self) -> DataError:
         there = {name: count for name, count in self._splits.items() if name is not None}
@@ -270,6 +270,10 @@ class Evaluation:
         hint = f'choose one that is there: "--split {max(there, key=there.__getitem__)}"'
         part = self.settings.part or "test"
         return EmptyInputError(f'no record is in the split "{part}" ({counts})', hint=hint)
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'s' * (count != 1)}"
 
 
 def _check_confidence(record: Record) -> None:

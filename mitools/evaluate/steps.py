@@ -19,12 +19,12 @@ __all__ = ["Step", "find_steps"]
 _MAX_TEXT = 20_000
 """Characters of a rationale that are read; no rationale of use is longer."""
 
-_SIGNS = "×·∗÷∕−–xX"  # noqa: RUF001 (what models write for * / -)
+_SIGNS = "×·∗÷∕−–xX"
 _IS = re.compile(r"(?<=[\d)%])\s+(?:is|are|equals?|makes|gives)\s+(?=[$(\d.-])", re.IGNORECASE)
 _SPAN = re.compile(rf"[$(\[]{{0,20}}(?:\d|\.\d)[\d\s.,$%()\[\]+*/{_SIGNS}=-]*")
-_SIGNED = re.compile(r"(?:^|[\s(=])[-−–]$")  # noqa: RUF001
-_OPEN = re.compile(r"\S[ \t]*[-+*/×·∗÷∕−–][ \t]*$")  # noqa: RUF001
-_BULLET = re.compile(r"^\s*[-−–]\s+")  # noqa: RUF001
+_SIGNED = re.compile(r"(?:^|[\s(=])[-−–]$")
+_OPEN = re.compile(r"\S[ \t]*[-+*/×·∗÷∕−–][ \t]*$")
+_BULLET = re.compile(r"^\s*[-−–]\s+")
 _BREAK = re.compile(r"[.,](?=\s|$)|\n")
 _DECIMAL = re.compile(r"-?\d*\.(\d+)")
 

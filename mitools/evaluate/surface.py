@@ -31,7 +31,7 @@ shares of rationales; the 4-gram shares are means over the rationales with four 
 ``steps_right`` is the share of all stated arithmetic steps, resampled by rationale."""
 
 N = 4
-_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|[^\W\d_]+|[-+*/×÷]")  # noqa: RUF001
+_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|[^\W\d_]+|[-+*/×÷]")
 _NO_FRACTION = re.compile(r"\.0+$")
 
 

@@ -67,7 +67,7 @@ def rouge_l(text: str, reference: str) -> float:
 class Overlap:
     """Fold pairs of a rationale and its reference; 29 small numbers a pair are kept, no text."""
 
-    _counts: array[int] = field(default_factory=lambda: array("q"))
+    _counts: array[int] = field(default_factory=lambda: array("i"))
     _rouge: array[float] = field(default_factory=lambda: array("d"))
     # force: a rationale that ends in " ." is no reason for a warning
     _bleu: BLEU = field(default_factory=lambda: BLEU(force=True))
@@ -86,7 +86,7 @@ class Overlap:
         n = len(self._rouge)
         if not n:
             return {name: measure.undefined(empty) for name, measure in MEASURES.items()}
-        counts = np.frombuffer(self._counts, dtype=np.int64).reshape(n, -1)
+        counts = np.frombuffer(self._counts, dtype=np.intc).reshape(n, -1)
         table = np.column_stack([counts, np.frombuffer(self._rouge)])
         table = table[np.lexsort(table.T[::-1])]
         values = self._scores(table.sum(axis=0, keepdims=True))[0] / [1, 1, n, 1]

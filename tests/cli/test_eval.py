@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mitools.cli import mitools
+from mitools.errors import StudentError
+from mitools.evaluate import statistics
+
+
+@dataclass(frozen=True)
+class Generation:
+    text: str
+    log_prob: float = -0.1
+    is_truncated: bool = False
+    tokens: int = 3
+
+
+class Student:
+    """Answers "7 - 3" with "7 - 3", and explains it."""
+
+    metadata: dict[str, Any] = {"format": 1, "kind": "seq2seq", "task": "equation"}  # noqa: RUF012
+    device = "cpu"
+
+    def score_choices(
+        self, inputs: Sequence[str], choices: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        return [[-1.0 - index for index, _ in enumerate(row)] for row in choices]
+
+    def generate_labels(self, inputs: Sequence[str]) -> list[Generation]:
+        return [Generation(text) for text in inputs]
+
+    def generate_rationales(self, inputs: Sequence[str]) -> list[Generation]:
+        return [Generation(f"So {text} is the number. The answer is {text}.") for text in inputs]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Stand a fake in for the model code; holds the arguments of each ``load_student``."""
+    calls: list[Any] = []
+
+    def load_student(path: Path, device: str | None = None, **options: Any) -> Student:
+        calls.append((path, device, options))
+        if not path.is_dir():
+            raise StudentError(f"{path} holds no student", hint="train one")
+        return Student()
+
+    module = types.ModuleType("mitools.student")
+    module.load_student = load_student  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mitools.student", module)
+    monkeypatch.setattr(statistics, "RESAMPLES", 200)
+    monkeypatch.setattr(statistics, "_FEWEST_RESAMPLES", 200)
+    return calls
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "svamp"
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"weights")
+    return path
+
+
+def equation(number: int, **more: Any) -> dict[str, Any]:
+    text = f"{number} + 1"
+    gold = text if number % 4 else "0"
+    return {"id": str(number), "input": text, "label": gold, "task": "equation", **more}
+
+
+def lines(*records: dict[str, Any]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def run(*args: Any, records: Sequence[dict[str, Any]] = (), text: str = "") -> Result:
+    return CliRunner().invoke(mitools, ["eval", *map(str, args)], input=text or lines(*records))
+
+
+def parsed(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+EIGHT = [equation(number) for number in range(8)]
+
+
+def test_records_leave_in_order_with_answers_and_verdicts(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder, records=EIGHT)
+    assert result.exit_code == 0, result.stderr
+    found = parsed(result)
+    assert [record["id"] for record in found] == list("01234567")
+    assert found[1]["student"]["label"] == "1 + 1"
+    assert found[1]["student"]["model"].startswith("svamp@")
+    assert [record["scores"]["correct"] for record in found] == [False, *[True] * 3] * 2
+
+
+def test_the_table_on_stderr_shows_accuracy_and_quadrants(opened: list[Any], folder: Path) -> None:
+    stderr = run("--student", folder, records=EIGHT).stderr
+    assert "mitools eval: 8 records, task equation, by svamp@" in stderr
+    rows = [line.split() for line in stderr.splitlines()]
+    assert ["accuracy", "75.0%", "40.9", "to", "92.9", "8"] in rows
+    assert "mitools eval: what the rationale supports" in stderr
+    assert ["right", "6", "0", "0", "0"] in rows
+
+
+def test_quiet_says_nothing(opened: list[Any], folder: Path) -> None:
+    assert run("--student", folder, "-q", records=EIGHT).stderr == ""
+
+
+def test_the_summary_holds_every_figure_and_where_it_comes_from(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    assert run("--student", folder, "--summary", file, "--seed", 3, records=EIGHT).exit_code == 0
+    found = json.loads(file.read_text())
+    assert found["label"]["accuracy"]["value"] == 0.75
+    assert (found["records"], found["seed"]) == (8, 3)
+    provenance = found["provenance"]
+    assert provenance["run"]["metadata"] == Student.metadata
+    assert provenance["run"]["device"] == "cpu"
+    assert provenance["run"]["asked"]["seed"] == 3
+    assert len(provenance["run"]["student_hash"]) == 64
+    assert provenance["software"]["mitools"]
+
+
+def test_scored_records_are_scored_again_byte_for_byte_without_a_model(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    ours, theirs = tmp_path / "1.json", tmp_path / "2.json"
+    once = run("--student", folder, "--summary", ours, records=EIGHT)
+    again = run("--summary", theirs, text=once.stdout)
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout == once.stdout
+    assert len(opened) == 1
+    first, second = json.loads(ours.read_text()), json.loads(theirs.read_text())
+    assert second["provenance"].pop("run") is None
+    first["provenance"].pop("run")
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a", "b")]
+    outputs = [run("--student", folder, "--summary", file, records=EIGHT).stdout for file in files]
+    assert outputs[0] == outputs[1]
+    one, other = (file.read_text().replace(str(file), "") for file in files)
+    assert one == other
+
+
+def test_only_the_test_part_is_evaluated_where_records_have_one(
+    opened: list[Any], folder: Path
+) -> None:
+    records = [equation(n, split="test" if n > 5 else "train") for n in range(8)]
+    assert [r["id"] for r in parsed(run("--student", folder, records=records))] == ["6", "7"]
+    everything = run("--student", folder, "--split", "all", records=records)
+    assert len(parsed(everything)) == 8
+
+
+def test_a_split_that_is_not_there_says_what_to_type(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder, records=[equation(1, split="valid")])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        'mitools eval: no record is in the split "test" (valid: 1); '
+        'choose one that is there: "--split valid"\n'
+    )
+    assert opened == []
+
+
+def test_records_without_answers_and_no_student_say_what_to_type(opened: list[Any]) -> None:
+    result = run(records=EIGHT)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        'mitools eval: record "0": field "student" is missing; '
+        'name the student that is to answer: "--student DIR"\n'
+    )
+
+
+def test_empty_input_is_an_error_and_opens_no_student(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder)
+    assert result.exit_code == 1
+    assert "no records" in result.stderr
+    assert opened == []
+
+
+def test_a_malformed_line_names_its_number(opened: list[Any], folder: Path) -> None:
+    text = lines(*EIGHT[:2]) + "{oops\n" + lines(*EIGHT[2:])
+    stopped = run("--student", folder, text=text)
+    assert stopped.exit_code == 1
+    assert "<stdin>:3:" in stopped.stderr
+    skipped = run("--student", folder, "--on-error", "skip", text=text)
+    assert len(parsed(skipped)) == 8
+
+
+def test_a_folder_without_a_student_is_one_line(opened: list[Any], tmp_path: Path) -> None:
+    result = run("--student", tmp_path / "nowhere", records=EIGHT)
+    assert result.exit_code == 1
+    assert result.stderr == f"mitools eval: {tmp_path}/nowhere holds no student; train one\n"
+
+
+def test_a_wrong_summary_path_fails_before_any_work(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    result = run("--student", folder, "--summary", tmp_path / "no" / "x.json", records=EIGHT)
+    assert (result.exit_code, opened) == (1, [])
+    assert "mkdir -p" in result.stderr
+
+
+def test_a_summary_to_stdout_is_a_usage_error(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder, "--summary", "-", records=EIGHT)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "name a file" in result.stderr
+
+
+def test_a_failed_run_leaves_no_summary_and_no_output(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    out, file = tmp_path / "out.jsonl", tmp_path / "figures.json"
+    text = lines(*EIGHT) + "[]\n"
+    args = ("--student", folder, "--summary", file, "-o", out, "--batch-size", 2)
+    assert run(*args, text=text).exit_code == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["svamp"]
+
+
+def test_records_without_gold_are_answered_and_accuracy_is_undefined(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    records = [{"id": "1", "input": "1 + 1", "task": "equation"}]
+    result = run("--student", folder, "--summary", file, records=records)
+    assert parsed(result)[0]["student"]["label"] == "1 + 1"
+    accuracy = json.loads(file.read_text())["label"]["accuracy"]
+    assert (accuracy["status"], accuracy["reason"]) == ("undefined", "no record has a gold label")
+    assert "no record has a gold label" in result.stderr
+
+
+def test_choices_are_scored_and_decoded_on_request(opened: list[Any], folder: Path) -> None:
+    records = [{"id": "1", "input": "b", "label": "a", "choices": ["a", "b", "a"]}]
+    (found,) = parsed(run("--student", folder, "--decode", records=records))
+    assert found["student"]["choices"] == {"a": 0.731059, "b": 0.268941}
+    assert found["student"]["decoded"] == "b"
+    assert found["scores"]["decode_agrees"] is False
+
+
+def test_no_rationales_asks_for_none(opened: list[Any], folder: Path) -> None:
+    found = parsed(run("--student", folder, "--no-rationales", records=EIGHT))
+    assert all("rationale" not in record["student"] for record in found)
+
+
+def test_the_task_can_be_overridden(opened: list[Any], folder: Path) -> None:
+    records = [{**equation(1), "label": "2"}]
+    assert parsed(run("--student", folder, records=records))[0]["scores"]["correct"] is True
+    (found,) = parsed(run("--student", folder, "--task", "text", records=records))
+    assert found["scores"]["correct"] is False
+
+
+def test_device_and_token_budget_reach_the_student(opened: list[Any], folder: Path) -> None:
+    run("--student", folder, "--device", "cuda:1", "--tokens-per-batch", 99, records=EIGHT)
+    assert opened == [(folder, "cuda:1", {"tokens_per_batch": 99})]
+
+
+def test_repeated_ids_are_warned_of(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder, records=[EIGHT[1], EIGHT[1]])
+    assert len(parsed(result)) == 2
+    assert 'warning: 1 record with an id seen before (such as "1"); all count' in result.stderr
+
+
+def test_unknown_fields_and_unicode_pass(opened: list[Any], folder: Path) -> None:
+    (found,) = parsed(run("--student", folder, records=[equation(1, mine={"ключ": ["𝄞"]})]))
+    assert found["mine"] == {"ключ": ["𝄞"]}
+
+
+def test_the_help_ends_in_an_example_and_imports_no_model_code() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "mitools eval --student runs/svamp records.jsonl" in result.stdout

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mitools.evaluate.report import COLUMNS, metric_rows, quadrant_rows, title
+from mitools.evaluate.score import scored
+from mitools.evaluate.summary import Tally
+from mitools.tasks import task_of
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
+
+def summary(*answers: str, **more: Any) -> dict[str, Any]:
+    tally = Tally()
+    for number, answer in enumerate(answers):
+        student = {"label": answer, "confidence": 0.75, "model": "svamp@12ab", **more}
+        record = {
+            "id": str(number),
+            "input": "x",
+            "label": "2",
+            "task": "equation",
+            "student": student,
+        }
+        tally.add(scored(record, task_of(record)), task_of(record))
+    return tally.summary(0)
+
+
+def test_the_title_says_what_was_measured() -> None:
+    assert title(summary("2")) == "1 record, task equation, by svamp@12ab"
+
+
+def test_rows_show_value_interval_and_n() -> None:
+    rows = {row[0]: row[1:] for row in metric_rows(summary("2", "3"))}
+    assert rows["accuracy"] == ("50.0%", "9.5 to 90.5", "2")
+    assert rows["Brier"] == ("0.312", "0.062 to 0.562", "2")
+    assert rows["ECE, 15 equal-width bins"][1].endswith(" by chance")
+    assert all(len(row) == len(COLUMNS) - 1 for row in rows.values())
+
+
+def test_figures_that_do_not_apply_are_left_out_and_undefined_ones_explained() -> None:
+    rows = {row[0]: row[1:] for row in metric_rows(summary("2", "2"))}
+    assert "macro-F1" not in rows
+    assert "consistency" not in rows
+    assert rows["AUROC of confidence"][0] == "undefined"
+    assert "every answer is right" in rows["AUROC of confidence"][1]
+
+
+def test_the_quadrant_table_has_a_row_for_right_and_one_for_wrong() -> None:
+    rows = quadrant_rows(summary("2", "3", rationale="So 1 + 1 = 2."))
+    assert rows == [("right", "1", "0", "0", "0"), ("wrong", "0", "1", "0", "0")]
+
+
+def test_without_rationales_there_is_no_quadrant_table() -> None:
+    assert quadrant_rows(summary("2")) == []

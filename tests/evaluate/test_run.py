@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError, StudentError
+from mitools.evaluate.run import Evaluation, Opened, Settings, predict
+from mitools.records import Record, validate
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
+ANY_SCORES = st.lists(st.floats(-800, 0), min_size=1, max_size=8)
+
+
+def equation(number: int, **more: Any) -> Record:
+    return {
+        "id": str(number),
+        "input": f"q{number}",
+        "label": f"{number} + 1",
+        "task": "equation",
+        **more,
+    }
+
+
+def choice(number: int, *choices: str, **more: Any) -> Record:
+    return {
+        "id": str(number),
+        "input": f"q{number}",
+        "label": choices[0],
+        "choices": list(choices),
+        **more,
+    }
+
+
+def opener(student: Any) -> Callable[[], Opened]:
+    return lambda: Opened(student, "fake@0", "0")
+
+
+class Scorer:
+    """Gives every choice the score that it is told."""
+
+    metadata: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, scores: dict[str, float]) -> None:
+        self.scores = scores
+
+    def score_choices(self, inputs: Any, choices: Any) -> list[list[float]]:
+        return [[self.scores[name] for name in row] for row in choices]
+
+
+def answer(scores: dict[str, float], *choices: str) -> dict[str, Any]:
+    records = [choice(1, *(choices or scores))]
+    return predict(Scorer(scores), records, Settings(rationales=False))[0]  # type: ignore[arg-type]
+
+
+def test_choices_become_a_softmax_and_the_best_one_the_label() -> None:
+    found = answer({"a": math.log(0.2), "b": math.log(0.6)})
+    assert found["label"] == "b"
+    assert found["choices"] == pytest.approx({"a": 0.25, "b": 0.75})
+    assert found["confidence"] == found["choices"]["b"]
+    assert found["in_set_mass"] == pytest.approx(0.8)
+    assert found["log_prob"] == pytest.approx(math.log(0.6), abs=1e-6)
+
+
+@given(ANY_SCORES)
+def test_probabilities_sum_to_1_and_the_label_has_the_largest(scores: list[float]) -> None:
+    found = answer({str(index): score for index, score in enumerate(scores)})
+    assert sum(found["choices"].values()) == pytest.approx(1, abs=1e-5)
+    assert found["confidence"] == max(found["choices"].values())
+    assert scores[int(found["label"])] == max(scores)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8))
+def test_the_mass_of_a_proper_distribution_is_at_most_1(weights: list[float]) -> None:
+    total = sum(weights)
+    found = answer({str(i): math.log(weight / total) for i, weight in enumerate(weights)})
+    assert found["in_set_mass"] <= 1 + 1e-5
+
+
+def test_the_order_of_the_choices_changes_no_answer() -> None:
+    scores = {"a": -1.0, "b": -0.5, "c": -0.5}
+    found = [answer(scores, *order) for order in itertools.permutations("abc")]
+    assert all(one == found[0] for one in found)
+    assert found[0]["label"] == "b"
+
+
+def test_a_choice_listed_twice_is_asked_once_and_counted_once() -> None:
+    scores = {"bridge": math.log(0.3), "beach": math.log(0.1)}
+    assert answer(scores, "bridge", "beach", "bridge") == answer(scores, "bridge", "beach")
+
+
+def test_an_impossible_choice_has_no_share() -> None:
+    found = answer({"a": -math.inf, "b": -1.0})
+    assert found["choices"] == {"a": 0, "b": 1}
+
+
+@pytest.mark.parametrize("scores", [{"a": math.nan, "b": -1.0}, {"a": -math.inf}, {"a": 3.0}])
+def test_scores_that_are_no_log_probabilities_are_refused(scores: dict[str, float]) -> None:
+    with pytest.raises(StudentError, match="no log-probabilities"):
+        answer(scores)
+
+
+def test_open_labels_are_decoded_and_their_confidence_is_their_probability(student: Any) -> None:
+    student.labels, student.rationales = {"q1": "2 + 1"}, {"q1": "So 2 + 1 = 3."}
+    assert predict(student, [equation(1)], Settings()) == [
+        {
+            "label": "2 + 1",
+            "confidence": pytest.approx(math.exp(-0.5), rel=1e-5),
+            "log_prob": -0.5,
+            "label_truncated": False,
+            "rationale": "So 2 + 1 = 3.",
+            "rationale_truncated": False,
+        }
+    ]
+
+
+def test_an_empty_text_is_no_label_and_an_empty_rationale_stays_one(student: Any) -> None:
+    (found,) = predict(student, [equation(1)], Settings())
+    assert (found["label"], found["rationale"]) == (None, "")
+
+
+@pytest.mark.parametrize("log_prob", [math.nan, math.inf, -math.inf, 0.1])
+def test_an_impossible_log_probability_is_refused(student: Any, log_prob: float) -> None:
+    student.log_prob = log_prob
+    with pytest.raises(StudentError, match="log-probability"):
+        predict(student, [equation(1)], Settings())
+
+
+def test_open_and_closed_records_keep_their_order(student: Any) -> None:
+    student.labels, student.favourite = {"q1": "7", "q3": "9"}, {"q2": "b"}
+    records = [equation(1), choice(2, "a", "b"), equation(3)]
+    labels = [found["label"] for found in predict(student, records, Settings())]
+    assert labels == ["7", "b", "9"]
+    assert student.asked[:2] == [("choices", [["a", "b"]]), ("labels", ["q1", "q3"])]
+
+
+def test_decoding_beside_scoring_is_asked_for(student: Any) -> None:
+    student.labels = {"q1": "b"}
+    records = [choice(1, "a", "b")]
+    assert "decoded" not in predict(student, records, Settings())[0]
+    assert predict(student, records, Settings(decode=True))[0]["decoded"] == "b"
+
+
+def test_rationales_may_be_left_out(student: Any) -> None:
+    (found,) = predict(student, [equation(1)], Settings(rationales=False))
+    assert "rationale" not in found
+    assert [what for what, _ in student.asked] == ["labels"]
+
+
+def test_a_student_that_loses_an_answer_is_refused(student: Any) -> None:
+    student.generate_rationales = lambda _inputs: []
+    with pytest.raises(StudentError, match="0 answers to 2 questions"):
+        predict(student, [equation(1), equation(2)], Settings())
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_the_size_of_the_chunks_changes_nothing(student: Any, chunk: int) -> None:
+    student.labels, student.favourite = {"q1": "2"}, {"q2": "b"}
+    records = [equation(1), choice(2, "a", "b"), equation(3), choice(4, "c", "d"), equation(5)]
+    found = list(Evaluation(Settings(chunk=chunk), opener(student)).run(iter(records)))
+    assert found == list(Evaluation(Settings(), opener(student)).run(iter(records)))
+
+
+def test_records_leave_valid_with_answer_verdict_and_the_students_name(student: Any) -> None:
+    student.labels = {"q1": "2"}
+    (found,) = Evaluation(Settings(), opener(student)).run([equation(1, mine=[1])])
+    validate(found)
+    assert found["student"]["model"] == "fake@0"
+    assert found["scores"]["correct"] is True
+    assert found["mine"] == [1]
+
+
+def test_the_student_is_opened_when_the_first_record_has_arrived(student: Any) -> None:
+    events: list[str] = []
+
+    def records() -> Iterator[Record]:
+        events.append("record")
+        yield equation(1)
+
+    def open_student() -> Opened:
+        events.append("opened")
+        return Opened(student, "fake@0", "0")
+
+    list(Evaluation(Settings(), open_student).run(records()))
+    assert events == ["record", "opened"]
+
+
+def test_records_leave_before_the_next_chunk_is_read(student: Any) -> None:
+    read = itertools.count()
+    endless = (equation(next(read)) for _ in itertools.repeat(None))
+    running = Evaluation(Settings(chunk=2), opener(student)).run(endless)
+    assert [record["id"] for record in itertools.islice(running, 2)] == ["0", "1"]
+    assert next(read) == 2
+
+
+def parts() -> list[Record]:
+    names = ["train", "train", "valid", "test", None]
+    return [equation(index, split=name) for index, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    ("part", "ids"),
+    [(None, "34"), ("test", "3"), ("train", "01"), ("valid", "2"), ("all", "01234")],
+)
+def test_only_the_wanted_part_is_evaluated(student: Any, part: str | None, ids: str) -> None:
+    found = Evaluation(Settings(part=part), opener(student)).run(parts())
+    assert "".join(record["id"] for record in found) == ids
+
+
+def test_a_part_that_is_empty_is_an_error_that_says_what_there_is(student: Any) -> None:
+    with pytest.raises(EmptyInputError) as caught:
+        list(Evaluation(Settings(), opener(student)).run(parts()[:3]))
+    assert str(caught.value) == (
+        'no record is in the split "test" (train: 2, valid: 1); '
+        'choose one that is there: "--split train"'
+    )
+
+
+def test_a_part_of_records_without_any_split_is_an_error(student: Any) -> None:
+    with pytest.raises(EmptyInputError, match='so none is in "valid"; run "mitools split" first'):
+        list(Evaluation(Settings(part="valid"), opener(student)).run([equation(1)]))
+
+
+def warnings(student: Any, records: list[Record], settings: Settings = Settings()) -> list[str]:  # noqa: B008
+    found: list[str] = []
+    list(Evaluation(settings, opener(student), found.append).run(records))
+    return found
+
+
+def test_nothing_unusual_warns_of_nothing(student: Any) -> None:
+    assert warnings(student, [equation(1), equation(2)]) == []
+
+
+def test_repeated_ids_are_counted_each_and_reported(student: Any) -> None:
+    assert warnings(student, [equation(1)] * 3) == [
+        '2 records with an id seen before (such as "1"); all count'
+    ]
+
+
+def test_a_student_of_another_task_is_reported(student: Any) -> None:
+    assert warnings(student, [choice(1, "a", "b")]) == [
+        'the student learned the task "equation", the records are "choice"'
+    ]
+
+
+def test_records_of_several_tasks_are_reported(student: Any) -> None:
+    assert warnings(student, [equation(1), choice(2, "a", "b")]) == [
+        "the records are of several tasks (choice: 1, equation: 1); the figures mix them"
+    ]
+
+
+def test_records_without_a_split_beside_those_with_one_are_reported(student: Any) -> None:
+    assert warnings(student, parts()) == ['1 record without a split; counted with the split "test"']
+
+
+def test_records_that_hold_answers_are_scored_again_alike(student: Any) -> None:
+    student.labels = {"q1": "2", "q2": "3 + 0"}
+    student.rationales = {"q1": "1 + 1 = 2"}
+    asked = Evaluation(Settings(), opener(student))
+    once = list(asked.run([equation(1), equation(2), equation(3)]))
+    again = Evaluation(Settings())
+    assert list(again.run(once)) == once
+    assert again.tally.summary(0) == asked.tally.summary(0)
+
+
+def test_without_a_student_records_need_answers() -> None:
+    with pytest.raises(
+        MissingFieldError, match=r'record "1": field "student" is missing.*--student DIR'
+    ):
+        list(Evaluation(Settings()).run([equation(1)]))
+
+
+def test_a_stated_confidence_above_1_is_refused() -> None:
+    with pytest.raises(InvalidFieldError, match="confidence"):
+        list(Evaluation(Settings()).run([equation(1, student={"label": "2", "confidence": 1.5})]))
+
+
+def test_answers_of_two_students_in_one_input_are_reported() -> None:
+    found: list[str] = []
+    records = [equation(n, student={"label": "2", "model": f"s{n}"}) for n in (1, 2)]
+    list(Evaluation(Settings(), warn=found.append).run(records))
+    assert found == ["2 students answered; the figures mix them"]
+
+
+def test_rationales_are_dropped_when_scoring_again_without_them() -> None:
+    one = equation(
+        1, student={"label": "2", "rationale": "1 + 1 = 2", "rationale_truncated": False}
+    )
+    (found,) = Evaluation(Settings(rationales=False)).run([one])
+    assert found["student"] == {"label": "2"}
+    assert "supports" not in found["scores"]
+
+
+def test_a_task_given_by_hand_overrides_the_records(student: Any) -> None:
+    student.labels = {"q1": "1 + 1.0"}
+    (by_value,) = Evaluation(Settings(), opener(student)).run([equation(1)])
+    (by_text,) = Evaluation(Settings(task="text"), opener(student)).run([equation(1)])
+    assert (by_value["scores"]["correct"], by_text["scores"]["correct"]) == (True, False)
