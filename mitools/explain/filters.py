@@ -45,7 +45,7 @@ class Criteria:
         confidently_wrong: the student's label is wrong at this confidence or a higher one.
         supports: the student's rationale argues for one of these: the ``student``'s own answer,
             else the ``gold`` one, else some ``other``, or ``none``.
-        teacher_wrong: the teacher's label is not gold; a teacher that failed is not wrong.
+        teacher_wrong: the teacher's label is not gold; a teacher without a label is not wrong.
         disagrees: teacher and student both answer, and differently.
         pattern: occurs in the input, a label or a rationale.
         labels: the gold label is one of these, as the task compares labels.

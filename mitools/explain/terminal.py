@@ -110,6 +110,8 @@ class Terminal:
             parts.append(_flow(verdicts, width))
         if view.input.strip():
             parts += [Text(), self._prose(view.input)]
+        if _needs_choices(view):
+            parts.append(_flow([Text(f"• {_line(c)}", style=_QUIET) for c in view.choices], width))
         if view.sides:
             parts += [Text(), self._sides(view, width)]
         return Group(*parts)
@@ -169,6 +171,13 @@ class Terminal:
         return label
 
 
+def _needs_choices(view: View) -> bool:
+    """Tell whether nothing else would say what the possible answers are."""
+    if view.student is not None and view.student.bars:
+        return False
+    return not all(choice in view.input for choice in view.choices)
+
+
 def _rule(view: View, width: int) -> Text:
     """Draw the line above a record: its place and id on the left, split and task on the right."""
     place = f"── {view.position:,} · "
@@ -216,7 +225,9 @@ def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
     if len(sides) < 2:
         return None
     short = {
-        side.who: min(max(24, width // 5), max(len(side.who) + 2, cell_len(_line(side.label or "no answer"))))
+        side.who: min(
+            max(24, width // 5), max(len(side.who) + 2, cell_len(_line(side.label or "no answer")))
+        )
         for side in sides
         if not (side.rationale.strip() or side.bars or side.error)
     }

@@ -43,7 +43,7 @@ FlagName = Literal[
     "low_confidence",
     "disagrees",
     "teacher_wrong",
-    "teacher_failed",
+    "no_teacher_answer",
 ]
 
 _WRITTEN = {"correct", "valid", "supported", "consistent"}
@@ -135,6 +135,7 @@ class View:
     Attributes:
         position: its place in the input, counted from 1.
         task: the name of the task that compares its labels.
+        choices: the possible answers, each once.
         sides: those of gold, teacher and student that the record holds, in this order.
         is_right: whether the student's label is right; None where gold or student is missing.
         is_consistent: whether the student's rationale supports the student's label; None where it
@@ -146,6 +147,7 @@ class View:
     input: str
     split: str = ""
     task: str = "text"
+    choices: tuple[str, ...] = ()
     sides: tuple[Side, ...] = ()
     flags: tuple[Flag, ...] = ()
     is_right: bool | None = None
@@ -195,6 +197,7 @@ def view_of(
         input=str(record.get("input") or ""),
         split=str(record.get("split") or ""),
         task=judge.task.name,
+        choices=tuple(dict.fromkeys(judge.choices or ())),
         sides=tuple(sides.values()),
         flags=(
             *(_student_flags(student, judge, is_consistent, thresholds) if student else ()),
@@ -243,11 +246,12 @@ class _Judge:
             yield self._student()
 
     def _teacher(self) -> Side:
-        label, error = self.teacher.get("label"), _error_of(self.teacher)
+        label = self.teacher.get("label")
         rationale = self.teacher.get("rationale") or ""
         agrees = self.teacher.get("agrees")
-        if not isinstance(agrees, bool) and self.gold is not None and not error:
-            agrees = self.task.is_equal(label, self.gold)
+        if not isinstance(agrees, bool):
+            is_known = label is not None and self.gold is not None
+            agrees = self.task.is_equal(label, self.gold) if is_known else None
         return Side(
             "teacher",
             label,
@@ -255,7 +259,7 @@ class _Judge:
             is_right=agrees,
             support=self._support(rationale, self.task.supported(rationale, self.choices)),
             steps=_steps(rationale),
-            error=error,
+            error=_error_of(self.teacher),
         )
 
     def _student(self) -> Side:
@@ -328,8 +332,8 @@ def _student_flags(
 def _teacher_flags(teacher: Side | None) -> Iterator[Flag]:
     if teacher is None:
         return
-    if teacher.error:
-        yield Flag("teacher_failed", "teacher failed")
+    if teacher.label is None:
+        yield Flag("no_teacher_answer", "no answer from teacher")
     elif teacher.is_right is False:
         yield Flag("teacher_wrong", "teacher wrong")
 

@@ -1,0 +1,350 @@
+"""``mitools explain`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pty
+import subprocess
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import mitools.student.api
+from mitools.cli import mitools as cli
+from mitools.student.api import Generation
+
+SEEN = {
+    "id": "seen",
+    "input": "Where do fish live?",
+    "label": "sea",
+    "choices": ["sea", "tree"],
+    "teacher": {"label": "sea", "rationale": "Fish swim in the sea."},
+    "student": {"label": "tree", "rationale": "In the sea.", "confidence": 0.8},
+    "mine": {"ü": [1, 2.50, None]},
+}
+BARE = {"id": "bare", "input": "Where do birds live?", "label": "nest"}
+
+
+def jsonl(*records: Mapping[str, Any]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def run(*args: str, stdin: str = "", **env: str) -> Result:
+    return CliRunner().invoke(cli, ["explain", *args], input=stdin, env=env)
+
+
+class FakeStudent:
+    metadata: Mapping[str, Any] = {"task": "choice"}
+
+    def score_choices(
+        self, inputs: Sequence[str], choices: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        return [[math.log(0.5 if k else 0.1) for k, _ in enumerate(row)] for row in choices]
+
+    def generate_labels(self, inputs: Sequence[str]) -> list[Generation]:
+        return [Generation("nest", math.log(0.5), False, 2) for _ in inputs]
+
+    def generate_rationales(self, inputs: Sequence[str]) -> list[Generation]:
+        return [Generation("They live in the tree.", -1.0, False, 9) for _ in inputs]
+
+
+@pytest.fixture
+def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Stand in for the package that loads models, which takes seconds to import."""
+
+    def load_student(path: Path, device: str | None = None) -> FakeStudent:
+        assert path == folder
+        return FakeStudent()
+
+    folder = tmp_path / "runs" / "cqa"
+    folder.mkdir(parents=True)
+    package = types.ModuleType("mitools.student")
+    package.__dict__.update(api=mitools.student.api, load_student=load_student)
+    monkeypatch.setitem(sys.modules, "mitools.student", package)
+    return str(folder)
+
+
+def test_records_are_shown_and_counted() -> None:
+    result = run(stdin=jsonl(SEEN, BARE))
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "── 1 · seen ────────────────────────────────────────────────────────── choice ──\n"
+        "✗ wrong   ✗ inconsistent   ! differs from teacher\n"
+        "\n"
+        "Where do fish live?\n"
+        "• sea   • tree\n"
+        "\n"
+        "gold       sea\n"
+        "\n"
+        "teacher ✓  sea\n"
+        "           Fish swim in the sea.\n"
+        "           → supports its own answer\n"
+        "\n"
+        "student ✗  tree   80% sure\n"
+        "           In the sea.\n"
+        "           → supports sea, gold's and teacher's answer\n"
+        "\n"
+        "── 2 · bare ──────────────────────────────────────────────────────────── text ──\n"
+        "\n"
+        "Where do birds live?\n"
+        "\n"
+        "gold       nest\n"
+        "\n"
+    )
+    assert result.stderr == (
+        "mitools explain: 2 shown; label right 0/1 (0.0%); consistent 0/1 (0.0%); "
+        "teacher right 1/1 (100.0%)\n"
+    )
+
+
+def test_quiet_keeps_the_counts_back() -> None:
+    assert run("-q", stdin=jsonl(SEEN)).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ["--wrong"],
+        ["--inconsistent"],
+        ["--wrong", "--inconsistent", "--disagree"],
+        ["--supports", "gold"],
+        ["--supports", "other", "--supports", "gold"],
+        ["--low-conf", "0.81"],
+        ["--high-conf-wrong=0.8"],
+        ["--grep", "(?i)FISH"],
+        ["--label", "Sea"],
+        ["--id", "seen", "--id", "other"],
+        ["--limit", "1"],
+        ["--sort", "confidence", "--limit", "1"],
+        ["--sort", "id", "--reverse", "--limit", "1"],
+    ],
+)
+def test_json_passes_matching_records_on_byte_for_byte(filters: list[str]) -> None:
+    result = run("--json", *filters, stdin=jsonl(SEEN, BARE))
+    assert (result.exit_code, result.stdout) == (0, jsonl(SEEN))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ["--right"],
+        ["--consistent"],
+        ["--wrong", "--supports", "student"],
+        ["--low-conf", "0.8"],
+        ["--high-conf-wrong"],
+        ["--teacher-wrong"],
+        ["--grep", "FISH"],
+        ["--split", "test"],
+    ],
+)
+def test_nothing_matching_is_said_and_is_no_failure(filters: list[str]) -> None:
+    for output in ([], ["--json"]):
+        result = run(*output, *filters, stdin=jsonl(SEEN, BARE))
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr == "mitools explain: none of 2 records matches\n"
+
+
+def test_asking_for_a_verdict_where_nobody_answered_is_explained() -> None:
+    result = run("--wrong", stdin=jsonl(BARE))
+    assert result.exit_code == 0
+    assert 'no record holds a student\'s answer; add "--student DIR"' in result.stderr
+
+
+def test_a_limit_says_that_reading_stopped() -> None:
+    result = run("--limit", "1", stdin=jsonl(SEEN) + "not read, so no error\n")
+    assert result.exit_code == 0
+    assert result.stderr.endswith("; stopped at --limit\n")
+
+
+def test_the_same_seed_draws_the_same_sample() -> None:
+    lines = jsonl(*({"id": str(n), "input": "?"} for n in range(40)))
+    first, again, other = (
+        run("--json", "--sample", "5", "--seed", seed, stdin=lines).stdout for seed in "112"
+    )
+    assert first == again != other
+    assert len(first.splitlines()) == 5
+
+
+def test_output_goes_to_a_file_whole(tmp_path: Path) -> None:
+    for name, options in (("view.txt", []), ("records.jsonl", ["--json"])):
+        result = run("-o", str(tmp_path / name), *options, stdin=jsonl(SEEN))
+        assert (result.exit_code, result.stdout) == (0, "")
+    assert "student ✗  tree" in (tmp_path / "view.txt").read_text(encoding="utf-8")
+    assert (tmp_path / "records.jsonl").read_text(encoding="utf-8") == jsonl(SEEN)
+
+
+def test_a_malformed_line_leaves_no_half_written_file(tmp_path: Path) -> None:
+    result = run("-o", str(tmp_path / "view.txt"), stdin=jsonl(SEEN) + "{\n")
+    assert result.exit_code == 1
+    assert "<stdin>:2: not valid JSON" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_colour_is_given_when_asked_for() -> None:
+    assert "\x1b" not in run(stdin=jsonl(SEEN)).stdout
+    assert "\x1b[1;31m✗ wrong" in run("--color", "always", stdin=jsonl(SEEN)).stdout
+
+
+def test_the_width_can_be_chosen() -> None:
+    result = run("--width", "120", stdin=jsonl(SEEN))
+    assert max(map(len, result.stdout.splitlines())) == 120
+    heading = next(line for line in result.stdout.splitlines() if line.startswith("gold"))
+    assert heading.split() == ["gold", "teacher", "✓", "student", "✗"]
+
+
+def test_empty_input_is_an_error() -> None:
+    result = run(stdin="")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "<stdin>: no records" in result.stderr
+
+
+def test_a_record_without_input_is_an_error() -> None:
+    result = run(stdin='{"id": "x"}\n')
+    assert result.exit_code == 1
+    assert '<stdin>:1: field "input" is missing' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--wrong", "--right"], "no record is both right and wrong; drop --right or --wrong"),
+        (["--consistent", "--inconsistent"], "no record is both consistent and inconsistent"),
+        (["--text", "x"], "--text needs a student to ask; add --student DIR"),
+        (["--choices", "a,b"], "--choices goes with --text"),
+        (["--text", "x", "--student", "runs", "file.jsonl"], "--text reads no files"),
+        (["--grep", "("], '"(" is no regular expression'),
+        (["--low-conf", "60"], '"60" is no number from 0 to 1; write "--low-conf=0.9"'),
+        (["--high-conf-wrong", "file.jsonl"], 'write "--high-conf-wrong=0.9"'),
+        (["--limit", "0"], "--limit"),
+    ],
+)
+def test_options_that_make_no_sense_are_usage_errors(options: list[str], message: str) -> None:
+    result = run(*options, stdin=jsonl(SEEN))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_a_text_is_asked_about_live(student: str) -> None:
+    result = run("--student", student, "--text", "Where do birds live?", "--choices", "sea, tree")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "── 1 · text ────────────────────────────────────────────────────────── choice ──\n"
+        "✓ consistent\n"
+        "\n"
+        "Where do birds live?\n"
+        "\n"
+        "student    tree\n"
+        "           sea  ████                      17%\n"
+        "           tree ████████████████████      83%  student\n"
+        "           They live in the tree.\n"
+        "           → supports its own answer\n"
+        "\n"
+    )
+    assert result.stderr == ""
+
+
+def test_a_text_can_be_passed_on_as_a_record(student: str) -> None:
+    result = run("--student", student, "--text", "x", "--choices", "sea,tree", "--json")
+    record = json.loads(result.stdout)
+    assert (record["input"], record["choices"]) == ("x", ["sea", "tree"])
+    assert record["student"]["label"] == "tree"
+    assert record["student"]["model"].startswith("cqa@")
+
+
+def test_a_student_fills_only_what_is_missing(student: str) -> None:
+    result = run("--student", student, "--json", "--task", "text", stdin=jsonl(SEEN, BARE))
+    seen, bare = map(json.loads, result.stdout.splitlines())
+    assert seen == SEEN
+    assert {name: bare[name] for name in BARE} == BARE
+    assert bare["student"]["label"] == "nest"
+
+
+def test_a_student_is_not_opened_for_empty_input(tmp_path: Path) -> None:
+    result = run("--student", str(tmp_path / "never-made"), stdin="")
+    assert result.exit_code == 1
+    assert "<stdin>: no records" in result.stderr
+
+
+def start(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "PAGER")}
+    env |= {"TERM": "xterm", "COLUMNS": "80", **options.pop("env", {})}
+    command = [sys.executable, "-m", "mitools", "explain", *command]
+    return subprocess.run(command, env=env, timeout=60, check=False, **options)
+
+
+def test_head_ends_it_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text(jsonl(*[SEEN] * 500), encoding="utf-8")
+    read, write = os.pipe()
+    with subprocess.Popen(["head", "-n", "1"], stdin=read, stdout=subprocess.PIPE) as head:
+        os.close(read)
+        done = start([str(path)], stdout=write, stderr=subprocess.PIPE)
+        os.close(write)
+        out, _ = head.communicate()
+    assert out.decode().startswith("── 1 · seen ──")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def on_terminal(path: Path, *options: str, **env: str) -> str:
+    """Run with a terminal as stdout and return what the terminal received."""
+    ours, theirs = pty.openpty()
+    try:
+        with path.open("rb") as records:
+            done = start(
+                [*options], stdin=records, stdout=theirs, stderr=subprocess.DEVNULL, env=env
+            )
+        os.close(theirs)
+        assert done.returncode == 0
+        received = b""
+        while chunk := _read(ours):
+            received += chunk
+        return received.decode()
+    finally:
+        os.close(ours)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other end is closed
+        return b""
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    path = tmp_path / "one.jsonl"
+    path.write_text(jsonl(SEEN), encoding="utf-8")
+    return path
+
+
+def test_a_terminal_gets_colours(one: Path) -> None:
+    assert "\x1b[1;31m✗ wrong" in on_terminal(one, "--no-pager")
+
+
+def test_no_color_is_honoured(one: Path) -> None:
+    text = on_terminal(one, "--no-pager", NO_COLOR="1")
+    assert "✗ wrong" in text
+    assert "\x1b[1m✗ wrong" in text
+    assert "\x1b[1;3" not in text
+    assert "\x1b[3" not in text
+
+
+def test_a_dumb_terminal_gets_plain_text(one: Path) -> None:
+    assert "\x1b" not in on_terminal(one, "--no-pager", TERM="dumb")
+
+
+def test_a_terminal_pages_although_the_records_come_through_a_pipe(
+    one: Path, tmp_path: Path
+) -> None:
+    pager, paged = tmp_path / "pager", tmp_path / "paged"
+    pager.write_text(f'#!/bin/sh\ncat > "{paged}"\n')
+    pager.chmod(0o755)
+    assert on_terminal(one, PAGER=str(pager)) == ""
+    assert "\x1b[1;31m✗ wrong" in paged.read_text(encoding="utf-8")

@@ -1,0 +1,245 @@
+"""How a view looks, to the character."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from mitools.explain.terminal import MAX_CHARACTERS, Terminal, visible
+from mitools.explain.view import view_of
+
+EQUATION: dict[str, Any] = {
+    "id": "svamp-7",
+    "input": "Luke had 12 apples.\nHe picked 7 more. How many apples does he have now, if he eats "
+    "none on the way?",
+    "label": "( 12.0 + 7.0 )",
+    "task": "equation",
+    "split": "test",
+    "teacher": {
+        "label": "12 + 7",
+        "rationale": "Luke had 12 apples and picked 7 more, so he has 12 + 7 = 19 apples. "
+        "He eats none.",
+    },
+    "student": {
+        "label": "( 12.0 - 7.0 )",
+        "rationale": "Luke had 12 apples. So 12 + 7 = 18.",
+        "confidence": 0.41,
+    },
+}
+CHOICE: dict[str, Any] = {
+    "id": "cqa-1",
+    "input": "Where do fish live?",
+    "label": "sea",
+    "choices": ["tree", "sea", "a very long choice that is cut short", "car"],
+    "student": {
+        "label": "sea",
+        "rationale": "Fish swim in the sea.",
+        "confidence": 0.72,
+        "choices": {
+            "tree": 0.2,
+            "sea": 0.72,
+            "a very long choice that is cut short": 0.07,
+            "car": 0.01,
+        },
+    },
+}
+HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07 \r\b [red]not markup[/red] :smile: \x9b31m \u202eabc\u2028 \ud800"
+)
+
+
+def shown(record: dict[str, Any], width: int = 80, **options: Any) -> str:
+    return Terminal(width, **options).render(view_of(record))
+
+
+def test_at_80_columns_the_sides_are_stacked() -> None:
+    assert shown(EQUATION) == (
+        "── 1 · svamp-7 ────────────────────────────────────────────── test · equation ──\n"
+        "✗ wrong   ✗ inconsistent   ! wrong step   ! low confidence\n"
+        "! differs from teacher\n"
+        "\n"
+        "Luke had 12 apples.\n"
+        "He picked 7 more. How many apples does he have now, if he eats none on the way?\n"
+        "\n"
+        "gold       ( 12.0 + 7.0 )\n"
+        "\n"
+        "teacher ✓  12 + 7\n"
+        "           Luke had 12 apples and picked 7 more, so he has 12 + 7 = 19 apples.\n"
+        "           He eats none.\n"
+        "           ✓ 12 + 7 = 19\n"
+        "           → supports its own answer\n"
+        "\n"
+        "student ✗  ( 12.0 - 7.0 )   41% sure\n"
+        "           Luke had 12 apples. So 12 + 7 = 18.\n"
+        "           ✗ 12 + 7 = 18 (is 19)\n"
+        "           → supports 12 + 7, gold's and teacher's answer\n"
+        "\n"
+    )
+
+
+def test_at_140_columns_they_stand_side_by_side() -> None:
+    rows = (
+        ("gold", "teacher ✓", "student ✗"),
+        ("( 12.0 + 7.0 )", "12 + 7", "( 12.0 - 7.0 )   41% sure"),
+        (
+            "",
+            "Luke had 12 apples and picked 7 more, so he has 12 + 7 = 19",
+            "Luke had 12 apples. So 12 + 7 = 18.",
+        ),
+        ("", "apples. He eats none.", "✗ 12 + 7 = 18 (is 19)"),
+        ("", "✓ 12 + 7 = 19", "→ supports 12 + 7, gold's and teacher's answer"),
+        ("", "→ supports its own answer", ""),
+    )
+    sides = "\n".join(f"{gold:17}{teacher:63}{student}".rstrip() for gold, teacher, student in rows)
+    assert shown(EQUATION, 140) == (
+        f"── 1 · svamp-7 {'─' * 106} test · equation ──\n"
+        "✗ wrong   ✗ inconsistent   ! wrong step   ! low confidence   ! differs from teacher\n"
+        "\n"
+        "Luke had 12 apples.\n"
+        "He picked 7 more. How many apples does he have now, if he eats none on the way?\n"
+        "\n"
+        f"{sides}\n"
+        "\n"
+    )
+
+
+def test_choices_have_bars() -> None:
+    assert shown(CHOICE) == (
+        "── 1 · cqa-1 ───────────────────────────────────────────────────────── choice ──\n"
+        "✓ right   ✓ consistent\n"
+        "\n"
+        "Where do fish live?\n"
+        "\n"
+        "gold     student ✓\n"
+        "sea      sea\n"
+        "         tree                    ████▊                     20%\n"
+        "         sea                     █████████████████▎        72%  gold, student\n"
+        "         a very long choice tha… █▋                         7%\n"
+        "         car                     ▎                          1%\n"
+        "         Fish swim in the sea.\n"
+        "         → supports its own answer\n"
+        "\n"
+    )
+
+
+def test_a_bare_record_is_its_input() -> None:
+    text = shown({"id": "x", "input": "Why?"}, 40)
+    assert text == "── 1 · x ─────────────────────── text ──\n\nWhy?\n\n"
+
+
+def test_choices_that_nothing_else_names_are_listed_below_the_input() -> None:
+    record = {name: value for name, value in CHOICE.items() if name != "student"}
+    assert "live?\n• tree   • sea   • a very long choice that is cut short   • car\n" in shown(
+        record
+    )
+    told = {**record, "input": f"{record['input']} {', '.join(record['choices'])}"}
+    assert "•" not in shown(told)
+
+
+def test_a_teacher_that_failed_says_why() -> None:
+    error = {"kind": "timeout", "message": "no reply in 60 s"}
+    text = shown({"id": "x", "input": "?", "teacher": {"label": None, "error": error}})
+    assert "! no answer from teacher\n" in text
+    assert "teacher    no answer (timeout: no reply in 60 s)\n" in text
+
+
+@pytest.mark.parametrize("width", [40, 57, 80, 110, 140, 200])
+@pytest.mark.parametrize("record", [EQUATION, CHOICE])
+def test_no_line_is_wider_than_asked_for(record: dict[str, Any], width: int) -> None:
+    long = {**record, "id": "i" * 300, "input": "名" * 300 + "x" * 300}
+    lines = shown(long, width).splitlines()
+    assert max(map(cell_len, lines)) == width
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_without_styles_there_is_no_escape_sequence() -> None:
+    assert "\x1b" not in shown(EQUATION)
+
+
+def test_styles_change_no_character() -> None:
+    colored = shown(EQUATION, has_styles=True, has_color=True)
+    assert "\x1b[1;31m✗ wrong" in colored
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", colored)
+    assert [line.rstrip() for line in plain.splitlines()] == shown(EQUATION).splitlines()
+
+
+def test_styles_without_color_are_bold_and_dim_only() -> None:
+    codes = set(re.findall(r"\x1b\[([0-9;]*)m", shown(EQUATION, has_styles=True)))
+    assert codes == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": HOSTILE, "input": HOSTILE, "split": "test", "label": HOSTILE},
+        {
+            "id": "x",
+            "input": "?",
+            "label": "a",
+            "rationale": HOSTILE,
+            "teacher": {"label": HOSTILE},
+        },
+        {"id": "x", "input": "?", "teacher": {"rationale": HOSTILE, "label": "a"}},
+        {"id": "x", "input": "?", "teacher": {"error": {"kind": HOSTILE, "message": HOSTILE}}},
+        {"id": "x", "input": "?", "student": {"label": "a", "choices": {HOSTILE: 0.5}}},
+        {"id": "x", "input": "?", "student": {"label": "a", "rationale": f"answer is {HOSTILE}"}},
+        {"id": "x", "input": "?", "choices": [HOSTILE]},
+    ],
+)
+def test_hostile_text_reaches_no_terminal(record: dict[str, Any]) -> None:
+    text = shown(record, 140)
+    text.encode()
+    hidden = {character for character in text if unicodedata.category(character)[0] == "C"}
+    assert hidden <= {"\n"}
+    assert "\u2028" not in text
+    assert r"\x1b[2J\x1b]0;owned\x07" in text.replace("\n", "")
+    allowed = set(re.findall(r"\x1b\[[0-9;]*m", shown(EQUATION, has_styles=True)))
+    styled = shown(record, 140, has_styles=True)
+    assert set(re.findall(r"\x1b.{0,3}m?", styled)) <= allowed | {""}
+
+
+def test_markup_in_records_is_text() -> None:
+    text = shown({"id": "[b]x[/b]", "input": "[red]a[/red] :smile: [link=http://x]y[/link]"})
+    assert "[b]x[/b]" in text
+    assert "[red]a[/red] :smile: [link=http://x]y[/link]" in text
+
+
+@given(st.text())
+def test_whatever_the_text_nothing_invisible_is_left(text: str) -> None:
+    left = {c for c in visible(text) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert left <= {"\n", "\u200c", "\u200d"}
+
+
+def test_lines_and_words_stay_as_they_are() -> None:
+    assert visible("naïve 名前\r\n👩\u200d🔬\tx") == "naïve 名前\n👩\u200d🔬 x"
+
+
+def test_a_match_is_highlighted_in_every_text() -> None:
+    text = shown(EQUATION, has_styles=True, pattern=re.compile(r"12 apples|7\.0"))
+    assert len(re.findall(r"\x1b\[[0-9;]*7m12 apples", text)) == 3
+    assert len(re.findall(r"\x1b\[[0-9;]*7m7\.0", text)) == 2
+
+
+def test_a_text_without_end_is_cut_with_a_note() -> None:
+    text = shown({"id": "x", "input": "y" * (MAX_CHARACTERS + 1234)})
+    assert text.count("y") == MAX_CHARACTERS
+    assert "… 1,234 more characters; --json shows them" in text
+
+
+def test_of_many_choices_only_the_likeliest_are_drawn() -> None:
+    chances = {f"choice {index}": index / 1000 for index in range(30)}
+    text = shown({"id": "x", "input": "?", "student": {"label": "choice 29", "choices": chances}})
+    assert re.findall(r"choice (\d+) [█▏▎▍▌▋▊▉ ]", text) == [str(n) for n in range(20, 30)]
+    assert "… and 20 less likely" in text
+
+
+@pytest.mark.parametrize(("share", "bar"), [(0.0, ""), (1.0, "█" * 24), (7.5, "█" * 24), (-1, "")])
+def test_a_bar_is_never_longer_than_its_room(share: float, bar: str) -> None:
+    text = shown({"id": "x", "input": "?", "student": {"label": "a", "choices": {"a": share}}})
+    assert f" a {bar:24} " in text

@@ -1,0 +1,179 @@
+"""What a view says about a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mitools.explain.view import Bar, Step, Support, Thresholds, view_of
+
+
+def equation(**fields: Any) -> dict[str, Any]:
+    return {"id": "e", "input": "12 apples and 7 more?", "task": "equation", **fields}
+
+
+def choice(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": "c",
+        "input": "Where do fish live?",
+        "task": "choice",
+        "choices": ["tree", "sea", "car"],
+        "label": "sea",
+        **fields,
+    }
+
+
+def names(record: dict[str, Any], **options: Any) -> list[str]:
+    return [flag.name for flag in view_of(record, **options).flags]
+
+
+def test_only_the_sides_that_a_record_holds_are_there() -> None:
+    assert view_of({"id": "x", "input": "?"}).sides == ()
+    both = view_of(choice(student={"label": "sea"}))
+    assert [side.who for side in both.sides] == ["gold", "student"]
+    assert both.teacher is None
+    everything = view_of(choice(teacher={"label": "sea"}, student={"label": "sea"}))
+    assert [side.who for side in everything.sides] == ["gold", "teacher", "student"]
+    nobody = view_of(choice(teacher=None, student=None, label=None))
+    assert nobody.sides == ()
+
+
+def test_a_human_rationale_is_golds() -> None:
+    view = view_of(choice(rationale="Fish swim."))
+    assert view.gold is not None
+    assert view.gold.rationale == "Fish swim."
+
+
+def test_labels_are_compared_as_the_task_does() -> None:
+    record = equation(label="( 12.0 + 7.0 )", student={"label": "19"}, teacher={"label": "12 - 7"})
+    view = view_of(record)
+    assert view.is_right is True
+    assert view.teacher is not None
+    assert view.teacher.is_right is False
+    assert view_of(record, task="text").is_right is False
+
+
+def test_without_gold_nobody_is_right_or_wrong() -> None:
+    view = view_of(equation(student={"label": "19"}, teacher={"label": "19"}))
+    assert view.is_right is None
+    assert view.teacher is not None
+    assert view.teacher.is_right is None
+    assert "wrong" not in names(equation(student={"label": "19"}))
+
+
+def test_the_verdicts_of_eval_are_taken_as_they_are() -> None:
+    scores = {"correct": True, "valid": True, "supported": "car", "consistent": False}
+    record = choice(student={"label": "tree", "rationale": "It is the tree."}, scores=scores)
+    view = view_of(record)
+    assert (view.is_right, view.is_consistent) == (True, False)
+    assert view.student is not None
+    assert view.student.support == Support("car")
+
+
+def test_the_verdicts_of_eval_do_not_outlive_another_task() -> None:
+    scores = {"correct": False, "valid": True, "supported": None, "consistent": None}
+    record = {
+        "id": "x",
+        "input": "?",
+        "label": "19",
+        "scores": scores,
+        "student": {"label": "19.0"},
+    }
+    assert view_of(record).is_right is False
+    assert view_of(record, task="equation").is_right is True
+
+
+def test_a_verdict_that_is_missing_is_worked_out() -> None:
+    record = choice(student={"label": "tree", "rationale": "Fish swim in the sea."})
+    assert view_of({**record, "scores": {"mine": 1}}).is_consistent is False
+    assert view_of({**record, "scores": {"correct": True}}).is_right is True
+
+
+@pytest.mark.parametrize(
+    ("rationale", "label", "support", "is_consistent"),
+    [
+        ("Fish swim in the sea.", "sea", Support("sea", ("gold", "teacher", "student")), True),
+        ("Fish swim in the sea.", "tree", Support("sea", ("gold", "teacher")), False),
+        ("Fish drive by car.", "tree", Support("car"), False),
+        ("Fish are animals.", "tree", Support(None), None),
+        ("", "tree", None, None),
+    ],
+)
+def test_which_answer_a_rationale_supports(
+    rationale: str, label: str, support: Support | None, is_consistent: bool | None
+) -> None:
+    record = choice(teacher={"label": "sea"}, student={"label": label, "rationale": rationale})
+    view = view_of(record)
+    assert view.student is not None
+    assert view.student.support == support
+    assert view.is_consistent is is_consistent
+
+
+def test_stated_steps_are_checked() -> None:
+    rationale = "12 + 7 = 18. 1 / 4 = 0.3. 10 / 3 = 4. 6 * 2 = 12."
+    view = view_of(equation(teacher={"label": "19", "rationale": rationale}))
+    assert view.teacher is not None
+    assert view.teacher.steps == (
+        Step("12 + 7 = 18", False, "19"),
+        Step("1 / 4 = 0.3", True, "0.25"),
+        Step("10 / 3 = 4", False, "≈ 3.333"),
+        Step("6 * 2 = 12", True, "12"),
+    )
+
+
+def test_bars_follow_the_records_choices_and_say_whose_they_are() -> None:
+    chances = {"car": 0.1, "sea": 0.3, "tree": 0.6}
+    record = choice(
+        choices=["tree", "sea", "sea", "car"],
+        teacher={"label": "sea"},
+        student={"label": "tree", "choices": chances},
+    )
+    view = view_of(record)
+    assert view.student is not None
+    assert view.student.bars == (
+        Bar("tree", 0.6, ("student",)),
+        Bar("sea", 0.3, ("gold", "teacher")),
+        Bar("car", 0.1),
+    )
+
+
+def test_flags_tell_what_is_odd() -> None:
+    student = {"label": "boat", "rationale": "In the sea 1 + 1 = 3.", "confidence": 0.4}
+    record = choice(teacher={"label": "tree"}, student=student)
+    assert names(record) == [
+        "wrong",
+        "invalid",
+        "inconsistent",
+        "wrong_step",
+        "low_confidence",
+        "disagrees",
+        "teacher_wrong",
+    ]
+    assert names(choice(student={"label": "sea", "confidence": 0.99})) == ["no_rationale"]
+
+
+def test_a_record_without_a_fault_has_no_flag() -> None:
+    fine = {"label": "sea", "rationale": "Fish swim in the sea."}
+    assert names(choice(teacher=fine, student={**fine, "confidence": 0.6})) == []
+
+
+def test_thresholds_decide_what_is_low_and_what_is_high() -> None:
+    record = choice(student={"label": "car", "rationale": "By car.", "confidence": 0.7})
+    assert names(record) == ["wrong"]
+    assert names(record, thresholds=Thresholds(low=0.8)) == ["wrong", "low_confidence"]
+    assert names(record, thresholds=Thresholds(high=0.7)) == ["confidently_wrong"]
+
+
+def test_a_teacher_that_gave_no_answer_is_not_wrong() -> None:
+    teacher = {"label": None, "error": {"kind": "timeout", "message": "60 s"}}
+    view = view_of(choice(teacher=teacher))
+    assert view.teacher is not None
+    assert (view.teacher.is_right, view.teacher.error) == (None, "timeout: 60 s")
+    assert [flag.name for flag in view.flags] == ["no_teacher_answer"]
+
+
+def test_the_records_own_verdict_on_the_teacher_wins() -> None:
+    view = view_of(choice(teacher={"label": "sea", "agrees": False}))
+    assert view.teacher is not None
+    assert view.teacher.is_right is False
