@@ -8,17 +8,29 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import io
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from mitools.errors import OutputError, SourceError
 
-__all__ = ["STDIN", "STDOUT", "atomic_directory", "atomic_output", "open_input", "output_errors"]
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = [
+    "STDIN",
+    "STDOUT",
+    "atomic_directory",
+    "atomic_output",
+    "input_errors",
+    "open_input",
+    "output_errors",
+]
 
 STDIN = "-"
 STDOUT = "-"
@@ -49,13 +61,64 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
             yield stream
 
 
+@contextlib.contextmanager
+def input_errors(name: str) -> Iterator[None]:
+    """Turn what goes wrong while reading ``name`` into :class:`SourceError`."""
+    try:
+        yield
+    except (OSError, EOFError) as exc:  # a truncated or damaged compressed file, a failing disk
+        raise SourceError(f"cannot read {name}: {exc}", hint="check that it is complete") from exc
+
+
 def _unpack_zstd(stream: IO[bytes]) -> IO[bytes]:
-    import io
+    return cast("IO[bytes]", io.BufferedReader(_ZstdReader(stream)))
 
-    import zstandard
 
-    reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-    return cast("IO[bytes]", io.BufferedReader(cast("io.RawIOBase", reader)))
+class _ZstdReader(io.RawIOBase):
+    """Unpack a Zstandard stream.
+
+    zstandard's own reader takes the end of a truncated file for the end of the data.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        import zstandard
+
+        self._stream = stream
+        self._unpacker = zstandard.ZstdDecompressor
+        self._frame = self._unpacker().decompressobj()
+        self._error = zstandard.ZstdError
+        self._packed = b""
+        self._ready = b""
+        self._is_between_frames = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._ready and self._advance():
+            pass
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _advance(self) -> bool:
+        """Unpack some more; False at the end."""
+        self._packed = self._packed or self._stream.read(2**17)
+        if not self._packed:
+            if self._is_between_frames:
+                return False
+            raise EOFError("it ends in the middle of its data")
+        if self._is_between_frames:
+            self._frame = self._unpacker().decompressobj()
+        try:
+            self._ready = self._frame.decompress(self._packed)
+        except self._error as exc:
+            raise OSError(f"damaged data ({exc})") from exc
+        self._packed = self._frame.unused_data if self._frame.eof else b""
+        self._is_between_frames = self._frame.eof
+        return True
 
 
 @contextlib.contextmanager
@@ -108,8 +171,6 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def _pack(raw: IO[bytes], suffix: str) -> Iterator[IO[str]]:
-    import io
-
     with contextlib.ExitStack() as stack:
         target: IO[bytes] = raw
         if suffix == ".gz":

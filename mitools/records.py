@@ -24,10 +24,9 @@ from mitools.errors import (
     InvalidFieldError,
     MalformedLineError,
     MissingFieldError,
-    SourceError,
     Where,
 )
-from mitools.files import STDIN, open_input
+from mitools.files import STDIN, input_errors, open_input
 
 __all__ = [
     "SCHEMA",
@@ -382,8 +381,8 @@ def line_rows(path: str) -> Iterator[Row]:
         SourceError: the file is missing, or damaged.
     """
     name = _shown(path)
-    with open_input(path) as stream:
-        for number, raw in enumerate(_lines(stream, name), start=1):
+    with open_input(path) as stream, input_errors(name):
+        for number, raw in enumerate(stream, start=1):
             if raw.removeprefix(BOM_UTF8).strip():
                 where = Where(name, number)
                 yield Row(where, partial(_parse_bytes, raw, where), partial(_as_text, raw))
@@ -399,13 +398,6 @@ def _as_text(raw: bytes) -> str:
 
 def _shown(path: str) -> str:
     return "<stdin>" if path == STDIN else path
-
-
-def _lines(stream: IO[bytes], name: str) -> Iterator[bytes]:
-    try:
-        yield from stream
-    except (OSError, EOFError) as exc:  # a truncated or damaged compressed file
-        raise SourceError(f"cannot read {name}: {exc}", hint="check that it is complete") from exc
 
 
 def _decode(raw: bytes, where: Where) -> str:

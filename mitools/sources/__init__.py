@@ -66,6 +66,8 @@ def open_named(name: str) -> Part:
     Raises:
         SourceError: there is none; the hint guesses what was meant.
     """
+    if Path(name).is_dir():
+        raise SourceError(f"{name} is a folder", hint=f'name its files: "mitools load {name}/*"')
     if name == STDIN or Path(name).exists() or Path(name).suffix:
         return open_file(name)
     known = [*list_recipes(), DEMO]

@@ -24,10 +24,12 @@ class Choices:
     Attributes:
         texts: the answers themselves.
         keys: their marks, such as ``A`` to ``E``, in the same order; empty where there are none.
+        have_letters: whether a single letter means a place among them.
     """
 
     texts: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    have_letters: bool = True
 
 
 def read_choices(value: Any, where: Where | None = None) -> Choices | None:
@@ -86,7 +88,7 @@ def label_among(value: Any, choices: Choices, where: Where | None = None) -> str
     same = [choice for choice in texts if normalize(choice) == normalize(text)]
     if same:
         return same[0]
-    place = _place(text.strip())
+    place = _place(text.strip(), choices.have_letters)
     if place is not None and place < len(texts):
         return texts[place]
     offered = ", ".join(texts)
@@ -95,10 +97,10 @@ def label_among(value: Any, choices: Choices, where: Where | None = None) -> str
     raise InvalidFieldError(message, where=where, hint=hint)
 
 
-def _place(text: str) -> int | None:
+def _place(text: str, have_letters: bool) -> int | None:
     if text.isdecimal():
         return int(text)
-    match = _LETTER.fullmatch(text)
+    match = _LETTER.fullmatch(text) if have_letters else None
     return ord(match[1].lower()) - ord("a") if match else None
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mitools.errors import DataError, MalformedLineError, SourceError, Where
-from mitools.files import STDIN, open_input
+from mitools.files import STDIN, input_errors, open_input
 from mitools.records import Record, Row, line_rows, parse_line
 from mitools.sources.part import Part, table_row
 
@@ -54,7 +54,7 @@ def _bad_row(error: DataError, where: Where, text: str) -> Row:
 
 def _json_rows(path: str) -> Iterator[Row]:
     """Read a list of objects; or JSON Lines, which often go by this ending too."""
-    with open_input(path) as stream:
+    with open_input(path) as stream, input_errors(path):
         first = next((line for line in stream if line.strip(b"\xef\xbb\xbf \t\r\n")), b"")
         if not first.lstrip(b"\xef\xbb\xbf \t").startswith(b"[") and _is_json(first):
             text = ""
@@ -118,16 +118,15 @@ def _refuse_single_object(text: str, path: str) -> None:
 
 def _csv_rows(path: str, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
-    taken: list[str] = []
     with open_input(path) as stream:
-        reader = csv.reader(_decoded(stream, path, taken), delimiter=delimiter, strict=True)
+        lines = _Lines(stream, path)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             header = _checked_header(next(reader, []), path)
         except csv.Error as exc:
             raise SourceError(f"cannot read the header of {path}: {exc}") from exc
         while True:
-            taken.clear()
-            where = Where(path, reader.line_num + 1)
+            where = lines.begin_row()
             try:
                 cells = next(reader)
             except StopIteration:
@@ -136,13 +135,47 @@ def _csv_rows(path: str, delimiter: str) -> Iterator[Row]:
                 hint = 'write a quote inside quotes twice (""), and put quotes around a line break'
                 error: DataError = MalformedLineError(str(exc), where=where, hint=hint)
                 error.__cause__ = exc
-                yield _bad_row(error, where, "".join(taken))
-                continue
+                yield _bad_row(error, where, lines.row_text())
             except DataError as exc:
-                yield _bad_row(exc, where, "".join(taken))
-                continue
-            if cells:
-                yield _csv_row(header, cells, where, "".join(taken))
+                yield _bad_row(exc, where, lines.row_text())
+            else:
+                if cells:
+                    yield _csv_row(header, cells, where, lines.row_text())
+
+
+class _Lines:
+    """The lines of a file as text, remembering those of the current row.
+
+    No generator: it must go on after the error of a line that is not UTF-8.
+    """
+
+    def __init__(self, stream: Iterable[bytes], path: str) -> None:
+        self._stream = iter(stream)
+        self._path = path
+        self._number = 0
+        self._row: list[bytes] = []
+
+    def begin_row(self) -> Where:
+        self._row.clear()
+        return Where(self._path, self._number + 1)
+
+    def row_text(self) -> str:
+        return b"".join(self._row).decode("utf-8", "replace").rstrip("\r\n")
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        with input_errors(self._path):
+            raw = next(self._stream)
+        self._number += 1
+        self._row.append(raw)
+        try:
+            return raw.decode("utf-8-sig" if self._number == 1 else "utf-8")
+        except UnicodeDecodeError as exc:
+            hint = f'convert the file: "iconv -f LATIN1 -t UTF-8 {self._path}"'
+            where = Where(self._path, self._number)
+            raise MalformedLineError("not UTF-8", where=where, hint=hint) from exc
 
 
 def _csv_row(header: list[str], cells: list[str], where: Where, text: str) -> Row:
@@ -151,7 +184,7 @@ def _csv_row(header: list[str], cells: list[str], where: Where, text: str) -> Ro
         hint = "put quotes around a cell that holds the separator"
         return _bad_row(MalformedLineError(message, where=where, hint=hint), where, text)
     values = {name: cell or None for name, cell in zip(header, cells, strict=True)}
-    return Row(where, partial(dict, values), partial(text.rstrip, "\r\n"))
+    return Row(where, partial(dict, values), partial(str, text))
 
 
 def _checked_header(header: list[str], path: str) -> list[str]:
@@ -161,19 +194,6 @@ def _checked_header(header: list[str], path: str) -> list[str]:
         problem = f'names "{doubled[0]}" twice' if doubled[0] else "has columns without a name"
         raise SourceError(f"the header of {path} {problem}", hint="mend its first line")
     return names
-
-
-def _decoded(stream: Any, path: str, taken: list[str]) -> Iterator[str]:
-    for number, raw in enumerate(stream, start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as exc:
-            taken.append(raw.decode("utf-8", "replace"))
-            hint = f'convert the file: "iconv -f LATIN1 -t UTF-8 {path}"'
-            where = Where(path, number)
-            raise MalformedLineError("not UTF-8", where=where, hint=hint) from exc
-        taken.append(line)
-        yield line
 
 
 # Parquet

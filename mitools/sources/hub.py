@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,7 @@ def open_hub(source: HubSource) -> Iterator[Part]:
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports each retry
     # On the branch of Parquet copies, configurations are folders.
     where = "data_dir" if source.revision == PARQUET_BRANCH else "name"
     try:
@@ -136,19 +138,17 @@ def _explained(exc: Exception, source: HubSource) -> SourceError:
         hint = f'choose one: "--name" {_listed(offered[1])}'
     elif _is_unreachable(exc):
         message = f"cannot reach the Hub for {source.path}"
-        offline = (
-            "HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else "is there a network?"
-        )
-        hint = f'{offline}; a copy of its files does as well: "mitools load -c RECIPE FILE"'
+        offline = "unset HF_HUB_OFFLINE" if _is_offline() else "check the network"
+        hint = f'{offline}, or read a copy of its files: "mitools load -c RECIPE FILE"'
     elif "gated" in text:
         message = f"{source.path} is given out on request only"
         hint = "ask for access on its page and set HF_TOKEN"
+    elif type(exc).__name__ == "RevisionNotFoundError" or text.startswith("Revision "):
+        message = f'{source.path} has no revision "{source.revision}"'
+        hint = f"look at https://huggingface.co/datasets/{source.path}/tree/main"
     elif type(exc).__name__ in ("DatasetNotFoundError", "RepositoryNotFoundError"):
         message = f"there is no data set {source.path} on the Hub, or it is private"
         hint = "check the name on https://huggingface.co/datasets, or set HF_TOKEN"
-    elif type(exc).__name__ == "RevisionNotFoundError":
-        message = f'{source.path} has no revision "{source.revision}"'
-        hint = f"look at https://huggingface.co/datasets/{source.path}/tree/main"
     else:
         message = f"cannot read {source.path} from the Hub: {text[:200] or type(exc).__name__}"
         hint = 'see "--debug" for where it failed'
@@ -160,6 +160,10 @@ def _listed(names: str) -> str:
         return ", ".join(map(str, ast.literal_eval(names)))
     except (ValueError, SyntaxError):
         return names
+
+
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _is_unreachable(exc: BaseException | None) -> bool:

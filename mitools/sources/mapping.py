@@ -128,12 +128,13 @@ class Mapper:
         return record
 
     def _choices(self, given: Any, where: Where) -> Choices | None:
-        fixed = self._plan.labels or self._plan.choices
-        if fixed:
-            return Choices(fixed)
+        if self._plan.labels:
+            return Choices(self._plan.labels, have_letters=False)
+        if self._plan.choices:
+            return Choices(self._plan.choices)
         own = read_choices(given, where)
         if own is None and self._classes and self._plan.task in (None, "labels", "choice"):
-            return Choices(self._classes)
+            return Choices(self._classes, have_letters=False)
         return own
 
     def _task(self, values: Record, given: Any, choices: Choices | None) -> str:

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The whole experiment, into runs/cqa of the current folder. Arguments go to the teacher:
+#   run.sh -m MODEL --base-url http://localhost:8000/v1
+# LIMIT=50 takes so many records of each part, for a first look.
+set -euo pipefail
+recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+out=${OUT:-runs/cqa}
+mkdir -p "$(dirname "$out")"
+
+mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
+  mitools annotate -c "$recipe" "$@" |
+  mitools split -c "$recipe" |
+  mitools train -c "$recipe" --save "$out" |
+  mitools eval -c "$recipe" --student "$out" --summary "$out.json" > "$out.jsonl"
+
+mitools explain "$out.jsonl"

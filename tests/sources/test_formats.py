@@ -1,0 +1,241 @@
+"""Local files as rows, with the line or row that is at fault named."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from mitools.errors import EmptyInputError, MitoolsError, SourceError
+from mitools.records import Reader, Record, Rejected
+from mitools.sources import Plan, load, open_file, open_named
+
+ROWS = [{"input": "eins, zwei", "label": "drei"}, {"input": 'größer\n"x"', "label": None}]
+
+
+def records_of(path: Path, rejected: list[Rejected] | None = None, **plan: Any) -> list[Record]:
+    reader = Reader(needs=("input",), on_reject=None if rejected is None else rejected.append)
+    return list(load([open_file(str(path))], Plan(**plan), reader))
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    data = text.encode()
+    if name.endswith(".gz"):
+        data = gzip.compress(data)
+    elif name.endswith(".zst"):
+        data = zstandard.compress(data)
+    path.write_bytes(data)
+    return path
+
+
+JSONL = "".join(json.dumps(row) + "\n" for row in ROWS)
+CSV = 'input,label\r\n"eins, zwei",drei\r\n"größer\n""x""",\r\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.jsonl", JSONL),
+        ("a.ndjson", JSONL),
+        ("a", JSONL),
+        ("a.json", JSONL),
+        ("a.json", json.dumps(ROWS)),
+        ("a.json", "\ufeff\n" + json.dumps(ROWS, indent=2, ensure_ascii=False) + "\n"),
+        ("a.csv", CSV),
+        ("a.csv", "\ufeff" + CSV),
+        ("a.CSV", CSV.replace("\r\n", "\n") + "\n\n"),
+        ("a.tsv", CSV.replace(",l", "\tl").replace(",d", "\td").replace('",\r', '"\t\r')),
+        ("a.jsonl.gz", JSONL),
+        ("a.json.zst", json.dumps(ROWS)),
+        ("a.csv.gz", CSV),
+    ],
+)
+def test_every_format_gives_the_same_records(tmp_path: Path, name: str, text: str) -> None:
+    first, second = records_of(written(tmp_path, name, text))
+    assert {**first, "id": ""} == {**ROWS[0], "task": "text", "id": ""}
+    assert {**second, "id": ""} == {**ROWS[1], "task": "text", "id": ""}
+    assert first["id"] != second["id"]
+
+
+def test_parquet_cells_become_what_json_can_hold(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "input": ["a", "b"],
+            "nan": [float("nan"), 1.5],
+            "text_bytes": [b"text", None],
+            "image": [b"\xff\xd8", None],
+            "day": [datetime.date(2024, 2, 29), None],
+            "time": [datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.UTC), None],
+            "price": [decimal.Decimal("1.10"), None],
+            "nested": [{"x": [float("inf"), 1.0]}, None],
+            "number": [2**53 + 1, None],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    first, second = records_of(tmp_path / "a.parquet")
+    assert first["nan"] is None
+    assert second["nan"] == 1.5
+    assert first["text_bytes"] == "text"
+    assert first["image"] is None
+    assert first["day"] == "2024-02-29"
+    assert first["time"].startswith("2024-02-29T12:00")
+    assert first["price"] == "1.10"
+    assert first["nested"] == {"x": [None, 1.0]}
+    assert first["number"] == 2**53 + 1
+    json.dumps([first, second], allow_nan=False)
+
+
+def test_a_pandas_null_label_is_an_unknown_label(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"input": ["a"], "label": [float("nan")]}), tmp_path / "a.parquet")
+    assert records_of(tmp_path / "a.parquet")[0]["label"] is None
+
+
+def test_csv_cells_are_text_and_empty_ones_null(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "input,label,group\n007,1.50,\n")
+    (record,) = records_of(path)
+    assert (record["input"], record["label"]) == ("007", "1.50")
+    assert "group" not in record
+
+
+def test_a_long_cell_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", f"input,label\n{'x' * 300_000},y\n")
+    assert len(records_of(path)[0]["input"]) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "words"),
+    [
+        ("a.jsonl", '{"input": "a"}\n\n{"input": \n', 3, "not valid JSON"),
+        ("a.jsonl", '{"input": "a"}\n[1]\n', 2, "must be an object"),
+        ("a.jsonl", '{"input": "a"}\n{"inptu": "b"}\n', 2, '"--map input=FIELD"'),
+        ("a.json", '[\n{"input": "a"},\n{"input": NaN}\n]', 3, "NaN is no JSON number"),
+        ("a.json", '[\n{"input": "a"},\n3]', 3, "must be an object"),
+        ("a.csv", 'input,label\n"x\ny",b\nc\nd,e\n', 4, "1 cells where the header names 2"),
+        ("a.csv", 'input,label\na,b\n"c"x,d\n', 3, "expected after"),
+        ("a.csv", 'input,label\na,b\n"c,d\n', 3, "unexpected end of data"),
+        ("a.csv", "input,label\na,b\n,d\n", 3, '"input" is empty'),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(
+    tmp_path: Path, name: str, text: str, line: int, words: str
+) -> None:
+    path = written(tmp_path, name, text)
+    with pytest.raises(MitoolsError) as caught:
+        records_of(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert words in str(caught.value)
+    rejected: list[Rejected] = []
+    assert len(records_of(path, rejected)) >= 1
+    assert len(rejected) == 1
+    assert rejected[0].text.strip() in text
+
+
+def test_bytes_that_are_no_utf8_are_the_rows_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"input,label\na,b\nsch\xf6n,c\nd,e\n")
+    rejected: list[Rejected] = []
+    assert [record["input"] for record in records_of(path, rejected)] == ["a", "d"]
+    assert f"{path}:3: not UTF-8; convert the file" in str(rejected[0].error)
+
+
+def test_a_rejected_parquet_row_can_be_mended_and_loaded_again(tmp_path: Path) -> None:
+    table = pa.table({"q": ["a", None], "label": [b"x", b"\xff"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    rejected: list[Rejected] = []
+    assert len(records_of(tmp_path / "a.parquet", rejected, fields={"input": "q"})) == 1
+    assert str(rejected[0].error).startswith(f"{tmp_path / 'a.parquet'}:2: ")
+    assert json.loads(rejected[0].text) == {"q": None, "label": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.json", '{"version": 1,\n "data": [{"input": "a"}]}', "jq -c '.data[]'"),
+        ("a.json", '[{"input": "a"},\n{"input": ', "not valid JSON from here on"),
+        ("a.json", '[{"input": "a"}', "not valid JSON from here on"),
+        ("a.csv", "input,input\na,b\n", 'names "input" twice'),
+        ("a.csv", "input,,\na,b,c\n", "columns without a name"),
+        ("a.parquet", "no parquet", "is no Parquet file"),
+        ("a.pkl", "x", "cannot tell what"),
+        ("a.jsonl.gz", "", "no records"),
+        ("a.csv", "input,label\n", "no records"),
+        ("a.csv", "", "no records"),
+        ("a.json", "", "no records"),
+        ("a.json", "[]", "no records"),
+    ],
+)
+def test_a_file_that_is_no_data_is_refused(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    path = written(tmp_path, name, text)
+    with pytest.raises((SourceError, EmptyInputError)) as caught:
+        records_of(path)
+    assert words in str(caught.value)
+
+
+def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"input": ["a"] * 1000}), tmp_path / "a.parquet")
+    data = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(data[: len(data) // 2])
+    with pytest.raises(SourceError, match="no Parquet file"):
+        records_of(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("ending", ["jsonl.gz", "jsonl.zst", "json.gz", "json.zst", "csv.zst"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "other"])
+def test_a_damaged_compressed_file_is_no_short_success(
+    tmp_path: Path, ending: str, damage: str
+) -> None:
+    rows = [{"input": f"{number * 7919 % 4999}"} for number in range(5000)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    text = json.dumps(rows) if ending.startswith("json.") else lines
+    path = written(tmp_path, f"a.{ending}", text)
+    data = path.read_bytes()
+    middle = len(data) // 2
+    flipped = data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+    path.write_bytes({"cut": data[:middle], "flipped": flipped, "other": b"hello"}[damage])
+    with pytest.raises(MitoolsError):
+        records_of(path)
+
+
+def test_several_zstd_frames_are_one_file(tmp_path: Path) -> None:
+    frames = [zstandard.compress(f'{{"input": "{number}"}}\n'.encode()) for number in range(3)]
+    (tmp_path / "a.jsonl.zst").write_bytes(b"".join(frames))
+    assert [record["input"] for record in records_of(tmp_path / "a.jsonl.zst")] == ["0", "1", "2"]
+
+
+def test_an_unknown_name_is_guessed(tmp_path: Path) -> None:
+    for name, hint in [
+        ("svmp", 'did you mean "svamp"?'),
+        ("ChilleD/SVAMP", '"hf:ChilleD/SVAMP"'),
+        ("zzzzz", "hf:ORG/NAME, or one of"),
+        (str(tmp_path / "a.jsonl"), "check the path"),
+        (str(tmp_path), "its files"),
+    ]:
+        with pytest.raises(SourceError) as caught:
+            list(load([open_named(name)], Plan(), Reader()))
+        assert hint in str(caught.value)
+
+
+def test_ids_are_kept_or_derived_and_numbered_over_all_parts(tmp_path: Path) -> None:
+    one = written(tmp_path, "one.csv", "input,label\na,b\na,b\n")
+    two = written(tmp_path, "two.json", '[{"input": "a", "label": "b"}, {"id": 7, "input": "a"}]')
+    parts = [open_file(str(path)) for path in (one, two)]
+    first, second, third, fourth = [record["id"] for record in load(parts, Plan(), Reader())]
+    assert (second, third, fourth) == (f"{first}-2", f"{first}-3", "7")
+
+
+def test_the_limit_counts_records_of_each_part(tmp_path: Path) -> None:
+    one = written(tmp_path, "one.jsonl", JSONL)
+    two = written(tmp_path, "two.csv", CSV)
+    parts = [open_file(str(path)) for path in (one, two)]
+    assert [r["input"] for r in load(parts, Plan(), Reader(), limit=1)] == ["eins, zwei"] * 2

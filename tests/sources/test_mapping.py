@@ -1,0 +1,190 @@
+"""Rows into records: renaming, paths, templates, choices, labels, tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mitools.errors import InvalidFieldError, MissingFieldError, UsageError, Where
+from mitools.records import Record, validate
+from mitools.sources.mapping import Mapper, Plan
+from mitools.sources.part import Part
+
+HERE = Where("here", 1)
+
+
+def record_of(row: dict[str, Any], part: Part | None = None, /, **plan: Any) -> Record:
+    record = Mapper(Plan(**plan), part or Part("here", ()))(row, HERE)
+    validate(record)
+    return record
+
+
+def test_a_record_passes_through_with_its_task_named() -> None:
+    row = {"id": "a", "input": "i", "label": None, "teacher": {"label": "x"}, "mine": [1, None]}
+    assert record_of(row) == {**row, "task": "text"}
+
+
+def test_a_mapped_field_is_renamed_and_the_others_stay() -> None:
+    row = {"question": "q", "answer": 42, "completion": "c"}
+    record = record_of(row, fields={"input": "question", "label": "answer"})
+    assert record == {"input": "q", "label": "42", "task": "text", "completion": "c"}
+    assert list(record) == ["input", "label", "task", "completion"]
+
+
+def test_a_field_used_in_a_template_stays() -> None:
+    row = {"premise": "p", "hypothesis": "h"}
+    record = record_of(row, fields={"input": "{{ premise }}\\n{{ hypothesis }}"})
+    assert record == {"input": "p\nh", "task": "text", **row}
+
+
+def test_keep_and_drop_choose_among_the_other_fields() -> None:
+    row = {"input": "i", "a": 1, "b": 2, "c": 3}
+    assert record_of(row, keep=frozenset("a")) == {"input": "i", "task": "text", "a": 1}
+    assert record_of(row, keep=frozenset()) == {"input": "i", "task": "text"}
+    assert record_of(row, drop=frozenset("ab")) == {"input": "i", "task": "text", "c": 3}
+
+
+def test_dotted_paths_and_places_reach_inside() -> None:
+    row = {"qa": {"text": "q", "answers": ["x", "y"]}, "a.b": "dot"}
+    fields = {"input": "qa.text", "label": "qa.answers.1", "group": "a.b"}
+    record = record_of(row, fields=fields)
+    assert (record["input"], record["label"], record["group"]) == ("q", "y", "dot")
+
+
+def test_null_on_the_way_is_null_and_nothing_there_is_an_error() -> None:
+    assert record_of({"input": "i", "a": None}, fields={"label": "a.b"})["label"] is None
+    with pytest.raises(MissingFieldError, match=r'field "a\.c" is missing among input, a'):
+        record_of({"input": "i", "a": {"b": 1}}, fields={"label": "a.c"})
+
+
+def test_a_misspelled_field_is_guessed() -> None:
+    with pytest.raises(MissingFieldError, match='did you mean "--map label=answer"'):
+        record_of({"question": "q", "answer": "a"}, fields={"input": "question", "label": "anser"})
+
+
+def test_a_missing_input_is_guessed() -> None:
+    with pytest.raises(MissingFieldError, match=r'here:1: .*"--map input=question"'):
+        record_of({"question": "q", "answer": "a"})
+
+
+def test_an_empty_input_is_no_input() -> None:
+    with pytest.raises(MissingFieldError, match='"input" is empty'):
+        record_of({"input": "  "})
+
+
+def test_a_template_is_strict_and_says_what_there_is() -> None:
+    with pytest.raises(MissingFieldError, match="'premis' is undefined, among premise"):
+        record_of({"premise": "p"}, fields={"input": "{{ premis }}"})
+    fields = {"input": "premise", "rationale": "{{ why | default('') }}"}
+    assert "rationale" not in record_of({"premise": "p"}, fields=fields)
+    assert record_of({"premise": "p", "why": "w"}, fields=fields)["rationale"] == "w"
+
+
+@pytest.mark.parametrize("spec", ["{{ input", "{% if %}", "{{ a | nofilter }}"])
+def test_a_wrong_template_is_a_usage_error(spec: str) -> None:
+    with pytest.raises(UsageError, match="--map input: the template is wrong"):
+        Plan(fields={"input": spec})
+
+
+@pytest.mark.parametrize(
+    "spec", ["{{ a.__class__.__mro__ }}", "{{ ''.__class__ }}", "{{ a.append(1) }}"]
+)
+def test_a_template_cannot_leave_its_sandbox(spec: str) -> None:
+    with pytest.raises((InvalidFieldError, MissingFieldError)):
+        record_of({"a": [], "input": "i"}, fields={"rationale": spec})
+
+
+def test_a_template_that_fails_on_a_row_is_that_rows_error() -> None:
+    with pytest.raises(InvalidFieldError, match="here:1: --map input: division by zero"):
+        record_of({"a": 0}, fields={"input": "{{ 1 / a }}"})
+
+
+def test_an_empty_mapping_leaves_a_field_out() -> None:
+    assert record_of({"input": "i", "rationale": "r"}, fields={"rationale": ""}) == {
+        "input": "i",
+        "task": "text",
+    }
+
+
+@pytest.mark.parametrize(("target", "hint"), [("inputs", 'mean "input"'), ("x", "use one of id")])
+def test_only_fields_of_a_record_can_be_mapped(target: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=hint):
+        Plan(fields={target: "question"})
+
+
+def test_commonsense_qa_keys_become_texts() -> None:
+    row = {
+        "id": "q1",
+        "question": "Where?",
+        "choices": {"label": ["A", "B"], "text": ["park", "zoo"]},
+        "answerKey": "B",
+    }
+    fields = {"input": "{{ question }}\\n{{ choices | lettered }}", "label": "answerKey"}
+    assert record_of(row, fields=fields, keep=frozenset()) == {
+        "id": "q1",
+        "input": "Where?\n(a) park\n(b) zoo",
+        "label": "zoo",
+        "task": "choice",
+        "choices": ["park", "zoo"],
+    }
+
+
+def test_choices_in_columns_of_their_own_are_gathered_and_renamed() -> None:
+    row = {"q": "Where?", "opa": "park", "opb": 7, "cop": 1}
+    fields = {"input": "q", "choices": "opa, opb", "label": "cop"}
+    assert record_of(row, fields=fields) == {
+        "input": "Where?",
+        "label": "7",
+        "task": "choice",
+        "choices": ["park", "7"],
+    }
+
+
+def test_labels_name_whole_numbers_and_are_the_choices() -> None:
+    names = ("entailment", "neutral", "contradiction")
+    record = record_of({"input": "i", "label": 2}, labels=names)
+    assert record == {
+        "input": "i",
+        "label": "contradiction",
+        "task": "labels",
+        "choices": list(names),
+    }
+    assert record_of({"input": "i", "label": "Neutral"}, labels=names)["label"] == "neutral"
+    assert record_of({"input": "i", "label": -1}, labels=names)["label"] is None
+    with pytest.raises(InvalidFieldError, match='label "e" is none of its choices'):
+        record_of({"input": "i", "label": "e"}, labels=names)
+
+
+def test_class_names_of_the_label_are_the_choices_unless_the_row_has_some() -> None:
+    classes = {"answer": ("A", "B"), "other": ("x", "y")}
+    part = Part("here", (), classes)
+    record = record_of({"input": "i", "answer": "B"}, part, fields={"label": "answer"})
+    assert (record["label"], record["task"], record["choices"]) == ("B", "labels", ["A", "B"])
+    row = {"input": "i", "answer": "B", "choices": ["0", "1"]}  # MMLU
+    record = record_of(row, part, fields={"label": "answer"})
+    assert (record["label"], record["task"], record["choices"]) == ("1", "choice", ["0", "1"])
+
+
+def test_fixed_choices_make_a_choice() -> None:
+    record = record_of({"input": "i", "label": "yes"}, choices=("yes", "no"))
+    assert (record["task"], record["choices"]) == ("choice", ["yes", "no"])
+    with pytest.raises(UsageError, match="exclude each other"):
+        Plan(labels=("a",), choices=("b",))
+
+
+def test_the_task_asked_for_wins_then_the_records_own() -> None:
+    row = {"input": "i", "label": "1", "task": "equation"}
+    assert record_of(row)["task"] == "equation"
+    assert record_of(row, task="text")["task"] == "text"
+    assert record_of({**row, "task": "nli"})["task"] == "text"
+    part = Part("here", (), {"label": ("1", "2")})
+    assert "choices" not in record_of(row, part, task="text")
+
+
+def test_splits_come_from_the_plan_the_part_or_the_row() -> None:
+    row = {"input": "i", "split": "validation"}
+    assert record_of(row)["split"] == "valid"
+    assert record_of(row, Part("here", (), split="test"))["split"] == "test"
+    assert record_of(row, Part("here", (), split="test"), split="train")["split"] == "train"
+    assert "split" not in record_of({"input": "i"})

@@ -1,0 +1,226 @@
+"""Every recipe: its keys are options, its script runs, its examples teach what the task reads."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mitools.cli import COMMANDS, mitools
+from mitools.cli._stage import use_recipe
+from mitools.recipe import find_recipe, list_recipes
+from mitools.records import Record
+from mitools.tasks import task_of
+
+RECIPES = list_recipes()
+PUBLISHED = ("anli", "cqa", "esnli", "svamp")
+NLI = ["entailment", "neutral", "contradiction"]
+
+
+def tables(name: str) -> dict[str, Any]:
+    with find_recipe(name).open("rb") as stream:
+        return tomllib.load(stream)
+
+
+def examples(name: str) -> list[Record]:
+    text = (find_recipe(name).parent / "examples.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_published_data_sets_have_recipes() -> None:
+    assert set(PUBLISHED) <= set(RECIPES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_key_of_a_recipe_is_an_option_with_a_value_it_takes(name: str) -> None:
+    for stage in tables(name):
+        assert stage in COMMANDS
+        command: click.Command = importlib.import_module(f"mitools.cli.{stage}").command
+        ctx = click.Context(command, info_name=stage)
+        use_recipe(ctx, find_recipe(name))
+        for param in command.params:
+            if param.name in ctx.default_map:
+                assert param.type_cast_value(ctx, ctx.default_map[param.name]) is not None
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_script_of_a_recipe_can_be_run(name: str) -> None:
+    script = find_recipe(name).parent / "run.sh"
+    assert os.access(script, os.X_OK)
+    assert "set -euo pipefail" in script.read_text()
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_says_what_it_costs_and_gives(name: str) -> None:
+    text = (find_recipe(name).parent / "README.md").read_text(encoding="utf-8")
+    assert "## Result" in text
+    if name in PUBLISHED:
+        for heading in ("## Cost", "## Data"):
+            assert heading in text
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_examples_of_a_recipe_read_as_the_task_reads_a_teacher(name: str) -> None:
+    found = examples(name)
+    assert 5 <= len(found) <= 8
+    assert len({example["input"] for example in found}) == len(found)
+    task_name = tables(name)["load"]["task"]
+    for example in found:
+        task = task_of(example)
+        assert task.name == task_name
+        assert task.is_valid(example["label"], example.get("choices"))
+        completion = f"{example['rationale']} The answer is {example['label']}."
+        answer = task.parse(completion, example.get("choices"))
+        assert task.is_equal(answer.label, example["label"])
+        assert answer.rationale == example["rationale"]
+
+
+def test_the_rationales_of_the_word_problems_reach_their_answers() -> None:
+    for example in examples("svamp"):
+        task = task_of(example)
+        assert task.is_equal(task.supported(example["rationale"]), example["label"])
+
+
+@pytest.mark.parametrize("name", ["anli", "esnli"])
+def test_the_examples_show_each_label_equally_often(name: str) -> None:
+    labels = [example["label"] for example in examples(name)]
+    assert {labels.count(label) for label in NLI} == {2}
+
+
+def write_parquet(path: Path, rows: list[dict[str, Any]], **features: Any) -> str:
+    """Write rows in the schema of a data set on the Hub; what is not named is a string."""
+    from datasets import Dataset, Features, Value, disable_progress_bars
+
+    disable_progress_bars()
+    kinds = Features({name: features.get(name, Value("string")) for name in rows[0]})
+    Dataset.from_list(rows, features=kinds).to_parquet(path)
+    return str(path)
+
+
+def load(*args: str) -> list[Record]:
+    result = CliRunner().invoke(mitools, ["load", *args])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_svamp_reads_the_schema_of_the_hub(tmp_path: Path) -> None:
+    row = {
+        "ID": "chal-777",
+        "Body": "There are 87 oranges and 290 bananas in Philip's collection.",
+        "Question": "How many bananas are there?",
+        "Equation": "( 290.0 - 0.0 )",
+        "Answer": "290.0",
+        "Type": "Subtraction",
+        "question_concat": "…",
+    }
+    assert load("-c", "svamp", write_parquet(tmp_path / "a.parquet", [row])) == [
+        {
+            "id": "chal-777",
+            "input": f"{row['Body']}\n{row['Question']}",
+            "label": "( 290.0 - 0.0 )",
+            "task": "equation",
+            "Answer": "290.0",
+            "Type": "Subtraction",
+        }
+    ]
+
+
+def test_cqa_reads_the_schema_of_the_hub(tmp_path: Path) -> None:
+    from datasets import List, Value
+
+    row = {
+        "id": "6b819727",
+        "question": "Where is a kite flown?",
+        "choices": ["cellar", "park", "oven", "park", "desk"],
+        "answer": "park",
+        "abstractive_explanation": "It needs wind and room.",
+        "extractive_explanation": "kite flown",
+    }
+    path = write_parquet(tmp_path / "a.parquet", [row], choices=List(Value("string")))
+    assert load("-c", "cqa", path) == [
+        {
+            "id": "6b819727",
+            "input": "Where is a kite flown?\nAnswer Choices:\n"
+            "(a) cellar\n(b) park\n(c) oven\n(d) park\n(e) desk",
+            "label": "park",
+            "task": "choice",
+            "choices": ["cellar", "park", "oven", "park", "desk"],
+            "rationale": "It needs wind and room.",
+        }
+    ]
+
+
+def test_anli_reads_the_schema_of_the_hub(tmp_path: Path) -> None:
+    from datasets import ClassLabel
+
+    row = {
+        "uid": "0fd0abfb",
+        "premise": "The line was opened in 1903.",
+        "hypothesis": "It is older than 1910.",
+        "label": 0,
+        "reason": "",
+    }
+    rows = [row, {**row, "uid": "b", "label": 2, "reason": "1903 < 1910"}]
+    path = write_parquet(tmp_path / "a.parquet", rows, label=ClassLabel(names=NLI))
+    first, second = load("-c", "anli", path, "--as-split", "valid")
+    assert first == {
+        "id": "0fd0abfb",
+        "input": "Premise: The line was opened in 1903.\nHypothesis: It is older than 1910.",
+        "label": "entailment",
+        "task": "labels",
+        "choices": NLI,
+        "split": "valid",
+    }
+    assert (second["label"], second["rationale"]) == ("contradiction", "1903 < 1910")
+
+
+def test_esnli_reads_the_schema_of_the_hub(tmp_path: Path) -> None:
+    from datasets import ClassLabel
+
+    row = {
+        "premise": "Two girls jump.",
+        "hypothesis": "Girls move.",
+        "label": 1,
+        "explanation_1": "Jumping is moving.",
+        "explanation_2": "",
+        "explanation_3": "",
+    }
+    rows = [row, {**row, "label": -1}]
+    path = write_parquet(tmp_path / "a.parquet", rows, label=ClassLabel(names=NLI))
+    first, second = load("-c", "esnli", path)
+    assert {**first, "id": ""} == {
+        "id": "",
+        "input": "Premise: Two girls jump.\nHypothesis: Girls move.",
+        "label": "neutral",
+        "task": "labels",
+        "choices": NLI,
+        "rationale": "Jumping is moving.",
+    }
+    assert second["label"] is None
+    assert first["id"] != second["id"]
+
+
+def test_whole_numbers_without_class_names_are_named_by_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("uid,premise,hypothesis,label,reason\nu,p,h,2,\n")
+    assert load("-c", "anli", str(path))[0]["label"] == "contradiction"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
+    line = json.dumps({"id": "a", "input": "b", "split": "test"})
+    result = CliRunner().invoke(mitools, ["split", "-c", name], input=line)
+    assert json.loads(result.stdout)["split"] == "test"
+    new = [json.dumps({"id": str(n), "input": f"question {n}"}) for n in range(200)]
+    result = CliRunner().invoke(mitools, ["split", "-c", name], input="\n".join(new))
+    found = {json.loads(line)["split"] for line in result.stdout.splitlines()}
+    assert found == ({"train", "valid"} if name in ("svamp", "cqa") else {"train"})
