@@ -216,6 +216,29 @@ def test_whole_numbers_without_class_names_are_named_by_the_recipe(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
+def test_a_replayed_teacher_agrees_with_gold_under_every_recipe(name: str, tmp_path: Path) -> None:
+    lines, completions = [], []
+    for example in examples(name):
+        given = {field: example[field] for field in ("id", "input", "label", "task")}
+        lines.append(json.dumps({**given, "choices": example.get("choices")}))
+        statement = task_of(example).state(example["label"], example.get("choices"))
+        text = f"{example['rationale']} {statement}\n\nQ: And what else?\nA: The answer is (1)."
+        completions.append(json.dumps({"id": example["id"], "completion": text}))
+    replay = tmp_path / "completions.jsonl"
+    replay.write_text("\n".join(completions))
+    result = CliRunner().invoke(
+        mitools,
+        ["annotate", "-c", name, "--teacher", f"replay:{replay}", "--no-journal"],
+        input="\n".join(lines),
+    )
+    assert result.exit_code == 0, result.output
+    teachers = [json.loads(line)["teacher"] for line in result.stdout.splitlines()]
+    assert [teacher["agrees"] for teacher in teachers] == [True] * len(lines)
+    rationales = [example["rationale"] for example in examples(name)]
+    assert [teacher["rationale"] for teacher in teachers] == rationales
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
     line = json.dumps({"id": "a", "input": "b", "split": "test"})
     result = CliRunner().invoke(mitools, ["split", "-c", name], input=line)

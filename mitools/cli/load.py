@@ -184,7 +184,7 @@ def command(stage: Stage, source: str | None, limit: int | None, **options: Any)
     with stage.reading("input") as reader, stage.writing() as out:
         for record in load(_parts(names, options), plan, reader, limit):
             out.write(record)
-    stage.console.note(f"{out.count:,} records")
+    stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
 
 
 def _parts(names: tuple[str, ...], options: Mapping[str, Any]) -> Iterator[Part]:

@@ -1,0 +1,211 @@
+"""``mitools load`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mitools.cli import mitools
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+QUIZ = "question,a,b,answer\nWhere?,park,zoo,B\nWhen?,now,then,a\n"
+QUIZ_MAP = ("--map", "input=question", "--map", "label=answer", "--map", "choices=a,b")
+
+
+def run(*args: str | Path, stdin: str = "") -> Result:
+    return CliRunner().invoke(mitools, ["load", *map(str, args)], input=stdin)
+
+
+def records(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def quiz(tmp_path: Path) -> Path:
+    path = tmp_path / "quiz.csv"
+    path.write_text(QUIZ)
+    return path
+
+
+def test_a_file_becomes_records(quiz: Path) -> None:
+    result = run(quiz, *QUIZ_MAP)
+    first, second = records(result)
+    assert first == {
+        "id": first["id"],
+        "input": "Where?",
+        "label": "zoo",
+        "task": "choice",
+        "choices": ["park", "zoo"],
+    }
+    assert second["label"] == "now"
+    assert result.stderr == "mitools load: 2 records\n"
+    assert run(quiz, *QUIZ_MAP, "-q").stderr == ""
+
+
+def test_the_backslash_n_of_a_shell_is_a_line_break(quiz: Path) -> None:
+    result = run(quiz, "--map", r"input={{ question }}\n{{ [a, b] | lettered }}")
+    assert records(result)[0]["input"] == "Where?\n(a) park\n(b) zoo"
+
+
+def test_stdin_is_json_lines() -> None:
+    line = '{"id": "a", "input": "größer", "x": [1, {"y": null}]}'
+    for args in ((), ("-",)):
+        assert records(run(*args, stdin=line)) == [json.loads(line) | {"task": "text"}]
+
+
+def test_loading_records_again_changes_nothing(quiz: Path) -> None:
+    once = run(quiz, *QUIZ_MAP).stdout
+    assert run(stdin=once).stdout == once
+
+
+def test_an_output_file_appears_whole_or_not_at_all(quiz: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl.gz"
+    quiz.write_text(QUIZ + "one cell\n")
+    assert run(quiz, *QUIZ_MAP, "-o", out).exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["quiz.csv"]
+    assert run(quiz, *QUIZ_MAP, "-o", out, "--on-error", "skip").exit_code == 0
+    assert len(records(run(out))) == 2
+
+
+def test_bad_rows_are_skipped_or_diverted_and_counted(quiz: Path, tmp_path: Path) -> None:
+    quiz.write_text(QUIZ + "Why?,so,thus,C\n")
+    result = run(quiz, *QUIZ_MAP)
+    assert result.exit_code == 1
+    assert f'{quiz}:4: label "C" is none of its choices (so, thus)' in result.stderr
+    result = run(quiz, *QUIZ_MAP, "--on-error", "skip")
+    assert len(records(result)) == 2
+    assert "warning: 1 of 3 lines skipped" in result.stderr
+    bad = tmp_path / "bad.jsonl"
+    assert len(records(run(quiz, *QUIZ_MAP, "--on-error", f"divert:{bad}"))) == 2
+    (line,) = map(json.loads, bad.read_text().splitlines())
+    assert (line["line"], line["text"]) == (4, "Why?,so,thus,C")
+
+
+def test_as_split_limit_keep_and_drop(quiz: Path) -> None:
+    args = ("--map", "input=question", "--as-split", "test", "--limit", "1")
+    (record,) = records(run(quiz, *args, "--drop-fields", "a,answer"))
+    assert record["split"] == "test"
+    assert (record.get("a"), record["b"], record.get("answer")) == (None, "zoo", None)
+    (record,) = records(run(quiz, *args, "--keep-fields", "a"))
+    assert set(record) == {"id", "input", "task", "a", "split"}
+    (record,) = records(run(quiz, *args, "--keep-fields", ""))
+    assert set(record) == {"id", "input", "task", "split"}
+
+
+def test_the_demo_is_seeded_and_sized() -> None:
+    first = run("demo", "--n", "30").stdout
+    assert first == run("demo", "--n", "30", "--seed", "0").stdout
+    assert first != run("demo", "--n", "30", "--seed", "1").stdout
+    assert len(first.splitlines()) == 30
+    assert len(run("demo").stdout.splitlines()) == 1000
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("x.jsonl", "--n", "3"), "--n is for the demo only; use --limit"),
+        (("x.jsonl", "--hf-split", "train"), "Hub only; use --as-split"),
+        (("x.jsonl", "--name", "v1"), "--name is for data sets of the Hub only"),
+        (("hf:a/b", "--hf-split", "dev=dev"), '"dev" is none of train, valid, test'),
+        (("x.jsonl", "--map", "input"), '"input" is no FIELD=SPEC'),
+        (("x.jsonl", "--map", "inptu=q"), 'did you mean "input"?'),
+        (("x.jsonl", "--map", "input={{ q"), "the template is wrong"),
+        (("x.jsonl", "--labels", "a", "--choices", "b"), "exclude each other"),
+        (("svamp", "x.jsonl"), '"mitools load -c svamp FILE"'),
+        (("-c", "svamp", "cqa"), '"mitools load -c cqa FILE"'),
+        (("x.jsonl", "--limit", "0"), "'--limit'"),
+    ],
+)
+def test_options_that_make_no_sense_are_usage_errors(args: tuple[str, ...], message: str) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_command_line_wins_over_a_recipe_field_by_field(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        '[load]\nsource = "mine.jsonl"\ntask = "equation"\nlimit = 1\nkeep-fields = []\n'
+        '[load.map]\ninput = "q"\nlabel = "a"\nid = "n"\n'
+    )
+    rows = [
+        {"n": 1, "q": "1+1?", "a": "1+1", "b": "2", "x": 0},
+        {"n": 2, "q": "?", "a": "", "b": 3},
+    ]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert records(run("-c", recipe)) == [
+        {"id": "1", "input": "1+1?", "label": "1+1", "task": "equation"}
+    ]
+    found = records(run("-c", recipe, "--map", "label=b", "--map", "id=", "--limit", "2"))
+    assert [(len(str(record["id"])), record["label"]) for record in found] == [(16, "2"), (16, "3")]
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"n": 3, "q": "other", "a": "1"}))
+    assert records(run("-c", recipe, other))[0]["input"] == "other"
+
+
+def test_a_recipe_with_a_key_that_is_no_option_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[load]\nsorce = "demo"\n')
+    result = run("-c", tmp_path / "mine.toml")
+    assert result.exit_code == 2
+    assert '[load] has no option "sorce"; did you mean "source"?' in result.stderr
+
+
+def test_records_stream_and_a_closed_downstream_ends_it_quietly() -> None:
+    script = f"""yes '{{"input": "a"}}' | {sys.executable} -m mitools load | head -3"""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert [json.loads(line)["input"] for line in done.stdout.splitlines()] == ["a"] * 3
+    assert done.stderr == ""
+
+
+def test_an_interrupt_exits_130_with_whole_lines(tmp_path: Path) -> None:
+    source = tmp_path / "pipe.jsonl"
+    os.mkfifo(source)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mitools", "load", source],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with source.open("w") as stream:
+        stream.write('{"input": "a"}\n')
+        stream.flush()
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert json.loads(line)["input"] == "a"
+    assert (process.returncode, output) == (130, "")
+    assert errors == "mitools load: interrupted\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line_and_no_success(quiz: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mitools", "load", quiz, *QUIZ_MAP],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("mitools load: cannot write <stdout>: No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data are not here")
+def test_real_questions_become_choices_and_all_labels_are_found() -> None:
+    fields = ("--map", "input=question", "--map", "label=answer", "--map", "choices=choices")
+    found = records(run(DATA / "cqa.train.jsonl", *fields))
+    assert len(found) == 9741
+    assert {record["task"] for record in found} == {"choice"}
+    assert all(record["label"] in record["choices"] for record in found)  # type: ignore[operator]
+    assert all(record["completion"] for record in found)
