@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -242,14 +241,16 @@ def command(stage: Stage, **options: Any) -> None:
     mitools explain judged.jsonl --inconsistent --json | jq .id
     mitools explain --student runs/cqa --text "Where do fish live?" --choices "sea,tree"
     """
-    from mitools.explain.run import Explanation
+    from mitools.explain.run import Explanation, read_ahead
 
     asked = Options(**options)
     opener = _opener(asked) if asked.student else None
     explanation = Explanation(asked.settings(), opener, stage.console.warn)
     with _records(stage, asked, opener) as records, _showing(stage, asked) as show:
         items = explanation.run(records)
-        for item in _ahead(items) if _awaits_pipe(stage, asked) else items:
+        if _awaits_pipe(stage, asked):
+            items = read_ahead(items, READ_AHEAD)
+        for item in items:
             show(item)
     _report(stage, explanation, asked)
 
@@ -348,11 +349,6 @@ def _awaits_pipe(stage: Stage, options: Options) -> bool:
     return from_pipe and options.pager and not options.json and sys.stdout.isatty()
 
 
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    yield from list(islice(items, READ_AHEAD))
-    yield from items
-
-
 def _report(stage: Stage, explanation: Explanation, options: Options) -> None:
     tally = explanation.tally
     if options.text is not None:
@@ -364,5 +360,10 @@ def _report(stage: Stage, explanation: Explanation, options: Options) -> None:
         ):
             stage.console.warn('no record holds a student\'s answer; add "--student DIR"')
         return
-    stopped = not explanation.settings.selection.reads_all and tally.shown == options.limit
-    stage.console.note(f"{tally}{'; stopped at --limit' if stopped else ''}")
+    if not explanation.is_complete:
+        tail = "; stopped where the pager was left"
+    elif not explanation.settings.selection.reads_all and tally.shown == options.limit:
+        tail = "; stopped at --limit"
+    else:
+        tail = ""
+    stage.console.note(f"{tally}{tail}")

@@ -252,5 +252,5 @@ class Tally:
             ("teacher right", self.teacher_right, self.taught),
         ):
             if total:
-                parts.append(f"{what} {count:,}/{total:,} ({count / total:.1%})")
+                parts.append(f"{what} {count:,}/{total:,} ({count / total:.0%})")
         return "; ".join(parts)

@@ -19,7 +19,7 @@ from mitools.tasks import task_of
 if TYPE_CHECKING:
     from mitools.evaluate.run import Opened
 
-__all__ = ["Explanation", "Settings"]
+__all__ = ["Explanation", "Settings", "read_ahead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,28 @@ class Settings:
     chunk: int = 32
 
 
+def read_ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
+    """Await ``count`` items, or the end, before the first one is passed on.
+
+    An interrupt ends the wait: what has arrived is passed on, and then the interrupt is.
+    """
+    held: list[Item] = []
+    try:
+        held.extend(islice(items, count))
+    except KeyboardInterrupt:
+        yield from held
+        raise
+    yield from held
+    yield from items
+
+
 class Explanation:
-    """Turns records into items to show; its :attr:`tally` counts them."""
+    """Turns records into items to show.
+
+    Attributes:
+        tally: counts them.
+        is_complete: whether the last item was taken; whoever looks may leave earlier.
+    """
 
     def __init__(
         self,
@@ -60,6 +80,7 @@ class Explanation:
         """
         self.settings = settings
         self.tally = Tally()
+        self.is_complete = False
         self._open_student = open_student
         self._opened: Opened | None = None
         self._warn = warn
@@ -76,6 +97,7 @@ class Explanation:
         for item in chosen:
             self.tally.show(item.view)
             yield item
+        self.is_complete = True
 
     def _looked_at(self, records: Iterable[Record]) -> Iterator[Item]:
         for position, record in enumerate(records, start=1):

@@ -99,8 +99,8 @@ def test_records_are_shown_and_counted() -> None:
         "\n"
     )
     assert result.stderr == (
-        "mitools explain: 2 shown; label right 0/1 (0.0%); consistent 0/1 (0.0%); "
-        "teacher right 1/1 (100.0%)\n"
+        "mitools explain: 2 shown; label right 0/1 (0%); consistent 0/1 (0%); "
+        "teacher right 1/1 (100%)\n"
     )
 
 
@@ -292,14 +292,12 @@ def test_head_ends_it_quietly(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def on_terminal(path: Path, *options: str, **env: str) -> str:
+def on_terminal(path: Path, *options: str, errors: Path | None = None, **env: str) -> str:
     """Run with a terminal as stdout and return what the terminal received."""
     ours, theirs = pty.openpty()
     try:
-        with path.open("rb") as records:
-            done = start(
-                [*options], stdin=records, stdout=theirs, stderr=subprocess.DEVNULL, env=env
-            )
+        with path.open("rb") as records, (errors or Path(os.devnull)).open("wb") as stderr:
+            done = start([*options], stdin=records, stdout=theirs, stderr=stderr, env=env)
         os.close(theirs)
         assert done.returncode == 0
         received = b""
@@ -348,3 +346,11 @@ def test_a_terminal_pages_although_the_records_come_through_a_pipe(
     pager.chmod(0o755)
     assert on_terminal(one, PAGER=str(pager)) == ""
     assert "\x1b[1;31m✗ wrong" in paged.read_text(encoding="utf-8")
+
+
+def test_leaving_the_pager_ends_it_quietly_and_the_counts_say_so(tmp_path: Path) -> None:
+    many, errors = tmp_path / "many.jsonl", tmp_path / "errors"
+    many.write_text(jsonl(*[SEEN] * 1500), encoding="utf-8")
+    assert on_terminal(many, errors=errors, PAGER="true") == ""
+    assert errors.read_text().startswith("mitools explain: ")
+    assert errors.read_text().endswith("; stopped where the pager was left\n")

@@ -175,7 +175,7 @@ def test_a_tally_counts_only_what_is_known() -> None:
     assert (tally.consistent, tally.judged) == (2, 4)
     assert (tally.teacher_right, tally.taught) == (2, 4)
     assert str(tally) == (
-        "10 shown; label right 2/7 (28.6%); consistent 2/4 (50.0%); teacher right 2/4 (50.0%)"
+        "10 shown; label right 2/7 (29%); consistent 2/4 (50%); teacher right 2/4 (50%)"
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mitools.evaluate.run import Opened
 from mitools.explain.filters import Criteria, Selection
-from mitools.explain.run import Explanation, Settings
+from mitools.explain.run import Explanation, Settings, read_ahead
 from mitools.student.api import Generation
 
 
@@ -139,3 +139,25 @@ def test_without_a_student_records_are_taken_one_at_a_time() -> None:
     assert taken == []
     next(shown)
     assert taken == [0]
+
+
+def test_reading_ahead_changes_no_item_and_no_order() -> None:
+    items = list(Explanation(Settings()).run(rows(5)))
+    for count in (1, 3, 5, 9):
+        assert list(read_ahead(iter(items), count)) == items
+
+
+def test_an_interrupt_while_reading_ahead_loses_nothing_that_arrived() -> None:
+    def records() -> Iterator[dict[str, Any]]:
+        yield from rows(3)
+        raise KeyboardInterrupt
+
+    seen: list[str] = []
+
+    def look() -> None:
+        for item in read_ahead(Explanation(Settings()).run(records()), 10):
+            seen.append(item.view.id)
+
+    with pytest.raises(KeyboardInterrupt):
+        look()
+    assert seen == ["r0", "r1", "r2"]
