@@ -145,13 +145,18 @@ def output_errors(name: str) -> Iterator[None]:
 def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
     """Open a text file that appears under its name only if the block ends without an error.
 
-    ``.gz`` and ``.zst`` are packed. The bytes are on disk before the rename.
+    ``.gz`` and ``.zst`` are packed. The bytes are on disk before the rename. A device or a pipe is
+    written to as it is: a rename would put a file in its place, and root may do that to /dev/null.
 
     Raises:
         OutputError: the folder is missing, full or not writable.
     """
-    final = Path(path)
-    with output_errors(str(final)):
+    with output_errors(str(path)):
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            with open(path, "wb") as raw, _pack(raw, Path(path).suffix) as stream:
+                yield stream
+            return
+        final = Path(os.path.realpath(path))  # the file behind a link, not the link
         handle, name = tempfile.mkstemp(
             prefix=f".{final.name}.", suffix=".part", dir=final.parent or Path()
         )
@@ -196,10 +201,12 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     A folder already there is replaced, and is back if the replacement fails.
 
     Raises:
-        OutputError: the parent is missing, full or not writable.
+        OutputError: the parent is missing, full or not writable, or what is there is no folder.
     """
-    final = Path(path)
-    with output_errors(str(final)):
+    final = Path(os.path.realpath(path))
+    with output_errors(str(path)):
+        if final.exists() and not final.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         final.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent))
         try:

@@ -91,8 +91,8 @@ def label_among(value: Any, choices: Choices, where: Where | None = None) -> str
     place = _place(text.strip(), choices.have_letters)
     if place is not None and place < len(texts):
         return texts[place]
-    offered = ", ".join(texts)
-    message = f'label "{text}" is none of its choices ({offered})'
+    offered = _short(", ".join(texts), 200)
+    message = f'label "{_short(text, 60)}" is none of its choices ({offered})'
     hint = 'map another field with "--map label=FIELD", or go on without it: "--on-error skip"'
     raise InvalidFieldError(message, where=where, hint=hint)
 
@@ -102,6 +102,12 @@ def _place(text: str, have_letters: bool) -> int | None:
         return int(text)
     match = _LETTER.fullmatch(text) if have_letters else None
     return ord(match[1].lower()) - ord("a") if match else None
+
+
+def _short(text: str, characters: int) -> str:
+    """Fit a text that a user wrote into a message of one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
 def lettered(value: Any) -> str:

@@ -75,6 +75,24 @@ def test_an_output_file_appears_whole_or_not_at_all(quiz: Path, tmp_path: Path) 
     assert len(records(run(out))) == 2
 
 
+def test_a_pipe_named_as_output_is_written_to_and_stays_a_pipe(quiz: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert run(quiz, *QUIZ_MAP, "-o", pipe).exit_code == 0
+        output, _ = reader.communicate(timeout=60)
+    assert len(output.splitlines()) == 2
+    assert pipe.is_fifo()
+
+
+def test_a_link_named_as_output_stays_a_link(quiz: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.jsonl"
+    link.symlink_to("real.jsonl")
+    assert run(quiz, *QUIZ_MAP, "-o", link).exit_code == 0
+    assert link.is_symlink()
+    assert len((tmp_path / "real.jsonl").read_text().splitlines()) == 2
+
+
 def test_bad_rows_are_skipped_or_diverted_and_counted(quiz: Path, tmp_path: Path) -> None:
     quiz.write_text(QUIZ + "Why?,so,thus,C\n")
     result = run(quiz, *QUIZ_MAP)

@@ -99,3 +99,10 @@ def test_a_scalar_becomes_text(cell: Any, expected: str | None) -> None:
 def test_a_list_is_no_text_and_the_hint_says_how_to_reach_into_it() -> None:
     with pytest.raises(InvalidFieldError, match=r"a list, not a text; .*label=….0"):
         as_text(["a"], "label")
+
+
+def test_a_long_label_does_not_fill_the_screen() -> None:
+    with pytest.raises(InvalidFieldError) as caught:
+        label_among("many words\n" * 100, Choices(TEXTS))
+    assert len(caught.value.message) < 150
+    assert "\n" not in caught.value.message
