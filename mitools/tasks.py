@@ -66,6 +66,7 @@ _CUE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Q|Question)\s*(?::|\Z)")
+_FILLER = re.compile(r"[\W_]*(?:so|thus|therefore|hence|and|then)?[\W_]*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?][\"')\]*]*\s+|\n+")
 _MARKUP = re.compile(
     r"\*\*(?!\s*[\d(])|(?<![\d)\s])\*\*|`|\\[()\[\]]|\$(?!\d)|\\(?:text|mathrm|boxed)\s*(?=\{)|[{}]"
@@ -104,7 +105,7 @@ def _parse(
         after = [match.end() for match in _SENTENCE_END.finditer(answer)][:1]
         rationale = f"{answer[after[0] :] if after else ''}\n{rest}".strip()
     rationale = rationale or text[: cue.start()].strip(" ,;\n")
-    return Answer(label, rationale if len(rationale.split()) > 1 else "")
+    return Answer(label, "" if _FILLER.fullmatch(rationale) else rationale)
 
 
 def _first_sentence(text: str) -> str:

@@ -23,7 +23,7 @@ from mitools.annotate.journal import Entry, Journal, request_key
 from mitools.annotate.pace import Pace, backoff
 from mitools.annotate.prompt import Prompts
 from mitools.annotate.reply import read_completion
-from mitools.errors import TeacherError, TeacherRefusedError
+from mitools.errors import SourceError, TeacherError, TeacherRefusedError
 
 __all__ = ["ChatOptions", "ChatTeacher"]
 
@@ -127,7 +127,12 @@ class ChatTeacher:
         if entry.kind != "ok":
             problem = Problem(entry.kind, entry.response)
             return Reply(model=self._options.model, prompt=prompt, problem=problem)
-        reply = read_completion(entry.response)
+        try:
+            reply = read_completion(entry.response)
+        except ValueError as exc:  # it could be read when it was stored
+            place = self._journal.path if self._journal else "journal"
+            message = f"{place} is damaged: the response {entry.key[:12]}… is unreadable"
+            raise SourceError(message, hint='go on with "--journal NEW"') from exc
         return replace(reply, prompt=prompt, model=reply.model or self._options.model)
 
     async def _fetch(
@@ -158,6 +163,7 @@ class _Endpoint:
         self._pace = Pace(options.concurrency, on_pause)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_answered = False
+        self._is_stopped = False  # also before there is a loop to tell
         self.provider = _without_login(str(self._client.base_url))
         self._secrets = Secrets(self._client.api_key, str(self._client.base_url), self.provider)
 
@@ -171,6 +177,7 @@ class _Endpoint:
         return {**body, **self._options.params}
 
     def stop(self) -> None:
+        self._is_stopped = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._pace.stop)
 
@@ -193,6 +200,8 @@ class _Endpoint:
             UnaskedError: the run was stopped before there was an answer.
         """
         self._loop = asyncio.get_running_loop()
+        if self._is_stopped:
+            raise UnaskedError
         faults = 0
         is_retry = False
         while True:
@@ -227,12 +236,12 @@ class _Endpoint:
     def _give_up(self, fault: Fault) -> tuple[str, str]:
         """Blame the record, or the endpoint where no record could have done better."""
         if fault.is_unreachable:
+            message = f"cannot reach {self.provider}: {fault.message}"
             hint = "check --base-url, and that the server runs"
             if self._has_answered:
                 hint = "run the same command again: what was answered is in the journal"
-            raise TeacherError(
-                f"cannot reach {self.provider}: {fault.message}", hint=hint
-            ) from fault
+            self._halt()
+            raise TeacherError(message, hint=hint) from fault
         return fault.kind, fault.message
 
     async def _post(self, body: dict[str, Any]) -> str:
@@ -251,9 +260,15 @@ class _Endpoint:
         except openai.APIError as exc:
             fault = explain(exc, self._secrets)
             if isinstance(fault, Fatal):
+                self._halt()
                 raise self._stopping(fault) from exc
             raise fault from exc
         return raw
+
+    def _halt(self) -> None:
+        """Send nothing more, without waiting for the run to notice the error."""
+        self._is_stopped = True
+        self._pace.stop()
 
     def _stopping(self, fault: Fatal) -> TeacherError:
         kind = TeacherRefusedError if fault.is_refusal else TeacherError

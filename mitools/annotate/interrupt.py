@@ -1,7 +1,7 @@
 """Stopping gently: the first ^C stops reading, the second cancels; a stdin that can be woken.
 
 A thread that is blocked in ``read`` cannot be ended, and one that holds stdin's lock when Python
-exits crashes it. So stdin is waited for together with a pipe that :meth:`WakeableStdin.wake` writes.
+exits crashes it. So stdin is waited for together with a pipe, through which it can be woken.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class _Wakeable(io.RawIOBase):
 def wakeable_stdin() -> Iterator[Callable[[], None]]:
     """Put a stdin in place whose reader can be woken; gives what wakes it.
 
-    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. Where stdin is no file of the operating
-    system's, or cannot be waited for, waking does nothing.
+    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. Where stdin is no file of
+    the operating system's, or cannot be waited for, waking does nothing.
     """
     try:
         raw = _Wakeable(sys.stdin.fileno())

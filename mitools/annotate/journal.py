@@ -205,11 +205,12 @@ class Journal:
             hint = "free some space and run again" if "full" in str(exc) else another
             raise OutputError(f"journal {self.path}: {exc}", hint=hint) from exc
         except sqlite3.Error as exc:
-            raise SourceError(
-                f"journal {self.path} is damaged ({exc}); nothing in it was changed",
-                hint=f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and '
-                'go on with "--journal NEW", or move it away to pay again',
-            ) from exc
+            hint = (
+                f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and go '
+                'on with "--journal NEW", or move it away and pay again'
+            )
+            message = f"journal {self.path} is damaged ({exc}); nothing in it was changed"
+            raise SourceError(message, hint=hint) from exc
         except OSError as exc:
             raise OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another) from exc
 

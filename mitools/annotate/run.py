@@ -47,7 +47,7 @@ class RunOptions:
         concurrency: requests under way at once; four times as many records are held.
         is_ordered: whether records leave in input order.
         task: the task of every record, whatever it says itself.
-        on_failure: called with each record that got no answer; gives what is passed on, if anything.
+        on_failure: called with each record that got no answer; gives what is passed on, if any.
         on_stop: called when reading is to stop, from any thread; wakes a source that waits.
     """
 

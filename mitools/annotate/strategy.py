@@ -45,10 +45,8 @@ def _read(reply: Reply, record: Record, task: Task) -> tuple[Answer, Problem | N
         return Answer(None, ""), reply.problem
     if not reply.text:
         kind = "truncated" if reply.is_truncated else "empty"
-        spent = (
-            "the token limit went into thoughts" if reply.thoughts else "the completion is empty"
-        )
-        return Answer(None, ""), Problem(kind, spent)
+        held = "thoughts only" if reply.thoughts else "nothing"
+        return Answer(None, ""), Problem(kind, f"the completion holds {held}")
     choices = record.get("choices")
     # A label in the last, cut-off sentence may itself be cut off: 12 of 120.
     text = _finished_part(reply.text) if reply.is_truncated else reply.text

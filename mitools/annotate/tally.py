@@ -61,8 +61,8 @@ class Tally:
         """
         counts = f"{self.read + rejected:,} rows = {self.answered:,} answered"
         counts += f" + {rejected:,} rejected + {self.failed.total():,} failed"
-        if self.unasked:
-            counts += f" + {self.unasked:,} not asked"
+        if left := self.read - self.answered - self.failed.total():
+            counts += f" + {left:,} left"
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.failed.most_common())
             counts += f" ({kinds})"

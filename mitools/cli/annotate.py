@@ -135,9 +135,9 @@ def _parse_params(
 def command(stage: Stage, **options: Any) -> None:
     """Let a teacher LLM answer and explain each record.
 
-    Every response is kept in a journal as soon as it arrives: run an interrupted pipe again and only
-    the remainder is asked. The first ^C stops reading and waits for what is under way, the second
-    does not wait.
+    Every response is kept in a journal as soon as it arrives: run an interrupted pipe again and
+    only the remainder is asked. The first ^C stops reading and waits for what is under way, the
+    second does not wait.
 
     Exit status: 5 where the teacher refuses (key, quota, permission), 130 after ^C.
 
@@ -179,14 +179,14 @@ def _reporting(stage: Stage, run: Run, records: Reader, journal: Journal | None)
         raise
     except BaseException:
         _report(stage, run, records)
-        if journal is not None and run.tally.replies:
+        if journal is not None and run.tally.replies > run.tally.recalled:
             stage.console.note(f"run it again to go on; answers are kept in {journal.path}")
         raise
     _report(stage, run, records)
 
 
 def _report(stage: Stage, run: Run, records: Reader) -> None:
-    if run.tally.read or records.rejected:
+    if run.tally.replies or records.rejected:
         for line in run.tally.lines(records.rejected):
             stage.console.note(line)
 

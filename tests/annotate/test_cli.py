@@ -1,0 +1,263 @@
+"""The command as a user runs it: streams, signals, kills, messages and exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mitools.records import Record
+from tests.annotate.conftest import sums
+from tests.server import Act, FixtureServer
+
+COMMAND = [sys.executable, "-m", "mitools", "annotate"]
+
+
+def lines(records: Sequence[Record]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def start(server: FixtureServer | None, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    endpoint = ["-m", "fixture", "--base-url", server.url] if server else []
+    return subprocess.Popen(
+        [*COMMAND, *endpoint, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    )
+
+
+def run(
+    server: FixtureServer | None, text: str, *arguments: str | Path
+) -> tuple[int, list[Record], str]:
+    with start(server, *arguments) as process:
+        out, err = process.communicate(text.encode(), timeout=60)
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+
+
+def wait_until(condition: object) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_run_says_what_happened(server: FixtureServer) -> None:
+    server.act = lambda call: Act(text="No idea.") if "11" in call.question else Act()
+    status, records, err = run(server, lines(sums(4)))
+    assert status == 0
+    assert [bool(record["teacher"]["label"]) for record in records] == [True, False, True, True]
+    assert err.splitlines() == [
+        "mitools annotate: 4 rows = 3 answered + 0 rejected + 1 failed (1 unreadable)",
+        "mitools annotate: 3 of 3 agree with gold (100.0%); 50 prompt and 25 completion tokens",
+    ]
+    status, again, err = run(server, lines(sums(4)), "--concurrency", "3", "--retries", "1")
+    assert again == records
+    assert "5 of 5 completions from the journal" in err
+    assert len(server.calls) == 5
+
+
+def test_a_row_is_answered_while_stdin_stays_open(server: FixtureServer) -> None:
+    server.default = Act(delay=0.1)
+    with start(server) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(lines(sums(1)).encode())
+        process.stdout.readline()  # Python has started
+        for record in sums(3)[1:]:
+            begin = time.monotonic()
+            process.stdin.write(lines([record]).encode())
+            assert json.loads(process.stdout.readline())["id"] == record["id"]
+            assert time.monotonic() - begin < 0.35
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+def test_a_closed_downstream_ends_it_quietly_and_soon(server: FixtureServer) -> None:
+    server.default = Act(delay=0.05)
+    with start(server, "--concurrency", "4") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(lines(sums(300)).encode())  # and stays open
+        for _ in range(5):
+            process.stdout.readline()
+        process.stdout.close()
+        closed = time.monotonic()
+        assert process.wait(10) == 0
+        assert time.monotonic() - closed < 2
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert len(server.calls) <= 5 + 4 * 4 + 4
+
+
+def test_an_interrupt_drains_what_is_under_way(server: FixtureServer, tmp_path: Path) -> None:
+    server.default = Act(delay=0.5)
+    with start(server, "--concurrency", "3", "--journal", tmp_path / "j") as process:
+        assert process.stdin is not None
+        process.stdin.write(lines(sums(100)).encode())  # and stays open
+        wait_until(lambda: len(server.calls) == 3)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out, err = process.stdout.read(), process.stderr.read().decode()
+        assert process.wait(10) == 130
+    assert len(server.calls) == 3
+    assert [json.loads(line)["id"] for line in out.splitlines()] == ["r0", "r1", "r2"]
+    assert "3 answered" in err
+    assert "run it again" in err
+    assert err.endswith("mitools annotate: interrupted\n")
+    server.default = Act()
+    _, records, _ = run(server, lines(sums(5)), "--journal", tmp_path / "j")
+    assert len(records) == 5
+    assert len(server.calls) == 5
+
+
+def test_a_second_interrupt_does_not_wait(server: FixtureServer) -> None:
+    server.default = Act(hang=True)
+    with start(server) as process:
+        assert process.stdin is not None
+        process.stdin.write(lines(sums(5)).encode())
+        wait_until(lambda: len(server.calls) == 5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 130
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_kills_lose_nothing_but_what_was_under_way(server: FixtureServer, tmp_path: Path) -> None:
+    server.default = Act(delay=0.02)
+    records = sums(120)
+    data = tmp_path / "data.jsonl"
+    data.write_text(lines(records))
+    journal = ("--journal", tmp_path / "j", "--concurrency", "4", data)
+    kills = 4
+    for round_ in range(kills):
+        with start(server, *journal) as process:
+            seen = len(server.calls)
+            wait_until(lambda seen=seen, more=9 + 5 * round_: len(server.calls) > seen + more)
+            process.kill()
+    status, got, _ = run(server, "", *journal)
+    assert status == 0
+    assert len(server.calls) <= 120 + kills * 4
+    _, clean, _ = run(server, "", "--no-journal", data)
+    assert got == clean
+
+
+def test_a_damaged_journal_stops_the_run(server: FixtureServer, tmp_path: Path) -> None:
+    (tmp_path / "j").write_bytes(b"SQLite format 3\0" + b"\xee" * 8000)
+    before = (tmp_path / "j").read_bytes()
+    status, records, err = run(server, lines(sums(1)), "--journal", tmp_path / "j")
+    assert (status, records) == (1, [])
+    assert err.count("\n") == 1
+    assert "is damaged" in err
+    assert (tmp_path / "j").read_bytes() == before
+    assert not server.calls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ((), 2, 'no teacher model; name it with "-m MODEL"'),
+        (("--teacher", "gpt"), 2, "replay:FILE"),
+        (("--teacher", "replay:"), 2, "replay:FILE"),
+        (("--teacher", "replay:none.jsonl"), 1, "cannot read none.jsonl"),
+        (("-m", "x", "--param", "temperature"), 2, "is not KEY=VALUE"),
+        (("-m", "x", "--no-journal", "--offline"), 2, "leave out --no-journal"),
+        (("-m", "x", "--on-failure", "ignore"), 2, "divert:FILE"),
+        (("-m", "x", "--base-url", "localhost"), 1, "http://HOST:PORT/v1"),
+        (("-m", "x", "--base-url", "http://127.0.0.1:1/v1"), 1, "connection refused"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    arguments: tuple[str, ...], status: int, message: str, tmp_path: Path
+) -> None:
+    code, records, err = run(None, lines(sums(1)), *arguments)
+    assert (code, records) == (status, [])
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_failed_records_can_be_diverted_or_fatal(server: FixtureServer, tmp_path: Path) -> None:
+    server.act = lambda call: Act(status=400 if "11" in call.question else 200)
+    aside = tmp_path / "aside.jsonl"
+    status, records, _ = run(server, lines(sums(3)), "--on-failure", f"divert:{aside}")
+    assert (status, [record["id"] for record in records]) == (0, ["r0", "r2"])
+    (diverted,) = map(json.loads, aside.read_text().splitlines())
+    assert diverted["teacher"]["error"]["kind"] == "bad_request"
+    status, records, err = run(server, lines(sums(3)), "--on-failure", "fail")
+    assert (status, [record["id"] for record in records]) == (1, ["r0"])
+    assert "record 'r1' got no answer: bad_request" in err
+
+
+def test_show_prompt_asks_nobody(server: FixtureServer) -> None:
+    text = lines(sums(2))
+    done = subprocess.run(
+        [*COMMAND, "--show-prompt", "--system", "Be brief."],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == "--- system\nBe brief.\n\n--- user\nAdd 10 and 7.\n\n"
+    assert not server.calls
+
+
+def test_a_recipe_names_files_in_its_own_folder(server: FixtureServer, tmp_path: Path) -> None:
+    (tmp_path / "prompt.j2").write_text("Sum? {{ input }}")
+    example = {"input": "Add 1 and 1.", "label": "1 + 1", "rationale": "One and one."}
+    (tmp_path / "few.jsonl").write_text(lines([example]))
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        '[annotate]\nmodel = "fixture"\ntemplate = "prompt.j2"\nexamples = "few.jsonl"\n'
+        'param = ["top_p=0.5"]\nsystem = ""\n'
+    )
+    done = subprocess.run(
+        [*COMMAND, "-c", recipe, "--base-url", server.url],
+        input=lines(sums(1)),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    body = server.calls[0].body
+    assert body["top_p"] == 0.5
+    assert [message["content"] for message in body["messages"]] == [
+        "Sum? Add 1 and 1.",
+        "One and one. The answer is (1 + 1).",
+        "Sum? Add 10 and 7.",
+    ]
+
+
+def test_a_blocked_output_starts_no_request(server: FixtureServer, tmp_path: Path) -> None:
+    records = [{**record, "padding": "x" * 40_000} for record in sums(200)]
+    data = tmp_path / "data.jsonl"
+    data.write_text(lines(records))
+    with start(server, "--concurrency", "2", data) as process:
+        assert process.stdout is not None
+        wait_until(lambda: select.select([process.stdout], [], [], 0)[0])
+        time.sleep(1.0)
+        calls = len(server.calls)
+        assert calls <= 16
+        time.sleep(0.3)
+        assert len(server.calls) == calls
+        assert len(process.stdout.read().splitlines() if process.stdout else []) == 200
+        assert process.wait(10) == 0
+
+
+def test_help_needs_no_client() -> None:
+    code = "import sys, mitools.cli.annotate; sys.exit('openai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == 0

@@ -1,0 +1,125 @@
+"""What a teacher is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.errors import MissingFieldError, SourceError, UsageError
+from mitools.tasks import TASK_NAMES, task_named
+
+RECORD = {"id": "1", "input": "Where is it?", "choices": ["sea", "land"], "label": "sea"}
+
+EXAMPLES = [
+    {"input": "Q1", "choices": ["x", "y"], "label": "y", "rationale": "It fits."},
+    {"input": "Q2", "choices": ["x", "y"], "teacher": {"label": "x", "rationale": "So be it."}},
+]
+
+
+def write_examples(tmp_path: Path) -> str:
+    path = tmp_path / "examples.jsonl"
+    path.write_text("".join(json.dumps(example) + "\n" for example in EXAMPLES))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_every_task_has_a_prompt_that_asks_for_what_it_reads(name: str) -> None:
+    task = task_named(name)
+    system, user = Prompts(PromptSource()).messages(RECORD, task)
+    assert system["role"] == "system"
+    assert "nswer is" in system["content"]
+    assert user["content"].startswith("Where is it?")
+    assert task.parse(f"Why. {task.state('sea', RECORD['choices'])}", RECORD["choices"]).label in (
+        "sea",
+        None if name == "equation" else "sea",
+    )
+
+
+def test_choices_are_listed_by_letter_unless_the_input_lists_them() -> None:
+    prompts, task = Prompts(PromptSource()), task_named("choice")
+    listed = prompts.messages(RECORD, task)[-1]["content"]
+    assert listed == "Where is it?\n\n(a) sea\n(b) land"
+    again = prompts.messages({**RECORD, "input": listed}, task)[-1]["content"]
+    assert again == listed
+
+
+def test_examples_become_turns_that_the_task_can_read(tmp_path: Path) -> None:
+    prompts, task = Prompts(PromptSource(examples=write_examples(tmp_path))), task_named("choice")
+    messages = prompts.messages(RECORD, task)
+    roles = [message["role"] for message in messages]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert messages[2]["content"] == "It fits. So the answer is (b) y."
+    assert messages[4]["content"] == "So be it. So the answer is (a) x."
+    assert task.parse(messages[2]["content"], ["x", "y"]).rationale == "It fits."
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "sentence"),
+    [
+        ("equation", "( 84.0 / 2.0 )", "The answer is (84.0 / 2.0)."),
+        ("equation", "1 + 2", "The answer is (1 + 2)."),
+        ("equation", "(1 + 2) * (3 + 4)", "The answer is ((1 + 2) * (3 + 4))."),
+        ("equation", "5", "The answer is 5."),
+        ("labels", "neutral", "So the answer is neutral."),
+        ("text", "Paris", "The answer is Paris."),
+        ("choice", "moon", "So the answer is moon."),
+    ],
+)
+def test_a_stated_label_is_read_back(task: str, label: str, sentence: str) -> None:
+    one = task_named(task)
+    choices = [label] if task == "labels" else None
+    assert one.state(label, choices) == sentence
+    assert one.is_equal(one.parse(f"Because of it. {sentence}", choices).label, label)
+
+
+def test_the_hash_names_the_effective_prompt(tmp_path: Path) -> None:
+    task = task_named("choice")
+    plain = Prompts(PromptSource()).prompt_hash(task)
+    assert plain == Prompts(PromptSource()).prompt_hash(task)
+    template = tmp_path / "t.j2"
+    template.write_text("{{ input }}")
+    sources = [
+        PromptSource(system="Other."),
+        PromptSource(template=str(template)),
+        PromptSource(examples=write_examples(tmp_path)),
+    ]
+    hashes = {plain, *(Prompts(source).prompt_hash(task) for source in sources)}
+    assert len(hashes) == 4
+
+
+def test_an_empty_system_message_is_left_out() -> None:
+    messages = Prompts(PromptSource(system="")).messages(RECORD, task_named("text"))
+    assert [message["role"] for message in messages] == ["user"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{{ input ", r"t\.j2:1: .*; mend the template"),
+        ("{{ record.premise }}", "record '1': .*premise"),
+        ("{{ input.__class__.__mro__ }}", "unsafe"),
+    ],
+    ids=["syntax", "undefined", "sandbox"],
+)
+def test_a_bad_template_is_a_usage_error(text: str, problem: str, tmp_path: Path) -> None:
+    template = tmp_path / "t.j2"
+    template.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        Prompts(PromptSource(template=str(template))).messages(RECORD, task_named("text"))
+
+
+def test_bad_examples_are_reported_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text('{"input": "a", "label": "b"}\n{"input": "c"}\n')
+    with pytest.raises(MissingFieldError, match=r"e\.jsonl:2: .*label"):
+        Prompts(PromptSource(examples=str(path)))
+    with pytest.raises(SourceError, match="check the path"):
+        Prompts(PromptSource(template=str(tmp_path / "none")))
+
+
+def test_a_lone_surrogate_does_not_reach_the_wire() -> None:
+    messages = Prompts(PromptSource()).messages({**RECORD, "input": "a\ud800b"}, task_named("text"))
+    assert messages[-1]["content"] == "a\ufffdb"

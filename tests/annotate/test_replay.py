@@ -1,0 +1,95 @@
+"""Teachers that wait for nobody."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from mitools.annotate import Run, RunOptions, Teacher
+from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
+from mitools.demo import problems
+from mitools.errors import DataError, SourceError, TeacherError
+from mitools.records import Record
+from tests.annotate.conftest import sums
+
+ROWS = [
+    {"id": "r1", "completion": "So 18. The answer is (11 + 7).\n\nQ: Another"},
+    {"id": "r0", "completion": "So 17. The answer is (10 + 7)."},
+    {"id": "r0", "completion": "So 99. The answer is (99)."},
+]
+
+
+def run(teacher: Teacher, records: list[Record]) -> list[Record]:
+    with Run(records, teacher, RunOptions()) as running:
+        return list(running)
+
+
+def jsonl() -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+
+
+def table(separator: str) -> bytes:
+    rows = [["id", "extra", "completion"], *([r["id"], "", r["completion"]] for r in ROWS)]
+    quoted = [separator.join(f'"{cell}"' for cell in row) for row in rows]
+    return "\r\n".join(quoted).encode("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("c.jsonl", jsonl()),
+        ("c.jsonl.gz", gzip.compress(jsonl())),
+        ("c.csv", table(",")),
+        ("c.tsv", table("\t")),
+    ],
+)
+def test_completions_are_found_by_id_in_any_order(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    first, second, third = run(ReplayTeacher(str(path), "palm"), sums(3))
+    assert first["teacher"] == {
+        "label": "(10 + 7)",
+        "rationale": "So 17.",
+        "agrees": True,
+        "model": "palm",
+    }
+    assert second["teacher"]["label"] == "(11 + 7)"
+    assert third["teacher"]["error"]["kind"] == "missing"
+    assert third["teacher"]["label"] is None
+    assert third["teacher"]["agrees"] is None
+
+
+def test_a_record_may_carry_its_completion() -> None:
+    records = [{**record, **ROWS[1], "id": record["id"]} for record in sums(1)]
+    (answered,) = run(FieldTeacher(), records)
+    assert answered["teacher"]["label"] == "(10 + 7)"
+    with pytest.raises(TeacherError, match=r"none of 2 records.*missing"):
+        run(FieldTeacher(), sums(2))
+
+
+def test_a_bad_row_is_reported_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text('{"id": "a", "completion": "x"}\n{"id": "b"}\n')
+    with pytest.raises(DataError, match=r'c\.jsonl:2: field "completion" is missing'):
+        ReplayTeacher(str(path))
+    with pytest.raises(SourceError, match="check the path"):
+        ReplayTeacher(str(tmp_path / "none.jsonl"))
+
+
+def test_the_demo_teacher_solves_the_demo() -> None:
+    records = list(problems(40, 0))
+    right = run(DemoTeacher(seed=0, error_rate=0.0), records)
+    assert all(record["teacher"]["agrees"] for record in right)
+    assert all(record["teacher"]["rationale"] for record in right)
+    wrong = run(DemoTeacher(seed=0, error_rate=1.0), records)
+    assert not any(record["teacher"]["agrees"] for record in wrong)
+
+
+def test_the_demo_teacher_knows_nothing_else() -> None:
+    records = [*problems(1, 0), {"id": "x", "input": "Who are you?", "task": "equation"}]
+    assert run(DemoTeacher(0, 0.0), records)[1]["teacher"]["error"]["kind"] == "unknown"

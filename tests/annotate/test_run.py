@@ -1,0 +1,154 @@
+"""The window between reader, teacher and taker, with a teacher made for the test."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mitools.annotate import Question, Reply, Run, RunOptions, StoppedError, UnaskedError
+from mitools.errors import InvalidFieldError, TeacherError
+from mitools.records import Record
+from tests.annotate.conftest import sums
+
+
+class SlowTeacher:
+    """Answers after a while; remembers what happened to it."""
+
+    tries = 2
+
+    def __init__(self, seconds: float = 0.01) -> None:
+        self.seconds = seconds
+        self.asked: list[str] = []
+        self.cancelled = 0
+        self.is_closed = False
+        self.is_stopped = False
+
+    def recall(self, question: Question) -> Reply | None:
+        return None
+
+    async def ask(self, question: Question) -> Reply:
+        if self.is_stopped:
+            raise UnaskedError
+        self.asked.append(question.record["id"])
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return Reply(text="The answer is 1.")
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+def test_reading_waits_for_the_taker() -> None:
+    taken = 0
+
+    def source() -> Iterator[Record]:
+        nonlocal taken
+        for record in sums(1000):
+            taken += 1
+            yield record
+
+    with Run(source(), SlowTeacher(), RunOptions(concurrency=2)) as run:
+        records = iter(run)
+        next(records)
+        time.sleep(0.1)
+        assert taken <= 9
+
+
+def test_a_reading_error_comes_after_what_was_read() -> None:
+    def source() -> Iterator[Record]:
+        yield from sums(3)
+        raise InvalidFieldError("line 4")
+
+    got = []
+    with (
+        pytest.raises(InvalidFieldError, match="line 4"),
+        Run(source(), SlowTeacher(), RunOptions()) as run,
+    ):
+        got.extend(run)
+    assert len(got) == 3
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+def test_a_stopped_run_gives_out_what_is_under_way(is_ordered: bool) -> None:
+    teacher = SlowTeacher(0.2)
+
+    def source() -> Iterator[Record]:
+        yield from sums(4)
+        while not teacher.is_stopped:
+            time.sleep(0.01)
+        raise StoppedError
+
+    settings = RunOptions(concurrency=4, is_ordered=is_ordered)
+    with Run(source(), teacher, settings) as run:
+        threading.Timer(0.1, run.stop).start()
+        got = [record["id"] for record in run]
+    assert sorted(got) == ["r0", "r1", "r2", "r3"]
+    assert run.tally.read == 4
+
+
+def test_leaving_early_cancels_and_puts_the_teacher_away() -> None:
+    teacher = SlowTeacher(60)
+    start = time.monotonic()
+    with Run(sums(50), teacher, RunOptions(concurrency=2)):
+        time.sleep(0.1)
+    assert time.monotonic() - start < 2
+    assert teacher.cancelled == len(teacher.asked) > 0
+    assert teacher.is_closed
+
+
+def test_a_crash_in_a_teacher_is_raised_and_ends_the_run() -> None:
+    class Crashing(SlowTeacher):
+        async def ask(self, question: Question) -> Reply:
+            if question.record["id"] == "r2":
+                raise ZeroDivisionError
+            return await super().ask(question)
+
+    got = []
+    with (
+        pytest.raises(ZeroDivisionError),
+        Run(sums(100), Crashing(), RunOptions(concurrency=2)) as run,
+    ):
+        got.extend(record["id"] for record in run)
+    assert got == ["r0", "r1"]
+    assert run.tally.read == run.tally.answered + run.tally.unasked
+
+
+def test_failed_records_go_where_they_are_sent() -> None:
+    class Failing(SlowTeacher):
+        async def ask(self, question: Question) -> Reply:
+            is_bad = question.record["id"] in ("r1", "r3")
+            return Reply(text="Hm." if is_bad else "The answer is 1.")
+
+    kept: list[str] = []
+    settings = RunOptions(on_failure=lambda record: kept.append(record["id"]))
+    with Run(sums(5), Failing(), settings) as run:
+        assert [record["id"] for record in run] == ["r0", "r2", "r4"]
+    assert kept == ["r1", "r3"]
+    assert run.tally.lines() == [
+        "5 rows = 3 answered + 0 rejected + 2 failed (2 unreadable)",
+        "0 of 3 agree with gold (0.0%)",
+    ]
+
+
+def test_no_answer_at_all_is_an_error_after_the_records() -> None:
+    class Silent(SlowTeacher):
+        async def ask(self, question: Question) -> Reply:
+            return Reply()
+
+    got = []
+    with (
+        pytest.raises(TeacherError, match=r"none of 3 records got an answer \(mostly: empty\)"),
+        Run(sums(3), Silent(), RunOptions()) as run,
+    ):
+        got.extend(run)
+    assert len(got) == 3
