@@ -31,6 +31,7 @@ from transformers.utils import logging as transformers_logging
 
 from mitools.errors import MissingExtraError, StudentError
 from mitools.student.codec import Kind
+from mitools.student.scratch import build_scratch
 
 __all__ = ["Base", "open_base", "open_checkpoint"]
 
@@ -61,8 +62,6 @@ def open_base(spec: str, texts: Callable[[], Iterable[str]], seed: int = 0) -> B
     _be_quiet()
     torch.manual_seed(seed)
     if spec == "scratch" or spec.startswith("scratch:"):
-        from mitools.student.scratch import build_scratch
-
         size = spec.partition(":")[2] or "small"
         model, tokenizer = build_scratch(texts(), size=size, seed=seed)
         return Base(model, tokenizer, "seq2seq", spec)

@@ -82,7 +82,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         return (loss, outputs) if return_outputs else loss
 
     def _not_finite(self, ids: list[str], outputs: Mapping[str, Tensor]) -> TrainingError:
-        parts = ", ".join(f"{name} {float(value):g}" for name, value in outputs.items())
+        parts = ", ".join(f"{name} {value.item():g}" for name, value in outputs.items())
         step = self.state.global_step + 1
         message = f"the loss is not finite at step {step} ({parts}); records {', '.join(ids)}"
         hint = "try a smaller --lr or --warmup-steps 100, or look at these records"

@@ -1,0 +1,249 @@
+"""Whole runs of tiny students: what is saved, passed on, resumed, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mitools.errors import DataError, OutputError, StudentError, TrainingError, UsageError
+from mitools.student import load_student
+from mitools.train.options import TrainOptions
+from mitools.train.run import Interrupted, prepare
+from tests.toys import toy_records
+
+
+def options(tmp_path: Path, student: Path | str, **changes: Any) -> TrainOptions:
+    defaults = {
+        "max_steps": 4,
+        "eval_every": 2,
+        "batch_size": 4,
+        "max_label_tokens": 16,
+        "max_rationale_tokens": 24,
+        "learning_rate": 1e-3,
+    }
+    return TrainOptions(save=tmp_path / "student", student=str(student), **{**defaults, **changes})
+
+
+def train(chosen: TrainOptions, records: list[dict[str, Any]] | None = None) -> list[str]:
+    notes: list[str] = []
+    run = prepare(iter(records or toy_records()), chosen, notes.append)
+    run.execute()
+    run.clean()
+    return notes
+
+
+def signal_at(wanted: int, number: signal.Signals) -> Callable[[int, Any], None]:
+    """Send this process one signal when a step is reported for the first time."""
+    pending = [wanted]
+
+    def on_step(step: int, _logs: Any) -> None:
+        if step in pending:
+            pending.clear()
+            os.kill(os.getpid(), number)
+
+    return on_step
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    loaded: dict[str, torch.Tensor] = load_file(folder / "model.safetensors")
+    return loaded
+
+
+def is_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_plain_transformers_loads_a_saved_seq2seq_student(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    train(options(tmp_path, tiny_seq2seq))
+    folder = tmp_path / "student"
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer("predict: Ann has 3 pears.", return_tensors="pt")
+    theirs = model.generate(**ids, max_new_tokens=16, do_sample=False)[0]
+    ours = load_student(folder).generate_labels(["Ann has 3 pears."])[0]
+    assert tokenizer.decode(theirs, skip_special_tokens=True).strip() == ours.text
+    assert not [p for p in folder.rglob("*") if p.suffix in (".bin", ".pt", ".pkl")]
+    assert not (tmp_path / "student.work").exists()
+
+
+def test_plain_transformers_loads_a_saved_causal_student(tmp_path: Path, tiny_causal: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    train(options(tmp_path, tiny_causal))
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "student").num_parameters() > 0
+    metadata = json.loads((tmp_path / "student" / "mitools.json").read_text())
+    assert metadata["kind"] == "causal"
+    assert metadata["task"] == "equation"
+    assert metadata["data"]["records"] == {"train": 16, "valid": 8}
+    assert 0 <= metadata["results"]["valid_accuracy"] <= 1
+
+
+def test_the_same_seed_gives_the_same_student(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        train(options(tmp_path / name, tiny_seq2seq))
+    assert is_same(weights(tmp_path / "a" / "student"), weights(tmp_path / "b" / "student"))
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    train(options(tmp_path / "whole", tiny_seq2seq, select_by="label-loss"))
+
+    chosen = options(tmp_path / "cut", tiny_seq2seq, select_by="label-loss")
+    run = prepare(iter(toy_records()), chosen, lambda _: None)
+
+    with pytest.raises(Interrupted, match=r"step [23] of 4 is saved.*--resume"):
+        run.execute(signal_at(2, signal.SIGTERM))
+    assert not chosen.save.exists()
+
+    notes = train(replace(chosen, resume=True))
+    assert any("going on from" in note for note in notes)
+    assert is_same(weights(tmp_path / "whole" / "student"), weights(chosen.save))
+
+
+def test_a_half_written_checkpoint_is_passed_over_on_resume(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    chosen = options(tmp_path, tiny_seq2seq)
+    run = prepare(iter(toy_records()), chosen, lambda _: None)
+    with pytest.raises(Interrupted):
+        run.execute(signal_at(2, signal.SIGINT))
+    whole = max(chosen.work.glob("checkpoint-*"), key=lambda p: p.stat().st_mtime)
+    broken = chosen.work / "checkpoint-3000"
+    shutil.copytree(whole, broken)
+    (broken / "trainer_state.json").unlink()
+    notes = train(replace(chosen, resume=True))
+    assert any(str(whole) in note for note in notes)
+
+
+def test_resuming_with_other_records_or_options_is_refused(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    chosen = options(tmp_path, tiny_seq2seq)
+    run = prepare(iter(toy_records()), chosen, lambda _: None)
+    with pytest.raises(Interrupted):
+        run.execute(signal_at(2, signal.SIGINT))
+    with pytest.raises(TrainingError, match="records differ"):
+        train(replace(chosen, resume=True), toy_records(21))
+    with pytest.raises(TrainingError, match=r"beta = 0\.1, not 0\.2"):
+        train(replace(chosen, resume=True, beta=0.2))
+
+
+def test_a_taken_folder_is_refused_unless_overwritten(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    chosen = options(tmp_path, tiny_seq2seq)
+    train(chosen)
+    with pytest.raises(OutputError, match=r"already there.*--overwrite"):
+        train(chosen)
+    train(replace(chosen, overwrite=True))
+
+
+def test_label_only_training_never_looks_at_rationales(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    train(options(tmp_path / "a", tiny_seq2seq, alpha=1.0, mi="none"))
+    other = [{**r, "teacher": {"rationale": "something else"}} for r in toy_records()]
+    train(options(tmp_path / "b", tiny_seq2seq, alpha=1.0, mi="none"), other)
+    assert is_same(weights(tmp_path / "a" / "student"), weights(tmp_path / "b" / "student"))
+
+
+def test_test_records_change_nothing(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    test = [{**r, "id": f"x{r['id']}", "split": "test"} for r in toy_records(6)]
+    train(options(tmp_path / "a", tiny_seq2seq), toy_records())
+    train(options(tmp_path / "b", tiny_seq2seq), [*test, *toy_records()])
+    assert is_same(weights(tmp_path / "a" / "student"), weights(tmp_path / "b" / "student"))
+
+
+def test_records_without_rationale_are_counted_and_still_teach(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = toy_records()
+    for record in records[:4]:
+        record["teacher"] = {"label": None, "rationale": "  ", "error": {"kind": "empty"}}
+    notes = train(options(tmp_path, tiny_seq2seq, max_steps=1), records)
+    assert "3 training records without a rationale" in notes
+    assert notes[0].startswith("16 records to train on, 8 to validate")
+
+
+def test_cut_texts_are_counted(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    notes = train(options(tmp_path, tiny_seq2seq, max_steps=1, max_input_tokens=12))
+    assert "16 training records with an input that was cut" in notes
+
+
+def test_nothing_to_train_on_says_what_to_do(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    records = [{**r, "split": "test"} for r in toy_records(3)]
+    with pytest.raises(DataError, match=r"3 test.*mitools split"):
+        train(options(tmp_path, tiny_seq2seq), records)
+    bare = [{"id": "1", "input": "x"}]
+    with pytest.raises(DataError, match="mitools annotate"):
+        train(options(tmp_path, tiny_seq2seq, overwrite=True), bare)
+
+
+def test_a_loss_that_explodes_stops_with_step_and_records(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    from mitools.student.models import open_checkpoint
+
+    base = open_checkpoint(str(tiny_seq2seq), "tiny")
+    with torch.no_grad():
+        base.model.shared.weight.fill_(float("nan"))
+    broken = tmp_path / "broken"
+    base.model.save_pretrained(broken)
+    base.tokenizer.save_pretrained(broken)
+    with pytest.raises(TrainingError, match=r"not finite at step 1 .*records .*toy-\d+.*--lr"):
+        train(options(tmp_path, broken))
+
+
+def test_a_model_that_cannot_write_is_refused(tmp_path: Path) -> None:
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=30,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+    )
+    BertModel(config).save_pretrained(tmp_path / "bert")
+    with pytest.raises(StudentError, match="encoder:"):
+        train(options(tmp_path, tmp_path / "bert"))
+
+
+def test_a_missing_student_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(StudentError, match=r"cannot open the student nowhere/at-all.*while online"):
+        train(options(tmp_path, "nowhere/at-all"))
+
+
+def test_batch_sizes_that_do_not_divide_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no multiple"):
+        options(tmp_path, "x", batch_size=4, micro_batch_size=3).check()
+
+
+def test_early_stopping_ends_before_the_last_step(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    chosen = options(
+        tmp_path, tiny_seq2seq, max_steps=40, eval_every=1, patience=2, learning_rate=1e-12
+    )
+    started = time.monotonic()
+    train(chosen)
+    results = json.loads((chosen.save / "mitools.json").read_text())["results"]
+    assert results["steps"] < 40
+    assert time.monotonic() - started < 60
