@@ -324,9 +324,8 @@ def solve(text: str, seed: int, error_rate: float) -> str:
     kind, reason, slots = _understand(text)
     is_wrong = random.Random(f"mitools demo teacher {seed} {text}").random() < error_rate
     expression = (kind.wrong if is_wrong else kind.right).format(**slots)
-    bare = expression[2:-2]  # without the outer brackets
-    step = f"{bare} = {_value(bare)}"
-    answer = f"({bare.replace('( ', '(').replace(' )', ')')})"
+    step = f"{_plain(expression)} = {_value(expression)}"
+    answer = expression.replace("( ", "(").replace(" )", ")")
     return f"{reason.format(**slots)} {step}. The answer is {answer}."
 
 
@@ -342,7 +341,7 @@ def _understand(text: str) -> tuple[_Kind, str, dict[str, str]]:
             return kind, reason, slots
     raise TeacherError(
         f'the demo teacher cannot solve "{text[:60]}"',
-        hint='it knows only what "mitools load demo" makes: name another teacher with -m MODEL',
+        hint='name another teacher with "-m MODEL", or feed it "mitools load demo"',
     )
 
 
@@ -366,6 +365,12 @@ def _pattern(question: str) -> str:
             seen.add(slot)
             pattern += f"(?P<{slot}>{words.get(slot, '[1-9][0-9]{0,5}')})"
     return pattern
+
+
+def _plain(expression: str) -> str:
+    """Leave out the brackets that change nothing: all but those before a division."""
+    inner = expression.removeprefix("( ").removesuffix(" )")
+    return inner if " ) /" in inner else inner.replace("( ", "").replace(" )", "")
 
 
 def _value(expression: str) -> Fraction | int:

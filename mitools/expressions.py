@@ -27,7 +27,7 @@ _TOKEN = re.compile(rf"\s*(?:(?P<number>{_NUMBER})|(?P<mark>[-+*/()=%$]))")
 # minus sign and en dash. One character for one, so that positions stay true.
 _SPELLINGS = str.maketrans("\u00d7\u22c5\u00b7\u2217\u00f7\u2215\u2212\u2013[]", "****//--()")
 _TIMES = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9($.-])")
-_SPAN = re.compile(r"[-$(]*(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
+_SPAN = re.compile(r"(?:\( ?|[-$])*(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
 
 
 @dataclass(frozen=True, slots=True)

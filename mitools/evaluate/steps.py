@@ -21,7 +21,7 @@ _MAX_TEXT = 20_000
 
 _SIGNS = "×·∗÷∕−–xX"
 _IS = re.compile(r"(?<=[\d)%])\s+(?:is|are|equals?|makes|gives)\s+(?=[$(\d.-])", re.IGNORECASE)
-_SPAN = re.compile(rf"[$(\[]{{0,20}}(?:\d|\.\d)[\d\s.,$%()\[\]+*/{_SIGNS}=-]*")
+_SPAN = re.compile(rf"(?:[(\[] ?|\$){{0,20}}(?:\d|\.\d)[\d\s.,$%()\[\]+*/{_SIGNS}=-]*")
 _SIGNED = re.compile(r"(?:^|[\s(=])[-−–]$")
 _OPEN = re.compile(r"\S[ \t]*[-+*/×·∗÷∕−–][ \t]*$")
 _BULLET = re.compile(r"^\s*[-−–]\s+")
