@@ -93,6 +93,18 @@ _STUDENT = (
     Field("rationale", "string", "why, in the student's words", nullable=True),
     Field("confidence", "number", "probability of the answer, 0 to 1", nullable=True),
     Field("choices", "numbers", "probability by choice; they add up to 1"),
+    Field("in_set_mass", "number", "probability of the choices out of all texts", nullable=True),
+    Field(
+        "log_prob", "number", "natural log of the probability of the label's text", nullable=True
+    ),
+    Field(
+        "decoded", "string", "the label that decoding gives beside scored choices", nullable=True
+    ),
+    Field(
+        "label_truncated", "boolean", "whether the label ran into the length limit", nullable=True
+    ),
+    Field("rationale_truncated", "boolean", "whether the rationale ran into it", nullable=True),
+    Field("model", "string", "the student that answered", nullable=True),
 )
 
 SCHEMA: tuple[Field, ...] = (

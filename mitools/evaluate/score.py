@@ -53,7 +53,7 @@ def verdict(record: Record, task: Task) -> dict[str, Any]:
 
 def _on_rationale(rationale: str, record: Record, task: Task) -> dict[str, Any]:
     label, choices = record["student"].get("label"), record.get("choices") or None
-    supported = task.supported(rationale, choices) if rationale.strip() else None
+    supported = task.supported(rationale, choices)
     whose = supports_whose(supported, label, record.get("label"), task.is_equal)
     steps = [step.is_right for step in find_steps(rationale)]
     return {

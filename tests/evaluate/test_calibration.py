@@ -119,6 +119,11 @@ def test_mass_bins_hold_equal_shares_and_keep_ties_together() -> None:
     assert [len(set(mass_bins(tied)[tied == level])) for level in (0.1, 0.5, 0.9)] == [1, 1, 1]
 
 
+def test_a_group_of_ties_goes_where_its_middle_rank_lies() -> None:
+    # middle ranks 1.5 and 3.5 of 4, times 15: 5.6 and 13.1
+    assert mass_bins(np.array([0.1, 0.9, 0.1, 0.1])).tolist() == [5, 13, 5, 5]
+
+
 def test_brier_nll_and_mean_confidence_by_hand() -> None:
     metrics = calibrate(*arrays([(0.8, True), (0.4, False)]), seed=0)
     assert metrics["brier"].value == pytest.approx((0.04 + 0.16) / 2)

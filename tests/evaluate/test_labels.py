@@ -59,6 +59,10 @@ def test_duplicated_records_keep_macro_f1() -> None:
     assert macro_f1(once, seed=0).value == pytest.approx(macro_f1(twice, seed=0).value)
 
 
+def test_a_label_that_a_resample_lacks_does_not_lower_it() -> None:
+    assert macro_f1({("a", "a"): 1, ("b", "b"): 1}, seed=0).ci95 == (1, 1)
+
+
 def test_macro_f1_of_nothing_is_undefined() -> None:
     assert macro_f1({}, seed=0).status == "undefined"
 

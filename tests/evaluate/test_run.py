@@ -191,6 +191,17 @@ def test_the_student_is_opened_when_the_first_record_has_arrived(student: Any) -
     assert events == ["record", "opened"]
 
 
+def test_the_student_is_opened_once(student: Any) -> None:
+    opened: list[Opened] = []
+
+    def open_student() -> Opened:
+        opened.append(Opened(student, "fake@0", "0"))
+        return opened[-1]
+
+    list(Evaluation(Settings(chunk=1), open_student).run([equation(1), equation(2)]))
+    assert len(opened) == 1
+
+
 def test_records_leave_before_the_next_chunk_is_read(student: Any) -> None:
     read = itertools.count()
     endless = (equation(next(read)) for _ in itertools.repeat(None))

@@ -41,8 +41,9 @@ def test_a_rationale_is_judged_beside_the_label() -> None:
     assert found["mentions_label"] is True
 
 
-def test_an_empty_rationale_supports_nothing() -> None:
-    found = verdict(record("12 + 7", rationale=" "), EQUATION)
+@pytest.mark.parametrize("task", ["choice", "labels", "equation", "text"])
+def test_a_blank_rationale_supports_nothing(task: str) -> None:
+    found = verdict(record("12 + 7", rationale=" "), task_named(task))
     assert (found["supported"], found["supports"], found["consistent"]) == (None, "none", None)
 
 

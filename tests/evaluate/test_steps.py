@@ -29,6 +29,7 @@ def found(text: str) -> list[tuple[str, bool]]:
             [("3 + 4 = 7", True), ("2 * 3 = 6", True), ("1 + 1 = 3", False)],
         ),
         ("- 3 + 4 = 7\n- 2 x 3 = 6", [("3 + 4 = 7", True), ("2 * 3 = 6", True)]),
+        ("3 apples + 4 = 7. 2 + 2 = 5", [("2 + 2 = 5", False)]),
         ("So he had -78 + 154 = 76 cakes.", [("-78 + 154 = 76", True)]),
         ("10 - (3 + 6) = 1 emails", [("10 - (3 + 6) = 1", True)]),
     ],

@@ -97,6 +97,12 @@ def test_duplicated_pairs_keep_every_value() -> None:
         assert twice[name].value == pytest.approx(once[name].value)
 
 
+def test_every_interval_holds_its_value() -> None:
+    for metric in folded(PAIRS).metrics(0, empty="-").values():
+        low, high = metric.ci95 or (1, 0)
+        assert low < (metric.value or 0) < high
+
+
 def test_no_pairs_are_undefined_for_the_given_reason() -> None:
     metrics = Overlap().metrics(0, empty="no teacher")
     assert {(metric.status, metric.reason) for metric in metrics.values()} == {
