@@ -41,6 +41,11 @@ class LocalStudent:
         device: torch.device = self.model.device
         return device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self.model.dtype
+        return dtype
+
     @torch.inference_mode()
     def score_choices(
         self, inputs: Sequence[str], choices: Sequence[Sequence[str]]
