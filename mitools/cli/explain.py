@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -248,6 +249,8 @@ def command(stage: Stage, **options: Any) -> None:
     explanation = Explanation(asked.settings(), opener, stage.console.warn)
     with _records(stage, asked, opener) as records, _showing(stage, asked) as show:
         items = explanation.run(records)
+        if asked.student:
+            items = _asking(stage, asked, items)
         if _awaits_pipe(stage, asked):
             items = read_ahead(items, READ_AHEAD)
         for item in items:
@@ -289,9 +292,10 @@ def _records(
         raise UsageError("--text reads no files", hint="drop --text, or the files")
     record: Record = {"id": "text", "input": options.text}
     choices = [choice.strip() for choice in (options.choices or "").split(",")]
+    task = opener().student.metadata.get("task")
     if options.choices is not None:
         record["choices"] = [choice for choice in choices if choice]
-    task = opener().student.metadata.get("task")
+        task = task if task == "labels" else "choice"
     yield [{**record, "task": task} if task in TASKS else record]
 
 
@@ -347,6 +351,21 @@ def _terminal(stage: Stage, options: Options) -> Terminal:
 def _awaits_pipe(stage: Stage, options: Options) -> bool:
     from_pipe = stage.files in ((), (STDIN,)) and options.text is None
     return from_pipe and options.pager and not options.json and sys.stdout.isatty()
+
+
+def _asking(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[Item]:
+    """Show progress while the student answers: throughout, or until there is something to see."""
+    to_terminal = sys.stdout.isatty() and stage.output in (None, STDOUT) and not options.json
+    held: list[Item] = []
+    with stage.console.progress("asking the student") as update:
+        for item in islice(items, 1) if to_terminal else items:
+            if to_terminal:
+                held.append(item)
+            else:
+                yield item
+                update(1, "")
+    yield from held
+    yield from items
 
 
 def _report(stage: Stage, explanation: Explanation, options: Options) -> None:

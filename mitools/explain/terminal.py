@@ -28,8 +28,9 @@ MAX_CHARACTERS = 4000
 MAX_BARS = 10
 
 MIN_WIDTH = 40
-MIN_COLUMN = 40
-"""Columns narrower than this are hard to read: the sides are stacked instead."""
+MIN_SIDE_BY_SIDE = 100
+MIN_COLUMN = 34
+"""Where there is less room than this, all in all or for one column, the sides are stacked."""
 
 GAP = "   "
 GUTTER = 11
@@ -162,9 +163,8 @@ class Terminal:
 
     def _label(self, side: Side) -> Text:
         if side.label is None:
-            reason = f"no answer ({_line(side.error)})" if side.error else "no readable answer"
-            return Text(reason, style=_CAUTION, overflow="fold")
-        label = self._prose(_line(side.label))
+            return Text(_answer(side), style=_CAUTION, overflow="fold")
+        label = self._prose(_answer(side))
         label.stylize("bold")
         if side.confidence is not None and not side.bars:
             label.append(f"{GAP}{side.confidence:.0%} sure", style=_QUIET)
@@ -222,21 +222,25 @@ def _flow(pieces: Iterable[Text], width: int) -> Text:
 
 def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
     """Share the width out; a side that is only a label takes little. None: too narrow, stack."""
-    if len(sides) < 2:
+    if len(sides) < 2 or width < MIN_SIDE_BY_SIDE:
         return None
     short = {
-        side.who: min(
-            max(24, width // 5), max(len(side.who) + 2, cell_len(_line(side.label or "no answer")))
-        )
+        side.who: min(max(24, width // 5), max(len(side.who) + 2, cell_len(_answer(side))))
         for side in sides
         if not (side.rationale.strip() or side.bars or side.error)
     }
     gaps = len(GAP) * (len(sides) - 1)
     wide = len(sides) - len(short)
-    column = (width - gaps - sum(short.values())) // wide if wide else MIN_COLUMN
+    column = (width - gaps - sum(short.values())) // max(1, wide)
     if column < MIN_COLUMN:
         return None
     return [short.get(side.who, column) for side in sides]
+
+
+def _answer(side: Side) -> str:
+    if side.label is not None:
+        return _line(side.label)
+    return f"no answer ({_line(side.error)})" if side.error else "no readable answer"
 
 
 def _heading(side: Side) -> Text:
@@ -256,7 +260,8 @@ def _bars(bars: Sequence[Bar], width: int) -> Text:
     """Draw one line per choice: its text, a bar, a percentage, and who answers with it."""
     drawn = _likeliest(bars)
     names = [_line(bar.choice) for bar in drawn]
-    notes = [", ".join(bar.of) for bar in drawn]
+    # In a narrow column there is room for one word; the others' answers stand beside it anyway.
+    notes = [", ".join(bar.of if width >= 48 else bar.of[:1]) for bar in drawn]
     name_width = min(max(map(cell_len, names)), max(8, width // 3))
     bar_width = max(5, min(24, width - name_width - max(map(len, notes)) - 9))
     lines = Text(overflow="fold")

@@ -39,6 +39,7 @@ FlagName = Literal[
     "invalid",
     "inconsistent",
     "no_rationale",
+    "cut_off",
     "wrong_step",
     "low_confidence",
     "disagrees",
@@ -300,6 +301,10 @@ class _Judge:
         for choice in dict.fromkeys([*ordered, *chances]):
             yield Bar(choice, chances[choice], self._who_says(choice))
 
+    def is_cut_off(self) -> bool:
+        """Tell whether the student ran into the length limit, in its label or its rationale."""
+        return any(self.student.get(f"{what}_truncated") is True for what in ("label", "rationale"))
+
     def disagrees(self) -> bool:
         """Tell whether teacher and student both answer, and differently."""
         theirs, ours = self.teacher.get("label"), self.student.get("label")
@@ -321,6 +326,8 @@ def _student_flags(
         yield Flag("inconsistent", "inconsistent", is_serious=True)
     if not student.rationale.strip():
         yield Flag("no_rationale", "no rationale")
+    if judge.is_cut_off():
+        yield Flag("cut_off", "cut off at the length limit")
     if any(not step.is_right for step in student.steps):
         yield Flag("wrong_step", "wrong step")
     if confidence is not None and confidence < thresholds.low:

@@ -250,6 +250,16 @@ def test_a_text_is_asked_about_live(student: str) -> None:
     assert result.stderr == ""
 
 
+def test_choices_make_a_choice_of_whatever_the_student_learned(
+    student: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeStudent, "metadata", {"task": "equation"})
+    result = run("--student", student, "--text", "x", "--choices", "sea,tree")
+    assert "no valid answer" not in result.stdout
+    assert 'the student learned the task "equation", the records are "choice"' in result.stderr
+    assert " equation ──" in run("--student", student, "--text", "x").stdout
+
+
 def test_a_text_can_be_passed_on_as_a_record(student: str) -> None:
     result = run("--student", student, "--text", "x", "--choices", "sea,tree", "--json")
     record = json.loads(result.stdout)

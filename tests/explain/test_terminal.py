@@ -49,6 +49,11 @@ CHOICE: dict[str, Any] = {
         },
     },
 }
+EVERYTHING: dict[str, Any] = {
+    **CHOICE,
+    "rationale": "Fish need water, and there is a lot of it in the sea.",
+    "teacher": {"label": "sea", "rationale": "Of the above choices, only the sea is water."},
+}
 HOSTILE = (
     "\x1b[2J\x1b]0;owned\x07 \r\b [red]not markup[/red] :smile: \x9b31m \u202eabc\u2028 \ud800"
 )
@@ -116,16 +121,29 @@ def test_choices_have_bars() -> None:
         "\n"
         "Where do fish live?\n"
         "\n"
-        "gold     student ✓\n"
-        "sea      sea\n"
-        "         tree                    ████▊                     20%\n"
-        "         sea                     █████████████████▎        72%  gold, student\n"
-        "         a very long choice tha… █▋                         7%\n"
-        "         car                     ▎                          1%\n"
-        "         Fish swim in the sea.\n"
-        "         → supports its own answer\n"
+        "gold       sea\n"
+        "\n"
+        "student ✓  sea\n"
+        "           tree                    ████▊                     20%\n"
+        "           sea                     █████████████████▎        72%  gold, student\n"
+        "           a very long choice tha… █▋                         7%\n"
+        "           car                     ▎                          1%\n"
+        "           Fish swim in the sea.\n"
+        "           → supports its own answer\n"
         "\n"
     )
+
+
+def test_the_sides_stand_side_by_side_from_100_columns_on() -> None:
+    assert "\nteacher ✓  12 + 7\n" in shown(EQUATION, 99)
+    assert re.search("\ngold +teacher ✓ +student ✗\n", shown(EQUATION, 100))
+
+
+def test_in_a_narrow_column_a_bar_keeps_to_its_line() -> None:
+    lines = [line[74:] for line in shown(EVERYTHING, 108).splitlines()]
+    assert "tree        ██          20%" in lines
+    assert "sea         ███████▎    72%  gold" in lines
+    assert "a very lon… ▊            7%" in lines
 
 
 def test_a_bare_record_is_its_input() -> None:
@@ -142,6 +160,12 @@ def test_choices_that_nothing_else_names_are_listed_below_the_input() -> None:
     assert "•" not in shown(told)
 
 
+def test_an_answer_that_cannot_be_read_is_said_to_be_so() -> None:
+    record = {**EQUATION, "student": {"label": None, "confidence": 0.2}}
+    assert "\nstudent ✗  no readable answer\n" in shown(record)
+    assert shown(record, 140).splitlines()[7].endswith("   no readable answer")
+
+
 def test_a_teacher_that_failed_says_why() -> None:
     error = {"kind": "timeout", "message": "no reply in 60 s"}
     text = shown({"id": "x", "input": "?", "teacher": {"label": None, "error": error}})
@@ -149,8 +173,8 @@ def test_a_teacher_that_failed_says_why() -> None:
     assert "teacher    no answer (timeout: no reply in 60 s)\n" in text
 
 
-@pytest.mark.parametrize("width", [40, 57, 80, 110, 140, 200])
-@pytest.mark.parametrize("record", [EQUATION, CHOICE])
+@pytest.mark.parametrize("width", [40, 57, 80, 99, 100, 110, 140, 200])
+@pytest.mark.parametrize("record", [EQUATION, CHOICE, EVERYTHING])
 def test_no_line_is_wider_than_asked_for(record: dict[str, Any], width: int) -> None:
     long = {**record, "id": "i" * 300, "input": "名" * 300 + "x" * 300}
     lines = shown(long, width).splitlines()

@@ -153,6 +153,13 @@ def test_flags_tell_what_is_odd() -> None:
     assert names(choice(student={"label": "sea", "confidence": 0.99})) == ["no_rationale"]
 
 
+@pytest.mark.parametrize("name", ["label_truncated", "rationale_truncated"])
+def test_what_ran_into_the_length_limit_is_flagged(name: str) -> None:
+    fine = {"label": "sea", "rationale": "Fish swim in the sea."}
+    assert names(choice(student={**fine, name: True})) == ["cut_off"]
+    assert names(choice(student={**fine, name: False})) == []
+
+
 def test_a_record_without_a_fault_has_no_flag() -> None:
     fine = {"label": "sea", "rationale": "Fish swim in the sea."}
     assert names(choice(teacher=fine, student={**fine, "confidence": 0.6})) == []
