@@ -15,7 +15,16 @@ from typing import Any, Protocol
 from mitools.errors import UsageError
 from mitools.expressions import find_expressions, parse_expression
 
-__all__ = ["TASK_NAMES", "Answer", "Task", "letter_of", "normalize", "task_named", "task_of"]
+__all__ = [
+    "TASK_NAMES",
+    "Answer",
+    "Task",
+    "letter_of",
+    "normalize",
+    "own_part",
+    "task_named",
+    "task_of",
+]
 
 Choices = Sequence[str] | None
 
@@ -73,7 +82,7 @@ _MARKUP = re.compile(
 )
 
 
-def _cut(text: str) -> str:
+def own_part(text: str) -> str:
     """Drop an invented next question, and the ``A:`` that a completion may begin with."""
     text = re.sub(r"^\s*A(?:nswer)?\s*:\s*(?=\S.*\banswer\b)", "", text, flags=re.DOTALL)
     for match in _NEXT_QUESTION.finditer(text):
@@ -90,7 +99,7 @@ def _parse(
     A text without a cue goes to ``read_bare``, which must accept it only where it is an answer
     and nothing else.
     """
-    text = _cut(text)
+    text = own_part(text)
     cues = list(_CUE.finditer(text))
     if not cues:
         label = read_bare(_MARKUP.sub("", text).strip())

@@ -23,7 +23,7 @@ from mitools.annotate.journal import Entry, Journal, request_key
 from mitools.annotate.pace import Pace, backoff
 from mitools.annotate.prompt import Prompts
 from mitools.annotate.reply import read_completion
-from mitools.errors import SourceError, TeacherError, TeacherRefusedError
+from mitools.errors import MitoolsError, SourceError, TeacherError, TeacherRefusedError
 
 __all__ = ["ChatOptions", "ChatTeacher"]
 
@@ -143,7 +143,11 @@ class ChatTeacher:
         async def keep(kind: str, response: str) -> Entry:
             entry = Entry(key, kind, response, str(question.record["id"]), question.sample)
             if self._journal is not None:
-                await asyncio.wrap_future(self._journal.store(entry))
+                try:
+                    await asyncio.wrap_future(self._journal.store(entry))
+                except MitoolsError:
+                    self.stop()  # pay for nothing that cannot be kept
+                    raise
             return entry
 
         def known() -> Entry | None:

@@ -99,7 +99,13 @@ class Journal:
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[None]] | None] = queue.SimpleQueue()
         with self._errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = self._open()
+            self._for_writing = _connect(self.path)
+            try:
+                self._prepare(self._for_writing)
+                self._for_reading = _connect(self.path)  # a lookup need not wait for a commit
+            except BaseException:
+                self._for_writing.close()
+                raise
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
 
@@ -107,7 +113,7 @@ class Journal:
         """Look a request up."""
         query = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
         with self._errors(), self._lock:
-            row = self._connection.execute(query, (key,)).fetchone()
+            row = self._for_reading.execute(query, (key,)).fetchone()
         return None if row is None else Entry(*row)
 
     def store(self, entry: Entry) -> Future[None]:
@@ -122,42 +128,32 @@ class Journal:
         self._waiting.put(None)
         self._writer.join()
         with self._errors(), self._lock:
-            self._connection.close()
+            self._for_reading.close()
+            self._for_writing.close()
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if tables and application != _APPLICATION:
-                hint = 'name another file with "--journal"'
-                raise SourceError(f"{self.path} is a database, but no journal", hint=hint)
-            if version > _VERSION:
-                raise SourceError(
-                    f"journal {self.path} was made by a newer mitools",
-                    hint='upgrade with "pip install -U mitools"',
-                )
-            self._check(connection)
-            _enter_wal(connection)
-            connection.execute("PRAGMA synchronous = NORMAL")
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make sure that this is a sound journal; make one of an empty file."""
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != _APPLICATION:
+            hint = 'name another file with "--journal"'
+            raise SourceError(f"{self.path} is a database, but no journal", hint=hint)
+        if version > _VERSION:
+            message = f"journal {self.path} was made by a newer mitools"
+            raise SourceError(message, hint='upgrade with "pip install -U mitools"')
+        if self.path.stat().st_size <= _CHECKED_BYTES:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+        _enter_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if not tables:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(_TABLE)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _check(self, connection: sqlite3.Connection) -> None:
-        if self.path.stat().st_size <= _CHECKED_BYTES:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
 
     def _write(self) -> None:
         is_open = True
@@ -179,14 +175,14 @@ class Journal:
     def _commit(self, group: list[tuple[Entry, Future[None]]]) -> None:
         rows = [(e.key, e.kind, e.response, e.record, e.sample) for e, _ in group]
         try:
-            with self._errors(), self._lock:
-                self._connection.execute("BEGIN IMMEDIATE")
+            with self._errors():
+                self._for_writing.execute("BEGIN IMMEDIATE")
                 try:
-                    self._connection.executemany(_STORE, rows)
-                    self._connection.execute("COMMIT")
+                    self._for_writing.executemany(_STORE, rows)
+                    self._for_writing.execute("COMMIT")
                 except BaseException:
                     with contextlib.suppress(sqlite3.Error):
-                        self._connection.execute("ROLLBACK")
+                        self._for_writing.execute("ROLLBACK")
                     raise
         except MitoolsError as exc:
             for _, done in group:
@@ -213,6 +209,12 @@ class Journal:
             raise SourceError(message, hint=hint) from exc
         except OSError as exc:
             raise OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another) from exc
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:

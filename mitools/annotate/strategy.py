@@ -12,7 +12,7 @@ from typing import Any
 
 from mitools.annotate.api import Answered, Dialogue, Problem, Question, Reply
 from mitools.records import Record
-from mitools.tasks import Answer, Task
+from mitools.tasks import Answer, Task, own_part
 
 __all__ = ["ask_blind"]
 
@@ -54,7 +54,9 @@ def _read(reply: Reply, record: Record, task: Task) -> tuple[Answer, Problem | N
     if answer.label is None:
         if reply.is_truncated:
             return answer, Problem("truncated", "the token limit came before the answer")
-        return answer, Problem("unreadable", f"no answer can be read: {_tail(reply.text)}")
+        return answer, Problem(
+            "unreadable", f"no answer can be read: {_tail(own_part(reply.text))}"
+        )
     return Answer(answer.label, answer.rationale or reply.thoughts), None
 
 

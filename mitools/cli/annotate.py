@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mitools.cli._stage import RecipePath, Stage, seed_option, stage, stdout
 from mitools.errors import TeacherError, UsageError
@@ -216,9 +217,11 @@ def _teacher(stage: Stage, options: Mapping[str, Any]) -> tuple[Teacher, Journal
         return _chat_teacher(stage, options)
     from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
 
-    model = options["model"] or "replay"
     if name == "demo":
         return DemoTeacher(options["seed"], options["error_rate"]), None
+    # A recipe's model is the one to ask; these answers are another's.
+    source = click.get_current_context().get_parameter_source("model")
+    model = options["model"] if source == ParameterSource.COMMANDLINE else "replay"
     if name == "replay":
         return FieldTeacher(model), None
     return ReplayTeacher(name.removeprefix("replay:"), model), None

@@ -261,3 +261,11 @@ def test_a_blocked_output_starts_no_request(server: FixtureServer, tmp_path: Pat
 def test_help_needs_no_client() -> None:
     code = "import sys, mitools.cli.annotate; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == 0
+
+
+def test_a_recipes_model_is_not_credited_with_replayed_answers(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('[annotate]\nmodel = "gpt-5-mini"\n')
+    text = lines([{**sums(1)[0], "completion": "Why. The answer is (10 + 7)."}])
+    arguments = ("-c", tmp_path / "recipe.toml", "--teacher", "replay")
+    assert run(None, text, *arguments)[1][0]["teacher"]["model"] == "replay"
+    assert run(None, text, *arguments, "-m", "palm")[1][0]["teacher"]["model"] == "palm"
