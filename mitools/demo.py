@@ -27,42 +27,20 @@ from mitools.records import SPLITS, Record
 
 __all__ = ["KINDS", "problems", "solve"]
 
-_NAME_LISTS = {
-    "train": """
-        Aaron Abigail Ada Adrian Agnes Ahmed Aisha Alan Albert Alice Amara Amelia Amir Anders
-        Andrea Anita Anton Arjun Arthur Astrid Basil Beatriz Benita Bianca Boris Brenda Bruno
-        Carla Carmen Cedric Celia Cesar Chloe Clara Colin Cora Cyrus Dalia Damon Daniel Daria
-        Deborah Delia Denis Diana Diego Dmitri Dora Edgar Edith Elena Elias Elmer Elsa Emil Emma
-        Enzo Erika Ernest Esther Ethan Eva Fabio Farid Fatima Felix Fiona Flora Frank Frida
-        Gavin Georgia Gerald Gilda Gloria Greta Gustav Hana Harold Harriet Hector Heidi Helena
-        Henry Hilda Hugo Ibrahim Ida Ignacio Ines Ingrid Irene Isaac Ivan Jacob Jamal Janet
-        Jasper Jelena Joanna Jonas Jorge Josef Judith Julia Kamal Karen Karim Katya Keiko Kenji
-        Kiran Klara Konrad Lara Laszlo Laura Leah Leila Leon Lidia Linda Lorenzo Lucia Ludwig
-        Luisa Magda Malik Manuel Marcus Maria Marta Martin Matteo Maya Mei Milan Mina Miriam
-        Mona Nadia Naomi Natalia Nestor Nicolas Nina Noah Nora Olga Omar Oscar Paolo Patrick
-        Paula Pedro Petra Philip Priya Rachel Rafael Raj Ramona Rashid Renata Ricardo Rita
-        Robert Rosa Rupert Ruth Salma Samuel Sandra Sergio Silvia Simon Sofia Stefan Stella Sven
-        Tariq Teresa Thomas Tina Tobias Ursula Valentin Vera Victor Viola Walter Wanda Yusuf
-        Zara Zelda
-    """,
-    "valid": """
-        Alma Bernard Camila Dominic Elvira Fernando Gemma Hassan Iris Joel Kira Lukas Marina
-        Nikolai Odette Pascal Rebecca Sonia Timur Vincent
-    """,
-    "test": """
-        Adela Anselm Bettina Carlos Corinna Darius Delphine Edmund Emilia Fabian Gabriela Gregor
-        Hamid Helga Isabel Jerome Josefina Karla Leonard Lorena Marisa Maurice Nadine Norbert
-        Orlando Pamela Quentin Regina Roland Sabina Selim Tamara Theodor Ulrich Valeria Wendy
-        Xavier Yolanda Zeno Zoe
-    """,
-}
+# Made of two parts, as Ed-mund and Ed-win are: a student meets every part in training, and must
+# still copy a name that it has never seen.
+_NAME_BEGINS = """
+    Al Am Ber Cor Dan Ed El Fer Ger Har Is Jor Kar Leo Lu Mar Nor Os Per Ro Sel Tor Ul Val Wil Zel
+"""
+_NAME_ENDS = """
+    bert da dine ella fred gar ina lan mira mund nor ric sa tha ton via win wyn
+"""
 
 _THING_LIST = """
     apples balloons beads books buttons candles cards coins cookies cups flowers kites lemons
     marbles peaches pencils ribbons shells stamps stickers
 """
 
-_NAMES = {part: names.split() for part, names in _NAME_LISTS.items()}
 _THINGS = _THING_LIST.split()
 _ONE_OF = {
     "bags": "bag",
@@ -75,17 +53,26 @@ _ONE_OF = {
 _BOXES = list(_ONE_OF)
 
 
-def _part_of(number: int) -> str:
-    """Say which part of the data owns a number of two digits.
-
-    A diagonal rule: each part holds every digit at the ones' place about equally often.
-    """
+def _part_of_number(number: int) -> str:
+    """Say which part owns a number of two digits: by a diagonal, so that digits spread evenly."""
     tens, ones = divmod(number, 10)
     return {0: "test", 1: "valid", 5: "test"}.get((tens + 3 * ones) % 10, "train")
 
 
-_NUMBERS = {
-    part: [number for number in range(10, 100) if _part_of(number) == part] for part in SPLITS
+def _part_of_name(begin: int, end: int) -> str:
+    """Say which part owns a name, by the places of its halves in their lists."""
+    return {0: "test", 6: "valid"}.get((begin + 5 * end) % 12, "train")
+
+
+_NUMBERS = {part: [n for n in range(10, 100) if _part_of_number(n) == part] for part in SPLITS}
+_NAMES = {
+    part: [
+        begin + end
+        for i, begin in enumerate(_NAME_BEGINS.split())
+        for j, end in enumerate(_NAME_ENDS.split())
+        if _part_of_name(i, j) == part
+    ]
+    for part in SPLITS
 }
 
 Slots = dict[str, int]
