@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -66,7 +67,7 @@ def input_errors(name: str) -> Iterator[None]:
     """Turn what goes wrong while reading ``name`` into :class:`SourceError`."""
     try:
         yield
-    except (OSError, EOFError) as exc:  # a truncated or damaged compressed file, a failing disk
+    except (OSError, EOFError, zlib.error) as exc:  # truncated or damaged; a failing disk
         raise SourceError(f"cannot read {name}: {exc}", hint="check that it is complete") from exc
 
 
@@ -136,6 +137,7 @@ def output_errors(name: str) -> Iterator[None]:
             errno.ENOSPC: "free some space and run the same command again",
             errno.ENOENT: f'make the folder first: "mkdir -p {Path(name).parent}"',
             errno.EACCES: "choose a place you may write to",
+            errno.EISDIR: "name a file",
         }
         hint = hints.get(exc.errno or 0, "")
         raise OutputError(f"cannot write {name}: {exc.strerror or exc}", hint=hint) from exc
@@ -152,7 +154,9 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
         OutputError: the folder is missing, full or not writable.
     """
     with output_errors(str(path)):
-        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        if os.path.isdir(path):  # said now, not after hours of work
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as raw, _pack(raw, Path(path).suffix) as stream:
                 yield stream
             return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +12,6 @@ from typing import Any
 import click
 
 from mitools.console import Console
-from mitools.errors import MitoolsError
 
 __all__ = ["COMMANDS", "main", "mitools"]
 
@@ -38,6 +39,15 @@ class _Group(click.Group):
         command: click.Command = importlib.import_module(f"mitools.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            meant = f'; did you mean "{close[0]}"?' if close else ""
+            ctx.fail(f'no command "{args[0]}"{meant}')
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -48,15 +58,21 @@ class _Group(click.Group):
             return super().main(args, *rest, **extra)
         try:
             status = super().main(args, *rest, **{**extra, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as exc:
+            exc.show()
+            sys.exit(exc.exit_code)
         except click.ClickException as exc:
             ctx = getattr(exc, "ctx", None)
             name = ctx.command_path if ctx else "mitools"
             problem = exc.format_message().rstrip(".")
             Console(name).error(f'{problem}; see "{name} --help"')
             sys.exit(exc.exit_code)
-        except MitoolsError as exc:  # raised while options were read, so before the command ran
-            Console("mitools").error(str(exc))
-            sys.exit(exc.exit_code)
+        except OSError as exc:  # help or version, and nowhere to print it
+            from mitools.cli._stage import abandon_stdout
+
+            abandon_stdout()
+            Console("mitools").error(f"cannot write <stdout>: {exc.strerror}")
+            sys.exit(1)
         except (KeyboardInterrupt, click.Abort):
             sys.exit(130)
         sys.exit(status if isinstance(status, int) else 0)
@@ -77,4 +93,17 @@ def mitools() -> None:
 
 def main() -> None:
     """Entry point of the ``mitools`` command."""
+    _hold_closed_streams()
     mitools(prog_name="mitools")
+
+
+def _hold_closed_streams() -> None:
+    """Let a standard stream that the shell closed fail when used, as a full disk would.
+
+    Otherwise the next file to be opened would get its number, and Python has None in its place.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # The wrong way round on purpose: reading and writing fail.
+            os.open(os.devnull, os.O_WRONLY if number == 0 else os.O_RDONLY)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115

@@ -25,7 +25,18 @@ from mitools.files import STDOUT, atomic_output, output_errors
 from mitools.recipe import find_recipe, load_table
 from mitools.records import Reader, Rejected, Writer
 
-__all__ = ["RecipePath", "Stage", "StageCommand", "seed_option", "stage"]
+__all__ = [
+    "HINTS",
+    "RecipePath",
+    "Stage",
+    "StageCommand",
+    "abandon_stdout",
+    "require_together",
+    "seed_option",
+    "stage",
+    "stdout",
+    "use_recipe",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
@@ -36,6 +47,7 @@ HINTS = {
     "teacher": 'run "mitools annotate" first',
     "label|teacher.label": 'run "mitools annotate" first',
     "split": 'run "mitools split" first',
+    "group|input|id": 'name one with "mitools load --map input=FIELD"',
 }
 
 
@@ -128,7 +140,7 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
     """Let a recipe's table fill this command's options; the command line still wins.
 
     Raises:
-        RecipeError: a key is not an option of this command.
+        RecipeError: a key is not an option of this command, or not with this value.
     """
     stage_name = ctx.info_name or ""
     options = {
@@ -141,8 +153,14 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
             close = difflib.get_close_matches(key, options, n=1)
             hint = f'did you mean "{close[0]}"?' if close else f'see "mitools {stage_name} --help"'
             raise RecipeError(f'{path}: [{stage_name}] has no option "{key}"', hint=hint)
-        if isinstance(param.type, RecipePath):
-            value = str(path.parent / value)
+        try:
+            if isinstance(param.type, RecipePath):
+                value = str(path.parent / value)
+            param.type_cast_value(ctx, value)
+        except (click.BadParameter, TypeError) as exc:
+            problem = str(exc).rstrip(".")
+            message = f"{path}: [{stage_name}] cannot take {key} = {value!r} ({problem})"
+            raise RecipeError(message, hint=f'see "mitools {stage_name} --help"') from exc
         defaults[param.name] = value
     ctx.default_map = {**defaults, **(ctx.default_map or {})}
 
@@ -156,29 +174,52 @@ def _key(param: click.Parameter) -> str:
 
 
 class StageCommand(click.Command):
-    """A command that turns mitools' own errors into one line and an exit status."""
+    """A command that turns every error into one line and an exit status."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        wants_traceback = "--debug" in args
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as exc:
+            exc.ctx = exc.ctx or ctx  # the parser's own errors do not know the command
+            raise
+        except MitoolsError as exc:  # from a recipe
+            if wants_traceback:
+                raise
+            Console(ctx.command_path).error(str(exc))
+            ctx.exit(exc.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
-        name = f"mitools {ctx.info_name}"
+        console = Console(f"mitools {ctx.info_name}")
         try:
             return super().invoke(ctx)
-        except MitoolsError as exc:
-            if ctx.params.get("debug"):
-                raise
-            if isinstance(exc, OutputError):
-                _abandon_stdout()
-            Console(name).error(str(exc))
-            ctx.exit(exc.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except BrokenPipeError:  # the reader downstream has had enough
-            _abandon_stdout()
+            abandon_stdout()
             ctx.exit(0)
         except KeyboardInterrupt:
-            _abandon_stdout()
-            Console(name).error("interrupted")
+            abandon_stdout()
+            console.error("interrupted")
             ctx.exit(130)
+        except Exception as exc:
+            if ctx.params.get("debug"):
+                raise
+            if not isinstance(exc, MitoolsError):
+                console.error(_defect(exc))
+                ctx.exit(1)
+            if isinstance(exc, OutputError):
+                abandon_stdout()
+            console.error(str(exc))
+            ctx.exit(exc.exit_code)
 
 
-def _abandon_stdout() -> None:
+def _defect(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{text}; a defect of mitools: run it again with --debug, and report what it says"
+
+
+def abandon_stdout() -> None:
     """Keep the interpreter from flushing a broken stdout once more on its way out."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
