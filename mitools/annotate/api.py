@@ -7,7 +7,7 @@ network. A teacher answers one question at a time; it knows no gold label and no
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mitools.records import Record
@@ -79,12 +79,14 @@ class Answered:
         problem: why it has no answer, where it has none.
         replies: how many completions were used.
         recalled: how many of those came from the journal.
+        spent: tokens of the others, as the server counted them.
     """
 
     record: Record
     problem: Problem | None
     replies: int
     recalled: int
+    spent: Mapping[str, int] = field(default_factory=dict)
 
 
 Dialogue = Generator[Question, Reply, Answered]

@@ -36,8 +36,10 @@ def ask_blind(record: Record, task: Task, tries: int) -> Dialogue:
         if problem is None or problem.kind not in _WORTH_ANOTHER_SAMPLE:
             break
     teacher = _teacher_field(answer, problem, replies, record, task)
-    recalled = sum(reply.is_recalled for reply in replies)
-    return Answered({**record, "teacher": teacher}, problem, len(replies), recalled)
+    fresh = [reply for reply in replies if not reply.is_recalled]
+    recalled = len(replies) - len(fresh)
+    whole = {**record, "teacher": teacher}
+    return Answered(whole, problem, len(replies), recalled, _total(fresh))
 
 
 def _read(reply: Reply, record: Record, task: Task) -> tuple[Answer, Problem | None]:

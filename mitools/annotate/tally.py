@@ -23,7 +23,7 @@ class Tally:
         agreeing: those whose labels are equal.
         replies: completions used.
         recalled: completions that the journal, or a twin record, had.
-        tokens: prompt and completion tokens as servers counted them, recalled ones included.
+        spent: prompt and completion tokens as the server counted them, without recalled ones.
     """
 
     read: int = 0
@@ -34,7 +34,7 @@ class Tally:
     agreeing: int = 0
     replies: int = 0
     recalled: int = 0
-    tokens: Counter[str] = field(default_factory=Counter)
+    spent: Counter[str] = field(default_factory=Counter)
 
     def add(self, answered: Answered) -> None:
         teacher = answered.record["teacher"]
@@ -47,7 +47,7 @@ class Tally:
             self.agreeing += teacher["agrees"]
         self.replies += answered.replies
         self.recalled += answered.recalled
-        self.tokens.update(teacher.get("usage") or {})
+        self.spent.update(answered.spent)
 
     def check(self) -> None:
         """Assert that every record read is accounted for."""
@@ -72,7 +72,7 @@ class Tally:
             details.append(f"{self.agreeing:,} of {self.with_gold:,} agree with gold ({share:.1%})")
         if self.recalled:
             details.append(f"{self.recalled:,} of {self.replies:,} completions from the journal")
-        if self.tokens:
-            spent = (self.tokens["prompt_tokens"], self.tokens["completion_tokens"])
-            details.append(f"{spent[0]:,} prompt and {spent[1]:,} completion tokens")
+        if self.spent:
+            asked, written = self.spent["prompt_tokens"], self.spent["completion_tokens"]
+            details.append(f"{asked:,} prompt and {written:,} completion tokens")
         return [counts, "; ".join(details)] if details else [counts]

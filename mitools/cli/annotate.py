@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+OnFailure = Callable[[Record], Record | None]
+
 
 def _check_teacher(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if value in ("openai", "replay", "demo") or value.removeprefix("replay:") not in ("", value):
@@ -147,28 +149,50 @@ def command(stage: Stage, **options: Any) -> None:
     mitools annotate -m qwen3 --base-url http://localhost:8000/v1 data.jsonl
     mitools annotate --teacher replay:completions.jsonl data.jsonl
     """
-    from mitools.annotate import Run, RunOptions
-    from mitools.annotate.interrupt import stopping_on_interrupt, wakeable_stdin
-
     if options["show_prompt"]:
         _show_prompt(stage, options)
         return
     teacher, journal = _teacher(stage, options)
-    with contextlib.ExitStack() as closing:
-        on_stop = closing.enter_context(wakeable_stdin())
-        records = closing.enter_context(stage.reading("input"))
-        out = closing.enter_context(stage.writing())
-        on_failure = closing.enter_context(_failures(options["on_failure"]))
-        update = closing.enter_context(stage.console.progress("annotating"))
-        is_ordered = not options["unordered"]
-        settings = RunOptions(
-            options["concurrency"], is_ordered, options["task"], on_failure, on_stop
-        )
-        run = Run(records, teacher, settings)
-        with _reporting(stage, run, records, journal), run, stopping_on_interrupt(run.stop):
+    with (
+        _waking() as on_stop,
+        stage.reading("input") as records,
+        stage.writing() as out,
+        _failures(options["on_failure"]) as on_failure,
+        stage.console.progress("annotating") as update,
+    ):
+        run = _make_run(records, teacher, options, on_failure, on_stop)
+        with _reporting(stage, run, records, journal), _stopping(run):
             for record in run:
                 out.write(record)
                 update(1, "")
+
+
+def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:
+    from mitools.annotate.interrupt import wakeable_stdin
+
+    return wakeable_stdin()
+
+
+def _make_run(
+    records: Reader,
+    teacher: Teacher,
+    options: Mapping[str, Any],
+    on_failure: OnFailure | None,
+    on_stop: Callable[[], None],
+) -> Run:
+    from mitools.annotate import Run, RunOptions
+
+    is_ordered = not options["unordered"]
+    settings = RunOptions(options["concurrency"], is_ordered, options["task"], on_failure, on_stop)
+    return Run(records, teacher, settings)
+
+
+@contextlib.contextmanager
+def _stopping(run: Run) -> Iterator[None]:
+    from mitools.annotate.interrupt import stopping_on_interrupt
+
+    with run, stopping_on_interrupt(run.stop):
+        yield
 
 
 @contextlib.contextmanager
@@ -193,7 +217,7 @@ def _report(stage: Stage, run: Run, records: Reader) -> None:
 
 
 @contextlib.contextmanager
-def _failures(choice: str) -> Iterator[Callable[[Record], Record | None] | None]:
+def _failures(choice: str) -> Iterator[OnFailure | None]:
     """Give what is called with each record that got no answer."""
     if choice == "emit":
         yield None

@@ -67,7 +67,7 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
     ]
     status, again, err = run(server, lines(sums(4)), "--concurrency", "3", "--retries", "1")
     assert again == records
-    assert "5 of 5 completions from the journal" in err
+    assert err.endswith("5 of 5 completions from the journal\n")
     assert len(server.calls) == 5
 
 
