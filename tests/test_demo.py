@@ -8,7 +8,6 @@ import pytest
 
 from mitools.demo import KINDS, problems, solve
 from mitools.errors import TeacherError
-from mitools.evaluate.steps import find_steps
 from mitools.expressions import parse_expression
 from mitools.records import SPLITS, Record, validate
 from mitools.tasks import task_named
@@ -142,14 +141,11 @@ def test_an_answer_depends_on_text_and_seed_alone(records: list[Record]) -> None
     assert first != [solve(text, 1, 0.3) for text in texts]
 
 
-def test_a_rationale_states_one_true_step_whether_the_answer_is_right_or_wrong(
-    records: list[Record],
-) -> None:
+def test_a_rationale_argues_for_its_answer_whether_right_or_wrong(records: list[Record]) -> None:
     for record, rate in itertools.product(records[:1000], (0.0, 1.0)):
         answer = EQUATION.parse(solve(record["input"], 0, rate))
-        (step,) = find_steps(answer.rationale)
-        assert step.is_right
         assert EQUATION.is_equal(EQUATION.supported(answer.rationale), answer.label)
+        assert "answer" not in answer.rationale
 
 
 def test_a_rationale_names_the_one_asked_about_and_every_number(records: list[Record]) -> None:
@@ -166,7 +162,7 @@ def test_a_completion_reads_like_a_published_one() -> None:
     text = (
         "Luke has 12 marbles. Ann gives Luke 7 more marbles. How many marbles does Luke have now?"
     )
-    expected = "Luke has 12 marbles and gets 7 more. 12 + 7 = 19. The answer is (12 + 7)."
+    expected = "Luke has 12 marbles and gets 7 more, which makes 12 + 7. The answer is (12 + 7)."
     assert solve(text, 0, 0.0) == expected
 
 
