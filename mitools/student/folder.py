@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
+from mitools.errors import OutputError
+from mitools.files import output_errors
 from mitools.student.codec import PREFIXES, Codec
 from mitools.student.local import LocalStudent
 from mitools.student.metadata import read_metadata, write_metadata
@@ -23,9 +26,16 @@ def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, 
     """Write weights, tokenizer and ``mitools.json`` into a folder.
 
     ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` loads it without mitools.
+
+    Raises:
+        OutputError: the disk is full, or the folder cannot be written to.
     """
-    model.save_pretrained(folder)
-    codec.tokenizer.save_pretrained(folder)
+    with output_errors(str(folder)):
+        try:
+            model.save_pretrained(folder)
+        except SafetensorError as exc:  # how a full disk looks from Rust
+            raise OutputError(f"cannot write {folder}: {exc}", hint="free some space") from exc
+        codec.tokenizer.save_pretrained(folder)
     limits = {name: getattr(codec, name) for name in _LIMITS}
     write_metadata(folder, {"kind": codec.kind, "prefixes": dict(PREFIXES), **limits, **metadata})
 

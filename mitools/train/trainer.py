@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from mitools.errors import TrainingError
+from mitools.errors import OutputError, TrainingError
 from mitools.student import save_student
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
@@ -97,6 +97,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             for batch in self.get_eval_dataloader():
                 sums += self._validation_sums(model, batch).cpu()
         model.train()
+        sums = self.accelerator.reduce(sums.to(self.args.device), "sum")
         label, rationale, mi, label_tokens, rationale_tokens, pairs, rows = sums.tolist()
         metrics = {
             "label_loss": label / max(1, label_tokens),
@@ -131,6 +132,17 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             self._parts.clear()
             self._logged_step = self.state.global_step
         super().log(logs, start_time)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Save everything to resume from; a checkpoint that fails leaves the one before it."""
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, OutputError) as exc:  # torch says RuntimeError
+            step = self.state.global_step
+            reason = str(exc).splitlines()[0]
+            hint = 'free some space and run the same command with "--resume"'
+            message = f"cannot save a checkpoint at step {step:,}: {reason}"
+            raise OutputError(message, hint=hint) from exc
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import time
@@ -153,6 +154,28 @@ def test_a_taken_folder_is_refused_unless_overwritten(tmp_path: Path, tiny_seq2s
     with pytest.raises(OutputError, match=r"already there.*--overwrite"):
         train(chosen)
     train(replace(chosen, overwrite=True))
+
+
+def test_a_disk_that_fills_leaves_the_last_good_checkpoint(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    chosen = options(tmp_path, tiny_seq2seq)
+    run = prepare(iter(toy_records()), chosen, lambda _: None)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_disk(step: int, _logs: Any) -> None:
+        if step == 3:  # the checkpoint of step 2 is whole by now
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+
+    try:
+        with pytest.raises(OutputError, match=r"checkpoint at step 4.*--resume"):
+            run.execute(fill_disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not chosen.save.exists()
+    notes = train(replace(chosen, resume=True))
+    assert any("checkpoint-2" in note for note in notes)
+    assert (chosen.save / "model.safetensors").exists()
 
 
 def test_label_only_training_never_looks_at_rationales(tmp_path: Path, tiny_seq2seq: Path) -> None:
