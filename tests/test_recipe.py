@@ -1,0 +1,138 @@
+"""Recipes are found by name, folder or path, and their tables are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mitools.cli._stage import RecipePath, Stage, stage
+from mitools.errors import RecipeError
+from mitools.recipe import find_recipe, is_recipe_name, list_recipes, load_table
+
+
+def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_is_found_by_its_name() -> None:
+    assert list_recipes() == sorted(list_recipes())
+    assert "svamp" in list_recipes()
+    for name in list_recipes():
+        assert is_recipe_name(name)
+        assert find_recipe(name).parts[-2:] == (name, "recipe.toml")
+
+
+def test_a_recipe_of_ones_own_is_found_by_its_path_or_folder(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, "")
+    assert find_recipe(str(path)) == path
+    assert find_recipe(str(tmp_path)) == path
+    assert not is_recipe_name(str(path))
+
+
+def test_a_name_wins_over_a_file_that_happens_to_be_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "svamp").touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe("svamp").name == "recipe.toml"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../svamp", "svamp/..", "/", "no/such.toml"])
+def test_what_is_no_recipe_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match="no recipe or file"):
+        find_recipe(name)
+
+
+def test_a_misspelt_name_is_answered_with_what_was_meant() -> None:
+    with pytest.raises(RecipeError) as caught:
+        find_recipe("svmap")
+    assert str(caught.value) == 'no recipe or file "svmap"; did you mean "svamp"?'
+    with pytest.raises(RecipeError) as caught:
+        find_recipe("zzz")
+    assert caught.value.hint == f"recipes: {', '.join(list_recipes())}"
+
+
+def test_a_table_is_read_and_an_absent_one_is_empty(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, "[split]\ntest = 0.2\nout-dir = 'x'\n")
+    assert load_table(path, "split") == {"test": 0.2, "out-dir": "x"}
+    assert load_table(path, "train") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[split", "cannot read .*end of document"),
+        ("split = 3", '"split" must be a table; write it as "\\[split\\]"'),
+        ("[[split]]\ntest = 1", '"split" must be a table'),
+        ("a = '\xff'", "cannot read"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_table(path, "split")
+    assert str(path) in str(caught.value)
+
+
+# How the command line uses a table
+
+
+@stage("toy")
+@click.option("--rate", type=float, default=0.5)
+@click.option("--name", "names", multiple=True)
+@click.option("--loud/--soft", default=False)
+@click.option("--beside", type=RecipePath())
+def toy(stage: Stage, rate: float, names: tuple[str, ...], loud: bool, beside: str | None) -> None:
+    click.echo(f"{rate} {names} {loud} {beside} {stage.output} {stage.on_error}")
+
+
+def run_toy(*args: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(toy, list(args), prog_name="toy")
+    return result.exit_code, result.stdout.strip(), result.stderr.strip()
+
+
+def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None:
+    path = str(
+        write_recipe(
+            tmp_path,
+            "[toy]\nrate = 0.25\nname = ['a', 'b']\nloud = true\nbeside = 'x/y'\n"
+            "on_error = 'skip'\noutput = 'out'\n[other]\nanything = 1\n",
+        )
+    )
+    filled = f"('a', 'b') True {tmp_path}/x/y out skip"
+    assert run_toy("-c", path) == (0, f"0.25 {filled}", "")
+    assert run_toy("--rate", "1", "-c", path) == (0, f"1.0 {filled}", "")
+    code, out, _ = run_toy("-c", path, "--soft", "--name", "z", "--beside", "here", "-o", "-")
+    assert (code, out) == (0, "0.25 ('z',) False here - skip")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("rte = 1", 'has no option "rte"; did you mean "rate"?'),
+        ("zzz = 1", 'has no option "zzz"; see "mitools toy --help"'),
+        ("debug = true", 'has no option "debug"'),
+        ("config = 'x'", 'has no option "config"'),
+        ("rate = 'x'", "cannot take rate = 'x' ('x' is not a valid float)"),
+        ("rate = [1]", "cannot take rate = [1] ("),
+        ("beside = 3", "cannot take beside = 3 ("),
+        ("on-error = 'x'", 'use "stop", "skip" or "divert:FILE"'),
+    ],
+)
+def test_a_key_or_value_that_does_not_fit_is_a_usage_error(
+    tmp_path: Path, line: str, problem: str
+) -> None:
+    path = write_recipe(tmp_path, f"[toy]\n{line}\n")
+    # Under the group it is one line; the toy command stands alone and click adds its usage.
+    code, out, err = run_toy("-c", str(path))
+    assert (code, out) == (2, "")
+    assert problem in err.splitlines()[-1]
