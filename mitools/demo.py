@@ -28,7 +28,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mitools.errors import TeacherError
-from mitools.records import SPLITS, Record
+from mitools.records import Record
+from mitools.schema import SPLITS
 
 __all__ = ["KINDS", "problems", "solve"]
 

@@ -1,4 +1,4 @@
-"""The record: its schema, its validator, and reading and writing it as JSON Lines.
+"""Reading and writing records as JSON Lines.
 
 A record is one JSON object on one line and a plain ``dict`` in memory. Fields that the schema does
 not know pass through untouched. Everything that turns bytes into records, or records into bytes,
@@ -14,25 +14,21 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import jsonlines
 
 from mitools.errors import (
     DataError,
     EmptyInputError,
-    InvalidFieldError,
     MalformedLineError,
     MissingFieldError,
     Where,
 )
 from mitools.files import STDIN, input_errors, open_input
+from mitools.schema import Record, get_path, json_type, validate
 
 __all__ = [
-    "SCHEMA",
-    "SPLITS",
-    "TASKS",
-    "Field",
     "Reader",
     "Record",
     "Rejected",
@@ -40,193 +36,9 @@ __all__ = [
     "Writer",
     "content_id",
     "dump_line",
-    "get_path",
-    "json_schema",
     "line_rows",
     "parse_line",
-    "validate",
 ]
-
-Record = dict[str, Any]
-
-SPLITS = ("train", "valid", "test")
-TASKS = ("choice", "labels", "equation", "text")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a record, or of an object inside it.
-
-    Attributes:
-        kind: the JSON type; ``strings`` is a list of strings, ``numbers`` an object of numbers.
-        about: what it means, for people.
-        writer: the stage that writes it.
-        nullable: whether null is allowed.
-        values: the only strings allowed, where they are few.
-        fields: what an ``object``, or each element of ``objects``, may hold (and more).
-    """
-
-    name: str
-    kind: Literal["string", "number", "boolean", "strings", "numbers", "object", "objects"]
-    about: str
-    writer: str = ""
-    nullable: bool = False
-    values: tuple[str, ...] = ()
-    fields: tuple[Field, ...] = ()
-
-
-_ERROR = Field("error", "object", "why there is no answer: kind and message", nullable=True)
-
-_TEACHER = (
-    Field("label", "string", "the teacher's answer", nullable=True),
-    Field("rationale", "string", "why, in the teacher's words", nullable=True),
-    Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
-    Field("samples", "objects", "every answer drawn, in order"),
-    Field("model", "string", "the model that answered"),
-    Field("prompt", "string", "hash of the effective prompt"),
-    Field("usage", "object", "tokens, as the server counted them", nullable=True),
-    _ERROR,
-)
-
-_STUDENT = (
-    Field("label", "string", "the student's answer", nullable=True),
-    Field("rationale", "string", "why, in the student's words", nullable=True),
-    Field("confidence", "number", "probability of the answer, 0 to 1", nullable=True),
-    Field("choices", "numbers", "probability by choice; they add up to 1"),
-    Field("in_set_mass", "number", "probability of the choices out of all texts", nullable=True),
-    Field(
-        "log_prob", "number", "natural log of the probability of the label's text", nullable=True
-    ),
-    Field(
-        "decoded", "string", "the label that decoding gives beside scored choices", nullable=True
-    ),
-    Field(
-        "label_truncated", "boolean", "whether the label ran into the length limit", nullable=True
-    ),
-    Field("rationale_truncated", "boolean", "whether the rationale ran into it", nullable=True),
-    Field("model", "string", "the student that answered", nullable=True),
-)
-
-SCHEMA: tuple[Field, ...] = (
-    Field("id", "string", "unique; derived from the content where missing", "load"),
-    Field("input", "string", "what the student reads, without a task prefix", "load"),
-    Field("label", "string", "gold answer; null where unknown", "load", nullable=True),
-    Field("task", "string", "how labels are read and compared", "load", values=TASKS),
-    Field("choices", "strings", "the possible answers of this example", "load", nullable=True),
-    Field("rationale", "string", "a human rationale", "load", nullable=True),
-    Field("group", "string", "records of one group stay in one split", "load", nullable=True),
-    Field("teacher", "object", "the teacher's answer", "annotate", nullable=True, fields=_TEACHER),
-    Field("split", "string", "which part it belongs to", "split", nullable=True, values=SPLITS),
-    Field("student", "object", "the student's answer", "eval", nullable=True, fields=_STUDENT),
-    Field("scores", "object", "verdicts on this record", "eval", nullable=True),
-)
-
-
-def json_schema() -> dict[str, Any]:
-    """Render :data:`SCHEMA` as JSON Schema, draft 2020-12 (``mitools schema`` prints it)."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "mitools record",
-        "type": "object",
-        "properties": {item.name: _json_schema_of(item) for item in SCHEMA},
-        "additionalProperties": True,
-    }
-
-
-def _json_schema_of(item: Field) -> dict[str, Any]:
-    inner: dict[str, Any] = {"type": "object"}
-    if item.fields:
-        inner["properties"] = {sub.name: _json_schema_of(sub) for sub in item.fields}
-    shapes: dict[str, dict[str, Any]] = {
-        "strings": {"type": "array", "items": {"type": "string"}},
-        "numbers": {"type": "object", "additionalProperties": {"type": "number"}},
-        "object": inner,
-        "objects": {"type": "array", "items": inner},
-    }
-    shape = shapes.get(item.kind, {"type": item.kind})
-    if item.values:
-        shape = {**shape, "enum": [*item.values, None] if item.nullable else list(item.values)}
-    if item.nullable:
-        shape = {**shape, "type": [shape["type"], "null"]}
-    if item.writer:
-        shape = {**shape, "x-written-by": item.writer}
-    return {"description": item.about, **shape}
-
-
-def validate(record: Record, where: Where | None = None) -> None:
-    """Raise :class:`InvalidFieldError` where a known field has a wrong type or value."""
-    _validate_fields(record, SCHEMA, "", where)
-
-
-def _validate_fields(
-    value: Mapping[str, Any], fields: tuple[Field, ...], prefix: str, where: Where | None
-) -> None:
-    for item in fields:
-        if item.name not in value:
-            continue
-        found = value[item.name]
-        if found is None and item.nullable:
-            continue
-        problem = _problem(found, item)
-        if problem:
-            raise InvalidFieldError(f'field "{prefix}{item.name}" {problem}', where=where)
-        if item.fields:
-            for inner in found if item.kind == "objects" else (found,):
-                _validate_fields(inner, item.fields, f"{prefix}{item.name}.", where)
-
-
-_CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "string": ("a string", lambda v: isinstance(v, str)),
-    "number": ("a number", lambda v: _is_number(v)),
-    "boolean": ("true or false", lambda v: isinstance(v, bool)),
-    "strings": ("a list of strings", lambda v: _is_list_of(v, str)),
-    "numbers": (
-        "an object of numbers",
-        lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
-    ),
-    "object": ("an object", lambda v: isinstance(v, dict)),
-    "objects": ("a list of objects", lambda v: _is_list_of(v, dict)),
-}
-
-
-def _problem(value: Any, item: Field) -> str:
-    name, is_ok = _CHECKS[item.kind]
-    if not is_ok(value):
-        return f"must be {name}{' or null' if item.nullable else ''}, not {_json_type(value)}"
-    if item.values and value not in item.values:
-        return f"must be one of {', '.join(item.values)}, not {json.dumps(value)}"
-    return ""
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_list_of(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(element, kind) for element in value)
-
-
-def _json_type(value: Any) -> str:
-    names: dict[type, str] = {
-        type(None): "null",
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "a string",
-        list: "a list",
-        dict: "an object",
-    }
-    return names.get(type(value), type(value).__name__)
-
-
-def get_path(record: Mapping[str, Any], path: str) -> Any:
-    """Look up a dotted path such as ``teacher.label``; None where any part of it is absent."""
-    value: Any = record
-    for name in path.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    return value
 
 
 def content_id(record: Mapping[str, Any]) -> str:
@@ -279,7 +91,7 @@ def parse_line(text: str, where: Where | None = None) -> Record:
         hint = 'mend the line, or go on without it: "--on-error skip" or "--on-error divert:FILE"'
         raise MalformedLineError(f"not valid JSON ({reason})", where=where, hint=hint) from exc
     if not isinstance(value, dict):
-        message = f"a record must be an object, not {_json_type(value)}"
+        message = f"a record must be an object, not {json_type(value)}"
         raise MalformedLineError(message, where=where, hint="put one JSON object on each line")
     return value
 

@@ -9,7 +9,8 @@ import pytest
 from mitools.demo import KINDS, problems, solve
 from mitools.errors import TeacherError
 from mitools.expressions import parse_expression
-from mitools.records import SPLITS, Record, validate
+from mitools.records import Record
+from mitools.schema import SPLITS, validate
 from mitools.tasks import task_named
 
 EQUATION = task_named("equation")

@@ -23,8 +23,6 @@ from mitools.errors import (
     Where,
 )
 from mitools.records import (
-    SCHEMA,
-    Field,
     Reader,
     Record,
     Rejected,
@@ -32,12 +30,10 @@ from mitools.records import (
     Writer,
     content_id,
     dump_line,
-    get_path,
-    json_schema,
     line_rows,
     parse_line,
-    validate,
 )
+from mitools.schema import SCHEMA, Field, get_path, json_schema, validate
 
 PACKAGE = Path(__file__).parents[1] / "mitools"
 

@@ -19,7 +19,8 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mitools.errors import SourceError, UsageError
-from mitools.records import Reader, Record, get_path
+from mitools.records import Reader, Record
+from mitools.schema import get_path
 from mitools.tasks import Task, letter_of, normalize
 
 __all__ = ["Message", "PromptSource", "Prompts"]

@@ -13,7 +13,8 @@ from click.core import ParameterSource
 from mitools.cli._stage import RecipePath, Stage, seed_option, stage, stdout
 from mitools.errors import TeacherError, UsageError
 from mitools.files import output_errors
-from mitools.records import TASKS, Reader, Record, Writer
+from mitools.records import Reader, Record, Writer
+from mitools.schema import TASKS
 
 if TYPE_CHECKING:
     from mitools.annotate import Run, Teacher

@@ -15,7 +15,7 @@ from mitools.cli._stage import Stage, seed_option, stage
 from mitools.console import Console
 from mitools.errors import UsageError
 from mitools.files import STDOUT, atomic_output
-from mitools.records import SPLITS, TASKS
+from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import Evaluation, Opened, Settings

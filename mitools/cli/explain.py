@@ -18,7 +18,8 @@ import click
 from mitools.cli._stage import RecipePath, Stage, seed_option, stage, stdout
 from mitools.errors import UsageError
 from mitools.files import STDIN, STDOUT, atomic_output, output_errors
-from mitools.records import SPLITS, TASKS, Record
+from mitools.records import Record
+from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import Opened

@@ -13,7 +13,7 @@ from mitools.cli._stage import Stage, seed_option, stage, use_recipe
 from mitools.errors import UsageError
 from mitools.files import STDIN
 from mitools.recipe import find_recipe, is_recipe_name
-from mitools.records import SPLITS, TASKS
+from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.sources import Part

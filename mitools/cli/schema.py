@@ -17,7 +17,7 @@ def command(stage: Stage) -> None:
     \b
     mitools schema > record.schema.json
     """
-    from mitools.records import json_schema
+    from mitools.schema import json_schema
 
     with output_errors("<stdout>"):
         stdout().write(json.dumps(json_schema(), indent=2) + "\n")

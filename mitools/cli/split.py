@@ -11,7 +11,8 @@ import click
 
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.errors import EmptyInputError
-from mitools.records import SPLITS, Record
+from mitools.records import Record
+from mitools.schema import SPLITS
 
 if TYPE_CHECKING:
     from mitools.split import Splitter

@@ -33,7 +33,8 @@ from mitools.evaluate.metric import Measure, Metric, rounded
 from mitools.evaluate.statistics import RESAMPLES, mean_intervals
 from mitools.evaluate.surface import Surface
 from mitools.evaluate.text import Overlap
-from mitools.records import Record, get_path
+from mitools.records import Record
+from mitools.schema import get_path
 from mitools.tasks import Task, normalize
 
 __all__ = ["CHOICE_MEASURES", "Tally", "as_json"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mitools.errors import InvalidFieldError, MissingFieldError, UsageError, Where
-from mitools.records import TASKS, Record
+from mitools.records import Record
+from mitools.schema import TASKS
 from mitools.sources.answers import Choices, as_text, label_among, lettered, read_choices
 from mitools.sources.part import Part
 

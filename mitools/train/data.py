@@ -18,7 +18,8 @@ from datasets import Dataset
 
 from mitools.errors import DataError
 from mitools.files import output_errors
-from mitools.records import Record, Writer, dump_line, get_path, parse_line
+from mitools.records import Record, Writer, dump_line, parse_line
+from mitools.schema import get_path
 from mitools.student.codec import Codec, Purpose
 from mitools.tasks import task_of
 from mitools.train.options import TrainOptions

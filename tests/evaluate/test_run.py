@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError, StudentError
 from mitools.evaluate.run import Evaluation, Opened, Settings, predict
-from mitools.records import Record, validate
+from mitools.records import Record
+from mitools.schema import validate
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from mitools.errors import InvalidFieldError, MissingFieldError, UsageError, Where
-from mitools.records import Record, validate
+from mitools.records import Record
+from mitools.schema import validate
 from mitools.sources.mapping import Mapper, Plan
 from mitools.sources.part import Part
 

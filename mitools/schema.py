@@ -1,0 +1,220 @@
+"""The record's schema: which fields there are, what they hold, and a check against it.
+
+A record is a plain ``dict``; fields that are not listed here are nobody's business but the user's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mitools.errors import InvalidFieldError, Where
+
+__all__ = [
+    "SCHEMA",
+    "SPLITS",
+    "TASKS",
+    "Field",
+    "Record",
+    "get_path",
+    "json_schema",
+    "json_type",
+    "validate",
+]
+
+Record = dict[str, Any]
+
+SPLITS = ("train", "valid", "test")
+TASKS = ("choice", "labels", "equation", "text")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record, or of an object inside it.
+
+    Attributes:
+        kind: the JSON type; ``strings`` is a list of strings, ``numbers`` an object of numbers.
+        about: what it means, for people.
+        writer: the stage that writes it.
+        nullable: whether null is allowed.
+        values: the only strings allowed, where they are few.
+        fields: what an ``object``, or each element of ``objects``, may hold (and more).
+    """
+
+    name: str
+    kind: Literal["string", "number", "boolean", "strings", "numbers", "object", "objects"]
+    about: str
+    writer: str = ""
+    nullable: bool = False
+    values: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+
+
+_ERROR = Field("error", "object", "why there is no answer: kind and message", nullable=True)
+
+_TEACHER = (
+    Field("label", "string", "the teacher's answer", nullable=True),
+    Field("rationale", "string", "why, in the teacher's words", nullable=True),
+    Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
+    Field("samples", "objects", "every answer drawn, in order"),
+    Field("model", "string", "the model that answered"),
+    Field("prompt", "string", "hash of the effective prompt"),
+    Field("usage", "object", "tokens, as the server counted them", nullable=True),
+    _ERROR,
+)
+
+_STUDENT = (
+    Field("label", "string", "the student's answer", nullable=True),
+    Field("rationale", "string", "why, in the student's words", nullable=True),
+    Field("confidence", "number", "probability of the answer, 0 to 1", nullable=True),
+    Field("choices", "numbers", "probability by choice; they add up to 1"),
+    Field("in_set_mass", "number", "probability of the choices out of all texts", nullable=True),
+    Field(
+        "log_prob", "number", "natural log of the probability of the label's text", nullable=True
+    ),
+    Field(
+        "decoded", "string", "the label that decoding gives beside scored choices", nullable=True
+    ),
+    Field(
+        "label_truncated", "boolean", "whether the label ran into the length limit", nullable=True
+    ),
+    Field("rationale_truncated", "boolean", "whether the rationale ran into it", nullable=True),
+    Field("model", "string", "the student that answered", nullable=True),
+)
+
+_SCORES = (
+    Field("correct", "boolean", "the label equals gold; null without gold", nullable=True),
+    Field("exact", "boolean", "the label is gold, letter by letter", nullable=True),
+    Field("valid", "boolean", "the label is a possible answer"),
+    Field("decode_agrees", "boolean", "decoding gives the answer that scoring chose"),
+    Field("supported", "string", "the label that the rationale argues for", nullable=True),
+    Field("supports", "string", "whose label that is", values=("student", "gold", "other", "none")),
+    Field("consistent", "boolean", "it is the student's own; null where none", nullable=True),
+    Field("mentions_label", "boolean", "the rationale names the student's label"),
+    Field("steps", "number", "arithmetic steps that the rationale states"),
+    Field("steps_right", "number", "how many of them are right"),
+)
+
+SCHEMA: tuple[Field, ...] = (
+    Field("id", "string", "unique; derived from the content where missing", "load"),
+    Field("input", "string", "what the student reads, without a task prefix", "load"),
+    Field("label", "string", "gold answer; null where unknown", "load", nullable=True),
+    Field("task", "string", "how labels are read and compared", "load", values=TASKS),
+    Field("choices", "strings", "the possible answers of this example", "load", nullable=True),
+    Field("rationale", "string", "a human rationale", "load", nullable=True),
+    Field("group", "string", "records of one group stay in one split", "load", nullable=True),
+    Field("teacher", "object", "the teacher's answer", "annotate", nullable=True, fields=_TEACHER),
+    Field("split", "string", "which part it belongs to", "split", nullable=True, values=SPLITS),
+    Field("student", "object", "the student's answer", "eval", nullable=True, fields=_STUDENT),
+    Field("scores", "object", "verdicts on it", "eval", nullable=True, fields=_SCORES),
+)
+
+
+def json_schema() -> dict[str, Any]:
+    """Render :data:`SCHEMA` as JSON Schema, draft 2020-12 (``mitools schema`` prints it)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mitools record",
+        "type": "object",
+        "properties": {item.name: _json_schema_of(item) for item in SCHEMA},
+        "additionalProperties": True,
+    }
+
+
+def _json_schema_of(item: Field) -> dict[str, Any]:
+    inner: dict[str, Any] = {"type": "object"}
+    if item.fields:
+        inner["properties"] = {sub.name: _json_schema_of(sub) for sub in item.fields}
+    shapes: dict[str, dict[str, Any]] = {
+        "strings": {"type": "array", "items": {"type": "string"}},
+        "numbers": {"type": "object", "additionalProperties": {"type": "number"}},
+        "object": inner,
+        "objects": {"type": "array", "items": inner},
+    }
+    shape = shapes.get(item.kind, {"type": item.kind})
+    if item.values:
+        shape = {**shape, "enum": [*item.values, None] if item.nullable else list(item.values)}
+    if item.nullable:
+        shape = {**shape, "type": [shape["type"], "null"]}
+    if item.writer:
+        shape = {**shape, "x-written-by": item.writer}
+    return {"description": item.about, **shape}
+
+
+def validate(record: Record, where: Where | None = None) -> None:
+    """Raise :class:`InvalidFieldError` where a known field has a wrong type or value."""
+    _validate_fields(record, SCHEMA, "", where)
+
+
+def _validate_fields(
+    value: Mapping[str, Any], fields: tuple[Field, ...], prefix: str, where: Where | None
+) -> None:
+    for item in fields:
+        if item.name not in value:
+            continue
+        found = value[item.name]
+        if found is None and item.nullable:
+            continue
+        problem = _problem(found, item)
+        if problem:
+            raise InvalidFieldError(f'field "{prefix}{item.name}" {problem}', where=where)
+        if item.fields:
+            for inner in found if item.kind == "objects" else (found,):
+                _validate_fields(inner, item.fields, f"{prefix}{item.name}.", where)
+
+
+_CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "string": ("a string", lambda v: isinstance(v, str)),
+    "number": ("a number", lambda v: _is_number(v)),
+    "boolean": ("true or false", lambda v: isinstance(v, bool)),
+    "strings": ("a list of strings", lambda v: _is_list_of(v, str)),
+    "numbers": (
+        "an object of numbers",
+        lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
+    ),
+    "object": ("an object", lambda v: isinstance(v, dict)),
+    "objects": ("a list of objects", lambda v: _is_list_of(v, dict)),
+}
+
+
+def _problem(value: Any, item: Field) -> str:
+    name, is_ok = _CHECKS[item.kind]
+    if not is_ok(value):
+        return f"must be {name}{' or null' if item.nullable else ''}, not {json_type(value)}"
+    if item.values and value not in item.values:
+        return f"must be one of {', '.join(item.values)}, not {json.dumps(value)}"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(element, kind) for element in value)
+
+
+def json_type(value: Any) -> str:
+    """Name the JSON type of a value, with its article."""
+    names: dict[type, str] = {
+        type(None): "null",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+def get_path(record: Mapping[str, Any], path: str) -> Any:
+    """Look up a dotted path such as ``teacher.label``; None where any part of it is absent."""
+    value: Any = record
+    for name in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value
