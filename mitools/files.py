@@ -215,7 +215,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         part = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent))
         try:
             yield part
-            part.chmod(0o777 & ~_umask())
+            _open_up(part)
             _swap(part, final)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -233,6 +233,17 @@ def _swap(part: Path, final: Path) -> None:
         old.replace(final)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> None:
+    """Give a folder and what is in it the permissions that the umask leaves.
+
+    Libraries write by way of temporary files, which are the owner's alone (safetensors does).
+    """
+    mask = _umask()
+    for path in (folder, *folder.rglob("*")):
+        usual = 0o777 if path.is_dir() else 0o666
+        path.chmod(path.stat().st_mode | usual & ~mask)
 
 
 def _umask() -> int:

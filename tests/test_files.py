@@ -175,10 +175,15 @@ def test_the_same_text_gives_the_same_bytes(
 def test_files_and_folders_get_the_permissions_that_the_umask_leaves(tmp_path: Path) -> None:
     with atomic_output(tmp_path / "file") as stream:
         stream.write("x")
-    with atomic_directory(tmp_path / "folder"):
-        pass
+    with atomic_directory(tmp_path / "folder") as part:
+        (part / "inner").mkdir(mode=0o700)
+        (part / "inner" / "private").touch(mode=0o600)
+        (part / "script").touch()
+        (part / "script").chmod(0o700)
     assert mode(tmp_path / "file") == 0o640
-    assert mode(tmp_path / "folder") == 0o750
+    assert mode(tmp_path / "folder") == mode(tmp_path / "folder" / "inner") == 0o750
+    assert mode(tmp_path / "folder" / "inner" / "private") == 0o640
+    assert mode(tmp_path / "folder" / "script") == 0o740
 
 
 def test_text_is_utf8_with_bare_newlines(tmp_path: Path) -> None:

@@ -12,13 +12,18 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-__all__ = ["PREFIXES", "Codec", "Kind", "Pairs", "Purpose"]
+__all__ = ["PREFIXES", "Codec", "Kind", "Pairs", "Purpose", "tokenizable"]
 
 Kind = Literal["seq2seq", "causal"]
 Purpose = Literal["label", "rationale"]
 
 # Source: Distilling Step-by-Step (arXiv:2305.02301), section 3.2.
 PREFIXES: dict[Purpose, str] = {"label": "predict: ", "rationale": "explain: "}
+
+
+def tokenizable(text: str) -> str:
+    """Put a question mark for half a surrogate pair: JSON may hold one, no tokenizer takes it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Codec:
 
     def encode_prompt(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
         """Encode an input behind its task prefix; also say whether it had to be cut."""
-        ids: list[int] = self.tokenizer(PREFIXES[purpose] + text)["input_ids"]
+        ids: list[int] = self.tokenizer(PREFIXES[purpose] + tokenizable(text))["input_ids"]
         tail: list[int] = []
         if self.kind == "causal":
             tail = self.tokenizer("\n", add_special_tokens=False)["input_ids"]
@@ -78,7 +83,7 @@ class Codec:
 
         A text that was cut has no end token: the student must not learn to stop there.
         """
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.tokenizer(tokenizable(text), add_special_tokens=False)["input_ids"]
         room = self.limit(purpose)
         ids = [*ids, self.tokenizer.eos_token_id]
         return ids[:room], len(ids) > room

@@ -14,6 +14,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from mitools.errors import StudentError
+from mitools.student.codec import tokenizable
 
 __all__ = ["SIZES", "ScratchSize", "build_scratch", "build_tokenizer"]
 
@@ -130,7 +131,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(texts, trainer)
+    core.train_from_iterator(map(tokenizable, texts), trainer)
     core.post_processor = processors.TemplateProcessing(
         single=f"$A {_END}",
         pair=f"$A {_END} $B {_END}",

@@ -20,7 +20,7 @@ from mitools.errors import DataError
 from mitools.files import output_errors
 from mitools.records import Record, Writer, dump_line, parse_line
 from mitools.schema import get_path
-from mitools.student.codec import Codec, Purpose
+from mitools.student.codec import Codec, Purpose, tokenizable
 from mitools.tasks import task_of
 from mitools.train.options import TrainOptions
 
@@ -176,7 +176,7 @@ def _row(
     record: Record, codec: Codec, options: TrainOptions, notes: Counter[str]
 ) -> dict[str, Any] | None:
     example = example_of(record, options)
-    row: dict[str, Any] = {"id": record["id"]}
+    row: dict[str, Any] = {"id": tokenizable(record["id"])}
     length = 0
     texts: dict[Purpose, str | None] = {"label": example.label, "rationale": example.rationale}
     for purpose, text in texts.items():
