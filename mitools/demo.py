@@ -309,7 +309,7 @@ def solve(text: str, seed: int, error_rate: float) -> str:
         error_rate: the share of problems solved with a wrong operation, 0 to 1.
 
     Returns:
-        A reason that names the people, the things and the step (``12 + 7``), and then
+        A reason that names the people, the things and the step (``( 12 + 7 )``), and then
         ``The answer is (12 + 7).`` The step is not worked out: see the module's docstring.
 
     Raises:
@@ -319,7 +319,7 @@ def solve(text: str, seed: int, error_rate: float) -> str:
     is_wrong = random.Random(f"mitools demo teacher {seed} {text}").random() < error_rate
     expression = (kind.wrong if is_wrong else kind.right).format(**slots)
     answer = expression.replace("( ", "(").replace(" )", ")")
-    return f"{reason.format(**slots, step=_plain(expression))} The answer is {answer}."
+    return f"{reason.format(**slots, step=expression)} The answer is {answer}."
 
 
 def _understand(text: str) -> tuple[_Kind, str, dict[str, str]]:
@@ -358,9 +358,3 @@ def _pattern(question: str) -> str:
             seen.add(slot)
             pattern += f"(?P<{slot}>{words.get(slot, '[1-9][0-9]{0,5}')})"
     return pattern
-
-
-def _plain(expression: str) -> str:
-    """Leave out the brackets that change nothing: all but those before a division."""
-    inner = expression.removeprefix("( ").removesuffix(" )")
-    return inner if " ) /" in inner else inner.replace("( ", "").replace(" )", "")

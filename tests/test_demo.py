@@ -163,7 +163,9 @@ def test_a_completion_reads_like_a_published_one() -> None:
     text = (
         "Luke has 12 marbles. Ann gives Luke 7 more marbles. How many marbles does Luke have now?"
     )
-    expected = "Luke has 12 marbles and gets 7 more, which makes 12 + 7. The answer is (12 + 7)."
+    expected = (
+        "Luke has 12 marbles and gets 7 more, which makes ( 12 + 7 ). The answer is (12 + 7)."
+    )
     assert solve(text, 0, 0.0) == expected
 
 

@@ -10,7 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 from mitools.errors import StudentError
@@ -115,6 +124,9 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         vocabulary: the most tokens to make; fewer come out where the texts hold too little.
     """
     core = Tokenizer(models.BPE())
+    # A space in front, taken away when decoding: so a word that begins a label is the same token as
+    # in the middle of a rationale, where it is copied from and where the MI term looks for it.
+    core.normalizer = normalizers.Prepend(" ")
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
             # One token a digit, or else an unseen number would be an unseen token. The space before
@@ -123,7 +135,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
-    core.decoder = decoders.ByteLevel()
+    core.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=2,

@@ -69,6 +69,12 @@ def test_an_unseen_number_is_made_of_tokens_that_training_showed() -> None:
     ]
 
 
+def test_a_word_is_the_same_token_at_the_start_and_inside() -> None:
+    tokenizer = build_tokenizer(["so maybe yes", "yes maybe", "maybe"] * 9, 300)
+    (alone, _) = tokenizer("maybe")["input_ids"]
+    assert alone in tokenizer("so maybe")["input_ids"]
+
+
 def test_no_token_holds_two_digits() -> None:
     tokenizer = build_tokenizer(["12 12 12 1234 x12"] * 50, 400)
     for token in tokenizer.get_vocab():
