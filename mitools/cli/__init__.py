@@ -6,7 +6,7 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -43,9 +43,7 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            meant = f'; did you mean "{close[0]}"?' if close else ""
-            ctx.fail(f'no command "{args[0]}"{meant}')
+            ctx.fail(f'no command "{args[0]}"{_guess(args[0], COMMANDS)}')
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,8 +62,7 @@ class _Group(click.Group):
         except click.ClickException as exc:
             ctx = getattr(exc, "ctx", None)
             name = ctx.command_path if ctx else "mitools"
-            problem = exc.format_message().rstrip(".")
-            Console(name).error(f'{problem}; see "{name} --help"')
+            Console(name).error(f'{_problem(exc)}; see "{name} --help"')
             sys.exit(exc.exit_code)
         except OSError as exc:  # help or version, and nowhere to print it
             from mitools.cli._stage import abandon_stdout
@@ -76,6 +73,18 @@ class _Group(click.Group):
         except (KeyboardInterrupt, click.Abort):
             sys.exit(130)
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _problem(error: click.ClickException) -> str:
+    if isinstance(error, click.NoSuchOption):
+        name = error.option_name
+        return f'no option "{name}"{_guess(name, error.possibilities or ())}'
+    return error.format_message().rstrip(".")
+
+
+def _guess(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,12 +107,13 @@ def main() -> None:
 
 
 def _hold_closed_streams() -> None:
-    """Let a standard stream that the shell closed fail when used, as a full disk would.
+    """Let a stdin or stdout that the shell closed fail when used, as a full disk would.
 
     Otherwise the next file to be opened would get its number, and Python has None in its place.
     """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
+    # The wrong way round on purpose, so that reading and writing fail; messages may be lost.
+    ways = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+    for number, (name, way) in enumerate(ways.items()):
         if getattr(sys, name) is None:
-            # The wrong way round on purpose: reading and writing fail.
-            os.open(os.devnull, os.O_WRONLY if number == 0 else os.O_RDONLY)
+            os.open(os.devnull, way)
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115

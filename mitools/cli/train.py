@@ -26,7 +26,8 @@ __all__ = ["command"]
 )
 @click.option(
     "--student",
-    required=True,
+    default="google/flan-t5-small",
+    show_default=True,
     metavar="MODEL",
     help="What to start from: a folder or Hub name (T5, Flan-T5, SmolLM2 …), FILE.gguf, "
     "encoder:MODEL, package:NAME, or scratch[:SIZE].",
