@@ -1,0 +1,294 @@
+"""How the package is built, read from its source: layers, owners, limits, what is public."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TypeGuard
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "mitools"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+EVERY_MODULE = pytest.mark.parametrize(
+    "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
+)
+
+# Low to high. A module imports what lies below it, and what lies in its own room.
+LAYERS = (
+    ("errors",),
+    ("console", "expressions", "files", "recipe", "schema"),
+    ("records",),
+    ("tasks",),
+    ("demo",),
+    ("sources", "annotate", "split", "student"),
+    ("train", "evaluate"),
+    ("explain",),
+    ("cli",),
+    ("__main__",),
+)
+RANKS = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
+
+# Who may import a third-party package, and the requirement that brings it.
+OWNERS: dict[str, tuple[str, str]] = {
+    "click": ("cli", "click"),
+    "datasets": ("sources train", "datasets"),
+    "httpx2": ("annotate", "openai"),
+    "jinja2": ("annotate sources", "jinja2"),
+    "jsonlines": ("records", "jsonlines"),
+    "numpy": ("evaluate", "transformers"),
+    "openai": ("annotate", "openai"),
+    "pyarrow": ("sources train", "datasets"),
+    "rich": ("console explain", "rich"),
+    "sacrebleu": ("evaluate", "sacrebleu"),
+    "safetensors": ("student train", "safetensors"),
+    "scipy": ("evaluate", "scipy"),
+    "sklearn": ("evaluate", "scikit-learn"),
+    "tokenizers": ("student", "transformers"),
+    "torch": ("student train evaluate", "torch"),
+    "transformers": ("student train", "transformers"),
+    "zstandard": ("files", "zstandard"),
+}
+
+FORBIDDEN_CALLS = {"print", "eval", "exec", "compile", "__import__", "breakpoint", "input"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+FORBIDDEN_ATTRIBUTES = {("torch", "load"), ("os", "system"), ("os", "popen")}
+
+# What the library promises to those who import it: each module and its names.
+PUBLIC = """
+mitools: __version__
+mitools.errors: DataError EmptyInputError InvalidFieldError MalformedLineError MissingExtraError
+  MissingFieldError MitoolsError OutputError RecipeError SourceError StudentError TeacherError
+  TeacherRefusedError TrainingError UsageError Where
+mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
+mitools.records: Reader Record Rejected Row Writer content_id dump_line line_rows parse_line
+mitools.files: STDIN STDOUT atomic_directory atomic_output input_errors open_input output_errors
+mitools.recipe: find_recipe is_recipe_name list_recipes load_table
+mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
+mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of
+mitools.demo: KINDS problems solve
+mitools.sources: DEMO ENDINGS PREFIX TARGETS HubSource Part Plan load open_demo open_file
+  open_hub open_named
+mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Tally Teacher
+  UnaskedError
+mitools.split: Fractions Splitter normalized_input position split_key
+mitools.student: load_student save_student
+mitools.student.api: Generation Student
+mitools.train.objective: MI_TERMS MiTerm ShapeError check_weights maxpool_mi_losses
+  paper_mi_loss pooled_log_probs token_losses
+mitools.train.options: TrainOptions
+mitools.evaluate.run: CHUNK Evaluation Opened Settings predict
+mitools.evaluate.score: VERDICTS scored verdict
+mitools.evaluate.summary: CHOICE_MEASURES Tally as_json
+mitools.evaluate.metric: Interval Measure Metric Status rounded
+mitools.evaluate.statistics: RESAMPLES bootstrap mean_intervals percentile_interval
+  ratio_interval resamples_for wilson_interval
+mitools.evaluate.calibration: BINS MEASURES REDRAWS NullBand calibrate confidence_nll
+  expected_calibration_error mass_bins null_bands rank_statistics reliability width_bins
+mitools.evaluate.association: RATIONALE_EDITING rationale_editing
+mitools.explain.filters: SORT_KEYS Criteria Item Selection SortKey Supports Tally
+mitools.explain.view: Bar Flag FlagName Side Step Support Thresholds View Who view_of
+mitools.explain.run: Explanation Settings read_ahead
+"""
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def room_of(path: Path) -> str:
+    """Name the top-level module or package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def is_type_checking(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Give every module that a file imports, also inside functions; and whether for types only."""
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree(path))
+        if is_type_checking(node)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in for_types
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            module = str(node.module)
+            for alias in node.names:
+                inner = PACKAGE.parent / f"{module}.{alias.name}".replace(".", "/")
+                is_module = inner.is_dir() or inner.with_suffix(".py").is_file()
+                yield f"{module}.{alias.name}" if is_module else module, id(node) in for_types
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+# Layers
+
+
+@EVERY_MODULE
+def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
+    room = room_of(path)
+    for name, _ in imports(path):
+        package, *parts = name.split(".")
+        if package != "mitools" or not parts or parts[0] == room:
+            continue
+        if room == "__init__":
+            pytest.fail(f"mitools/__init__.py imports {name}; it must stay empty and fast")
+        assert RANKS[parts[0]] < RANKS[room], f"{path} imports {name}"
+
+
+def test_every_room_has_a_layer() -> None:
+    assert {room_of(path) for path in MODULES} == {*RANKS, "__init__"}
+
+
+@EVERY_MODULE
+def test_the_command_line_alone_speaks_to_people(path: Path) -> None:
+    if room_of(path) not in ("cli", "console"):
+        assert "mitools.console" not in {name for name, _ in imports(path)}
+        assert not re.search(r"\bsys\.(stdout|stderr)\b", path.read_text(encoding="utf-8"))
+
+
+@EVERY_MODULE
+def test_a_third_party_package_has_its_owners(path: Path) -> None:
+    for name, is_for_types in imports(path):
+        package = name.partition(".")[0]
+        if package == "mitools" or package in sys.stdlib_module_names:
+            continue
+        if is_for_types and package == "_typeshed":
+            continue
+        assert package in OWNERS, f"{path} imports {name}, which has no owner"
+        assert room_of(path) in OWNERS[package][0].split(), f"{path} imports {name}"
+
+
+def test_every_package_that_is_imported_is_required() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {re.split(r"[^\w-]", item)[0] for item in project["dependencies"]}
+    imported = {name.partition(".")[0] for path in MODULES for name, _ in imports(path)}
+    for package in imported & OWNERS.keys():
+        assert OWNERS[package][1] in required
+
+
+# What is forbidden
+
+
+@EVERY_MODULE
+def test_nothing_runs_text_or_unpacks_code_or_prints(path: Path) -> None:
+    for name, _ in imports(path):
+        assert name.partition(".")[0] not in FORBIDDEN_MODULES
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in FORBIDDEN_CALLS, f"{path}:{node.lineno}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found = (node.value.id, node.attr)
+            assert found not in FORBIDDEN_ATTRIBUTES, f"{path}:{node.lineno}"
+        if isinstance(node, ast.keyword) and node.arg in ("shell", "trust_remote_code"):
+            assert ast.unparse(node.value) == "False", f"{path}:{node.value.lineno}"
+
+
+@EVERY_MODULE
+def test_a_module_is_small_and_says_what_belongs_there(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").count("\n") < 400
+    assert path.stem not in ("utils", "util", "common", "helpers", "misc")
+    assert ast.get_docstring(tree(path))
+
+
+@EVERY_MODULE
+def test_a_function_is_short_and_takes_few_parameters(path: Path) -> None:
+    for node in functions(path):
+        lines = int(node.end_lineno or 0) - node.lineno + 1
+        assert lines < 60, f"{path}: {node.name} has {lines} lines"
+        names = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        count = len([name for name in names if name.arg not in ("self", "cls")])
+        assert count <= 6, f"{path}: {node.name} takes {count} parameters"
+
+
+def test_the_body_of_a_command_only_wires() -> None:
+    for path in (PACKAGE / "cli").glob("*.py"):
+        for node in functions(path):
+            if node.name == "command":
+                first = node.body[1]  # behind the help
+                lines = int(node.end_lineno or 0) - first.lineno + 1
+                assert lines <= 25, f"{path} has {lines} lines"
+
+
+# What is public
+
+
+def dunder_all(path: Path) -> list[str] | None:
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if ast.unparse(target) == "__all__":
+                return [str(name) for name in ast.literal_eval(node.value)]
+    return None
+
+
+def defined_names(path: Path) -> set[str]:
+    names: set[str] = set()
+    body = tree(path).body
+    for_types = [inner for outer in body if is_type_checking(outer) for inner in outer.body]
+    for node in [*body, *for_types]:
+        if isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+    return names
+
+
+def sort_key(name: str) -> tuple[bool, bool, str]:
+    """Constants, then types, then functions, as ruff sorts them."""
+    return (not name.isupper(), not name[:1].isupper(), name)
+
+
+@EVERY_MODULE
+def test_a_module_lists_what_is_public_in_it(path: Path) -> None:
+    listed = dunder_all(path)
+    is_empty_room = path.name == "__init__.py" and len(tree(path).body) == 1
+    if path.name == "__main__.py" or is_empty_room:
+        assert listed is None
+        return
+    assert listed is not None, "it has no __all__"
+    assert listed == sorted(set(listed), key=sort_key)
+    assert set(listed) <= defined_names(path)
+
+
+def promised() -> dict[str, list[str]]:
+    lines = PUBLIC.strip().replace("\n  ", " ").splitlines()
+    pairs = (line.split(": ") for line in lines)
+    return {name: names.split() for name, names in pairs}
+
+
+@pytest.mark.parametrize("name", promised())
+def test_the_public_surface_is_what_was_promised(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__all__ == promised()[name]
+    for public in module.__all__:
+        assert hasattr(module, public)
+
+
+def test_every_module_at_the_top_is_promised_something_about() -> None:
+    inner = {"console", "cli", "__main__", "__init__", "evaluate", "explain", "train"}
+    rooms = {room_of(path) for path in MODULES} - inner
+    assert rooms == {name.split(".")[1] for name in promised() if "." in name} - inner
