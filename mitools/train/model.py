@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -85,6 +86,10 @@ class TwoTaskModel(nn.Module):
                 losses["mi_loss"] = self._mi_loss(label_logits, label, logits, rationale, totals)
                 loss = loss + self.beta * losses["mi_loss"]
         return {"loss": loss, **{name: value.detach() for name, value in losses.items()}}
+
+    def weigh(self, losses: Mapping[str, float]) -> float:
+        """Combine both tasks' losses by α, as training does, without the MI term."""
+        return self.alpha * losses["label_loss"] + (1 - self.alpha) * losses["rationale_loss"]
 
     def _mi_loss(
         self,

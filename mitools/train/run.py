@@ -38,6 +38,8 @@ class Interrupted(MitoolsError):
     exit_code = 130
 
 
+_SELECTION = {"accuracy": "eval_selection", "label-loss": "eval_label_loss"}
+
 Note = Callable[[str], None]
 """Receives a sentence for people."""
 
@@ -242,7 +244,7 @@ def training_arguments(options: TrainOptions, rows: int, validates: bool) -> Tra
         save_steps=min(every, total),
         save_total_limit=2,
         load_best_model_at_end=validates,
-        metric_for_best_model="eval_" + options.select_by.replace("-", "_") if validates else None,
+        metric_for_best_model=_SELECTION[options.select_by] if validates else None,
         greater_is_better=options.select_by == "accuracy",
         logging_steps=max(1, min(50, total // 20)),
         logging_nan_inf_filter=False,

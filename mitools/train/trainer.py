@@ -34,6 +34,13 @@ __all__ = ["Interrupt", "LogCallback", "OnStep", "StudentTrainer"]
 OnStep = Callable[[int, Mapping[str, float]], None]
 """Receives the number of optimizer steps done and the latest logged numbers."""
 
+TIE_BREAK = 1e5
+"""What a loss is divided by before it is taken off an accuracy: it only decides between equals.
+
+Without it the first of several models that answer equally well would be kept, and that is the one
+that has learned to explain the least.
+"""
+
 _WEIGHTS = "model.safetensors"
 
 
@@ -107,6 +114,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         if self.measures_accuracy:
             student = LocalStudent(model.student, self.codec)
             metrics["accuracy"] = measure_accuracy(student, self.eval_dataset["record"])
+            metrics["selection"] = metrics["accuracy"] - min(10.0, model.weigh(metrics)) / TIE_BREAK
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(

@@ -261,6 +261,19 @@ def test_batch_sizes_that_do_not_divide_are_refused(tmp_path: Path) -> None:
         options(tmp_path, "x", batch_size=4, micro_batch_size=3).check()
 
 
+def test_among_equally_accurate_models_the_one_that_explains_best_is_kept(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    chosen = options(tmp_path, tiny_seq2seq, max_steps=6, eval_every=1)
+    train(chosen)
+    lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
+    found = [line for line in lines if "eval_accuracy" in line]
+    assert len({line["eval_accuracy"] for line in found}) == 1  # nothing is learned in six steps
+    best = min(found, key=lambda line: line["eval_label_loss"] + line["eval_rationale_loss"])
+    results = json.loads((chosen.save / "mitools.json").read_text())["results"]
+    assert results["best_step"] == best["step"] > 1
+
+
 def test_early_stopping_ends_before_the_last_step(tmp_path: Path, tiny_seq2seq: Path) -> None:
     chosen = options(
         tmp_path, tiny_seq2seq, max_steps=40, eval_every=1, patience=2, learning_rate=1e-12
