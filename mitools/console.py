@@ -87,8 +87,7 @@ class Console:
             yield lambda advance, text: bar.update(task, advance=advance, text=text)
 
     def _write(self, text: str, style: str = "") -> None:
-        # A closed stderr must not bring the stage down.
-        with contextlib.suppress(OSError, ValueError):
+        try:
             if style and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
                 from rich.text import Text
 
@@ -96,6 +95,17 @@ class Console:
             else:
                 sys.stderr.write(text + "\n")
                 sys.stderr.flush()
+        except (OSError, ValueError):  # closed, or full: that must not bring the stage down
+            _abandon_stderr()
+
+
+def _abandon_stderr() -> None:
+    """Keep the interpreter from flushing a broken stderr on its way out, with status 120."""
+    with contextlib.suppress(OSError, ValueError):
+        number = sys.stderr.fileno()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, number)
+        os.close(null)
 
 
 def _rich() -> RichConsole:

@@ -190,7 +190,8 @@ def _pack(raw: IO[bytes], suffix: str) -> Iterator[IO[str]]:
         elif suffix == ".zst":
             import zstandard
 
-            writer = zstandard.ZstdCompressor().stream_writer(raw, closefd=False)
+            packer = zstandard.ZstdCompressor(write_checksum=True)
+            writer = packer.stream_writer(raw, closefd=False)
             target = cast("IO[bytes]", stack.enter_context(writer))
         text = io.TextIOWrapper(target, encoding="utf-8", newline="\n")
         yield text

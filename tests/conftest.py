@@ -14,6 +14,8 @@ from tests.toys import toy_records
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_COLOR"] = "1"
+# With it a stage that forgets to flush would look as if it did not.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -93,13 +93,14 @@ def test_the_last_of_joined_files_cut_short_is_noticed(tmp_path: Path, ending: s
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
-def test_a_damaged_file_is_noticed(tmp_path: Path, ending: str) -> None:
-    packed = pack(BYTES, ending)
+def test_damage_to_what_was_written_is_noticed(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"data{ending}"
-    for place in (0, len(packed) // 2):
+    with atomic_output(path) as stream:
+        stream.write(TEXT)
+    packed = path.read_bytes()
+    for place in range(12, len(packed) - 8, len(packed) // 50):  # it shows in several ways
         damaged = bytearray(packed)
-        for offset in range(8):
-            damaged[place + offset] ^= 0xA5
+        damaged[place] ^= 0xA5
         path.write_bytes(damaged)
         with pytest.raises(SourceError):
             read(path)
@@ -136,7 +137,6 @@ def test_a_file_appears_whole_when_the_block_ends(tmp_path: Path, ending: str) -
         stream.flush()
         assert not path.exists()
     assert read(path) == BYTES
-    assert path.read_bytes() == pack(BYTES, ending) or ending
     assert os.listdir(tmp_path) == [path.name]
 
 
