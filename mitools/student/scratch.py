@@ -129,9 +129,10 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     core.normalizer = normalizers.Prepend(" ")
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            # One token a digit, or else an unseen number would be an unseen token. The space before
-            # the first digit stays with it, which tells the first digit from the others.
-            pre_tokenizers.Split(Regex(r" ?\p{Nd}"), "isolated"),
+            # One token a digit, or else an unseen number would be an unseen token; the space before
+            # the first digit stays with it, which tells the first digit from the others. One token
+            # a mark as well: a bracket must be the same token whether a period follows or not.
+            pre_tokenizers.Split(Regex(r" ?[\p{Nd}\p{P}\p{S}]"), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )

@@ -75,6 +75,13 @@ def test_a_word_is_the_same_token_at_the_start_and_inside() -> None:
     assert alone in tokenizer("so maybe")["input_ids"]
 
 
+def test_a_bracket_is_the_same_token_before_a_period() -> None:
+    tokenizer = build_tokenizer(["( a )", "so ( a ).", "( a )?"] * 9, 300)
+    label = tokenizer("( a )", add_special_tokens=False)["input_ids"]
+    inside = tokenizer("so ( a ).", add_special_tokens=False)["input_ids"]
+    assert inside[-1 - len(label) : -1] == label
+
+
 def test_no_token_holds_two_digits() -> None:
     tokenizer = build_tokenizer(["12 12 12 1234 x12"] * 50, 400)
     for token in tokenizer.get_vocab():
