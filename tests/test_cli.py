@@ -61,7 +61,7 @@ def run(*args: str, stdin: str = "") -> tuple[int, str, str]:
 def shell(script: str, cwd: Path | None = None) -> tuple[int, str, str]:
     """Run a line of shell in which ``mitools`` is this one."""
     line = f'mitools() {{ "{sys.executable}" -m mitools "$@"; }}; {script}'
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=cwd)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, encoding="utf-8", cwd=cwd)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -205,6 +205,15 @@ def test_a_stderr_that_cannot_be_written_loses_no_record(to: str) -> None:
     code, out, _ = shell(f"{RECORD} | mitools split {to} | mitools explain --json {to}")
     assert code == 0
     assert json.loads(out)["input"] == "a"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "ascii:replace"])
+def test_records_are_utf8_whatever_the_locale_says(encoding: str) -> None:
+    record = """printf '{"id": "1", "input": "größer 😀"}\\n'"""
+    code, out, err = shell(
+        f"export PYTHONIOENCODING={encoding}; {record} | mitools explain --json -q"
+    )
+    assert (code, out, err) == (0, '{"id": "1", "input": "größer 😀"}\n', "")
 
 
 def test_a_pipe_of_stages_hands_records_on(tmp_path: Path) -> None:

@@ -369,6 +369,7 @@ EVERY_BUT_LIVE = every(*(case for case in CASES if case.name != "explain-live"))
 
 
 @EVERY_BUT_LIVE
+@pytest.mark.timeout(120)
 def test_a_closed_downstream_ends_the_stage_quietly(
     case: Case, start: Start, tmp_path: Path
 ) -> None:
@@ -382,6 +383,7 @@ def test_a_closed_downstream_ends_the_stage_quietly(
 
 
 @EVERY_BUT_LIVE
+@pytest.mark.timeout(120)
 def test_a_full_disk_is_one_line(case: Case, start: Start, tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     source.write_text("".join(LINES))
@@ -394,6 +396,7 @@ def test_a_full_disk_is_one_line(case: Case, start: Start, tmp_path: Path) -> No
 
 
 @EVERY_STREAMING
+@pytest.mark.timeout(60)
 def test_a_record_leaves_before_the_next_one_comes(case: Case, start: Start) -> None:
     process = start(case, "-q")
     for line in LINES[:3]:
@@ -408,6 +411,7 @@ def test_a_record_leaves_before_the_next_one_comes(case: Case, start: Start) -> 
 
 
 @EVERY_STREAMING
+@pytest.mark.timeout(60)
 def test_an_interrupt_is_said_and_its_status_is_130(case: Case, start: Start) -> None:
     process = start(case)
     process.stdin.write(LINES[0].encode())

@@ -121,6 +121,7 @@ def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None
         ("rte = 1", 'has no option "rte"; did you mean "rate"?'),
         ("zzz = 1", 'has no option "zzz"; see "mitools toy --help"'),
         ("debug = true", 'has no option "debug"'),
+        ("quiet = true", 'has no option "quiet"'),
         ("config = 'x'", 'has no option "config"'),
         ("rate = 'x'", "cannot take rate = 'x' ('x' is not a valid float)"),
         ("rate = [1]", "cannot take rate = [1] ("),
