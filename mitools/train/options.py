@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mitools.errors import OutputError, UsageError
+from mitools.student.metadata import METADATA_NAME
 from mitools.train.objective import MiTerm, check_weights
 
 __all__ = ["TrainOptions"]
@@ -94,6 +95,9 @@ class TrainOptions:
         if self.save.exists() and not self.overwrite:
             hint = 'choose another --save, or add "--overwrite"'
             raise OutputError(f"{self.save} is already there", hint=hint)
+        if self.save.exists() and not _is_replaceable(self.save):
+            message = f"{self.save} holds something else than a student"
+            raise OutputError(message, hint="choose another --save")
         if self.work.exists() and not (self.resume or self.overwrite):
             hint = 'add "--resume" to go on with it, or "--overwrite" to start anew'
             raise OutputError(f"{self.work} holds an unfinished run", hint=hint)
@@ -102,3 +106,8 @@ class TrainOptions:
         """What a resumed run must have in common with the one it goes on with."""
         ignored = ("save", "resume", "overwrite")
         return {name: value for name, value in asdict(self).items() if name not in ignored}
+
+
+def _is_replaceable(folder: Path) -> bool:
+    """Tell whether overwriting loses no more than a student."""
+    return folder.is_dir() and ((folder / METADATA_NAME).exists() or not any(folder.iterdir()))

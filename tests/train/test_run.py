@@ -156,6 +156,16 @@ def test_a_taken_folder_is_refused_unless_overwritten(tmp_path: Path, tiny_seq2s
     train(replace(chosen, overwrite=True))
 
 
+def test_overwriting_never_takes_a_folder_that_is_no_student(tmp_path: Path) -> None:
+    chosen = options(tmp_path, "scratch:tiny", overwrite=True)
+    chosen.save.mkdir()
+    chosen.check()  # an empty folder is nobody's
+    (chosen.save / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="something else than a student"):
+        train(chosen)
+    assert (chosen.save / "thesis.tex").exists()
+
+
 def test_a_disk_that_fills_leaves_the_last_good_checkpoint(
     tmp_path: Path, tiny_seq2seq: Path
 ) -> None:
