@@ -96,7 +96,9 @@ def explain(exc: openai.APIError, secrets: Secrets) -> Fault:
         if isinstance(cause, ssl.SSLError):
             hint = "check --base-url, and the certificates of this machine"
             return Fatal(secrets.hide(str(cause)), hint, is_refusal=False)
-    reason = next((_reason(cause) for cause in causes if isinstance(cause, OSError)), "")
+    # The innermost says what happened; what wraps it differs by transport.
+    reasons = (_reason(cause) for cause in reversed(causes) if isinstance(cause, OSError))
+    reason = next(reasons, "")
     if any(_is_unreachable(cause) for cause in causes):
         fault = Transient("unreachable", secrets.hide(reason or "connection failed"))
         fault.is_unreachable = True
