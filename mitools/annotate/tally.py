@@ -59,7 +59,8 @@ class Tally:
         Args:
             rejected: lines of the input that were no usable record.
         """
-        counts = f"{self.read + rejected:,} rows = {self.answered:,} answered"
+        rows = self.read + rejected
+        counts = f"{rows:,} row{'' if rows == 1 else 's'} = {self.answered:,} answered"
         counts += f" + {rejected:,} rejected + {self.failed.total():,} failed"
         if left := self.read - self.answered - self.failed.total():
             counts += f" + {left:,} left"
