@@ -86,12 +86,16 @@ mitools.train.objective: MI_TERMS MiTerm ShapeError check_weights maxpool_mi_los
 mitools.train.options: TrainOptions
 mitools.evaluate.run: CHUNK Evaluation Opened Settings predict
 mitools.evaluate.score: VERDICTS scored verdict
-mitools.evaluate.summary: CHOICE_MEASURES Tally as_json
+mitools.evaluate.summary: Tally as_json
 mitools.evaluate.metric: Interval Measure Metric Status rounded
 mitools.evaluate.statistics: RESAMPLES bootstrap mean_intervals percentile_interval
   ratio_interval resamples_for wilson_interval
 mitools.evaluate.calibration: BINS MEASURES REDRAWS NullBand calibrate confidence_nll
-  expected_calibration_error mass_bins null_bands rank_statistics reliability width_bins
+  expected_calibration_error mass_bins null_band null_bands reliability width_bins
+mitools.evaluate.ranking: COVERAGES accuracy_at area_under_risk auroc least_area rank_statistics
+mitools.evaluate.classwise: CLASSWISE_ECE classwise_error classwise_metric
+mitools.evaluate.temperature: COLDEST HOTTEST Answers answers_from fit_temperature mean_nll scaled
+mitools.evaluate.confidences: AFTER CHOICE_MEASURES TEMPERATURE Confidences
 mitools.evaluate.association: RATIONALE_EDITING rationale_editing
 mitools.explain.filters: SORT_KEYS Criteria Item Selection SortKey Supports Tally
 mitools.explain.view: Bar Flag FlagName Side Step Support Thresholds View Who view_of

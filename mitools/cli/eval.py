@@ -34,6 +34,7 @@ class Options:
     seed: int
     rationales: bool
     decode: bool
+    temperature: bool
     batch_size: int
     tokens_per_batch: int | None
     device: str | None
@@ -41,7 +42,17 @@ class Options:
     def settings(self) -> Settings:
         from mitools.evaluate.run import Settings
 
-        return Settings(self.task, self.split, self.rationales, self.decode, self.batch_size)
+        if self.temperature and self.split in ("valid", "all"):
+            hint = 'leave "--split" out, or name another: "--split test"'
+            raise UsageError("a temperature is fitted on valid, and judged elsewhere", hint=hint)
+        return Settings(
+            self.task,
+            self.split,
+            self.rationales,
+            self.decode,
+            self.temperature,
+            chunk=self.batch_size,
+        )
 
 
 @stage("eval")
@@ -70,6 +81,12 @@ class Options:
     help="Ask for rationales too, and judge them.",
 )
 @click.option("--decode", is_flag=True, help="Where choices are scored, decode a label as well.")
+@click.option(
+    "--temperature",
+    is_flag=True,
+    help="Fit a temperature on the records of the split valid: they are answered too, without "
+    "rationales, and pass.",
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),

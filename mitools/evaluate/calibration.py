@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mitools.errors import InvalidFieldError
 from mitools.evaluate.metric import Interval, Measure, Metric
+from mitools.evaluate.ranking import COVERAGES, rank_statistics
 from mitools.evaluate.statistics import bootstrap, percentile_interval, wilson_interval
 
 __all__ = [
@@ -26,8 +27,8 @@ __all__ = [
     "confidence_nll",
     "expected_calibration_error",
     "mass_bins",
+    "null_band",
     "null_bands",
-    "rank_statistics",
     "reliability",
     "width_bins",
 ]
@@ -47,10 +48,14 @@ MEASURES: Mapping[str, Measure] = {
     "nll": Measure("nats", higher_is_better=False),
     "auroc": Measure("probability", higher_is_better=True),
     "aurc": Measure("fraction", higher_is_better=False),
+    "excess_aurc": Measure("fraction", higher_is_better=False),
+    **{f"accuracy_at_{share}": Measure("fraction", higher_is_better=True) for share in COVERAGES},
 }
 """``brier`` and ``nll`` score the event "this answer is right", so they mean the same for scored
 choices and for decoded labels. ``aurc`` is the mean error rate over all coverages, most confident
-first. All are means over the records that have both a gold label and a confidence."""
+first, and ``excess_aurc`` what it lies above that of a perfect ranking of the same answers.
+``accuracy_at_80`` is the accuracy on the most confident 80%. All are over the records that have
+both a gold label and a confidence."""
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LARGEST = 1.0 - 2.0**-24
@@ -137,10 +142,13 @@ def null_bands(
             per_bin = np.add.reduceat(gaps, first, axis=1)
             errors[name].append(np.abs(per_bin).sum(axis=1) / n)
         left -= size
-    return {name: _band(np.concatenate(found), observed[name]) for name, found in errors.items()}
+    return {
+        name: null_band(np.concatenate(found), observed[name]) for name, found in errors.items()
+    }
 
 
-def _band(errors: Floats, observed: float) -> NullBand:
+def null_band(errors: Floats, observed: float) -> NullBand:
+    """Describe redrawn errors [R], and where among them the observed one lies."""
     low, high = np.quantile(errors, (0.025, 0.975))
     # Redraw and observation add up in different orders; a hair's breadth is no difference.
     p = float((1 + np.sum(errors >= observed - 1e-12)) / (1 + len(errors)))
@@ -156,42 +164,6 @@ def confidence_nll(confidence: Floats, is_correct: Bools) -> Floats:
     stated = np.clip(confidence, _SMALLEST, _LARGEST)
     nll: Floats = -np.where(is_correct, np.log(stated), np.log1p(-stated))
     return nll
-
-
-def rank_statistics(right: Floats, wrong: Floats) -> tuple[Floats, Floats]:
-    """Compute AUROC and AURC from the right and wrong answers at each confidence.
-
-    Args:
-        right: [..., G] right answers at each distinct confidence, ascending.
-        wrong: [..., G] wrong answers likewise.
-
-    Returns:
-        AUROC [...]: the chance that a right answer is stated with more confidence than a wrong
-        one, ties counting half; NaN where all are right or all are wrong. AURC [...]: the mean,
-        over k = 1 … n, of the error rate among the k most confident answers, within ties the
-        expected one.
-    """
-    below = np.cumsum(wrong, axis=-1) - wrong
-    wins = (right * (below + wrong / 2)).sum(axis=-1)
-    pairs = right.sum(axis=-1) * wrong.sum(axis=-1)
-    auroc = np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
-    return auroc, _aurc(right[..., ::-1] + wrong[..., ::-1], wrong[..., ::-1])
-
-
-def _aurc(sizes: Floats, errors: Floats) -> Floats:
-    """Sum the risk curve in closed form, group by group, most confident group first.
-
-    Inside a group of m items with e errors, after N items with E errors, the expected risk at k
-    is (E + (k - N)·e/m) / k; its sum over the group is e + (E - N·e/m)·(H(N+m) - H(N)).
-    """
-    ends = np.cumsum(sizes, axis=-1)
-    n = ends[..., -1]
-    harmonic = np.concatenate(([0.0], np.cumsum(1.0 / np.arange(1, int(n.max()) + 1))))
-    spans = harmonic[ends.astype(np.int64)] - harmonic[(ends - sizes).astype(np.int64)]
-    rate = np.divide(errors, sizes, out=np.zeros_like(errors), where=sizes > 0)
-    offset = np.cumsum(errors, axis=-1) - errors - (ends - sizes) * rate
-    aurc: Floats = (errors + offset * spans).sum(axis=-1) / n
-    return aurc
 
 
 def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
@@ -233,7 +205,7 @@ def _errors(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metri
     }
 
 
-_RESAMPLED = ("mean_confidence", "brier", "nll", "auroc", "aurc")
+_RESAMPLED = tuple(name for name in MEASURES if name not in ("ece_width", "ece_mass"))
 
 
 def _with_intervals(
@@ -254,7 +226,7 @@ def _with_intervals(
     def statistic(counts: Floats) -> Floats:
         means = counts @ linear / len(confidence)
         ranks = rank_statistics(counts[:, 1::2], counts[:, 0::2])
-        return np.column_stack([means, *ranks])
+        return np.column_stack([means, ranks])
 
     observed = np.bincount(cells, minlength=len(linear)).astype(np.float64)
     values = dict(zip(_RESAMPLED, map(float, statistic(observed[None, :])[0]), strict=True))

@@ -28,7 +28,20 @@ _NAMES = {
         "nll": "NLL (nats)",
         "auroc": "AUROC of confidence",
         "aurc": "AURC",
+        "excess_aurc": "AURC above the best ranking",
+        "accuracy_at_50": "accuracy, surest 50%",
+        "accuracy_at_80": "accuracy, surest 80%",
+        "accuracy_at_90": "accuracy, surest 90%",
+        "accuracy_at_95": "accuracy, surest 95%",
+        "classwise_ece": "classwise ECE",
         "in_set_mass": "in-set mass",
+    },
+    "temperature": {
+        "temperature": "temperature, fitted on valid",
+        "nll": "NLL of gold at it (nats)",
+        "ece_width": "ECE at it, equal width",
+        "ece_mass": "ECE at it, equal mass",
+        "brier": "Brier at it",
     },
     "consistency": {"consistency": "consistency", "coverage": "its coverage"},
     "rationale": {
@@ -86,7 +99,9 @@ def _row(name: str, metric: Metric) -> tuple[str, str, str, str] | None:
     if metric.value is None:
         return name, "undefined", metric.reason or "", ""
     shown = _shown(metric)
-    if "null95" in metric.details:
+    if "before" in metric.details:
+        between = f"{_number(metric, metric.details['before'])} before"
+    elif "null95" in metric.details:
         low, high = metric.details["null95"]
         between = f"{_number(metric, low)} to {_number(metric, high)} by chance"
     elif metric.ci95:

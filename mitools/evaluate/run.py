@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +47,8 @@ class Settings:
             records and those that were never split.
         rationales: ask for rationales too; without it, those already there are dropped.
         decode: decode a label beside scored choices.
+        temperature: also answer the validation records, without rationales, and fit a temperature
+            on them; they leave with their answers and enter no other figure.
         chunk: how many records are asked at once.
     """
 
@@ -54,6 +56,7 @@ class Settings:
     part: str | None = None
     rationales: bool = True
     decode: bool = False
+    temperature: bool = False
     chunk: int = CHUNK
 
 
@@ -175,7 +178,7 @@ class Evaluation:
         """
         self.settings = settings
         self.opened: Opened | None = None
-        self.tally = Tally()
+        self.tally = Tally(fits_temperature=settings.temperature)
         self._open_student = open_student
         self._warn = warn
         self._splits: Counter[str | None] = Counter()
@@ -193,7 +196,10 @@ class Evaluation:
         for record in self._asked(selected) if self._open_student else self._as_they_are(selected):
             task = task_of(record, self.settings.task)
             record = scored(record, task)
-            self.tally.add(record, task)
+            if self._is_for_fitting(record):
+                self.tally.add_valid(record, task)
+            else:
+                self.tally.add(record, task)
             yield record
         self._conclude()
 
@@ -203,9 +209,13 @@ class Evaluation:
         for record in records:
             split = record.get("split")
             self._splits[split] += 1
-            if part == "all" or split in wanted:
+            if part == "all" or split in wanted or self._is_for_fitting(record):
                 self._note_id(str(record.get("id", "")))
                 yield record
+
+    def _is_for_fitting(self, record: Record) -> bool:
+        """Tell whether a record only serves to fit the temperature."""
+        return self.settings.temperature and record.get("split") == "valid"
 
     def _note_id(self, name: str) -> None:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -219,9 +229,24 @@ class Evaluation:
             if self.opened is None:
                 self.opened = self._open_student()
                 self._check_task(chunk[0])
-            answers = predict(self.opened.student, chunk, self.settings)
+            answers = self._ask(chunk, self.opened.student)
             for record, answer in zip(chunk, answers, strict=True):
                 yield {**record, "student": {**answer, "model": self.opened.name}}
+
+    def _ask(self, chunk: Sequence[Record], student: Student) -> list[dict[str, Any]]:
+        labels_only = replace(self.settings, rationales=False, decode=False)
+        answers: list[dict[str, Any]] = [{} for _ in chunk]
+        for is_for_fitting, settings in ((False, self.settings), (True, labels_only)):
+            places = [
+                index
+                for index, record in enumerate(chunk)
+                if self._is_for_fitting(record) is is_for_fitting
+            ]
+            if places:
+                found = predict(student, [chunk[index] for index in places], settings)
+                for index, answer in zip(places, found, strict=True):
+                    answers[index] = answer
+        return answers
 
     def _check_task(self, record: Record) -> None:
         assert self.opened is not None

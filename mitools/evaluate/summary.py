@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from mitools.evaluate.association import rationale_editing
-from mitools.evaluate.calibration import calibrate, reliability
+from mitools.evaluate.calibration import reliability
+from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.consistency import Consistency
 from mitools.evaluate.labels import (
     ACCURACY,
@@ -29,24 +26,15 @@ from mitools.evaluate.labels import (
     macro_f1,
     rate,
 )
-from mitools.evaluate.metric import Measure, Metric, rounded
-from mitools.evaluate.statistics import RESAMPLES, mean_intervals
+from mitools.evaluate.metric import Metric, rounded
+from mitools.evaluate.statistics import RESAMPLES
 from mitools.evaluate.surface import Surface
 from mitools.evaluate.text import Overlap
 from mitools.records import Record
 from mitools.schema import get_path
 from mitools.tasks import Task, normalize
 
-__all__ = ["CHOICE_MEASURES", "Tally", "as_json"]
-
-CHOICE_MEASURES: Mapping[str, Measure] = {
-    "gold_nll": Measure("nats", higher_is_better=False),
-    "gold_brier": Measure("squared error", higher_is_better=False),
-    "in_set_mass": Measure("fraction", higher_is_better=True),
-}
-"""Means over records whose choices were scored: -log of gold's probability among the choices, the
-squared distance of all their probabilities from gold (0 to 2), and the probability that the
-student gives to the choices at all, out of every text it could write."""
+__all__ = ["Tally", "as_json"]
 
 NO_GOLD = "no record has a gold label"
 INTERVALS = (
@@ -101,55 +89,6 @@ class _Labels:
             "macro_f1": f1,
             "decode_agreement": agreement,
         }
-
-
-@dataclass
-class _Confidences:
-    """What the student said of its own certainty."""
-
-    confidence: array[float] = field(default_factory=lambda: array("d"))
-    is_correct: array[int] = field(default_factory=lambda: array("b"))
-    gold_nll: array[float] = field(default_factory=lambda: array("d"))
-    gold_brier: array[float] = field(default_factory=lambda: array("d"))
-    mass: array[float] = field(default_factory=lambda: array("d"))
-
-    def add(self, record: Record, task: Task) -> None:
-        student, is_correct = record["student"], record["scores"]["correct"]
-        if is_correct is not None and student.get("confidence") is not None:
-            self.confidence.append(student["confidence"])
-            self.is_correct.append(is_correct)
-        if student.get("in_set_mass") is not None:
-            self.mass.append(student["in_set_mass"])
-        chances, gold = student.get("choices"), record.get("label")
-        if chances and gold is not None:
-            of_gold = [p for choice, p in chances.items() if task.is_equal(choice, gold)]
-            if of_gold:
-                p = math.fsum(of_gold)
-                self.gold_nll.append(-math.log(max(p, 1e-300)))
-                squares = math.fsum(chance * chance for chance in chances.values())
-                rest = math.fsum(chance * chance for chance in of_gold)
-                self.gold_brier.append(squares - rest + (1 - p) ** 2)
-
-    def metrics(self, seed: int) -> Section:
-        confidence, is_correct = self.arrays()
-        no_choices = "no record with a gold label among its choices had them scored"
-        return {
-            **calibrate(confidence, is_correct, seed),
-            "gold_nll": _mean("gold_nll", self.gold_nll, seed, no_choices),
-            "gold_brier": _mean("gold_brier", self.gold_brier, seed, no_choices),
-            "in_set_mass": _mean("in_set_mass", self.mass, seed, "no record had choices scored"),
-        }
-
-    def arrays(self) -> tuple[np.typing.NDArray[np.float64], np.typing.NDArray[np.bool_]]:
-        return np.array(self.confidence), np.array(self.is_correct, dtype=bool)
-
-
-def _mean(name: str, values: array[float], seed: int, empty: str) -> Metric:
-    if not values:
-        return CHOICE_MEASURES[name].not_applicable(empty)
-    column = np.array(values)[:, None]
-    value = math.fsum(values) / len(values)
-    return CHOICE_MEASURES[name].ok(value, len(values), mean_intervals(column, seed)[0])
 
 
 @dataclass
@@ -228,14 +167,19 @@ class Tally:
     Attributes:
         tasks: records by task.
         models: records by the student that answered, where they say so.
+        fits_temperature: whether validation records are added too, to fit a temperature.
     """
 
     tasks: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
+    fits_temperature: bool = False
     _labels: _Labels = field(default_factory=_Labels)
-    _confidences: _Confidences = field(default_factory=_Confidences)
+    _confidences: Confidences = field(default_factory=Confidences)
     _rationales: _Rationales = field(default_factory=_Rationales)
     _data_hash: int = 0
+
+    def __post_init__(self) -> None:
+        self._confidences.fits_temperature = self.fits_temperature
 
     @property
     def records(self) -> int:
@@ -250,6 +194,10 @@ class Tally:
         self._rationales.add(record)
         self._data_hash = (self._data_hash + _hash(record)) % 2**128
 
+    def add_valid(self, record: Record, task: Task) -> None:
+        """Add a record that a temperature may be fitted on; it counts for nothing else."""
+        self._confidences.add_valid(record, task)
+
     def summary(self, seed: int) -> dict[str, Any]:
         """Compute every figure; metrics are still :class:`Metric` objects, see :func:`as_json`."""
         confidence, is_correct = self._confidences.arrays()
@@ -261,7 +209,8 @@ class Tally:
             "seed": seed,
             "intervals": INTERVALS,
             "label": self._labels.metrics(self.tasks, seed),
-            "calibration": self._confidences.metrics(seed),
+            "calibration": self._confidences.metrics(self.tasks, seed),
+            "temperature": self._confidences.temperature(seed),
             **self._rationales.sections(seed),
             "reliability": reliability(confidence, is_correct),
             "confusion": self._confusion(),

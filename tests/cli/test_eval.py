@@ -253,6 +253,24 @@ def test_no_rationales_asks_for_none(opened: list[Any], folder: Path) -> None:
     assert all("rationale" not in record["student"] for record in found)
 
 
+def test_a_temperature_is_fitted_on_valid_and_shown(opened: list[Any], folder: Path) -> None:
+    records = [equation(n, split=("valid", "test")[n % 3 > 0]) for n in range(24)]
+    result = run("--student", folder, "--temperature", records=records)
+    assert [record["id"] for record in parsed(result)] == [str(n) for n in range(24)]
+    rows = [line.split() for line in result.stderr.splitlines()]
+    assert ["temperature,", "fitted", "on", "valid", "2.050", "8"] in rows
+    assert any(row[:4] == ["NLL", "of", "gold", "at"] and row[-2] == "before" for row in rows)
+
+
+@pytest.mark.parametrize("part", ["valid", "all"])
+def test_a_temperature_is_not_judged_where_it_was_fitted(
+    opened: list[Any], folder: Path, part: str
+) -> None:
+    result = run("--student", folder, "--temperature", "--split", part, records=EIGHT)
+    assert (result.exit_code, opened) == (2, [])
+    assert result.stderr.startswith("mitools eval: a temperature is fitted on valid")
+
+
 def test_the_task_can_be_overridden(opened: list[Any], folder: Path) -> None:
     records = [{**equation(1), "label": "2"}]
     assert parsed(run("--student", folder, records=records))[0]["scores"]["correct"] is True

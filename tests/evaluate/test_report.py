@@ -39,6 +39,14 @@ def test_rows_show_value_interval_and_n() -> None:
     assert all(len(row) == len(COLUMNS) - 1 for row in rows.values())
 
 
+def test_a_figure_that_was_mended_shows_what_it_was() -> None:
+    found = summary("2", "3")
+    measure = found["temperature"]["nll"].measure
+    found["temperature"]["nll"] = measure.ok(0.5, 20, before=0.75)
+    rows = {row[0]: row[1:] for row in metric_rows(found)}
+    assert rows["NLL of gold at it (nats)"] == ("0.500", "0.750 before", "20")
+
+
 def test_figures_that_do_not_apply_are_left_out_and_undefined_ones_explained() -> None:
     rows = {row[0]: row[1:] for row in metric_rows(summary("2", "2"))}
     assert "macro-F1" not in rows

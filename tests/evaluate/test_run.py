@@ -225,6 +225,30 @@ def test_only_the_wanted_part_is_evaluated(student: Any, part: str | None, ids: 
     assert "".join(record["id"] for record in found) == ids
 
 
+def test_valid_records_are_answered_for_a_temperature_and_enter_no_other_figure(
+    student: Any,
+) -> None:
+    student.labels = {"q2": "3", "q3": "0", "q4": "5"}
+    evaluation = Evaluation(Settings(temperature=True, chunk=2), opener(student))
+    found = list(evaluation.run(parts()))
+    assert [record["id"] for record in found] == list("234")
+    assert "rationale" not in found[0]["student"]
+    assert found[1]["student"]["rationale"] == ""
+    assert evaluation.tally.records == 2
+    assert evaluation.tally.summary(0)["label"]["accuracy"].value == 0.5
+
+
+def test_a_temperature_is_fitted_again_alike_without_a_model(student: Any) -> None:
+    student.labels = {f"q{n}": str(n + 1) for n in range(40) if n % 5}
+    records = [equation(n, split=("valid", "test")[n % 4 > 1]) for n in range(40)]
+    asked = Evaluation(Settings(temperature=True), opener(student))
+    once = list(asked.run(records))
+    again = Evaluation(Settings(temperature=True))
+    assert list(again.run(once)) == once
+    assert asked.tally.summary(0)["temperature"]["temperature"].n == 20
+    assert again.tally.summary(0) == asked.tally.summary(0)
+
+
 def test_a_part_that_is_empty_is_an_error_that_says_what_there_is(student: Any) -> None:
     with pytest.raises(EmptyInputError) as caught:
         list(Evaluation(Settings(), opener(student)).run(parts()[:3]))

@@ -68,7 +68,7 @@ def metrics_of(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_every_metric_has_the_same_shape_and_a_value_or_a_reason() -> None:
     found = list(metrics_of(figures(mixed(20))))
-    assert len(found) == 40
+    assert len(found) == 52
     for metric in found:
         assert set(metric) >= SHAPE
         assert (metric["value"] is None) == (metric["status"] != "ok") == bool(metric["reason"])
@@ -212,6 +212,8 @@ def test_a_fixed_set_has_macro_f1_a_confusion_table_and_gold_probabilities() -> 
     # (0.25 + 0.0625 + 0.0625 + 0.25 + 0.5625 + 0.0625) / 2
     assert found["calibration"]["gold_brier"]["value"] == pytest.approx(0.625)
     assert found["calibration"]["in_set_mass"]["value"] == pytest.approx(0.9)
+    # entailment: |1.5 … - |; by label, errors 0, 0.25 … see the classwise tests
+    assert found["calibration"]["classwise_ece"]["value"] == pytest.approx(1 / 6, abs=1e-6)
     assert found["confusion"] == [
         {"gold": "entailment", "given": "entailment", "n": 1},
         {"gold": "neutral", "given": "entailment", "n": 1},

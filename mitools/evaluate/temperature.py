@@ -1,0 +1,106 @@
+"""One number that makes a student less, or more, sure of everything it says.
+
+Scored choices are scaled as a softmax, p ∝ exp(s / T). A decoded label has one probability, so it
+is scaled against everything else taken as one other choice. Either way the best answer stays the
+best one. Pure functions on arrays; T is fitted on one set of answers and judged on another.
+
+Source: Guo et al., arXiv:1706.04599.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+__all__ = ["COLDEST", "HOTTEST", "Answers", "answers_from", "fit_temperature", "mean_nll", "scaled"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+COLDEST = 0.01
+HOTTEST = 100.0
+"""The temperatures that are searched. A best one at either end means that the records set no
+limit: all of them are right, or the probabilities say nothing about gold."""
+
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Probabilities of every possible answer, record after record.
+
+    Attributes:
+        log_probs: [M] natural logarithms, the rows of all records one after the other.
+        starts: [n] where the row of each record begins.
+        gold: [n] position in ``log_probs`` of what turned out to be right.
+        given: [n] position of what the student answered.
+    """
+
+    log_probs: Floats
+    starts: Ints
+    gold: Ints
+    given: Ints
+
+
+def answers_from(rows: Iterable[tuple[list[float], int, int]]) -> Answers:
+    """Build :class:`Answers` of each record's probabilities and its gold and given index in them.
+
+    A probability of 0 counts as the smallest float.
+    """
+    flat: list[float] = []
+    starts: list[int] = []
+    gold: list[int] = []
+    given: list[int] = []
+    for chances, right, answer in rows:
+        starts.append(len(flat))
+        gold.append(len(flat) + right)
+        given.append(len(flat) + answer)
+        flat += chances
+    logs = np.log(np.maximum(np.array(flat, dtype=np.float64), _SMALLEST))
+    found = (np.array(index, dtype=np.int64) for index in (starts, gold, given))
+    return Answers(logs, *found)
+
+
+def scaled(answers: Answers, temperature: float) -> Floats:
+    """Give the log-probabilities [M] at a temperature; each row adds up to 1 again."""
+    return _normalized(answers.log_probs / temperature, answers.starts)
+
+
+def _normalized(scores: Floats, starts: Ints) -> Floats:
+    sizes = np.diff(starts, append=len(scores))
+    lifted = scores - np.repeat(np.maximum.reduceat(scores, starts), sizes)
+    totals = np.add.reduceat(np.exp(lifted), starts)
+    logs: Floats = lifted - np.repeat(np.log(totals), sizes)
+    return logs
+
+
+def mean_nll(answers: Answers, temperature: float) -> float:
+    """Average -log of the probability of gold: nats, lower is better; 0 on empty input."""
+    if not len(answers.starts):
+        return 0.0
+    return float(-scaled(answers, temperature)[answers.gold].mean())
+
+
+def fit_temperature(answers: Answers) -> float | None:
+    """Find the temperature with the least :func:`mean_nll`.
+
+    The loss is convex in 1 / T, so it has one bottom along log T as well.
+
+    Returns:
+        None where there are no answers, or no limit to how cold or hot it should be.
+    """
+    if not len(answers.starts):
+        return None
+    found = minimize_scalar(
+        lambda log_temperature: mean_nll(answers, math.exp(log_temperature)),
+        bounds=(math.log(COLDEST), math.log(HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    least_at_the_ends = min(mean_nll(answers, end) for end in (COLDEST, HOTTEST))
+    return None if least_at_the_ends <= found.fun + 1e-9 else math.exp(float(found.x))
