@@ -11,6 +11,7 @@
     ├── RecipeError               2   a recipe is unknown, or a key in it is no option
     ├── UsageError                2   options that do not go together
     ├── TeacherError                  the teacher gave nothing to go on with
+    │   ├── BudgetError           4   the next request might cost more than is left
     │   └── TeacherRefusedError   5   key, quota or permission: asking again is useless
     ├── StudentError                  a student cannot be built, loaded or run
     ├── TrainingError                 training cannot go on
@@ -25,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "BudgetError",
     "DataError",
     "EmptyInputError",
     "InvalidFieldError",
@@ -126,6 +128,12 @@ class TeacherRefusedError(TeacherError):
     """Key, quota or permission: every further request would fail in the same way."""
 
     exit_code = 5
+
+
+class BudgetError(TeacherError):
+    """The next request might cost more than what is left of the budget."""
+
+    exit_code = 4
 
 
 class StudentError(MitoolsError):

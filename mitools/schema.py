@@ -58,6 +58,8 @@ _TEACHER = (
     Field("label", "string", "the teacher's answer", nullable=True),
     Field("rationale", "string", "why, in the teacher's words", nullable=True),
     Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
+    Field("hinted", "boolean", "whether the teacher was shown the gold label"),
+    Field("leak", "boolean", "whether its words say so"),
     Field("samples", "objects", "every answer drawn, in order"),
     Field("model", "string", "the model that answered"),
     Field("prompt", "string", "hash of the effective prompt"),

@@ -64,7 +64,7 @@ FORBIDDEN_ATTRIBUTES = {("torch", "load"), ("os", "system"), ("os", "popen")}
 # What the library promises to those who import it: each module and its names.
 PUBLIC = """
 mitools: __version__
-mitools.errors: DataError EmptyInputError InvalidFieldError MalformedLineError MissingExtraError
+mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError MalformedLineError MissingExtraError
   MissingFieldError MitoolsError OutputError RecipeError SourceError StudentError TeacherError
   TeacherRefusedError TrainingError UsageError Where
 mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
@@ -76,8 +76,8 @@ mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named ta
 mitools.demo: KINDS problems solve
 mitools.sources: DEMO ENDINGS PREFIX TARGETS HubSource Part Plan load open_demo open_file
   open_hub open_named
-mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Tally Teacher
-  UnaskedError
+mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Strategy Tally
+  Teacher UnaskedError
 mitools.split: Fractions Splitter normalized_input position split_key
 mitools.student: load_student save_student
 mitools.student.api: Generation Student

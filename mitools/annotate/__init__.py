@@ -1,11 +1,12 @@
 """annotate: let a teacher answer and explain each record.
 
 Records go through a :class:`Run`, which asks a :class:`Teacher` what a strategy wants to know.
-Only ``chat`` knows the openai package; importing this package does not import it.
+Only ``endpoint`` knows the openai package; importing this package does not import it.
 """
 
 from mitools.annotate.api import Answered, Problem, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.run import Run, RunOptions, StoppedError
+from mitools.annotate.strategy import Strategy
 from mitools.annotate.tally import Tally
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Run",
     "RunOptions",
     "StoppedError",
+    "Strategy",
     "Tally",
     "Teacher",
     "UnaskedError",

@@ -1,12 +1,13 @@
 """What passes between a strategy, which decides what to ask, and a teacher, which answers.
 
-A strategy is a generator that yields :class:`Question` and is sent :class:`Reply`; it knows no
-network. A teacher answers one question at a time; it knows no gold label and no strategy.
+A strategy is a generator that yields lists of :class:`Question`, which may be asked at once, and
+is sent as many :class:`Reply`; it knows no network. A teacher answers one question at a time; it
+knows no strategy, and no gold label but the one that a question gives away as a hint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,12 +24,14 @@ class Question:
     Attributes:
         record: what it is about.
         task: how the answer will be read.
-        sample: which of several independent completions for the same record, from 0.
+        sample: which of several independent completions for the same prompt, from 0.
+        hint: the gold label, where the teacher is to be told it.
     """
 
     record: Record
     task: Task
     sample: int = 0
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Answered:
     spent: Mapping[str, int] = field(default_factory=dict)
 
 
-Dialogue = Generator[Question, Reply, Answered]
+Dialogue = Generator[Sequence[Question], Sequence[Reply], Answered]
 
 
 class UnaskedError(Exception):
@@ -104,8 +107,8 @@ class Teacher(Protocol):
     """
 
     @property
-    def tries(self) -> int:
-        """How many samples to draw until one can be read; 1 where a second would be the same."""
+    def resamples(self) -> int:
+        """How often an unreadable sample is drawn anew; 0 where another would be the same."""
 
     def recall(self, question: Question) -> Reply | None:
         """Answer at once, without waiting for anything; None where that is impossible.

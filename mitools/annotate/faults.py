@@ -15,7 +15,17 @@ from collections.abc import Iterator, Mapping
 
 import openai
 
-__all__ = ["Busy", "Fatal", "Fault", "Rejected", "Secrets", "Transient", "explain"]
+__all__ = [
+    "Busy",
+    "Fatal",
+    "Fault",
+    "Lost",
+    "Rejected",
+    "Secrets",
+    "Transient",
+    "explain",
+    "rejection_kind",
+]
 
 _NO_ROUTE = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
 _UNREACHABLE_ERRNO = (101, 111, 113)  # network unreachable, refused, no route to host
@@ -28,9 +38,11 @@ class Fault(Exception):
         kind: one word for the record's ``teacher.error``.
         message: for people, without secrets.
         is_unreachable: no connection was made at all.
+        is_maybe_billed: the server may have done the work, though its answer did not arrive.
     """
 
     is_unreachable = False
+    is_maybe_billed = False
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -44,6 +56,12 @@ class Rejected(Fault):
 
 class Transient(Fault):
     """It may pass by itself."""
+
+
+class Lost(Transient):
+    """It may pass by itself, but what was asked for may have to be paid."""
+
+    is_maybe_billed = True
 
 
 class Busy(Fault):
@@ -104,7 +122,7 @@ def explain(exc: openai.APIError, secrets: Secrets) -> Fault:
         fault.is_unreachable = True
         return fault
     last = secrets.hide(reason or str(causes[-1]) or type(causes[-1]).__name__)
-    return Transient("connection", f"the connection broke: {last}")
+    return Lost("connection", f"the connection broke: {last}")
 
 
 def _explain_status(exc: openai.APIStatusError, secrets: Secrets) -> Fault:
@@ -120,10 +138,15 @@ def _explain_status(exc: openai.APIStatusError, secrets: Secrets) -> Fault:
         return Fatal(message, "check --base-url and -m", is_refusal=False)
     if status in (408, 409, 425) or status >= 500:
         return Busy(message, wait) if wait is not None else Transient("server_error", message)
+    return Rejected(rejection_kind(code, message), message)
+
+
+def rejection_kind(code: str, message: str) -> str:
+    """Name the reason for which a record was refused."""
     for kind, words in _REJECTIONS.items():
         if any(word in code or word in message.lower() for word in words):
-            return Rejected(kind, message)
-    return Rejected("bad_request", message)
+            return kind
+    return "bad_request"
 
 
 _REJECTIONS = {

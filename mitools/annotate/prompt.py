@@ -1,14 +1,17 @@
 """What a teacher is shown: a system message, worked examples, and the record through a template.
 
 Templates are Jinja2 in its sandbox (a recipe is somebody else's file) and see ``input``,
-``choices``, ``record``, ``lists_choices`` (whether the input already lists them by letter) and
-``letter(i)``. What the examples answer is written in the very words that the task reads.
+``choices``, ``record``, ``lists_choices`` (whether the input already lists them by letter),
+``letter(i)`` and ``hint`` (the sentence that states the gold label, where the teacher is to be told
+it; a template that does not use it gets the hint at its end). What the examples answer is written
+in the very words that the task reads.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mitools.errors import SourceError, UsageError
@@ -46,6 +50,11 @@ _LABELLED = """\
 Possible answers: {{ choices | join(", ") }}.
 {% endif %}
 """
+
+_HINT = """
+
+{{ hint }} Give the reasons that lead to this answer, as if you had found it by yourself: no word \
+about having been told."""
 
 _DEFAULTS: dict[str, tuple[str, str]] = {
     "choice": (
@@ -110,36 +119,50 @@ class Prompts:
         self._environment.globals["letter"] = letter_of
         self._own_template = _read_text(source.template) if source.template else None
         self._examples = _read_examples(source.examples) if source.examples else []
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[tuple[str, bool], _Prepared] = {}
 
-    def messages(self, record: Record, task: Task) -> list[Message]:
+    def messages(self, record: Record, task: Task, hint: str | None = None) -> list[Message]:
         """Render one record.
+
+        Args:
+            record: with ``input``.
+            task: whose prompt to use.
+            hint: the gold label, where the teacher is to be told it.
 
         Raises:
             UsageError: the template asks for something that the record does not have.
         """
-        prepared = self._prepare(task)
-        user = {"role": "user", "content": self._render(prepared.template, record)}
+        prepared = self._prepare(task, hint is not None)
+        stated = "" if hint is None else _state(record, task, hint)
+        user = {"role": "user", "content": self._render(prepared.template, record, stated)}
         return [*prepared.head, user]
 
-    def prompt_hash(self, task: Task) -> str:
+    def prompt_hash(self, task: Task, *, is_hinted: bool = False) -> str:
         """Name the effective prompt of a task: 16 hexadecimal digits, the same for all records."""
-        return self._prepare(task).digest
+        return self._prepare(task, is_hinted).digest
 
-    def _prepare(self, task: Task) -> _Prepared:
-        if task.name not in self._prepared:
+    def _prepare(self, task: Task, is_hinted: bool) -> _Prepared:
+        known = (task.name, is_hinted)
+        if known not in self._prepared:
             system, text = _DEFAULTS[task.name]
             if self._source.system is not None:
                 system = self._source.system
             if self._own_template is not None:
                 text = self._own_template
+            if is_hinted and not self._uses_hint(text):
+                text = text.rstrip() + _HINT
             template = self._compile(text)
             head = [{"role": "system", "content": system.strip()}] if system.strip() else []
             for example in self._examples:
-                head.append({"role": "user", "content": self._render(template, example)})
+                stated = _state(example, task, _label_of(example)) if is_hinted else ""
+                head.append({"role": "user", "content": self._render(template, example, stated)})
                 head.append({"role": "assistant", "content": _worked(example, task)})
-            self._prepared[task.name] = _Prepared(template, text, head)
-        return self._prepared[task.name]
+            self._prepared[known] = _Prepared(template, text, head)
+        return self._prepared[known]
+
+    def _uses_hint(self, text: str) -> bool:
+        self._compile(text)  # for its error message
+        return "hint" in jinja2.meta.find_undeclared_variables(self._environment.parse(text))
 
     def _compile(self, text: str) -> jinja2.Template:
         try:
@@ -148,13 +171,14 @@ class Prompts:
             message = f"{self._source.template}:{exc.lineno}: {exc.message}"
             raise UsageError(message, hint="mend the template") from exc
 
-    def _render(self, template: jinja2.Template, record: Record) -> str:
+    def _render(self, template: jinja2.Template, record: Record, hint: str) -> str:
         choices = record.get("choices") or []
         try:
             text = template.render(
                 input=record["input"],
                 choices=choices,
                 record=record,
+                hint=hint,
                 lists_choices=_lists(record["input"], choices),
             )
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as exc:
@@ -177,10 +201,19 @@ class _Prepared:
 
 def _worked(example: Mapping[str, Any], task: Task) -> str:
     """Write an example's answer as the teacher is to write its own."""
-    label = example.get("label") or get_path(example, "teacher.label")
+    label = _label_of(example)
     rationale = example.get("rationale") or get_path(example, "teacher.rationale") or ""
-    statement = task.state(str(label), example.get("choices"))
+    statement = task.state(label, example.get("choices"))
     return _without_surrogates(f"{rationale.strip()} {statement}".strip())
+
+
+def _label_of(example: Mapping[str, Any]) -> str:
+    return str(example.get("label") or get_path(example, "teacher.label"))
+
+
+def _state(record: Mapping[str, Any], task: Task, label: str) -> str:
+    """Write a label as a sentence that concludes nothing, as ``The answer is (b) sea.`` does."""
+    return re.sub(r"^So the\b", "The", task.state(label, record.get("choices")))
 
 
 def _lists(text: str, choices: list[str]) -> bool:

@@ -18,13 +18,14 @@ from mitools.records import parse_line
 
 __all__ = ["DemoTeacher", "FieldTeacher", "ReplayTeacher"]
 
+_NEXT_SAMPLE = 1_000_003  # far from the seeds that people choose
 _HINT = "each row needs an id and a completion"
 
 
 class _Immediate:
     """A teacher whose every answer is at hand."""
 
-    tries = 1
+    resamples = 0
 
     def recall(self, question: Question) -> Reply:
         raise NotImplementedError
@@ -40,21 +41,26 @@ class _Immediate:
 
 
 class FieldTeacher(_Immediate):
-    """Reads the completion that each record carries itself, in its field ``completion``."""
+    """Reads what each record carries itself, in its field ``completion``: a text, or a list."""
 
     def __init__(self, model: str = "replay") -> None:
         self._model = model
 
     def recall(self, question: Question) -> Reply:
-        completion = question.record.get("completion")
-        if not isinstance(completion, str):
-            problem = Problem("missing", 'the record has no field "completion"')
-            return Reply(model=self._model, problem=problem)
-        return Reply(text=completion, model=self._model)
+        given = question.record.get("completion")
+        completions = given if isinstance(given, list) else [given]
+        texts = [text for text in completions if isinstance(text, str)]
+        if question.sample < len(texts):
+            return Reply(text=texts[question.sample], model=self._model)
+        problem = Problem("missing", 'the record has no field "completion"')
+        return Reply(model=self._model, problem=problem)
 
 
 class ReplayTeacher(_Immediate):
-    """Looks completions up by the record's id in a file of JSON Lines, or a CSV or TSV table."""
+    """Looks completions up by the record's id in a file of JSON Lines, or a CSV or TSV table.
+
+    Several rows with one id are so many samples.
+    """
 
     def __init__(self, path: str, model: str = "replay") -> None:
         """Index the file, on disk: it may be larger than memory.
@@ -67,15 +73,15 @@ class ReplayTeacher(_Immediate):
         self._model = model
         # "" is SQLite's name for a private file that vanishes with the connection.
         self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._index.execute("CREATE TABLE completions (id TEXT PRIMARY KEY, text TEXT)")
+        self._index.execute("CREATE TABLE completions (id TEXT, text TEXT)")
         self._index.execute("BEGIN")
-        # Of several completions for one id the first counts.
-        self._index.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", _rows(path))
+        self._index.executemany("INSERT INTO completions VALUES (?, ?)", _rows(path))
+        self._index.execute("CREATE INDEX by_id ON completions (id)")
         self._index.execute("COMMIT")
 
     def recall(self, question: Question) -> Reply:
-        query = "SELECT text FROM completions WHERE id = ?"
-        row = self._index.execute(query, (question.record["id"],)).fetchone()
+        query = "SELECT text FROM completions WHERE id = ? ORDER BY rowid LIMIT 1 OFFSET ?"
+        row = self._index.execute(query, (question.record["id"], question.sample)).fetchone()
         if row is None:
             problem = Problem("missing", f"{self._path} has no completion for this id")
             return Reply(model=self._model, problem=problem)
@@ -86,7 +92,10 @@ class ReplayTeacher(_Immediate):
 
 
 class DemoTeacher(_Immediate):
-    """Solves the built-in demo's problems by rule, and some of them wrongly."""
+    """Solves the built-in demo's problems by rule, and some of them wrongly.
+
+    Each sample errs by its own chance; whoever is told the answer does not err.
+    """
 
     def __init__(self, seed: int, error_rate: float) -> None:
         self._seed = seed
@@ -95,8 +104,10 @@ class DemoTeacher(_Immediate):
     def recall(self, question: Question) -> Reply:
         from mitools.demo import solve
 
+        seed = self._seed + _NEXT_SAMPLE * question.sample
+        error_rate = 0.0 if question.hint is not None else self._error_rate
         try:
-            text = solve(question.record["input"], self._seed, self._error_rate)
+            text = solve(question.record["input"], seed, error_rate)
         except TeacherError as exc:
             return Reply(model="demo", problem=Problem("unknown", str(exc)))
         return Reply(text=text, model="demo")

@@ -17,11 +17,12 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
-from mitools.annotate.api import Answered, Dialogue, Question, Teacher, UnaskedError
-from mitools.annotate.strategy import ask_blind
+from mitools.annotate.api import Answered, Teacher, UnaskedError
+from mitools.annotate.conversation import Conversation
+from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
 from mitools.errors import TeacherError
 from mitools.records import Record
@@ -30,6 +31,7 @@ from mitools.tasks import task_of
 __all__ = ["Run", "RunOptions", "StoppedError"]
 
 _WINDOW = 4
+_FEWEST_JUDGED = 50  # rows before a share of failures says anything
 _READER_PATIENCE_SECONDS = 1.0
 
 _Entry = Answered | Future[Answered]
@@ -47,6 +49,8 @@ class RunOptions:
         concurrency: requests under way at once; four times as many records are held.
         is_ordered: whether records leave in input order.
         task: the task of every record, whatever it says itself.
+        strategy: what is asked about each.
+        max_error_rate: the share of records without an answer at which to give up; None never does.
         on_failure: called with each record that got no answer; gives what is passed on, if any.
         on_stop: called when reading is to stop, from any thread; wakes a source that waits.
     """
@@ -54,6 +58,8 @@ class RunOptions:
     concurrency: int = 16
     is_ordered: bool = True
     task: str | None = None
+    strategy: Strategy = field(default_factory=Strategy)
+    max_error_rate: float | None = None
     on_failure: Callable[[Record], Record | None] | None = None
     on_stop: Callable[[], None] | None = None
 
@@ -126,11 +132,26 @@ class Run:
                     record = self._options.on_failure(answered.record)
                 if record is not None:
                     yield record
+                if self.tally.finished >= _FEWEST_JUDGED:
+                    self._judge()
             self._slots.release()
         self._finish()
 
+    def _judge(self) -> None:
+        """Give up where too many records fail."""
+        most, failed, of = self._options.max_error_rate, self.tally.failed, self.tally.finished
+        if most is None or failed.total() <= most * of or self._error is not None:
+            return
+        message = (
+            f"{failed.total():,} of {of:,} records got no answer, more than --max-error-rate "
+            f"{most:g} allows (mostly: {failed.most_common(1)[0][0]})"
+        )
+        self._error = TeacherError(message, hint='look at "teacher.error" in the output')
+        self.stop()
+
     def _finish(self) -> None:
         self.tally.check()
+        self._judge()
         if self._error is not None:
             raise self._error
         failed = self.tally.failed.total()
@@ -186,30 +207,31 @@ class Run:
         """Answer a record at once, or hand it to the event loop."""
         entry: _Entry
         try:
-            dialogue = ask_blind(record, task_of(record, self._options.task), self._teacher.tries)
-            question = next(dialogue)
-            while (reply := self._teacher.recall(question)) is not None:
-                question = dialogue.send(reply)
-        except StopIteration as done:
-            entry = done.value
+            task = task_of(record, self._options.task)
+            dialogue = converse(record, task, self._options.strategy, self._teacher.resamples)
+            conversation = Conversation(dialogue, self._teacher.recall)
         except Exception as exc:
             entry = Future()
             entry.set_exception(exc)
         else:
-            entry = asyncio.run_coroutine_threadsafe(self._ask(dialogue, question), self._loop)
-            if not self._options.is_ordered:
-                entry.add_done_callback(self._out.put)
-                return
+            if conversation.answered is not None:
+                entry = conversation.answered
+            else:
+                entry = asyncio.run_coroutine_threadsafe(self._ask(conversation), self._loop)
+                if not self._options.is_ordered:
+                    entry.add_done_callback(self._out.put)
+                    return
         self._out.put(entry)
 
-    async def _ask(self, dialogue: Dialogue, question: Question) -> Answered:
-        while True:
-            reply = await self._teacher.ask(question)
-            try:
-                question = dialogue.send(reply)
-            except StopIteration as done:
-                answered: Answered = done.value
-                return answered
+    async def _ask(self, conversation: Conversation) -> Answered:
+        while conversation.answered is None:
+            questions = conversation.open
+            if len(questions) == 1:  # a task of its own would cost as much as the question
+                conversation.supply([await self._teacher.ask(questions[0])])
+            else:
+                asking = (self._teacher.ask(question) for question in questions)
+                conversation.supply(await asyncio.gather(*asking))
+        return conversation.answered
 
     async def _put_away(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -21,6 +21,8 @@ class Tally:
         unasked: records that were read but dropped because the run was stopped.
         with_gold: answered records whose gold label is known.
         agreeing: those whose labels are equal.
+        hinted: answered records whose rationale was given for a gold label that was shown.
+        leaking: those that say so.
         replies: completions used.
         recalled: completions that the journal, or a twin record, had.
         spent: prompt and completion tokens as the server counted them, without recalled ones.
@@ -32,6 +34,8 @@ class Tally:
     unasked: int = 0
     with_gold: int = 0
     agreeing: int = 0
+    hinted: int = 0
+    leaking: int = 0
     replies: int = 0
     recalled: int = 0
     spent: Counter[str] = field(default_factory=Counter)
@@ -45,13 +49,20 @@ class Tally:
         if teacher["agrees"] is not None:
             self.with_gold += 1
             self.agreeing += teacher["agrees"]
+        self.hinted += teacher.get("hinted", False)
+        self.leaking += teacher.get("leak", False)
         self.replies += answered.replies
         self.recalled += answered.recalled
         self.spent.update(answered.spent)
 
+    @property
+    def finished(self) -> int:
+        """Records that have an outcome."""
+        return self.answered + self.failed.total()
+
     def check(self) -> None:
         """Assert that every record read is accounted for."""
-        assert self.read == self.answered + self.failed.total() + self.unasked, self
+        assert self.read == self.finished + self.unasked, self
 
     def lines(self, rejected: int = 0) -> list[str]:
         """Say it in one or two lines.
@@ -62,7 +73,7 @@ class Tally:
         rows = self.read + rejected
         counts = f"{rows:,} row{'' if rows == 1 else 's'} = {self.answered:,} answered"
         counts += f" + {rejected:,} rejected + {self.failed.total():,} failed"
-        if left := self.read - self.answered - self.failed.total():
+        if left := self.read - self.finished:
             counts += f" + {left:,} left"
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.failed.most_common())
@@ -71,6 +82,10 @@ class Tally:
         if self.with_gold:
             share = self.agreeing / self.with_gold
             details.append(f"{self.agreeing:,} of {self.with_gold:,} agree with gold ({share:.1%})")
+        if self.hinted:
+            details.append(
+                f"{self.hinted:,} with the answer shown, {self.leaking:,} of them say so"
+            )
         if self.recalled:
             details.append(f"{self.recalled:,} of {self.replies:,} completions from the journal")
         if self.spent:

@@ -8,20 +8,29 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from mitools.cli._stage import RecipePath, Stage, seed_option, stage, stdout
-from mitools.errors import TeacherError, UsageError
+from mitools.cli._stage import RecipePath, Stage, seed_option, stage
+from mitools.cli._teacher import (
+    MadeTeacher,
+    dry_run,
+    emit_batch,
+    make_strategy,
+    make_teacher,
+    show_prompt,
+)
+from mitools.errors import TeacherError
 from mitools.files import output_errors
 from mitools.records import Reader, Record, Writer
 from mitools.schema import TASKS
 
 if TYPE_CHECKING:
     from mitools.annotate import Run, Teacher
-    from mitools.annotate.journal import Journal
-    from mitools.annotate.prompt import Prompts
 
 __all__ = ["command"]
+
+# As in mitools.annotate.strategy, which would take too long to import for --help.
+STRATEGIES = ("blind", "hinted", "star")
+KEEPS = ("all", "agree", "vote")
 
 OnFailure = Callable[[Record], Record | None]
 
@@ -38,6 +47,18 @@ def _check_failure(_ctx: click.Context, _param: click.Parameter, value: str) -> 
     raise click.BadParameter('use "emit", "fail" or "divert:FILE"')
 
 
+def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    from mitools.annotate.budget import Price
+
+    try:
+        return Price.parse(value)
+    except ValueError as exc:
+        hint = 'write it as "IN,OUT" in USD per million tokens, such as "0.25,2"'
+        raise click.BadParameter(hint) from exc
+
+
 def _parse_params(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -46,6 +67,8 @@ def _parse_params(
         name, is_given, value = pair.partition("=")
         if not is_given or not name:
             raise click.BadParameter(f'"{pair}" is not KEY=VALUE')
+        if name == "n":
+            raise click.BadParameter("several answers a record are asked for with --samples")
         try:
             params[name] = json.loads(value)
         except ValueError:
@@ -80,6 +103,31 @@ def _parse_params(
     type=RecipePath(exists=True, dir_okay=False),
     metavar="FILE",
     help="Worked examples: records with input, label and rationale.",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    default="blind",
+    show_default=True,
+    help="blind: ask, then compare with gold; hinted: show the gold label and ask for its reasons; "
+    "star: ask blind, and show it where the answer missed it.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="K",
+    help="Answers a record; all are kept in teacher.samples.",
+)
+@click.option(
+    "--stop-after", type=click.IntRange(1), metavar="M", help="Draw no more once M agree with gold."
+)
+@click.option(
+    "--keep",
+    type=click.Choice(KEEPS),
+    help="Which answer becomes the record's: the first, the first that agrees, or the majority's.  "
+    "[default: all; agree where agreement is looked for]",
 )
 @click.option("--show-prompt", is_flag=True, help="Print the first record's prompt and stop.")
 @click.option("--temperature", type=float, help="Sampling temperature.  [default: the server's]")
@@ -117,6 +165,30 @@ def _parse_params(
     show_default=True,
     help="For one request, after faults that may pass; waiting for a rate limit costs none.",
 )
+@click.option(
+    "--price",
+    metavar="IN,OUT",
+    callback=_check_price,
+    help="USD per million tokens read and written.",
+)
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="USD",
+    help="Never let this run cost more; needs --price and --max-tokens.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what it will cost, with one prompt, and stop.")
+@click.option(
+    "--emit-batch",
+    metavar="FILE",
+    help="Write what is to be asked as requests for the OpenAI Batch API or vllm run-batch.",
+)
+@click.option(
+    "--from-batch",
+    multiple=True,
+    metavar="FILE",
+    help="Take the answers from a batch's output; repeatable.",
+)
 @click.option("--journal", metavar="PATH", help="Where answers are kept.  [default: user cache]")
 @click.option("--no-journal", is_flag=True, help="Keep nothing, and ask everything.")
 @click.option("--offline", is_flag=True, help="Answer from the journal alone.")
@@ -127,6 +199,12 @@ def _parse_params(
     metavar="emit|fail|divert:FILE",
     callback=_check_failure,
     help="What to do with a record that got no answer; it says why in teacher.error.",
+)
+@click.option(
+    "--max-error-rate",
+    type=click.FloatRange(0, 1),
+    metavar="FRACTION",
+    help="Give up when more of the records than this get no answer.",
 )
 @click.option(
     "--error-rate",
@@ -143,17 +221,27 @@ def command(stage: Stage, **options: Any) -> None:
     only the remainder is asked. The first ^C stops reading and waits for what is under way, the
     second does not wait.
 
-    Exit status: 5 where the teacher refuses (key, quota, permission), 130 after ^C.
+    Exit status: 4 where the budget is used up, 5 where the teacher refuses (key, quota,
+    permission), 130 after ^C.
 
     \b
     mitools annotate -m gpt-5-mini data.jsonl > annotated.jsonl
     mitools annotate -m qwen3 --base-url http://localhost:8000/v1 data.jsonl
+    mitools annotate -m gpt-5-mini --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
     mitools annotate --teacher replay:completions.jsonl data.jsonl
     """
     if options["show_prompt"]:
-        _show_prompt(stage, options)
-        return
-    teacher, journal = _teacher(stage, options)
+        show_prompt(stage, options)
+    elif options["dry_run"]:
+        dry_run(stage, options)
+    elif options["emit_batch"]:
+        emit_batch(stage, options)
+    else:
+        _annotate(stage, options)
+
+
+def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
+    teacher = make_teacher(stage, options)
     with (
         _waking() as on_stop,
         stage.reading("input") as records,
@@ -161,8 +249,8 @@ def command(stage: Stage, **options: Any) -> None:
         _failures(options["on_failure"]) as on_failure,
         stage.console.progress("annotating") as update,
     ):
-        run = _make_run(records, teacher, options, on_failure, on_stop)
-        with _reporting(stage, run, records, journal), _stopping(run):
+        run = _make_run(records, teacher.teacher, options, on_failure, on_stop)
+        with _reporting(stage, run, records, teacher), _stopping(run):
             for record in run:
                 out.write(record)
                 update(1, "")
@@ -183,8 +271,15 @@ def _make_run(
 ) -> Run:
     from mitools.annotate import Run, RunOptions
 
-    is_ordered = not options["unordered"]
-    settings = RunOptions(options["concurrency"], is_ordered, options["task"], on_failure, on_stop)
+    settings = RunOptions(
+        concurrency=options["concurrency"],
+        is_ordered=not options["unordered"],
+        task=options["task"],
+        strategy=make_strategy(options),
+        max_error_rate=options["max_error_rate"],
+        on_failure=on_failure,
+        on_stop=on_stop,
+    )
     return Run(records, teacher, settings)
 
 
@@ -197,24 +292,32 @@ def _stopping(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _reporting(stage: Stage, run: Run, records: Reader, journal: Journal | None) -> Iterator[None]:
+def _reporting(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> Iterator[None]:
     """Say at the end what happened, however it ended; say nothing to a closed downstream."""
     try:
         yield
     except BrokenPipeError:
         raise
     except BaseException:
-        _report(stage, run, records)
-        if journal is not None and run.tally.replies > run.tally.recalled:
-            stage.console.note(f"run it again to go on; answers are kept in {journal.path}")
+        _report(stage, run, records, made)
+        if made.journal is not None and run.tally.replies > run.tally.recalled:
+            stage.console.note(f"run it again to go on; answers are kept in {made.journal.path}")
         raise
-    _report(stage, run, records)
+    _report(stage, run, records, made)
 
 
-def _report(stage: Stage, run: Run, records: Reader) -> None:
-    if run.tally.replies or records.rejected:
-        for line in run.tally.lines(records.rejected):
-            stage.console.note(line)
+def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
+    if not (run.tally.replies or records.rejected):
+        return
+    for line in run.tally.lines(records.rejected):
+        stage.console.note(line)
+    budget = made.budget
+    if budget is None:
+        return
+    limit = "" if budget.limit is None else f" of ${budget.limit:,.4f}"
+    stage.console.note(f"${budget.spent:,.4f}{limit} spent")
+    if budget.limit is not None and budget.spent > budget.limit:
+        stage.console.warn("the server counted more tokens than --max-tokens allows")
 
 
 @contextlib.contextmanager
@@ -234,66 +337,3 @@ def _raise_failure(record: Record) -> None:
     error = record["teacher"]["error"]
     message = f"record {record['id']!r} got no answer: {error['kind']}: {error['message']}"
     raise TeacherError(message, hint='to go on without it: "--on-failure emit" or "divert:FILE"')
-
-
-def _teacher(stage: Stage, options: Mapping[str, Any]) -> tuple[Teacher, Journal | None]:
-    name = options["teacher"]
-    if name == "openai":
-        return _chat_teacher(stage, options)
-    from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
-
-    if name == "demo":
-        return DemoTeacher(options["seed"], options["error_rate"]), None
-    # A recipe's model is the one to ask; these answers are another's.
-    source = click.get_current_context().get_parameter_source("model")
-    model = options["model"] if source == ParameterSource.COMMANDLINE else "replay"
-    if name == "replay":
-        return FieldTeacher(model), None
-    return ReplayTeacher(name.removeprefix("replay:"), model), None
-
-
-def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> tuple[Teacher, Journal | None]:
-    if not options["model"]:
-        hint = 'name it with "-m MODEL", or use "--teacher replay:FILE" or "--teacher demo"'
-        raise UsageError("no teacher model", hint=hint)
-    if options["no_journal"] and options["offline"]:
-        raise UsageError("--offline answers from the journal", hint="leave out --no-journal")
-    from mitools.annotate.chat import ChatOptions, ChatTeacher
-    from mitools.annotate.journal import Journal, default_place
-
-    prompts = _prompts(options)
-    params = dict(options["params"])
-    if options["temperature"] is not None:
-        params = {"temperature": options["temperature"], **params}
-    names = ("model", "base_url", "max_tokens", "concurrency", "retries")
-    chat = ChatOptions(
-        **{key: options[key] for key in names},
-        params=params,
-        timeout_seconds=options["timeout"],
-        is_offline=options["offline"],
-    )
-    journal = None
-    if not options["no_journal"]:
-        journal = Journal(options["journal"] or default_place(options["model"]))
-
-    def on_pause(seconds: float) -> None:
-        stage.console.note(f"the teacher asks to wait: nothing is sent for {seconds:.1f} s")
-
-    return ChatTeacher(chat, prompts, journal, on_pause), journal
-
-
-def _prompts(options: Mapping[str, Any]) -> Prompts:
-    from mitools.annotate.prompt import Prompts, PromptSource
-
-    return Prompts(PromptSource(options["system"], options["template"], options["examples"]))
-
-
-def _show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
-    from mitools.tasks import task_of
-
-    prompts = _prompts(options)
-    with stage.reading("input") as records, output_errors("<stdout>"):
-        record = next(iter(records))
-        for message in prompts.messages(record, task_of(record, options["task"])):
-            stdout().write(f"--- {message['role']}\n{message['content']}\n\n")
-        stdout().flush()

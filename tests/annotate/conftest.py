@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import Run, RunOptions, Tally
-from mitools.annotate.chat import ChatOptions, ChatTeacher
+from mitools.annotate import Run, RunOptions, Tally, Teacher
+from mitools.annotate.budget import Budget
+from mitools.annotate.chat import ChatTeacher, OfflineTeacher
+from mitools.annotate.endpoint import Endpoint
 from mitools.annotate.journal import Journal
+from mitools.annotate.memory import Memory
 from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.requests import ChatOptions, Requests
+from mitools.annotate.strategy import Strategy
 from mitools.records import Record
 from tests.server import KEY, FixtureServer
 
@@ -34,7 +39,7 @@ def server() -> Iterator[FixtureServer]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait next to nothing before a retry."""
-    for module in ("chat", "pace"):
+    for module in ("endpoint", "pace"):
         monkeypatch.setattr(f"mitools.annotate.{module}.backoff", lambda _attempt: 0.01)
 
 
@@ -65,6 +70,19 @@ class Outcome:
         return [record["teacher"].get("error", {}).get("kind", "") for record in self.records]
 
 
+def remember(
+    options: ChatOptions, journal: Path | None = None, source: PromptSource | None = None
+) -> Memory:
+    requests = Requests(options, Prompts(source or PromptSource()))
+    return Memory(requests, Journal(journal) if journal else None)
+
+
+def asking(options: ChatOptions) -> ChatTeacher:
+    """Make a teacher that keeps no journal."""
+    memory = remember(options)
+    return ChatTeacher(memory, Endpoint(memory.requests))
+
+
 Annotate = Callable[..., Outcome]
 
 
@@ -72,12 +90,21 @@ Annotate = Callable[..., Outcome]
 def annotate(server: FixtureServer) -> Annotate:
     """Annotate records at the server; options go where they belong, by name."""
 
-    def run(records: list[Record], journal: Path | None = None, **options: Any) -> Outcome:
+    def run(
+        records: list[Record],
+        journal: Path | None = None,
+        budget: Budget | None = None,
+        **options: Any,
+    ) -> Outcome:
         chat = ChatOptions("fixture", server.url, concurrency=4, timeout_seconds=10)
         chat_names = chat.__dataclass_fields__.keys() & options.keys()
         chat = replace(chat, **{name: options.pop(name) for name in chat_names})
-        prompts = Prompts(options.pop("prompts", PromptSource()))
-        teacher = ChatTeacher(chat, prompts, Journal(journal) if journal else None)
+        names = Strategy.__dataclass_fields__.keys() & options.keys()
+        options["strategy"] = Strategy(**{name: options.pop(name) for name in names})
+        memory = remember(chat, journal, options.pop("prompts", PromptSource()))
+        teacher: Teacher = ChatTeacher(memory, Endpoint(memory.requests, budget))
+        if options.pop("is_offline", False):
+            teacher = OfflineTeacher(memory)
         settings = RunOptions(concurrency=chat.concurrency, **options)
         with Run(records, teacher, settings) as running:
             return Outcome(list(running), running.tally)

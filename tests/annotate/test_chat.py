@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mitools.annotate import Run, RunOptions
-from mitools.annotate.chat import ChatOptions, ChatTeacher
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.prompt import PromptSource
+from mitools.annotate.requests import ChatOptions
 from mitools.errors import TeacherError, TeacherRefusedError
-from tests.annotate.conftest import Annotate, sums
+from tests.annotate.conftest import Annotate, asking, sums
 from tests.server import KEY, Act, Call, FixtureServer
 
 
@@ -181,7 +181,7 @@ def test_a_refusing_teacher_stops_the_run_at_once(
 def test_what_was_under_way_at_a_refusal_comes_home(server: FixtureServer, tmp_path: Path) -> None:
     server.act = lambda call: Act(delay=0.2) if "10" in call.question else Act(status=401)
     options = ChatOptions("fixture", server.url, concurrency=2)
-    teacher = ChatTeacher(options, Prompts(PromptSource()), None)
+    teacher = asking(options)
     got = []
     with (
         pytest.raises(TeacherRefusedError),
@@ -274,7 +274,7 @@ def test_thoughts_are_the_rationale_wherever_they_stand(
 
 def test_a_slow_taker_starts_no_more_than_a_window(server: FixtureServer) -> None:
     options = ChatOptions("fixture", server.url, concurrency=2)
-    teacher = ChatTeacher(options, Prompts(PromptSource()), None)
+    teacher = asking(options)
     with Run(sums(100), teacher, RunOptions(concurrency=2)) as run:
         records = iter(run)
         for _ in range(5):
@@ -312,7 +312,7 @@ def test_concurrency_shrinks_once_per_episode(server: FixtureServer, annotate: A
 def test_no_key_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(TeacherRefusedError, match=r"no API key.*--base-url"):
-        ChatTeacher(ChatOptions("gpt"), Prompts(PromptSource()), None)
+        asking(ChatOptions("gpt"))
 
 
 def test_a_server_of_ones_own_needs_no_key(

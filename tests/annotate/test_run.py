@@ -18,7 +18,7 @@ from tests.annotate.conftest import sums
 class SlowTeacher:
     """Answers after a while; remembers what happened to it."""
 
-    tries = 2
+    resamples = 1
 
     def __init__(self, seconds: float = 0.01) -> None:
         self.seconds = seconds

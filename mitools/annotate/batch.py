@@ -1,0 +1,164 @@
+"""Batches: requests written to a file for a service that answers them later, and its answers read.
+
+The lines are those of the OpenAI Batch API, which ``vllm run-batch`` reads as well
+(https://platform.openai.com/docs/api-reference/batch/request-input). ``custom_id`` is the request's
+key, so that results enter the journal in any order, from any part of a batch that expired.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import IO, Any
+
+from mitools.annotate.conversation import Conversation
+from mitools.annotate.faults import rejection_kind
+from mitools.annotate.journal import Entry, Journal
+from mitools.annotate.memory import Memory
+from mitools.annotate.reply import read_completion
+from mitools.annotate.requests import PATH
+from mitools.annotate.strategy import Strategy, converse
+from mitools.errors import InvalidFieldError, SourceError, Where
+from mitools.files import open_input
+from mitools.records import Record, parse_line
+from mitools.tasks import task_of
+
+__all__ = ["MOST_BYTES", "MOST_REQUESTS", "Emitted", "Imported", "emit_requests", "import_results"]
+
+# What OpenAI takes in one file.
+MOST_REQUESTS = 50_000
+MOST_BYTES = 200_000_000
+
+_URL = f"/v1{PATH}"
+_GROUP = 1000
+_HINT = 'give the output file of a batch that "--emit-batch" wrote'
+
+
+@dataclass
+class Emitted:
+    """Counts of what was written.
+
+    Attributes:
+        rows: records read.
+        answered: those that need nothing more.
+        requests: lines written, each request once.
+        size: bytes written.
+    """
+
+    rows: int = 0
+    answered: int = 0
+    requests: int = 0
+    size: int = 0
+
+
+def emit_requests(
+    records: Iterable[Record], memory: Memory, strategy: Strategy, task: str | None, out: IO[str]
+) -> Emitted:
+    """Write what has to be asked next about each record.
+
+    Where a strategy asks again, depending on the first answers, that is a batch of its own: import
+    the results and emit once more.
+    """
+    done = Emitted()
+    seen: set[bytes] = set()
+    for record in records:
+        done.rows += 1
+        dialogue = converse(record, task_of(record, task), strategy, resamples=1)
+        conversation = Conversation(dialogue, memory.find)
+        done.answered += conversation.answered is not None
+        for question in conversation.open:
+            request = memory.requests.make(question)
+            name = bytes.fromhex(request.key[:32])  # half of it: still no two alike
+            if name not in seen:
+                seen.add(name)
+                done.requests += 1
+                done.size += _write(request.key, request.body, out)
+    return done
+
+
+def _write(key: str, body: Mapping[str, Any], out: IO[str]) -> int:
+    line = {"custom_id": key, "method": "POST", "url": _URL, "body": body}
+    text = json.dumps(line, ensure_ascii=False) + "\n"
+    out.write(text)
+    return len(text.encode())
+
+
+@dataclass
+class Imported:
+    """Counts of the results read: answers, and requests that failed."""
+
+    answers: int = 0
+    failures: int = 0
+
+
+def import_results(paths: Iterable[str], journal: Journal) -> Imported:
+    """Put a batch's results into the journal, where an answer is never replaced by a failure.
+
+    Raises:
+        SourceError: a file cannot be read.
+        DataError: a line is no result of such a batch.
+        OutputError: the journal cannot be written.
+    """
+    done = Imported()
+    waiting: list[Future[None]] = []
+    for path in paths:
+        try:
+            with open_input(path) as stream:
+                for number, line in enumerate(stream, start=1):
+                    if line.isspace():
+                        continue
+                    entry = _entry(line, Where(path, number))
+                    done.answers += entry.kind == "ok"
+                    done.failures += entry.kind != "ok"
+                    waiting.append(journal.store(entry))
+                    if len(waiting) == _GROUP:
+                        _wait(waiting)
+        except (OSError, EOFError) as exc:
+            raise SourceError(f"cannot read {path}: {exc}", hint="check the file") from exc
+    _wait(waiting)
+    return done
+
+
+def _wait(waiting: list[Future[None]]) -> None:
+    for future in waiting:
+        future.result()
+    waiting.clear()
+
+
+def _entry(line: bytes, where: Where) -> Entry:
+    try:
+        row = parse_line(line.decode("utf-8-sig"), where)
+    except UnicodeDecodeError as exc:
+        raise SourceError(f"{where.path} is not UTF-8", hint=_HINT) from exc
+    key = row.get("custom_id")
+    if not isinstance(key, str) or not re.fullmatch(r"[0-9a-f]{64}", key):
+        message = f'field "custom_id" is no key of ours: {str(key)[:80]}'
+        raise InvalidFieldError(message, where=where, hint=_HINT)
+    response = row.get("response")
+    response = response if isinstance(response, Mapping) else {}
+    body, status = response.get("body"), response.get("status_code")
+    if status in (200, None) and isinstance(body, Mapping):
+        raw = json.dumps(body, ensure_ascii=False)
+        try:
+            read_completion(raw)
+        except ValueError as exc:
+            return Entry(key, "server_error", f"the batch holds no completion: {exc}")
+        return Entry(key, "ok", raw)
+    return _failure(key, status, body, row.get("error"))
+
+
+def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
+    """Find out what a service says of a request that failed; it says so in several places."""
+    inner = body.get("error") if isinstance(body, Mapping) else None
+    found = next((part for part in (inner, error) if isinstance(part, Mapping)), {})
+    code = str(found.get("code") or "")
+    message = " ".join(str(found.get("message") or inner or error or "no reason given").split())
+    kind = rejection_kind(code, message)
+    if "expired" in code:
+        kind = "expired"
+    elif kind == "bad_request" and not (isinstance(status, int) and 400 <= status < 500):
+        kind = "server_error"
+    return Entry(key, kind, f"{status or 'batch'}: {message}"[:400])

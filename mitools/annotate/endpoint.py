@@ -1,0 +1,223 @@
+"""An OpenAI-compatible endpoint: the only module that knows the openai package.
+
+One retry layer, ours: the SDK's is off (openai/openai-python#1725). The SDK's low-level ``post``
+costs a fraction of ``chat.completions.create`` and gives the server's JSON as it came, which is
+what the journal keeps; over aiohttp, where that is installed, it costs less again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+
+from mitools.annotate.api import Reply, UnaskedError
+from mitools.annotate.budget import Budget
+from mitools.annotate.faults import Busy, Fatal, Fault, Lost, Rejected, Secrets, Transient, explain
+from mitools.annotate.journal import Entry
+from mitools.annotate.pace import Pace, backoff
+from mitools.annotate.reply import read_completion
+from mitools.annotate.requests import OPENAI_HOST, PATH, ChatOptions, Requests
+from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
+
+__all__ = ["Endpoint", "Outcome"]
+
+_FIRST_CONTACT_TRIES = 3
+
+Keep = Callable[[str, str], Awaitable[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request came to.
+
+    Attributes:
+        entry: what the journal has of it.
+        reply: the answer, where it was read on arrival.
+        is_known: whether another process had asked, so that nothing was sent.
+    """
+
+    entry: Entry
+    reply: Reply | None = None
+    is_known: bool = False
+
+
+class Endpoint:
+    """Sends request bodies: paced, within the budget, retried, its faults sorted."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        budget: Budget | None = None,
+        on_pause: Callable[[float], None] | None = None,
+    ) -> None:
+        """Make the SDK's client; nothing is sent yet.
+
+        Raises:
+            TeacherRefusedError: there is no API key.
+        """
+        self._options = requests.options
+        self._provider = requests.provider
+        self._budget = budget
+        self._client = _client(requests.options)
+        self._pace = Pace(requests.options.concurrency, on_pause)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._has_answered = False
+        self._is_stopped = False  # also before there is a loop to tell
+        self._secrets = Secrets(self._client.api_key, str(self._client.base_url), self._provider)
+
+    def stop(self) -> None:
+        """Send nothing more. Safe from any thread."""
+        self._is_stopped = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._halt)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def complete(
+        self, body: Mapping[str, Any], known: Callable[[], Entry | None], keep: Keep
+    ) -> Outcome:
+        """Get one completion. Its place is held until ``keep`` has it on disk.
+
+        Args:
+            body: the request.
+            known: looks whether it has been answered meanwhile.
+            keep: writes down a kind and a response.
+
+        Raises:
+            TeacherError: every further request would fail in the same way.
+            UnaskedError: the run was stopped before there was an answer.
+        """
+        self._loop = asyncio.get_running_loop()
+        if self._is_stopped:
+            raise UnaskedError
+        faults = 0
+        is_retry = False
+        while True:
+            async with self._pace.turn(is_retry=is_retry) as sent_at:
+                if not is_retry and (entry := known()) is not None:
+                    return Outcome(entry, is_known=True)
+                try:
+                    raw, reply = await self._send(body)
+                except Rejected as exc:
+                    return Outcome(await keep(exc.kind, exc.message))
+                except Busy as exc:
+                    self._pace.hold(sent_at, exc.wait_seconds)
+                    fault: Fault | None = None
+                except Transient as exc:
+                    fault = exc
+                else:
+                    self._has_answered = True
+                    self._pace.succeeded()
+                    return Outcome(await keep("ok", raw), reply)
+            is_retry = True
+            if fault is not None:
+                faults += 1
+                if faults > self._patience(fault):
+                    return Outcome(await keep(*self._give_up(fault)))
+                await self._pace.sleep(backoff(faults - 1))
+
+    async def _send(self, body: Mapping[str, Any]) -> tuple[str, Reply]:
+        """Send a body and account for it."""
+        if self._budget is None:
+            return await self._post(body)
+        try:
+            reservation = await self._budget.reserve(body)
+        except BudgetError:
+            self._halt()
+            raise
+        try:
+            raw, reply = await self._post(body)
+        except Fault as exc:
+            if exc.is_maybe_billed:
+                self._budget.settle(reservation, None)
+            else:
+                self._budget.release(reservation)
+            raise
+        except TeacherError:  # nobody pays for a refusal
+            self._budget.release(reservation)
+            raise
+        except BaseException:
+            self._budget.settle(reservation, None)
+            raise
+        self._budget.settle(reservation, reply.usage)
+        return raw, reply
+
+    async def _post(self, body: Mapping[str, Any]) -> tuple[str, Reply]:
+        try:
+            async with asyncio.timeout(self._options.timeout_seconds):
+                response = await self._client.post(PATH, cast_to=httpx2.Response, body=body)
+                raw = response.text
+            return raw, read_completion(raw)
+        except TimeoutError as exc:
+            seconds = self._options.timeout_seconds
+            raise Lost("timeout", f"no answer within {seconds:g} s") from exc
+        except ValueError as exc:
+            raise Lost("server_error", f"the server sent no completion: {exc}") from exc
+        except openai.APIError as exc:
+            fault = explain(exc, self._secrets)
+            if isinstance(fault, Fatal):
+                self._halt()
+                raise self._stopping(fault) from exc
+            raise fault from exc
+
+    def _patience(self, fault: Fault) -> int:
+        if fault.is_unreachable and not self._has_answered:
+            return min(self._options.retries, _FIRST_CONTACT_TRIES - 1)
+        return self._options.retries
+
+    def _give_up(self, fault: Fault) -> tuple[str, str]:
+        """Blame the record, or the endpoint where no record could have done better."""
+        if fault.is_unreachable:
+            message = f"cannot reach {self._provider}: {fault.message}"
+            hint = "check --base-url, and that the server runs"
+            if self._has_answered:
+                hint = "run the same command again: what was answered is in the journal"
+            self._halt()
+            raise TeacherError(message, hint=hint) from fault
+        return fault.kind, fault.message
+
+    def _halt(self) -> None:
+        """Send nothing more, without waiting for the run to notice the error."""
+        self._is_stopped = True
+        self._pace.stop()
+        if self._budget is not None:
+            self._budget.stop()
+
+    def _stopping(self, fault: Fatal) -> TeacherError:
+        kind = TeacherRefusedError if fault.is_refusal else TeacherError
+        return kind(f"{self._provider}: {fault.message}", hint=fault.hint)
+
+
+def _client(options: ChatOptions) -> openai.AsyncOpenAI:
+    """Make the SDK's client; a server that is not OpenAI's needs no key."""
+    has_own_server = urlsplit(options.url).hostname != OPENAI_HOST
+    key = os.environ.get("OPENAI_API_KEY") or ("none" if has_own_server else None)
+    # The default pool keeps 100 idle connections; beyond that each request would open a new one.
+    limits = httpx2.Limits(
+        max_connections=options.concurrency, max_keepalive_connections=options.concurrency
+    )
+    try:
+        try:
+            transport = openai.DefaultAioHttpClient(limits=limits)
+        except RuntimeError:  # no aiohttp
+            transport = openai.DefaultAsyncHttpxClient(limits=limits)
+        return openai.AsyncOpenAI(
+            api_key=key,
+            base_url=options.base_url,
+            max_retries=0,
+            timeout=options.timeout_seconds,
+            http_client=transport,
+        )
+    except openai.OpenAIError as exc:
+        raise TeacherRefusedError(
+            "no API key",
+            hint='type "export OPENAI_API_KEY=…", or name a server of your own with --base-url',
+        ) from exc
