@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat server on loopback, which counts its calls and fails by script.
+"""An OpenAI-compatible chat server on loopback: it counts and bills its calls, and fails by script.
 
     with FixtureServer() as server:
         server.script = [Act(status=429, headers={"Retry-After": "2"}), Act()]
@@ -39,7 +39,7 @@ class Act:
         status: HTTP status; other than 200 gives an error body.
         code: ``error.code`` of that body.
         delay: seconds before the answer.
-        hang: never answer.
+        hang: never answer, but bill.
         reset: break the connection ``before`` the answer or in the ``middle`` of it.
         raw: these bytes as the body, whatever they are.
     """
@@ -81,6 +81,17 @@ def solve(question: str) -> str:
     return f"There are {numbers[0]} and {numbers[1]}. The answer is ({numbers[0]} + {numbers[1]})."
 
 
+def complete(
+    text: str, model: str, message: dict[str, Any] | None = None, finish_reason: str = "stop"
+) -> dict[str, Any]:
+    """Write a chat completion."""
+    content = {"role": "assistant", "content": text, **(message or {})}
+    choice = {"index": 0, "message": content, "finish_reason": finish_reason}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    head = {"id": "chatcmpl-fixture", "object": "chat.completion", "model": model}
+    return {**head, "choices": [choice], "usage": usage}
+
+
 class FixtureServer:
     """The server; a context manager. Attributes may be changed while it runs."""
 
@@ -90,6 +101,7 @@ class FixtureServer:
         self.default = Act()
         self.act: Callable[[Call], Act] | None = None
         self.most_at_once = 0
+        self.billed = {"prompt_tokens": 0, "completion_tokens": 0}
         self.closing = threading.Event()
         self._at_once = 0
         self._lock = threading.Lock()
@@ -122,8 +134,21 @@ class FixtureServer:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             if self.act is not None:
-                return self.act(call)
-            return self.script.pop(0) if self.script else self.default
+                act = self.act(call)
+            else:
+                act = self.script.pop(0) if self.script else self.default
+            self._bill(act, call)
+            return act
+
+    def _bill(self, act: Act, call: Call) -> None:
+        """Charge for whatever was worked on, whether or not the answer will arrive."""
+        if act.status != 200:
+            return
+        usage = act.usage or {"prompt_tokens": 10, "completion_tokens": 5}
+        if act.hang or act.reset or act.raw is not None:  # as much as was asked for
+            usage = {**usage, "completion_tokens": call.body.get("max_tokens", 5)}
+        for name in self.billed:
+            self.billed[name] += usage[name]
 
     def end(self) -> None:
         with self._lock:
@@ -188,26 +213,14 @@ def _content(act: Act, call: Call) -> bytes:
         error = {"message": f"scripted {act.status} for key {KEY}", "code": act.code, "type": None}
         return json.dumps({"error": error}).encode()
     text = solve(call.question) if act.text is None else act.text
-    answer = {
-        "id": "chatcmpl-fixture",
-        "object": "chat.completion",
-        "model": call.body["model"],
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text, **act.message},
-                "finish_reason": act.finish_reason,
-            }
-        ],
-        "usage": act.usage,
-    }
-    return json.dumps(answer).encode()
+    answer = complete(text, call.body["model"], act.message, act.finish_reason)
+    return json.dumps({**answer, "usage": act.usage}).encode()
 
 
 def _serve() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     given = parser.parse_args()
     with FixtureServer(given.port) as server:
         server.default = Act(delay=given.latency)

@@ -10,7 +10,7 @@ import pytest
 from mitools import errors
 from mitools.errors import MitoolsError, Where
 
-EXIT_CODES = {"RecipeError": 2, "UsageError": 2, "TeacherRefusedError": 5}
+EXIT_CODES = {"RecipeError": 2, "UsageError": 2, "BudgetError": 4, "TeacherRefusedError": 5}
 
 
 def classes() -> list[type[MitoolsError]]:

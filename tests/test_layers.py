@@ -98,7 +98,9 @@ mitools.evaluate.temperature: COLDEST HOTTEST Answers answers_from fit_temperatu
 mitools.evaluate.confidences: AFTER CHOICE_MEASURES TEMPERATURE Confidences
 mitools.evaluate.association: RATIONALE_EDITING rationale_editing
 mitools.explain.filters: SORT_KEYS Criteria Item Selection SortKey Supports Tally
-mitools.explain.view: Bar Flag FlagName Side Step Support Thresholds View Who view_of
+mitools.explain.view: Bar Change Flag FlagName Side Step Support Thresholds View Who
+mitools.explain.judge: verdicts view_of
+mitools.explain.versus: Comparison Versus
 mitools.explain.run: Explanation Settings read_ahead
 """
 

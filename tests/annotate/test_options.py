@@ -1,0 +1,185 @@
+"""Strategies, budget, estimate and batches as a user types them: output, messages, exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mitools.annotate import strategy
+from mitools.cli import annotate as cli
+from mitools.cli import mitools
+from tests.annotate.conftest import sums
+from tests.annotate.test_cli import lines, run
+from tests.server import Act, FixtureServer, complete, solve
+
+PRICED = ("--price", "100000,1000000", "--max-tokens", "50")
+
+
+def test_the_names_that_help_shows_are_the_strategies_own() -> None:
+    assert cli.STRATEGIES == strategy.STRATEGIES
+    assert cli.KEEPS == strategy.KEEPS
+
+
+def test_star_asks_again_with_the_answer_and_says_so(server: FixtureServer) -> None:
+    server.act = lambda call: Act(
+        text="17 fits. The answer is 17."
+        if "Give the reasons" in call.question
+        else "The answer is 1."
+    )
+    status, records, err = run(server, lines(sums(1)), "--strategy", "star")
+    assert status == 0
+    teacher = records[0]["teacher"]
+    assert (teacher["label"], teacher["hinted"], teacher["agrees"]) == ("17", True, True)
+    assert [sample["label"] for sample in teacher["samples"]] == ["1", "17"]
+    assert "1 of 1 agree with gold (100.0%); 1 with the answer shown, 0 of them say so" in err
+
+
+def test_samples_are_drawn_until_enough_agree(server: FixtureServer) -> None:
+    answers = ["The answer is 1.", "10 + 7. The answer is 17.", "The answer is 2."]
+    server.act = lambda call: Act(text=answers[len(server.calls) - 1])
+    options = ("--samples", "5", "--stop-after", "1")
+    status, records, _ = run(server, lines(sums(1)), *options)
+    assert status == 0
+    assert len(server.calls) == 2
+    assert records[0]["teacher"]["label"] == "17"
+    again = run(server, lines(sums(1)), *options, "--offline")
+    assert again[1] == records
+
+
+def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_path: Path) -> None:
+    options = (*PRICED, "--journal", tmp_path / "j", "--concurrency", "2")
+    status, records, err = run(server, lines(sums(50)), *options, "--max-cost", "200")
+    assert status == 4
+    assert 0 < len(records) == len(server.calls) < 50
+    assert [record["id"] for record in records] == [f"r{n}" for n in range(len(records))]
+    spent = 6 * len(records)
+    assert f"${spent:,.4f} of $200.0000 spent" in err
+    assert "the budget is used up" in err
+    assert "run it again to go on" in err
+    before = len(server.calls)
+    status, rest, _ = run(server, lines(sums(50)), *options, "--max-cost", "1000")
+    assert status == 0
+    assert rest[:before] == records
+    assert len(server.calls) == 50
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--max-cost", "1"), "--max-cost needs the price of a token"),
+        (("--max-cost", "1", "--price", "1,1"), "--max-cost needs to know how long an answer"),
+        (("--price", "cheap"), 'write it as "IN,OUT"'),
+        (("--samples", "2", "--stop-after", "3"), "--stop-after 3 needs as many --samples"),
+        (("--param", "n=4"), "several answers a record are asked for with --samples"),
+        (("--from-batch", "f", "--no-journal"), "--from-batch puts answers into the journal"),
+        (
+            ("--teacher", "replay", "--strategy", "star"),
+            "--strategy star needs a teacher that can be told the answer",
+        ),
+        (
+            ("--teacher", "demo", "--max-cost", "1", "--price", "1,1"),
+            "--max-cost is for a teacher behind an endpoint",
+        ),
+        (("--teacher", "demo", "--dry-run"), "--teacher demo costs nothing"),
+        (("--base-url", "localhost:8000"), '"localhost:8000" is no URL'),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_do_not_go_together_are_refused(
+    options: tuple[str, ...], message: str, server: FixtureServer
+) -> None:
+    status, records, err = run(server, lines(sums(1)), *options)
+    assert status in (1, 2)
+    assert message in " ".join(err.split())
+    assert not records
+    assert not server.calls
+
+
+def test_too_many_failures_end_a_run(server: FixtureServer) -> None:
+    server.act = lambda call: Act(text="Hm." if len(server.calls) % 4 == 0 else None)
+    status, records, err = run(server, lines(sums(200)), "--max-error-rate", "0.05")
+    assert status == 1
+    assert 50 <= len(records) < 200
+    assert "more than --max-error-rate 0.05 allows (mostly: unreadable)" in err
+    status, records, _ = run(server, lines(sums(8)), "--max-error-rate", "0.5")
+    assert status == 0
+
+
+def test_too_many_failures_in_a_small_run_are_an_error_at_its_end(server: FixtureServer) -> None:
+    server.act = lambda call: Act(text="Hm." if "1" in call.question[4:6] else None)
+    status, records, err = run(server, lines(sums(12)), "--max-error-rate", "0.5")
+    assert status == 1
+    assert len(records) == 12
+    assert "11 of 12 records got no answer" in err
+
+
+def test_a_dry_run_tells_the_price_and_asks_nothing(server: FixtureServer, tmp_path: Path) -> None:
+    place = tmp_path / "j"
+    arguments = f"annotate -m fixture --base-url {server.url} --dry-run --journal {place}"
+    arguments += " --price 0.25,2 --max-tokens 200"
+    done = CliRunner().invoke(mitools, arguments.split(), input=lines(sums(10)))
+    assert done.exit_code == 0
+    assert not server.calls
+    assert not place.exists()
+    head, prompt = done.stdout.split("\n\n--- system\n")
+    assert head.splitlines()[0] == ("10 rows: 0 answered by the journal (0 completions), 10 to ask")
+    low, expected, worst = (line.split() for line in head.splitlines()[3:6])
+    assert (low[:2], expected[:2], worst[:2]) == (
+        ["low", "10"],
+        ["expected", "10"],
+        ["worst", "20"],
+    )
+    assert worst[3] == "4,000"
+    assert low[4].startswith("$0.0")
+    assert prompt.endswith("--- user\nAdd 10 and 7.\n\n")
+
+
+def test_an_unknown_price_is_called_unknown(server: FixtureServer) -> None:
+    done = CliRunner().invoke(
+        mitools,
+        ["annotate", "-m", "fixture", "--base-url", server.url, "--dry-run"],
+        input=lines(sums(1)),
+    )
+    assert 'cost: unknown; add "--price IN,OUT"' in done.stdout
+    assert "no limit       unknown" in done.stdout
+
+
+def test_a_batch_goes_out_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")  # neither way needs one
+    requests, results = tmp_path / "requests.jsonl", tmp_path / "results.jsonl"
+    options = ("-m", "fixture", "--journal", tmp_path / "j")
+    status, records, err = run(None, lines(sums(3)), *options, "--emit-batch", requests)
+    assert (status, records) == (0, [])
+    assert err == "mitools annotate: 3 records: 0 answered already, 3 requests\n"
+    rows = []
+    for line in reversed(requests.read_text().splitlines()):
+        request = json.loads(line)
+        body = complete(solve(request["body"]["messages"][-1]["content"]), "fixture")
+        rows.append({"custom_id": request["custom_id"], "response": {"body": body}})
+    results.write_text("".join(json.dumps(row) + "\n" for row in rows[:2]))
+    status, records, err = run(None, lines(sums(3)), *options, "--from-batch", results)
+    assert status == 0
+    assert err.splitlines()[0] == "mitools annotate: 2 answers and 0 failures from the batch"
+    assert "3 rows = 2 answered + 0 rejected + 1 failed (1 missing)" in err
+    assert [record["teacher"]["agrees"] for record in records] == [None, True, True]
+    status, _, err = run(None, lines(sums(3)), *options, "--emit-batch", "-")
+    assert "2 answered already, 1 requests" in err
+
+
+def test_a_damaged_result_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("nonsense\n")
+    options = ("-m", "fixture", "--base-url", "http://127.0.0.1:9/v1", "--journal", tmp_path / "j")
+    status, records, err = run(None, lines(sums(1)), *options, "--from-batch", bad)
+    assert (status, records) == (1, [])
+    assert f"{bad}:1: " in err
+
+
+def test_the_prompt_with_the_hint_can_be_looked_at() -> None:
+    done = CliRunner().invoke(
+        mitools, ["annotate", "--strategy", "hinted", "--show-prompt"], input=lines(sums(1))
+    )
+    assert "Add 10 and 7.\n\nThe answer is 17. Give the reasons" in done.stdout
