@@ -3,137 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mitools.cli._stage import RecipePath, Stage, seed_option, stage, stdout
+from mitools.cli._explain_options import Options, Probability, compile_pattern
+from mitools.cli._explain_output import awaits_pipe, report, showing, shows_to_terminal
+from mitools.cli._stage import RecipePath, Stage, seed_option, stage
 from mitools.errors import UsageError
-from mitools.files import STDIN, STDOUT, atomic_output, output_errors
-from mitools.records import Record
+from mitools.files import STDIN
+from mitools.records import Reader, Record
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import Opened
-    from mitools.explain.filters import Criteria, Item, Selection
-    from mitools.explain.run import Explanation, Settings
-    from mitools.explain.terminal import Terminal
+    from mitools.explain.filters import Item
+    from mitools.explain.versus import Versus
 
 __all__ = ["command"]
-
-MAX_AUTO_WIDTH = 180
-"""Cells; longer lines are hard to read, however wide the terminal is."""
 
 READ_AHEAD = 1000
 """Records awaited from a pipe before the pager opens: it must not meet the progress bars of the
 stages before it, and a long input must not be waited for."""
-
-Show = Callable[["Item"], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """The command's own options."""
-
-    wrong: bool
-    right: bool
-    inconsistent: bool
-    consistent: bool
-    low_conf: float | None
-    high_conf_wrong: float | None
-    supports: tuple[str, ...]
-    teacher_wrong: bool
-    disagree: bool
-    grep: re.Pattern[str] | None
-    label: tuple[str, ...]
-    id: tuple[str, ...]
-    split: tuple[str, ...]
-    sort: str | None
-    reverse: bool
-    limit: int | None
-    sample: int | None
-    seed: int
-    json: bool
-    student: str | None
-    text: str | None
-    choices: str | None
-    task: str | None
-    batch_size: int
-    device: str | None
-    width: int | None
-    color: str
-    pager: bool
-
-    def settings(self) -> Settings:
-        from mitools.explain.run import Settings
-        from mitools.explain.view import HIGH_CONFIDENCE, LOW_CONFIDENCE, Thresholds
-
-        low = LOW_CONFIDENCE if self.low_conf is None else self.low_conf
-        high = HIGH_CONFIDENCE if self.high_conf_wrong is None else self.high_conf_wrong
-        return Settings(
-            self._criteria(), self._selection(), Thresholds(low, high), self.task, self.batch_size
-        )
-
-    def _criteria(self) -> Criteria:
-        from mitools.explain.filters import Criteria
-
-        return Criteria(
-            is_right=_either(self, "right", "wrong"),
-            is_consistent=_either(self, "consistent", "inconsistent"),
-            low_confidence=self.low_conf,
-            confidently_wrong=self.high_conf_wrong,
-            supports=frozenset(self.supports),  # type: ignore[arg-type]
-            teacher_wrong=self.teacher_wrong,
-            disagrees=self.disagree,
-            pattern=self.grep,
-            labels=self.label,
-            ids=frozenset(self.id),
-            splits=frozenset(self.split),
-        )
-
-    def _selection(self) -> Selection:
-        from mitools.explain.filters import Selection
-
-        return Selection(self.sample, self.seed, self.sort, self.reverse, self.limit)  # type: ignore[arg-type]
-
-
-def _either(options: Options, yes: str, no: str) -> bool | None:
-    if getattr(options, yes) and getattr(options, no):
-        raise UsageError(f"no record is both {yes} and {no}", hint=f"drop --{yes} or --{no}")
-    return True if getattr(options, yes) else False if getattr(options, no) else None
-
-
-class _Probability(click.FloatRange):
-    """A number from 0 to 1; says how to write it where it may be left out."""
-
-    name = "probability"
-
-    def __init__(self) -> None:
-        super().__init__(0, 1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            name = param.opts[0] if param else ""
-            self.fail(f'"{value}" is no number from 0 to 1; write "{name}=0.9"', param, ctx)
-
-
-def _compile(
-    _ctx: click.Context, _param: click.Parameter, value: str | None
-) -> re.Pattern[str] | None:
-    try:
-        return None if value is None else re.compile(value)
-    except re.error as exc:
-        raise click.BadParameter(f'"{value}" is no regular expression ({exc})') from exc
 
 
 @stage("explain")
@@ -149,13 +43,13 @@ def _compile(
 )
 @click.option(
     "--low-conf",
-    type=_Probability(),
+    type=Probability(),
     metavar="P",
     help="Only where the student's confidence is below P.",
 )
 @click.option(
     "--high-conf-wrong",
-    type=_Probability(),
+    type=Probability(),
     is_flag=False,
     flag_value=0.9,
     metavar="[P]",
@@ -175,7 +69,7 @@ def _compile(
 @click.option(
     "--grep",
     metavar="REGEX",
-    callback=_compile,
+    callback=compile_pattern,
     help='Only where this occurs in the input, a label or a rationale; "(?i)…" ignores case.',
 )
 @click.option("--label", multiple=True, help="Only where gold is this label.")
@@ -183,6 +77,21 @@ def _compile(
 @click.option(
     "--split", type=click.Choice(SPLITS), multiple=True, help="Only records of this split."
 )
+@click.option(
+    "--vs",
+    type=RecipePath(),
+    metavar="FILE",
+    help="Lay a second student's answers to the same records, found by id, beside the first's.",
+)
+@click.option(
+    "--fixed",
+    is_flag=True,
+    help="Only where the student is wrong and the second one right; with --broken, either.",
+)
+@click.option(
+    "--broken", is_flag=True, help="Only where the student is right and the second one wrong."
+)
+@click.option("--changed", is_flag=True, help="Only where the second student gives another label.")
 @click.option(
     "--sort",
     type=click.Choice(["confidence", "id", "length"]),
@@ -197,7 +106,12 @@ def _compile(
     help="Draw N of the matching records at random. Reads everything first.",
 )
 @seed_option
-@click.option("--json", is_flag=True, help="Pass the matching records on instead of showing them.")
+@click.option(
+    "--json",
+    is_flag=True,
+    help="Pass the matching records on instead of showing them; with --vs, the second student's "
+    'answer in "second".',
+)
 @click.option(
     "--student",
     type=RecipePath(),
@@ -241,22 +155,24 @@ def command(stage: Stage, **options: Any) -> None:
     \b
     mitools explain judged.jsonl --wrong --sort confidence --reverse
     mitools explain judged.jsonl --inconsistent --json | jq .id
+    mitools explain judged.jsonl --vs other.jsonl --fixed --broken
     mitools explain --student runs/cqa --text "Where do fish live?" --choices "sea,tree"
     """
     from mitools.explain.run import Explanation, read_ahead
 
     asked = Options(**options)
     opener = _opener(asked) if asked.student else None
-    explanation = Explanation(asked.settings(), opener, stage.console.warn)
-    with _records(stage, asked, opener) as records, _showing(stage, asked) as show:
+    settings, versus = asked.settings(), _versus(stage, asked)
+    explanation = Explanation(settings, opener, stage.console.warn, versus)
+    with _records(stage, asked, opener) as records, showing(stage, asked) as show:
         items = explanation.run(records)
         if asked.student:
             items = _asking(stage, asked, items)
-        if _awaits_pipe(stage, asked):
+        if awaits_pipe(stage, asked):
             items = read_ahead(items, READ_AHEAD)
         for item in items:
             show(item)
-    _report(stage, explanation, asked)
+    report(stage, explanation, asked)
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
@@ -274,6 +190,18 @@ def _opener(options: Options) -> Callable[[], Opened]:
         return Opened(student, name_student(folder, digest), digest)
 
     return open_student
+
+
+def _versus(stage: Stage, options: Options) -> Versus | None:
+    if options.vs is None:
+        return None
+    if options.text is not None:
+        raise UsageError("--text asks one student", hint="drop --text or --vs")
+    if options.vs == STDIN and (not stage.files or STDIN in stage.files):
+        raise UsageError("both students cannot come from stdin", hint="name a file")
+    from mitools.explain.versus import Versus
+
+    return Versus(Reader((options.vs,)), options.vs)
 
 
 @contextlib.contextmanager
@@ -300,63 +228,9 @@ def _records(
     yield [{**record, "task": task} if task in TASKS else record]
 
 
-@contextlib.contextmanager
-def _showing(stage: Stage, options: Options) -> Iterator[Show]:
-    """Open the place where items go: records, a file, the pager or stdout."""
-    if options.json:
-        with stage.writing() as out:
-            yield lambda item: out.write(item.record)
-        return
-    terminal = _terminal(stage, options)
-    with contextlib.ExitStack() as stack:
-        stream: IO[str] | None = None
-
-        def show(item: Item) -> None:
-            nonlocal stream
-            # Not before there is something to show: an error needs no pager.
-            stream = stream or stack.enter_context(_stream(stage, options))
-            stream.write(terminal.render(item.view))
-            stream.flush()
-
-        yield show
-
-
-def _stream(stage: Stage, options: Options) -> contextlib.AbstractContextManager[IO[str]]:
-    from mitools.explain.pager import pager_command, paging
-
-    if stage.output not in (None, STDOUT):
-        return atomic_output(str(stage.output))
-    pager = pager_command() if options.pager and sys.stdout.isatty() else []
-    return paging(pager) if pager else _plain_stdout()
-
-
-@contextlib.contextmanager
-def _plain_stdout() -> Iterator[IO[str]]:
-    with output_errors("<stdout>"):
-        yield stdout()
-
-
-def _terminal(stage: Stage, options: Options) -> Terminal:
-    from mitools.explain.terminal import Terminal
-
-    is_terminal = stage.output in (None, STDOUT) and sys.stdout.isatty()
-    has_styles = is_terminal and os.environ.get("TERM") != "dumb"
-    has_color = has_styles and not os.environ.get("NO_COLOR")
-    if options.color != "auto":
-        has_styles = has_color = options.color == "always"
-    # A file is as wide as any other: what it holds must not depend on the terminal at hand.
-    found = min(shutil.get_terminal_size().columns, MAX_AUTO_WIDTH) if is_terminal else 80
-    return Terminal(options.width or found, has_styles, has_color, options.grep)
-
-
-def _awaits_pipe(stage: Stage, options: Options) -> bool:
-    from_pipe = stage.files in ((), (STDIN,)) and options.text is None
-    return from_pipe and options.pager and not options.json and sys.stdout.isatty()
-
-
 def _asking(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[Item]:
     """Show progress while the student answers: throughout, or until there is something to see."""
-    to_terminal = sys.stdout.isatty() and stage.output in (None, STDOUT) and not options.json
+    to_terminal = shows_to_terminal(stage, options)
     held: list[Item] = []
     with stage.console.progress("asking the student") as update:
         for item in islice(items, 1) if to_terminal else items:
@@ -367,23 +241,3 @@ def _asking(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[I
                 update(1, "")
     yield from held
     yield from items
-
-
-def _report(stage: Stage, explanation: Explanation, options: Options) -> None:
-    tally = explanation.tally
-    if options.text is not None:
-        return
-    if not tally.matching:
-        stage.console.note(f"none of {tally.read:,} records matches")
-        if explanation.settings.criteria.needs_student and not (
-            tally.with_student or options.student
-        ):
-            stage.console.warn('no record holds a student\'s answer; add "--student DIR"')
-        return
-    if not explanation.is_complete:
-        tail = "; stopped where the pager was left"
-    elif not explanation.settings.selection.reads_all and tally.shown == options.limit:
-        tail = "; stopped at --limit"
-    else:
-        tail = ""
-    stage.console.note(f"{tally}{tail}")

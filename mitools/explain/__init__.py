@@ -1,6 +1,8 @@
 """Looking at records: gold, teacher and student side by side.
 
-- :mod:`~mitools.explain.view` says what there is to see in one record;
+- :mod:`~mitools.explain.view` says what there is to see in one record, and
+  :mod:`~mitools.explain.judge` works it out;
+- :mod:`~mitools.explain.versus` finds a second student's answers to the same records;
 - :mod:`~mitools.explain.filters` which records to show, and in which order;
 - :mod:`~mitools.explain.run` goes over the records, and asks a student where none has answered;
 - :mod:`~mitools.explain.terminal` draws a view as text, :mod:`~mitools.explain.pager` pages it.

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from mitools.evaluate.consistency import Supports, supports_whose
-from mitools.explain.view import View
+from mitools.evaluate.consistency import Supports
+from mitools.explain.view import Change, View
 from mitools.records import Record
 from mitools.tasks import task_named
 
@@ -24,10 +24,11 @@ SORT_KEYS: tuple[SortKey, ...] = ("confidence", "id", "length")
 
 
 class Item(NamedTuple):
-    """A record and what there is to see in it."""
+    """A record and what there is to see in it; ``second`` is how a second student answered it."""
 
     record: Record
     view: View
+    second: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Criteria:
         disagrees: teacher and student both answer, and differently.
         pattern: occurs in the input, a label or a rationale.
         labels: the gold label is one of these, as the task compares labels.
+        changes: what a second student made of the student's label.
+        is_changed: whether the second student gives another label.
     """
 
     is_right: bool | None = None
@@ -62,13 +65,21 @@ class Criteria:
     labels: tuple[str, ...] = ()
     ids: frozenset[str] = frozenset()
     splits: frozenset[str] = frozenset()
+    changes: frozenset[Change] = frozenset()
+    is_changed: bool | None = None
 
     @property
     def needs_student(self) -> bool:
         """Whether any criterion looks at what the student says."""
         by_verdict = self.is_right is not None or self.is_consistent is not None
         by_confidence = self.low_confidence is not None or self.confidently_wrong is not None
-        return by_verdict or by_confidence or bool(self.supports or self.disagrees or self.pattern)
+        by_words = bool(self.supports or self.disagrees or self.pattern)
+        return by_verdict or by_confidence or by_words or self.needs_second
+
+    @property
+    def needs_second(self) -> bool:
+        """Whether any criterion compares the student with a second one."""
+        return bool(self.changes) or self.is_changed is not None
 
     def matches(self, view: View) -> bool:
         return self.matches_without_student(view) and self.matches_student(view)
@@ -90,6 +101,8 @@ class Criteria:
             and (self.low_confidence is None or _confidence(view, 2.0) < self.low_confidence)
             and (self.confidently_wrong is None or _is_sure(view, self.confidently_wrong))
             and (not self.supports or _supports(view) in self.supports)
+            and (not self.changes or view.change in self.changes)
+            and (self.is_changed is None or view.is_changed is self.is_changed)
             and (not self.disagrees or view.has("disagrees"))
             and (self.pattern is None or _contains(view, self.pattern))
         )
@@ -111,12 +124,7 @@ def _is_sure(view: View, confidence: float) -> bool:
 
 
 def _supports(view: View) -> Supports | None:
-    """Say whose answer the student's rationale argues for, as ``eval`` counts it."""
-    if view.student is None:
-        return None
-    label = view.student.support.label if view.student.support else None
-    gold = view.gold.label if view.gold else None
-    return supports_whose(label, view.student.label, gold, task_named(view.task).is_equal)
+    return view.student.supports if view.student else None
 
 
 def _contains(view: View, pattern: re.Pattern[str]) -> bool:
@@ -207,7 +215,8 @@ class Tally:
     """Counts over one run.
 
     Attributes:
-        read: records that came in; ``matching`` of them meet every criterion.
+        read: records that came in; ``unanswered`` of them hold no answer by a second student,
+            where there is one, and are left out; ``matching`` of the others meet every criterion.
         shown: matching records that were shown; what follows counts these.
         labelled: where student and gold both have a label; ``right`` of them agree.
         judged: where the student's rationale supports some answer; ``consistent`` of them support
@@ -216,6 +225,7 @@ class Tally:
     """
 
     read: int = 0
+    unanswered: int = 0
     with_student: int = 0
     matching: int = 0
     shown: int = 0

@@ -12,7 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mitools.explain.filters import Criteria, Item, Selection, Tally
-from mitools.explain.view import Thresholds, View, view_of
+from mitools.explain.judge import view_of
+from mitools.explain.versus import Comparison, Versus
+from mitools.explain.view import Thresholds, View
 from mitools.records import Record
 from mitools.tasks import task_of
 
@@ -61,7 +63,10 @@ class Explanation:
 
     Attributes:
         tally: counts them.
+        comparison: counts what a second student changed, over the records that meet the criteria
+            which do not look at answers: counts of records chosen by their outcome say nothing.
         is_complete: whether the last item was taken; whoever looks may leave earlier.
+        has_read_all: whether the input was read to its end.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Explanation:
         settings: Settings,
         open_student: Callable[[], Opened] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
+        versus: Versus | None = None,
     ) -> None:
         """Prepare a pass.
 
@@ -77,10 +83,13 @@ class Explanation:
             open_student: opens the student that answers where a record holds none; None: nobody is
                 asked.
             warn: receives what a person should know, one sentence each.
+            versus: a second student's answers; only records that it answered are looked at.
         """
         self.settings = settings
         self.tally = Tally()
-        self.is_complete = False
+        self.comparison = Comparison()
+        self.versus = versus
+        self.is_complete = self.has_read_all = False
         self._open_student = open_student
         self._opened: Opened | None = None
         self._warn = warn
@@ -89,6 +98,8 @@ class Explanation:
         """Yield the items to show."""
         criteria, selection = self.settings.criteria, self.settings.selection
         items = self._meeting(criteria.matches_without_student, self._looked_at(records))
+        if self.versus is not None:
+            items = self._compared(self._answered(items))
         if criteria.needs_student or selection.needs_student:
             items = self._meeting(criteria.matches_student, self._answered(items))
             chosen = selection.apply(self._counted(items))
@@ -103,13 +114,28 @@ class Explanation:
         for position, record in enumerate(records, start=1):
             self.tally.read = position
             self.tally.with_student += bool(record.get("student"))
-            yield self._item(record, position)
+            second = self.versus.answer_to(record) if self.versus else None
+            if self.versus and second is None:
+                self.tally.unanswered += 1
+            else:
+                yield self._item(record, position, second)
+        self.has_read_all = True
 
-    def _item(self, record: Record, position: int) -> Item:
+    def _item(self, record: Record, position: int, second: Record | None) -> Item:
         settings = self.settings
-        return Item(
-            record, view_of(record, position, task=settings.task, thresholds=settings.thresholds)
+        view = view_of(
+            record,
+            position,
+            task=settings.task,
+            thresholds=settings.thresholds,
+            second=second,
         )
+        return Item(record, view, second)
+
+    def _compared(self, items: Iterable[Item]) -> Iterator[Item]:
+        for item in items:
+            self.comparison.add(item.view)
+            yield item
 
     @staticmethod
     def _meeting(matches: Callable[[View], bool], items: Iterable[Item]) -> Iterator[Item]:
@@ -132,7 +158,7 @@ class Explanation:
                 if item.record.get("student"):
                     yield item
                 else:
-                    yield self._item(next(answers), item.view.position)
+                    yield self._item(next(answers), item.view.position, item.second)
 
     def _ask(self, items: list[Item]) -> list[Record]:
         from mitools.evaluate.run import Settings as Asking

@@ -35,7 +35,12 @@ MIN_COLUMN = 34
 GAP = "   "
 GUTTER = 11
 
-_STYLES: dict[Who, str] = {"gold": "bold yellow", "teacher": "bold cyan", "student": "bold magenta"}
+_STYLES: dict[Who, str] = {
+    "gold": "bold yellow",
+    "teacher": "bold cyan",
+    "student": "bold magenta",
+    "second": "bold blue",
+}
 _RIGHT, _WRONG, _CAUTION, _QUIET = "bold green", "bold red", "yellow", "dim"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -128,13 +133,23 @@ class Terminal:
 
     def _sides(self, view: View, width: int) -> RenderableType:
         widths = _column_widths(view.sides, width)
-        if widths is None:
+        if widths is not None:
+            return self._beside(view.sides, widths)
+        # Two students are there to be compared: they stand side by side where only two can.
+        pair = [side for side in view.sides if side.who in ("student", "second")]
+        column = (width - len(GAP)) // 2
+        if len(pair) < 2 or column < MIN_COLUMN:
             return self._stacked(view.sides, width)
+        others = [side for side in view.sides if side not in pair]
+        above = [self._stacked(others, width), Text()] if others else []
+        return Group(*above, self._beside(pair, [column, column]))
+
+    def _beside(self, sides: Sequence[Side], widths: Sequence[int]) -> RenderableType:
         table = Table.grid(padding=(0, len(GAP), 0, 0), pad_edge=False)
         for column in widths:
             table.add_column(width=column, overflow="fold")
-        table.add_row(*(_heading(side) for side in view.sides))
-        bodies = zip(view.sides, widths, strict=True)
+        table.add_row(*(_heading(side) for side in sides))
+        bodies = zip(sides, widths, strict=True)
         table.add_row(*(self._body(side, column) for side, column in bodies))
         return table
 
@@ -152,7 +167,7 @@ class Terminal:
     def _body(self, side: Side, width: int) -> RenderableType:
         parts: list[RenderableType] = [self._label(side)]
         if side.bars:
-            parts.append(_bars(side.bars, width))
+            parts.append(_bars(side, width))
         if side.rationale.strip():
             parts.append(self._prose(side.rationale))
         if side.steps:
@@ -191,7 +206,7 @@ def _rule(view: View, width: int) -> Text:
 
 
 def _verdicts(view: View) -> Iterator[Text]:
-    """List what is right, then what is serious, then what is worth a look."""
+    """List what is right, what is serious, what is worth a look, and what a second one changed."""
     if view.is_right:
         yield Text("✓ right", style=_RIGHT)
     if view.is_consistent:
@@ -201,6 +216,12 @@ def _verdicts(view: View) -> Iterator[Text]:
             yield Text(f"✗ {flag.text}", style=_WRONG)
         else:
             yield Text(f"! {flag.text}", style=_CAUTION)
+    if view.change == "fixed":
+        yield Text("✓ fixed by the second", style=_RIGHT)
+    elif view.change == "broken":
+        yield Text("✗ broken by the second", style=_WRONG)
+    elif view.is_changed:
+        yield Text("! changed by the second", style=_CAUTION)
 
 
 def _flow(pieces: Iterable[Text], width: int) -> Text:
@@ -256,9 +277,9 @@ def _mark(is_right: bool | None) -> Text:
     return Text("✓", style=_RIGHT) if is_right else Text("✗", style=_WRONG)
 
 
-def _bars(bars: Sequence[Bar], width: int) -> Text:
+def _bars(side: Side, width: int) -> Text:
     """Draw one line per choice: its text, a bar, a percentage, and who answers with it."""
-    drawn = _likeliest(bars)
+    drawn = _likeliest(side.bars)
     names = [_line(bar.choice) for bar in drawn]
     # In a narrow column there is room for one word; the others' answers stand beside it anyway.
     notes = [", ".join(bar.of if width >= 48 else bar.of[:1]) for bar in drawn]
@@ -266,16 +287,16 @@ def _bars(bars: Sequence[Bar], width: int) -> Text:
     bar_width = max(5, min(24, width - name_width - max(map(len, notes)) - 9))
     lines = Text(overflow="fold")
     for bar, name, note in zip(drawn, names, notes, strict=True):
-        text = Text(name, style="bold" if "student" in bar.of else "")
+        text = Text(name, style="bold" if side.who in bar.of else "")
         text.truncate(name_width, overflow="ellipsis", pad=True)
-        style = "green" if "gold" in bar.of else "red" if "student" in bar.of else _QUIET
+        style = "green" if "gold" in bar.of else "red" if side.who in bar.of else _QUIET
         share = min(1.0, max(0.0, bar.probability))
         lines.append("\n" if lines else "")
         lines.append_text(text)
         lines.append(" " + _blocks(share, bar_width), style=style)
         lines.append(f" {share:4.0%}")
         lines.append(f"  {note}" if note else "", style=_QUIET)
-    if left := len(bars) - len(drawn):
+    if left := len(side.bars) - len(drawn):
         lines.append(f"\n… and {left:,} less likely", style=_QUIET)
     return lines
 

@@ -289,6 +289,88 @@ def start(command: list[str], **options: Any) -> subprocess.CompletedProcess[byt
     return subprocess.run(command, env=env, timeout=60, check=False, **options)
 
 
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    """A second student's answers, to records in another order and to one that nobody asked."""
+    path = tmp_path / "other.jsonl"
+    answer = {"label": "sea", "rationale": "In the sea.", "confidence": 0.9}
+    extra = {**SEEN, "id": "extra", "student": answer}
+    path.write_text(jsonl(extra, {**SEEN, "student": answer}), encoding="utf-8")
+    return str(path)
+
+
+def test_two_students_are_laid_side_by_side(other: str) -> None:
+    result = run("--vs", other, stdin=jsonl(BARE, SEEN))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("── 2 · seen ──")
+    assert "✓ fixed by the second" in result.stdout
+    assert "\nstudent ✗                                second ✓\n" in result.stdout
+    assert result.stderr == (
+        f"mitools explain: warning: 1 of 2 records without an answer in {other}\n"
+        f"mitools explain: warning: 1 answer in {other} to records not read\n"
+        f"mitools explain: {other} against the first: fixed 1, broken 0, both right 0, "
+        "both wrong 0\n"
+        "mitools explain: 1 shown of 2 read; label right 0/1 (0%); consistent 0/1 (0%); "
+        "teacher right 1/1 (100%)\n"
+    )
+
+
+def test_json_passes_the_second_answer_on_as_well(other: str) -> None:
+    result = run("--vs", other, "--fixed", "--changed", "--json", stdin=jsonl(SEEN))
+    passed = json.loads(result.stdout)
+    assert {name: value for name, value in passed.items() if name != "second"} == SEEN
+    assert passed["second"] == {
+        "student": {"label": "sea", "rationale": "In the sea.", "confidence": 0.9}
+    }
+
+
+def test_fixed_and_broken_together_mean_either(other: str) -> None:
+    swapped = {**SEEN, "id": "extra", "student": {"label": "tree"}, "label": "tree"}
+    lines = jsonl(SEEN, swapped)
+    assert len(run("--vs", other, "--json", "--fixed", stdin=lines).stdout.splitlines()) == 1
+    both = run("--vs", other, "--json", "--fixed", "--broken", stdin=lines)
+    assert len(both.stdout.splitlines()) == 2
+    assert "with another input, gold, choices or task" in both.stderr
+
+
+def test_a_student_that_is_asked_live_is_compared(student: str, other: str) -> None:
+    silent = {name: value for name, value in SEEN.items() if name != "student"}
+    result = run("--student", student, "--vs", other, "--json", stdin=jsonl(silent))
+    assert json.loads(result.stdout)["student"]["label"] == "tree"
+    assert "fixed 1, broken 0" in result.stderr
+
+
+def test_the_counts_of_a_comparison_that_was_cut_short_say_so(other: str) -> None:
+    result = run("--vs", other, "--limit", "1", stdin=jsonl(SEEN, BARE))
+    assert "both wrong 0, of the 1 read\n" in result.stderr
+    assert "to records not read" not in result.stderr
+
+
+def test_a_second_file_without_answers_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "bare.jsonl"
+    path.write_text(jsonl(BARE), encoding="utf-8")
+    result = run("--vs", str(path), stdin=jsonl(SEEN))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f'let the second student answer: "mitools eval --student DIR {path}"' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fixed"], "--fixed needs a second student to compare; add --vs FILE"),
+        (["--changed"], "--changed needs a second student to compare; add --vs FILE"),
+        (["--vs", "-"], "both students cannot come from stdin; name a file"),
+        (["--vs", "x.jsonl", "--text", "x", "--student", "runs"], "--text asks one student"),
+    ],
+)
+def test_a_second_student_that_makes_no_sense_is_a_usage_error(
+    options: list[str], message: str
+) -> None:
+    result = run(*options, stdin=jsonl(SEEN))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
 def test_head_ends_it_quietly(tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     path.write_text(jsonl(*[SEEN] * 500), encoding="utf-8")

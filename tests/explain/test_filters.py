@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitools.explain.filters import Criteria, Item, Selection, Tally
-from mitools.explain.view import view_of
+from mitools.explain.judge import view_of
 
 
 def record(name: str, answer: str, rationale: str, **fields: Any) -> dict[str, Any]:
@@ -83,6 +83,29 @@ def test_a_criterion_keeps_exactly_what_it_names(
     criteria: dict[str, Any], expected: list[str]
 ) -> None:
     assert matching(**criteria) == expected
+
+
+@pytest.mark.parametrize(
+    ("criteria", "expected"),
+    [
+        ({"changes": frozenset({"fixed"})}, ["torn"]),
+        ({"changes": frozenset({"broken"})}, ["good"]),
+        ({"changes": frozenset({"fixed", "broken"})}, ["good", "torn"]),
+        ({"is_changed": True}, ["good", "torn"]),
+        ({"is_changed": True, "is_right": False}, ["torn"]),
+    ],
+)
+def test_a_second_student_is_a_criterion(criteria: dict[str, Any], expected: list[str]) -> None:
+    wanted = Criteria(**criteria)
+    assert wanted.needs_second
+    assert wanted.needs_student
+    answers = {"good": "car", "torn": "sea", "lost": "tree"}
+    seconds = {
+        name: {**RECORDS[0], "id": name, "student": {"label": label}}
+        for name, label in answers.items()
+    }
+    found = [view_of(item, second=seconds.get(item["id"])) for item in RECORDS]
+    assert [view.id for view in found if wanted.matches(view)] == expected
 
 
 def test_no_criterion_keeps_everything() -> None:

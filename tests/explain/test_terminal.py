@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mitools.explain.judge import view_of
 from mitools.explain.terminal import MAX_CHARACTERS, Terminal, visible
-from mitools.explain.view import view_of
 
 EQUATION: dict[str, Any] = {
     "id": "svamp-7",
@@ -144,6 +144,64 @@ def test_in_a_narrow_column_a_bar_keeps_to_its_line() -> None:
     assert "tree        ██          20%" in lines
     assert "sea         ███████▎    72%  gold" in lines
     assert "a very lon… ▊            7%" in lines
+
+
+SECOND: dict[str, Any] = {
+    **EQUATION,
+    "student": {"label": "( 12.0 + 7.0 )", "rationale": "12 + 7 = 19.", "confidence": 0.93},
+}
+
+
+def test_two_students_stand_side_by_side_where_only_two_can() -> None:
+    text = Terminal(80).render(view_of(EQUATION, second=SECOND))
+    assert text == (
+        "── 1 · svamp-7 ────────────────────────────────────────────── test · equation ──\n"
+        "✗ wrong   ✗ inconsistent   ! wrong step   ! low confidence\n"
+        "! differs from teacher   ✓ fixed by the second\n"
+        "\n"
+        "Luke had 12 apples.\n"
+        "He picked 7 more. How many apples does he have now, if he eats none on the way?\n"
+        "\n"
+        "gold       ( 12.0 + 7.0 )\n"
+        "\n"
+        "teacher ✓  12 + 7\n"
+        "           Luke had 12 apples and picked 7 more, so he has 12 + 7 = 19 apples.\n"
+        "           He eats none.\n"
+        "           ✓ 12 + 7 = 19\n"
+        "           → supports its own answer\n"
+        "\n"
+        "student ✗                                second ✓\n"
+        "( 12.0 - 7.0 )   41% sure                ( 12.0 + 7.0 )   93% sure\n"
+        "Luke had 12 apples. So 12 + 7 = 18.      12 + 7 = 19.\n"
+        "✗ 12 + 7 = 18 (is 19)                    ✓ 12 + 7 = 19\n"
+        "→ supports 12 + 7, gold's and            → supports its own answer\n"
+        "teacher's and second's answer\n"
+        "\n"
+    )
+
+
+def test_all_four_stand_side_by_side_where_there_is_room_and_below_each_other_where_not() -> None:
+    view = view_of(EQUATION, second=SECOND)
+    assert re.search("\ngold +teacher ✓ +student ✗ +second ✓\n", Terminal(140).render(view))
+    stacked = Terminal(70).render(view)
+    assert "\nstudent ✗  ( 12.0 - 7.0 )   41% sure\n" in stacked
+    assert "\nsecond  ✓  ( 12.0 + 7.0 )   93% sure\n" in stacked
+
+
+def test_what_a_second_student_changed_is_said() -> None:
+    def told(second: dict[str, Any]) -> str:
+        return Terminal(140).render(view_of(EQUATION, second={**EQUATION, "student": second}))
+
+    assert "! changed by the second" in told({"label": "12 * 7"})
+    assert "by the second" not in told({"label": "5"})
+    back = view_of(SECOND, second={**EQUATION, "scores": {}})
+    assert "✗ broken by the second" in Terminal(140).render(back)
+
+
+@pytest.mark.parametrize("width", [40, 57, 71, 80, 99, 110, 140, 200])
+def test_no_line_of_two_students_is_wider_than_asked_for(width: int) -> None:
+    view = view_of(EVERYTHING, second={**EVERYTHING, "student": {"label": "x" * 300}})
+    assert max(map(cell_len, Terminal(width).render(view).splitlines())) == width
 
 
 def test_a_bare_record_is_its_input() -> None:

@@ -1,4 +1,4 @@
-"""What a view says about a record."""
+"""What is found in a record: who says what, who is right, what is odd."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mitools.explain.view import Bar, Step, Support, Thresholds, view_of
+from mitools.explain.judge import view_of
+from mitools.explain.view import Bar, Step, Support, Thresholds
 
 
 def equation(**fields: Any) -> dict[str, Any]:

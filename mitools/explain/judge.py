@@ -1,0 +1,269 @@
+"""Work out a view of a record: who says what, who is right, and what is odd about it.
+
+Verdicts that ``eval`` wrote into ``scores`` are taken as they are; the rest is worked out here
+through the record's task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from mitools.evaluate.consistency import supports_whose
+from mitools.evaluate.score import verdict
+from mitools.evaluate.steps import find_steps
+from mitools.explain.view import Bar, Change, Flag, Side, Step, Support, Thresholds, View, Who
+from mitools.records import Record
+from mitools.tasks import Task, task_of
+
+__all__ = ["verdicts", "view_of"]
+
+_WRITTEN = {"correct", "valid", "supported", "consistent"}
+"""Verdicts that a record with all of them need not be judged for again."""
+
+_USUAL = Thresholds()
+
+
+def verdicts(record: Record, override: str | None = None) -> Mapping[str, Any]:
+    """Give the verdicts on a student's answer: those in the record, else fresh ones.
+
+    Args:
+        record: any record; one without a student has the verdicts it says.
+        override: the name of a task to use instead of the record's own; verdicts by another task
+            say nothing then.
+    """
+    scores: Mapping[str, Any] = record.get("scores") or {}
+    if record.get("student") and (override or _WRITTEN - scores.keys()):
+        scores = {**verdict(record, task_of(record, override)), **({} if override else scores)}
+    return scores
+
+
+def view_of(
+    record: Record,
+    position: int = 1,
+    *,
+    task: str | None = None,
+    thresholds: Thresholds = _USUAL,
+    second: Record | None = None,
+) -> View:
+    """Work out what there is to see in a record.
+
+    Args:
+        record: any record; gold, teacher, student and scores may each be missing.
+        position: its place in the input, counted from 1.
+        task: the task to use instead of the record's own.
+        thresholds: what is flagged as low or high confidence.
+        second: the same record, as a second student answered it.
+    """
+    judge = _Judge.of(record, second, task)
+    sides = {side.who: side for side in judge.sides()}
+    student = sides.get("student")
+    is_consistent = judge.first.verdict("consistent") if student else None
+    return View(
+        position=position,
+        id=str(record.get("id", "")),
+        input=str(record.get("input") or ""),
+        split=str(record.get("split") or ""),
+        task=judge.task.name,
+        choices=tuple(dict.fromkeys(judge.choices or ())),
+        sides=tuple(sides.values()),
+        flags=(
+            *(_student_flags(student, judge, is_consistent, thresholds) if student else ()),
+            *_teacher_flags(sides.get("teacher")),
+        ),
+        is_right=student.is_right if student else None,
+        is_consistent=is_consistent,
+        change=_change(student, sides.get("second")),
+        is_changed=judge.is_changed() if {"student", "second"} <= sides.keys() else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a student said, and the verdicts on it."""
+
+    who: Who
+    said: Mapping[str, Any]
+    scores: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, who: Who, record: Record | None, override: str | None) -> _Answer:
+        said = record.get("student") if record else None
+        return cls(who, said or {}, verdicts(record, override) if record else {})
+
+    @property
+    def label(self) -> str | None:
+        label: str | None = self.said.get("label")
+        return label
+
+    def verdict(self, name: str) -> bool | None:
+        """Look a verdict up; what is not true or false is unknown."""
+        value = self.scores.get(name)
+        return value if isinstance(value, bool) else None
+
+    def is_cut_off(self) -> bool:
+        """Tell whether the student ran into the length limit, in its label or its rationale."""
+        return any(self.said.get(f"{what}_truncated") is True for what in ("label", "rationale"))
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """A record, and the task by which its labels are compared."""
+
+    record: Record
+    task: Task
+    choices: Sequence[str] | None
+    gold: str | None
+    teacher: Mapping[str, Any]
+    first: _Answer
+    second: _Answer
+
+    @classmethod
+    def of(cls, record: Record, second: Record | None, override: str | None) -> _Judge:
+        return cls(
+            record=record,
+            task=task_of(record, override),
+            choices=record.get("choices") or None,
+            gold=record.get("label"),
+            teacher=record.get("teacher") or {},
+            first=_Answer.of("student", record, override),
+            second=_Answer.of("second", second, override),
+        )
+
+    def sides(self) -> Iterator[Side]:
+        if self.gold is not None or self.record.get("rationale"):
+            yield Side("gold", self.gold, rationale=self.record.get("rationale") or "")
+        if self.teacher:
+            yield self._teacher()
+        for answer in (self.first, self.second):
+            if answer.said:
+                yield self._student(answer)
+
+    def _teacher(self) -> Side:
+        label = self.teacher.get("label")
+        rationale = self.teacher.get("rationale") or ""
+        agrees = self.teacher.get("agrees")
+        if not isinstance(agrees, bool):
+            is_known = label is not None and self.gold is not None
+            agrees = self.task.is_equal(label, self.gold) if is_known else None
+        return Side(
+            "teacher",
+            label,
+            rationale=rationale,
+            is_right=agrees,
+            support=self._support(rationale, self.task.supported(rationale, self.choices)),
+            steps=_steps(rationale),
+            error=_error_of(self.teacher),
+        )
+
+    def _student(self, answer: _Answer) -> Side:
+        rationale = answer.said.get("rationale") or ""
+        support = self._support(rationale, answer.scores.get("supported"))
+        supported = support.label if support else None
+        return Side(
+            answer.who,
+            answer.label,
+            rationale=rationale,
+            is_right=answer.verdict("correct"),
+            support=support,
+            supports=supports_whose(supported, answer.label, self.gold, self.task.is_equal),
+            steps=_steps(rationale),
+            confidence=answer.said.get("confidence"),
+            bars=tuple(self._bars(answer.said.get("choices") or {})),
+        )
+
+    def _support(self, rationale: str, supported: object) -> Support | None:
+        if not rationale.strip():
+            return None
+        label = supported if isinstance(supported, str) else None
+        return Support(label, self._who_says(label))
+
+    def _who_says(self, label: str | None) -> tuple[Who, ...]:
+        answers: tuple[tuple[Who, str | None], ...] = (
+            ("gold", self.gold),
+            ("teacher", self.teacher.get("label")),
+            ("student", self.first.label),
+            ("second", self.second.label),
+        )
+        return tuple(who for who, answer in answers if self.task.is_equal(label, answer))
+
+    def _bars(self, chances: Mapping[str, float]) -> Iterator[Bar]:
+        ordered = [choice for choice in dict.fromkeys(self.choices or ()) if choice in chances]
+        for choice in dict.fromkeys([*ordered, *chances]):
+            yield Bar(choice, chances[choice], self._who_says(choice))
+
+    def disagrees(self) -> bool:
+        """Tell whether teacher and student both answer, and differently."""
+        theirs, ours = self.teacher.get("label"), self.first.label
+        return theirs is not None and ours is not None and not self.task.is_equal(theirs, ours)
+
+    def is_changed(self) -> bool:
+        """Tell whether the two students answer differently; giving no answer is an answer here."""
+        first, second = self.first.label, self.second.label
+        return first != second and not self.task.is_equal(first, second)
+
+
+def _change(first: Side | None, second: Side | None) -> Change | None:
+    if first is None or second is None or first.is_right is None or second.is_right is None:
+        return None
+    if first.is_right:
+        return "both_right" if second.is_right else "broken"
+    return "fixed" if second.is_right else "both_wrong"
+
+
+def _student_flags(
+    student: Side, judge: _Judge, is_consistent: bool | None, thresholds: Thresholds
+) -> Iterator[Flag]:
+    confidence = student.confidence
+    is_sure = confidence is not None and confidence >= thresholds.high
+    if student.is_right is False and is_sure:
+        yield Flag("confidently_wrong", "confidently wrong", is_serious=True)
+    elif student.is_right is False:
+        yield Flag("wrong", "wrong", is_serious=True)
+    if judge.first.verdict("valid") is False:
+        yield Flag("invalid", "no valid answer", is_serious=True)
+    if is_consistent is False:
+        yield Flag("inconsistent", "inconsistent", is_serious=True)
+    if not student.rationale.strip():
+        yield Flag("no_rationale", "no rationale")
+    if judge.first.is_cut_off():
+        yield Flag("cut_off", "cut off at the length limit")
+    if any(not step.is_right for step in student.steps):
+        yield Flag("wrong_step", "wrong step")
+    if confidence is not None and confidence < thresholds.low:
+        yield Flag("low_confidence", "low confidence")
+    if judge.disagrees():
+        yield Flag("disagrees", "differs from teacher")
+
+
+def _teacher_flags(teacher: Side | None) -> Iterator[Flag]:
+    if teacher is None:
+        return
+    if teacher.label is None:
+        yield Flag("no_teacher_answer", "no answer from teacher")
+    elif teacher.is_right is False:
+        yield Flag("teacher_wrong", "teacher wrong")
+
+
+def _steps(rationale: str) -> tuple[Step, ...]:
+    return tuple(
+        Step(step.text, step.is_right, _number(step.value)) for step in find_steps(rationale)
+    )
+
+
+def _number(value: Fraction) -> str:
+    """Write a value as people do: whole or with a few decimals where exact, else to four digits."""
+    if abs(value) < 10**9:
+        text = f"{float(value):.4f}".rstrip("0").rstrip(".")
+        if Fraction(text) == value:
+            return text
+    return f"≈ {float(value):.4g}"
+
+
+def _error_of(teacher: Mapping[str, Any]) -> str:
+    error = teacher.get("error")
+    if not error:
+        return ""
+    return ": ".join(str(error[key]) for key in ("kind", "message") if error.get(key)) or "unknown"

@@ -1,0 +1,186 @@
+"""A second student's answers: how they are found, and what is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mitools.errors import DataError
+from mitools.explain.filters import Criteria
+from mitools.explain.judge import view_of
+from mitools.explain.run import Explanation, Settings
+from mitools.explain.versus import Comparison, Versus
+
+CHOICES = ["sea", "tree", "car"]
+
+
+def record(name: str, label: str | None, gold: str | None = "sea", **more: Any) -> dict[str, Any]:
+    student = {"label": label, "rationale": f"In the {label}.", "confidence": 0.5}
+    return {
+        "id": name,
+        "input": f"Where does {name} live?",
+        "label": gold,
+        "choices": CHOICES,
+        "student": student,
+        **more,
+    }
+
+
+FIRST = [
+    record("fixed", "tree"),
+    record("broken", "sea"),
+    record("right", "sea"),
+    record("wrong", "tree"),
+    record("same", "tree"),
+    record("alone", "sea"),
+    record("open", "sea", None),
+]
+SECOND = [
+    record("open", "tree", None),
+    record("same", " Tree "),
+    record("wrong", "car"),
+    record("right", "sea"),
+    record("broken", "car"),
+    record("fixed", "sea"),
+    record("other", "sea"),
+]
+
+
+def views(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any]:
+    explanation = Explanation(Settings(), versus=Versus(second, "b.jsonl"))
+    return {item.view.id: item.view for item in explanation.run(first)}
+
+
+def test_the_order_of_the_second_file_does_not_matter() -> None:
+    found = views(FIRST, SECOND)
+    assert list(found) == ["fixed", "broken", "right", "wrong", "same", "open"]
+    assert {name: view.second.label for name, view in found.items()} == {
+        "fixed": "sea",
+        "broken": "car",
+        "right": "sea",
+        "wrong": "car",
+        "same": " Tree ",
+        "open": "tree",
+    }
+
+
+def test_what_changed_is_told_by_the_verdicts_on_both() -> None:
+    found = views(FIRST, SECOND)
+    assert {name: (view.change, view.is_changed) for name, view in found.items()} == {
+        "fixed": ("fixed", True),
+        "broken": ("broken", True),
+        "right": ("both_right", False),
+        "wrong": ("both_wrong", True),
+        "same": ("both_wrong", False),
+        "open": (None, True),
+    }
+
+
+def test_changed_compares_labels_as_the_task_does_and_takes_silence_for_an_answer() -> None:
+    first = record("x", "12 + 7", "19", task="equation")
+    assert view_of(first, second=record("x", "19", "19", task="equation")).is_changed is False
+    assert view_of(first, second=record("x", None, "19", task="equation")).is_changed is True
+    silent = record("x", None, "19", task="equation")
+    assert view_of(silent, second=silent).is_changed is False
+
+
+def test_what_is_missing_on_either_side_is_counted() -> None:
+    versus = Versus(SECOND, "b.jsonl")
+    explanation = Explanation(Settings(), versus=versus)
+    assert versus.unmet == 7
+    list(explanation.run(FIRST))
+    assert (explanation.tally.read, explanation.tally.unanswered) == (7, 1)
+    assert (versus.read, versus.unmet, versus.silent, versus.repeated) == (7, 1, 0, 0)
+
+
+def test_of_several_answers_under_one_id_the_first_counts() -> None:
+    twice = [record("a", "sea"), record("a", "tree"), {"id": "b", "input": "?"}]
+    versus = Versus(twice, "b.jsonl")
+    assert (versus.read, versus.repeated, versus.silent) == (3, 1, 1)
+    answer = versus.answer_to(record("a", "car"))
+    assert answer is not None
+    assert answer["student"]["label"] == "sea"
+    assert versus.answer_to({"id": "b", "input": "?"}) is None
+
+
+def test_a_file_without_any_answer_is_an_error() -> None:
+    with pytest.raises(DataError, match="no record holds a student's answer"):
+        Versus([{"id": "a", "input": "?"}], "b.jsonl")
+
+
+def test_written_verdicts_hold_where_both_sides_ask_the_same() -> None:
+    judged = {"correct": True, "valid": True, "supported": "car", "consistent": False}
+    versus = Versus([record("a", "tree", scores=judged)], "b.jsonl")
+    same = versus.answer_to(record("a", "sea"))
+    assert same is not None
+    assert same["scores"] == judged
+    assert versus.differing == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"input": "?"}, {"label": "tree"}, {"choices": ["sea"]}, {"task": "text"}]
+)
+def test_another_question_is_counted_and_judged_afresh(change: dict[str, Any]) -> None:
+    judged = {"correct": True, "valid": True, "supported": "car", "consistent": False}
+    versus = Versus([{**record("a", "car", scores=judged), **change}], "b.jsonl")
+    first = record("a", "sea")
+    answer = versus.answer_to(first)
+    assert answer is not None
+    assert (answer["scores"], versus.differing) == ({}, 1)
+    assert (answer["label"], answer["choices"]) == ("sea", CHOICES)
+    assert view_of(first, second=answer).change == "broken"
+    versus.answer_to(first)
+    assert versus.differing == 1
+
+
+def test_another_task_judges_both_students() -> None:
+    first, second = record("a", "19.0", "19"), record("a", "19", "19")
+    assert view_of(first, second=second, task="text").change == "fixed"
+    assert view_of(first, second=second, task="equation").change == "both_right"
+
+
+def test_who_says_a_choice_names_the_second_as_well() -> None:
+    chances = {"sea": 0.5, "tree": 0.3, "car": 0.2}
+    first = record("a", "tree", student={"label": "tree", "choices": chances})
+    view = view_of(first, second=record("a", "car"))
+    assert view.student is not None
+    assert {bar.choice: bar.of for bar in view.student.bars} == {
+        "sea": ("gold",),
+        "tree": ("student",),
+        "car": ("second",),
+    }
+    assert view.second is not None
+    assert view.second.supports == "student"
+    assert view.second.support is not None
+    assert view.second.support.of == ("second",)
+
+
+def test_the_comparison_counts_each_of_the_four_and_nothing_unknown() -> None:
+    explanation = Explanation(Settings(), versus=Versus(SECOND, "b.jsonl"))
+    list(explanation.run(FIRST))
+    assert str(explanation.comparison) == "fixed 1, broken 1, both right 1, both wrong 2"
+
+
+def test_swapping_the_students_swaps_fixed_and_broken() -> None:
+    there, back = Comparison(), Comparison()
+    for view in views(FIRST, SECOND).values():
+        there.add(view)
+    for view in views(SECOND, FIRST).values():
+        back.add(view)
+    assert there.counts["fixed"] == back.counts["broken"] == 1
+    assert there.counts["both_wrong"] == back.counts["both_wrong"]
+
+
+def test_filters_on_the_outcome_do_not_bias_the_comparison() -> None:
+    settings = Settings(Criteria(changes=frozenset({"fixed"})))
+    explanation = Explanation(settings, versus=Versus(SECOND, "b.jsonl"))
+    assert [item.view.id for item in explanation.run(FIRST)] == ["fixed"]
+    assert sum(explanation.comparison.counts.values()) == 5
+
+
+def test_filters_on_the_record_say_what_is_compared() -> None:
+    settings = Settings(Criteria(ids=frozenset({"fixed", "right"})))
+    explanation = Explanation(settings, versus=Versus(SECOND, "b.jsonl"))
+    list(explanation.run(FIRST))
+    assert dict(explanation.comparison.counts) == {"fixed": 1, "both_right": 1}
