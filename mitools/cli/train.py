@@ -34,10 +34,46 @@ __all__ = ["command"]
 )
 @click.option(
     "--mi",
-    type=click.Choice(["none", "paper", "maxpool"]),
+    type=click.Choice(["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]),
     default="maxpool",
     show_default=True,
-    help="The MI term: none (DSS), as in the paper's code, or masked and normalized.",
+    help="The MI term: none (DSS); as in the paper's code; masked and normalized; against other "
+    "records' rationales (infonce, jsd, nwj); or predicted from the rationale (ba).",
+)
+@click.option(
+    "--mi-pool",
+    type=click.Choice(["max", "mean", "logsumexp"]),
+    default="max",
+    show_default=True,
+    help="How maxpool and ba make one distribution of all positions.",
+)
+@click.option(
+    "--mi-divergence",
+    type=click.Choice(["ce", "kl", "jsd"]),
+    default="ce",
+    show_default=True,
+    help="How maxpool compares the label's distribution to the rationale's.",
+)
+@click.option(
+    "--mi-critic",
+    type=click.Choice(["states", "vocabulary"]),
+    default="states",
+    show_default=True,
+    help="What infonce, jsd and nwj score pairs by: decoder states, or words.",
+)
+@click.option(
+    "--mi-same-label",
+    type=click.Choice(["mask", "positive"]),
+    default="mask",
+    show_default=True,
+    help="What records with the same label are to each other there: left out, or right pairs.",
+)
+@click.option(
+    "--mi-gradient",
+    type=click.Choice(["auto", "both", "rationale"]),
+    default="auto",
+    show_default=True,
+    help="Which side the MI term moves; auto is both in infonce, jsd and nwj, else the rationale.",
 )
 @click.option(
     "--alpha", type=float, default=0.5, show_default=True, help="Weight of the label task."

@@ -5,14 +5,24 @@ Uses only what every transformers model of its kind offers, so it knows no archi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
 
 from mitools.student.codec import Kind, Pairs
 
-__all__ = ["positions", "target_logits"]
+__all__ = [
+    "has_plain_head",
+    "positions",
+    "target_logits",
+    "target_logits_and_states",
+    "target_states",
+    "two_task_states",
+]
 
 
 def target_logits(model: Any, kind: Kind, pairs: Pairs) -> Tensor:
@@ -25,30 +35,131 @@ def target_logits(model: Any, kind: Kind, pairs: Pairs) -> Tensor:
     Returns:
         [B, T, V] raw scores; entry t predicts target token t. Padded positions hold numbers too.
     """
+    logits: Tensor = _forward(model, kind, pairs).logits
+    return logits[:, :-1] if kind == "causal" else logits
+
+
+def target_logits_and_states(model: Any, kind: Kind, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """Compute [B, T, V] as :func:`target_logits` and [B, T, D] as :func:`target_states` at once."""
+    seen: list[Tensor] = []
+    head = model.get_output_embeddings()
+    handle = head.register_forward_pre_hook(lambda _module, args: seen.append(args[0]))
+    try:
+        logits = target_logits(model, kind, pairs)
+    finally:
+        handle.remove()
+    return logits, seen[0][:, :-1] if kind == "causal" else seen[0]
+
+
+def target_states(model: Any, kind: Kind, pairs: Pairs, encoded: Tensor | None = None) -> Tensor:
+    """Compute what the vocabulary head reads at every target position, without running the head.
+
+    Args:
+        model: a transformers sequence-to-sequence or causal language model.
+        pairs: B prompts with targets of up to T tokens.
+        encoded: [B, S, D] the prompts as the encoder gave them; None runs it.
+
+    Returns:
+        [B, T, D] states; the head makes of entry t the scores that predict target token t.
+    """
+    with _without_head(model) as seen:
+        _forward(model, kind, pairs, encoded)
+    return seen[0][:, :-1] if kind == "causal" else seen[0]
+
+
+def two_task_states(model: Any, kind: Kind, first: Pairs, second: Pairs) -> tuple[Tensor, Tensor]:
+    """Compute the states of two tasks of the same B records: [B, T_1, D] and [B, T_2, D].
+
+    An encoder reads both prompts in one pass over 2B rows. Decoders run one after the other, and so
+    do causal models: a label in one batch with rationales would be mostly padding.
+    """
     if kind == "causal":
-        return _causal_logits(model, pairs)
+        return target_states(model, kind, first), target_states(model, kind, second)
+    width = max(first.prompt_ids.shape[1], second.prompt_ids.shape[1])
+    parts = [(p.prompt_ids, p.prompt_mask) for p in (first, second)]
+    wide = [[_widen(tensor, width) for tensor in part] for part in parts]
+    ids, mask = (torch.cat(tensors) for tensors in zip(*wide, strict=True))
+    encoder = model.get_encoder()
+    encoded = encoder(input_ids=ids, attention_mask=mask).last_hidden_state.chunk(2)
+    return (
+        target_states(model, kind, first, encoded[0][:, : first.prompt_ids.shape[1]]),
+        target_states(model, kind, second, encoded[1][:, : second.prompt_ids.shape[1]]),
+    )
+
+
+def _widen(tensor: Tensor, width: int) -> Tensor:
+    return torch.nn.functional.pad(tensor, (0, width - tensor.shape[1]))
+
+
+def has_plain_head(model: Any, kind: Kind, pairs: Pairs) -> bool:
+    """Tell whether logits are one matrix product of the states (and a bias), and nothing after.
+
+    Some models scale or cap their logits. What stands behind the head is seen by letting the head
+    give known scores: they must come out as they were.
+
+    Args:
+        pairs: any batch; it is only run to look at.
+    """
+    head = model.get_output_embeddings()
+    if not isinstance(head, torch.nn.Linear) or getattr(model, "hf_device_map", None):
+        return False
+    known = torch.linspace(-50, 50, head.out_features, device=head.weight.device)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), _without_head(model, known):
+            logits = _forward(model, kind, pairs).logits
+    finally:
+        model.train(was_training)
+    return torch.equal(logits.expand_as(known), known)
+
+
+@contextmanager
+def _without_head(model: Any, scores: Tensor | None = None) -> Iterator[list[Tensor]]:
+    """Let the vocabulary head note what it is given and answer with ``scores``, or with nothing."""
+    head = model.get_output_embeddings()
+    seen: list[Tensor] = []
+
+    def note(states: Tensor) -> Tensor:
+        seen.append(states)
+        return states.new_zeros(()) if scores is None else scores
+
+    before = head.__dict__.get("forward")  # accelerate may have wrapped it
+    head.forward = note
+    try:
+        yield seen
+    finally:
+        del head.forward
+        if before is not None:
+            head.forward = before
+
+
+def _forward(model: Any, kind: Kind, pairs: Pairs, encoded: Tensor | None = None) -> Any:
+    if kind == "causal":
+        return _causal_forward(model, pairs)
     labels = pairs.target_ids.masked_fill(pairs.target_mask == 0, -100)
-    logits: Tensor = model(
-        input_ids=pairs.prompt_ids,
+    source: dict[str, Any] = {"input_ids": pairs.prompt_ids}
+    if encoded is not None:
+        source = {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
+    return model(
+        **source,
         attention_mask=pairs.prompt_mask,
         decoder_input_ids=model.prepare_decoder_input_ids_from_labels(labels=labels),
         use_cache=False,
-    ).logits
-    return logits
+    )
 
 
-def _causal_logits(model: Any, pairs: Pairs) -> Tensor:
+def _causal_forward(model: Any, pairs: Pairs) -> Any:
     ids = torch.cat([pairs.prompt_ids, pairs.target_ids], dim=1)
     mask = torch.cat([pairs.prompt_mask, pairs.target_mask], dim=1)
     # Prompts end in the same column, so the vocabulary head runs on the last T + 1 columns only.
-    logits: Tensor = model(
+    return model(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions(mask),
         logits_to_keep=pairs.target_ids.shape[1] + 1,
         use_cache=False,
-    ).logits
-    return logits[:, :-1]
+    )
 
 
 def positions(mask: Tensor) -> Tensor:

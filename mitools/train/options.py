@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mitools.errors import OutputError, UsageError
 from mitools.student.metadata import METADATA_NAME
-from mitools.train.objective import MiTerm, check_weights
+from mitools.train.objective import Critic, Divergence, MiTerm, Objective, Pool, SameLabel
 
 __all__ = ["TrainOptions"]
 
@@ -34,6 +34,11 @@ class TrainOptions:
     save: Path
     student: str
     mi: MiTerm = "maxpool"
+    mi_pool: Pool = "max"
+    mi_divergence: Divergence = "ce"
+    mi_critic: Critic = "states"
+    mi_same_label: SameLabel = "mask"
+    mi_gradient: Literal["auto", "both", "rationale"] = "auto"
     alpha: float = 0.5
     beta: float = 0.1
     epochs: float = 3.0
@@ -65,6 +70,19 @@ class TrainOptions:
         return self.save.with_name(self.save.name + ".work")
 
     @property
+    def objective(self) -> Objective:
+        return Objective(
+            alpha=self.alpha,
+            beta=self.beta,
+            mi=self.mi,
+            pool=self.mi_pool,
+            divergence=self.mi_divergence,
+            critic=self.mi_critic,
+            same_label=self.mi_same_label,
+            gradient=self.mi_gradient,
+        )
+
+    @property
     def needs_rationales(self) -> bool:
         return self.alpha < 1
 
@@ -85,7 +103,7 @@ class TrainOptions:
             UsageError: options that exclude each other or make no sense.
             OutputError: the folder to save to is taken.
         """
-        check_weights(self.alpha, self.beta, self.mi)
+        self.objective.check()
         micro = self.micro_batch_size or self.batch_size
         if self.batch_size % micro:
             message = f"--batch-size {self.batch_size} is no multiple of --micro-batch-size {micro}"

@@ -191,7 +191,7 @@ def _prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Ru
     )
     data = build_data(spool, codec, options)
     _report(data, spool, note)
-    model = TwoTaskModel(base.model, codec, options.mi, options.alpha, options.beta)
+    model = TwoTaskModel(base.model, codec, options.objective)
     return Run(options, spool, codec, data, model, base.name, note)
 
 

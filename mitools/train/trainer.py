@@ -42,6 +42,7 @@ that has learned to explain the least.
 """
 
 _WEIGHTS = "model.safetensors"
+_CRITIC = "critic.safetensors"
 
 
 class StudentTrainer(Trainer):  # type: ignore[misc]
@@ -109,7 +110,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         metrics = {
             "label_loss": label / max(1, label_tokens),
             "rationale_loss": rationale / max(1, rationale_tokens),
-            "mi_loss": mi / max(1, rows if model.mi == "paper" else pairs),
+            "mi_loss": mi / max(1, rows if model.objective.mi == "paper" else pairs),
         }
         if self.measures_accuracy:
             student = LocalStudent(model.student, self.codec)
@@ -157,36 +158,45 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         folder.mkdir(parents=True, exist_ok=True)
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         save_student(folder, model.student, self.codec, self.metadata)
+        if model.critic is not None:
+            safetensors.torch.save_file(model.critic.state_dict(), folder / _CRITIC)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_weights(self.accelerator.unwrap_model(self.model).student, resume_from_checkpoint)
+        load_checkpoint(self.accelerator.unwrap_model(self.model), resume_from_checkpoint)
 
     def _load_best_model(self) -> None:
-        load_weights(
-            self.accelerator.unwrap_model(self.model).student, self.state.best_model_checkpoint
-        )
+        load_checkpoint(self.accelerator.unwrap_model(self.model), self.state.best_model_checkpoint)
 
 
-def load_weights(student: Any, folder: str) -> None:
-    """Put a checkpoint's weights into the model in place.
+def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
+    """Put a checkpoint's weights, those of the critic too, into the model in place.
 
     Raises:
-        TrainingError: the file is missing, damaged or of another model.
+        TrainingError: a file is missing, damaged or of another model.
     """
-    path = os.path.join(folder, _WEIGHTS)
-    try:
-        weights = safetensors.torch.load_file(path)
-        missing, unexpected = student.load_state_dict(weights, strict=False)
-    except (OSError, RuntimeError, safetensors.SafetensorError) as exc:
-        reason = str(exc).splitlines()[0]
-        hint = 'start anew with "--overwrite"'
-        raise TrainingError(f"cannot use the checkpoint {folder}: {reason}", hint=hint) from exc
-    student.tie_weights()
-    tied = set(getattr(student, "all_tied_weights_keys", None) or ())
+    missing, unexpected = _load_into(model.student, folder, _WEIGHTS)
+    if model.critic is not None:
+        for found, more in zip(
+            (missing, unexpected), _load_into(model.critic, folder, _CRITIC), strict=True
+        ):
+            found += more
+    model.student.tie_weights()
+    tied = set(getattr(model.student, "all_tied_weights_keys", None) or ())
     wrong = sorted((set(missing) - tied) | set(unexpected))
     if wrong:
         message = f"the checkpoint {folder} is of another model ({wrong[0]} does not fit)"
         raise TrainingError(message, hint='start anew with "--overwrite"')
+
+
+def _load_into(module: nn.Module, folder: str, name: str) -> tuple[list[str], list[str]]:
+    try:
+        weights = safetensors.torch.load_file(os.path.join(folder, name))
+        missing, unexpected = module.load_state_dict(weights, strict=False)
+    except (OSError, RuntimeError, safetensors.SafetensorError) as exc:
+        reason = str(exc).splitlines()[0]
+        hint = 'start anew with "--overwrite"'
+        raise TrainingError(f"cannot use the checkpoint {folder}: {reason}", hint=hint) from exc
+    return list(missing), list(unexpected)
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]

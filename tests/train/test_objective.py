@@ -12,8 +12,14 @@ from torch import Tensor
 
 from mitools.errors import UsageError
 from mitools.train.objective import (
+    DIVERGENCES,
+    POOLS,
+    Divergence,
+    Objective,
+    Pool,
     ShapeError,
     check_weights,
+    divergence_losses,
     maxpool_mi_losses,
     paper_mi_loss,
     pooled_log_probs,
@@ -106,6 +112,79 @@ def test_maxpool_equals_a_slow_loop() -> None:
     )
 
 
+def slow_pool(logits: Tensor, mask: Tensor, pool: Pool) -> list[float]:
+    """Pool one row, [T, V], a word at a time."""
+    said = logits[mask.bool()].double().softmax(-1)
+    found = []
+    for word in range(logits.shape[1]):
+        shares = [float(position[word]) for position in said]
+        if pool == "max":
+            found.append(max(shares))
+        elif pool == "logsumexp":
+            found.append(sum(shares) / len(shares))
+        else:
+            found.append(math.prod(shares) ** (1 / len(shares)))
+    return [share / sum(found) for share in found]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_every_pooling_equals_a_slow_loop(pool: Pool) -> None:
+    logits = random_logits(3, 7, 11)
+    mask = torch.tensor([[1] * n + [0] * (7 - n) for n in (7, 3, 1)])
+    pooled = pooled_log_probs(logits, mask, pool).exp()
+    for row in range(3):
+        assert pooled[row].tolist() == pytest.approx(
+            slow_pool(logits[row], mask[row], pool), rel=1e-5
+        )
+
+
+def test_divergences_are_numbers_worked_by_hand() -> None:
+    q, p = torch.tensor([[0.75, 0.25]]).log(), torch.tensor([[0.5, 0.5]]).log()
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    middle = 0.625, 0.375
+    q_part = 0.75 * math.log(0.75 / middle[0]) + 0.25 * math.log(0.25 / middle[1])
+    p_part = 0.5 * math.log(0.5 / middle[0]) + 0.5 * math.log(0.5 / middle[1])
+    assert divergence_losses(q, p, "ce").item() == pytest.approx(math.log(2), rel=1e-6)
+    assert divergence_losses(q, p, "kl").item() == pytest.approx(math.log(2) - entropy, rel=1e-6)
+    assert divergence_losses(q, p, "jsd").item() == pytest.approx((q_part + p_part) / 2, rel=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_kl_and_jsd_are_zero_for_equals_and_jsd_stays_below_log_2(seed: int) -> None:
+    q, p = random_logits(4, 9, seed=seed).log_softmax(-1), random_logits(4, 9).log_softmax(-1)
+    for divergence in ("kl", "jsd"):
+        assert divergence_losses(q, q, divergence).abs().max() < 1e-5  # type: ignore[arg-type]
+        assert divergence_losses(q, p, divergence).min() > -1e-6  # type: ignore[arg-type]
+    assert divergence_losses(q * 50, p, "jsd").max() < math.log(2) + 1e-5
+    assert torch.allclose(divergence_losses(q, p, "jsd"), divergence_losses(p, q, "jsd"))
+
+
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+@pytest.mark.parametrize("pool", POOLS)
+def test_every_form_of_maxpool_ignores_padding_and_batch_mates(
+    pool: Pool, divergence: Divergence
+) -> None:
+    label, rationale = random_logits(3, 2, 9), random_logits(3, 5, 9, seed=1)
+    rationale.requires_grad_()
+    plain, _ = maxpool_mi_losses(label, ones(label), rationale, ones(rationale), pool, divergence)
+    wide, mask = pad(rationale, ones(rationale), 4)
+    padded, _ = maxpool_mi_losses(label, ones(label), wide, mask, pool, divergence)
+    assert torch.allclose(plain, padded, rtol=1e-6)
+    one = slice(1, 2)
+    alone, _ = maxpool_mi_losses(
+        label[one], ones(label[one]), rationale[one], ones(rationale[one]), pool, divergence
+    )
+    assert alone.item() == pytest.approx(plain[1].item(), rel=1e-5)
+    mask[0] = 0
+    empty, is_pair = maxpool_mi_losses(label, ones(label), wide, mask, pool, divergence)
+    assert is_pair.tolist() == [False, True, True]
+    empty.sum().backward()
+    assert empty[0] == 0
+    assert rationale.grad is not None
+    assert torch.isfinite(rationale.grad).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(width=st.integers(1, 6), seed=st.integers(0, 1000))
 def test_extra_padding_changes_no_maxpool_or_token_loss(width: int, seed: int) -> None:
@@ -194,6 +273,14 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         paper_mi_loss(random_logits(2, 3, 5), random_logits(3, 3, 5))
     with pytest.raises(ShapeError, match="do not fit together"):
         token_losses(random_logits(2, 3, 5), torch.zeros(2, 4, dtype=torch.long), torch.ones(2, 4))
+
+
+def test_the_papers_term_never_moves_the_label() -> None:
+    with pytest.raises(UsageError, match="--mi-gradient"):
+        Objective(mi="paper", gradient="both").check()
+    assert not Objective(mi="paper").moves_label
+    assert not Objective(mi="maxpool").moves_label
+    assert Objective(mi="infonce").moves_label
 
 
 @pytest.mark.parametrize(

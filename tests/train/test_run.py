@@ -101,14 +101,15 @@ def test_the_same_seed_gives_the_same_student(tmp_path: Path, tiny_seq2seq: Path
     assert is_same(weights(tmp_path / "a" / "student"), weights(tmp_path / "b" / "student"))
 
 
+@pytest.mark.parametrize("mi", ["maxpool", "infonce"])
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    tmp_path: Path, tiny_seq2seq: Path
+    tmp_path: Path, tiny_seq2seq: Path, mi: str
 ) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    train(options(tmp_path / "whole", tiny_seq2seq, select_by="label-loss"))
+    train(options(tmp_path / "whole", tiny_seq2seq, select_by="label-loss", mi=mi))
 
-    chosen = options(tmp_path / "cut", tiny_seq2seq, select_by="label-loss")
+    chosen = options(tmp_path / "cut", tiny_seq2seq, select_by="label-loss", mi=mi)
     run = prepare(iter(toy_records()), chosen, lambda _: None)
 
     with pytest.raises(Interrupted, match=r"step [23] of 4 is saved.*--resume"):
