@@ -67,13 +67,19 @@ class Task(Protocol):
 
 _CUE = re.compile(
     r"""
-    (?:\b(?:so|thus|therefore|hence|and|then)\b[\s,]*)*
-    (?:\b(?:the|my|our)\s+)? (?:\b(?:final|correct|best|right)\s+)*
-    \banswer(?:\s+to\s[^.:?\n]{1,80}?)? (?:\s+is\b(?!\s+not\b)|\s*:)
-    | \#{4} | \\boxed(?=\{)
+    [a#\\] (?:  # a set of first letters is found faster than alternatives
+        (?<=\b.)nswer(?:\s+to\s[^.:?\n]{1,80}?)? (?:\s+is\b(?!\s+not\b)|\s*:)
+        | (?<=\#)\#{3} | (?<=\\)boxed(?=\{)
+    )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# What may stand before "answer" and belongs to the cue, from right to left.
+_QUALIFIERS = {"final", "correct", "best", "right"}
+_DETERMINERS = {"the", "my", "our"}
+_CONNECTIVES = {"so", "thus", "therefore", "hence", "and", "then"}
+_WORD = re.compile(r"(\w+)([\s,]*)")
+_LONGEST_BEFORE_CUE = 80
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Q|Question)\s*(?::|\Z)")
 _FILLER = re.compile(r"[\W_]*(?:so|thus|therefore|hence|and|then)?[\W_]*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?][\"')\]*]*\s+|\n+")
@@ -105,16 +111,35 @@ def _parse(
         label = read_bare(_MARKUP.sub("", text).strip())
         return Answer(label, text if label is None else "")
     cue = cues[-1]
+    begin = _begin(text, cue)
     tail = text[cue.end() :].lstrip(" \t\n:*_")
     answer, _, rest = tail.partition("\n")
     label = read(_MARKUP.sub("", answer).strip())
-    starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text, 0, cue.start()))]
+    starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text, 0, begin))]
     rationale = text[: starts[-1]].strip()
     if not rationale:
         after = [match.end() for match in _SENTENCE_END.finditer(answer)][:1]
         rationale = f"{answer[after[0] :] if after else ''}\n{rest}".strip()
-    rationale = rationale or text[: cue.start()].strip(" ,;\n")
+    rationale = rationale or text[:begin].strip(" ,;\n")
     return Answer(label, "" if _FILLER.fullmatch(rationale) else rationale)
+
+
+def _begin(text: str, cue: re.Match[str]) -> int:
+    """Tell where a cue begins, with the words that lead up to it: ``So, the correct answer is``."""
+    begin = cue.start()
+    if text[begin] not in "aA":
+        return begin
+    allowed = _QUALIFIERS | _DETERMINERS | _CONNECTIVES
+    words = list(_WORD.finditer(text, max(0, begin - _LONGEST_BEFORE_CUE), begin))
+    for match in reversed(words):
+        word = match[1].casefold()
+        is_close = word in _CONNECTIVES or match[2].isspace()
+        if match.end() != begin or word not in allowed or not is_close:
+            break
+        if word not in _QUALIFIERS:
+            allowed = _CONNECTIVES
+        begin = match.start()
+    return begin
 
 
 def _first_sentence(text: str) -> str:

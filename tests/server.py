@@ -61,11 +61,12 @@ class Act:
 
 @dataclass
 class Call:
-    """One request: when it came (``time.monotonic``), its body and its headers."""
+    """One request: when it came and was done (``time.monotonic``), its body and its headers."""
 
     at: float
     body: dict[str, Any]
     headers: dict[str, str]
+    done_at: float = float("inf")
 
     @property
     def question(self) -> str:
@@ -179,6 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._perform(act, call)
         finally:
+            call.done_at = time.monotonic()
             self.server.fixture.end()
 
     def _perform(self, act: Act, call: Call) -> None:

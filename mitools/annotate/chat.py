@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from mitools.annotate.api import Problem, Question, Reply, UnaskedError
 from mitools.annotate.endpoint import Endpoint, Outcome
@@ -71,7 +70,7 @@ class ChatTeacher:
         twin = self._under_way.get(request.key)
         if twin is not None:  # the same question a moment ago: one call serves both
             outcome = await asyncio.shield(twin)
-            return replace(self._reply(outcome, question), is_recalled=True)
+            return self._reply(outcome, question, is_recalled=True)
         mine: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._under_way[request.key] = mine
         try:
@@ -82,7 +81,7 @@ class ChatTeacher:
             raise
         else:
             mine.set_result(outcome)
-            return replace(self._reply(outcome, question), is_recalled=outcome.is_known)
+            return self._reply(outcome, question, is_recalled=outcome.is_known)
         finally:
             del self._under_way[request.key]
 
@@ -94,10 +93,10 @@ class ChatTeacher:
         if self._memory.journal is not None:
             await asyncio.to_thread(self._memory.journal.close)
 
-    def _reply(self, outcome: Outcome, question: Question) -> Reply:
+    def _reply(self, outcome: Outcome, question: Question, *, is_recalled: bool) -> Reply:
         if outcome.reply is None:
-            return self._memory.read(outcome.entry, question)
-        return self._memory.finish(outcome.reply, question)
+            return self._memory.read(outcome.entry, question, is_recalled=is_recalled)
+        return self._memory.finish(outcome.reply, question, is_recalled=is_recalled)
 
     async def _fetch(self, request: Request, question: Question) -> Outcome:
         """Send until there is an answer, and write it down."""

@@ -41,30 +41,32 @@ class Memory:
         entry = self.journal.find(request.key)
         if entry is None or (entry.kind != "ok" and not with_errors):
             return None
-        return replace(self.read(entry, question), is_recalled=True)
+        return self.read(entry, question, is_recalled=True)
 
     def find_answer(self, request: Request) -> Entry | None:
         """Look for an answer that another process may have written meanwhile."""
         entry = self.journal.find(request.key) if self.journal is not None else None
         return entry if entry is not None and entry.kind == "ok" else None
 
-    def read(self, entry: Entry, question: Question) -> Reply:
+    def read(self, entry: Entry, question: Question, *, is_recalled: bool = False) -> Reply:
         """Make a reply of an entry.
 
         Raises:
             SourceError: it could be read when it was stored, and cannot be now.
         """
         if entry.kind != "ok":
-            return self.finish(Reply(problem=Problem(entry.kind, entry.response)), question)
+            failed = Reply(problem=Problem(entry.kind, entry.response))
+            return self.finish(failed, question, is_recalled=is_recalled)
         try:
             reply = read_completion(entry.response)
         except ValueError as exc:
             place = self.journal.path if self.journal else "journal"
             message = f"{place} is damaged: the response {entry.key[:12]}… is unreadable"
             raise SourceError(message, hint='go on with "--journal NEW"') from exc
-        return self.finish(reply, question)
+        return self.finish(reply, question, is_recalled=is_recalled)
 
-    def finish(self, reply: Reply, question: Question) -> Reply:
+    def finish(self, reply: Reply, question: Question, *, is_recalled: bool = False) -> Reply:
         """Add what the server's answer does not say itself."""
         prompt = self.requests.prompt_hash(question)
-        return replace(reply, prompt=prompt, model=reply.model or self.requests.options.model)
+        model = reply.model or self.requests.options.model
+        return replace(reply, prompt=prompt, model=model, is_recalled=is_recalled)

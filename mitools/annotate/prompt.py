@@ -218,14 +218,18 @@ def _state(record: Mapping[str, Any], task: Task, label: str) -> str:
 
 def _lists(text: str, choices: list[str]) -> bool:
     """Tell whether a text already lists the choices by letter."""
+    if not choices:
+        return False
     shown = normalize(text)
-    return bool(choices) and all(
+    return all(
         f"({letter_of(index)}) {normalize(choice)}" in shown for index, choice in enumerate(choices)
     )
 
 
 def _without_surrogates(text: str) -> str:
     # UTF-8, and so HTTP, cannot hold a lone surrogate.
+    if text.isascii():
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import select
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 from mitools.cli import mitools
 from mitools.records import Record
 from tests.annotate.conftest import sums
-from tests.server import Act, FixtureServer
+from tests.server import Act, Call, FixtureServer
 
 COMMAND = [sys.executable, "-m", "mitools", "annotate"]
 
@@ -98,7 +99,7 @@ def test_a_closed_downstream_ends_it_quietly_and_soon(server: FixtureServer) -> 
         process.stdout.close()
         closed = time.monotonic()
         assert process.wait(10) == 0
-        assert time.monotonic() - closed < 2
+        assert time.monotonic() - closed < 5  # a fraction of a second, but machines are busy
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert len(server.calls) <= 5 + 4 * 4 + 4
@@ -141,23 +142,55 @@ def test_a_second_interrupt_does_not_wait(server: FixtureServer) -> None:
         assert b"Traceback" not in process.stderr.read()
 
 
-def test_kills_lose_nothing_but_what_was_under_way(server: FixtureServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.timeout(900)
+def test_kills_lose_nothing_but_what_was_under_way(
+    kills: int, server: FixtureServer, tmp_path: Path
+) -> None:
     server.default = Act(delay=0.02)
-    records = sums(120)
+    total = 30 * kills
     data = tmp_path / "data.jsonl"
-    data.write_text(lines(records))
+    data.write_text(lines(sums(total)))
     journal = ("--journal", tmp_path / "j", "--concurrency", "4", data)
-    kills = 4
-    for round_ in range(kills):
+    chance = random.Random(kills)
+    for _ in range(kills):
         with start(server, *journal) as process:
-            seen = len(server.calls)
-            wait_until(lambda seen=seen, more=9 + 5 * round_: len(server.calls) > seen + more)
+            if chance.random() < 0.2:  # while it starts, opens its journal, or has just begun
+                time.sleep(chance.random())
+            else:
+                most = len(server.calls) + chance.randint(1, 24)
+                wait_until(lambda most=most: len(server.calls) >= most)
             process.kill()
+    assert len(server.calls) < total  # there was something left to lose
     status, got, _ = run(server, "", *journal)
     assert status == 0
-    assert len(server.calls) <= 120 + kills * 4
+    assert len(server.calls) <= total + kills * 4
     _, clean, _ = run(server, "", "--no-journal", data)
     assert got == clean
+
+
+def test_two_processes_share_a_journal(server: FixtureServer, tmp_path: Path) -> None:
+    server.act = lambda call: Act(delay=0.01 + int(call.question[4:6]) / 2000)
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    first.write_text(lines(sums(80)))
+    second.write_text(lines(sums(80)[::-1]))
+    common = ("--journal", tmp_path / "j", "--concurrency", "4")
+    outs = []
+    with start(server, *common, first) as one, start(server, *common, second) as other:
+        for process in (one, other):
+            assert process.stdout is not None
+            outs.append(process.stdout.read().splitlines())
+            assert process.wait(20) == 0
+    assert outs[0] == outs[1][::-1]
+    by_question: dict[str, list[Call]] = {}
+    for call in server.calls:
+        by_question.setdefault(call.question, []).append(call)
+    assert len(by_question) == 80
+    for calls in by_question.values():
+        earliest = min(call.done_at for call in calls)
+        # Asked twice only by those who asked before the other's answer was on disk.
+        assert all(call.at < earliest + 0.25 for call in calls)
+    assert len(server.calls) < 160
 
 
 def test_a_damaged_journal_stops_the_run(server: FixtureServer, tmp_path: Path) -> None:
