@@ -19,7 +19,7 @@ from mitools.annotate.faults import rejection_kind
 from mitools.annotate.journal import Entry, Journal
 from mitools.annotate.memory import Memory
 from mitools.annotate.reply import read_completion
-from mitools.annotate.requests import PATH
+from mitools.annotate.requests import PATH, Request
 from mitools.annotate.strategy import Strategy, converse
 from mitools.errors import InvalidFieldError, SourceError, Where
 from mitools.files import open_input
@@ -75,12 +75,12 @@ def emit_requests(
             if name not in seen:
                 seen.add(name)
                 done.requests += 1
-                done.size += _write(request.key, request.body, out)
+                done.size += _write(request, out)
     return done
 
 
-def _write(key: str, body: Mapping[str, Any], out: IO[str]) -> int:
-    line = {"custom_id": key, "method": "POST", "url": _URL, "body": body}
+def _write(request: Request, out: IO[str]) -> int:
+    line = {"custom_id": request.key, "method": "POST", "url": _URL, "body": request.body}
     text = json.dumps(line, ensure_ascii=False) + "\n"
     out.write(text)
     return len(text.encode())

@@ -9,12 +9,11 @@ BerriAI/litellm#34732).
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mitools.annotate.api import UnaskedError
+from mitools.annotate.requests import Request
 from mitools.errors import BudgetError, UsageError
 
 __all__ = ["Budget", "Price", "Reservation", "most_prompt_tokens", "most_written_tokens"]
@@ -47,18 +46,17 @@ class Price:
         return cls(prompt, completion)
 
 
-def most_prompt_tokens(body: Mapping[str, Any]) -> int:
+def most_prompt_tokens(request: Request) -> int:
     """Bound a request's prompt tokens: no tokenizer makes more tokens than there are bytes."""
-    text = json.dumps(body, ensure_ascii=False)
-    size = len(text.encode("utf-8", "surrogatepass"))
-    return size + _TOKENS_A_REQUEST + _TOKENS_A_MESSAGE * len(body["messages"])
+    messages = len(request.body["messages"])
+    return len(request.content) + _TOKENS_A_REQUEST + _TOKENS_A_MESSAGE * messages
 
 
-def most_written_tokens(body: Mapping[str, Any]) -> int | None:
+def most_written_tokens(request: Request) -> int | None:
     """Bound a request's completion tokens, thoughts included; None where it sets no limit."""
     for name in ("max_completion_tokens", "max_tokens"):
-        if isinstance(body.get(name), int):
-            return int(body[name])
+        if isinstance(request.body.get(name), int):
+            return int(request.body[name])
     return None
 
 
@@ -88,7 +86,7 @@ class Budget:
         self._settled = asyncio.Event()
         self._is_stopped = False
 
-    async def reserve(self, body: Mapping[str, Any]) -> Reservation:
+    async def reserve(self, request: Request) -> Reservation:
         """Set aside the most that a request can cost, waiting while others may yet cost less.
 
         Raises:
@@ -98,7 +96,7 @@ class Budget:
         """
         if self.limit is None:
             return Reservation(0.0)
-        amount = self._bound(body)
+        amount = self._bound(request)
         async with self._turn:  # first come, first served
             while self.spent + self._reserved + amount > self.limit:
                 if self._is_stopped:
@@ -137,12 +135,12 @@ class Budget:
         self._is_stopped = True
         self._settled.set()
 
-    def _bound(self, body: Mapping[str, Any]) -> float:
-        written = most_written_tokens(body)
+    def _bound(self, request: Request) -> float:
+        written = most_written_tokens(request)
         if written is None:
             message = "--max-cost needs to know how long an answer can be"
             raise UsageError(message, hint="add --max-tokens N")
-        return self.price.cost(most_prompt_tokens(body), written)
+        return self.price.cost(most_prompt_tokens(request), written)
 
     def _exhausted(self, limit: float, amount: float) -> BudgetError:
         message = (

@@ -61,12 +61,19 @@ class ChatTeacher:
         self._memory = memory
         self._endpoint = endpoint
         self._under_way: dict[str, asyncio.Future[Outcome]] = {}
+        # The question is kept with its request, so that no other can have the same identity.
+        self._prepared: dict[int, tuple[Question, Request]] = {}
 
     def recall(self, question: Question) -> Reply | None:
-        return self._memory.find(question)
+        request = self._memory.requests.make(question)
+        reply = self._memory.find(question, request)
+        if reply is None:
+            self._prepared[id(question)] = (question, request)
+        return reply
 
     async def ask(self, question: Question) -> Reply:
-        request = self._memory.requests.make(question)
+        _, request = self._prepared.pop(id(question), (None, None))
+        request = request or self._memory.requests.make(question)
         twin = self._under_way.get(request.key)
         if twin is not None:  # the same question a moment ago: one call serves both
             outcome = await asyncio.shield(twin)
@@ -116,4 +123,4 @@ class ChatTeacher:
         def known() -> Entry | None:
             return self._memory.find_answer(request)
 
-        return await self._endpoint.complete(request.body, known, keep)
+        return await self._endpoint.complete(request, known, keep)

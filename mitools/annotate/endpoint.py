@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,7 +22,7 @@ from mitools.annotate.faults import Busy, Fatal, Fault, Lost, Rejected, Secrets,
 from mitools.annotate.journal import Entry
 from mitools.annotate.pace import Pace, backoff
 from mitools.annotate.reply import read_completion
-from mitools.annotate.requests import OPENAI_HOST, PATH, ChatOptions, Requests
+from mitools.annotate.requests import OPENAI_HOST, PATH, ChatOptions, Request, Requests
 from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
 
 __all__ = ["Endpoint", "Outcome"]
@@ -49,7 +48,7 @@ class Outcome:
 
 
 class Endpoint:
-    """Sends request bodies: paced, within the budget, retried, its faults sorted."""
+    """Sends requests: paced, within the budget, retried, their faults sorted."""
 
     def __init__(
         self,
@@ -82,12 +81,12 @@ class Endpoint:
         await self._client.close()
 
     async def complete(
-        self, body: Mapping[str, Any], known: Callable[[], Entry | None], keep: Keep
+        self, request: Request, known: Callable[[], Entry | None], keep: Keep
     ) -> Outcome:
         """Get one completion. Its place is held until ``keep`` has it on disk.
 
         Args:
-            body: the request.
+            request: what to send.
             known: looks whether it has been answered meanwhile.
             keep: writes down a kind and a response.
 
@@ -105,7 +104,7 @@ class Endpoint:
                 if not is_retry and (entry := known()) is not None:
                     return Outcome(entry, is_known=True)
                 try:
-                    raw, reply = await self._send(body)
+                    raw, reply = await self._send(request)
                 except Rejected as exc:
                     return Outcome(await keep(exc.kind, exc.message))
                 except Busy as exc:
@@ -124,17 +123,17 @@ class Endpoint:
                     return Outcome(await keep(*self._give_up(fault)))
                 await self._pace.sleep(backoff(faults - 1))
 
-    async def _send(self, body: Mapping[str, Any]) -> tuple[str, Reply]:
-        """Send a body and account for it."""
+    async def _send(self, request: Request) -> tuple[str, Reply]:
+        """Send a request and account for it."""
         if self._budget is None:
-            return await self._post(body)
+            return await self._post(request.content)
         try:
-            reservation = await self._budget.reserve(body)
+            reservation = await self._budget.reserve(request)
         except BudgetError:
             self._halt()
             raise
         try:
-            raw, reply = await self._post(body)
+            raw, reply = await self._post(request.content)
         except Fault as exc:
             if exc.is_maybe_billed:
                 self._budget.settle(reservation, None)
@@ -150,10 +149,10 @@ class Endpoint:
         self._budget.settle(reservation, reply.usage)
         return raw, reply
 
-    async def _post(self, body: Mapping[str, Any]) -> tuple[str, Reply]:
+    async def _post(self, content: bytes) -> tuple[str, Reply]:
         try:
             async with asyncio.timeout(self._options.timeout_seconds):
-                response = await self._client.post(PATH, cast_to=httpx2.Response, body=body)
+                response = await self._client.post(PATH, cast_to=httpx2.Response, content=content)
                 raw = response.text
             return raw, read_completion(raw)
         except TimeoutError as exc:

@@ -126,7 +126,7 @@ class _Seen:
             usage = reply.usage or {}
             if {"prompt_tokens", "completion_tokens"} <= usage.keys():
                 self.counted_calls += 1
-                self.prompt_bound += most_prompt_tokens(request.body)
+                self.prompt_bound += most_prompt_tokens(request)
                 self.prompt_tokens += usage["prompt_tokens"]
                 self.completion_tokens += usage["completion_tokens"]
 
@@ -153,10 +153,10 @@ class _Need:
         self.fewest_calls += len(log.missing)
         further = max(len(log.missing), most_calls - len(log.known))
         self.most_calls += further
-        self.prompt_bound += sum(most_prompt_tokens(request.body) for request in log.missing)
-        bound = max(most_prompt_tokens(request.body) for request in longest)
+        self.prompt_bound += sum(most_prompt_tokens(request) for request in log.missing)
+        bound = max(most_prompt_tokens(request) for request in longest)
         self.most_prompt_bound += further * bound
-        written = most_written_tokens(log.missing[0].body)
+        written = most_written_tokens(log.missing[0])
         if written is None or self.most_completion is None:
             self.most_completion = None
         else:

@@ -12,8 +12,6 @@ Several processes may share a journal. Errors are kept for people to read, and a
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import queue
 import re
@@ -21,15 +19,14 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mitools.errors import MitoolsError, OutputError, SourceError
 
-__all__ = ["Entry", "Journal", "default_place", "request_key"]
+__all__ = ["Entry", "Journal", "default_place"]
 
 _APPLICATION = 0x6D69746C  # "mitl", so that another program's database is not taken for ours
 _VERSION = 1
@@ -63,13 +60,6 @@ class Entry:
     response: str
     record: str = ""
     sample: int = 0
-
-
-def request_key(body: Mapping[str, Any], provider: str, sample: int) -> str:
-    """Name a request by what decides its answer; never by key, pace, timeout or retries."""
-    content = {"body": body, "provider": provider, "sample": sample}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def default_place(model: str) -> Path:

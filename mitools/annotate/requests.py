@@ -5,6 +5,8 @@ Knows no network and no client, so that it also serves batches, estimates and of
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,11 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from mitools.annotate.api import Question
-from mitools.annotate.journal import request_key
 from mitools.annotate.prompt import Prompts
 from mitools.errors import TeacherError
 
-__all__ = ["OPENAI_HOST", "PATH", "ChatOptions", "Request", "Requests"]
+__all__ = ["OPENAI_HOST", "PATH", "ChatOptions", "Request", "Requests", "request_key"]
 
 OPENAI_HOST = "api.openai.com"
 PATH = "/chat/completions"
@@ -52,12 +53,38 @@ class ChatOptions:
         return self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL
 
 
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The exact body that is sent, and its name in the journal."""
+    """What is sent.
+
+    Attributes:
+        key: its name in the journal.
+        body: what it says.
+        content: the same as canonical JSON in UTF-8, byte for byte what goes over the wire.
+    """
 
     key: str
     body: Mapping[str, Any]
+    content: bytes
+
+
+def request_key(content: str, provider: str, sample: int) -> str:
+    """Name a request by what decides its answer; never by key, pace, timeout or retries.
+
+    Args:
+        content: the body as canonical JSON: sorted, without spaces.
+        provider: the endpoint's URL.
+        sample: which of several answers to the same body.
+
+    Returns:
+        SHA-256 of the canonical JSON of all three, in hexadecimal. It is a promise: another name
+        would make people pay again.
+    """
+    text = f'{{"body":{content},"provider":{_canonical(provider)},"sample":{sample}}}'
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Requests:
@@ -93,7 +120,8 @@ class Requests:
         """Build the request that asks a question."""
         messages = self._prompts.messages(question.record, question.task, question.hint)
         body = {"model": self.options.model, "messages": messages, **self._settings}
-        return Request(request_key(body, self.provider, question.sample), body)
+        text = _canonical(body)
+        return Request(request_key(text, self.provider, question.sample), body, text.encode())
 
     def prompt_hash(self, question: Question) -> str:
         """Name the effective prompt, the same for all records."""

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+from typing import Any
 
 import pytest
 
 from mitools.annotate import UnaskedError
 from mitools.annotate.budget import Budget, Price, most_prompt_tokens, most_written_tokens
+from mitools.annotate.requests import Request
 from mitools.errors import BudgetError, UsageError
 from tests.annotate.conftest import Annotate, sums
 from tests.server import Act, Call, FixtureServer
 
 PRICE = Price(prompt=100_000.0, completion=1_000_000.0)  # USD 0.1 and 1 a token
-BODY = {"model": "m", "messages": [{"role": "user", "content": "x" * 100}], "max_tokens": 8}
+
+
+def request(content: str = "x" * 100, **more: Any) -> Request:
+    body = {"model": "m", "messages": [{"role": "user", "content": content}], **more}
+    return Request("key", body, json.dumps(body, ensure_ascii=False).encode())
+
+
+REQUEST = request(max_tokens=8)
+
+
+def bound(call: Call) -> int:
+    return most_prompt_tokens(Request("", call.body, json.dumps(call.body).encode()))
 
 
 def billed(server: FixtureServer) -> float:
@@ -33,15 +47,15 @@ def test_what_is_no_price_is_refused(text: str) -> None:
 
 
 def test_prompt_tokens_are_bounded_by_bytes() -> None:
-    assert most_prompt_tokens(BODY) > 100 + len('"role""user""content"')
-    body = {**BODY, "messages": [{"role": "user", "content": "ä" * 100}]}
-    assert most_prompt_tokens(body) == most_prompt_tokens(BODY) + 100
+    assert most_prompt_tokens(REQUEST) > 100 + len('"role""user""content"')
+    twice = request("ä" * 100, max_tokens=8)
+    assert most_prompt_tokens(twice) == most_prompt_tokens(REQUEST) + 100
 
 
 def test_the_limit_of_an_answer_is_read_from_the_body() -> None:
-    assert most_written_tokens(BODY) == 8
-    assert most_written_tokens({"max_completion_tokens": 5}) == 5
-    assert most_written_tokens({}) is None
+    assert most_written_tokens(REQUEST) == 8
+    assert most_written_tokens(request(max_completion_tokens=5)) == 5
+    assert most_written_tokens(request()) is None
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16, 64, 256])
@@ -52,7 +66,7 @@ def test_the_servers_bill_never_passes_the_cap(
 
     def act(call: Call) -> Act:
         written = chance.randint(1, 50)
-        read = most_prompt_tokens(call.body) - chance.randint(0, 200)
+        read = bound(call) - 40 - chance.randint(0, 100)
         usage = {"prompt_tokens": read, "completion_tokens": written}
         return Act(usage=usage, delay=chance.random() / 50)
 
@@ -63,7 +77,7 @@ def test_the_servers_bill_never_passes_the_cap(
     assert billed(server) <= 3000.0
     assert budget.spent == pytest.approx(billed(server))
     # What is left would not have bought one more.
-    assert billed(server) > 3000.0 - PRICE.cost(most_prompt_tokens(server.calls[0].body) + 20, 50)
+    assert billed(server) > 3000.0 - PRICE.cost(bound(server.calls[0]) + 20, 50)
 
 
 @pytest.mark.usefixtures("quick")
@@ -107,10 +121,10 @@ def test_without_a_limit_a_budget_only_counts(annotate: Annotate) -> None:
 
 def test_who_waits_for_room_goes_on_when_there_is_some() -> None:
     async def main() -> None:
-        amount = PRICE.cost(most_prompt_tokens(BODY), 8)
+        amount = PRICE.cost(most_prompt_tokens(REQUEST), 8)
         budget = Budget(PRICE, limit=2.5 * amount)
-        first, second = await budget.reserve(BODY), await budget.reserve(BODY)
-        waiting = asyncio.ensure_future(budget.reserve(BODY))
+        first, second = await budget.reserve(REQUEST), await budget.reserve(REQUEST)
+        waiting = asyncio.ensure_future(budget.reserve(REQUEST))
         await asyncio.sleep(0.01)
         assert not waiting.done()
         budget.settle(first, {"prompt_tokens": 1, "completion_tokens": 1})
@@ -122,9 +136,9 @@ def test_who_waits_for_room_goes_on_when_there_is_some() -> None:
 
 def test_who_waits_for_room_is_let_go_when_the_run_stops() -> None:
     async def main() -> None:
-        budget = Budget(PRICE, limit=1.5 * PRICE.cost(most_prompt_tokens(BODY), 8))
-        await budget.reserve(BODY)
-        waiting = [asyncio.ensure_future(budget.reserve(BODY)) for _ in range(3)]
+        budget = Budget(PRICE, limit=1.5 * PRICE.cost(most_prompt_tokens(REQUEST), 8))
+        await budget.reserve(REQUEST)
+        waiting = [asyncio.ensure_future(budget.reserve(REQUEST)) for _ in range(3)]
         await asyncio.sleep(0.01)
         budget.stop()
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):

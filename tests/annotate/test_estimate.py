@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from mitools.annotate import Strategy
-from mitools.annotate.budget import Price, most_prompt_tokens
+from mitools.annotate.budget import Price
 from mitools.annotate.estimate import Bill, Estimate, estimate
 from mitools.annotate.requests import ChatOptions
 from mitools.records import Record
 from tests.annotate.conftest import Annotate, remember, sums
+from tests.annotate.test_budget import bound
 from tests.server import Act, FixtureServer
 
 
@@ -43,7 +44,7 @@ def test_the_worst_bounds_what_is_then_sent(server: FixtureServer, annotate: Ann
     found = look(sums(5), server.url, strategy=strategy)
     annotate(sums(5), max_tokens=50, name="star", samples=2)
     assert found.low.calls <= len(server.calls) <= found.worst.calls
-    sent = sum(most_prompt_tokens(call.body) for call in server.calls)
+    sent = sum(bound(call) for call in server.calls)
     assert sent <= found.worst.prompt_tokens
 
 
@@ -51,14 +52,14 @@ def test_what_the_journal_answers_costs_nothing_and_teaches_the_rest(
     server: FixtureServer, annotate: Annotate, tmp_path: Path
 ) -> None:
     server.act = lambda call: Act(
-        usage={"prompt_tokens": most_prompt_tokens(call.body) // 8, "completion_tokens": 30}
+        usage={"prompt_tokens": bound(call) // 8, "completion_tokens": 30}
     )
     annotate(sums(30), journal=tmp_path / "j", max_tokens=50)
     found = look(sums(50), server.url, tmp_path / "j")
     assert (found.rows, found.open_rows, found.recalled) == (50, 20, 30)
     assert found.basis == "as the 30 records that the journal answers"
     assert found.expected.completion_tokens == 20 * 30
-    size = most_prompt_tokens(server.calls[0].body)
+    size = bound(server.calls[0])
     assert found.expected.prompt_tokens == pytest.approx(20 * (size // 8), rel=0.01)
     assert found.first_open is not None
     assert found.first_open.record["id"] == "r30"

@@ -1,0 +1,291 @@
+"""How fast ``mitools annotate`` asks, beside other clients; what a row costs; what memory it takes.
+
+    python -m tests.benchmarks.annotate throughput --concurrency 64 --concurrency 256
+    python -m tests.benchmarks.annotate journal --rows 100000
+    python -m tests.benchmarks.annotate memory --rows 10000 --rows 1000000
+
+``throughput``: a server of our own answers each request after 200 ms; every client is a process of
+its own, in turn, and asks the same questions. Rows a second are between the server's first request
+and its last answer; CPU is the client process's, less what it takes for one row (its start).
+Clients: mitools with its journal, mitools without, the script that people write (``AsyncOpenAI``,
+a semaphore, ``gather``), and bespokelabs-curator where it is installed. Run it on a quiet machine:
+the server takes its share of the cores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).parents[2]
+SYSTEM = "You solve word problems. Reason in a few short sentences, then state the answer."
+
+PLAIN = """
+import asyncio, json, sys
+from openai import AsyncOpenAI
+
+async def main(path, url, concurrency):
+    client = AsyncOpenAI(base_url=url, api_key="none", max_retries=2)
+    semaphore = asyncio.Semaphore(concurrency)
+    async def ask(record):
+        async with semaphore:
+            answer = await client.chat.completions.create(
+                model="latency",
+                messages=[{"role": "system", "content": SYSTEM},
+                          {"role": "user", "content": record["input"]}],
+            )
+        return {**record, "completion": answer.choices[0].message.content}
+    records = [json.loads(line) for line in open(path)]
+    for record in await asyncio.gather(*map(ask, records)):
+        sys.stdout.write(json.dumps(record) + "\\n")
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+CURATOR = """
+import json, sys
+from bespokelabs import curator
+
+class Asker(curator.LLM):
+    def prompt(self, row):
+        return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": row["input"]}]
+    def parse(self, row, response):
+        return {**row, "completion": response}
+
+path, url, concurrency = sys.argv[1], sys.argv[2], int(sys.argv[3])
+asker = Asker(
+    model_name="openai/latency", backend="openai",
+    backend_params={"base_url": url, "api_key": "none", "max_concurrent_requests": concurrency,
+                    "max_requests_per_minute": 10_000_000, "max_tokens_per_minute": 10_000_000_000},
+)
+asker([json.loads(line) for line in open(path)])
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One client process: seconds of wall and CPU time, peak memory in MB, the server's counts."""
+
+    wall: float
+    cpu: float
+    peak: float
+    stats: dict[str, float]
+
+    @property
+    def rows_a_second(self) -> float:
+        return self.stats["calls"] / (self.stats["last"] - self.stats["first"])
+
+
+@contextlib.contextmanager
+def serving(latency: float) -> Iterator[int]:
+    """Run the server; gives its port."""
+    command = [sys.executable, "-m", "tests.benchmarks.latency_server", str(latency)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.terminate()
+
+
+def measure(command: list[str], latency: float, folder: Path) -> Run:
+    """Run a client against a fresh server; ``URL`` in the command is the server's."""
+    with serving(latency) as port:
+        url = f"http://127.0.0.1:{port}/v1"
+        seconds, usage = timed([part.replace("URL", url) for part in command], folder)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/stats")
+        stats = json.loads(connection.getresponse().read())
+        connection.close()
+    cpu = usage.ru_utime + usage.ru_stime
+    return Run(seconds, cpu, usage.ru_maxrss / 1024, stats)
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, Any]:
+    """Run a command to its end; its output goes to the null device."""
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "CURATOR_CACHE_DIR": str(folder / "curator"),
+        "CURATOR_DISABLE_RICH_DISPLAY": "1",
+        "TELEMETRY_ENABLED": "false",
+        "NO_PROXY": "127.0.0.1",
+    }
+    with (folder / "stderr").open("w") as err, open(os.devnull, "w") as out:
+        begin = time.monotonic()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise click.ClickException((folder / "stderr").read_text()[-2000:])
+    return seconds, usage
+
+
+def write_questions(path: Path, count: int) -> Path:
+    """Write word problems, each different."""
+    with path.open("w") as stream:
+        for number in range(count):
+            text = f"{number + 12} cows are in a field, and 7 more come to it. How many are there?"
+            record = {"id": f"q{number}", "input": text, "label": f"{number + 19}"}
+            stream.write(json.dumps({**record, "task": "equation"}) + "\n")
+    return path
+
+
+def mitools(*arguments: str) -> list[str]:
+    asked = ["-m", "latency", "--base-url", "URL", "--system", SYSTEM, "-q"]
+    return [sys.executable, "-m", "mitools", "annotate", *asked, *arguments]
+
+
+def clients(data: Path, journal: Path, concurrency: int) -> dict[str, list[str]]:
+    most = str(concurrency)
+    script = f"SYSTEM = {SYSTEM!r}\n"
+    found = {
+        "mitools": mitools("--concurrency", most, "--journal", str(journal), str(data)),
+        "mitools --no-journal": mitools("--concurrency", most, "--no-journal", str(data)),
+        "AsyncOpenAI + semaphore": [sys.executable, "-c", script + PLAIN, str(data), "URL", most],
+    }
+    if importlib.util.find_spec("bespokelabs") is not None:
+        found["curator"] = [sys.executable, "-c", script + CURATOR, str(data), "URL", most]
+    return found
+
+
+@click.group()
+def main() -> None:
+    """Measure annotate."""
+
+
+@main.command()
+@click.option("--rows", default=6000, show_default=True)
+@click.option("--latency", default=0.2, show_default=True, help="Seconds.")
+@click.option("--concurrency", "concurrencies", type=int, multiple=True, default=[64, 256])
+@click.option("--client", "wanted", multiple=True, help="Only these.")
+def throughput(
+    rows: int, latency: float, concurrencies: tuple[int, ...], wanted: tuple[str, ...]
+) -> None:
+    """Ask a server of fixed latency."""
+    click.echo("| in flight | client | rows/s | of ideal | CPU ms a row | wall s | peak MB |")
+    click.echo("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = write_questions(folder / "many.jsonl", rows)
+        one = write_questions(folder / "one.jsonl", 1)
+        for concurrency in concurrencies:
+            starts = clients(one, folder / f"one-{concurrency}", concurrency)
+            for client, command in clients(data, folder / f"j-{concurrency}", concurrency).items():
+                if wanted and client not in wanted:
+                    continue
+                start = measure(starts[client], latency, folder)
+                run = measure(command, latency, folder)
+                share = run.rows_a_second / (concurrency / latency)
+                cpu = (run.cpu - start.cpu) / (rows - 1) * 1000
+                click.echo(
+                    f"| {concurrency} | {client} | {run.rows_a_second:,.0f} | {share:.0%} "
+                    f"| {cpu:.2f} | {run.wall:.1f} | {run.peak:,.0f} |"
+                )
+
+
+@main.command()
+@click.option("--rows", default=100_000, show_default=True)
+def journal(rows: int) -> None:
+    """Answer everything from a full journal: the stage, and the lookups alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = write_questions(folder / "many.jsonl", rows)
+        place = folder / "journal"
+        fill = mitools("--concurrency", "64", "--journal", str(place), str(data))
+        measure(fill, 0.0, folder)
+        command = mitools("--offline", "--journal", str(place))
+        command = [part.replace("URL", "http://127.0.0.1:9/v1") for part in command]
+        # The journal's key holds the URL, so the answers are asked for under the one they have.
+        relabel(place, data)
+        one = write_questions(folder / "one.jsonl", 1)
+        start, _ = timed([*command, str(one)], folder)
+        seconds, usage = timed([*command, str(data)], folder)
+        click.echo(
+            f"stage: {rows / (seconds - start):,.0f} rows/s, peak {usage.ru_maxrss / 1024:.0f} MB"
+        )
+        click.echo(f"lookups: {rows / look_up_all(place):,.0f} a second")
+
+
+def relabel(place: Path, data: Path) -> None:
+    """Rename the answers in a journal to what they are called under another URL."""
+    import sqlite3
+
+    from mitools.annotate.api import Question
+    from mitools.annotate.prompt import Prompts, PromptSource
+    from mitools.annotate.requests import ChatOptions, Requests
+    from mitools.tasks import task_named
+
+    options = ChatOptions("latency", "http://127.0.0.1:9/v1")
+    requests = Requests(options, Prompts(PromptSource(system=SYSTEM)))
+    task = task_named("equation")
+    database = sqlite3.connect(place)
+    with data.open() as stream:
+        for line in stream:
+            record = json.loads(line)
+            key = requests.make(Question(record, task)).key
+            database.execute("UPDATE responses SET key = ? WHERE record = ?", (key, record["id"]))
+    database.commit()
+    database.close()
+
+
+def look_up_all(place: Path) -> float:
+    """Find every entry once; gives the seconds."""
+    import random
+    import sqlite3
+
+    from mitools.annotate.journal import Journal
+
+    database = sqlite3.connect(place)
+    keys = [key for (key,) in database.execute("SELECT key FROM responses")]
+    database.close()
+    random.Random(0).shuffle(keys)
+    opened = Journal(place)
+    begin = time.monotonic()
+    for key in keys:
+        assert opened.find(key) is not None
+    seconds = time.monotonic() - begin
+    opened.close()
+    return seconds
+
+
+@main.command()
+@click.option("--rows", "counts", type=int, multiple=True, default=[10_000, 1_000_000])
+def memory(counts: tuple[int, ...]) -> None:
+    """Annotate more and more rows: replayed, and asked of a server without latency."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for count in counts:
+            data = write_questions(folder / "many.jsonl", count)
+            replayed = folder / "replay.jsonl"
+            with data.open() as stream, replayed.open("w") as out:
+                for line in stream:
+                    out.write(json.dumps({**json.loads(line), "completion": "It is 19."}) + "\n")
+            base = [sys.executable, "-m", "mitools", "annotate", "-q"]
+            seconds, usage = timed([*base, "--teacher", "replay", str(replayed)], folder)
+            _say(count, "replay", seconds, usage.ru_maxrss / 1024)
+            place = str(folder / f"journal-{count}")
+            run = measure(mitools("--journal", place, str(data)), 0.0, folder)
+            _say(count, "server", run.wall, run.peak)
+
+
+def _say(rows: int, teacher: str, seconds: float, peak: float) -> None:
+    click.echo(f"{rows:>9,} rows, {teacher}: {rows / seconds:,.0f} rows/s, peak {peak:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
