@@ -228,5 +228,12 @@ def _counted(records: Iterable[Record], update: Update) -> Iterator[Record]:
 
 
 def _losses(logs: Mapping[str, float]) -> str:
-    names = {"label_loss": "label", "rationale_loss": "rationale", "mi_loss": "MI"}
+    names = {
+        "label_loss": "label",
+        "rationale_loss": "rationale",
+        "mi_loss": "MI",
+        "eval_accuracy": "valid",
+        "eval_mi_estimate": "says",
+        "eval_mi_shuffled": "shuffled",
+    }
     return "  ".join(f"{short} {logs[name]:.3f}" for name, short in names.items() if name in logs)

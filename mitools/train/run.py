@@ -38,6 +38,7 @@ class Interrupted(MitoolsError):
     exit_code = 130
 
 
+_MEASURES = ("accuracy", "label_loss", "rationale_loss", "mi_loss", "mi_estimate", "mi_shuffled")
 _SELECTION = {"accuracy": "eval_selection", "label-loss": "eval_label_loss"}
 
 Note = Callable[[str], None]
@@ -302,10 +303,13 @@ def _last_complete(work: Path) -> str | None:
 
 
 def _final_metrics(history: list[dict[str, float]], best_step: int | None) -> dict[str, float]:
-    names = ("eval_accuracy", "eval_label_loss", "eval_rationale_loss", "eval_mi_loss")
     lines = [line for line in history if "eval_label_loss" in line]
     best = [line for line in lines if line["step"] == best_step] or lines[-1:]
     if best:
-        return {f"valid_{name[5:]}": best[0][name] for name in names if name in best[0]}
+        return {
+            f"valid_{name}": best[0][key]
+            for name in _MEASURES
+            if (key := f"eval_{name}") in best[0]
+        }
     losses = [line for line in history if "loss" in line][-1:]
     return {"train_loss": losses[0]["loss"]} if losses else {}

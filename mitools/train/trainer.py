@@ -27,7 +27,7 @@ from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
 from mitools.train.collate import Batch
 from mitools.train.model import COUNTS, TwoTaskModel, count_targets
-from mitools.train.validate import measure_accuracy
+from mitools.train.validate import Validation, measure_accuracy
 
 __all__ = ["Interrupt", "LogCallback", "OnStep", "StudentTrainer"]
 
@@ -97,21 +97,19 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         return TrainingError(message, hint=hint)
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
-        """Measure losses (nats a token), MI term and, if asked, label accuracy on valid."""
+        """Measure losses, the information estimate and, if asked, label accuracy on valid.
+
+        ``label_loss`` and ``rationale_loss`` are in nats a token, ``mi_loss`` a pair (a row in the
+        paper's term), lower is better; 0 where there is none. ``mi_estimate`` and its control
+        ``mi_shuffled`` are in nats, see :mod:`mitools.train.estimate`; absent with few pairs.
+        """
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
-        sums = torch.zeros(len(COUNTS) + 3, dtype=torch.double)
         model.eval()
         with torch.no_grad():
-            for batch in self.get_eval_dataloader():
-                sums += self._validation_sums(model, batch).cpu()
+            found = self._look_at_valid(model)
         model.train()
-        sums = self.accelerator.reduce(sums.to(self.args.device), "sum")
-        label, rationale, mi, label_tokens, rationale_tokens, pairs, rows = sums.tolist()
-        metrics = {
-            "label_loss": label / max(1, label_tokens),
-            "rationale_loss": rationale / max(1, rationale_tokens),
-            "mi_loss": mi / max(1, rows if model.objective.mi == "paper" else pairs),
-        }
+        metrics = found.losses(of_rows=model.objective.mi == "paper")
+        metrics |= found.information(self.args.seed)
         if self.measures_accuracy:
             student = LocalStudent(model.student, self.codec)
             metrics["accuracy"] = measure_accuracy(student, self.eval_dataset["record"])
@@ -123,15 +121,22 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         )
         return metrics
 
-    def _validation_sums(self, model: TwoTaskModel, batch: Batch) -> Tensor:
-        counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
-        inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
-        with self.compute_loss_context_manager():
-            parts = model(**inputs, counts=torch.ones(len(COUNTS)))  # sums instead of means
-        zero = torch.zeros(())
-        names = ("label_loss", "rationale_loss", "mi_loss")
-        sums = torch.stack([parts.get(name, zero).double().cpu() for name in names])
-        return torch.cat([sums, counts.cpu()])
+    def _look_at_valid(self, model: TwoTaskModel) -> Validation:
+        """Run the model over the validation records; every process takes its share of batches."""
+        found = Validation.of_size(len(self.eval_dataset))
+        size = self.args.per_device_eval_batch_size
+        for number, low in enumerate(range(0, len(self.eval_dataset), size)):
+            if number % self.args.world_size != self.args.process_index:
+                continue
+            places = range(low, min(low + size, len(self.eval_dataset)))
+            batch = self.data_collator([self.eval_dataset[place] for place in places])
+            inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
+            counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
+            with self.compute_loss_context_manager():
+                # Divided by one, they are sums instead of means.
+                outputs = model(**inputs, counts=torch.ones(len(COUNTS)), wants_words=True)
+            found.add(low, outputs, counts)
+        return found.reduced(lambda sums: self.accelerator.reduce(sums.to(self.args.device)).cpu())
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the parts of the loss, each a mean over the steps since the last line."""

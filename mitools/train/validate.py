@@ -1,14 +1,73 @@
-"""Label accuracy during training, on records that training does not see."""
+"""What is measured during training, on records that training does not see."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from mitools.records import parse_line
 from mitools.student.api import Student
 from mitools.tasks import task_of
+from mitools.train.estimate import FEATURES, estimate_information, sketch
 
-__all__ = ["measure_accuracy"]
+__all__ = ["Validation", "measure_accuracy"]
+
+_PARTS = ("label_loss", "rationale_loss", "mi_loss")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Sums over the validation records, which several processes may gather together.
+
+    Attributes:
+        sums: [3] of the losses, as the model names them.
+        counts: [4] what they are sums over; see :data:`mitools.train.model.COUNTS`.
+        words: [N, 2 · FEATURES + 1] of each record the sketches of what both tasks say, and whether
+            it has both; 0 where another process looked.
+    """
+
+    sums: Tensor
+    counts: Tensor
+    words: Tensor
+
+    @classmethod
+    def of_size(cls, size: int) -> Validation:
+        sums, counts = torch.zeros(3).double(), torch.zeros(4).double()
+        return cls(sums, counts, torch.zeros(size, 2 * FEATURES + 1))
+
+    def add(self, first: int, outputs: Mapping[str, Tensor], counts: Tensor) -> None:
+        """Add what the model gave for the records from number ``first`` on."""
+        for index, name in enumerate(_PARTS):
+            if name in outputs:
+                self.sums[index] += outputs[name].double().cpu()
+        self.counts.add_(counts.cpu())
+        if "is_pair" in outputs:
+            sides = [sketch(outputs[f"{side}_words"]) for side in ("label", "rationale")]
+            rows = torch.cat([*sides, outputs["is_pair"][:, None].float()], dim=1).cpu()
+            self.words[first : first + len(rows)] = rows
+
+    def reduced(self, add_up: Callable[[Tensor], Tensor]) -> Validation:
+        """Add up what all processes found."""
+        return Validation(add_up(self.sums), add_up(self.counts), add_up(self.words))
+
+    def losses(self, *, of_rows: bool) -> dict[str, float]:
+        """Divide: nats a token for both tasks, and nats a pair (or a row) for the MI term."""
+        label_tokens, rationale_tokens, pairs, rows = self.counts.tolist()
+        by = (label_tokens, rationale_tokens, rows if of_rows else pairs)
+        return {
+            name: total / max(1, count)
+            for name, total, count in zip(_PARTS, self.sums.tolist(), by, strict=True)
+        }
+
+    def information(self, seed: int) -> dict[str, float]:
+        """Estimate how much the rationale says about the label; empty with too few pairs."""
+        is_pair = self.words[:, -1] > 0
+        labels, rationales = self.words[is_pair, :-1].chunk(2, dim=1)
+        found = estimate_information(labels, rationales, seed)
+        return {} if found is None else {"mi_estimate": found.true, "mi_shuffled": found.shuffled}
 
 
 def measure_accuracy(student: Student, lines: Sequence[str]) -> float:

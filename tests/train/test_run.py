@@ -294,3 +294,18 @@ def test_early_stopping_ends_before_the_last_step(tmp_path: Path, tiny_seq2seq: 
     results = json.loads((chosen.save / "mitools.json").read_text())["results"]
     assert results["steps"] < 40
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize("mi", ["none", "paper"])
+def test_every_validation_says_how_much_the_rationale_tells(
+    tmp_path: Path, tiny_seq2seq: Path, mi: str
+) -> None:
+    chosen = options(tmp_path, tiny_seq2seq, max_steps=2, eval_every=1, mi=mi)
+    train(chosen, toy_records(66))
+    lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
+    found = [line for line in lines if "eval_label_loss" in line]
+    assert len(found) == 2
+    results = json.loads((chosen.save / "mitools.json").read_text())["results"]
+    for name in ("mi_estimate", "mi_shuffled"):
+        assert all(abs(line[f"eval_{name}"]) < 2 for line in found)
+        assert results[f"valid_{name}"] in [line[f"eval_{name}"] for line in found]
