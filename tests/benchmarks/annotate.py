@@ -3,22 +3,27 @@
     python -m tests.benchmarks.annotate throughput --concurrency 64 --concurrency 256
     python -m tests.benchmarks.annotate journal --rows 100000
     python -m tests.benchmarks.annotate memory --rows 10000 --rows 1000000
+    python -m tests.benchmarks.annotate strategies --rows 2000
 
 ``throughput``: a server of our own answers each request after 200 ms; every client is a process of
 its own, in turn, and asks the same questions. Rows a second are between the server's first request
 and its last answer; CPU is the client process's, less what it takes for one row (its start).
 Clients: mitools with its journal, mitools without, the script that people write (``AsyncOpenAI``,
-a semaphore, ``gather``), and bespokelabs-curator where it is installed. Run it on a quiet machine:
-the server takes its share of the cores.
+a semaphore, ``gather``), and bespokelabs-curator in a Python of its own (``--curator-python``), as
+its requirements are older than ours. Run it on a quiet machine: the server takes its share of the
+cores. ``strategies``: a server that is right with a known probability, calls counted by it, beside
+what probability theory says.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import importlib.util
 import json
 import os
+import random
+import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -29,6 +34,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from mitools.annotate import Run as Annotation
+from mitools.annotate import RunOptions, Strategy
+from mitools.annotate.api import Question
+from mitools.annotate.chat import ChatTeacher
+from mitools.annotate.endpoint import Endpoint
+from mitools.annotate.journal import Journal
+from mitools.annotate.memory import Memory
+from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.requests import ChatOptions, Requests
+from mitools.tasks import task_named
+from tests.server import Act, Call, FixtureServer
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "You solve word problems. Reason in a few short sentences, then state the answer."
@@ -150,7 +167,9 @@ def mitools(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "mitools", "annotate", *asked, *arguments]
 
 
-def clients(data: Path, journal: Path, concurrency: int) -> dict[str, list[str]]:
+def clients(
+    data: Path, journal: Path, concurrency: int, curator: str | None
+) -> dict[str, list[str]]:
     most = str(concurrency)
     script = f"SYSTEM = {SYSTEM!r}\n"
     found = {
@@ -158,8 +177,8 @@ def clients(data: Path, journal: Path, concurrency: int) -> dict[str, list[str]]
         "mitools --no-journal": mitools("--concurrency", most, "--no-journal", str(data)),
         "AsyncOpenAI + semaphore": [sys.executable, "-c", script + PLAIN, str(data), "URL", most],
     }
-    if importlib.util.find_spec("bespokelabs") is not None:
-        found["curator"] = [sys.executable, "-c", script + CURATOR, str(data), "URL", most]
+    if curator is not None:
+        found["curator"] = [curator, "-c", script + CURATOR, str(data), "URL", most]
     return found
 
 
@@ -172,9 +191,9 @@ def main() -> None:
 @click.option("--rows", default=6000, show_default=True)
 @click.option("--latency", default=0.2, show_default=True, help="Seconds.")
 @click.option("--concurrency", "concurrencies", type=int, multiple=True, default=[64, 256])
-@click.option("--client", "wanted", multiple=True, help="Only these.")
+@click.option("--curator-python", help="A Python that has bespokelabs-curator.")
 def throughput(
-    rows: int, latency: float, concurrencies: tuple[int, ...], wanted: tuple[str, ...]
+    rows: int, latency: float, concurrencies: tuple[int, ...], curator_python: str | None
 ) -> None:
     """Ask a server of fixed latency."""
     click.echo("| in flight | client | rows/s | of ideal | CPU ms a row | wall s | peak MB |")
@@ -184,10 +203,9 @@ def throughput(
         data = write_questions(folder / "many.jsonl", rows)
         one = write_questions(folder / "one.jsonl", 1)
         for concurrency in concurrencies:
-            starts = clients(one, folder / f"one-{concurrency}", concurrency)
-            for client, command in clients(data, folder / f"j-{concurrency}", concurrency).items():
-                if wanted and client not in wanted:
-                    continue
+            starts = clients(one, folder / f"one-{concurrency}", concurrency, curator_python)
+            every = clients(data, folder / f"j-{concurrency}", concurrency, curator_python)
+            for client, command in every.items():
                 start = measure(starts[client], latency, folder)
                 run = measure(command, latency, folder)
                 share = run.rows_a_second / (concurrency / latency)
@@ -223,13 +241,6 @@ def journal(rows: int) -> None:
 
 def relabel(place: Path, data: Path) -> None:
     """Rename the answers in a journal to what they are called under another URL."""
-    import sqlite3
-
-    from mitools.annotate.api import Question
-    from mitools.annotate.prompt import Prompts, PromptSource
-    from mitools.annotate.requests import ChatOptions, Requests
-    from mitools.tasks import task_named
-
     options = ChatOptions("latency", "http://127.0.0.1:9/v1")
     requests = Requests(options, Prompts(PromptSource(system=SYSTEM)))
     task = task_named("equation")
@@ -245,11 +256,6 @@ def relabel(place: Path, data: Path) -> None:
 
 def look_up_all(place: Path) -> float:
     """Find every entry once; gives the seconds."""
-    import random
-    import sqlite3
-
-    from mitools.annotate.journal import Journal
-
     database = sqlite3.connect(place)
     keys = [key for (key,) in database.execute("SELECT key FROM responses")]
     database.close()
@@ -281,6 +287,66 @@ def memory(counts: tuple[int, ...]) -> None:
             place = str(folder / f"journal-{count}")
             run = measure(mitools("--journal", place, str(data)), 0.0, folder)
             _say(count, "server", run.wall, run.peak)
+
+
+@main.command()
+@click.option("--rows", default=2000, show_default=True)
+def strategies(rows: int) -> None:
+    """Count the calls that an accepted rationale takes."""
+    click.echo("| right | strategy | calls a row | theory | rows with one | calls a right one |")
+    click.echo("|---|---|---|---|---|---|")
+    for share in (0.5, 0.75, 0.9):
+        for strategy in (
+            Strategy(),
+            Strategy("star"),
+            Strategy(samples=4),
+            Strategy(samples=4, stop_after=1),
+            Strategy(samples=8, stop_after=2),
+        ):
+            done = ask_by_chance(strategy, share, rows)
+            click.echo(
+                f"| {share:.0%} | {_name(strategy)} | {done.calls / rows:.3f} "
+                f"| {strategy.expected_calls(share):.3f} | {done.records / rows:.1%} "
+                f"| {done.calls / done.agreeing:.3f} |"
+            )
+
+
+def _name(strategy: Strategy) -> str:
+    parts = [strategy.name]
+    parts += [f"--samples {strategy.samples}"] * (strategy.samples > 1)
+    parts += [f"--stop-after {strategy.stop_after}"] * (strategy.stop_after is not None)
+    return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The server's calls, the rationales that agree with gold, the records that have one."""
+
+    calls: int
+    agreeing: int
+    records: int
+
+
+def ask_by_chance(strategy: Strategy, share: float, rows: int) -> Counted:
+    """Ask a server that is right by chance, and whenever it is told the answer."""
+    chance = random.Random(f"{strategy} {share}")
+
+    def act(call: Call) -> Act:
+        numbers = re.findall(r"\d+", call.question)
+        is_right = "The answer is" in call.question or chance.random() < share
+        return Act(text=f"So it goes. The answer is {int(numbers[0]) + 7 + (not is_right)}.")
+
+    with FixtureServer() as server, tempfile.TemporaryDirectory() as name:
+        server.act = act
+        data = write_questions(Path(name) / "data.jsonl", rows)
+        records = [json.loads(line) for line in data.read_text().splitlines()]
+        requests = Requests(ChatOptions("m", server.url), Prompts(PromptSource()))
+        teacher = ChatTeacher(Memory(requests, None), Endpoint(requests))
+        with Annotation(records, teacher, RunOptions(strategy=strategy)) as run:
+            done = [record["teacher"] for record in run]
+        every = [teacher.get("samples", [teacher]) for teacher in done]
+        agreeing = [sum(bool(sample["agrees"]) for sample in samples) for samples in every]
+        return Counted(len(server.calls), sum(agreeing), sum(map(bool, agreeing)))
 
 
 def _say(rows: int, teacher: str, seconds: float, peak: float) -> None:
