@@ -38,6 +38,7 @@ RANKS = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 
 # Who may import a third-party package, and the requirement that brings it.
 OWNERS: dict[str, tuple[str, str]] = {
+    "accelerate": ("train", "accelerate"),
     "click": ("cli", "click"),
     "datasketch": ("split", "datasketch"),
     "datasets": ("sources train", "datasets"),
@@ -108,7 +109,12 @@ mitools.evaluate.ranking: COVERAGES accuracy_at area_under_risk auroc least_area
 mitools.evaluate.classwise: CLASSWISE_ECE classwise_error classwise_metric
 mitools.evaluate.temperature: COLDEST HOTTEST Answers answers_from fit_temperature mean_nll scaled
 mitools.evaluate.confidences: AFTER CHOICE_MEASURES TEMPERATURE Confidences
-mitools.evaluate.association: RATIONALE_EDITING rationale_editing
+mitools.evaluate.association: ASSOCIATION ENOUGH_EXCEEDANCES FEWEST_IN_BIN PERMUTATIONS QUALITY
+  RATIONALE_EDITING associate leak_adjusted rate_quality rationale_editing without_simulator
+mitools.evaluate.items: FOLDS MOST_ITEMS Item Sample assign_folds without_words
+mitools.evaluate.simulation: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
+mitools.evaluate.simulators: SMOOTHING CandidateSimulator Guesses LabelSimulator Simulator Weigher
+  term_weights word_pairs
 mitools.explain.filters: SORT_KEYS Criteria Item Selection SortKey Supports Tally
 mitools.explain.view: Bar Change Flag FlagName Side Step Support Thresholds View Who
 mitools.explain.judge: verdicts view_of

@@ -19,6 +19,7 @@ from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import Evaluation, Opened, Settings
+    from mitools.evaluate.simulated import SimulatorName
 
 __all__ = ["command"]
 
@@ -35,6 +36,8 @@ class Options:
     rationales: bool
     decode: bool
     temperature: bool
+    simulator: SimulatorName
+    permutations: int
     batch_size: int
     tokens_per_batch: int | None
     device: str | None
@@ -51,6 +54,8 @@ class Options:
             self.rationales,
             self.decode,
             self.temperature,
+            self.simulator,
+            self.permutations,
             chunk=self.batch_size,
         )
 
@@ -86,6 +91,21 @@ class Options:
     is_flag=True,
     help="Fit a temperature on the records of the split valid: they are answered too, without "
     "rationales, and pass.",
+)
+@click.option(
+    "--simulator",
+    type=click.Choice(["local", "none"]),
+    default="local",
+    show_default=True,
+    help="Fit small models that guess answers from rationales, and measure what these tell.",
+)
+@click.option(
+    "--permutations",
+    type=click.IntRange(min=0),
+    default=99,
+    show_default=True,
+    help="Deal rationales out anew this often, to see what chance tells; fewer are faster, and no "
+    "p-value is below 1 / (N + 1).",
 )
 @click.option(
     "--batch-size",

@@ -17,7 +17,7 @@ from mitools.evaluate.run import Opened
 
 __all__ = ["describe_run", "hash_student", "name_student", "software"]
 
-_PACKAGES = ("mitools", "torch", "transformers", "numpy", "sacrebleu")
+_PACKAGES = ("mitools", "torch", "transformers", "numpy", "sacrebleu", "scikit-learn", "scipy")
 _WEIGHTS = (".safetensors", ".bin", ".gguf", ".model", ".txt", ".json", ".jinja")
 _NOT_THE_MODEL = ("mitools.json", "training_args.bin", "trainer_state.json")
 

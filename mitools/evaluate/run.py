@@ -21,8 +21,10 @@ from mitools.errors import (
     MissingFieldError,
     StudentError,
 )
+from mitools.evaluate.association import PERMUTATIONS
 from mitools.evaluate.metric import rounded
 from mitools.evaluate.score import scored
+from mitools.evaluate.simulated import SimulatorName
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -49,6 +51,8 @@ class Settings:
         decode: decode a label beside scored choices.
         temperature: also answer the validation records, without rationales, and fit a temperature
             on them; they leave with their answers and enter no other figure.
+        simulator: what measures association and quality, ``local`` or ``none``.
+        permutations: how often rationales are dealt out anew, at most.
         chunk: how many records are asked at once.
     """
 
@@ -57,6 +61,8 @@ class Settings:
     rationales: bool = True
     decode: bool = False
     temperature: bool = False
+    simulator: SimulatorName = "none"
+    permutations: int = PERMUTATIONS
     chunk: int = CHUNK
 
 
@@ -178,7 +184,11 @@ class Evaluation:
         """
         self.settings = settings
         self.opened: Opened | None = None
-        self.tally = Tally(fits_temperature=settings.temperature)
+        self.tally = Tally(
+            fits_temperature=settings.temperature,
+            simulator=settings.simulator,
+            permutations=settings.permutations,
+        )
         self._open_student = open_student
         self._warn = warn
         self._splits: Counter[str | None] = Counter()
@@ -212,6 +222,8 @@ class Evaluation:
             if part == "all" or split in wanted or self._is_for_fitting(record):
                 self._note_id(str(record.get("id", "")))
                 yield record
+            elif split == "train":
+                self.tally.add_taught(record)
 
     def _is_for_fitting(self, record: Record) -> bool:
         """Tell whether a record only serves to fit the temperature."""

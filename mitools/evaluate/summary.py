@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mitools.evaluate.association import rationale_editing
+from mitools.evaluate.association import PERMUTATIONS
 from mitools.evaluate.calibration import reliability
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.consistency import Consistency
@@ -27,6 +27,7 @@ from mitools.evaluate.labels import (
     rate,
 )
 from mitools.evaluate.metric import Metric, rounded
+from mitools.evaluate.simulated import Simulated, SimulatorName
 from mitools.evaluate.statistics import RESAMPLES
 from mitools.evaluate.surface import Surface
 from mitools.evaluate.text import Overlap
@@ -140,7 +141,6 @@ class _Rationales:
             },
             "consistency": self.consistency.metrics(),
             "quadrants": self.consistency.quadrants(),
-            "association": {"rationale_editing": rationale_editing()},
         }
 
     def _skipped(self, seed: int) -> dict[str, Any]:
@@ -156,7 +156,6 @@ class _Rationales:
             },
             "consistency": skipped(self.consistency.metrics()),
             "quadrants": None,
-            "association": {"rationale_editing": rationale_editing()},
         }
 
 
@@ -168,18 +167,24 @@ class Tally:
         tasks: records by task.
         models: records by the student that answered, where they say so.
         fits_temperature: whether validation records are added too, to fit a temperature.
+        simulator: what measures association and quality, ``local`` or ``none``.
+        permutations: how often rationales are dealt out anew, at most.
     """
 
     tasks: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
     fits_temperature: bool = False
+    simulator: SimulatorName = "none"
+    permutations: int = PERMUTATIONS
     _labels: _Labels = field(default_factory=_Labels)
     _confidences: Confidences = field(default_factory=Confidences)
     _rationales: _Rationales = field(default_factory=_Rationales)
+    _simulated: Simulated = field(init=False)
     _data_hash: int = 0
 
     def __post_init__(self) -> None:
         self._confidences.fits_temperature = self.fits_temperature
+        self._simulated = Simulated(self.simulator, self.permutations)
 
     @property
     def records(self) -> int:
@@ -192,15 +197,22 @@ class Tally:
         self._labels.add(record, task)
         self._confidences.add(record, task)
         self._rationales.add(record)
+        self._simulated.add(record)
         self._data_hash = (self._data_hash + _hash(record)) % 2**128
 
     def add_valid(self, record: Record, task: Task) -> None:
         """Add a record that a temperature may be fitted on; it counts for nothing else."""
         self._confidences.add_valid(record, task)
 
+    def add_taught(self, record: Record) -> None:
+        """Add a training record for what its teacher said; it counts for nothing else."""
+        self._simulated.add_taught(record)
+
     def summary(self, seed: int) -> dict[str, Any]:
         """Compute every figure; metrics are still :class:`Metric` objects, see :func:`as_json`."""
         confidence, is_correct = self._confidences.arrays()
+        sections = self._rationales.sections(seed)
+        sections["consistency"]["with_simulator"] = self._simulated.consistency(self.tasks, seed)
         return {
             "records": self.records,
             "tasks": dict(sorted(self.tasks.items())),
@@ -211,7 +223,8 @@ class Tally:
             "label": self._labels.metrics(self.tasks, seed),
             "calibration": self._confidences.metrics(self.tasks, seed),
             "temperature": self._confidences.temperature(seed),
-            **self._rationales.sections(seed),
+            **sections,
+            **self._simulated.sections(self.tasks, seed),
             "reliability": reliability(confidence, is_correct),
             "confusion": self._confusion(),
         }

@@ -271,6 +271,27 @@ def test_a_temperature_is_not_judged_where_it_was_fitted(
     assert result.stderr.startswith("mitools eval: a temperature is fitted on valid")
 
 
+def test_rationales_are_simulated_and_the_seed_repeats_it(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    records = []
+    for number in range(60):
+        said = {"label": str(number % 2 * number), "rationale": f"It is {number % 2 * number}."}
+        record = {**equation(number), "input": f"0 and {number}", "label": str(number)}
+        records.append({**record, "student": said})
+    file = tmp_path / "figures.json"
+    first = run("--summary", file, "--permutations", 2, records=records)
+    once = json.loads(file.read_text())
+    assert first.exit_code == 0, first.stderr
+    assert once["association"]["cvi_net"]["permutations"] == 2
+    assert "CVI beyond gold (bits)" in first.stderr
+    run("--summary", file, "--permutations", 2, text=first.stdout)
+    assert json.loads(file.read_text()) == once
+    none = run("--simulator", "none", "--summary", file, records=records)
+    assert none.stdout == first.stdout
+    assert json.loads(file.read_text())["association"]["cvi_net"]["status"] == "skipped"
+
+
 def test_the_task_can_be_overridden(opened: list[Any], folder: Path) -> None:
     records = [{**equation(1), "label": "2"}]
     assert parsed(run("--student", folder, records=records))[0]["scores"]["correct"] is True

@@ -47,6 +47,19 @@ def test_a_figure_that_was_mended_shows_what_it_was() -> None:
     assert rows["NLL of gold at it (nats)"] == ("0.500", "0.750 before", "20")
 
 
+def test_the_headline_shows_its_p_value_and_what_hangs_on_it_is_left_out() -> None:
+    found = summary("2", "3")
+    assert "CVI (bits)" not in {row[0] for row in metric_rows(found)}
+    net = found["association"]["cvi_net"].measure
+    found["association"]["cvi_net"] = net.ok(0.25, 90, (0.125, 0.375), p_value=0.01)
+    rows = {row[0]: row[1:] for row in metric_rows(found)}
+    assert rows["CVI beyond gold (bits)"] == ("0.250", "0.125 to 0.375, p = 0.01", "90")
+    found["association"] = {name: net.undefined("too few") for name in found["association"]}
+    rows = {row[0]: row[1:] for row in metric_rows(found)}
+    assert rows["CVI beyond gold (bits)"] == ("undefined", "too few", "")
+    assert "CVI (bits)" not in rows
+
+
 def test_figures_that_do_not_apply_are_left_out_and_undefined_ones_explained() -> None:
     rows = {row[0]: row[1:] for row in metric_rows(summary("2", "2"))}
     assert "macro-F1" not in rows

@@ -249,6 +249,19 @@ def test_a_temperature_is_fitted_again_alike_without_a_model(student: Any) -> No
     assert again.tally.summary(0) == asked.tally.summary(0)
 
 
+def test_training_records_that_pass_by_teach_what_rationales_support(student: Any) -> None:
+    student.labels = {f"q{n}": str(n + 1) for n in range(60)}
+    said = {"label": "3", "rationale": "no sum here, only 3"}
+    records = [equation(n, split="train", teacher=said) for n in range(55)] + [equation(55)]
+    evaluation = Evaluation(Settings(simulator="local"), opener(student))
+    assert [record["id"] for record in evaluation.run(records)] == ["55"]
+    found = evaluation.tally.summary(0)["consistency"]["with_simulator"]
+    assert found.reason == "no rationale supports an answer"
+    unasked = Evaluation(Settings(), opener(student))
+    list(unasked.run(records))
+    assert unasked.tally.summary(0)["consistency"]["with_simulator"].status == "skipped"
+
+
 def test_a_part_that_is_empty_is_an_error_that_says_what_there_is(student: Any) -> None:
     with pytest.raises(EmptyInputError) as caught:
         list(Evaluation(Settings(), opener(student)).run(parts()[:3]))

@@ -13,6 +13,7 @@ from mitools.evaluate.score import scored
 from mitools.evaluate.summary import Tally, as_json
 from mitools.records import Record
 from mitools.tasks import task_of
+from tests.evaluate.synthetic import answered
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -68,7 +69,7 @@ def metrics_of(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_every_metric_has_the_same_shape_and_a_value_or_a_reason() -> None:
     found = list(metrics_of(figures(mixed(20))))
-    assert len(found) == 52
+    assert len(found) == 68
     for metric in found:
         assert set(metric) >= SHAPE
         assert (metric["value"] is None) == (metric["status"] != "ok") == bool(metric["reason"])
@@ -115,6 +116,17 @@ def test_a_rationale_that_echoes_the_label_is_always_consistent() -> None:
 def test_rationale_editing_is_not_applicable() -> None:
     tests = figures(mixed(3))["association"]["rationale_editing"]
     assert {metric["status"] for metric in tests.values()} == {"not_applicable"}
+
+
+def test_simulators_measure_only_where_they_are_asked_to() -> None:
+    records = answered("informative", 60)
+    skipped = figures(records)
+    measured = as_json(fold(records, Tally(simulator="local", permutations=1)).summary(0))
+    assert skipped["association"]["cvi"]["status"] == "skipped"
+    assert skipped["simulator"] is None
+    assert measured["association"]["cvi"]["status"] == "ok"
+    assert measured["simulator"]["sampled_from"] == 60
+    assert measured["label"] == skipped["label"]
 
 
 def test_duplicated_records_keep_accuracy_brier_nll_and_ece() -> None:
@@ -212,7 +224,6 @@ def test_a_fixed_set_has_macro_f1_a_confusion_table_and_gold_probabilities() -> 
     # (0.25 + 0.0625 + 0.0625 + 0.25 + 0.5625 + 0.0625) / 2
     assert found["calibration"]["gold_brier"]["value"] == pytest.approx(0.625)
     assert found["calibration"]["in_set_mass"]["value"] == pytest.approx(0.9)
-    # entailment: |1.5 … - |; by label, errors 0, 0.25 … see the classwise tests
     assert found["calibration"]["classwise_ece"]["value"] == pytest.approx(1 / 6, abs=1e-6)
     assert found["confusion"] == [
         {"gold": "entailment", "given": "entailment", "n": 1},

@@ -1,0 +1,104 @@
+"""A conditional logit: which of its own candidates does each item choose?
+
+Pure functions on arrays. The candidates of all items lie one after the other: ``features`` [M, D],
+``starts`` [n] where each item's begin. The probability of a candidate is the softmax, over the
+item's candidates, of a weighted sum of its features. What is the same for all candidates of an item
+has no influence.
+
+Source: McFadden, "Conditional logit analysis of qualitative choice behavior", 1974.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PENALTY", "Sets", "candidate_log_probs", "fit_weights"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PENALTY = 1.0
+"""Weight of half the squared length of the weights, beside the summed negative log-likelihood."""
+
+_STEPS = 50
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """Where each item's candidates lie.
+
+    Attributes:
+        sizes: [n] how many candidates each item has, 1 or more.
+    """
+
+    sizes: Ints
+
+    @property
+    def starts(self) -> Ints:
+        starts: Ints = np.cumsum(self.sizes) - self.sizes
+        return starts
+
+    def select(self, items: NDArray[np.bool_]) -> tuple[Sets, NDArray[np.bool_]]:
+        """Keep some items: their sets, and which of the candidates [M] are theirs."""
+        return Sets(self.sizes[items]), np.repeat(items, self.sizes)
+
+
+def candidate_log_probs(features: Floats, weights: Floats, sets: Sets) -> Floats:
+    """Give the natural log-probability of each candidate within its item: [M]."""
+    scores = features @ weights
+    lifted = scores - np.repeat(np.maximum.reduceat(scores, sets.starts), sets.sizes)
+    totals = np.add.reduceat(np.exp(lifted), sets.starts)
+    logs: Floats = lifted - np.repeat(np.log(totals), sets.sizes)
+    return logs
+
+
+def fit_weights(features: Floats, sets: Sets, chosen: Ints) -> Floats:
+    """Find the weights with the least penalized loss, by Newton's method.
+
+    Args:
+        features: [M, D].
+        sets: the items; at least one.
+        chosen: [n] the candidate that each item chose, counted from the start of its set.
+
+    Returns:
+        [D]; the loss is strictly convex, so there is one answer.
+    """
+    weights = np.zeros(features.shape[1])
+    picked = features[sets.starts + chosen].sum(axis=0)
+    loss = _loss(features, weights, sets, picked)
+    for _ in range(_STEPS):
+        gradient, curvature = _derivatives(features, weights, sets, picked)
+        if np.abs(gradient).max(initial=0.0) < _TOLERANCE * len(sets.sizes):
+            break
+        step = np.linalg.solve(curvature, gradient)
+        scale = 1.0
+        # The full step may overshoot far from the bottom; a shorter one never does.
+        while (found := _loss(features, weights - scale * step, sets, picked)) > loss:
+            scale /= 2
+            if scale < 1e-8:
+                return weights
+        weights, loss = weights - scale * step, found
+    return weights
+
+
+def _loss(features: Floats, weights: Floats, sets: Sets, picked: Floats) -> float:
+    scores = features @ weights
+    top = np.maximum.reduceat(scores, sets.starts)
+    totals = np.add.reduceat(np.exp(scores - np.repeat(top, sets.sizes)), sets.starts)
+    fit = float((top + np.log(totals)).sum() - picked @ weights)
+    return fit + PENALTY * float(weights @ weights) / 2
+
+
+def _derivatives(
+    features: Floats, weights: Floats, sets: Sets, picked: Floats
+) -> tuple[Floats, Floats]:
+    chances = np.exp(candidate_log_probs(features, weights, sets))
+    weighted = features * chances[:, None]
+    expected = np.add.reduceat(weighted, sets.starts, axis=0)  # [n, D]
+    gradient = expected.sum(axis=0) - picked + PENALTY * weights
+    curvature = features.T @ weighted - expected.T @ expected
+    return gradient, curvature + PENALTY * np.eye(len(weights))
