@@ -54,17 +54,21 @@ class Field:
 
 _ERROR = Field("error", "object", "why there is no answer: kind and message", nullable=True)
 
-_TEACHER = (
+_SAMPLE = (
     Field("label", "string", "the teacher's answer", nullable=True),
     Field("rationale", "string", "why, in the teacher's words", nullable=True),
     Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
     Field("hinted", "boolean", "whether the teacher was shown the gold label"),
     Field("leak", "boolean", "whether its words say so"),
-    Field("samples", "objects", "every answer drawn, in order"),
+    _ERROR,
+)
+
+_TEACHER = (
+    *_SAMPLE,
+    Field("samples", "objects", "every answer drawn, in order", fields=_SAMPLE),
     Field("model", "string", "the model that answered"),
     Field("prompt", "string", "hash of the effective prompt"),
     Field("usage", "object", "tokens, as the server counted them", nullable=True),
-    _ERROR,
 )
 
 _STUDENT = (

@@ -151,7 +151,8 @@ class Run:
 
     def _finish(self) -> None:
         self.tally.check()
-        self._judge()
+        if not self._is_stopping:
+            self._judge()
         if self._error is not None:
             raise self._error
         failed = self.tally.failed.total()

@@ -47,10 +47,7 @@ def make_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
     name = options["teacher"]
     if name == "openai":
         return _chat_teacher(stage, options)
-    for option in ("max_cost", "from_batch"):
-        if options[option]:
-            message = f"--{option.replace('_', '-')} is for a teacher behind an endpoint"
-            raise UsageError(message, hint=f'leave it out, or "--teacher {name}"')
+    _check_endpoint(options, "max_cost", "from_batch")
     from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
 
     if name == "demo":
@@ -64,6 +61,14 @@ def make_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
     if name == "replay":
         return MadeTeacher(FieldTeacher(model))
     return MadeTeacher(ReplayTeacher(name.removeprefix("replay:"), model))
+
+
+def _check_endpoint(options: Mapping[str, Any], *names: str) -> None:
+    """Refuse options that only a teacher behind an endpoint can serve."""
+    for name in names:
+        if options[name] and options["teacher"] != "openai":
+            message = f"--{name.replace('_', '-')} is for a teacher behind an endpoint"
+            raise UsageError(message, hint=f'leave it out, or "--teacher {options["teacher"]}"')
 
 
 def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
@@ -83,6 +88,9 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
         must_know = not options["from_batch"]
         return MadeTeacher(OfflineTeacher(memory, must_know=must_know), journal)
     from mitools.annotate.endpoint import Endpoint
+
+    if options["samples"] > 1 and options["temperature"] == 0:
+        stage.console.warn("at temperature 0 all samples of a record are alike")
 
     def on_pause(seconds: float) -> None:
         stage.console.note(f"the teacher asks to wait: nothing is sent for {seconds:.1f} s")
@@ -171,6 +179,7 @@ def emit_batch(stage: Stage, options: Mapping[str, Any]) -> None:
     """Write what is to be asked, and no record."""
     from mitools.annotate.batch import MOST_BYTES, MOST_REQUESTS, emit_requests
 
+    _check_endpoint(options, "emit_batch")
     with (
         _remembering(options) as memory,
         stage.reading("input") as records,
@@ -202,9 +211,7 @@ def dry_run(stage: Stage, options: Mapping[str, Any]) -> None:
     """Say what a run will take."""
     from mitools.annotate.estimate import estimate
 
-    if options["teacher"] != "openai":
-        hint = 'leave out "--dry-run"'
-        raise UsageError(f"--teacher {options['teacher']} costs nothing", hint=hint)
+    _check_endpoint(options, "dry_run")
     with _remembering(options) as memory, stage.reading("input") as records:
         found = estimate(records, memory, make_strategy(options), options["task"])
         lines = _estimate_lines(found, options["price"])

@@ -83,7 +83,14 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
             ("--teacher", "demo", "--max-cost", "1", "--price", "1,1"),
             "--max-cost is for a teacher behind an endpoint",
         ),
-        (("--teacher", "demo", "--dry-run"), "--teacher demo costs nothing"),
+        (
+            ("--teacher", "demo", "--dry-run"),
+            "--dry-run is for a teacher behind an endpoint",
+        ),
+        (
+            ("--teacher", "replay", "--emit-batch", "-"),
+            "--emit-batch is for a teacher behind an endpoint",
+        ),
         (("--base-url", "localhost:8000"), '"localhost:8000" is no URL'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
