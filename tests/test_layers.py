@@ -96,7 +96,8 @@ mitools.train.objective: CONTRASTIVE_TERMS DIVERGENCES MI_TERMS POOLS Critic Div
 mitools.train.contrastive: Roles barber_agakov_losses batch_entropy infonce_bound infonce_losses
   jsd_losses nwj_losses pair_roles same_rows
 mitools.train.fused: Head fused_losses
-mitools.train.options: TrainOptions
+mitools.train.estimate: FEATURES Estimate estimate_information sketch
+mitools.train.options: PRESETS TrainOptions
 mitools.evaluate.run: CHUNK Evaluation Opened Settings predict
 mitools.evaluate.score: VERDICTS scored verdict
 mitools.evaluate.summary: Tally as_json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -79,6 +80,18 @@ __all__ = ["command"]
     "--alpha", type=float, default=0.5, show_default=True, help="Weight of the label task."
 )
 @click.option("--beta", type=float, default=0.1, show_default=True, help="Weight of the MI term.")
+@click.option(
+    "--beta-warmup",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Steps over which --beta grows from 0.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["paper"]),
+    help="Other defaults: paper is the published settings (10,000 steps of 64 records).",
+)
 @click.option("--epochs", type=float, default=3.0, show_default=True, help="Passes over the data.")
 @click.option("--max-steps", type=click.IntRange(1), help="Optimizer steps; overrides --epochs.")
 @click.option(
@@ -146,6 +159,28 @@ __all__ = ["command"]
     help="Whose rationales to learn; auto is the teacher's where there is one.",
 )
 @click.option(
+    "--rationales",
+    type=click.Choice(["one", "sample", "min"]),
+    default="one",
+    show_default=True,
+    help="Of several in teacher.samples: the teacher's own, a new one each pass, or the easiest.",
+)
+@click.option(
+    "--soft-labels", is_flag=True, help="Draw each pass's label from the votes in teacher.samples."
+)
+@click.option(
+    "--agreement-weight",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="What a rationale counts whose teacher missed gold, 0 to 1.",
+)
+@click.option(
+    "--wrong-rationales",
+    is_flag=True,
+    help="Set labels against samples that missed gold as well; for infonce, jsd and nwj.",
+)
+@click.option(
     "--eval-every", type=click.IntRange(1), help="Steps between validations.  [default: an epoch]"
 )
 @click.option(
@@ -177,6 +212,9 @@ __all__ = ["command"]
     type=click.Choice(["choice", "labels", "equation", "text"]),
     help="Overrides the records' task.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Read and tokenize, say what training would take, and stop."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
 @click.option("--overwrite", is_flag=True, help="Replace a student or an unfinished run.")
 @seed_option
@@ -191,22 +229,65 @@ def command(stage: Stage, save: str, **options: Any) -> None:
     """
     from mitools.train.options import TrainOptions
 
-    chosen = TrainOptions(save=Path(save), **options)
-    chosen.check()
-    run = _train(stage, chosen)
+    if options.pop("dry_run"):
+        _show_plan(stage, options)
+        return
+    chosen = TrainOptions(save=Path(save), **_with_preset(options))
+    if _is_first():
+        chosen.check()
+    run = _train(stage, _prepare(stage, chosen))
     try:
-        if stage.output or not sys.stdout.isatty():
+        if _is_first() and (stage.output or not sys.stdout.isatty()):
             with stage.writing() as out:
                 out.write_all(run.spool)
     finally:
         run.clean()
 
 
-def _train(stage: Stage, chosen: TrainOptions) -> Run:
+def _show_plan(stage: Stage, options: dict[str, Any]) -> None:
+    """Prepare a run where it is in nobody's way, and say what it would take."""
+    import tempfile
+
+    from mitools.train.options import TrainOptions
+
+    with tempfile.TemporaryDirectory(prefix="mitools-") as folder:
+        aside = {**_with_preset(options), "resume": False, "overwrite": False}
+        run = _prepare(stage, TrainOptions(save=Path(folder) / "student", **aside))
+        stage.console.table("training would take", ["", ""], run.plan())
+
+
+def _is_first() -> bool:
+    """Tell whether this process speaks, reads and writes for all that train together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _with_preset(options: dict[str, Any]) -> dict[str, Any]:
+    """Let a preset fill what neither the command line nor a recipe says."""
+    from click.core import ParameterSource
+
+    from mitools.train.options import PRESETS
+
+    ctx = click.get_current_context()
+    preset = PRESETS.get(options.pop("preset") or "", {})
+    unsaid = {
+        name: value
+        for name, value in preset.items()
+        if ctx.get_parameter_source(name) == ParameterSource.DEFAULT
+    }
+    return {**options, **unsaid}
+
+
+def _prepare(stage: Stage, chosen: TrainOptions) -> Run:
     from mitools.train.run import prepare
 
+    if not _is_first():
+        stage.console.quiet = True
+        return prepare(iter(()), chosen, stage.console.note)
     with stage.reading("input") as records, stage.console.progress("reading") as update:
-        run = prepare(_counted(records, update), chosen, stage.console.note)
+        return prepare(_counted(records, update), chosen, stage.console.note)
+
+
+def _train(stage: Stage, run: Run) -> Run:
     with stage.console.progress("training", run.total_steps, "steps") as update:
         done = 0
 
@@ -217,7 +298,7 @@ def _train(stage: Stage, chosen: TrainOptions) -> Run:
 
         metrics = run.execute(show)
     found = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
-    stage.console.note(f"saved {chosen.save} ({found})")
+    stage.console.note(f"saved {run.options.save} ({found})")
     return run
 
 

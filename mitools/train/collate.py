@@ -1,41 +1,108 @@
-"""Rows of token ids to the two padded batches of one step."""
+"""Rows of token ids to the padded batches of one step."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
-from mitools.student.codec import Codec, Pairs, Purpose
+from mitools.student.codec import Codec, Purpose
 
-__all__ = ["Batch", "TwoTaskCollator"]
+__all__ = ["Batch", "Rationales", "TwoTaskCollator"]
+
+Rationales = Literal["one", "sample", "min"]
 
 Batch = dict[str, Any]
-"""``ids``: the records' ids; ``label`` and ``rationale``: the tensors of a :class:`Pairs`."""
+"""``ids``: the records' ids. ``label`` and ``rationale``: the tensors of a ``Pairs``, and the
+``weights`` of the records. Where asked for, ``wrong``: rationales known to be wrong; and
+``candidates``: all rationales to choose from, with their ``owners``, the row of each."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TwoTaskCollator:
     """Pad the label task and the rationale task of the same records side by side.
 
     A row that lacks one of them keeps its place there with an empty target, so that row b of both
     batches is always the same record; the mutual information pairs them by that.
+
+    Where a record has several targets, one is drawn anew in each pass over the data: by a hash of
+    seed, pass and record, so that the draw depends neither on the batch, nor on the process, nor on
+    whether the run was interrupted.
+
+    Attributes:
+        rationales: ``sample`` draws one of several; ``min`` leaves the choice to who knows the
+            losses; ``one`` takes the teacher's own.
+        draws_labels: whether labels are drawn from the teacher's votes.
+        with_wrong: whether a rationale known to be wrong is handed along.
+        epoch: the pass over the data.
     """
 
     codec: Codec
     with_rationales: bool
+    rationales: Rationales = "one"
+    draws_labels: bool = False
+    with_wrong: bool = False
+    seed: int = 0
+    epoch: int = 0
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
-        batch: Batch = {"ids": [row["id"] for row in rows], "label": self._pairs("label", rows)}
-        if self.with_rationales:
-            batch["rationale"] = self._pairs("rationale", rows)
+        labels = [
+            self._draw(row, "label_votes", row["label_target"]) if self.draws_labels else None
+            for row in rows
+        ]
+        batch: Batch = {"ids": [row["id"] for row in rows]}
+        batch["label"] = self._pairs("label", rows, labels)
+        if not self.with_rationales:
+            return batch
+        drawn: list[Sequence[int] | None] = [None] * len(rows)
+        if self.rationales == "sample":
+            drawn = [self._draw(row, "rationales", row["rationale_target"]) for row in rows]
+        batch["rationale"] = self._pairs("rationale", rows, drawn)
+        if self.rationales == "min" and any(row["rationales"] for row in rows):
+            batch["candidates"] = self._candidates(rows)
+        if self.with_wrong:
+            wrong = [self._draw(row, "wrong_rationales", []) for row in rows]
+            batch["wrong"] = self._pairs("rationale", rows, wrong)
+            del batch["wrong"]["weights"]
         return batch
 
-    def _pairs(self, purpose: Purpose, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    def plain(self) -> TwoTaskCollator:
+        """Give one that takes the first of everything, as validation does."""
+        return TwoTaskCollator(self.codec, self.with_rationales)
+
+    def _draw(self, row: Mapping[str, Any], name: str, default: Sequence[int]) -> Sequence[int]:
+        found: Sequence[Sequence[int]] = row[name]
+        if not found:
+            return default
+        key = f"{self.seed}\0{self.epoch}\0{name}\0{row['id']}".encode()
+        number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
+        return found[number % len(found)]
+
+    def _candidates(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        targets = [row["rationales"] or [row["rationale_target"]] for row in rows]
+        wide = [(row, target) for row, found in zip(rows, targets, strict=True) for target in found]
+        pairs = self._pairs("rationale", [row for row, _ in wide], [target for _, target in wide])
+        counts = torch.tensor([len(found) for found in targets])
+        pairs["owners"] = torch.arange(len(rows)).repeat_interleave(counts)
+        return pairs
+
+    def _pairs(
+        self,
+        purpose: Purpose,
+        rows: Sequence[Mapping[str, Any]],
+        targets: Sequence[Sequence[int] | None],
+    ) -> dict[str, Tensor]:
         # A row without this task still needs one prompt token: attention over nothing is NaN.
         stand_in = [self.codec.tokenizer.eos_token_id]
         prompts = [row[f"{purpose}_prompt"] or stand_in for row in rows]
-        pairs: Pairs = self.codec.pad(prompts, [row[f"{purpose}_target"] for row in rows])
-        return pairs.as_dict()
+        chosen = [
+            row[f"{purpose}_target"] if target is None else target
+            for row, target in zip(rows, targets, strict=True)
+        ]
+        weights = [float(row.get(f"{purpose}_weight", 1)) for row in rows]
+        pairs = self.codec.pad(prompts, chosen).as_dict()
+        return {**pairs, "weights": torch.tensor(weights)}

@@ -22,39 +22,12 @@ from mitools.records import Record, Writer, dump_line, parse_line
 from mitools.schema import get_path
 from mitools.student.codec import Codec, Purpose, tokenizable
 from mitools.tasks import task_of
+from mitools.train.example import Example, example_of
 from mitools.train.options import TrainOptions
 
-__all__ = ["Example", "Spool", "TrainingData", "build_data", "example_of"]
+__all__ = ["Spool", "TrainingData", "build_data", "open_data"]
 
 _ROWS_PER_BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Example:
-    """What one record teaches; None where it has nothing to teach."""
-
-    input: str
-    label: str | None
-    rationale: str | None
-
-
-def example_of(record: Record, options: TrainOptions) -> Example:
-    """Choose what a record teaches.
-
-    By default the label is gold where known and else the teacher's, and the rationale is the
-    teacher's where there is one and else the human one. A rationale of white space is none.
-    """
-    teacher = record.get("teacher") or {}
-    labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
-    rationales = {"teacher": teacher.get("rationale"), "human": record.get("rationale")}
-    label = _choose(labels, options.labels_from)
-    rationale = _choose(rationales, options.rationales_from) if options.needs_rationales else None
-    return Example(record["input"], label, rationale)
-
-
-def _choose(found: Mapping[str, str | None], wanted: str) -> str | None:
-    order = list(found) if wanted == "auto" else [wanted]
-    return next((text for name in order if (text := found[name]) and not text.isspace()), None)
 
 
 @dataclass
@@ -94,7 +67,8 @@ class TrainingData:
     """Tokenized rows and what was left out or cut while making them.
 
     Attributes:
-        train: rows with ``id``, four lists of token ids and ``length``.
+        train: rows with ``id``, token ids of prompts and targets, weights, further targets to
+            choose from where the options ask for them, and ``length``.
         valid: validation rows of the same kind; None where there is no such record.
         notes: how many records lacked a label or rationale, or had a text cut.
     """
@@ -104,17 +78,29 @@ class TrainingData:
     notes: Mapping[str, int]
 
 
+_TOKENS = pa.list_(pa.int32())
 _SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("label_prompt", pa.list_(pa.int32())),
-        ("label_target", pa.list_(pa.int32())),
-        ("rationale_prompt", pa.list_(pa.int32())),
-        ("rationale_target", pa.list_(pa.int32())),
+        ("label_prompt", _TOKENS),
+        ("label_target", _TOKENS),
+        ("rationale_prompt", _TOKENS),
+        ("rationale_target", _TOKENS),
+        ("label_weight", pa.float32()),
+        ("rationale_weight", pa.float32()),
+        ("label_votes", pa.list_(_TOKENS)),
+        ("rationales", pa.list_(_TOKENS)),
+        ("wrong_rationales", pa.list_(_TOKENS)),
         ("length", pa.int32()),
         ("record", pa.string()),
     ]
 )
+
+
+def open_data(folder: Path, notes: Mapping[str, int]) -> TrainingData:
+    """Open what :func:`build_data` left in a folder, as further processes of a run do."""
+    train, valid = (Dataset.from_file(str(folder / f"{name}.arrow")) for name in ("train", "valid"))
+    return TrainingData(train, valid or None, notes)
 
 
 def build_data(spool: Spool, codec: Codec, options: TrainOptions) -> TrainingData:
@@ -190,7 +176,27 @@ def _row(
         row[f"{purpose}_prompt"], row[f"{purpose}_target"] = prompt, target
         length += len(prompt) + len(target)
     row["length"] = length
-    return row if length else None
+    return {**row, **_choices(example, codec, notes)} if length else None
+
+
+def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, Any]:
+    """Encode what a pass over the data may choose from, and how much it counts."""
+    further: dict[str, tuple[Purpose, tuple[str, ...]]] = {
+        "label_votes": ("label", example.votes),
+        "rationales": ("rationale", example.rationales),
+        "wrong_rationales": ("rationale", example.wrong),
+    }
+    notes["with several rationales"] += len(example.rationales) > 1
+    notes["with a rationale known to be wrong"] += bool(example.wrong)
+    notes["that count less, as the teacher missed gold"] += example.rationale_weight < 1
+    return {
+        "label_weight": example.label_weight,
+        "rationale_weight": example.rationale_weight,
+        **{
+            name: [codec.encode_target(purpose, text)[0] for text in texts]
+            for name, (purpose, texts) in further.items()
+        },
+    }
 
 
 def _essence(record: Record, options: TrainOptions) -> Record:

@@ -176,6 +176,11 @@ class TwoTaskModel(nn.Module):
             outputs |= self._words(seen, (label, rationale))
         return outputs
 
+    def mean_losses(self, rationale: Task) -> Tensor:
+        """Mean loss of each row's target, nats a token: [B]; 0 for an empty one."""
+        counts = rationale["target_mask"].sum(dim=-1).clamp(min=1)
+        return self._run(rationale, None)[0].losses.sum(dim=-1) / counts
+
     def weigh(self, losses: Mapping[str, float]) -> float:
         """Combine both tasks' losses by α, as training does, without the MI term."""
         alpha = self.objective.alpha

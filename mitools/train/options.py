@@ -8,9 +8,32 @@ from typing import Any, Literal
 
 from mitools.errors import OutputError, UsageError
 from mitools.student.metadata import METADATA_NAME
-from mitools.train.objective import Critic, Divergence, MiTerm, Objective, Pool, SameLabel
+from mitools.train.objective import (
+    CONTRASTIVE_TERMS,
+    Critic,
+    Divergence,
+    MiTerm,
+    Objective,
+    Pool,
+    SameLabel,
+)
 
-__all__ = ["TrainOptions"]
+__all__ = ["PRESETS", "TrainOptions"]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # arXiv:2403.03348, section 4, and the defaults of its code.
+    "paper": {
+        "mi": "paper",
+        "alpha": 0.5,
+        "beta": 0.1,
+        "learning_rate": 5e-5,
+        "batch_size": 64,
+        "max_steps": 10_000,
+        "max_input_tokens": 1024,
+        "max_label_tokens": 256,
+        "max_rationale_tokens": 256,
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -20,6 +43,13 @@ class TrainOptions:
     Attributes:
         save: the folder that the student appears in, whole, when training has ended.
         student: what to start from; see :mod:`mitools.student.models`.
+        beta_warmup: steps over which β grows from 0 to its full weight.
+        agreement_weight: what a record counts whose teacher missed gold, see
+            :func:`mitools.train.example.example_of`.
+        rationales: which of several to learn: the teacher's own, one drawn anew in each pass, or
+            the one that the student finds easiest at that moment.
+        soft_labels: draw each pass's label from the teacher's votes.
+        wrong_rationales: show the contrastive terms rationales of answers that missed gold.
         max_steps: optimizer steps; None means ``epochs`` passes over the training records.
         learning_rate: peak; None means 1e-3 for ``scratch`` and 1e-4 for anything pretrained.
         batch_size: records in one optimizer step.
@@ -41,6 +71,11 @@ class TrainOptions:
     mi_gradient: Literal["auto", "both", "rationale"] = "auto"
     alpha: float = 0.5
     beta: float = 0.1
+    beta_warmup: int = 0
+    agreement_weight: float = 1.0
+    rationales: Literal["one", "sample", "min"] = "one"
+    soft_labels: bool = False
+    wrong_rationales: bool = False
     epochs: float = 3.0
     max_steps: int | None = None
     learning_rate: float | None = None
@@ -92,10 +127,6 @@ class TrainOptions:
             return self.learning_rate
         return 1e-3 if self.student.startswith("scratch") else 1e-4
 
-    @property
-    def accumulation_steps(self) -> int:
-        return self.batch_size // (self.micro_batch_size or self.batch_size)
-
     def check(self) -> None:
         """Refuse what cannot work, before a record is read.
 
@@ -103,13 +134,7 @@ class TrainOptions:
             UsageError: options that exclude each other or make no sense.
             OutputError: the folder to save to is taken.
         """
-        self.objective.check()
-        micro = self.micro_batch_size or self.batch_size
-        if self.batch_size % micro:
-            message = f"--batch-size {self.batch_size} is no multiple of --micro-batch-size {micro}"
-            raise UsageError(message, hint="make it one")
-        if self.resume and self.overwrite:
-            raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
+        self.check_values()
         if self.save.exists() and not self.overwrite:
             hint = 'choose another --save, or add "--overwrite"'
             raise OutputError(f"{self.save} is already there", hint=hint)
@@ -119,6 +144,32 @@ class TrainOptions:
         if self.work.exists() and not (self.resume or self.overwrite):
             hint = 'add "--resume" to go on with it, or "--overwrite" to start anew'
             raise OutputError(f"{self.work} holds an unfinished run", hint=hint)
+
+    def check_values(self) -> None:
+        """Refuse options that exclude each other or make no sense, whatever is on disk.
+
+        Raises:
+            UsageError: some do.
+        """
+        self.objective.check()
+        micro = self.micro_batch_size or self.batch_size
+        if self.batch_size % micro:
+            message = f"--batch-size {self.batch_size} is no multiple of --micro-batch-size {micro}"
+            raise UsageError(message, hint="make it one")
+        if self.resume and self.overwrite:
+            raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
+        self._check_data_options()
+
+    def _check_data_options(self) -> None:
+        if not 0 <= self.agreement_weight <= 1:
+            message = f"--agreement-weight {self.agreement_weight} is no share"
+            raise UsageError(message, hint="choose a number from 0 to 1")
+        if self.soft_labels and self.labels_from == "gold":
+            message = "--soft-labels learns the teacher's votes, --labels-from gold does not"
+            raise UsageError(message, hint="drop one")
+        if self.wrong_rationales and self.mi not in CONTRASTIVE_TERMS:
+            message = f"--wrong-rationales are for contrastive terms, not for --mi {self.mi}"
+            raise UsageError(message, hint='add "--mi infonce"')
 
     def as_json(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one it goes on with."""

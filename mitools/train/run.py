@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
 
 from mitools.errors import DataError, MitoolsError, TrainingError
@@ -21,13 +20,18 @@ from mitools.files import atomic_directory, output_errors
 from mitools.records import Record
 from mitools.student import save_student
 from mitools.student.codec import PREFIXES, Codec
-from mitools.student.models import open_base
+from mitools.student.models import Base, open_base
+from mitools.train.arguments import training_arguments
+from mitools.train.callbacks import Interrupt, LogCallback, OnStep
 from mitools.train.card import write_model_card
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.data import Spool, TrainingData, build_data, example_of
+from mitools.train.data import Spool, TrainingData, build_data, open_data
+from mitools.train.example import example_of
 from mitools.train.model import TwoTaskModel
 from mitools.train.options import TrainOptions
-from mitools.train.trainer import Interrupt, LogCallback, OnStep, StudentTrainer
+from mitools.train.plan import batch_shapes, describe_memory, describe_shapes
+from mitools.train.processes import Processes
+from mitools.train.trainer import StudentTrainer
 
 __all__ = ["Interrupted", "Run", "prepare"]
 
@@ -39,7 +43,6 @@ class Interrupted(MitoolsError):
 
 
 _MEASURES = ("accuracy", "label_loss", "rationale_loss", "mi_loss", "mi_estimate", "mi_shuffled")
-_SELECTION = {"accuracy": "eval_selection", "label-loss": "eval_label_loss"}
 
 Note = Callable[[str], None]
 """Receives a sentence for people."""
@@ -51,6 +54,8 @@ class Run:
 
     Attributes:
         spool: every record that was read, training or not; it passes them on.
+        checkpoint: what to go on from.
+        processes: this process among those that share the run; the first one saves.
     """
 
     options: TrainOptions
@@ -59,15 +64,28 @@ class Run:
     data: TrainingData
     model: TwoTaskModel
     base_name: str
-    note: Note
+    checkpoint: str | None = None
+    processes: Processes = field(default_factory=Processes)
 
     @property
     def arguments(self) -> TrainingArguments:
-        return training_arguments(self.options, len(self.data.train), self.data.valid is not None)
+        rows, validates = len(self.data.train), self.data.valid is not None
+        return training_arguments(self.options, rows, validates, self.processes.count)
 
     @property
     def total_steps(self) -> int:
         return int(self.arguments.max_steps)
+
+    def plan(self) -> list[tuple[str, str]]:
+        """Say what training would take, as names and values for people."""
+        size = self.arguments.per_device_train_batch_size
+        shapes = batch_shapes(self.data.train, size, self.model.objective.alpha < 1)
+        return [
+            ("steps", f"{self.total_steps:,}"),
+            ("records a step", f"{self.options.batch_size:,}"),
+            *describe_shapes(shapes),
+            *describe_memory(self.model, shapes),
+        ]
 
     def execute(self, on_step: OnStep = lambda _step, _logs: None) -> dict[str, float]:
         """Train, keep the best model and save it whole under ``--save``.
@@ -87,9 +105,8 @@ class Run:
         interrupt = Interrupt()
         log = LogCallback(self.options.work / "log.jsonl", on_step)
         trainer = self._make_trainer([interrupt, log])
-        checkpoint = self._checkpoint()
         with output_errors(str(self.options.work)), interrupt.armed():
-            trainer.train(resume_from_checkpoint=checkpoint)
+            trainer.train(resume_from_checkpoint=self.checkpoint)
         if interrupt.signal is not None:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
@@ -100,7 +117,8 @@ class Run:
             "steps": trainer.state.global_step,
             "best_step": trainer.state.best_global_step,
         }
-        self._save({**run, "train_seconds": round(time.monotonic() - started, 1)})
+        if self.processes.is_first:
+            self._save({**run, "train_seconds": round(time.monotonic() - started, 1)})
         return metrics
 
     def _make_trainer(self, callbacks: list[Any]) -> StudentTrainer:
@@ -112,27 +130,22 @@ class Run:
             args=self.arguments,
             train_dataset=self.data.train,
             eval_dataset=self.data.valid,
-            data_collator=TwoTaskCollator(self.codec, options.needs_rationales),
+            data_collator=TwoTaskCollator(
+                self.codec,
+                options.needs_rationales,
+                options.rationales,
+                options.soft_labels,
+                options.wrong_rationales,
+                options.seed,
+            ),
             callbacks=callbacks,
             codec=self.codec,
             metadata=self._metadata({}),
             measures_accuracy=options.select_by == "accuracy",
+            beta_warmup=options.beta_warmup,
         )
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
         return trainer
-
-    def _checkpoint(self) -> str | None:
-        """Find the checkpoint to go on from, and refuse one that another run left."""
-        state = {"options": self.options.as_json(), "data": self.spool.digest}
-        path = self.options.work / "run.json"
-        if self.options.resume and path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            _check_same(before, json.loads(json.dumps(state)), self.options.work)
-            found = _last_complete(self.options.work)
-            self.note(f"going on from {found}" if found else "no checkpoint yet; starting anew")
-            return found
-        path.write_text(json.dumps(state, indent=2), encoding="utf-8")
-        return None
 
     def _save(self, results: Mapping[str, Any]) -> None:
         metadata = self._metadata(results)
@@ -143,7 +156,8 @@ class Run:
 
     def clean(self) -> None:
         """Remove what only an unfinished run needs; the spool is gone after this."""
-        shutil.rmtree(self.options.work, ignore_errors=True)
+        if self.processes.is_first:
+            shutil.rmtree(self.options.work, ignore_errors=True)
 
     def _metadata(self, results: Mapping[str, Any]) -> dict[str, Any]:
         first = next(iter(self.spool), {})
@@ -163,25 +177,65 @@ class Run:
 def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run:
     """Read every record, open the base model and tokenize; nothing is trained yet.
 
+    Of several processes the first one does all that; the others leave ``records`` alone and use
+    what it left on disk.
+
     Raises:
         UsageError, OutputError: the options do not work, or the folder is taken.
         DataError: nothing can be trained on.
         StudentError: the base model cannot be opened.
     """
+    processes = Processes.found()
+    if not processes.is_first:
+        return _follow(options, processes)
     options.check()
     try:
-        return _prepare(records, options, note)
+        return _prepare(records, options, note, processes)
     except BaseException:
         if not (options.work / "run.json").exists():  # there is nothing to go on with
             shutil.rmtree(options.work, ignore_errors=True)
         raise
 
 
-def _prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run:
-    spool = Spool.fill(_make_work(options) / "records.jsonl", records)
+def _prepare(
+    records: Iterable[Record], options: TrainOptions, note: Note, processes: Processes
+) -> Run:
+    work = _make_work(options)
+    processes.withdraw(work)
+    processes.meet()
+    spool = Spool.fill(work / "records.jsonl", records)
     if not spool.counts["train"]:
         found = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
         raise DataError(f"no training record among them ({found})", hint='run "mitools split"')
+    base, codec = _open_student(spool, options)
+    data = build_data(spool, codec, options)
+    _report(data, spool, note)
+    checkpoint = _checkpoint(options, spool.digest, note)
+    model = TwoTaskModel(base.model, codec, options.objective)
+    processes.announce(
+        work,
+        {
+            "counts": spool.counts,
+            "digest": spool.digest,
+            "notes": data.notes,
+            "checkpoint": checkpoint,
+        },
+    )
+    return Run(options, spool, codec, data, model, base.name, checkpoint, processes)
+
+
+def _follow(options: TrainOptions, processes: Processes) -> Run:
+    """Prepare a further process of a run from what the first one left on disk."""
+    processes.meet()
+    found = processes.await_files(options.work)
+    spool = Spool(options.work / "records.jsonl", Counter(found["counts"]), found["digest"])
+    base, codec = _open_student(spool, options)
+    data = open_data(options.work, found["notes"])
+    model = TwoTaskModel(base.model, codec, options.objective)
+    return Run(options, spool, codec, data, model, base.name, found["checkpoint"], processes)
+
+
+def _open_student(spool: Spool, options: TrainOptions) -> tuple[Base, Codec]:
     base = open_base(options.student, lambda: _texts(spool, options), options.seed)
     codec = Codec(
         base.tokenizer,
@@ -190,10 +244,21 @@ def _prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Ru
         options.max_label_tokens,
         options.max_rationale_tokens,
     )
-    data = build_data(spool, codec, options)
-    _report(data, spool, note)
-    model = TwoTaskModel(base.model, codec, options.objective)
-    return Run(options, spool, codec, data, model, base.name, note)
+    return base, codec
+
+
+def _checkpoint(options: TrainOptions, digest: str, note: Note) -> str | None:
+    """Find the checkpoint to go on from, and refuse one that another run left."""
+    state = {"options": options.as_json(), "data": digest}
+    path = options.work / "run.json"
+    if options.resume and path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        _check_same(before, json.loads(json.dumps(state)), options.work)
+        found = _last_complete(options.work)
+        note(f"going on from {found}" if found else "no checkpoint yet; starting anew")
+        return found
+    path.write_text(json.dumps(state, indent=2), encoding="utf-8")
+    return None
 
 
 def _make_work(options: TrainOptions) -> Path:
@@ -208,7 +273,8 @@ def _texts(spool: Spool, options: TrainOptions) -> Iterator[str]:
     for record in spool.of_split("train"):
         example = example_of(record, options)
         yield from (prefix + example.input for prefix in PREFIXES.values())
-        yield from (text for text in (example.label, example.rationale) if text)
+        texts = (example.label, example.rationale, *example.votes, *example.rationales)
+        yield from (text for text in texts if text)
 
 
 def _report(data: TrainingData, spool: Spool, note: Note) -> None:
@@ -220,65 +286,6 @@ def _report(data: TrainingData, spool: Spool, note: Note) -> None:
             note(f"{count:,} training records {what}")
     if not valid:
         note("nothing to validate with, so the last step is kept, not the best")
-
-
-def training_arguments(options: TrainOptions, rows: int, validates: bool) -> TrainingArguments:
-    """Translate the options of a run into those of the engine."""
-    per_epoch = math.ceil(rows / options.batch_size)
-    total = options.max_steps or math.ceil(options.epochs * per_epoch)
-    every = options.eval_every or (max(1, total // 10) if options.max_steps else per_epoch)
-    return TrainingArguments(
-        output_dir=str(options.work),
-        per_device_train_batch_size=options.micro_batch_size or options.batch_size,
-        per_device_eval_batch_size=options.micro_batch_size or options.batch_size,
-        gradient_accumulation_steps=options.accumulation_steps,
-        max_steps=total,
-        learning_rate=options.peak_learning_rate,
-        lr_scheduler_type=options.schedule,
-        warmup_steps=options.warmup_steps,
-        weight_decay=options.weight_decay,
-        optim="adamw_torch_fused",
-        bf16=uses_bf16(options.precision),
-        eval_strategy="steps" if validates else "no",
-        eval_steps=min(every, total),
-        save_strategy="steps",
-        save_steps=min(every, total),
-        save_total_limit=2,
-        load_best_model_at_end=validates,
-        metric_for_best_model=_SELECTION[options.select_by] if validates else None,
-        greater_is_better=options.select_by == "accuracy",
-        logging_steps=max(1, min(50, total // 20)),
-        logging_nan_inf_filter=False,
-        # Batches of one length hold records of one kind: on the demo, whose kinds differ in length,
-        # 600 steps of them reach 43% of the test labels, and the same steps in random order 95%.
-        train_sampling_strategy="random",
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        disable_tqdm=True,
-        log_level="error",
-        report_to=[],
-        seed=options.seed,
-        data_seed=options.seed,
-    )
-
-
-def uses_bf16(precision: str) -> bool:
-    """Decide on bfloat16 autocast: by itself only where the hardware multiplies in it.
-
-    Raises:
-        TrainingError: it was asked for and the device cannot do it at any useful speed.
-    """
-    if precision == "fp32":
-        return False
-    if torch.cuda.is_available():
-        is_fast = bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    else:
-        # Without these instructions a CPU emulates bfloat16, measured at 1/400 of float32's speed.
-        found = torch.cpu.get_capabilities()
-        is_fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    if precision == "bf16" and not is_fast:
-        raise TrainingError("this device only emulates bfloat16", hint='use "--precision fp32"')
-    return is_fast
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], work: Path) -> None:

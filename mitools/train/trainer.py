@@ -6,13 +6,9 @@ run needs to be trusted (checkpoints without pickles of our own, a stop on NaN, 
 
 from __future__ import annotations
 
-import json
-import math
 import os
-import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +21,12 @@ from mitools.errors import OutputError, TrainingError
 from mitools.student import save_student
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
-from mitools.train.collate import Batch
+from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.model import COUNTS, TwoTaskModel, count_targets
+from mitools.train.sampler import BatchesByLength
 from mitools.train.validate import Validation, measure_accuracy
 
-__all__ = ["Interrupt", "LogCallback", "OnStep", "StudentTrainer"]
-
-OnStep = Callable[[int, Mapping[str, float]], None]
-"""Receives the number of optimizer steps done and the latest logged numbers."""
+__all__ = ["StudentTrainer", "load_checkpoint"]
 
 TIE_BREAK = 1e5
 """What a loss is divided by before it is taken off an accuracy: it only decides between equals.
@@ -52,17 +46,34 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, *, codec: Codec, metadata: Mapping[str, Any], measures_accuracy: bool, **rest: Any
+        self,
+        *,
+        codec: Codec,
+        metadata: Mapping[str, Any],
+        measures_accuracy: bool,
+        beta_warmup: int = 0,
+        **rest: Any,
     ) -> None:
         super().__init__(**rest)
         self.codec = codec
         self.metadata = metadata
         self.measures_accuracy = measures_accuracy
+        self.beta_warmup = beta_warmup
+        pieces = self.args.gradient_accumulation_steps * self.args.world_size
+        batch_size = self.args.per_device_train_batch_size * pieces
+        seed = self.args.data_seed or 0
+        self.order = BatchesByLength(self.train_dataset["length"], batch_size, seed)
+        self.add_callback(_EpochCallback(self.data_collator, self.order))
         self._parts: dict[str, Tensor] = defaultdict(
             lambda: torch.zeros((), device=self.args.device)
         )
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> BatchesByLength:
+        return self.order
+
     def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
+        for batch in batch_samples:
+            self._choose_rationales(batch)
         end_id = self.codec.tokenizer.eos_token_id
         counts = sum(
             (count_targets(b["label"], b.get("rationale"), end_id) for b in batch_samples),
@@ -72,6 +83,29 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         gathered: Tensor = self.accelerator.reduce(counts.to(device, torch.float32), "sum")
         return gathered
 
+    def _choose_rationales(self, batch: Batch) -> None:
+        """Put the rationale that the student finds easiest in place of several.
+
+        The gradient of the least of several losses is that of the loss that is least, so the others
+        need no gradient: they are looked at beforehand, without dropout.
+        """
+        candidates = batch.pop("candidates", None)
+        if candidates is None:
+            return
+        inputs = self._prepare_inputs(candidates)
+        owners = inputs.pop("owners")
+        model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
+        model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            losses = model.mean_losses(inputs)
+        model.train()
+        best = [
+            int(places[losses[places].argmin()])
+            for row in range(len(batch["ids"]))
+            if len(places := (owners == row).nonzero()[:, 0])
+        ]
+        batch["rationale"] = {name: tensor[best] for name, tensor in inputs.items()}
+
     def compute_loss(
         self,
         model: nn.Module,
@@ -80,7 +114,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         num_items_in_batch: Tensor | None = None,
     ) -> Any:
         ids = inputs.pop("ids")
-        outputs = model(**inputs, counts=num_items_in_batch)
+        share = min(1.0, (self.state.global_step + 1) / max(1, self.beta_warmup))
+        outputs = model(**inputs, counts=num_items_in_batch, beta_share=share)
         if not torch.isfinite(outputs["loss"]):
             raise self._not_finite(ids, outputs)
         for name, value in outputs.items():
@@ -106,7 +141,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()
         with torch.no_grad():
-            found = self._look_at_valid(model)
+            found = self._look_at_valid(model, self.data_collator.plain())
         model.train()
         metrics = found.losses(of_rows=model.objective.mi == "paper")
         metrics |= found.information(self.args.seed)
@@ -121,7 +156,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         )
         return metrics
 
-    def _look_at_valid(self, model: TwoTaskModel) -> Validation:
+    def _look_at_valid(self, model: TwoTaskModel, collator: TwoTaskCollator) -> Validation:
         """Run the model over the validation records; every process takes its share of batches."""
         found = Validation.of_size(len(self.eval_dataset))
         size = self.args.per_device_eval_batch_size
@@ -129,7 +164,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             if number % self.args.world_size != self.args.process_index:
                 continue
             places = range(low, min(low + size, len(self.eval_dataset)))
-            batch = self.data_collator([self.eval_dataset[place] for place in places])
+            batch = collator([self.eval_dataset[place] for place in places])
             inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
             counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
             with self.compute_loss_context_manager():
@@ -142,7 +177,10 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Add the parts of the loss, each a mean over the steps since the last line."""
         steps = self.state.global_step - getattr(self, "_logged_step", 0)
         if "loss" in logs and steps > 0:
-            logs.update({name: float(total) / steps for name, total in self._parts.items()})
+            # Each process has its share of every sum; names are sorted, so that all speak in turn.
+            for name in sorted(self._parts):
+                total = self.accelerator.reduce(self._parts[name], "sum")
+                logs[name] = float(total) / steps
             self._parts.clear()
             self._logged_step = self.state.global_step
         super().log(logs, start_time)
@@ -204,60 +242,19 @@ def _load_into(module: nn.Module, folder: str, name: str) -> tuple[list[str], li
     return list(missing), list(unexpected)
 
 
-class LogCallback(TrainerCallback):  # type: ignore[misc]
-    """Append every log line to ``log.jsonl`` and tell the command line how far the run is."""
+class _EpochCallback(TrainerCallback):  # type: ignore[misc]
+    """Tell collator and sampler which pass over the data this is.
 
-    def __init__(self, path: Path, on_step: OnStep) -> None:
-        self.path = path
-        self.on_step = on_step
-        self.latest: dict[str, float] = {}
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
-    ) -> None:
-        logs = {k: v for k, v in (rest.get("logs") or {}).items() if isinstance(v, int | float)}
-        finite = {k: v if math.isfinite(v) else None for k, v in logs.items()}
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"step": state.global_step, **finite}) + "\n")
-        self.latest.update(logs)
-        self.on_step(state.global_step, self.latest)
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
-    ) -> None:
-        self.on_step(state.global_step, self.latest)
-
-
-class Interrupt(TrainerCallback):  # type: ignore[misc]
-    """Turn SIGINT and SIGTERM into a checkpoint and a stop after the step under way.
-
-    A second signal stops at once.
+    The engine tells the sampler too, but does not find it in a resumed run of several processes.
     """
 
-    def __init__(self) -> None:
-        self.signal: int | None = None
+    def __init__(self, collator: TwoTaskCollator, order: BatchesByLength) -> None:
+        self.collator = collator
+        self.order = order
 
-    @contextmanager
-    def armed(self) -> Iterator[None]:
-        """Catch both signals inside the block."""
-        wanted = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._note) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, _frame: Any) -> None:
-        if self.signal is not None:
-            raise KeyboardInterrupt
-        self.signal = number
-
-    def on_step_end(
+    def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
-    ) -> TrainerControl:
-        if self.signal is not None:
-            control.should_save = True
-            control.should_training_stop = True
-            control.should_evaluate = False
-        return control
+    ) -> None:
+        # A resumed run begins within a pass; its first steps are skipped, not its number.
+        self.collator.epoch = int((state.epoch or 0) + 1e-6)
+        self.order.set_epoch(self.collator.epoch)

@@ -101,22 +101,44 @@ def test_the_same_seed_gives_the_same_student(tmp_path: Path, tiny_seq2seq: Path
     assert is_same(weights(tmp_path / "a" / "student"), weights(tmp_path / "b" / "student"))
 
 
-@pytest.mark.parametrize("mi", ["maxpool", "infonce"])
+def sampled_records() -> list[dict[str, Any]]:
+    """Records with three answers of a teacher each, of which one misses gold."""
+    records = toy_records()
+    for record in records:
+        label, why = record["teacher"]["label"], record["teacher"]["rationale"]
+        record["teacher"]["samples"] = [
+            {"label": label, "rationale": why, "agrees": True},
+            {"label": label, "rationale": f"So {why}", "agrees": True},
+            {"label": "( 9 - 9 )", "rationale": "9 - 9 = 0.", "agrees": False},
+        ]
+    return records
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mi": "infonce", "wrong_rationales": True, "rationales": "sample", "soft_labels": True},
+        {"mi": "ba", "rationales": "min", "micro_batch_size": 2, "beta_warmup": 3},
+    ],
+    ids=["plain", "drawn", "chosen"],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    tmp_path: Path, tiny_seq2seq: Path, mi: str
+    tmp_path: Path, tiny_seq2seq: Path, changes: dict[str, Any]
 ) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    train(options(tmp_path / "whole", tiny_seq2seq, select_by="label-loss", mi=mi))
+    changes = {"select_by": "label-loss", "max_steps": 6, **changes}  # a pass has four
+    train(options(tmp_path / "whole", tiny_seq2seq, **changes), sampled_records())
 
-    chosen = options(tmp_path / "cut", tiny_seq2seq, select_by="label-loss", mi=mi)
-    run = prepare(iter(toy_records()), chosen, lambda _: None)
+    chosen = options(tmp_path / "cut", tiny_seq2seq, **changes)
+    run = prepare(iter(sampled_records()), chosen, lambda _: None)
 
-    with pytest.raises(Interrupted, match=r"step [23] of 4 is saved.*--resume"):
-        run.execute(signal_at(2, signal.SIGTERM))
+    with pytest.raises(Interrupted, match=r"step [45] of 6 is saved.*--resume"):
+        run.execute(signal_at(4, signal.SIGTERM))
     assert not chosen.save.exists()
 
-    notes = train(replace(chosen, resume=True))
+    notes = train(replace(chosen, resume=True), sampled_records())
     assert any("going on from" in note for note in notes)
     assert is_same(weights(tmp_path / "whole" / "student"), weights(chosen.save))
 
@@ -309,3 +331,33 @@ def test_every_validation_says_how_much_the_rationale_tells(
     for name in ("mi_estimate", "mi_shuffled"):
         assert all(abs(line[f"eval_{name}"]) < 2 for line in found)
         assert results[f"valid_{name}"] in [line[f"eval_{name}"] for line in found]
+
+
+def test_the_easiest_rationale_is_learned(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    chosen = options(tmp_path, tiny_seq2seq, rationales="min")
+    run = prepare(iter(sampled_records()), chosen, lambda _: None)
+    trainer = run._make_trainer([])
+    rows = [run.data.train[place] for place in range(4)]
+    batch = trainer.data_collator(rows)
+    candidates = {k: v for k, v in batch["candidates"].items() if k != "owners"}
+    losses = run.model.eval().mean_losses(candidates).view(4, 2)
+    trainer._choose_rationales(batch)
+    assert "candidates" not in batch
+    found = run.model.eval().mean_losses(batch["rationale"])
+    assert torch.allclose(found, losses.amin(dim=1))
+    assert not torch.allclose(found, losses.amax(dim=1))
+
+
+def test_beta_grows_over_its_warmup(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    """With β at 0 in the first steps nothing differs from no term; at full weight it does."""
+    folders = [tmp_path / name for name in ("none", "warm", "full")]
+    for folder in folders:
+        folder.mkdir()
+    first = {"max_steps": 1, "eval_every": 1}
+    train(options(folders[0], tiny_seq2seq, mi="none", **first))
+    train(options(folders[1], tiny_seq2seq, beta=1.0, beta_warmup=10**9, **first))
+    train(options(folders[2], tiny_seq2seq, beta=1.0, **first))
+    none, warm, full = (weights(folder / "student") for folder in folders)
+    change = {name: (warm[name] - none[name]).abs().max() for name in none}
+    assert max(change.values()) < 1e-5
+    assert max((full[name] - none[name]).abs().max() for name in none) > 1e-4

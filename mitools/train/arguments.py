@@ -1,0 +1,91 @@
+"""The options of a run in the words of the engine."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from transformers import TrainingArguments
+
+from mitools.errors import TrainingError, UsageError
+from mitools.train.options import TrainOptions
+
+__all__ = ["training_arguments", "uses_bf16"]
+
+_SELECTION = {"accuracy": "eval_selection", "label-loss": "eval_label_loss"}
+
+
+def training_arguments(
+    options: TrainOptions, rows: int, validates: bool, processes: int = 1
+) -> TrainingArguments:
+    """Translate the options of a run into those of the engine.
+
+    Args:
+        rows: training records.
+        validates: whether there are validation records.
+        processes: how many processes share a batch.
+
+    Raises:
+        UsageError: the batch cannot be shared evenly.
+        TrainingError: see :func:`uses_bf16`.
+    """
+    if options.batch_size % processes:
+        message = f"--batch-size {options.batch_size} is no multiple of {processes} processes"
+        raise UsageError(message, hint="make it one")
+    share = options.batch_size // processes
+    micro = min(options.micro_batch_size or share, share)
+    if share % micro:
+        message = f"{share} records a process are no multiple of --micro-batch-size {micro}"
+        raise UsageError(message, hint="make it one")
+    per_epoch = math.ceil(rows / options.batch_size)
+    total = options.max_steps or math.ceil(options.epochs * per_epoch)
+    every = options.eval_every or (max(1, total // 10) if options.max_steps else per_epoch)
+    return TrainingArguments(
+        output_dir=str(options.work),
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=micro,
+        gradient_accumulation_steps=share // micro,
+        max_steps=total,
+        learning_rate=options.peak_learning_rate,
+        lr_scheduler_type=options.schedule,
+        warmup_steps=options.warmup_steps,
+        weight_decay=options.weight_decay,
+        optim="adamw_torch_fused",
+        bf16=uses_bf16(options.precision),
+        eval_strategy="steps" if validates else "no",
+        eval_steps=min(every, total),
+        save_strategy="steps",
+        save_steps=min(every, total),
+        save_total_limit=2,
+        load_best_model_at_end=validates,
+        metric_for_best_model=_SELECTION[options.select_by] if validates else None,
+        greater_is_better=options.select_by == "accuracy",
+        logging_steps=max(1, min(50, total // 20)),
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+        log_level="error",
+        report_to=[],
+        seed=options.seed,
+        data_seed=options.seed,
+    )
+
+
+def uses_bf16(precision: str) -> bool:
+    """Decide on bfloat16 autocast: by itself only where the hardware multiplies in it.
+
+    Raises:
+        TrainingError: it was asked for and the device cannot do it at any useful speed.
+    """
+    if precision == "fp32":
+        return False
+    if torch.cuda.is_available():
+        is_fast = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    else:
+        # Without these instructions a CPU emulates bfloat16, measured at 1/400 of float32's speed.
+        found = torch.cpu.get_capabilities()
+        is_fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    if precision == "bf16" and not is_fast:
+        raise TrainingError("this device only emulates bfloat16", hint='use "--precision fp32"')
+    return is_fast

@@ -1,0 +1,115 @@
+"""What one record teaches: its label and rationale, and the alternatives to them.
+
+A pure function of a record and the options; knows no tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mitools.records import Record
+from mitools.train.options import TrainOptions
+
+__all__ = ["Example", "example_of"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What one record teaches; None or nothing where it has nothing to teach.
+
+    Attributes:
+        label_weight: how much its label counts, 0 to 1.
+        rationale_weight: how much its rationale and its part in the MI term count.
+        votes: labels to draw from, one a pass, each as often as the teacher gave it.
+        rationales: rationales to choose from, without repetition; empty where there is no choice.
+        wrong: rationales of answers that missed gold.
+    """
+
+    input: str
+    label: str | None
+    rationale: str | None
+    label_weight: float = 1.0
+    rationale_weight: float = 1.0
+    votes: tuple[str, ...] = ()
+    rationales: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+def example_of(record: Record, options: TrainOptions) -> Example:
+    """Choose what a record teaches.
+
+    By default the label is gold where known and else the teacher's, and the rationale is the
+    teacher's where there is one and else the human one. A rationale of white space is none.
+
+    Where the teacher missed gold, its rationale argues for a wrong answer and counts
+    ``agreement_weight``; so does its label, where that is what is learned. Of several rationales
+    those that argue for a wrong answer are left out; they can serve as negatives.
+    """
+    teacher = record.get("teacher") or {}
+    labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
+    whose_label, label = _choose(labels, options.labels_from)
+    votes = _votes(teacher) if options.soft_labels else ()
+    weight = options.agreement_weight if teacher.get("agrees") is False else 1.0
+    is_from_teacher = whose_label == "teacher" or bool(votes)
+    example = Example(
+        record["input"],
+        label if label is not None or not votes else votes[0],
+        None,
+        label_weight=weight if is_from_teacher else 1.0,
+        votes=votes,
+    )
+    if not options.needs_rationales:
+        return example
+    rationales = {"teacher": teacher.get("rationale"), "human": record.get("rationale")}
+    whose, rationale = _choose(rationales, options.rationales_from)
+    if whose != "teacher" or rationale is None:
+        return _with(example, rationale=rationale)
+    choices = _rationales(teacher, rationale) if options.rationales != "one" else ()
+    return _with(
+        example,
+        rationale=rationale,
+        rationale_weight=weight,
+        rationales=choices if len(choices) > 1 else (),
+        wrong=_wrong(teacher) if options.wrong_rationales else (),
+    )
+
+
+def _with(example: Example, **changes: Any) -> Example:
+    return Example(**{**vars(example), **changes})
+
+
+def _choose(found: Mapping[str, str | None], wanted: str) -> tuple[str, str | None]:
+    order = list(found) if wanted == "auto" else [wanted]
+    return next(
+        ((name, text) for name in order if (text := found[name]) and not text.isspace()),
+        ("", None),
+    )
+
+
+def _samples(teacher: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [sample for sample in teacher.get("samples") or () if sample]
+
+
+def _says(sample: Mapping[str, Any], name: str) -> bool:
+    text = sample.get(name)
+    return bool(text) and not str(text).isspace()
+
+
+def _votes(teacher: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sample["label"] for sample in _samples(teacher) if _says(sample, "label"))
+
+
+def _rationales(teacher: Mapping[str, Any], first: str) -> tuple[str, ...]:
+    fit = [sample for sample in _samples(teacher) if sample.get("agrees") is not False]
+    texts = [sample["rationale"] for sample in fit if _says(sample, "rationale")]
+    # Where the chosen answer missed gold but another sample did not, only the latter teaches.
+    start = [] if teacher.get("agrees") is False and texts else [first]
+    return tuple(dict.fromkeys([*start, *texts]))
+
+
+def _wrong(teacher: Mapping[str, Any]) -> tuple[str, ...]:
+    missed = [sample for sample in _samples(teacher) if sample.get("agrees") is False]
+    texts = [sample["rationale"] for sample in missed if _says(sample, "rationale")]
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,97 @@
+"""What a run would take: the shapes of its batches, their padding, and about how much memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mitools.train.model import TwoTaskModel
+
+__all__ = ["Shape", "batch_shapes", "describe_memory", "describe_shapes"]
+
+_PARTS = ("label_prompt", "label_target", "rationale_prompt", "rationale_target")
+_MOST_BATCHES = 200
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One part of the batches that were looked at.
+
+    Attributes:
+        rows: B.
+        widest: the widest batch, in tokens.
+        padding: share of padded places over all of them, 0 to 1; 0 where there is none.
+    """
+
+    name: str
+    rows: int
+    widest: int
+    padding: float
+
+
+def batch_shapes(
+    rows: Sequence[Mapping[str, Any]], size: int, with_rationales: bool
+) -> list[Shape]:
+    """Look at batches of ``size`` records as they come, some hundred of them at most.
+
+    Training draws them at random, so these are as good as any.
+    """
+    found = []
+    count = min(len(rows), size * _MOST_BATCHES)
+    for name in _PARTS[: 4 if with_rationales else 2]:
+        lengths = [len(rows[place][name]) for place in range(count)]
+        batches = [lengths[low : low + size] for low in range(0, count, size)]
+        places = sum(len(batch) * max(batch) for batch in batches)
+        padding = 1 - sum(lengths) / places if places else 0.0
+        found.append(Shape(name, min(size, count), max(lengths, default=0), padding))
+    return found
+
+
+def describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
+    return [
+        (
+            shape.name.replace("_", " "),
+            f"up to [{shape.rows}, {shape.widest}], {shape.padding:.0%} padding",
+        )
+        for shape in shapes
+    ]
+
+
+def describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple[str, str]]:
+    """Say what weights, gradients and AdamW take, exactly, and a forward pass, roughly."""
+    weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    count = sum(weight.numel() for weight in weights)
+    fixed = 16 * count  # float32: the weight, its gradient, and two moments
+    lines = [
+        ("weights to train", f"{count:,}"),
+        ("weights, gradients and optimizer", _gigabytes(fixed)),
+    ]
+    batch = _activations(model.student.config, shapes)
+    if batch is not None:
+        lines.append(("a batch on top of it, about", _gigabytes(batch)))
+    return lines
+
+
+def _activations(config: Any, shapes: Sequence[Shape]) -> int | None:
+    """Estimate what a forward pass keeps for the backward pass, in bytes of float32.
+
+    Source: arXiv:2205.05198, equation 1, for half precision: tokens · D · (34 + 5 · heads · S / D)
+    a layer. The vocabulary head keeps next to nothing, see :mod:`mitools.train.fused`.
+    """
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
+    width, layers, heads = (getattr(config, name, None) for name in names)
+    if not (width and layers and heads):
+        return None
+    total = 0.0
+    for prompt, target in zip(shapes[::2], shapes[1::2], strict=True):
+        parts = [prompt.widest + target.widest]
+        if config.is_encoder_decoder:
+            parts = [prompt.widest, target.widest]
+        for length in parts:
+            total += prompt.rows * length * width * (34 + 5 * heads * length / width) * layers
+    return int(2 * total)
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.2f} GB"

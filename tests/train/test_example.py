@@ -1,0 +1,80 @@
+"""What a record teaches: whose label, which rationales, and how much each counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.errors import UsageError
+from mitools.train.example import example_of
+from mitools.train.options import TrainOptions
+
+
+def options(**changes: Any) -> TrainOptions:
+    return TrainOptions(save=Path("nowhere"), student="x", **changes)
+
+
+def record(**teacher: Any) -> dict[str, Any]:
+    samples = [
+        {"label": "3", "rationale": "one way", "agrees": True},
+        {"label": "4", "rationale": "astray", "agrees": False},
+        {"label": "3", "rationale": "another way", "agrees": True},
+        {"label": "3", "rationale": "one way", "agrees": True},
+        {"label": None, "rationale": "  ", "agrees": None},
+    ]
+    known = {"label": "3", "rationale": "one way", "agrees": True, "samples": samples}
+    return {"id": "1", "input": "x", "label": "3", "teacher": {**known, **teacher}}
+
+
+def test_one_rationale_is_the_teachers_own_and_nothing_is_drawn() -> None:
+    found = example_of(record(), options())
+    assert (found.label, found.rationale) == ("3", "one way")
+    assert found.votes == found.rationales == found.wrong == ()
+    assert found.label_weight == found.rationale_weight == 1
+
+
+@pytest.mark.parametrize("how", ["sample", "min"])
+def test_several_rationales_are_those_that_do_not_miss_gold(how: str) -> None:
+    assert example_of(record(), options(rationales=how)).rationales == ("one way", "another way")
+    missed = record(rationale="astray", agrees=False)
+    assert example_of(missed, options(rationales=how)).rationales == ("one way", "another way")
+    alone = record(samples=[])
+    assert example_of(alone, options(rationales=how)).rationales == ()
+
+
+def test_votes_keep_their_shares() -> None:
+    assert example_of(record(), options(soft_labels=True)).votes == ("3", "4", "3", "3")
+    assert example_of(record(samples=[]), options(soft_labels=True)).votes == ()
+
+
+def test_rationales_of_answers_that_missed_gold_are_wrong() -> None:
+    chosen = options(mi="infonce", wrong_rationales=True)
+    assert example_of(record(), chosen).wrong == ("astray",)
+
+
+def test_a_teacher_that_missed_gold_counts_less_where_it_teaches() -> None:
+    missed = record(agrees=False, label="4")
+    gold = example_of(missed, options(agreement_weight=0.25))
+    assert (gold.label, gold.label_weight, gold.rationale_weight) == ("3", 1, 0.25)
+    own = example_of(missed, options(agreement_weight=0.25, labels_from="teacher"))
+    assert (own.label, own.label_weight, own.rationale_weight) == ("4", 0.25, 0.25)
+    human = {**missed, "rationale": "by hand"}
+    kept = example_of(human, options(agreement_weight=0.25, rationales_from="human"))
+    assert (kept.rationale, kept.rationale_weight) == ("by hand", 1)
+    unknown = example_of(record(agrees=None), options(agreement_weight=0.25))
+    assert unknown.rationale_weight == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"agreement_weight": 1.5}, "--agreement-weight"),
+        ({"soft_labels": True, "labels_from": "gold"}, "--soft-labels"),
+        ({"wrong_rationales": True}, "--wrong-rationales"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        options(**changes).check_values()

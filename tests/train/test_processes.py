@@ -1,0 +1,81 @@
+"""Two processes on this machine train like one, and one of them reads the pipe."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.train.processes import Processes
+from tests.toys import toy_records
+
+ARGUMENTS = (
+    *("-m", "mitools", "train", "--max-steps", "4", "--eval-every", "2", "--batch-size", "4"),
+    *("--max-label-tokens", "16", "--max-rationale-tokens", "24", "--lr", "1e-3"),
+)
+LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def train(save: Path, student: Path, launcher: tuple[str, ...] = ()) -> Any:
+    lines = "".join(json.dumps(record) + "\n" for record in toy_records()).encode()
+    command = [sys.executable, *launcher, *ARGUMENTS, "--student", str(student)]
+    done = subprocess.run(
+        [*command, "--save", str(save)], input=lines, capture_output=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
+def curve(save: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (save / "log.jsonl").read_text().splitlines()]
+    names = ("label_loss", "rationale_loss", "mi_loss")
+    wanted = {"step", *names, *(f"eval_{name}" for name in names), "eval_accuracy"}
+    return [
+        found for line in lines if len(found := {k: v for k, v in line.items() if k in wanted}) > 1
+    ]
+
+
+@pytest.mark.timeout(900)
+def test_two_processes_have_the_loss_curve_of_one(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    records = train(alone, tiny_seq2seq).stdout
+    done = train(both, tiny_seq2seq, LAUNCHER)
+    assert done.stdout == records  # each record once
+    assert done.stderr.count(b"records to train on") == 1
+    expected, found = curve(alone), curve(both)
+    assert [line["step"] for line in found] == [line["step"] for line in expected]
+    assert len(expected) > 4
+    for line, other in zip(expected, found, strict=True):
+        assert other == pytest.approx(line, rel=2e-4)
+    assert (both / "model.safetensors").exists()
+    assert not (tmp_path / "both.work").exists()
+
+
+def test_the_others_wait_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    first, second = Processes(0, 2), Processes(1, 2)
+    found: dict[str, Any] = {}
+
+    def wait() -> None:
+        found.update(second.await_files(tmp_path))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.3)
+    assert not found
+    first.announce(tmp_path, {"digest": "x"})
+    thread.join(timeout=10)
+    assert found == {"digest": "x"}
+    first.withdraw(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_process_needs_no_file(tmp_path: Path) -> None:
+    Processes().announce(tmp_path, {})
+    Processes().meet()
+    assert not list(tmp_path.iterdir())
