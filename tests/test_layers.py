@@ -43,9 +43,10 @@ OWNERS: dict[str, tuple[str, str]] = {
     "datasketch": ("split", "datasketch"),
     "datasets": ("sources train", "datasets"),
     "httpx2": ("annotate", "openai"),
-    "jinja2": ("annotate sources", "jinja2"),
+    "jinja2": ("annotate sources explain", "jinja2"),
     "jsonlines": ("records", "jsonlines"),
-    "numpy": ("evaluate split", "numpy"),
+    "markupsafe": ("explain", "jinja2"),
+    "numpy": ("evaluate split explain", "numpy"),
     "openai": ("annotate", "openai"),
     "pyarrow": ("sources train", "datasets"),
     "rich": ("console explain", "rich"),
@@ -112,6 +113,8 @@ mitools.evaluate.temperature: COLDEST HOTTEST Answers answers_from fit_temperatu
 mitools.evaluate.confidences: AFTER CHOICE_MEASURES TEMPERATURE Confidences
 mitools.evaluate.association: ASSOCIATION ENOUGH_EXCEEDANCES FEWEST_IN_BIN PERMUTATIONS QUALITY
   RATIONALE_EDITING associate leak_adjusted rate_quality rationale_editing without_simulator
+mitools.evaluate.comparison: ENOUGH_DISCORDANT Difference compare_runs holm mcnemar
+  resampled_means sign_flip smallest_detectable
 mitools.evaluate.items: FOLDS MOST_ITEMS Item Sample assign_folds without_words
 mitools.evaluate.simulation: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
 mitools.evaluate.simulators: SMOOTHING CandidateSimulator Guesses LabelSimulator Simulator Weigher
@@ -121,6 +124,7 @@ mitools.explain.view: Bar Change Flag FlagName Side Step Support Thresholds View
 mitools.explain.judge: verdicts view_of
 mitools.explain.versus: Comparison Versus
 mitools.explain.run: Explanation Settings read_ahead
+mitools.explain.page.write: About Page
 """
 
 

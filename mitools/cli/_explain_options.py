@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mitools.errors import UsageError
+from mitools.files import STDOUT
 
 if TYPE_CHECKING:
     from mitools.explain.filters import Criteria, Selection
@@ -16,6 +18,28 @@ if TYPE_CHECKING:
     from mitools.explain.view import Change
 
 __all__ = ["Options", "Probability", "compile_pattern"]
+
+
+_FILTERS = (
+    "wrong",
+    "right",
+    "inconsistent",
+    "consistent",
+    "low_conf",
+    "high_conf_wrong",
+    "supports",
+    "teacher_wrong",
+    "disagree",
+    "fixed",
+    "broken",
+    "changed",
+    "grep",
+    "label",
+    "id",
+    "split",
+    "sample",
+    "limit",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,44 @@ class Options:
     fixed: bool
     broken: bool
     changed: bool
+    html: str | None
+    summary: str | None
+
+    @property
+    def is_for_terminal(self) -> bool:
+        """Whether records are shown as text."""
+        return not self.json and self.html is None
+
+    def check(self, output: str | None) -> None:
+        """Refuse what makes no sense together.
+
+        Raises:
+            UsageError: and why.
+        """
+        if self.summary is not None and self.html is None:
+            raise UsageError("--summary is for a page", hint="add --html FILE")
+        if self.html is None:
+            return
+        if self.json and self.html == (output or STDOUT):
+            raise UsageError("one output cannot hold both a page and records", hint="name two")
+        if not self.json and output is not None:
+            raise UsageError("with --html, -o is for records", hint="add --json, or drop -o")
+
+    def selection(self) -> str:
+        """Write the filters in force as they are typed."""
+        words = []
+        for name in _FILTERS:
+            value = getattr(self, name)
+            option = "--" + name.replace("_", "-")
+            if value is True:
+                words.append(option)
+            elif isinstance(value, tuple):
+                words += [f"{option} {shlex.quote(one)}" for one in value]
+            elif isinstance(value, re.Pattern):
+                words.append(f"{option} {shlex.quote(value.pattern)}")
+            elif value is not None and value is not False:
+                words.append(f"{option}={value}")
+        return " ".join(words)
 
     def settings(self) -> Settings:
         from mitools.explain.run import Settings

@@ -7,15 +7,23 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from mitools.cli._explain_options import Options
 from mitools.cli._stage import Stage, stdout
-from mitools.files import STDIN, STDOUT, atomic_output, output_errors
+from mitools.files import (
+    STDIN,
+    STDOUT,
+    atomic_output,
+    input_errors,
+    open_input,
+    output_errors,
+)
 from mitools.records import Record
 
 if TYPE_CHECKING:
     from mitools.explain.filters import Item
+    from mitools.explain.page.write import About
     from mitools.explain.run import Explanation
     from mitools.explain.terminal import Terminal
 
@@ -24,16 +32,33 @@ __all__ = ["awaits_pipe", "report", "showing", "shows_to_terminal"]
 MAX_AUTO_WIDTH = 180
 """Cells; longer lines are hard to read, however wide the terminal is."""
 
+LARGE_PAGE_MB = 50
+
 Show = Callable[["Item"], None]
 
 
 @contextlib.contextmanager
-def showing(stage: Stage, options: Options) -> Iterator[Show]:
-    """Open the place where items go: records, a file, the pager or stdout."""
-    if options.json:
-        with stage.writing() as out:
-            yield lambda item: out.write(_record(item))
-        return
+def showing(stage: Stage, options: Options, explanation: Explanation) -> Iterator[Show]:
+    """Open the places where items go: a page, records, a file, the pager or stdout."""
+    shows: list[Show] = []
+    with contextlib.ExitStack() as stack:
+        if options.html is not None:
+            shows.append(stack.enter_context(_page(stage, options, explanation)))
+        if options.json:
+            out = stack.enter_context(stage.writing())
+            shows.append(lambda item: out.write(_record(item)))
+        if options.is_for_terminal:
+            shows.append(stack.enter_context(_text(stage, options)))
+
+        def show(item: Item) -> None:
+            for one in shows:
+                one(item)
+
+        yield show
+
+
+@contextlib.contextmanager
+def _text(stage: Stage, options: Options) -> Iterator[Show]:
     terminal = _terminal(stage, options)
     with contextlib.ExitStack() as stack:
         stream: IO[str] | None = None
@@ -46,6 +71,67 @@ def showing(stage: Stage, options: Options) -> Iterator[Show]:
             stream.flush()
 
         yield show
+
+
+@contextlib.contextmanager
+def _page(stage: Stage, options: Options, explanation: Explanation) -> Iterator[Show]:
+    """Collect a page, and write it when the last item was shown."""
+    from mitools.explain.page.write import Page
+
+    path = str(options.html)
+    summary = _summary(options.summary)
+    # Opened at the start: a wrong path must not cost an hour of a student's answers.
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(_plain_stdout() if path == STDOUT else atomic_output(path))
+        page = stack.enter_context(Page(options.seed, summary))
+        yield page.add
+        doubts = tuple(page.doubts())
+        for doubt in doubts:
+            stage.console.warn(doubt)
+        page.write(stream, _about(stage, options, explanation, doubts))
+    if path != STDOUT:
+        _report_size(stage, path, page.count)
+
+
+def _summary(path: str | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    from mitools.explain.page.figures import load_summary
+
+    with input_errors(path), open_input(path) as stream:
+        return load_summary(stream.read(), path)
+
+
+def _about(
+    stage: Stage, options: Options, explanation: Explanation, notes: tuple[str, ...]
+) -> About:
+    from importlib.metadata import version
+
+    from mitools.explain.page.write import About
+
+    source = ", ".join("stdin" if name == STDIN else name for name in stage.files or (STDIN,))
+    versus = explanation.versus
+    return About(
+        source=source,
+        version=version("mitools"),
+        read=explanation.tally.read,
+        selection=options.selection(),
+        second_source=versus.name if versus else "",
+        comparison=explanation.comparison if versus else None,
+        notes=notes,
+    )
+
+
+def _report_size(stage: Stage, path: str, count: int) -> None:
+    size = os.stat(path).st_size / 1e6
+    records = f"{count:,} record{'s' * (count != 1)}"
+    if size < LARGE_PAGE_MB:
+        stage.console.note(f"{path}: {records}, {size:.1f} MB")
+        return
+    stage.console.warn(
+        f"{path}: {records}, {size:.0f} MB, over which a browser takes long; "
+        "filters, --limit or --sample N make it smaller"
+    )
 
 
 def _record(item: Item) -> Record:
@@ -86,13 +172,14 @@ def _terminal(stage: Stage, options: Options) -> Terminal:
 
 def shows_to_terminal(stage: Stage, options: Options) -> bool:
     """Tell whether a person watches the records being shown."""
-    return sys.stdout.isatty() and stage.output in (None, STDOUT) and not options.json
+    is_shown = stage.output in (None, STDOUT) and options.is_for_terminal
+    return is_shown and sys.stdout.isatty()
 
 
 def awaits_pipe(stage: Stage, options: Options) -> bool:
     """Tell whether a pager would open while the stages before this one still speak."""
     from_pipe = stage.files in ((), (STDIN,)) and options.text is None
-    return from_pipe and options.pager and not options.json and sys.stdout.isatty()
+    return from_pipe and options.pager and options.is_for_terminal and sys.stdout.isatty()
 
 
 def report(stage: Stage, explanation: Explanation, options: Options) -> None:

@@ -113,6 +113,19 @@ stages before it, and a long input must not be waited for."""
     'answer in "second".',
 )
 @click.option(
+    "--html",
+    type=RecipePath(),
+    metavar="FILE",
+    help="Write one page for a browser, with figures, plots and the matching records, instead of "
+    "showing them.",
+)
+@click.option(
+    "--summary",
+    type=RecipePath(),
+    metavar="FILE",
+    help='Put the figures that "mitools eval --summary" wrote on the page.',
+)
+@click.option(
     "--student",
     type=RecipePath(),
     metavar="DIR",
@@ -156,18 +169,20 @@ def command(stage: Stage, **options: Any) -> None:
     mitools explain judged.jsonl --wrong --sort confidence --reverse
     mitools explain judged.jsonl --inconsistent --json | jq .id
     mitools explain judged.jsonl --vs other.jsonl --fixed --broken
+    mitools explain judged.jsonl --summary figures.json --html page.html
     mitools explain --student runs/cqa --text "Where do fish live?" --choices "sea,tree"
     """
     from mitools.explain.run import Explanation, read_ahead
 
     asked = Options(**options)
+    asked.check(stage.output)
     opener = _opener(asked) if asked.student else None
     settings, versus = asked.settings(), _versus(stage, asked)
     explanation = Explanation(settings, opener, stage.console.warn, versus)
-    with _records(stage, asked, opener) as records, showing(stage, asked) as show:
+    with _records(stage, asked, opener) as records, showing(stage, asked, explanation) as show:
         items = explanation.run(records)
-        if asked.student:
-            items = _asking(stage, asked, items)
+        if asked.student or asked.html:
+            items = _progressing(stage, asked, items)
         if awaits_pipe(stage, asked):
             items = read_ahead(items, READ_AHEAD)
         for item in items:
@@ -228,11 +243,12 @@ def _records(
     yield [{**record, "task": task} if task in TASKS else record]
 
 
-def _asking(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[Item]:
-    """Show progress while the student answers: throughout, or until there is something to see."""
+def _progressing(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[Item]:
+    """Show progress while a person waits: throughout, or until there is something to see."""
     to_terminal = shows_to_terminal(stage, options)
     held: list[Item] = []
-    with stage.console.progress("asking the student") as update:
+    what = "asking the student" if options.student else "reading"
+    with stage.console.progress(what) as update:
         for item in islice(items, 1) if to_terminal else items:
             if to_terminal:
                 held.append(item)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mitools.explain.view import Bar, Side, Step, Support, View, Who
+from mitools.explain.visible import on_one_line, visible
 
-__all__ = ["Terminal", "visible"]
+__all__ = ["Terminal"]
 
 MAX_CHARACTERS = 4000
 """Of one text; a longer one is cut, with a note. A degenerate student can write for very long."""
@@ -43,35 +43,6 @@ _STYLES: dict[Who, str] = {
 }
 _RIGHT, _WRONG, _CAUTION, _QUIET = "bold green", "bold red", "yellow", "dim"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-
-
-class _Escapes(dict[int, str]):
-    """A translation table, filled as characters occur: what must not reach a terminal is spelt out.
-
-    Control characters, invisible formatting (among it what reorders text), lone surrogates and
-    line separators. The joiners that some scripts are written with stay.
-    """
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        is_hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        if is_hidden and character not in "\n\u200c\u200d":
-            character = ascii(character)[1:-1]
-        self[code] = character
-        return character
-
-
-_ESCAPES = _Escapes()
-
-
-def visible(text: str) -> str:
-    """Make a text harmless to show: line breaks stay, tabs become spaces, the rest is spelt out."""
-    return text.replace("\r\n", "\n").expandtabs(4).translate(_ESCAPES)
-
-
-def _line(text: str) -> str:
-    """Make a text harmless and keep it on one line."""
-    return visible(text).replace("\n", "\\n")
 
 
 @dataclass(frozen=True)
@@ -117,7 +88,9 @@ class Terminal:
         if view.input.strip():
             parts += [Text(), self._prose(view.input)]
         if _needs_choices(view):
-            parts.append(_flow([Text(f"• {_line(c)}", style=_QUIET) for c in view.choices], width))
+            parts.append(
+                _flow([Text(f"• {on_one_line(c)}", style=_QUIET) for c in view.choices], width)
+            )
         if view.sides:
             parts += [Text(), self._sides(view, width)]
         return Group(*parts)
@@ -196,8 +169,8 @@ def _needs_choices(view: View) -> bool:
 def _rule(view: View, width: int) -> Text:
     """Draw the line above a record: its place and id on the left, split and task on the right."""
     place = f"── {view.position:,} · "
-    kind = f" {' · '.join(_line(word) for word in (view.split, view.task) if word)} ──"
-    name = Text(_line(view.id), style="bold")
+    kind = f" {' · '.join(on_one_line(word) for word in (view.split, view.task) if word)} ──"
+    name = Text(on_one_line(view.id), style="bold")
     name.truncate(max(8, width - cell_len(place + kind) - 4), overflow="ellipsis")
     fill = "─" * max(2, width - cell_len(place + name.plain + kind) - 1)
     return Text.assemble(
@@ -260,8 +233,8 @@ def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
 
 def _answer(side: Side) -> str:
     if side.label is not None:
-        return _line(side.label)
-    return f"no answer ({_line(side.error)})" if side.error else "no readable answer"
+        return on_one_line(side.label)
+    return f"no answer ({on_one_line(side.error)})" if side.error else "no readable answer"
 
 
 def _heading(side: Side) -> Text:
@@ -280,7 +253,7 @@ def _mark(is_right: bool | None) -> Text:
 def _bars(side: Side, width: int) -> Text:
     """Draw one line per choice: its text, a bar, a percentage, and who answers with it."""
     drawn = _likeliest(side.bars)
-    names = [_line(bar.choice) for bar in drawn]
+    names = [on_one_line(bar.choice) for bar in drawn]
     # In a narrow column there is room for one word; the others' answers stand beside it anyway.
     notes = [", ".join(bar.of if width >= 48 else bar.of[:1]) for bar in drawn]
     name_width = min(max(map(cell_len, names)), max(8, width // 3))
@@ -326,5 +299,5 @@ def _support(support: Support, who: Who) -> Text:
     if who in support.of:
         return Text("→ supports its own answer", style=_QUIET)
     owners = " and ".join(f"{name}'s" for name in support.of) or "nobody's"
-    text = f"→ supports {_line(support.label)}, {owners} answer"
+    text = f"→ supports {on_one_line(support.label)}, {owners} answer"
     return Text(text, style="red", overflow="fold")

@@ -371,6 +371,122 @@ def test_a_second_student_that_makes_no_sense_is_a_usage_error(
     assert message in result.stderr
 
 
+def test_a_page_is_written_instead_of_a_view(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = run("--html", str(page), "--wrong", "--grep", "a b|fish", stdin=jsonl(SEEN, BARE))
+    assert (result.exit_code, result.stdout) == (0, "")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert '"id":"seen"' in text
+    assert '"id":"bare"' not in text
+    assert "--wrong --grep &#39;a b|fish&#39;" in text
+    assert "1 of 2 read" in text
+    assert result.stderr == (
+        f"mitools explain: {page}: 1 record, 0.1 MB\n"
+        "mitools explain: 1 shown of 2 read; label right 0/1 (0%); consistent 0/1 (0%); "
+        "teacher right 1/1 (100%)\n"
+    )
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_page_and_records_go_together(tmp_path: Path) -> None:
+    page, out = tmp_path / "page.html", tmp_path / "out.jsonl"
+    result = run("--html", str(page), "--json", stdin=jsonl(SEEN))
+    assert (result.exit_code, result.stdout) == (0, jsonl(SEEN))
+    assert page.exists()
+    run("--html", str(page), "--json", "-o", str(out), stdin=jsonl(SEEN))
+    assert out.read_text(encoding="utf-8") == jsonl(SEEN)
+
+
+def test_a_page_can_go_to_stdout() -> None:
+    result = run("--html", "-", "-q", stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("<!doctype html>")
+    assert result.stdout.endswith("</html>")
+
+
+def test_a_page_of_two_students_counts_them(other: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = run("--html", str(page), "--vs", other, stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    assert "fixed 1, broken 0, both right 0, both wrong 0" in page.read_text(encoding="utf-8")
+
+
+def test_the_figures_of_eval_go_onto_the_page(tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.html", tmp_path / "figures.json"
+    metric = {"value": 0.123, "ci95": [0.1, 0.2], "n": 7, "status": "ok", "unit": "points"}
+    figures.write_text(json.dumps({"records": 7, "mine": {"own": metric}}), encoding="utf-8")
+    args = ["--html", str(page), "--summary", str(figures)]
+    result = run(*args, stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    assert "mine › own" in page.read_text(encoding="utf-8")
+    assert "warning: the figures are those of 7 records; this page holds 1\n" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"a": 1}'])
+def test_a_file_that_is_no_summary_is_an_error(content: str, tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.html", tmp_path / "figures.json"
+    figures.write_text(content, encoding="utf-8")
+    result = run("--html", str(page), "--summary", str(figures), stdin=jsonl(SEEN))
+    assert result.exit_code == 1
+    assert f'write one with "mitools eval --summary {figures}"' in result.stderr
+    assert not page.exists()
+
+
+def test_a_page_that_fails_leaves_the_one_before_it(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("before", encoding="utf-8")
+    result = run("--html", str(page), stdin=jsonl(SEEN) + "{\n")
+    assert result.exit_code == 1
+    assert page.read_text(encoding="utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_page_in_a_missing_folder_fails_before_any_record_is_read(tmp_path: Path) -> None:
+    result = run("--html", str(tmp_path / "no" / "page.html"), stdin="not read\n")
+    assert result.exit_code == 1
+    assert "make the folder first" in result.stderr
+
+
+def test_a_page_that_a_browser_takes_long_over_is_warned_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.cli._explain_output.LARGE_PAGE_MB", 0.01)
+    result = run("--html", str(tmp_path / "page.html"), stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    assert "filters, --limit or --sample N make it smaller" in result.stderr
+
+
+def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = run("--html", str(page), "--right", stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    assert "none of 1 records matches" in result.stderr
+    assert "0 of 1 read" in page.read_text(encoding="utf-8")
+
+
+def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: Path) -> None:
+    bad = {**SEEN, "student": {"label": "sea", "confidence": 7}}
+    result = run("--html", str(tmp_path / "page.html"), stdin=jsonl(bad))
+    assert result.exit_code == 1
+    assert 'record "seen": "student.confidence" must lie within 0 and 1' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--summary", "x.json"], "--summary is for a page; add --html FILE"),
+        (["--html", "-", "--json"], "one output cannot hold both a page and records; name two"),
+        (["--html", "x", "--json", "-o", "x"], "one output cannot hold both"),
+        (["--html", "x", "-o", "y"], "with --html, -o is for records; add --json, or drop -o"),
+    ],
+)
+def test_a_page_that_makes_no_sense_is_a_usage_error(options: list[str], message: str) -> None:
+    result = run(*options, stdin=jsonl(SEEN))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
 def test_head_ends_it_quietly(tmp_path: Path) -> None:
     path = tmp_path / "many.jsonl"
     path.write_text(jsonl(*[SEEN] * 500), encoding="utf-8")

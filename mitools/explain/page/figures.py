@@ -1,0 +1,290 @@
+"""The figures of a page: folded from views, or taken from the summary that ``eval`` wrote.
+
+A summary is what ``mitools eval --summary`` writes: blocks of metrics, each ``{value, ci95, n,
+status, reason, …}``. What is computed here has that form too. Blocks that are not there are no
+fault.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.errors import DataError, InvalidFieldError
+from mitools.evaluate.calibration import (
+    MEASURES,
+    calibrate,
+    confidence_nll,
+    expected_calibration_error,
+    mass_bins,
+    null_bands,
+    width_bins,
+)
+from mitools.evaluate.consistency import Consistency
+from mitools.evaluate.labels import ACCURACY, MACRO_F1, macro_f1, rate
+from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.ranking import COVERAGES, rank_statistics
+from mitools.evaluate.summary import as_json
+from mitools.explain.view import Side, View
+from mitools.tasks import normalize, task_named
+
+__all__ = [
+    "MAX_RESAMPLED",
+    "Fold",
+    "doubts",
+    "is_metric",
+    "label_pair",
+    "load_summary",
+    "metric_at",
+    "metrics_in",
+]
+
+MAX_RESAMPLED = 2_000
+"""Records up to which intervals are resampled here; 10,000 would take a quarter of a minute, and
+``eval`` has done it already."""
+
+TEACHER = Measure("fraction", higher_is_better=None)
+"""Share of the teacher's labels that equal gold, among records where both are known."""
+
+NO_INTERVAL = 'more records than are resampled here; "mitools eval --summary" has the interval'
+
+_RANKS = ("auroc", "aurc", "excess_aurc", *(f"accuracy_at_{share}" for share in COVERAGES))
+
+NO_GOLD = "no record has both a gold label and a student's answer"
+
+
+@dataclass
+class Fold:
+    """Fold the views of one student; then :meth:`summary` says what they show.
+
+    Attributes:
+        who: whose answers these are.
+        labelled: records with a gold label and an answer; ``right`` of them agree.
+        models: answers by the name that the student goes by.
+        confusion: records of the task ``labels`` by gold and answer, both normalized; the answer is
+            None where it is none of the set.
+    """
+
+    who: str
+    labelled: int = 0
+    right: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+    confusion: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    _answers: int = 0
+    _tasks: set[str] = field(default_factory=set)
+    _confidence: array[float] = field(default_factory=lambda: array("d"))
+    _is_correct: array[int] = field(default_factory=lambda: array("b"))
+    _consistency: Consistency = field(default_factory=Consistency)
+    _taught: int = 0
+    _teacher_right: int = 0
+
+    def add(self, view: View, side: Side | None, said: Mapping[str, Any]) -> None:
+        """Add one record.
+
+        Args:
+            view: what there is to see in it.
+            side: the student's side of it, if it has one.
+            said: the student's answer as the record holds it.
+
+        Raises:
+            InvalidFieldError: a confidence is no probability.
+        """
+        if view.teacher is not None and view.teacher.is_right is not None:
+            self._taught += 1
+            self._teacher_right += view.teacher.is_right
+        if side is None:
+            return
+        self._answers += 1
+        self._tasks.add(view.task)
+        if model := said.get("model"):
+            self.models[model] += 1
+        if said.get("rationale") is not None and side.supports is not None:
+            self._consistency.add(side.supports, is_correct=side.is_right)
+        if side.is_right is None:
+            return
+        self.labelled += 1
+        self.right += side.is_right
+        if side.confidence is not None:
+            if not 0 <= side.confidence <= 1:
+                place = f'record "{view.id}": "student.confidence"'
+                raise InvalidFieldError(f"{place} must lie within 0 and 1")
+            self._confidence.append(side.confidence)
+            self._is_correct.append(side.is_right)
+        if (pair := label_pair(view, side)) is not None:
+            self.confusion[pair] += 1
+
+    @property
+    def has_answers(self) -> bool:
+        return self._answers > 0
+
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Give confidence [n] and correctness [n] of the records that have both."""
+        return np.array(self._confidence), np.array(self._is_correct, dtype=bool)
+
+    @property
+    def name(self) -> str:
+        """Name the student as its answers do; by its place where they do not."""
+        if not self.models:
+            return self.who
+        others = " and others" if len(self.models) > 1 else ""
+        return f"{self.models.most_common(1)[0][0]}{others}"
+
+    def summary(self, seed: int, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Compute the figures, as ``eval`` writes them.
+
+        Args:
+            seed: of everything that is drawn by chance.
+            given: blocks that are known already, and taken as they are.
+        """
+        known = given or {}
+        teacher = rate(TEACHER, self._teacher_right, self._taught, empty="no teacher to judge")
+        blocks: dict[str, Any] = {"teacher": {"agrees": teacher}}
+        if self.has_answers:
+            accuracy = rate(ACCURACY, self.right, self.labelled, empty=NO_GOLD)
+            blocks["label"] = {"accuracy": accuracy, "macro_f1": self._macro_f1(seed)}
+            blocks["calibration"] = {} if "calibration" in known else self._calibration(seed)
+            blocks["consistency"] = self._consistency.metrics()
+        return {**as_json(blocks), **known}
+
+    def _macro_f1(self, seed: int) -> Metric:
+        if self._tasks != {"labels"}:
+            return MACRO_F1.not_applicable("the answers are not one fixed set of labels")
+        return macro_f1(self.confusion, seed)
+
+    def _calibration(self, seed: int) -> dict[str, Metric]:
+        confidence, is_correct = self.arrays()
+        if len(confidence) <= MAX_RESAMPLED:
+            return calibrate(confidence, is_correct, seed)
+        return _without_intervals(confidence, is_correct, seed)
+
+
+def _without_intervals(
+    confidence: NDArray[np.float64], is_correct: NDArray[np.bool_], seed: int
+) -> dict[str, Metric]:
+    """Compute what :func:`mitools.evaluate.calibration.calibrate` does, but resample nothing."""
+    n = len(confidence)
+    groups, inverse = np.unique(confidence, return_inverse=True)
+    right = np.bincount(inverse, is_correct, len(groups)).astype(np.float64)
+    wrong = np.bincount(inverse, ~is_correct, len(groups)).astype(np.float64)
+    bins = {"ece_width": width_bins(confidence), "ece_mass": mass_bins(confidence)}
+    errors = {
+        name: expected_calibration_error(confidence, is_correct, found)
+        for name, found in bins.items()
+    }
+    nulls = null_bands(confidence, bins, errors, seed)
+    ranks = rank_statistics(right[None, :], wrong[None, :])[0]
+    values = {
+        "mean_confidence": float(confidence.mean()),
+        "brier": float(((confidence - is_correct) ** 2).mean()),
+        "nll": float(confidence_nll(confidence, is_correct).mean()),
+        **dict(zip(_RANKS, map(float, ranks), strict=True)),
+    }
+    plain = {
+        name: MEASURES[name].undefined("every answer is right, or every one wrong", n)
+        if np.isnan(value)
+        else MEASURES[name].ok(value, n, no_interval=NO_INTERVAL)
+        for name, value in values.items()
+    }
+    banded = {
+        name: MEASURES[name].ok(errors[name], n, **nulls[name].as_details()) for name in errors
+    }
+    return {name: metric for name, metric in {**plain, **banded}.items() if name in MEASURES}
+
+
+def doubts(summary: Mapping[str, Any], own: Fold, count: int) -> Iterator[str]:
+    """Say where a summary was not made of the records that the page shows.
+
+    Args:
+        summary: that ``eval`` wrote.
+        own: the records of the page, folded.
+        count: how many there are.
+    """
+    records = summary.get("records")
+    if isinstance(records, int) and records != count:
+        yield f"the figures are those of {records:,} records; this page holds {count:,}"
+        return
+    metric = metric_at(summary, "label.accuracy")
+    if metric is None or metric["value"] is None or not own.labelled:
+        return
+    if abs(metric["value"] - own.right / own.labelled) > 1e-5:
+        yield "the figures are not those of these records: accuracy and labels do not agree"
+
+
+def load_summary(text: bytes, name: str) -> dict[str, Any]:
+    """Read the summary that ``eval`` wrote.
+
+    Raises:
+        DataError: it is none.
+    """
+    hint = f'write one with "mitools eval --summary {name}"'
+    try:
+        summary: Any = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise DataError(f"{name} is not valid JSON ({exc})", hint=hint) from exc
+    found = dict(metrics_in(summary)) if isinstance(summary, dict) else {}
+    if not found:
+        raise DataError(f"{name} is no summary of a student", hint=hint)
+    for path, metric in found.items():
+        for key in ("value", "ci95", "null95", "p_value", "n"):
+            if not _is_well_formed(key, metric.get(key)):
+                raise DataError(f'{name}: "{path}.{key}" is no figure', hint=hint)
+    return dict(summary)
+
+
+def _is_well_formed(key: str, value: Any) -> bool:
+    if value is None:
+        return True
+    if key in ("ci95", "null95"):
+        return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return _is_number(value)
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def label_pair(view: View, side: Side) -> tuple[str, str | None] | None:
+    """Give gold and the answer, both normalized, for a confusion matrix.
+
+    The answer is None where it is none of the set. None where the labels are no fixed set, or gold
+    is not known.
+    """
+    if view.task != "labels" or view.gold is None or view.gold.label is None:
+        return None
+    is_valid = task_named(view.task).is_valid(side.label, view.choices or None)
+    given = normalize(side.label) if side.label is not None and is_valid else None
+    return normalize(view.gold.label), given
+
+
+def is_metric(value: Any) -> bool:
+    """Tell whether a value of a summary is a metric."""
+    return isinstance(value, Mapping) and "status" in value and "value" in value
+
+
+def metric_at(summary: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
+    """Look a metric up by a dotted path; None where the summary does not know it."""
+    found: Any = summary
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if is_metric(found) else None
+
+
+def metrics_in(
+    summary: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """List every metric of a summary, in its order, by its dotted path."""
+    for name, value in summary.items():
+        path = f"{prefix}{name}"
+        if is_metric(value):
+            yield path, value
+        elif isinstance(value, Mapping):
+            yield from metrics_in(value, f"{path}.")

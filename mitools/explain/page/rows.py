@@ -1,0 +1,117 @@
+"""Views as small JSON rows that are safe inside a ``<script>`` element of a page.
+
+A row holds what the page shows of a record and nothing else. What is absent or empty is left out,
+so that 10,000 rows stay small. The names of its keys are those that the script reads.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mitools.explain.view import Bar, Side, Step, Support, View, Who
+
+__all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "row_of", "safe_json"]
+
+MAX_TEXT = 20_000
+MAX_LABEL = 1_000
+"""Characters of an input or rationale, and of a label, choice, id or error. What was left out is
+counted; a degenerate student can write for very long."""
+
+MAX_BARS = 40
+MAX_STEPS = 60
+
+_LETTERS: dict[Who, str] = {"gold": "g", "teacher": "t", "student": "s", "second": "2"}
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_UNSAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+
+
+def safe_json(value: Any) -> str:
+    """Render a value as JSON that no HTML parser can mistake for a tag, whatever it holds.
+
+    ``<``, ``>``, ``&`` and line separators are escaped inside strings, the only place where JSON
+    has them; lone surrogates, which UTF-8 cannot hold, stay escaped as well.
+    """
+    text = _ENCODER.encode(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.translate(_UNSAFE)
+
+
+def row_of(view: View) -> dict[str, Any]:
+    """Make a row of a view."""
+    bars = any(side.bars for side in view.sides)
+    return _present(
+        {
+            "n": view.position,
+            "id": view.id[:MAX_LABEL],
+            **_text("input", view.input),
+            "split": view.split,
+            "task": view.task,
+            "choices": [] if bars else [choice[:MAX_LABEL] for choice in view.choices[:MAX_BARS]],
+            **{side.who: _side(side) for side in view.sides},
+            "flags": [flag.name for flag in view.flags],
+            "right": view.is_right,
+            "consistent": view.is_consistent,
+            "change": view.change,
+            "changed": view.is_changed,
+        }
+    )
+
+
+def _side(side: Side) -> dict[str, Any]:
+    likeliest = sorted(range(len(side.bars)), key=lambda index: -side.bars[index].probability)
+    drawn = [side.bars[index] for index in sorted(likeliest[:MAX_BARS])]
+    return _present(
+        {
+            "label": None if side.label is None else side.label[:MAX_LABEL],
+            **_text("rationale", side.rationale),
+            "right": side.is_right,
+            "confidence": side.confidence,
+            "bars": [_bar(bar) for bar in drawn],
+            "bars_left": len(side.bars) - len(drawn),
+            "support": None if side.support is None else _support(side.support),
+            "supports": side.supports,
+            "steps": [_step(step) for step in side.steps[:MAX_STEPS]],
+            "steps_left": max(0, len(side.steps) - MAX_STEPS),
+            "error": side.error[:MAX_LABEL],
+        }
+    )
+
+
+def _text(name: str, text: str) -> dict[str, Any]:
+    return {name: text[:MAX_TEXT], f"{name}_left": max(0, len(text) - MAX_TEXT)}
+
+
+def _bar(bar: Bar) -> list[Any]:
+    return [bar.choice[:MAX_LABEL], bar.probability, _of(bar.of)]
+
+
+def _support(support: Support) -> dict[str, Any]:
+    label = None if support.label is None else support.label[:MAX_LABEL]
+    return _present({"label": label, "of": _of(support.of)})
+
+
+def _step(step: Step) -> list[Any]:
+    return [step.text, int(step.is_right), step.value]
+
+
+def _of(names: tuple[Who, ...]) -> str:
+    return "".join(_LETTERS[name] for name in names)
+
+
+def _present(row: dict[str, Any]) -> dict[str, Any]:
+    """Drop what is absent; False and 0.0 say something, an empty list and a count of 0 do not."""
+    return {
+        name: value
+        for name, value in row.items()
+        if value is not None and value not in ("", [], {}) and not _is_zero_count(name, value)
+    }
+
+
+def _is_zero_count(name: str, value: Any) -> bool:
+    return name.endswith("_left") and value == 0

@@ -1,0 +1,125 @@
+// One record: gold, teacher and students side by side.
+
+function showDetail(row, place) {
+  const detail = byId("detail");
+  const isOpen = row !== undefined;
+  detail.hidden = !isOpen;
+  byId("split-view").classList.toggle("open", isOpen);
+  document.body.classList.toggle("reading", isOpen);
+  if (!isOpen) {
+    detail.replaceChildren();
+    return;
+  }
+  const parts = [
+    navigation(place),
+    make("h3", { id: "detail-title", tabIndex: -1 }, make("bdi", {}, say(row.id.slice(0, 300) || "–"))),
+    make("p", { className: "meta" }, [`record ${row.n.toLocaleString("en")}`, row.split, row.task].filter(Boolean).join(" · ")),
+    verdictsOf(row),
+    make("div", { className: "input said", dir: "auto" }, say(row.input ?? ""), rest(row.input_left)),
+    choicesOf(row),
+    make("div", { className: "sides" }, ...sideNames.filter((who) => row[who]).map((who) => sideOf(who, row[who]))),
+  ];
+  detail.replaceChildren(...parts.filter(Boolean));
+  detail.scrollTop = 0;
+}
+
+function navigation(place) {
+  const button = (text, label, act, disabled = false) => {
+    const made = make("button", { type: "button", "aria-label": label, disabled }, text);
+    made.addEventListener("click", act);
+    return made;
+  };
+  return make(
+    "div",
+    { className: "nav" },
+    button("‹", "Previous record", () => step(-1), place.index === 0),
+    button("›", "Next record", () => step(1), place.index === place.count - 1),
+    make("span", { className: "quiet" }, place.index < 0 ? "not among those filtered" : `${(place.index + 1).toLocaleString("en")} of ${place.count.toLocaleString("en")}`),
+    make("span", { className: "spring" }),
+    button("Close ✕", "Close the record", closeRecord),
+  );
+}
+
+const CHANGES = {
+  fixed: ["ok", "✓ fixed by the second"],
+  broken: ["bad", "✗ broken by the second"],
+};
+
+function verdictsOf(row) {
+  const line = make("p", { className: "verdicts" });
+  const add = (className, text) => line.append(make("span", { className: `flag ${className}` }, text), " ");
+  if (row.right) add("ok", "✓ right");
+  if (row.consistent) add("ok", "✓ consistent");
+  const names = row.flags ?? [];
+  line.append(flagsOf(row, [...names.filter(isSerious), ...names.filter((name) => !isSerious(name))]));
+  if (CHANGES[row.change]) add(...CHANGES[row.change]);
+  else if (row.changed) add("odd-flag", "! changed by the second");
+  return line.childNodes.length ? line : null;
+}
+
+const rest = (left) => (left ? make("span", { className: "quiet" }, ` … ${left.toLocaleString("en")} more characters are not in this page`) : null);
+
+function choicesOf(row) {
+  if (!row.choices || row.choices.every((choice) => (row.input ?? "").includes(choice))) return null;
+  return make("ul", { className: "choices" }, ...row.choices.map((choice) => make("li", { dir: "auto" }, say(choice))));
+}
+
+function sideOf(who, side) {
+  const verdict = side.right === undefined ? null : make("span", { className: side.right ? "ok" : "bad" }, side.right ? "✓ right" : "✗ wrong");
+  return make(
+    "article",
+    { className: `side ${who}` },
+    make("h4", {}, make("span", {}, who), verdict),
+    labelLine(side),
+    barsOf(who, side),
+    side.rationale ? make("div", { className: "rationale said", dir: "auto" }, say(side.rationale.trim()), rest(side.rationale_left)) : null,
+    stepsOf(side),
+    supportOf(who, side.support),
+  );
+}
+
+function labelLine(side) {
+  if (side.label === undefined) {
+    return make("p", { className: "label none" }, side.error ? "no answer: " : "no readable answer", side.error ? say(side.error) : null);
+  }
+  const sure = side.confidence !== undefined && !side.bars ? make("span", { className: "sure" }, `  ${percent(side.confidence)} sure`) : null;
+  return make("p", { className: "label" }, make("bdi", {}, say(side.label)), sure);
+}
+
+function barsOf(who, side) {
+  if (!side.bars) return null;
+  const lines = side.bars.map(([choice, probability, letters]) => {
+    const of = owners(letters);
+    const isOwn = of.includes(who);
+    const style = [of.includes("gold") ? "is-gold" : "", isOwn ? "is-own" : ""].join(" ").trim();
+    return make(
+      "li",
+      {},
+      make("span", { className: isOwn ? "own" : "", dir: "auto" }, say(choice)),
+      bar(probability, style),
+      make("span", { className: "share" }, percent(probability)),
+      of.length ? make("span", { className: "of" }, of.join(", ")) : null,
+    );
+  });
+  if (side.bars_left) lines.push(make("li", { className: "quiet" }, `… and ${side.bars_left.toLocaleString("en")} less likely`));
+  return make("ul", { className: "bars" }, ...lines);
+}
+
+function stepsOf(side) {
+  if (!side.steps) return null;
+  const lines = side.steps.map(([text, isRight, value]) => {
+    const truth = isRight ? null : make("span", { className: "quiet" }, value.startsWith("≈") ? ` (${value})` : ` (is ${value})`);
+    return make("li", {}, make("span", { className: isRight ? "ok" : "bad" }, isRight ? "✓ " : "✗ "), say(text), truth);
+  });
+  if (side.steps_left) lines.push(make("li", { className: "quiet" }, `… and ${side.steps_left} more steps`));
+  return make("ul", { className: "steps", "aria-label": "arithmetic steps" }, ...lines);
+}
+
+function supportOf(who, support) {
+  if (!support) return null;
+  if (support.label === undefined) return make("p", { className: "supports open" }, "→ supports no answer");
+  const of = owners(support.of ?? "");
+  if (of.includes(who)) return make("p", { className: "supports" }, "→ supports its own answer");
+  const whose = of.map((name) => `${name}'s`).join(" and ") || "nobody's";
+  return make("p", { className: "supports against" }, "→ supports ", make("bdi", {}, say(support.label)), `, ${whose} answer`);
+}

@@ -1,0 +1,143 @@
+"""Rows of a page: small, complete, and harmless inside a script element."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitools.explain.judge import view_of
+from mitools.explain.page.rows import MAX_BARS, MAX_LABEL, MAX_STEPS, MAX_TEXT, row_of, safe_json
+from tests.explain.page.pages import HOSTILE, choice
+
+
+class Scripts(HTMLParser):
+    """Collects tags and what script elements hold, as an HTML parser sees them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(value: Any) -> Any:
+    """Give what a page's parser hands to JSON, decoded."""
+    page = Scripts(f"<p>before</p><script>{safe_json(value)}</script><p>after</p>")
+    assert page.tags == ["p", "script", "p"]
+    return json.loads(page.text.removeprefix("before").removesuffix("after"))
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_stays_inside_its_script_and_comes_back_whole(text: str) -> None:
+    assert parsed([text, {text: text}]) == [text, {text: text}]
+    assert not re.search("[<>&\u2028\u2029]", safe_json(text))
+    safe_json(text).encode()
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_whatever_the_text_it_comes_back_whole(text: str) -> None:
+    assert parsed(text) == text
+
+
+def test_a_row_holds_what_the_page_shows() -> None:
+    record = {
+        "id": "svamp-7",
+        "input": "12 and 7?",
+        "label": "19",
+        "task": "equation",
+        "split": "test",
+        "teacher": {"label": "19", "rationale": "12 + 7 = 19."},
+        "student": {"label": "18", "rationale": "12 + 7 = 18.", "confidence": 0.4},
+    }
+    assert row_of(view_of(record, 3)) == {
+        "n": 3,
+        "id": "svamp-7",
+        "input": "12 and 7?",
+        "split": "test",
+        "task": "equation",
+        "gold": {"label": "19"},
+        "teacher": {
+            "label": "19",
+            "rationale": "12 + 7 = 19.",
+            "right": True,
+            "support": {"label": "12 + 7", "of": "gt"},
+            "steps": [["12 + 7 = 19", 1, "19"]],
+        },
+        "student": {
+            "label": "18",
+            "rationale": "12 + 7 = 18.",
+            "right": False,
+            "confidence": 0.4,
+            "support": {"label": "12 + 7", "of": "gt"},
+            "supports": "gold",
+            "steps": [["12 + 7 = 18", 0, "19"]],
+        },
+        "flags": ["wrong", "inconsistent", "wrong_step", "low_confidence", "disagrees"],
+        "right": False,
+        "consistent": False,
+    }
+
+
+def test_bars_say_who_gives_each_answer() -> None:
+    second = choice(1, student={"label": "car"})
+    row = row_of(view_of(choice(0), second=second))
+    assert [[name, of] for name, _, of in row["student"]["bars"]] == [
+        ["sea", "gt"],
+        ["tree", "s"],
+        ["car", "2"],
+    ]
+    assert (row["change"], row["changed"], row["second"]["label"]) == ("both_wrong", True, "car")
+    assert "choices" not in row
+
+
+def test_what_the_page_does_not_show_is_not_in_it() -> None:
+    secret = {
+        "mine": "SECRET",
+        "completion": "SECRET",
+        "group": "SECRET",
+        "scores": {"x": "SECRET"},
+    }
+    teacher = {"label": "sea", "samples": [{"text": "SECRET"}], "prompt": "SECRET", "usage": {}}
+    row = row_of(view_of(choice(1, **secret, teacher=teacher)))
+    assert "SECRET" not in safe_json(row)
+
+
+def test_a_bare_record_is_a_small_row() -> None:
+    assert row_of(view_of({"id": "x", "input": "?"})) == {
+        "n": 1,
+        "id": "x",
+        "input": "?",
+        "task": "text",
+    }
+
+
+def test_a_confidence_of_zero_and_a_wrong_label_are_not_left_out() -> None:
+    row = row_of(view_of(choice(0, student={"label": "tree", "confidence": 0.0})))
+    assert (row["student"]["confidence"], row["right"]) == (0.0, False)
+
+
+def test_endless_texts_and_lists_are_cut_and_what_was_cut_is_counted() -> None:
+    chances = {f"choice {index}": index / 10_000 for index in range(MAX_BARS + 7)}
+    steps = " ".join(f"{index} + 1 = {index + 1}." for index in range(MAX_STEPS + 5))
+    student = {"label": "y" * 9999, "rationale": steps, "choices": chances}
+    record = {"id": "i" * 9999, "input": "x" * (MAX_TEXT + 11), "student": student}
+    row = row_of(view_of(record))
+    assert (len(row["id"]), len(row["input"]), row["input_left"]) == (MAX_LABEL, MAX_TEXT, 11)
+    side = row["student"]
+    assert len(side["label"]) == MAX_LABEL
+    assert (len(side["bars"]), side["bars_left"]) == (MAX_BARS, 7)
+    assert side["bars"][-1][0] == f"choice {MAX_BARS + 6}"
+    assert (len(side["steps"]), side["steps_left"]) == (MAX_STEPS, 5)
