@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ import click
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.console import Console
 from mitools.errors import UsageError
-from mitools.files import STDOUT, atomic_output
+from mitools.files import STDIN, STDOUT, atomic_output
+from mitools.records import Writer
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Options:
     temperature: bool
     simulator: SimulatorName
     permutations: int
+    compare: tuple[str, ...]
+    seeds: bool
+    merge: bool
     batch_size: int
     tokens_per_batch: int | None
     device: str | None
@@ -57,7 +61,22 @@ class Options:
             self.simulator,
             self.permutations,
             chunk=self.batch_size,
+            distinct=self.merge,
+            outcomes=bool(self.compare or self.seeds),
         )
+
+    def check(self, files: tuple[str, ...]) -> None:
+        """Raise :class:`UsageError` where the options do not go together."""
+        for name, is_given in (("seeds", self.seeds), ("merge", self.merge)):
+            if is_given and self.student:
+                hint = f'leave "--student" out, or "--{name}"'
+                raise UsageError(f"--{name} takes records that hold answers", hint=hint)
+        if self.seeds and len(files) < 2:
+            raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
+        if self.seeds and self.merge:
+            raise UsageError("files are runs or shards, not both", hint='leave out "--merge"')
+        if STDIN in self.compare:
+            raise UsageError("a baseline cannot come from stdin", hint="name a file")
 
 
 @stage("eval")
@@ -108,6 +127,19 @@ class Options:
     "p-value is below 1 / (N + 1).",
 )
 @click.option(
+    "--compare",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="Compare with a baseline's judged records of the same examples; repeat for its seeds.",
+)
+@click.option("--seeds", is_flag=True, help="Each FILE is a run with a seed of its own.")
+@click.option(
+    "--merge",
+    is_flag=True,
+    help="The FILEs are shards of one run; an id in two of them is an error.",
+)
+@click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     default=256,
@@ -132,21 +164,33 @@ def command(stage: Stage, **options: Any) -> None:
     \b
     mitools eval --student runs/svamp records.jsonl --summary figures.json > judged.jsonl
     """
+    asked = Options(**options)
+    asked.check(stage.files)
+    baselines = [_baseline(path, asked) for path in asked.compare]
+    parts = [replace(stage, files=(path,)) for path in stage.files] if asked.seeds else [stage]
+    with stage.writing() as out, _summary_file(asked.summary) as file:
+        runs = [_evaluate(part, asked, out) for part in parts]
+        _report(stage, asked, runs, baselines, file)
+
+
+def _evaluate(stage: Stage, options: Options, out: Writer | None) -> Evaluation:
+    """Evaluate the records of one input, and pass them on where there is somewhere to."""
     from mitools.evaluate.run import Evaluation
 
-    asked = Options(**options)
-    opener = _opener(asked) if asked.student else None
-    evaluation = Evaluation(asked.settings(), opener, stage.console.warn)
-    with (
-        stage.reading("input") as records,
-        stage.writing() as out,
-        _summary_file(asked.summary) as file,
-    ):
-        with stage.console.progress("evaluating") as update:
-            for record in evaluation.run(records):
+    opener = _opener(options) if options.student else None
+    evaluation = Evaluation(options.settings(), opener, stage.console.warn)
+    with stage.reading("input") as records, stage.console.progress("evaluating") as update:
+        for record in evaluation.run(records):
+            if out is not None:
                 out.write(record)
-                update(1, "")
-        _report(stage.console, evaluation, asked, file)
+            update(1, "")
+    return evaluation
+
+
+def _baseline(path: str, options: Options) -> Evaluation:
+    """Score a baseline's records again; no model is asked."""
+    quiet = Stage("eval", Console("mitools eval", quiet=True), files=(path,))
+    return _evaluate(quiet, replace(options, student=None, simulator="none", compare=(path,)), None)
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
@@ -177,20 +221,31 @@ def _summary_file(path: str | None) -> Iterator[IO[str] | None]:
 
 
 def _report(
-    console: Console, evaluation: Evaluation, options: Options, file: IO[str] | None
+    stage: Stage,
+    options: Options,
+    runs: list[Evaluation],
+    baselines: list[Evaluation],
+    file: IO[str] | None,
 ) -> None:
     from mitools.evaluate import report
+    from mitools.evaluate.outcomes import compare, over_seeds
     from mitools.evaluate.provenance import describe_run, software
     from mitools.evaluate.summary import as_json
 
-    summary = evaluation.tally.summary(options.seed)
+    summaries = [run.tally.summary(options.seed) for run in runs]
+    found: dict[str, Any] = summaries[0] if not options.seeds else {"runs": summaries}
+    outcomes = [run.outcomes for run in runs]
+    if options.seeds:
+        found["seeds"] = over_seeds(outcomes, options.seed)
+    if baselines:
+        found["comparison"] = compare(outcomes, [one.outcomes for one in baselines], options.seed)
     if file is not None:
-        opened = evaluation.opened
+        opened = runs[0].opened
         run = describe_run(opened, asdict(options)) if opened else None
-        provenance = {"software": software(), "run": run}
-        figures = {**as_json(summary), "provenance": provenance}
+        figures = {**as_json(found), "provenance": {"software": software(), "run": run}}
         json.dump(figures, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
-    console.table(report.title(summary), report.COLUMNS, report.metric_rows(summary))
-    if quadrants := report.quadrant_rows(summary):
-        console.table("what the rationale supports", report.QUADRANT_COLUMNS, quadrants)
+    for title, columns, rows in report.tables(found):
+        stage.console.table(title, columns, rows)
+    for note in report.notes(found):
+        stage.console.note(note)

@@ -7,9 +7,31 @@ from typing import Any
 
 from mitools.evaluate.metric import Metric
 
-__all__ = ["COLUMNS", "QUADRANT_COLUMNS", "metric_rows", "quadrant_rows", "title"]
+__all__ = [
+    "COLUMNS",
+    "COMPARISON_COLUMNS",
+    "QUADRANT_COLUMNS",
+    "SEED_COLUMNS",
+    "metric_rows",
+    "notes",
+    "quadrant_rows",
+    "tables",
+    "title",
+]
 
 COLUMNS = ("", "value", "95% interval", "n")
+SEED_COLUMNS = (*COLUMNS, "by run")
+COMPARISON_COLUMNS = (
+    "",
+    "baseline",
+    "this",
+    "difference",
+    "95% interval",
+    "p",
+    "p, Holm",
+    "detectable",
+    "n",
+)
 QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
 
 _NAMES = {
@@ -76,6 +98,79 @@ _OVERLAP_NAMES = {
     "rouge_l": "ROUGE-L",
     "length_ratio": "length ratio",
 }
+
+
+Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+
+
+def tables(found: Mapping[str, Any]) -> list[Table]:
+    """List what is to be shown: title, columns and rows of each table.
+
+    Args:
+        found: a summary, or ``runs`` of several seeds and ``seeds`` over them; and a
+            ``comparison``, where one was asked for.
+    """
+    shown: list[Table] = []
+    if "seeds" in found:
+        heading = f"{len(found['runs'])} runs"
+        shown.append((heading, SEED_COLUMNS, _seed_rows(found["seeds"])))
+    else:
+        shown.append((title(found), COLUMNS, [*metric_rows(found)]))
+        if quadrants := quadrant_rows(found):
+            shown.append(("what the rationale supports", QUADRANT_COLUMNS, quadrants))
+    if "comparison" in found:
+        heading = f"compared with the baseline on {found['comparison']['records']:,} records"
+        shown.append((heading, COMPARISON_COLUMNS, _comparison_rows(found["comparison"])))
+    return shown
+
+
+def notes(found: Mapping[str, Any]) -> list[str]:
+    """List what must be said of a comparison, one sentence each."""
+    if "comparison" not in found:
+        return []
+    said = []
+    if unmatched := found["comparison"]["unmatched"]:
+        said.append(f"{unmatched:,} records are not in all runs, and were left out")
+    for name, metric in found["comparison"]["metrics"].items():
+        if note := metric.details.get("note"):
+            said.append(f"{name}: {note}")
+    return said
+
+
+def _seed_rows(metrics: Mapping[str, Metric]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, metric in metrics.items():
+        if row := _row(name, metric):
+            each = ", ".join(_number(metric, value) for value in metric.details.get("by_run", ()))
+            rows.append((*row, each))
+    return rows
+
+
+def _comparison_rows(comparison: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, metric in comparison["metrics"].items():
+        if metric.value is None:
+            continue
+        low, high = metric.ci95 or (metric.value, metric.value)
+        details = metric.details
+        rows.append(
+            (
+                name,
+                _number(metric, details["theirs"]),
+                _number(metric, details["ours"]),
+                _signed(metric, metric.value),
+                f"{_signed(metric, low)} to {_signed(metric, high)}",
+                f"{details['p_value']:.3g}",
+                f"{details['p_holm']:.3g}",
+                _number(metric, details["smallest_detectable"]),
+                f"{metric.n:,}",
+            )
+        )
+    return rows
+
+
+def _signed(metric: Metric, value: float) -> str:
+    return ("+" if value > 0 else "") + _number(metric, value)
 
 
 def title(summary: Mapping[str, Any]) -> str:

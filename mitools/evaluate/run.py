@@ -23,6 +23,7 @@ from mitools.errors import (
 )
 from mitools.evaluate.association import PERMUTATIONS
 from mitools.evaluate.metric import rounded
+from mitools.evaluate.outcomes import Outcomes
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulated import SimulatorName
 from mitools.evaluate.summary import Tally
@@ -54,6 +55,8 @@ class Settings:
         simulator: what measures association and quality, ``local`` or ``none``.
         permutations: how often rationales are dealt out anew, at most.
         chunk: how many records are asked at once.
+        distinct: refuse an id that comes twice, as a shard does that is merged twice.
+        outcomes: keep each record's outcomes, for a comparison of runs.
     """
 
     task: str | None = None
@@ -64,6 +67,8 @@ class Settings:
     simulator: SimulatorName = "none"
     permutations: int = PERMUTATIONS
     chunk: int = CHUNK
+    distinct: bool = False
+    outcomes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,7 @@ class Evaluation:
     Attributes:
         opened: the student, once the first record has arrived; None when scoring again.
         tally: what the records showed.
+        outcomes: the same record by record, where the settings ask for it.
     """
 
     def __init__(
@@ -189,6 +195,7 @@ class Evaluation:
             simulator=settings.simulator,
             permutations=settings.permutations,
         )
+        self.outcomes = Outcomes()
         self._open_student = open_student
         self._warn = warn
         self._splits: Counter[str | None] = Counter()
@@ -210,6 +217,8 @@ class Evaluation:
                 self.tally.add_valid(record, task)
             else:
                 self.tally.add(record, task)
+                if self.settings.outcomes:
+                    self.outcomes.add(record)
             yield record
         self._conclude()
 
@@ -232,6 +241,9 @@ class Evaluation:
     def _note_id(self, name: str) -> None:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         if digest in self._ids:
+            if self.settings.distinct:
+                hint = "give each shard once, and shards of one split"
+                raise InvalidFieldError(f'id "{name}" comes twice', hint=hint)
             self._repeated[name] += 1
         self._ids.add(digest)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitools.evaluate.association import PERMUTATIONS
 from mitools.evaluate.calibration import reliability
+from mitools.evaluate.comparison import smallest_detectable
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.consistency import Consistency
 from mitools.evaluate.labels import (
@@ -84,12 +86,26 @@ class _Labels:
         else:
             agreement = DECODE_AGREEMENT.skipped("no label was decoded beside scored choices")
         return {
-            "accuracy": rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD),
+            "accuracy": self._accuracy(),
             "exact_match": rate(EXACT_MATCH, self.exact, self.gold, empty=NO_GOLD),
             "valid": rate(VALID, self.valid, self.n, empty="no records"),
             "macro_f1": f1,
             "decode_agreement": agreement,
         }
+
+    def _accuracy(self) -> Metric:
+        """State accuracy, and the smallest difference to another student that could be found.
+
+        That is for one that is as often right, and right independently; students that are right on
+        the same records can be told apart at less.
+        """
+        found = rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD)
+        if found.value is None:
+            return found
+        spread = math.sqrt(2 * found.value * (1 - found.value))
+        return replace(
+            found, details={"smallest_detectable": smallest_detectable(spread, self.gold)}
+        )
 
 
 @dataclass

@@ -292,6 +292,103 @@ def test_rationales_are_simulated_and_the_seed_repeats_it(
     assert json.loads(file.read_text())["association"]["cvi_net"]["status"] == "skipped"
 
 
+def judged(path: Path, labels: str, start: int = 0) -> Path:
+    """Write a run's records: those of gold 2 whose answers are these digits."""
+    records = [
+        {"id": str(n), "input": "x", "label": "2", "task": "equation", "student": {"label": label}}
+        for n, label in enumerate(labels, start)
+    ]
+    path.write_text(lines(*records))
+    return path
+
+
+def test_a_comparison_shows_difference_test_and_what_could_be_found(
+    opened: list[Any], tmp_path: Path
+) -> None:
+    ours, theirs = judged(tmp_path / "a", "22222223"), judged(tmp_path / "b", "22333333")
+    file = tmp_path / "figures.json"
+    result = run(ours, "--compare", theirs, "--summary", file)
+    assert result.exit_code == 0, result.stderr
+    assert len(parsed(result)) == 8
+    rows = [line.split() for line in result.stderr.splitlines()]
+    (row,) = [row for row in rows if row[:3] == ["accuracy", "25.0", "87.5"]]
+    assert row[3] == "+62.5"
+    assert "mitools eval: accuracy: the two differ on 5 items only" in result.stderr
+    found = json.loads(file.read_text())
+    assert found["label"]["accuracy"]["value"] == 0.875
+    accuracy = found["comparison"]["metrics"]["accuracy"]
+    assert (accuracy["value"], accuracy["p_value"]) == (0.625, 0.0625)
+    assert accuracy["test"] == "McNemar, exact"
+    assert found["comparison"]["metrics"]["brier"]["status"] == "undefined"
+
+
+def test_runs_of_several_seeds_are_summarized_together(opened: list[Any], tmp_path: Path) -> None:
+    runs = [judged(tmp_path / name, answers) for name, answers in (("a", "2223"), ("b", "2333"))]
+    file = tmp_path / "figures.json"
+    result = run("--seeds", *runs, "--summary", file)
+    assert result.exit_code == 0, result.stderr
+    assert len(parsed(result)) == 8
+    assert "mitools eval: 2 runs" in result.stderr
+    assert "75.0, 25.0" in result.stderr
+    found = json.loads(file.read_text())
+    assert found["seeds"]["accuracy"]["by_run"] == [0.75, 0.25]
+    assert [one["label"]["accuracy"]["value"] for one in found["runs"]] == [0.75, 0.25]
+    both = run("--seeds", *runs, "--compare", runs[0], "--compare", runs[1])
+    assert "compared with the baseline on 4 records" in both.stderr
+
+
+def test_merged_shards_give_the_figures_of_the_whole(opened: list[Any], tmp_path: Path) -> None:
+    whole, merged = tmp_path / "whole.json", tmp_path / "merged.json"
+    shards = [judged(tmp_path / "1", "2232"), judged(tmp_path / "2", "3332", start=4)]
+    run("--summary", whole, text="".join(shard.read_text() for shard in shards))
+    result = run("--merge", *reversed(shards), "--summary", merged)
+    assert result.exit_code == 0, result.stderr
+    assert merged.read_text() == whole.read_text()
+
+
+def test_a_shard_that_is_merged_twice_is_an_error(opened: list[Any], tmp_path: Path) -> None:
+    shard = judged(tmp_path / "1", "22")
+    result = run("--merge", shard, shard, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        'mitools eval: id "0" comes twice; give each shard once, and shards of one split\n'
+    )
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--seeds", "a", "b", "--student", "s"), "--seeds takes records that hold answers"),
+        (("--merge", "a", "--student", "s"), "--merge takes records that hold answers"),
+        (("--seeds", "a"), "--seeds needs two runs or more"),
+        (("--seeds", "--merge", "a", "b"), "files are runs or shards, not both"),
+        (("a", "--compare", "-"), "a baseline cannot come from stdin"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    opened: list[Any], args: tuple[str, ...], message: str
+) -> None:
+    result = run(*args)
+    assert (result.exit_code, result.stdout, opened) == (2, "", [])
+    assert result.stderr.startswith(f"mitools eval: {message}; ")
+
+
+def test_a_baseline_of_other_records_is_an_error(opened: list[Any], tmp_path: Path) -> None:
+    ours, theirs = judged(tmp_path / "a", "22"), judged(tmp_path / "b", "22", start=9)
+    result = run(ours, "--compare", theirs)
+    assert result.exit_code == 1
+    assert "their ids have nothing in common; compare runs on the same records" in result.stderr
+
+
+def test_a_baseline_without_answers_is_named(opened: list[Any], tmp_path: Path) -> None:
+    theirs = tmp_path / "b"
+    theirs.write_text(lines(*EIGHT))
+    result = run(judged(tmp_path / "a", "22"), "--compare", theirs)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert 'field "student" is missing' in result.stderr
+
+
 def test_the_task_can_be_overridden(opened: list[Any], folder: Path) -> None:
     records = [{**equation(1), "label": "2"}]
     assert parsed(run("--student", folder, records=records))[0]["scores"]["correct"] is True
