@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from mitools.cli._stage import Stage, seed_option, stage
-from mitools.errors import EmptyInputError
+from mitools.cli._stage import RecipePath, Stage, seed_option, stage
+from mitools.errors import EmptyInputError, UsageError
+from mitools.files import STDIN
 from mitools.records import Record
 from mitools.schema import SPLITS
 
 if TYPE_CHECKING:
-    from mitools.split import Splitter
+    from mitools.split.plan import Plan
+    from mitools.split.report import Report
 
 __all__ = ["command"]
 
 Write = Callable[[Record], None]
+
+_KEY = "group|input|id"
 
 
 def _check_select(
@@ -42,6 +48,53 @@ def _check_select(
 @click.option(
     "--reassign", is_flag=True, help="Also move records that have a split; by default they keep it."
 )
+@click.option("--exact", is_flag=True, help="Make the sizes right to the record.")
+@click.option(
+    "--stratify",
+    metavar="FIELD",
+    help="As --exact, and for each value of this field: label, or a dotted path.",
+)
+@click.option(
+    "--dedup",
+    type=click.Choice(["exact", "near"]),
+    help="Keep records in one split whose inputs are the same, or nearly; nothing is dropped.",
+)
+@click.option(
+    "--threshold",
+    default=0.8,
+    show_default=True,
+    metavar="JACCARD",
+    help="How alike inputs are near-duplicates: shared pieces of text out of all.",
+)
+@click.option(
+    "--shingle-chars",
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Characters in a piece.",
+)
+@click.option(
+    "--subsample",
+    default=1.0,
+    metavar="FRACTION",
+    help="Pass on only this share of train; a larger one contains every smaller one.",
+)
+@click.option(
+    "--against",
+    multiple=True,
+    type=RecipePath(),
+    metavar="FILE",
+    help="Report which valid and test inputs are in FILE as well, in train or in rationales. "
+    "Repeatable.",
+)
+@click.option(
+    "--ngram-words",
+    default=13,
+    show_default=True,
+    metavar="N",
+    help="Texts overlap that share N words in a row; a text of 8 to N words, all of them.",
+)
+@click.option("--report", metavar="FILE", help="Write all figures to this file, as JSON.")
 @click.option(
     "--select",
     multiple=True,
@@ -56,35 +109,121 @@ def _check_select(
     help="Write DIR/train.jsonl, DIR/valid.jsonl and DIR/test.jsonl; stdout only with -o -.",
 )
 @seed_option
-def command(
-    stage: Stage,
-    test: float,
-    valid: float,
-    seed: int,
-    **options: Any,
-) -> None:
+def command(stage: Stage, **options: Any) -> None:
     """Assign each record to train, valid or test.
 
     The split is decided by a hash of the record's group, or else its input: records of one question
     stay together, and new or reordered records never move an old one.
 
+    --exact, --stratify, --dedup and --against look at all records before the first one leaves, and
+    keep them in a temporary file until then (TMPDIR says where). The first three never divide a
+    group, whatever that costs in size, and say what it cost; a record without a split goes where
+    others of its group already are, and the shares are of the records of all other groups.
+
+    What --against finds is reported and changes nothing, not the exit status either.
+
     \b
     mitools split records.jsonl --test 0.2 > split.jsonl
     mitools split records.jsonl --select train,valid | mitools train --save runs/first
-    mitools split records.jsonl --out-dir parts/
+    mitools split records.jsonl --stratify label --dedup near --out-dir parts/
+    mitools split records.jsonl --against examples.jsonl --report leaks.json > split.jsonl
+    mitools split records.jsonl --subsample 0.1 | mitools train --save runs/tenth
     """
-    from mitools.split import Fractions, Splitter
+    plan = _plan(stage, options)
+    with _writing(stage, options["select"], options["out_dir"]) as write:
+        (_split_twice if plan.reads_twice else _split_once)(stage, plan, options, write)
 
-    splitter = Splitter(Fractions(test, valid), seed, options["reassign"])
-    with (
-        stage.reading("group|input|id") as records,
-        _writing(stage, options["select"], options["out_dir"]) as write,
-    ):
-        for record in splitter.split(records):
-            if record["split"] in options["select"]:
-                write(record)
-        _check_selected(splitter, options["select"])
-    _report(stage, splitter)
+
+def _plan(stage: Stage, options: Mapping[str, Any]) -> Plan:
+    from mitools.split import Fractions
+    from mitools.split.plan import Nearness, Plan
+
+    _refuse_useless(options)
+    if STDIN in options["against"] and (not stage.files or STDIN in stage.files):
+        raise UsageError("stdin holds the records already", hint="name a file after --against")
+    return Plan(
+        Fractions(options["test"], options["valid"]),
+        is_exact=options["exact"],
+        nearness=Nearness(options["threshold"], options["shingle_chars"]),
+        **{
+            name: options[name]
+            for name in (
+                "seed",
+                "reassign",
+                "subsample",
+                "stratify",
+                "dedup",
+                "against",
+                "ngram_words",
+            )
+        },
+    )
+
+
+def _refuse_useless(options: Mapping[str, Any]) -> None:
+    """Refuse options, given by hand, that nothing heeds; a recipe's may lie idle."""
+    ctx = click.get_current_context()
+    needs = {
+        "threshold": ("--dedup near", options["dedup"] == "near"),
+        "shingle_chars": ("--dedup near", options["dedup"] == "near"),
+        "ngram_words": ("--against", bool(options["against"])),
+    }
+    for name, (needed, is_there) in needs.items():
+        if not is_there and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} means nothing without {needed}", hint=f"add {needed}")
+
+
+def _split_once(stage: Stage, plan: Plan, options: Mapping[str, Any], write: Write) -> None:
+    from mitools.split import Splitter
+    from mitools.split.report import as_json, report_of
+
+    splitter = Splitter(plan.fractions, plan.seed, plan.reassign, plan.subsample)
+    with _figures(options["report"]) as write_figures:
+        with stage.reading(_KEY) as records:
+            for record in splitter.split(records):
+                if record["split"] in options["select"]:
+                    write(record)
+            report = report_of(splitter)
+            _check_selected(report, options["select"])
+        write_figures(as_json(report))
+    _show(stage, report)
+
+
+def _split_twice(stage: Stage, plan: Plan, options: Mapping[str, Any], write: Write) -> None:
+    from mitools.split.report import as_json
+    from mitools.split.run import divide
+    from mitools.split.spool import Spool
+
+    with Spool() as spool:
+        with _figures(options["report"]) as write_figures:
+            with stage.reading(_KEY) as records:
+                division = divide(records, plan, spool, stage.console.progress)
+            _check_selected(division.report, options["select"])
+            if options["report"]:
+                write_figures(as_json(division.report, division.clusters()))
+        _show(stage, division.report)
+        with stage.console.progress("writing", len(spool)) as update:
+            for record in division:
+                if record["split"] in options["select"]:
+                    write(record)
+                update(1, "")
+
+
+@contextlib.contextmanager
+def _figures(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Open the file for the figures; that it cannot be written shows before the work."""
+    from mitools.files import atomic_output
+
+    if path is None:
+        yield lambda _figures: None
+        return
+    with atomic_output(path) as stream:
+
+        def write_figures(figures: Mapping[str, Any]) -> None:
+            stream.write(json.dumps(figures, indent=2, allow_nan=False) + "\n")
+
+        yield write_figures
 
 
 @contextlib.contextmanager
@@ -114,24 +253,24 @@ def _writing(stage: Stage, select: tuple[str, ...], folder: Path | None) -> Iter
         yield write
 
 
-def _check_selected(splitter: Splitter, select: tuple[str, ...]) -> None:
-    found = splitter.assigned + splitter.kept
-    if not any(found[name] for name in select):
-        sizes = ", ".join(f"{found[name]:,} {name}" for name in SPLITS)
-        hint = f"raise --{select[0]}" if select[0] != "train" else "lower --test and --valid"
+def _check_selected(report: Report, select: tuple[str, ...]) -> None:
+    if not any(report.written(name) for name in select):
+        sizes = ", ".join(f"{report.written(name):,} {name}" for name in SPLITS)
+        hint = f"raise --{select[0]}" if select[0] != "train" else "lower --test or --valid"
         raise EmptyInputError(f"no record is selected ({sizes})", hint=hint)
 
 
-def _report(stage: Stage, splitter: Splitter) -> None:
-    found = splitter.assigned + splitter.kept
-    total = found.total()
-    rows = [
-        (name, f"{found[name]:,}", f"{found[name] / total:.1%}", f"{splitter.kept[name]:,}")
-        for name in SPLITS
-    ]
-    stage.console.table(f"{total:,} records", ("split", "records", "share", "had it already"), rows)
-    if splitter.kept and not splitter.assigned:
-        stage.console.note('every record kept the split it had; "--reassign" would draw anew')
-    for name in ("test", "valid"):
-        if getattr(splitter.fractions, name) and not found[name]:
-            stage.console.warn(f"no record is in {name}: there are too few")
+def _show(stage: Stage, report: Report) -> None:
+    from mitools.split.report import leak_table, notes, size_table, strata_table, warnings
+
+    stage.console.table(f"{report.total:,} records", *size_table(report))
+    if report.strata:
+        stage.console.table(f"by {report.stratify}", *strata_table(report))
+    if report.contamination is not None:
+        words = report.contamination.ngram_words
+        title = f"texts of valid and test elsewhere, by {words} words in a row"
+        stage.console.table(title, *leak_table(report.contamination))
+    for line in notes(report):
+        stage.console.note(line)
+    for line in warnings(report):
+        stage.console.warn(line)

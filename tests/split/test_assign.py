@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from scipy.stats import chisquare, kstest
 from mitools.errors import MissingFieldError, UsageError
 from mitools.records import Record
 from mitools.split import Fractions, Splitter, normalized_input, position, split_key
+from mitools.split.assign import is_in_subset, rehash
 
 FRACTIONS = Fractions(test=0.2, valid=0.1)
 
@@ -151,3 +153,77 @@ def test_normalizing_is_unicode_aware_and_final() -> None:
 def test_impossible_fractions_are_refused(test: float, valid: float) -> None:
     with pytest.raises(UsageError):
         Fractions(test, valid)
+
+
+# Subsets of train
+
+
+def train_part(records: list[Record], **options: Any) -> set[str]:
+    found = Splitter(FRACTIONS, **options).split(records)
+    return {record["id"] for record in found if record["split"] == "train"}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "place", "expected"),
+    [
+        # Computed by GNU coreutils: printf 'PURPOSE\0PLACE' | b2sum -l 64
+        ("subsample", 0, 0xD4142B38D70162EA),
+        ("subsample", 0xF3BE8CEBCB127573, 0x75C006E2AFF1F27A),
+        ("leader", 0, 0x04092326AA482338),
+        ("leader", 0xF3BE8CEBCB127573, 0x0944B021D791C5DB),
+    ],
+)
+def test_a_second_hash_is_one_that_b2sum_gives(purpose: str, place: int, expected: int) -> None:
+    assert rehash(place, purpose) == expected
+
+
+def test_a_larger_subset_of_train_contains_the_smaller_one() -> None:
+    records = numbered(3000)
+    parts = [train_part(records, subsample=share) for share in (0.01, 0.1, 0.2, 0.5, 1.0)]
+    for smaller, larger in pairwise(parts):
+        assert smaller < larger
+    assert parts[-1] == train_part(records)
+
+
+def test_a_subset_leaves_valid_and_test_alone() -> None:
+    records = numbered(500)
+    whole = splits_of(records)
+    part = splits_of(records, subsample=0.1)
+    assert {name: split for name, split in whole.items() if split != "train"} == {
+        name: split for name, split in part.items() if split != "train"
+    }
+
+
+def test_a_subset_has_its_share_and_knows_nothing_of_the_split() -> None:
+    n = 20_000
+    part = train_part(numbered(n), subsample=0.1)
+    train = len(train_part(numbered(n)))
+    assert chisquare([len(part), train - len(part)], [0.1 * train, 0.9 * train]).pvalue > 0.001
+    # Were it drawn by the same hash, it would be the low end of train.
+    places = [position(normalized_input(f"What is {name[1:]} + 1?"), 0) for name in part]
+    assert kstest([place / 2**64 for place in places], "uniform", args=(0.2, 0.7)).pvalue > 0.001
+
+
+def test_a_subset_holds_whole_groups() -> None:
+    records = [{**record, "group": f"g{index % 300}"} for index, record in enumerate(numbered(900))]
+    part = train_part(records, subsample=0.3)
+    groups = Counter(int(name[1:]) % 300 for name in part)
+    assert 0 < len(groups) < 210
+    assert set(groups.values()) == {3}
+
+
+def test_a_record_left_out_is_counted() -> None:
+    splitter = Splitter(FRACTIONS, subsample=0.25)
+    passed = list(splitter.split([{**record, "split": "train"} for record in numbered(400)]))
+    assert len(passed) + splitter.left_out == splitter.kept["train"] == 400
+    assert len(passed) == pytest.approx(100, abs=30)
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan")])
+def test_impossible_subsets_are_refused(share: float) -> None:
+    with pytest.raises(UsageError):
+        Splitter(subsample=share)
+
+
+def test_the_whole_is_a_subset_too() -> None:
+    assert all(is_in_subset(place, 1.0) for place in (0, 2**63, 2**64 - 1))

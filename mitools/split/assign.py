@@ -5,8 +5,8 @@ train what lies between; so no other record has a say, a record appended or move
 split of another, and a larger test part contains the smaller one. A pass over any number of
 records needs no memory.
 
-Exact or stratified sizes, near-duplicates as groups and nested subsets of train are further ways to
-choose a key's number or a record's key; each fits in front of :meth:`Fractions.split_at`.
+A nested subset of train is drawn by a second hash, of the first number, so that it knows nothing of
+where train begins and ends.
 """
 
 from __future__ import annotations
@@ -20,9 +20,20 @@ from dataclasses import dataclass, field
 from mitools.errors import MissingFieldError, UsageError
 from mitools.records import Record
 
-__all__ = ["Fractions", "Splitter", "normalized_input", "position", "split_key"]
+__all__ = [
+    "SCALE",
+    "Fractions",
+    "Splitter",
+    "check_subsample",
+    "is_in_subset",
+    "normalized_input",
+    "position",
+    "rehash",
+    "split_key",
+]
 
-_SCALE = 2**64
+SCALE = 2**64
+"""Places lie between 0 (inclusive) and this (exclusive)."""
 
 
 def position(key: str, seed: int) -> int:
@@ -31,8 +42,32 @@ def position(key: str, seed: int) -> int:
     BLAKE2b with a digest of 8 bytes over the seed in decimal, a zero byte and the key in UTF-8,
     read as a big-endian integer. It is a promise: another number would move people's test sets.
     """
-    text = f"{seed}\0{key}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+    return _hash(f"{seed}\0{key}")
+
+
+def rehash(place: int, purpose: str) -> int:
+    """Hash a place once more, to a number that is as evenly spread and independent of it.
+
+    Its text is the purpose, a zero byte and the place as 16 hexadecimal digits; each purpose has
+    numbers of its own.
+    """
+    return _hash(f"{purpose}\0{place:016x}")
+
+
+def _hash(text: str) -> int:
+    raw = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "big")
+
+
+def is_in_subset(place: int, fraction: float) -> bool:
+    """Say whether a place is in the subset of this size; every larger subset has it too."""
+    return rehash(place, "subsample") < int(fraction * SCALE)
+
+
+def check_subsample(fraction: float) -> None:
+    """Raise :class:`UsageError` where a subset cannot be that large."""
+    if not 0 < fraction <= 1:
+        raise UsageError("--subsample must lie above 0 and not above 1", hint="try --subsample 0.1")
 
 
 def normalized_input(text: str) -> str:
@@ -81,9 +116,9 @@ class Fractions:
     def split_at(self, place: int) -> str:
         """Name the split that owns a place between 0 and 2^64."""
         # Whole numbers: as a float, 1 - 2^-64 would be 1 and belong to nobody.
-        if place < int(self.test * _SCALE):
+        if place < int(self.test * SCALE):
             return "test"
-        return "valid" if place >= _SCALE - int(self.valid * _SCALE) else "train"
+        return "valid" if place >= SCALE - int(self.valid * SCALE) else "train"
 
 
 @dataclass
@@ -92,23 +127,36 @@ class Splitter:
 
     Attributes:
         reassign: ignore the split that a record already has; otherwise it is kept.
+        subsample: of the train records, pass on only this nested share.
         assigned: how many records were put into each split by their key.
         kept: how many had theirs already, by split.
+        left_out: how many train records the subset is without; they are counted in the above.
     """
 
     fractions: Fractions = Fractions()
     seed: int = 0
     reassign: bool = False
+    subsample: float = 1.0
     assigned: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
+
+    def __post_init__(self) -> None:
+        check_subsample(self.subsample)
 
     def split(self, records: Iterable[Record]) -> Iterator[Record]:
         """Give each record its split, in order and as it comes."""
         for record in records:
-            name = record.get("split")
-            if name is None or self.reassign:
-                name = self.fractions.split_at(position(split_key(record), self.seed))
-                self.assigned[name] += 1
+            given = None if self.reassign else record.get("split")
+            name = given or self.fractions.split_at(self._place(record))
+            (self.kept if given else self.assigned)[name] += 1
+            if name == "train" and not self._is_in_subset(record):
+                self.left_out += 1
             else:
-                self.kept[name] += 1
-            yield {**record, "split": name}
+                yield {**record, "split": name}
+
+    def _place(self, record: Record) -> int:
+        return position(split_key(record), self.seed)
+
+    def _is_in_subset(self, record: Record) -> bool:
+        return self.subsample == 1 or is_in_subset(self._place(record), self.subsample)

@@ -1,0 +1,161 @@
+"""Near-duplicates: texts that share most of their shingles, found among any number of them.
+
+A shingle is a piece of ``shingle_chars`` characters of a normalized text; the similarity of two
+texts is the Jaccard index of their sets of shingles. MinHash signatures bring together pairs that
+may be similar (locality-sensitive hashing), and each such pair is then compared for real, so that
+chance joins nothing. Clusters are transitive. Owns ``datasketch``.
+
+The buckets are not ``datasketch.MinHashLSH``: its dictionaries take 6.3 kB a text, and a sorted
+column of numbers does the same in 8 bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+from datasketch import MinHash
+from numpy.typing import NDArray
+
+from mitools.split.plan import Nearness
+from mitools.split.units import Components
+
+__all__ = ["NearDuplicates", "jaccard", "rows_per_band", "shingles"]
+
+_SLOTS = 256
+_MOST_ROWS = 8  # a band is one number of 64 bits
+_MOST_MISSED = 0.005
+_SHINGLES_AT_ONCE = 4096
+_COMPARED_AT_ONCE = 16_384
+_MIXER = np.uint32(0x9E3779B1)
+
+
+def rows_per_band(threshold: float) -> int:
+    """Choose how many slots make a band: as many as still find 99.5% of pairs at the threshold.
+
+    A band of r slots agrees with probability s^r at similarity s, and one of b bands with
+    1 - (1 - s^r)^b. Source: Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4.
+    """
+    rows = _MOST_ROWS
+    while rows > 1 and (1 - threshold**rows) ** (_SLOTS // rows) > _MOST_MISSED:
+        rows -= 1
+    return rows
+
+
+def shingles(text: str, size: int) -> set[str]:
+    """Cut a text into its pieces of ``size`` characters; a shorter one is its own only piece."""
+    if not text:
+        return set()
+    return {text[start : start + size] for start in range(max(1, len(text) - size + 1))}
+
+
+def jaccard(left: set[str], right: set[str]) -> float:
+    """Share of what both have in what either has, 0 to 1; 0 where both are empty."""
+    both = len(left & right)
+    return both / (len(left) + len(right) - both) if both else 0.0
+
+
+class NearDuplicates:
+    """Signatures of texts, to be added one by one and then clustered.
+
+    A signature is a byte for each of 256 hash functions: of two texts as many bytes are equal as
+    they are similar (and one of 256 more). Source: Li and König, "b-bit minwise hashing", WWW 2010.
+
+    Args:
+        count: how many texts there may be; their numbers lie below.
+        text_of: gives a text once more, for the comparison.
+    """
+
+    def __init__(self, count: int, text_of: Callable[[int], str], nearness: Nearness) -> None:
+        self._nearness = nearness
+        self._rows = rows_per_band(nearness.threshold)
+        self._signatures = np.zeros((count, _SLOTS), dtype=np.uint8)
+        self._has_text = np.zeros(count, dtype=np.bool_)
+        self._empty = MinHash(num_perm=_SLOTS, hashfunc=zlib.crc32)
+        self._components = Components(count)
+        self.compared = 0
+
+        @lru_cache(maxsize=64)
+        def shingles_of(number: int) -> set[str]:
+            return shingles(text_of(number), nearness.shingle_chars)
+
+        self._shingles_of = shingles_of
+
+    def add(self, number: int, text: str) -> None:
+        """Note the signature of a text."""
+        pieces = shingles(text, self._nearness.shingle_chars)
+        if not pieces:
+            return
+        packed = [piece.encode("utf-8", "surrogatepass") for piece in pieces]
+        minhash = self._empty.copy()
+        for start in range(0, len(packed), _SHINGLES_AT_ONCE):
+            minhash.update_batch(packed[start : start + _SHINGLES_AT_ONCE])
+        # The highest byte of a product depends on all bits of the factor.
+        self._signatures[number] = (minhash.hashvalues * _MIXER) >> np.uint32(24)
+        self._has_text[number] = True
+
+    @property
+    def bands(self) -> int:
+        """How many bands there are to compare."""
+        return _SLOTS // self._rows
+
+    def clusters(self, on_band: Callable[[], None] = lambda: None) -> NDArray[np.int64]:
+        """Join all that are similar.
+
+        Args:
+            on_band: called after each band.
+
+        Returns:
+            [count] equal numbers for texts of one cluster.
+        """
+        for band in self._bands():
+            for bucket in _buckets(band, self._has_text):
+                self._join_similar(bucket)
+            on_band()
+        return self._components.labels()
+
+    def _bands(self) -> Iterator[NDArray[np.uint64]]:
+        rows = self._rows
+        for start in range(0, _SLOTS - rows + 1, rows):
+            band = np.zeros((len(self._signatures), _MOST_ROWS), dtype=np.uint8)
+            band[:, :rows] = self._signatures[:, start : start + rows]
+            yield band.view(np.uint64)[:, 0]
+
+    def _join_similar(self, bucket: NDArray[np.int64]) -> None:
+        find = self._components.find
+        sets = np.array([find(number) for number in bucket.tolist()])
+        for place, one in enumerate(bucket[:-1].tolist()):
+            others = np.flatnonzero(sets[place + 1 :] != sets[place]) + place + 1
+            for other in others[self._may_be_similar(one, bucket[others])].tolist():
+                if sets[other] != sets[place] and self._are_similar(one, int(bucket[other])):
+                    self._components.join(one, int(bucket[other]))
+                    sets[sets == sets[other]] = sets[place]
+
+    def _may_be_similar(self, one: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which texts the signatures do not rule out, at 3.5 standard deviations."""
+        threshold = self._nearness.threshold
+        error = math.sqrt(threshold * (1 - threshold) / _SLOTS)
+        least = _SLOTS * (threshold - 3.5 * error)
+        equal = np.zeros(len(others), dtype=np.int64)
+        for start in range(0, len(others), _COMPARED_AT_ONCE):
+            some = slice(start, start + _COMPARED_AT_ONCE)
+            equal[some] = (self._signatures[others[some]] == self._signatures[one]).sum(axis=1)
+        return np.asarray(equal >= least)
+
+    def _are_similar(self, one: int, other: int) -> bool:
+        self.compared += 1
+        similarity = jaccard(self._shingles_of(one), self._shingles_of(other))
+        return similarity >= self._nearness.threshold
+
+
+def _buckets(band: NDArray[np.uint64], is_in: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+    """Give the numbers of texts that agree in a band, two or more at a time."""
+    numbers = np.flatnonzero(is_in)
+    numbers = numbers[np.argsort(band[numbers], kind="stable")]
+    starts = np.flatnonzero(np.diff(band[numbers]) != 0) + 1
+    edges = np.concatenate(([0], starts, [len(numbers)]))
+    for index in np.flatnonzero(np.diff(edges) > 1).tolist():
+        yield numbers[edges[index] : edges[index + 1]]
