@@ -107,6 +107,7 @@ class Run:
         trainer = self._make_trainer([interrupt, log])
         with output_errors(str(self.options.work)), interrupt.armed():
             trainer.train(resume_from_checkpoint=self.checkpoint)
+        self.processes.meet()  # the first one removes what the others may still be loading
         if interrupt.signal is not None:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"

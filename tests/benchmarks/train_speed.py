@@ -346,6 +346,13 @@ def variants_of(device: str, compiled: bool, half: bool) -> list[Variant]:
     return found
 
 
+def cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shape", choices=SHAPES, default="small")
@@ -359,7 +366,7 @@ def main() -> None:
     args = parser.parse_args()
     variants = variants_of(args.device, args.compile, uses_bf16("auto"))
     machine = {
-        "device": torch.cuda.get_device_name() if args.device == "cuda" else platform.processor(),
+        "device": torch.cuda.get_device_name() if args.device == "cuda" else cpu_name(),
         "threads": args.threads,
         "torch": torch.__version__,
         "rounds": args.rounds,
