@@ -52,6 +52,7 @@ def training_arguments(
         weight_decay=options.weight_decay,
         optim="adamw_torch_fused",
         bf16=uses_bf16(options.precision),
+        use_cpu=not torch.accelerator.is_available(),
         eval_strategy="steps" if validates else "no",
         eval_steps=min(every, total),
         save_strategy="steps",

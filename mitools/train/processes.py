@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import PartialState
 
 __all__ = ["Processes"]
@@ -49,7 +50,8 @@ class Processes:
     def meet(self) -> None:
         """Wait until every process is here."""
         if self.count > 1:
-            PartialState().wait_for_everyone()
+            # Without this word for it, processes without a GPU would not find each other.
+            PartialState(cpu=not torch.accelerator.is_available()).wait_for_everyone()
 
     def announce(self, folder: Path, found: Mapping[str, Any]) -> None:
         """Tell the others that the files are whole, and what they hold."""

@@ -185,11 +185,13 @@ def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run
         UsageError, OutputError: the options do not work, or the folder is taken.
         DataError: nothing can be trained on.
         StudentError: the base model cannot be opened.
+        TrainingError: what is to be resumed is another run.
     """
     processes = Processes.found()
     if not processes.is_first:
         return _follow(options, processes)
     options.check()
+    _refuse_foreign(options)
     try:
         return _prepare(records, options, note, processes)
     except BaseException:
@@ -287,6 +289,13 @@ def _report(data: TrainingData, spool: Spool, note: Note) -> None:
             note(f"{count:,} training records {what}")
     if not valid:
         note("nothing to validate with, so the last step is kept, not the best")
+
+
+def _refuse_foreign(options: TrainOptions) -> None:
+    is_ours = options.overwrite or (options.work / "run.json").exists()
+    if not is_ours and any(options.work.glob("checkpoint-*")):
+        message = f"{options.work} holds checkpoints of something that mitools did not start"
+        raise TrainingError(message, hint='move them away, or start anew with "--overwrite"')
 
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], work: Path) -> None:

@@ -171,6 +171,27 @@ def test_resuming_with_other_records_or_options_is_refused(
         train(replace(chosen, resume=True, beta=0.2))
 
 
+def test_a_broken_or_foreign_checkpoint_is_refused(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    chosen = options(tmp_path, tiny_seq2seq, mi="infonce")
+    run = prepare(iter(toy_records()), chosen, lambda _: None)
+    with pytest.raises(Interrupted):
+        run.execute(signal_at(2, signal.SIGINT))
+    again = replace(chosen, resume=True)
+    last = max(chosen.work.glob("checkpoint-*"), key=lambda p: int(p.name[11:]))
+    whole = (last / "model.safetensors").read_bytes()
+
+    (last / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(TrainingError, match=r"cannot use the checkpoint .*--overwrite"):
+        train(again)
+    (last / "model.safetensors").write_bytes((last / "critic.safetensors").read_bytes())
+    with pytest.raises(TrainingError, match="is of another model"):
+        train(again)
+    (chosen.work / "run.json").unlink()
+    with pytest.raises(TrainingError, match="mitools did not start"):
+        train(again)
+    assert (last / "model.safetensors").exists()
+
+
 def test_a_taken_folder_is_refused_unless_overwritten(tmp_path: Path, tiny_seq2seq: Path) -> None:
     chosen = options(tmp_path, tiny_seq2seq)
     train(chosen)
