@@ -45,14 +45,18 @@ def rows_per_band(threshold: float) -> int:
     return rows
 
 
-def shingles(text: str, size: int) -> set[str]:
-    """Cut a text into its pieces of ``size`` characters; a shorter one is its own only piece."""
+def shingles(text: str, size: int) -> set[bytes]:
+    """Cut a text into its pieces of ``size`` characters, in UTF-8; a shorter one is one piece."""
     if not text:
         return set()
-    return {text[start : start + size] for start in range(max(1, len(text) - size + 1))}
+    starts = range(max(1, len(text) - size + 1))
+    if text.isascii():
+        raw = text.encode()
+        return {raw[start : start + size] for start in starts}
+    return {text[start : start + size].encode("utf-8", "surrogatepass") for start in starts}
 
 
-def jaccard(left: set[str], right: set[str]) -> float:
+def jaccard(left: set[bytes], right: set[bytes]) -> float:
     """Share of what both have in what either has, 0 to 1; 0 where both are empty."""
     both = len(left & right)
     return both / (len(left) + len(right) - both) if both else 0.0
@@ -79,20 +83,19 @@ class NearDuplicates:
         self.compared = 0
 
         @lru_cache(maxsize=64)
-        def shingles_of(number: int) -> set[str]:
+        def shingles_of(number: int) -> set[bytes]:
             return shingles(text_of(number), nearness.shingle_chars)
 
         self._shingles_of = shingles_of
 
     def add(self, number: int, text: str) -> None:
         """Note the signature of a text."""
-        pieces = shingles(text, self._nearness.shingle_chars)
+        pieces = list(shingles(text, self._nearness.shingle_chars))
         if not pieces:
             return
-        packed = [piece.encode("utf-8", "surrogatepass") for piece in pieces]
         minhash = self._empty.copy()
-        for start in range(0, len(packed), _SHINGLES_AT_ONCE):
-            minhash.update_batch(packed[start : start + _SHINGLES_AT_ONCE])
+        for start in range(0, len(pieces), _SHINGLES_AT_ONCE):
+            minhash.update_batch(pieces[start : start + _SHINGLES_AT_ONCE])
         # The highest byte of a product depends on all bits of the factor.
         self._signatures[number] = (minhash.hashvalues * _MIXER) >> np.uint32(24)
         self._has_text[number] = True

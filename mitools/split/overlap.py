@@ -25,7 +25,9 @@ __all__ = ["FEWEST_WORDS", "MOST_TEXTS", "NgramIndex", "words_of"]
 FEWEST_WORDS = 8
 MOST_TEXTS = 10
 
-_WORD = re.compile(r"[^\W_]+")
+# Chinese and Japanese have no spaces: there a character is a word.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _BASE = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
 

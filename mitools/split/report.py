@@ -72,6 +72,7 @@ class Duplicates:
     """What ``--dedup`` found.
 
     Attributes:
+        threshold: the least Jaccard index of near-duplicates; None where inputs were to be equal.
         clusters: sets of two or more records whose inputs are the same, or nearly.
         records: how many records are in them.
         largest: how many are in the largest.
@@ -79,6 +80,7 @@ class Duplicates:
         largest_unit: records that now stay together with the most others.
     """
 
+    threshold: float | None
     clusters: int
     records: int
     largest: int
@@ -209,9 +211,11 @@ def notes(report: Report) -> list[str]:
         some = report.duplicates
         text = f"duplicates: {some.records:,} records in {some.clusters:,} clusters"
         text += f", {some.largest:,} in the largest" if some.clusters else ""
-        found.append(text + (f"; {some.joined:,} groups joined others" if some.joined else ""))
+        groups = "1 group" if some.joined == 1 else f"{some.joined:,} groups"
+        found.append(text + (f"; {groups} joined others" if some.joined else ""))
     if report.followers:
-        found.append(f"{report.followers:,} records went where others of their group already were")
+        who = f"{report.followers:,} {_plural(report.followers)}"
+        found.append(f"{who} went where others of the group already were")
     if report.kept and report.kept == report.total:
         found.append('every record kept the split it had; "--reassign" would draw anew')
     return found
@@ -242,9 +246,11 @@ def _about_units(report: Report) -> list[str]:
     if report.is_exact and any(off.values()):
         parts = ", ".join(f"{name} {_signed(number)}" for name, number in off.items() if number)
         found.append(f"groups are not divided, so the sizes are off by some records: {parts}")
-    if report.duplicates is not None and report.duplicates.largest_unit > report.total / 10:
-        share = report.duplicates.largest_unit / report.total
-        found.append(f"{share:.0%} of the records are one group; a higher --threshold divides more")
+    some = report.duplicates
+    if some is not None and some.largest_unit > report.total / 10:
+        text = f"{some.largest_unit / report.total:.0%} of the records are one group"
+        can_help = some.threshold is not None and some.joined
+        found.append(text + ("; a higher --threshold divides more" if can_help else ""))
     return found
 
 

@@ -121,7 +121,7 @@ def divide(records: Iterable[Record], plan: Plan, spool: Spool, progress: Progre
         strata=drawing.stratum_sizes(all_splits, values) if plan.stratify else None,
         straddling=drawing.straddling,
         followers=int(drawing.is_follower.sum()),
-        duplicates=_duplicates(twins, units) if plan.dedup else None,
+        duplicates=_duplicates(twins, units, plan) if plan.dedup else None,
         contamination=found,
     )
     return Division(spool, splits, twins, report)
@@ -213,11 +213,12 @@ def _grouped(labels: NDArray[np.int64]) -> list[list[int]]:
     return [rows.tolist() for rows in np.split(order, starts) if len(rows)]
 
 
-def _duplicates(twins: NDArray[np.int64], units: Units) -> Duplicates:
+def _duplicates(twins: NDArray[np.int64], units: Units, plan: Plan) -> Duplicates:
     _, counts = np.unique(twins[twins >= 0], return_counts=True)
     several = counts[counts > 1]
     united = units.joined[units.joined > 1]
     return Duplicates(
+        threshold=plan.nearness.threshold if plan.dedup == "near" else None,
         clusters=len(several),
         records=int(several.sum()),
         largest=int(several.max(initial=0)),

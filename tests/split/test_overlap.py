@@ -38,8 +38,9 @@ def overlap(own: list[str], other: list[str], ngram_words: int) -> bool:
 
 def test_words_have_no_case_and_no_punctuation() -> None:
     assert words_of("Don't STOP, at_once: 3.5 Straße! ﬁne 你好") == [
-        *("don", "t", "stop", "at", "once", "3", "5", "strasse", "fine", "你好")
+        *("don", "t", "stop", "at", "once", "3", "5", "strasse", "fine", "你", "好")
     ]
+    assert words_of("T恤衫カタabc 한국어") == ["t", "恤", "衫", "カ", "タ", "abc", "한국어"]
     assert words_of(" … ?!") == []
 
 

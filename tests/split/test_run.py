@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import tracemalloc
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,9 @@ from mitools.records import Record
 from mitools.split import Fractions, Splitter
 from mitools.split.plan import Nearness, Plan
 from mitools.split.report import report_of, shares, warnings
-from tests.split.conftest import Divide
+from mitools.split.run import divide as divide_run
+from mitools.split.spool import Spool
+from tests.split.conftest import Divide, silent
 
 MODES: list[dict[str, Any]] = [
     {"is_exact": True},
@@ -116,7 +120,21 @@ def test_records_without_input_are_split_too(divide: Divide, mode: dict[str, Any
     assert report.sizes["test"].groups == pytest.approx(20, abs=15)
 
 
-def test_comparing_alone_moves_nothing(divide: Divide, tmp_path: Any) -> None:
+def test_memory_does_not_hold_the_records(tmp_path: Path) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_text('{"input": "x"}\n')
+    plan = Plan(stratify="label", dedup="exact", against=(str(path),))
+    records = ({**record, "mine": "long " * 1000} for record in numbered(4000))
+    tracemalloc.start()
+    with Spool() as spool:
+        for _ in divide_run(records, plan, spool, silent):
+            pass
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 6_000_000 < 4000 * 5000
+
+
+def test_comparing_alone_moves_nothing(divide: Divide, tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text('{"input": "x"}\n')
     records = numbered(300) + numbered(20, seed=5, split="test", group="g")
@@ -371,7 +389,10 @@ def test_a_cluster_of_most_records_is_warned_of(divide: Divide) -> None:
         for row in range(50)
     ]
     _, report = divide(records, dedup="near", nearness=Nearness(0.7))
-    assert any("100% of the records are one group" in said for said in warnings(report))
+    said = "100% of the records are one group"
+    assert f"{said}; a higher --threshold divides more" in warnings(report)
+    same = [{**record, "group": "g"} for record in records]
+    assert said in warnings(divide(same, dedup="exact")[1])
 
 
 def test_a_missing_package_is_said_before_anything_is_read(
