@@ -24,7 +24,9 @@ PENALTY = 1.0
 """Weight of half the squared length of the weights, beside the summed negative log-likelihood."""
 
 _STEPS = 50
-_TOLERANCE = 1e-5
+_TOLERANCE = 1e-8
+_NOISE = 1e-9
+"""What the rounding of a sum may add to a loss that has reached its bottom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +58,32 @@ def candidate_log_probs(features: Floats, weights: Floats, sets: Sets) -> Floats
     return logs
 
 
-def fit_weights(features: Floats, sets: Sets, chosen: Ints) -> Floats:
+def fit_weights(features: Floats, sets: Sets, chosen: Ints, start: Floats | None = None) -> Floats:
     """Find the weights with the least penalized loss, by Newton's method.
 
     Args:
         features: [M, D].
         sets: the items; at least one.
         chosen: [n] the candidate that each item chose, counted from the start of its set.
+        start: [D] where to begin; a near answer saves most of the steps. Zeros where None.
 
     Returns:
         [D]; the loss is strictly convex, so there is one answer.
     """
-    weights = np.zeros(features.shape[1])
+    weights = np.zeros(features.shape[1]) if start is None else start
     picked = features[sets.starts + chosen].sum(axis=0)
     loss = _loss(features, weights, sets, picked)
     for _ in range(_STEPS):
         gradient, curvature = _derivatives(features, weights, sets, picked)
-        if np.abs(gradient).max(initial=0.0) < _TOLERANCE * len(sets.sizes):
-            break
         step = np.linalg.solve(curvature, gradient)
         scale = 1.0
         # The full step may overshoot far from the bottom; a shorter one never does.
-        while (found := _loss(features, weights - scale * step, sets, picked)) > loss:
+        while (found := _loss(features, weights - scale * step, sets, picked)) > loss + _NOISE:
             scale /= 2
-            if scale < 1e-8:
-                return weights
         weights, loss = weights - scale * step, found
+        # Half of this is how far above its bottom the loss was, to second order.
+        if gradient @ step < _TOLERANCE * len(sets.sizes):
+            break
     return weights
 
 

@@ -42,6 +42,13 @@ def test_the_fit_is_where_a_general_optimizer_of_a_plain_loop_ends(seed: int) ->
     assert found == pytest.approx(plain.x, abs=1e-4)
 
 
+def test_where_the_search_begins_changes_no_answer() -> None:
+    features, sets, chosen = problem(2)
+    found = fit_weights(features, sets, chosen)
+    for start in (np.full(3, 5.0), np.array([-20.0, 3.0, 0.0])):
+        assert fit_weights(features, sets, chosen, start) == pytest.approx(found, abs=1e-5)
+
+
 def test_a_binary_choice_is_a_logistic_regression() -> None:
     from sklearn.linear_model import LogisticRegression
 
