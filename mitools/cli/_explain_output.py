@@ -221,4 +221,4 @@ def _report_versus(stage: Stage, explanation: Explanation) -> None:
         many = versus.unmet
         console.warn(f"{many:,} answer{'s' * (many != 1)} in {name} to records not read")
     part = "" if explanation.has_read_all else f", of the {tally.read:,} read"
-    console.note(f"{name} against the first: {explanation.comparison}{part}")
+    console.note(f"{name} against the first: {explanation.comparison.told()}{part}")

@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mitools.errors import DataError
 from mitools.explain.view import Change, View
 from mitools.records import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mitools.evaluate.comparison import Difference
+
+    Floats = NDArray[np.float64]
 
 __all__ = ["Comparison", "Versus"]
 
@@ -86,7 +94,7 @@ def _digest(record: Record) -> int:
 
 @dataclass
 class Comparison:
-    """What a second student made of the first one's labels, counted."""
+    """What a second student made of the first one's labels, counted and tested."""
 
     counts: Counter[Change] = field(default_factory=Counter)
 
@@ -95,9 +103,48 @@ class Comparison:
         if view.change is not None:
             self.counts[view.change] += 1
 
-    def __str__(self) -> str:
+    @property
+    def p_value(self) -> float:
+        """McNemar's exact p, two-sided: fixed against broken; 1 where there are none of either."""
+        from mitools.evaluate.comparison import mcnemar
+
+        return mcnemar(*(side[0] for side in self._sides("fixed", "broken")))
+
+    def difference(self, seed: int) -> Difference | None:
+        """Say how much more accurate the second student is, with its interval.
+
+        A fraction of the records whose verdicts are both known; None where there are none. It
+        depends on the counts alone, and on the seed of the resampling.
+        """
+        from mitools.evaluate.comparison import compare_runs
+
+        if not self.counts.total():
+            return None
+        second, first = self._sides("fixed", "broken", "both_right", "both_wrong")
+        return compare_runs(second, first, seed)
+
+    def _sides(self, *changes: Change) -> tuple[Floats, Floats]:
+        """Lay out who is right, record by record: [1, n] of the second student and of the first."""
+        import numpy as np
+
+        times = [self.counts[change] for change in changes]
+        second = np.repeat([change in ("fixed", "both_right") for change in changes], times)
+        first = np.repeat([change in ("broken", "both_right") for change in changes], times)
+        return second[None, :].astype(np.float64), first[None, :].astype(np.float64)
+
+    def told(self) -> str:
+        """Write the counts and the test in words."""
+        from mitools.evaluate.comparison import ENOUGH_DISCORDANT
+
         counts = self.counts
-        return (
+        words = (
             f"fixed {counts['fixed']:,}, broken {counts['broken']:,}, both right "
             f"{counts['both_right']:,}, both wrong {counts['both_wrong']:,}"
         )
+        discordant = counts["fixed"] + counts["broken"]
+        if not discordant:
+            return words
+        p = self.p_value
+        few = " (too few differ for p < 0.05)" if discordant < ENOUGH_DISCORDANT else ""
+        shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+        return f"{words}; exact McNemar {shown}{few}"

@@ -309,7 +309,7 @@ def test_two_students_are_laid_side_by_side(other: str) -> None:
         f"mitools explain: warning: 1 of 2 records without an answer in {other}\n"
         f"mitools explain: warning: 1 answer in {other} to records not read\n"
         f"mitools explain: {other} against the first: fixed 1, broken 0, both right 0, "
-        "both wrong 0\n"
+        "both wrong 0; exact McNemar p = 1.000 (too few differ for p < 0.05)\n"
         "mitools explain: 1 shown of 2 read; label right 0/1 (0%); consistent 0/1 (0%); "
         "teacher right 1/1 (100%)\n"
     )
@@ -342,7 +342,7 @@ def test_a_student_that_is_asked_live_is_compared(student: str, other: str) -> N
 
 def test_the_counts_of_a_comparison_that_was_cut_short_say_so(other: str) -> None:
     result = run("--vs", other, "--limit", "1", stdin=jsonl(SEEN, BARE))
-    assert "both wrong 0, of the 1 read\n" in result.stderr
+    assert "p < 0.05), of the 1 read\n" in result.stderr
     assert "to records not read" not in result.stderr
 
 

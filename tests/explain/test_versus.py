@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -159,7 +161,52 @@ def test_who_says_a_choice_names_the_second_as_well() -> None:
 def test_the_comparison_counts_each_of_the_four_and_nothing_unknown() -> None:
     explanation = Explanation(Settings(), versus=Versus(SECOND, "b.jsonl"))
     list(explanation.run(FIRST))
-    assert str(explanation.comparison) == "fixed 1, broken 1, both right 1, both wrong 2"
+    assert explanation.comparison.told() == (
+        "fixed 1, broken 1, both right 1, both wrong 2; exact McNemar p = 1.000 "
+        "(too few differ for p < 0.05)"
+    )
+
+
+def compared(**counts: int) -> Comparison:
+    return Comparison(Counter(counts))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "p"),
+    [(0, 0, 1.0), (5, 0, 0.0625), (6, 0, 0.03125), (3, 9, 0.14599609375), (40, 12, 0.000127)],
+)
+def test_fixed_against_broken_is_tested_exactly(fixed: int, broken: int, p: float) -> None:
+    n = fixed + broken
+    tail = sum(math.comb(n, k) for k in range(min(fixed, broken) + 1)) / 2**n
+    assert min(1.0, 2 * tail) == pytest.approx(p, rel=0.01)
+    found = compared(fixed=fixed, broken=broken, both_right=50)
+    assert found.p_value == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_what_both_have_right_or_wrong_changes_no_p_value() -> None:
+    assert compared(fixed=9, broken=2).p_value == pytest.approx(
+        compared(fixed=9, broken=2, both_right=900, both_wrong=7).p_value
+    )
+
+
+def test_too_few_changes_are_said_to_be_too_few() -> None:
+    assert (
+        compared(fixed=5).told().endswith("exact McNemar p = 0.062 (too few differ for p < 0.05)")
+    )
+    assert compared(fixed=60).told().endswith("both wrong 0; exact McNemar p < 0.001")
+    assert compared(both_right=3).told() == "fixed 0, broken 0, both right 3, both wrong 0"
+
+
+def test_the_difference_in_accuracy_has_an_interval() -> None:
+    found = compared(fixed=30, broken=10, both_right=100, both_wrong=60).difference(seed=0)
+    assert found is not None
+    assert found.value == pytest.approx(0.1)
+    assert found.ci95 is not None
+    assert found.ci95[0] < 0.1 < found.ci95[1]
+    back = compared(fixed=10, broken=30, both_right=100, both_wrong=60).difference(seed=0)
+    assert back is not None
+    assert back.value == pytest.approx(-0.1)
+    assert compared().difference(seed=0) is None
 
 
 def test_swapping_the_students_swaps_fixed_and_broken() -> None:

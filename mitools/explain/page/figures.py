@@ -32,7 +32,6 @@ from mitools.evaluate.consistency import Consistency
 from mitools.evaluate.labels import ACCURACY, MACRO_F1, macro_f1, rate
 from mitools.evaluate.metric import Measure, Metric
 from mitools.evaluate.ranking import COVERAGES, rank_statistics
-from mitools.evaluate.summary import as_json
 from mitools.explain.view import Side, View
 from mitools.tasks import normalize, task_named
 
@@ -146,13 +145,17 @@ class Fold:
         """
         known = given or {}
         teacher = rate(TEACHER, self._teacher_right, self._taught, empty="no teacher to judge")
-        blocks: dict[str, Any] = {"teacher": {"agrees": teacher}}
+        blocks: dict[str, Mapping[str, Metric]] = {"teacher": {"agrees": teacher}}
         if self.has_answers:
             accuracy = rate(ACCURACY, self.right, self.labelled, empty=NO_GOLD)
             blocks["label"] = {"accuracy": accuracy, "macro_f1": self._macro_f1(seed)}
             blocks["calibration"] = {} if "calibration" in known else self._calibration(seed)
             blocks["consistency"] = self._consistency.metrics()
-        return {**as_json(blocks), **known}
+        plain = {
+            block: {name: metric.as_json() for name, metric in metrics.items()}
+            for block, metrics in blocks.items()
+        }
+        return {**plain, **known}
 
     def _macro_f1(self, seed: int) -> Metric:
         if self._tasks != {"labels"}:

@@ -153,6 +153,7 @@ class Page:
             "provenance": _as_text((self.summary or {}).get("provenance")),
             "axes": Axes(),
             "plots": plots,
+            "compared": list(_compared(about.comparison, self.seed)),
             "has_plots": any(plots.values()),
             "cvi": _figure_of(cards(summaries), "CVI net"),
             "missing": list(self._missing(plots, summaries)),
@@ -234,6 +235,26 @@ class Page:
             yield "second from", about.second_source
         if about.selection:
             yield "only", about.selection
+
+
+def _compared(comparison: Comparison | None, seed: int) -> Iterator[str]:
+    """Say how two students compare, a sentence each."""
+    difference = comparison.difference(seed) if comparison else None
+    if comparison is None or difference is None:
+        return
+    yield comparison.told()
+    interval = ""
+    if difference.ci95:
+        low, high = difference.ci95
+        interval = f" ({100 * low:+.1f} to {100 * high:+.1f})"
+    n = comparison.counts.total()
+    least = 100 * float(difference.details["smallest_detectable"])
+    yield (
+        f"accuracy {100 * difference.value:+.1f} points{interval} on {n:,} records, of which a "
+        f"difference of {least:.1f} would be found four times in five"
+    )
+    if note := difference.details.get("note"):
+        yield str(note)
 
 
 def _figure_of(found: list[Card], title: str) -> Figure | None:

@@ -53,7 +53,7 @@ def test_what_is_computed_is_what_eval_writes(name: str) -> None:
     for path, metric in metrics_in(ours):
         expected = metric_at(theirs, path)
         if expected is not None:
-            assert metric == expected, path
+            assert {key: expected[key] for key in metric} == metric, path
             compared += 1
     assert compared >= 10
 

@@ -222,7 +222,8 @@ def test_cards_and_plots_are_there_where_their_data_is() -> None:
 def test_two_students_are_named_and_compared() -> None:
     text = Outline(page_named("two students")).text
     assert "What the second student changed" in text
-    assert "fixed 10, broken 10, both right 10, both wrong 0" in text
+    assert "fixed 10, broken 10, both right 10, both wrong 0; exact McNemar p = 1.000" in text
+    assert "accuracy +0.0 points (" in text
     assert text.count("Is it right as often as it says?") == 2
 
 

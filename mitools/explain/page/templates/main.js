@@ -215,8 +215,12 @@ function onKey(event) {
   event.preventDefault();
 }
 
+/** Follow the address when it changes; a link to a section keeps the filters. */
+function follow() {
+  if (location.hash.length < 2 || location.hash.includes("=")) restore();
+}
+
 function restore() {
-  if (location.hash.length > 1 && !location.hash.includes("=")) return; // a link to a section
   const problem = fromHash();
   byId("q").value = search.text;
   byId("regex").checked = search.regex;
@@ -242,8 +246,8 @@ function start() {
   });
   for (const element of document.querySelectorAll("[data-filter]")) element.addEventListener("click", () => toggleFilter(element));
   document.addEventListener("keydown", onKey);
-  addEventListener("popstate", restore);
-  addEventListener("hashchange", restore);
+  addEventListener("popstate", follow);
+  addEventListener("hashchange", follow);
   if (isNarrow()) byId("facets-box").open = false;
   const isLink = /=/.test(location.hash);
   restore();

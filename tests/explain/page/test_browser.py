@@ -1,0 +1,402 @@
+"""The page in a real browser, from its file: filters, keys, address, hostile texts, narrow screens.
+
+Skipped where there is no chromium; it takes a few seconds where there is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.explain.page.browser import DESKTOP, PHONE, Screen, open_browser
+from tests.explain.page.pages import HOSTILE, choice, make_page, nli, rows_in
+from tests.explain.page.test_write import hostile_records
+
+RECORDS = [choice(index) for index in range(120)]
+SECOND = [choice(index + 1, id=f"cqa-{index:03}") for index in range(120)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Screen]:
+    with open_browser() as screen:
+        yield screen
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+def written(folder: Path, name: str, *args: Any) -> Path:
+    path = folder / f"{name}.html"
+    if not path.exists():
+        path.write_text(make_page(*args), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def screen(browser: Screen, folder: Path) -> Iterator[Screen]:
+    """A desktop screen with the page of one student; nothing may have been complained of."""
+    browser.size(DESKTOP)
+    browser.complaints()
+    browser.open(written(folder, "one", RECORDS))
+    yield browser
+    assert browser.complaints() == []
+
+
+def number(text: str) -> int:
+    return int(re.sub(r"\D.*", "", text.replace(",", "")))
+
+
+def chip(facet: str, value: str) -> str:
+    return f'[data-facet="{facet}"][data-value="{value}"]'
+
+
+def test_it_opens_from_a_file_and_loads_nothing(screen: Screen) -> None:
+    assert screen.run("return location.protocol") == "file:"
+    assert screen.run("return performance.getEntriesByType('resource').length") == 0
+    assert screen.count() == "120 records"
+    assert len(screen.ids()) == 50
+    assert screen.text("h1") == "student@0123456789ab"
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.setAttribute('onclick', 'x()')",
+        "const made = document.createElement('script'); made.textContent = 'x()'",
+    ],
+)
+def test_no_text_becomes_html_or_script(attempt: str, screen: Screen) -> None:
+    from selenium.common.exceptions import JavascriptException
+
+    with pytest.raises(JavascriptException, match=r"requires 'Trusted(HTML|Script)' assignment"):
+        screen.run(attempt)
+    assert len(screen.complaints()) == 1
+
+
+def test_nothing_is_sent(screen: Screen) -> None:
+    sent = "return fetch('https://example.org/').then(() => 'sent', () => 'refused')"
+    assert screen.run(sent) == "refused"
+    assert any("Content Security Policy" in complaint for complaint in screen.complaints())
+
+
+def test_chips_filter_combine_and_count(screen: Screen) -> None:
+    page = screen_page(screen).read_text(encoding="utf-8")
+    wrong = [row for row in rows_in(page) if row["right"] is False]
+    assert screen.text(f"{chip('right', 'wrong')} .number") == str(len(wrong)) == "40"
+    screen.click(chip("right", "wrong"))
+    assert screen.count() == "40 of 120 records"
+    assert set(screen.texts("#body .c-verdict")) == {"✗ wrong"}
+    other = [row for row in wrong if row["student"]["supports"] == "other"]
+    assert screen.text(f"{chip('supports', 'other')} .number") == str(len(other))
+    screen.click(chip("supports", "other"))
+    assert screen.count() == f"{len(other)} of 120 records"
+    screen.click(chip("supports", "student"))
+    assert screen.count() == "40 of 120 records"
+    screen.click("#clear")
+    assert screen.count() == "120 records"
+    assert not screen.is_visible("#clear")
+
+
+def test_flags_must_all_hold(screen: Screen) -> None:
+    screen.click(chip("flag", "low_confidence"))
+    low = number(screen.count())
+    both = number(screen.text(f"{chip('flag', 'inconsistent')} .number"))
+    screen.click(chip("flag", "inconsistent"))
+    assert 0 < number(screen.count()) == both < low
+
+
+def test_every_count_of_the_map_filters_to_just_so_many(screen: Screen) -> None:
+    cells = screen.run(
+        "return Array.from(document.querySelectorAll('button.cell'), (e) => e.dataset.filter)"
+    )
+    assert len(cells) == 4
+    for where in cells:
+        selector = f"button.cell[data-filter='{where}']"
+        expected = screen.text(f"{selector} b")
+        screen.click(selector)
+        assert screen.count() == f"{expected} of 120 records", where
+        assert screen.run(f'return document.querySelector("{selector}").ariaPressed') == "true"
+        screen.click(selector)
+        assert screen.count() == "120 records"
+
+
+def test_every_bin_of_the_reliability_diagram_filters_to_its_answers(screen: Screen) -> None:
+    bins = screen.run(
+        "return Array.from(document.querySelectorAll('g.bin'),"
+        " (e) => [e.dataset.filter, e.getAttribute('aria-label')])"
+    )
+    assert len(bins) >= 5
+    for where, label in bins:
+        screen.click(f"g.bin[data-filter='{where}']")
+        assert number(screen.count()) == int(re.search(r": (\d+) answers", label)[1])  # type: ignore[index]
+    assert sum(int(re.search(r": (\d+) answers", label)[1]) for _, label in bins) == 120  # type: ignore[index]
+
+
+def test_a_bin_is_worked_by_keys_as_well(screen: Screen) -> None:
+    screen.run("document.querySelector('g.bin').focus()")
+    screen.press("\ue007")  # Enter
+    assert number(screen.count()) < 120
+    assert screen.run("return document.querySelector('g.bin').ariaPressed") == "true"
+
+
+def test_the_header_sorts_both_ways(screen: Screen) -> None:
+    head = '[data-sort="confidence"]'
+    screen.click(f"{head} button")
+    shares = [number(text) for text in screen.texts("#body .c-confidence")]
+    assert shares == sorted(shares)
+    assert screen.run(f"return document.querySelector('{head}').ariaSort") == "ascending"
+    screen.click(f"{head} button")
+    shares = [number(text) for text in screen.texts("#body .c-confidence")]
+    assert shares == sorted(shares, reverse=True)
+    assert screen.run(f"return document.querySelector('{head}').ariaSort") == "descending"
+    screen.click('[data-sort="id"] button')
+    assert screen.ids()[:2] == ["cqa-000", "cqa-001"]
+
+
+def test_search_takes_text_or_an_expression(screen: Screen) -> None:
+    screen.search("NUMBER 11")
+    assert screen.ids() == ["cqa-011", *(f"cqa-{index}" for index in range(110, 120))]
+    assert "number 11" in screen.texts("#body mark")
+    screen.search("number (1|2) live")
+    assert screen.count() == "0 of 120 records"
+    assert screen.text("#nothing") == "No record passes these filters."
+    screen.click("#regex")
+    assert screen.ids() == ["cqa-001", "cqa-002"]
+
+
+def test_typing_searches_by_itself(screen: Screen) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    screen.press("/")
+    assert screen.run("return document.activeElement.id") == "q"
+    screen.press("number 119")
+    WebDriverWait(screen.driver, 5).until(lambda _: screen.count() == "1 of 120 records")
+    screen.press("\ue00c")  # Esc leaves the box; the search stays
+    assert screen.run("return document.activeElement.id") != "q"
+    assert screen.count() == "1 of 120 records"
+
+
+def test_a_faulty_expression_is_said_and_changes_nothing(screen: Screen) -> None:
+    screen.click("#regex")
+    screen.search("fish")
+    screen.search("fish(")
+    assert screen.text("#q-problem").startswith("No regular expression: ")
+    assert screen.is_visible("#q-problem")
+    assert screen.count() == "120 records"
+    screen.search("fish")
+    assert not screen.is_visible("#q-problem")
+
+
+def test_keys_walk_through_the_records(screen: Screen) -> None:
+    screen.press("j")
+    assert screen.text("#detail-title") == "cqa-000"
+    screen.press("jj")
+    assert screen.text("#detail-title") == "cqa-002"
+    screen.press("k")
+    assert screen.text("#detail-title") == "cqa-001"
+    assert screen.run("return document.activeElement.closest('tr').dataset.n") == "2"
+    screen.press("\ue00c")
+    assert not screen.is_visible("#detail")
+
+
+def test_keys_go_on_to_the_next_page_of_rows(screen: Screen) -> None:
+    assert screen.text("#place") == "1–50 of 120"
+    screen.click("#body tr:last-child th button")
+    screen.press("j")
+    assert screen.text("#detail-title") == "cqa-050"
+    assert screen.text("#place") == "51–100 of 120"
+    screen.click("#later")
+    assert screen.text("#place") == "101–120 of 120"
+    assert screen.run("return document.getElementById('later').disabled") is True
+
+
+def test_a_record_shows_gold_teacher_and_student_side_by_side(screen: Screen) -> None:
+    screen.open(screen_page(screen), "#record=1")
+    assert screen.texts(".side h4") == ["gold", "teacher✓ right", "student✗ wrong"]
+    assert screen.texts(".side .label") == ["sea", "sea", "tree"]
+    assert screen.texts(".bars li") == [
+        "sea33%gold, teacher",
+        "tree35%student",
+        "car33%",
+    ]
+    assert "→ supports car, nobody's answer" in screen.texts(".side .supports")
+    assert "✗ inconsistent" in screen.text(".verdicts")
+    tops = screen.run("return Array.from(document.querySelectorAll('.side'), (e) => e.offsetLeft)")
+    assert len(set(tops)) > 1
+
+
+def screen_page(screen: Screen) -> Path:
+    return Path(screen.run("return decodeURI(location.pathname)"))
+
+
+def test_the_address_brings_everything_back(screen: Screen) -> None:
+    page = screen_page(screen)
+    screen.click(chip("right", "wrong"))
+    screen.click(chip("flag", "low_confidence"))
+    screen.search("fish")
+    screen.click('[data-sort="confidence"] button')
+    screen.press("j")
+    seen = (screen.count(), screen.ids(), screen.text("#detail-title"))
+    fragment = screen.run("return location.hash")
+    assert fragment == (
+        "#q=fish&right=wrong&flag=low_confidence&sort=confidence"
+        f"&record={screen.run('return state.record')}"
+    )
+    screen.open(page, fragment)
+    assert (screen.count(), screen.ids(), screen.text("#detail-title")) == seen
+    screen.open(page, "#right=nonsense&sort=__proto__&page=x&record=99999&low=7&flag=wrong,%00")
+    assert screen.count() == "120 records"
+    screen.open(page, "#records")
+    assert screen.count() == "120 records"
+
+
+def test_back_closes_the_record(screen: Screen) -> None:
+    screen.click(chip("right", "wrong"))
+    screen.press("jj")
+    screen.driver.back()
+    assert not screen.is_visible("#detail")
+    assert screen.count() == "40 of 120 records"
+
+
+def test_two_students_are_compared(screen: Screen, folder: Path) -> None:
+    screen.open(written(folder, "two", RECORDS, SECOND))
+    fixed = screen.text("button.cell[data-filter='change=fixed'] b")
+    screen.click("button.cell[data-filter='change=fixed']")
+    assert screen.count() == f"{fixed} of 120 records" == "40 of 120 records"
+    assert screen.text(f"{chip('change', 'broken')} .number") == "40"
+    screen.press("j")
+    assert screen.texts(".side h4")[2:] == ["student✗ wrong", "second✓ right"]
+    assert "✓ fixed by the second" in screen.text(".verdicts")
+    screen.click(chip("change", "changed"))
+    assert screen.count() == "80 of 120 records"
+
+
+def test_a_confusion_matrix_filters_by_gold_and_answer(screen: Screen, folder: Path) -> None:
+    labels = [nli(index) for index in range(24)] + [nli(24, "maybe")]
+    screen.open(written(folder, "labels", labels))
+    for where in ("gold=neutral&given=neutral", "gold=entailment&given=%E2%88%85"):
+        cell = f"button.cell[data-filter='{where}']"
+        expected = screen.text(f"{cell} b")
+        screen.click(cell)
+        assert screen.count() == f"{expected} of 25 records"
+    assert screen.run("return document.getElementById('select-given').value") == "∅"
+    screen.run(
+        "const s = document.getElementById('select-given'); s.value = '';"
+        "s.dispatchEvent(new Event('change'))"
+    )
+    assert number(screen.count()) == sum(row["label"] == "entailment" for row in labels)
+
+
+def test_hostile_texts_are_shown_and_not_run(screen: Screen, folder: Path) -> None:
+    screen.open(written(folder, "hostile", hostile_records()))
+    title = screen.run("return document.title")
+    for index, (name, text) in enumerate(HOSTILE.items()):
+        screen.press("j")
+        shown = screen.text("#detail .input")
+        assert shown == spelt_out(text), name
+        assert screen.texts(".side .rationale")[0] == spelt_out(text).strip(), name
+        assert screen.run("return state.record") == index + 1
+    assert screen.run("return document.title") == title
+    assert title.endswith(" · mitools explain")
+    assert screen.run("return document.querySelectorAll('img, iframe, b > script').length") == 0
+    assert screen.run("return document.scripts.length") == 3
+    screen.search(HOSTILE["closing tag"])
+    assert screen.count() == "1 of 15 records"
+
+
+def spelt_out(text: str) -> str:
+    """Write a text as the page shows it."""
+    import unicodedata
+
+    def shown(character: str) -> str:
+        is_hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        is_hidden = is_hidden and character not in "\n\t\u200c\u200d"
+        return f"U+{ord(character):04X}" if is_hidden else character
+
+    return "".join(map(shown, text))
+
+
+PAGES = {
+    "two": lambda: (RECORDS, SECOND),
+    "labels": lambda: ([nli(index) for index in range(24)] + [nli(24, "maybe")],),
+    "hostile": lambda: (hostile_records(),),
+    "long": lambda: ([{**choice(1), "id": "i" * 400, "input": "x" * 9000, "label": "y" * 900}],),
+    "bare": lambda: ([{"id": "x", "input": "?"}],),
+    "nothing": lambda: ([],),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_screen_is_too_narrow(name: str, screen: Screen, folder: Path) -> None:
+    screen.size(PHONE)
+    screen.open(written(folder, name, *PAGES[name]()))
+    for size in (PHONE, (320, 568), (768, 1024), DESKTOP):
+        screen.size(size)
+        assert screen.overflow() <= 0, size
+        screen.press("j")
+        assert screen.is_visible("#detail") is (name != "nothing")
+        assert screen.overflow() <= 0, size
+        screen.press("\ue00c")
+
+
+def test_on_a_phone_a_record_covers_the_page_and_closes_again(screen: Screen) -> None:
+    screen.size(PHONE)
+    screen.open(screen_page(screen))
+    assert not screen.is_visible("#facets")
+    screen.click("#body tr th button")
+    box = screen.run(
+        "const b = document.getElementById('detail').getBoundingClientRect();"
+        "return [b.left, b.top, b.width, b.height]"
+    )
+    assert box == [0, 0, *PHONE]
+    assert screen.run("return document.activeElement.id") == "detail-title"
+    screen.click('#detail [aria-label="Next record"]')
+    assert screen.text("#detail-title") == "cqa-001"
+    screen.click('#detail [aria-label="Close the record"]')
+    assert not screen.is_visible("#detail")
+
+
+def test_light_and_dark_follow_the_reader(screen: Screen) -> None:
+    colors = []
+    for dark in (False, True):
+        screen.size(DESKTOP, dark=dark)
+        colors.append(
+            screen.run("return getComputedStyle(document.documentElement).backgroundColor")
+        )
+    assert colors == ["rgb(247, 246, 243)", "rgb(20, 22, 27)"]
+
+
+def test_on_paper_there_are_figures_and_records_and_nothing_to_click(screen: Screen) -> None:
+    screen.press("j")
+    screen.size(DESKTOP, media="print")
+    assert screen.is_visible(".card")
+    assert screen.is_visible("#table")
+    assert screen.is_visible("#detail")
+    for gone in ("#filters", "#pages", "#detail .nav", ".keys"):
+        assert not screen.is_visible(gone), gone
+
+
+def test_everything_to_work_with_has_a_name(screen: Screen, folder: Path) -> None:
+    for name in ("two", "labels"):
+        screen.open(written(folder, name, *PAGES[name]()), "#record=1")
+        nameless = screen.run(
+            "return Array.from(document.querySelectorAll('button, input, select, [role=button]'))"
+            ".filter((e) => !(e.ariaLabel || e.textContent.trim() || e.labels?.length))"
+            ".map((e) => e.outerHTML)"
+        )
+        assert nameless == []
+        headers = screen.run("return Array.from(document.querySelectorAll('th'), (e) => e.scope)")
+        assert set(headers) <= {"col", "row", "colgroup"}
+        assert (
+            screen.run(
+                "return document.querySelectorAll('svg:not([aria-hidden]):not([role])').length"
+            )
+            == 0
+        )
