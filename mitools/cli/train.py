@@ -36,7 +36,7 @@ __all__ = ["command"]
 @click.option(
     "--mi",
     type=click.Choice(["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]),
-    default="maxpool",
+    default="none",
     show_default=True,
     help="The MI term: none (DSS); as in the paper's code; masked and normalized; against other "
     "records' rationales (infonce, jsd, nwj); or predicted from the rationale (ba).",

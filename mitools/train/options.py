@@ -63,7 +63,7 @@ class TrainOptions:
 
     save: Path
     student: str
-    mi: MiTerm = "maxpool"
+    mi: MiTerm = "none"
     mi_pool: Pool = "max"
     mi_divergence: Divergence = "ce"
     mi_critic: Critic = "states"
