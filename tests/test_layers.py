@@ -68,8 +68,8 @@ FORBIDDEN_ATTRIBUTES = {("torch", "load"), ("os", "system"), ("os", "popen")}
 PUBLIC = """
 mitools: __version__
 mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError MalformedLineError
-  MissingExtraError MissingFieldError MitoolsError OutputError RecipeError SourceError StudentError TeacherError
-  TeacherRefusedError TrainingError UsageError Where
+  MissingExtraError MissingFieldError MitoolsError OutputError RecipeError SourceError
+  StudentError TeacherError TeacherRefusedError TrainingError UsageError Where
 mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
 mitools.records: Reader Record Rejected Row Writer content_id dump_line line_rows parse_line
 mitools.files: STDIN STDOUT atomic_directory atomic_output input_errors open_input output_errors
