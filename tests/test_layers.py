@@ -82,7 +82,7 @@ mitools.sources: DEMO ENDINGS PREFIX TARGETS HubSource Part Plan load open_demo 
 mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Strategy Tally
   Teacher UnaskedError
 mitools.split: Fractions Splitter normalized_input position split_key
-mitools.split.exact: assign_exact assign_hashed nested_subset quotas strata_of
+mitools.split.exact: assign_exact assign_hashed hashed_subset nested_subset quotas strata_of
 mitools.split.near: NearDuplicates jaccard rows_per_band shingles
 mitools.split.overlap: FEWEST_WORDS MOST_TEXTS NgramIndex words_of
 mitools.split.plan: NGRAM_WORDS Nearness Plan

@@ -130,8 +130,7 @@ def command(stage: Stage, **options: Any) -> None:
     mitools split records.jsonl --subsample 0.1 | mitools train --save runs/tenth
     """
     plan = _plan(stage, options)
-    with _writing(stage, options["select"], options["out_dir"]) as write:
-        (_split_twice if plan.reads_twice else _split_once)(stage, plan, options, write)
+    (_split_twice if plan.reads_twice else _split_once)(stage, plan, options)
 
 
 def _plan(stage: Stage, options: Mapping[str, Any]) -> Plan:
@@ -174,13 +173,13 @@ def _refuse_useless(options: Mapping[str, Any]) -> None:
             raise UsageError(f"--{flag} means nothing without {needed}", hint=f"add {needed}")
 
 
-def _split_once(stage: Stage, plan: Plan, options: Mapping[str, Any], write: Write) -> None:
+def _split_once(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
     from mitools.split import Splitter
     from mitools.split.report import as_json, report_of
 
     splitter = Splitter(plan.fractions, plan.seed, plan.reassign, plan.subsample)
     with _figures(options["report"]) as write_figures:
-        with stage.reading(_KEY) as records:
+        with stage.reading(_KEY) as records, _writing(stage, options) as write:
             for record in splitter.split(records):
                 if record["split"] in options["select"]:
                     write(record)
@@ -190,12 +189,12 @@ def _split_once(stage: Stage, plan: Plan, options: Mapping[str, Any], write: Wri
     _show(stage, report)
 
 
-def _split_twice(stage: Stage, plan: Plan, options: Mapping[str, Any], write: Write) -> None:
+def _split_twice(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
     from mitools.split.report import as_json
     from mitools.split.run import divide
     from mitools.split.spool import Spool
 
-    with Spool() as spool:
+    with Spool() as spool, _writing(stage, options) as write:
         with _figures(options["report"]) as write_figures:
             with stage.reading(_KEY) as records:
                 division = divide(records, plan, spool, stage.console.progress)
@@ -227,17 +226,18 @@ def _figures(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 
 @contextlib.contextmanager
-def _writing(stage: Stage, select: tuple[str, ...], folder: Path | None) -> Iterator[Write]:
+def _writing(stage: Stage, options: Mapping[str, Any]) -> Iterator[Write]:
     """Open everything that a record is written to."""
     from mitools.files import atomic_output, output_errors
     from mitools.records import Writer
 
+    folder: Path | None = options["out_dir"]
     with contextlib.ExitStack() as stack:
         parts: dict[str, Writer] = {}
         if folder is not None:
             with output_errors(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
-            for name in select:
+            for name in options["select"]:
                 stream = stack.enter_context(atomic_output(folder / f"{name}.jsonl"))
                 parts[name] = Writer(stream, flush=False)
         out = None
@@ -246,7 +246,8 @@ def _writing(stage: Stage, select: tuple[str, ...], folder: Path | None) -> Iter
 
         def write(record: Record) -> None:
             if parts:
-                parts[record["split"]].write(record)
+                with output_errors(str(folder)):  # or it would be blamed on the output beside it
+                    parts[record["split"]].write(record)
             if out is not None:
                 out.write(record)
 

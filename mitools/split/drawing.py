@@ -13,8 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.schema import SPLITS
-from mitools.split.assign import is_in_subset
-from mitools.split.exact import assign_exact, assign_hashed, nested_subset, quotas, strata_of
+from mitools.split.exact import (
+    assign_exact,
+    assign_hashed,
+    hashed_subset,
+    nested_subset,
+    quotas,
+    strata_of,
+)
 from mitools.split.plan import Plan
 from mitools.split.report import Size, Stratum, shares
 from mitools.split.units import Units
@@ -103,7 +109,7 @@ class Drawing:
             strata = strata_of(owners, self.strata[is_train], len(self.units))
             is_in[rows] = nested_subset(places, sizes[rows], strata[rows], self.plan.subsample)
         else:
-            is_in[rows] = [is_in_subset(place, self.plan.subsample) for place in places.tolist()]
+            is_in[rows] = hashed_subset(places, self.plan.subsample)
         return np.where(is_train & ~is_in[self.units.of_record], np.int8(LEFT_OUT), splits)
 
     def sizes(self, splits: NDArray[np.int8]) -> dict[str, Size]:

@@ -6,18 +6,25 @@ no record and no file. The columns of a table of sizes are train, valid and test
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools.schema import SPLITS
-from mitools.split.assign import Fractions, rehash
+from mitools.split.assign import Fractions, is_in_subset, rehash
 
-__all__ = ["assign_exact", "assign_hashed", "nested_subset", "quotas", "strata_of"]
+__all__ = ["assign_exact", "assign_hashed", "hashed_subset", "nested_subset", "quotas", "strata_of"]
 
 _TRAIN, _VALID, _TEST = range(3)
+_AT_ONCE = 2**14
+
+
+def _ints(numbers: NDArray[np.generic]) -> Iterator[int]:
+    """Give numbers one by one; a list of a million takes more memory than all else here."""
+    for start in range(0, len(numbers), _AT_ONCE):
+        yield from numbers[start : start + _AT_ONCE].tolist()
 
 
 def quotas(sizes: Sequence[int], fractions: Fractions) -> NDArray[np.int64]:
@@ -83,7 +90,7 @@ def assign_hashed(places: NDArray[np.uint64], fractions: Fractions) -> NDArray[n
         [U] the index of its split.
     """
     codes = {name: code for code, name in enumerate(SPLITS)}
-    found = (codes[fractions.split_at(place)] for place in places.tolist())
+    found = (codes[fractions.split_at(place)] for place in _ints(places))
     return np.fromiter(found, dtype=np.int8, count=len(places))
 
 
@@ -132,7 +139,7 @@ def _fill(ranked: NDArray[np.int64], sizes: NDArray[np.int64], room: int) -> lis
     """
     taken: list[int] = []
     passed: list[tuple[int, int]] = []
-    for unit, size in zip(ranked.tolist(), sizes[ranked].tolist(), strict=True):
+    for unit, size in zip(_ints(ranked), _ints(sizes[ranked]), strict=True):
         if room <= 0:
             return taken
         if size <= room:
@@ -143,6 +150,19 @@ def _fill(ranked: NDArray[np.int64], sizes: NDArray[np.int64], room: int) -> lis
     # As much too many is no farther off than too few, and better than an empty split.
     near = [unit for unit, size in passed if size <= 2 * room]
     return taken + near[:1]
+
+
+def hashed_subset(places: NDArray[np.uint64], fraction: float) -> NDArray[np.bool_]:
+    """Choose units as their places alone decide, as :class:`Splitter` would.
+
+    Args:
+        places: [U] where each unit's key was hashed to.
+
+    Returns:
+        [U] whether a unit is in the subset.
+    """
+    found = (is_in_subset(place, fraction) for place in _ints(places))
+    return np.fromiter(found, dtype=np.bool_, count=len(places))
 
 
 def nested_subset(
@@ -168,7 +188,8 @@ def nested_subset(
     """
     if not len(places):
         return np.zeros(0, dtype=np.bool_)
-    ranks = np.array([rehash(place, "subsample") for place in places.tolist()], dtype=np.uint64)
+    rehashed = (rehash(place, "subsample") for place in _ints(places))
+    ranks = np.fromiter(rehashed, dtype=np.uint64, count=len(places))
     order = np.lexsort((ranks, strata))
     firsts = np.flatnonzero(np.diff(strata[order], prepend=-1))
     # A start of its own for each stratum, or all those of one record would come in at one time.

@@ -372,6 +372,27 @@ def test_a_place_where_figures_cannot_be_written_is_said_at_once() -> None:
     assert 'make the folder first: "mkdir -p nowhere"' in result.stderr
 
 
+@pytest.mark.parametrize("mode", [(), ("--exact",)])
+def test_a_full_disk_is_blamed_on_what_was_written_there(
+    mode: tuple[str, ...], tmp_path: Path
+) -> None:
+    report = tmp_path / "figures.json"
+    program = [sys.executable, "-m", "mitools", "split", "-q", *mode, "--report", str(report)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            program, input=labelled(20).encode(), stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"mitools split: cannot write <stdout>: No space left on device")
+
+
+def test_a_disk_too_small_for_the_parts_is_one_line(small_disk: None, tmp_path: Path) -> None:
+    result = run("--out-dir", str(tmp_path), "-o", "-", stdin=labelled(1000))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"mitools split: cannot write {tmp_path}: File too large")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("args", "problem"),
     [

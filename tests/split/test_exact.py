@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mitools.split import Fractions, position
-from mitools.split.exact import assign_exact, assign_hashed, nested_subset, quotas, strata_of
+from mitools.split.assign import is_in_subset
+from mitools.split.exact import (
+    assign_exact,
+    assign_hashed,
+    hashed_subset,
+    nested_subset,
+    quotas,
+    strata_of,
+)
 
 TENTHS = Fractions(test=0.1, valid=0.1)
 TRAIN, VALID, TEST = range(3)
@@ -255,3 +263,5 @@ def test_hashed_units_are_where_single_records_would_be() -> None:
     codes = assign_hashed(places_of(500), TENTHS).tolist()
     single = [TENTHS.split_at(place) for place in places_of(500).tolist()]
     assert [("train", "valid", "test")[code] for code in codes] == single
+    chosen = hashed_subset(places_of(500), 0.3).tolist()
+    assert chosen == [is_in_subset(place, 0.3) for place in places_of(500).tolist()]
