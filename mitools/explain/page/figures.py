@@ -236,7 +236,7 @@ def load_summary(text: bytes, name: str) -> dict[str, Any]:
     if not found:
         raise DataError(f"{name} is no summary of a student", hint=hint)
     for path, metric in found.items():
-        for key in ("value", "ci95", "null95", "p_value", "n"):
+        for key in ("value", "ci95", "null95", "n", "p_value", "observed_cvi", "permuted_cvi"):
             if not _is_well_formed(key, metric.get(key)):
                 raise DataError(f'{name}: "{path}.{key}" is no figure', hint=hint)
     return dict(summary)
@@ -245,8 +245,9 @@ def load_summary(text: bytes, name: str) -> dict[str, Any]:
 def _is_well_formed(key: str, value: Any) -> bool:
     if value is None:
         return True
-    if key in ("ci95", "null95"):
-        return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    if key in ("ci95", "null95", "permuted_cvi"):
+        is_long_enough = isinstance(value, list) and (len(value) == 2 or key == "permuted_cvi")
+        return is_long_enough and all(map(_is_number, value))
     return _is_number(value)
 
 

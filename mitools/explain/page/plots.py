@@ -190,8 +190,8 @@ def permutation_plot(summary: Mapping[str, Any]) -> Permutations | None:
     """Lay out conditional V-information against its permutations, where a summary has them."""
     block = summary.get("association")
     block = block if isinstance(block, Mapping) else {}
-    net, cvi = block.get("cvi_net") or {}, block.get("cvi") or {}
-    values, observed = net.get("permuted_cvi"), cvi.get("value")
+    net = block.get("cvi_net") or {}
+    values, observed = net.get("permuted_cvi"), net.get("observed_cvi")
     if not values or observed is None:
         return None
     low, high = min(*values, observed), max(*values, observed)
@@ -209,7 +209,13 @@ def permutation_plot(summary: Mapping[str, Any]) -> Permutations | None:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A count that filters the table when clicked; ``heat`` is 0 for none, up to 8 for most."""
+    """A count that filters the table when clicked.
+
+    Attributes:
+        heat: 0 for none, up to 8 for most.
+        filter: what the table is filtered by, as the address writes it.
+        is_good: whether many are good news; None where it is neither good nor bad.
+    """
 
     n: int
     share: float
@@ -308,7 +314,8 @@ def change_grid(counts: Mapping[Change, int]) -> Grid | None:
 
     def cell(change: Change) -> Cell:
         n = counts.get(change, 0)
-        return Cell(n, n / total, _heat(n, top), f"change={change}", change != "broken")
+        is_good = None if change == "both_wrong" else change != "broken"
+        return Cell(n, n / total, _heat(n, top), f"change={change}", is_good)
 
     return Grid(
         ("right", "wrong"),

@@ -91,9 +91,8 @@ def _bar(bar: Bar) -> list[Any]:
     return [bar.choice[:MAX_LABEL], bar.probability, _of(bar.of)]
 
 
-def _support(support: Support) -> dict[str, Any]:
-    label = None if support.label is None else support.label[:MAX_LABEL]
-    return _present({"label": label, "of": _of(support.of)})
+def _support(support: Support) -> list[Any]:
+    return [None if support.label is None else support.label[:MAX_LABEL], _of(support.of)]
 
 
 def _step(step: Step) -> list[Any]:

@@ -303,7 +303,8 @@ def _percent(share: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.3f}".rstrip("0").rstrip(".").replace("-0", "0") if value else "0"
+    text = f"{value:,.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def _shown(value: Any) -> Any:

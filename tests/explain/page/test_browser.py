@@ -228,12 +228,21 @@ def test_a_record_shows_gold_teacher_and_student_side_by_side(screen: Screen) ->
     ]
     assert "→ supports car, nobody's answer" in screen.texts(".side .supports")
     assert "✗ inconsistent" in screen.text(".verdicts")
+    assert "→ supports its own answer" in screen.texts(".side.teacher .supports")
     tops = screen.run("return Array.from(document.querySelectorAll('.side'), (e) => e.offsetLeft)")
     assert len(set(tops)) > 1
 
 
 def screen_page(screen: Screen) -> Path:
     return Path(screen.run("return decodeURI(location.pathname)"))
+
+
+def test_a_rationale_that_supports_nothing_is_said_to(screen: Screen, folder: Path) -> None:
+    student = {"label": "sea", "rationale": "Who knows. 1 + 1 = 3.", "confidence": 0.4}
+    screen.open(written(folder, "open", [choice(1, student=student)]), "#record=1")
+    assert screen.text(".side.student .supports") == "→ supports no answer"
+    assert screen.text(".side.student .steps") == "✗ 1 + 1 = 3 (is 2)"
+    assert screen.text(".side.student .label") == "sea  40% sure"
 
 
 def test_the_address_brings_everything_back(screen: Screen) -> None:
@@ -255,6 +264,16 @@ def test_the_address_brings_everything_back(screen: Screen) -> None:
     assert screen.count() == "120 records"
     screen.open(page, "#records")
     assert screen.count() == "120 records"
+
+
+def test_ids_that_begin_alike_show_what_tells_them_apart(screen: Screen, folder: Path) -> None:
+    records = [choice(index, id=f"svamp-test-{index:05}") for index in range(3)]
+    screen.open(written(folder, "alike", records))
+    assert screen.ids() == ["…00000", "…00001", "…00002"]
+    screen.press("j")
+    assert screen.text("#detail-title") == "svamp-test-00000"
+    screen.open(written(folder, "alone", records[:1]))
+    assert screen.ids() == ["svamp-test-00000"]
 
 
 def test_back_closes_the_record(screen: Screen) -> None:

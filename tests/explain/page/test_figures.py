@@ -137,6 +137,10 @@ def metric(**more: Any) -> dict[str, Any]:
         (json.dumps({"a": {"b": metric(value=True)}}).encode(), '"a.b.value" is no figure'),
         (json.dumps({"a": metric(ci95=[1])}).encode(), '"a.ci95" is no figure'),
         (json.dumps({"a": metric(null95=[None, 1])}).encode(), '"a.null95" is no figure'),
+        (
+            json.dumps({"a": metric(permuted_cvi=[1, "x"])}).encode(),
+            '"a.permuted_cvi" is no figure',
+        ),
         (json.dumps({"a": metric(value=float("nan"))}).encode(), '"a.value" is no figure'),
     ],
 )

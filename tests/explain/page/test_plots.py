@@ -105,6 +105,10 @@ def test_changes_make_four_cells() -> None:
     assert grid is not None
     assert [[cell.n for cell in cells] for _, cells in grid.rows] == [[4, 0], [3, 0]]
     assert grid.rows[0][1][1].filter == "change=broken"
+    assert [[cell.is_good for cell in cells] for _, cells in grid.rows] == [
+        [True, False],
+        [True, None],
+    ]
     assert change_grid({}) is None
 
 
@@ -130,8 +134,8 @@ def test_of_very_many_labels_the_most_frequent_are_shown_and_the_rest_counted() 
 
 
 def association(values: list[float], observed: float) -> dict[str, object]:
-    net = {"status": "ok", "value": 0.1, "permuted_cvi": values}
-    return {"association": {"cvi_net": net, "cvi": {"status": "ok", "value": observed}}}
+    net = {"status": "ok", "value": 0.1, "permuted_cvi": values, "observed_cvi": observed}
+    return {"association": {"cvi_net": net}}
 
 
 def test_permutations_make_a_histogram_beside_what_was_observed() -> None:

@@ -73,7 +73,7 @@ def test_a_row_holds_what_the_page_shows() -> None:
             "label": "19",
             "rationale": "12 + 7 = 19.",
             "right": True,
-            "support": {"label": "12 + 7", "of": "gt"},
+            "support": ["12 + 7", "gt"],
             "steps": [["12 + 7 = 19", 1, "19"]],
         },
         "student": {
@@ -81,7 +81,7 @@ def test_a_row_holds_what_the_page_shows() -> None:
             "rationale": "12 + 7 = 18.",
             "right": False,
             "confidence": 0.4,
-            "support": {"label": "12 + 7", "of": "gt"},
+            "support": ["12 + 7", "gt"],
             "supports": "gold",
             "steps": [["12 + 7 = 18", 0, "19"]],
         },
@@ -113,6 +113,16 @@ def test_what_the_page_does_not_show_is_not_in_it() -> None:
     teacher = {"label": "sea", "samples": [{"text": "SECRET"}], "prompt": "SECRET", "usage": {}}
     row = row_of(view_of(choice(1, **secret, teacher=teacher)))
     assert "SECRET" not in safe_json(row)
+
+
+def test_a_rationale_that_supports_nothing_differs_from_none_at_all() -> None:
+    silent, open_, none = (
+        row_of(view_of(choice(1, student={"label": "sea", "rationale": rationale})))["student"]
+        for rationale in (None, "Who knows.", " ")
+    )
+    assert open_["support"] == [None, ""]
+    assert "support" not in silent
+    assert "support" not in none
 
 
 def test_a_bare_record_is_a_small_row() -> None:

@@ -260,16 +260,17 @@ def metric(value: float, **more: Any) -> dict[str, Any]:
 
 def test_a_summary_brings_what_is_not_computed_here() -> None:
     records = PAGES["one student"][0]
-    net = metric(0.2, unit="bits", p_value=0.01, permuted_cvi=[0.0, 0.01, 0.02])
+    values = {"observed_cvi": 0.21, "permuted_cvi": [0.0, -0.01, -0.02]}
+    net = metric(0.2, unit="bits", p_value=0.01, **values)
     summary = {
         "records": 30,
         "label": {"accuracy": metric(20 / 30, unit="fraction")},
-        "association": {"cvi_net": net, "cvi": metric(0.21, unit="bits")},
+        "association": {"cvi_net": net},
         "provenance": {"software": {"python": "3.99"}},
     }
     text = Outline(make_page(records, summary=summary)).words
     assert "0.200 bits" in text
-    assert "observed 0.21 bits, mean of 3 permutations 0.01; net 0.200 bits (p = 0.010)" in text
+    assert "observed 0.21 bits, mean of 3 permutations -0.01; net 0.200 bits (p = 0.010)" in text
     assert "association › cvi net" in text
     assert '"python": "3.99"' in text
     assert "the figures are" not in text

@@ -17,7 +17,7 @@ function showDetail(row, place) {
     verdictsOf(row),
     make("div", { className: "input said", dir: "auto" }, say(row.input ?? ""), rest(row.input_left)),
     choicesOf(row),
-    make("div", { className: "sides" }, ...sideNames.filter((who) => row[who]).map((who) => sideOf(who, row[who]))),
+    make("div", { className: "holder" }, sidesOf(row)),
   ];
   detail.replaceChildren(...parts.filter(Boolean));
   detail.scrollTop = 0;
@@ -64,11 +64,16 @@ function choicesOf(row) {
   return make("ul", { className: "choices" }, ...row.choices.map((choice) => make("li", { dir: "auto" }, say(choice))));
 }
 
+function sidesOf(row) {
+  const names = sideNames.filter((who) => row[who]);
+  return make("div", { className: names.length > 3 ? "sides four" : "sides" }, ...names.map((who) => sideOf(who, row[who])));
+}
+
 function sideOf(who, side) {
   const verdict = side.right === undefined ? null : make("span", { className: side.right ? "ok" : "bad" }, side.right ? "✓ right" : "✗ wrong");
   return make(
     "article",
-    { className: `side ${who}` },
+    { className: `side ${who}${side.rationale || side.bars || side.error ? "" : " brief"}` },
     make("h4", {}, make("span", {}, who), verdict),
     labelLine(side),
     barsOf(who, side),
@@ -117,9 +122,10 @@ function stepsOf(side) {
 
 function supportOf(who, support) {
   if (!support) return null;
-  if (support.label === undefined) return make("p", { className: "supports open" }, "→ supports no answer");
-  const of = owners(support.of ?? "");
+  const [label, letters] = support;
+  if (label === null) return make("p", { className: "supports open" }, "→ supports no answer");
+  const of = owners(letters);
   if (of.includes(who)) return make("p", { className: "supports" }, "→ supports its own answer");
   const whose = of.map((name) => `${name}'s`).join(" and ") || "nobody's";
-  return make("p", { className: "supports against" }, "→ supports ", make("bdi", {}, say(support.label)), `, ${whose} answer`);
+  return make("p", { className: "supports against" }, "→ supports ", make("bdi", {}, say(label)), `, ${whose} answer`);
 }

@@ -142,31 +142,40 @@ function applyFilters() {
 // Sorting: what is missing comes last, whichever way.
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-const byText = (get) => ({ get, compare: collator.compare });
-const byNumber = (get) => ({ get, compare: (a, b) => a - b });
+
+/** Order by a text: each different one is compared with others once, and has a rank from then on. */
+function byText(get) {
+  let ranks = null;
+  return (row) => {
+    ranks ??= new Map([...new Set(rows.map(get))].sort(collator.compare).map((text, rank) => [text, rank]));
+    const text = get(row);
+    return text === undefined ? undefined : ranks.get(text);
+  };
+}
+
 const SUPPORT_ORDER = { student: 0, gold: 1, other: 2, none: 3 };
 
 const orders = {
-  n: byNumber((row) => row.n),
-  verdict: byNumber((row) => (row.right === undefined ? undefined : Number(row.right))),
+  n: (row) => row.n,
+  verdict: (row) => (row.right === undefined ? undefined : Number(row.right)),
   id: byText((row) => row.id),
-  input: byNumber((row) => (row.input ?? "").length),
+  input: (row) => (row.input ?? "").length,
   gold: byText((row) => row.gold?.label),
   teacher: byText((row) => row.teacher?.label),
   student: byText((row) => row.student?.label),
   second: byText((row) => row.second?.label),
-  confidence: byNumber((row) => row.student?.confidence),
-  supports: byNumber((row) => SUPPORT_ORDER[row.student?.supports]),
-  flags: byNumber((row) => -(row.flags?.length ?? 0)),
+  confidence: (row) => row.student?.confidence,
+  supports: (row) => SUPPORT_ORDER[row.student?.supports],
+  flags: (row) => -(row.flags?.length ?? 0),
 };
 
 function sortRows(found) {
-  const { get, compare } = orders[state.sort] ?? orders.n;
-  const keyed = found.map((row) => [get(row), row]);
+  const keyOf = orders[state.sort];
+  const keyed = found.map((row) => [keyOf(row), row]);
   const way = state.down ? -1 : 1;
   keyed.sort(([a, first], [b, second]) => {
     if (a === undefined || b === undefined) return (a === undefined) - (b === undefined) || first.n - second.n;
-    return way * compare(a, b) || first.n - second.n;
+    return way * (a - b) || first.n - second.n;
   });
   return keyed.map(([, row]) => row);
 }

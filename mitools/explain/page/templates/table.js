@@ -68,11 +68,23 @@ function showHead() {
   }
 }
 
+// Of ids that begin alike, what tells them apart is what there is room for.
+const COMMON = commonBeginning(rows.map((row) => row.id));
+
+function commonBeginning(texts) {
+  let length = texts.length > 1 ? texts[0].length : 0;
+  for (const text of texts) while (!text.startsWith(texts[0].slice(0, length))) length -= 1;
+  const common = (texts[0] ?? "").slice(0, length).replace(/[^-_:./\s]*$/, ""); // whole words only
+  return common.length >= 6 ? common.length : 0;
+}
+
+const shortId = (row) => (COMMON ? "…" : "") + row.id.slice(COMMON, COMMON + 80);
+
 function makeRow(row) {
   const element = make("tr", { "data-n": row.n });
   for (const { name, cell } of columns) {
     if (name === "id") {
-      const button = make("button", { type: "button", title: row.id.slice(0, 300), "aria-label": `Open record ${row.n}, ${row.id.slice(0, 80)}` }, make("bdi", {}, say(row.id.slice(0, 80) || "–")));
+      const button = make("button", { type: "button", title: row.id.slice(0, 300), "aria-label": `Open record ${row.n}, ${row.id.slice(0, 80)}` }, make("bdi", {}, say(shortId(row) || "–")));
       element.append(make("th", { scope: "row", className: "c-id" }, button));
     } else {
       element.append(make("td", { className: `c-${name}` }, cell(row)));
