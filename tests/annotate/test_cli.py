@@ -50,6 +50,14 @@ def run(
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
+def ended(process: subprocess.Popen[bytes]) -> bool:
+    """Fail where a process that should be at work has come to an end."""
+    if process.poll() is not None:
+        assert process.stderr is not None
+        raise AssertionError(process.stderr.read().decode())
+    return False
+
+
 def wait_until(condition: object) -> None:
     deadline = time.monotonic() + 20
     while not condition():  # type: ignore[operator]
@@ -154,12 +162,12 @@ def test_kills_lose_nothing_but_what_was_under_way(
     journal = ("--journal", tmp_path / "j", "--concurrency", "4", data)
     chance = random.Random(kills)
     for _ in range(kills):
-        with start(server, *journal) as process:
+        with start(server, *journal, "-o", os.devnull) as process:  # a pipe would fill
             if chance.random() < 0.2:  # while it starts, opens its journal, or has just begun
                 time.sleep(chance.random())
             else:
                 most = len(server.calls) + chance.randint(1, 24)
-                wait_until(lambda most=most: len(server.calls) >= most)
+                wait_until(lambda most=most, run=process: ended(run) or len(server.calls) >= most)
             process.kill()
     assert len(server.calls) < total  # there was something left to lose
     status, got, _ = run(server, "", *journal)
