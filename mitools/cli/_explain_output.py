@@ -109,7 +109,8 @@ def _about(
 
     from mitools.explain.page.write import About
 
-    source = ", ".join("stdin" if name == STDIN else name for name in stage.files or (STDIN,))
+    names = [options.text] if options.text is not None else stage.files or (STDIN,)
+    source = ", ".join("stdin" if name == STDIN else name for name in names)
     versus = explanation.versus
     return About(
         source=source,

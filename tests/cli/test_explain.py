@@ -405,6 +405,16 @@ def test_a_page_can_go_to_stdout() -> None:
     assert result.stdout.endswith("</html>")
 
 
+def test_a_live_answer_makes_a_page(student: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    asked = ["--student", student, "--text", "Where do birds live?", "--choices", "sea, tree"]
+    result = run(*asked, "--html", str(page))
+    assert (result.exit_code, result.stdout) == (0, "")
+    text = page.read_text(encoding="utf-8")
+    assert '"label":"tree"' in text
+    assert "<dt>from</dt> <dd>Where do birds live?</dd>" in text
+
+
 def test_a_page_of_two_students_counts_them(other: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     result = run("--html", str(page), "--vs", other, stdin=jsonl(SEEN))

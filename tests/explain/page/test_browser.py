@@ -398,7 +398,8 @@ def test_on_paper_there_are_figures_and_records_and_nothing_to_click(screen: Scr
     assert screen.is_visible(".card")
     assert screen.is_visible("#table")
     assert screen.is_visible("#detail")
-    for gone in ("#filters", "#pages", "#detail .nav", ".keys"):
+    assert screen.is_visible("#count")
+    for gone in ("#q", "#facets", "#pages", "#detail .nav", ".keys"):
         assert not screen.is_visible(gone), gone
 
 

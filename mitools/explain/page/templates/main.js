@@ -14,9 +14,17 @@ function refresh({ push = false } = {}) {
     element.setAttribute("aria-pressed", String(isApplied(new URLSearchParams(element.dataset.filter))));
   }
   showRecord();
+  showAddress(push);
+}
+
+function showAddress(push) {
   const hash = toHash();
-  if (hash !== location.hash.slice(1)) {
+  if (hash === location.hash.slice(1)) return;
+  try {
     history[push ? "pushState" : "replaceState"](null, "", hash ? `#${hash}` : location.pathname + location.search);
+  } catch (error) {
+    // Safari takes a hundred changes in half a minute, and j may be held down; the next one counts.
+    if (error.name !== "SecurityError") throw error;
   }
 }
 
