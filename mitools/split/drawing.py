@@ -85,11 +85,18 @@ class Drawing:
         rows = np.flatnonzero(sizes)
         places = self.units.places[rows]
         if self.plan.sizes_are_exact:
-            strata = strata_of(owners, self.strata[self.is_drawn], len(self.units))
+            strata = self._strata_of_units(self.is_drawn)
             chosen[rows] = assign_exact(places, sizes[rows], strata[rows], self.plan.fractions)
         else:
             chosen[rows] = assign_hashed(places, self.plan.fractions)
         return np.where(self.given >= 0, self.given, chosen[self.units.of_record])
+
+    def _strata_of_units(self, of_records: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """[U] the stratum that each unit counts for, by some of its records."""
+        if self.plan.stratify is None:
+            return np.zeros(len(self.units), dtype=np.int64)
+        owners = self.units.of_record[of_records]
+        return strata_of(owners, self.strata[of_records], len(self.units))
 
     def without_rest(self, splits: NDArray[np.int8]) -> NDArray[np.int8]:
         """Leave out the train records that the subset is without.
@@ -106,7 +113,7 @@ class Drawing:
         places = self.units.places[rows]
         is_in = np.zeros(len(self.units), dtype=np.bool_)
         if self.plan.sizes_are_exact:
-            strata = strata_of(owners, self.strata[is_train], len(self.units))
+            strata = self._strata_of_units(is_train)
             is_in[rows] = nested_subset(places, sizes[rows], strata[rows], self.plan.subsample)
         else:
             is_in[rows] = hashed_subset(places, self.plan.subsample)
