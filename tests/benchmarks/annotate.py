@@ -271,7 +271,8 @@ def look_up_all(place: Path) -> float:
 
 @main.command()
 @click.option("--rows", "counts", type=int, multiple=True, default=[10_000, 1_000_000])
-def memory(counts: tuple[int, ...]) -> None:
+@click.option("--ask-up-to", default=50_000, show_default=True, help="More are replayed only.")
+def memory(counts: tuple[int, ...], ask_up_to: int) -> None:
     """Annotate more and more rows: replayed, and asked of a server without latency."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -284,6 +285,8 @@ def memory(counts: tuple[int, ...]) -> None:
             base = [sys.executable, "-m", "mitools", "annotate", "-q"]
             seconds, usage = timed([*base, "--teacher", "replay", str(replayed)], folder)
             _say(count, "replay", seconds, usage.ru_maxrss / 1024)
+            if count > ask_up_to:
+                continue
             place = str(folder / f"journal-{count}")
             run = measure(mitools("--journal", place, str(data)), 0.0, folder)
             _say(count, "server", run.wall, run.peak)
