@@ -136,7 +136,7 @@ def timed(command: list[str], folder: Path) -> tuple[float, Any]:
     environment = {
         **os.environ,
         "XDG_CACHE_HOME": str(folder / "cache"),
-        "CURATOR_CACHE_DIR": str(folder / "curator"),
+        "CURATOR_CACHE_DIR": tempfile.mkdtemp(dir=folder),  # it would remember the run before
         "CURATOR_DISABLE_RICH_DISPLAY": "1",
         "TELEMETRY_ENABLED": "false",
         "NO_PROXY": "127.0.0.1",
