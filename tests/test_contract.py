@@ -58,6 +58,8 @@ CASES = (
     Case("annotate-demo", ("annotate", "--teacher", "demo")),
     Case("annotate-replay", ("annotate", "--teacher", "replay")),
     Case("split", ("split",)),
+    Case("split-exact", ("split", "--exact"), streams=False),
+    Case("split-near", ("split", "--stratify", "label", "--dedup", "near"), streams=False),
     Case("train", ("train", *TRAIN, *SHORT, "--save", "NEW"), is_heavy=True, streams=False),
     Case("eval", ("eval", "--student", "STUDENT", "--split", "all"), is_heavy=True, streams=False),
     Case("eval-again", ("eval", "--split", "all"), streams=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -91,8 +92,10 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, message: s
 @click.option("--name", "names", multiple=True)
 @click.option("--loud/--soft", default=False)
 @click.option("--beside", type=RecipePath())
-def toy(stage: Stage, rate: float, names: tuple[str, ...], loud: bool, beside: str | None) -> None:
-    click.echo(f"{rate} {names} {loud} {beside} {stage.output} {stage.on_error}")
+@click.option("--near", type=RecipePath(), multiple=True)
+def toy(stage: Stage, rate: float, names: tuple[str, ...], loud: bool, **paths: Any) -> None:
+    near = "".join(f" {path}" for path in paths["near"])
+    click.echo(f"{rate} {names} {loud} {paths['beside']} {stage.output} {stage.on_error}{near}")
 
 
 def run_toy(*args: str) -> tuple[int, str, str]:
@@ -113,6 +116,11 @@ def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None
     assert run_toy("--rate", "1", "-c", path) == (0, f"1.0 {filled}", "")
     code, out, _ = run_toy("-c", path, "--soft", "--name", "z", "--beside", "here", "-o", "-")
     assert (code, out) == (0, "0.25 ('z',) False here - skip")
+
+
+def test_each_of_several_paths_is_read_from_where_the_recipe_is(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, "[toy]\nnear = ['x.jsonl', '/y.jsonl']\n")
+    assert run_toy("-c", str(path))[1].endswith(f" {tmp_path}/x.jsonl /y.jsonl")
 
 
 @pytest.mark.parametrize(

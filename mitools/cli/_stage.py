@@ -155,7 +155,7 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
             raise RecipeError(f'{path}: [{stage_name}] has no option "{key}"', hint=hint)
         try:
             if isinstance(param.type, RecipePath):
-                value = str(path.parent / value)
+                value = _beside(path, value)
             param.type_cast_value(ctx, value)
         except (click.BadParameter, TypeError) as exc:
             problem = str(exc).rstrip(".")
@@ -163,6 +163,13 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
             raise RecipeError(message, hint=f'see "mitools {stage_name} --help"') from exc
         defaults[param.name] = value
     ctx.default_map = {**defaults, **(ctx.default_map or {})}
+
+
+def _beside(recipe: Path, value: Any) -> Any:
+    """Read a path, or several, from where the recipe is."""
+    if isinstance(value, list):
+        return [str(recipe.parent / one) for one in value]
+    return str(recipe.parent / value)
 
 
 _NOT_IN_RECIPES = ("config", "help", "debug", "files", "quiet")
