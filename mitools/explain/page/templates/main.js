@@ -1,11 +1,12 @@
-// What a reader does, and what follows: every change goes through refresh().
+// What a reader does, and what follows: a change of the filters or of the order goes through
+// refresh(), turning a page or opening a record through show() alone.
 
 let sorted = [];
+const shown = { sorted: null, page: -1 };
 
-function refresh({ push = false } = {}) {
+function refresh() {
   const { found, counts } = applyFilters();
   sorted = sortRows(found);
-  showTable(sorted);
   showFacets(counts);
   const total = rows.length.toLocaleString("en");
   byId("count").textContent = found.length === rows.length ? `${total} records` : `${found.length.toLocaleString("en")} of ${total} records`;
@@ -13,6 +14,13 @@ function refresh({ push = false } = {}) {
   for (const element of document.querySelectorAll("[data-filter]")) {
     element.setAttribute("aria-pressed", String(isApplied(new URLSearchParams(element.dataset.filter))));
   }
+  show();
+}
+
+/** Show what is chosen; an open record gets an address of its own, so that "back" closes it. */
+function show(push = false) {
+  if (shown.sorted !== sorted || shown.page !== state.page) showTable(sorted);
+  Object.assign(shown, { sorted, page: state.page });
   showRecord();
   showAddress(push);
 }
@@ -169,11 +177,11 @@ function showRecord() {
 }
 
 function openRecord(n) {
-  const push = state.record === null; // so that "back" closes it again
+  const push = state.record === null;
   state.record = n;
   const index = sorted.findIndex((row) => row.n === n);
   if (index >= 0) state.page = Math.floor(index / PAGE);
-  refresh({ push });
+  show(push);
   focusRecord();
 }
 
@@ -190,7 +198,7 @@ function focusRecord() {
 function closeRecord() {
   const element = byId("body").querySelector('[aria-current="true"]');
   state.record = null;
-  refresh();
+  show();
   if (element) byId("body").querySelector(`[data-n="${element.dataset.n}"] button`)?.focus();
 }
 
@@ -265,7 +273,7 @@ function start() {
 
 function turn(by) {
   state.page += by;
-  refresh();
+  show();
   byId("records").scrollIntoView({ block: "start" });
 }
 
