@@ -17,7 +17,16 @@ from tests.toys import toy_records
 
 ARGUMENTS = (
     *("-m", "mitools", "train", "--max-steps", "4", "--eval-every", "2", "--batch-size", "4"),
-    *("--max-label-tokens", "16", "--max-rationale-tokens", "24", "--lr", "1e-3"),
+    *(
+        "--max-label-tokens",
+        "16",
+        "--max-rationale-tokens",
+        "24",
+        "--lr",
+        "1e-3",
+        "--mi",
+        "maxpool",
+    ),
 )
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 

@@ -32,6 +32,7 @@ def options(tmp_path: Path, student: Path | str, **changes: Any) -> TrainOptions
         "max_label_tokens": 16,
         "max_rationale_tokens": 24,
         "learning_rate": 1e-3,
+        "mi": "maxpool",
     }
     return TrainOptions(save=tmp_path / "student", student=str(student), **{**defaults, **changes})
 
