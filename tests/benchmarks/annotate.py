@@ -281,7 +281,8 @@ def memory(counts: tuple[int, ...], ask_up_to: int) -> None:
             replayed = folder / "replay.jsonl"
             with data.open() as stream, replayed.open("w") as out:
                 for line in stream:
-                    out.write(json.dumps({**json.loads(line), "completion": "So it is. The answer is 19."}) + "\n")
+                    record = {**json.loads(line), "completion": "So it is. The answer is 19."}
+                    out.write(json.dumps(record) + "\n")
             base = [sys.executable, "-m", "mitools", "annotate", "-q"]
             seconds, usage = timed([*base, "--teacher", "replay", str(replayed)], folder)
             _say(count, "replay", seconds, usage.ru_maxrss / 1024)
