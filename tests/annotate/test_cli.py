@@ -107,7 +107,7 @@ def test_a_closed_downstream_ends_it_quietly_and_soon(server: FixtureServer) -> 
         process.stdout.close()
         closed = time.monotonic()
         assert process.wait(10) == 0
-        assert time.monotonic() - closed < 5  # a fraction of a second, but machines are busy
+        assert time.monotonic() - closed < 2
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert len(server.calls) <= 5 + 4 * 4 + 4
