@@ -7,13 +7,15 @@ the fault may pass (:class:`Transient`), or every request would fail (:class:`Fa
 from __future__ import annotations
 
 import email.utils
+import json
 import re
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-import openai
+import httpx2
 
 __all__ = [
     "Busy",
@@ -24,6 +26,7 @@ __all__ = [
     "Secrets",
     "Transient",
     "explain",
+    "explain_status",
     "rejection_kind",
 ]
 
@@ -105,10 +108,8 @@ class Secrets:
         return " ".join(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text).split())[:400]
 
 
-def explain(exc: openai.APIError, secrets: Secrets) -> Fault:
-    """Sort an error of the SDK."""
-    if isinstance(exc, openai.APIStatusError):
-        return _explain_status(exc, secrets)
+def explain(exc: httpx2.HTTPError, secrets: Secrets) -> Fault:
+    """Sort a fault of the way there and back."""
     causes = list(_causes(exc))
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
@@ -125,11 +126,15 @@ def explain(exc: openai.APIError, secrets: Secrets) -> Fault:
     return Lost("connection", f"the connection broke: {last}")
 
 
-def _explain_status(exc: openai.APIStatusError, secrets: Secrets) -> Fault:
-    status, code = exc.status_code, str(exc.code or "")
-    message = f"{status}: {secrets.hide(_said(exc))}"
-    wait = _wait_seconds(exc.response.headers)
-    if status in (401, 402, 403) or "insufficient_quota" in (code, str(exc.type or "")):
+def explain_status(response: httpx2.Response, secrets: Secrets) -> Fault:
+    """Sort an answer that is no success."""
+    status = response.status_code
+    error = _error_in(response.text)
+    code, kind = (str(error.get(name) or "") for name in ("code", "type"))
+    said = _said(error) or response.reason_phrase or "no reason given"
+    message = f"{status}: {secrets.hide(said)}"
+    wait = _wait_seconds(response.headers)
+    if status in (401, 402, 403) or "insufficient_quota" in (code, kind):
         hint = "check OPENAI_API_KEY, and the account's credit and permissions"
         return Fatal(message, hint, is_refusal=True)
     if status == 429:
@@ -155,18 +160,21 @@ _REJECTIONS = {
 }
 
 
-def _said(exc: openai.APIStatusError) -> str:
-    """Find the server's own words, which come in several shapes."""
-    body = exc.body
-    if isinstance(body, Mapping):
-        inner = body.get("error", body)
-        inner = inner if isinstance(inner, Mapping) else body
-        for name in ("message", "detail", "error"):
-            if isinstance(inner.get(name), str):
-                return str(inner[name])
-    if isinstance(body, str) and body.strip():
-        return re.sub(r"<[^>]*>", " ", body)
-    return exc.response.reason_phrase or "no reason given"
+def _error_in(text: str) -> Mapping[str, Any]:
+    """Find what the server says of the error, which comes in several shapes."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"message": re.sub(r"<[^>]*>", " ", text)}
+    if not isinstance(body, Mapping):
+        return {"message": body}
+    inner = body.get("error")
+    return inner if isinstance(inner, Mapping) else body
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    words = (error.get(name) for name in ("message", "detail", "error"))
+    return next((word.strip() for word in words if isinstance(word, str) and word.strip()), "")
 
 
 def _wait_seconds(headers: Mapping[str, str]) -> float | None:
