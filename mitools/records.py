@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
@@ -238,12 +238,20 @@ class Writer:
 
     def __init__(self, stream: IO[str], *, flush: bool = True) -> None:
         self.count = 0
-        self._writer = jsonlines.Writer(stream, dumps=dump_line, flush=flush)
+        self._stream = stream
+        self._flushes = flush
+        self._writer = jsonlines.Writer(stream, dumps=dump_line)
 
     def write(self, record: Record) -> None:
-        self._writer.write(record)
-        self.count += 1
+        self.write_batch((record,))
 
     def write_all(self, records: Iterable[Record]) -> None:
         for record in records:
             self.write(record)
+
+    def write_batch(self, records: Sequence[Record]) -> None:
+        """Write records that are all there already, and flush once."""
+        self._writer.write_all(records)
+        self.count += len(records)
+        if self._flushes:
+            self._stream.flush()

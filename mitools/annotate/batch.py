@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -103,7 +102,7 @@ def import_results(paths: Iterable[str], journal: Journal) -> Imported:
         OutputError: the journal cannot be written.
     """
     done = Imported()
-    waiting: list[Future[None]] = []
+    group: list[Entry] = []
     for path in paths:
         try:
             with open_input(path) as stream:
@@ -113,19 +112,14 @@ def import_results(paths: Iterable[str], journal: Journal) -> Imported:
                     entry = _entry(line, Where(path, number))
                     done.answers += entry.kind == "ok"
                     done.failures += entry.kind != "ok"
-                    waiting.append(journal.store(entry))
-                    if len(waiting) == _GROUP:
-                        _wait(waiting)
+                    group.append(entry)
+                    if len(group) == _GROUP:
+                        journal.write(group)
+                        group = []
         except (OSError, EOFError) as exc:
             raise SourceError(f"cannot read {path}: {exc}", hint="check the file") from exc
-    _wait(waiting)
+    journal.write(group)
     return done
-
-
-def _wait(waiting: list[Future[None]]) -> None:
-    for future in waiting:
-        future.result()
-    waiting.clear()
 
 
 def _entry(line: bytes, where: Where) -> Entry:

@@ -9,6 +9,7 @@ from mitools.annotate.endpoint import Endpoint, Outcome
 from mitools.annotate.journal import Entry
 from mitools.annotate.memory import Memory
 from mitools.annotate.requests import Request
+from mitools.annotate.scribe import Scribe
 from mitools.errors import MitoolsError, TeacherError
 
 __all__ = ["ChatTeacher", "OfflineTeacher"]
@@ -60,6 +61,7 @@ class ChatTeacher:
         """Take journal and endpoint over; they are closed with the teacher."""
         self._memory = memory
         self._endpoint = endpoint
+        self._scribe = None if memory.journal is None else Scribe(memory.journal)
         self._under_way: dict[str, asyncio.Future[Outcome]] = {}
         # The question is kept with its request, so that no other can have the same identity.
         self._prepared: dict[int, tuple[Question, Request]] = {}
@@ -97,8 +99,8 @@ class ChatTeacher:
 
     async def close(self) -> None:
         await self._endpoint.close()
-        if self._memory.journal is not None:
-            await asyncio.to_thread(self._memory.journal.close)
+        if self._scribe is not None:
+            await self._scribe.close()
 
     def _reply(self, outcome: Outcome, question: Question, *, is_recalled: bool) -> Reply:
         if outcome.reply is None:
@@ -107,14 +109,13 @@ class ChatTeacher:
 
     async def _fetch(self, request: Request, question: Question) -> Outcome:
         """Send until there is an answer, and write it down."""
-        journal = self._memory.journal
 
         async def keep(kind: str, response: str) -> Entry:
             record = str(question.record["id"])
             entry = Entry(request.key, kind, response, record, question.sample)
-            if journal is not None:
+            if self._scribe is not None:
                 try:
-                    await asyncio.wrap_future(journal.store(entry))
+                    await self._scribe.keep(entry)
                 except MitoolsError:
                     self.stop()  # pay for nothing that cannot be kept
                     raise

@@ -2,7 +2,6 @@
 
 One SQLite file in WAL mode. A response is committed before its record is emitted and before its
 place in the queue is given away, so a killed run loses at most the requests that were under way.
-Commits are grouped by what arrives while the one before is being written: there is no timer.
 ``synchronous=NORMAL``: a killed process loses nothing that was committed, a power cut may lose the
 last moments but never damages the file.
 
@@ -13,14 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +29,6 @@ _APPLICATION = 0x6D69746C  # "mitl", so that another program's database is not t
 _VERSION = 1
 _CHECKED_BYTES = 100_000_000  # larger files would make every start wait
 _BUSY_SECONDS = 60
-_GROUP = 500
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -44,6 +40,7 @@ CREATE TABLE IF NOT EXISTS responses (
   created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 )
 """
+_FIND = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
 _STORE = """
 INSERT INTO responses (key, kind, response, record, sample) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.response,
@@ -75,7 +72,7 @@ def default_place(model: str) -> Path:
 
 
 class Journal:
-    """An open journal; lookups from any thread, writes by a thread of its own."""
+    """An open journal. Lookups and writes may come from any thread."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open or make it.
@@ -85,8 +82,7 @@ class Journal:
             OutputError: it cannot be made or written.
         """
         self.path = Path(path)
-        self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[tuple[Entry, Future[None]] | None] = queue.SimpleQueue()
+        self._reading, self._writing = threading.Lock(), threading.Lock()
         with self._errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._for_writing = _connect(self.path)
@@ -96,28 +92,40 @@ class Journal:
             except BaseException:
                 self._for_writing.close()
                 raise
-        self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
-        self._writer.start()
 
     def find(self, key: str) -> Entry | None:
-        """Look a request up."""
-        query = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
-        with self._errors(), self._lock:
-            row = self._for_reading.execute(query, (key,)).fetchone()
+        """Look a request up.
+
+        Raises:
+            SourceError: the journal is damaged.
+        """
+        try:
+            with self._reading:
+                row = self._for_reading.execute(_FIND, (key,)).fetchone()
+        except sqlite3.Error as exc:
+            raise self._explained(exc) from exc
         return None if row is None else Entry(*row)
 
-    def store(self, entry: Entry) -> Future[None]:
-        """Write a response; the future is done when it is committed."""
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()  # what was paid for is written, whoever still waits
-        self._waiting.put((entry, done))
-        return done
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Write responses, all in one commit; an answer is never replaced.
+
+        Raises:
+            OutputError: they cannot be written; none of them is.
+        """
+        rows = [(e.key, e.kind, e.response, e.record, e.sample) for e in entries]
+        with self._errors(), self._writing:
+            self._for_writing.execute("BEGIN IMMEDIATE")
+            try:
+                self._for_writing.executemany(_STORE, rows)
+                self._for_writing.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._for_writing.execute("ROLLBACK")
+                raise
 
     def close(self) -> None:
-        """Commit what was handed in, and close the file."""
-        self._waiting.put(None)
-        self._writer.join()
-        with self._errors(), self._lock:
+        """Close the file."""
+        with self._errors(), self._reading, self._writing:
             self._for_reading.close()
             self._for_writing.close()
 
@@ -145,60 +153,27 @@ class Journal:
             connection.execute(f"PRAGMA user_version = {_VERSION}")
             connection.execute("COMMIT")
 
-    def _write(self) -> None:
-        is_open = True
-        while is_open:
-            group: list[tuple[Entry, Future[None]]] = []
-            item = self._waiting.get()
-            while item is not None:
-                group.append(item)
-                if len(group) == _GROUP:
-                    break
-                try:
-                    item = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-            is_open = item is not None
-            if group:
-                self._commit(group)
-
-    def _commit(self, group: list[tuple[Entry, Future[None]]]) -> None:
-        rows = [(e.key, e.kind, e.response, e.record, e.sample) for e, _ in group]
-        try:
-            with self._errors():
-                self._for_writing.execute("BEGIN IMMEDIATE")
-                try:
-                    self._for_writing.executemany(_STORE, rows)
-                    self._for_writing.execute("COMMIT")
-                except BaseException:
-                    with contextlib.suppress(sqlite3.Error):
-                        self._for_writing.execute("ROLLBACK")
-                    raise
-        except MitoolsError as exc:
-            for _, done in group:
-                done.set_exception(exc)
-            return
-        for _, done in group:
-            done.set_result(None)
-
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Say in our own words what SQLite and the file system say."""
-        another = 'use another place with "--journal PATH", or none with "--no-journal"'
         try:
             yield
-        except sqlite3.OperationalError as exc:
+        except (sqlite3.Error, OSError) as exc:
+            raise self._explained(exc) from exc
+
+    def _explained(self, exc: sqlite3.Error | OSError) -> MitoolsError:
+        """Say in our own words what SQLite and the file system say."""
+        another = 'use another place with "--journal PATH", or none with "--no-journal"'
+        if isinstance(exc, OSError):
+            return OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another)
+        if isinstance(exc, sqlite3.OperationalError):
             hint = "free some space and run again" if "full" in str(exc) else another
-            raise OutputError(f"journal {self.path}: {exc}", hint=hint) from exc
-        except sqlite3.Error as exc:
-            hint = (
-                f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and go '
-                'on with "--journal NEW", or move it away and pay again'
-            )
-            message = f"journal {self.path} is damaged ({exc}); nothing in it was changed"
-            raise SourceError(message, hint=hint) from exc
-        except OSError as exc:
-            raise OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another) from exc
+            return OutputError(f"journal {self.path}: {exc}", hint=hint)
+        hint = (
+            f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and go '
+            'on with "--journal NEW", or move it away and pay again'
+        )
+        message = f"journal {self.path} is damaged ({exc}); nothing in it was changed"
+        return SourceError(message, hint=hint)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -6,25 +6,27 @@ Three threads, so that a slow reader, a slow teacher and a slow writer never blo
 - one runs the event loop in which everything else is asked;
 - the caller's thread takes the records out, in input order unless told otherwise.
 
-A record holds a slot from before it is read until the one after it is asked for, and there are
-four slots per request under way: memory is bounded, and a blocked output starts no request.
+What goes from one thread to another goes in batches that form by themselves: to wake a thread
+costs more than to handle a record. There are four places per request under way, and a record has
+one from before it is read until its batch is done with: memory is bounded, and a blocked output
+starts no request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from mitools.annotate.api import Answered, Teacher, UnaskedError
 from mitools.annotate.conversation import Conversation
+from mitools.annotate.outlet import Outcome, Outlet, Place
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
-from mitools.errors import TeacherError
+from mitools.errors import MitoolsError, TeacherError
 from mitools.records import Record
 from mitools.tasks import task_of
 
@@ -33,8 +35,6 @@ __all__ = ["Run", "RunOptions", "StoppedError"]
 _WINDOW = 4
 _FEWEST_JUDGED = 50  # rows before a share of failures says anything
 _READER_PATIENCE_SECONDS = 1.0
-
-_Entry = Answered | Future[Answered]
 
 
 class StoppedError(Exception):
@@ -51,7 +51,8 @@ class RunOptions:
         task: the task of every record, whatever it says itself.
         strategy: what is asked about each.
         max_error_rate: the share of records without an answer at which to give up; None never does.
-        on_failure: called with each record that got no answer; gives what is passed on, if any.
+        on_failure: called with each record that got no answer; gives what is passed on, if any, or
+            raises a :class:`~mitools.errors.MitoolsError` that ends the run.
         on_stop: called when reading is to stop, from any thread; wakes a source that waits.
     """
 
@@ -72,11 +73,14 @@ class Run:
         self._records = iter(records)
         self._teacher = teacher
         self._options = options
-        self._slots = threading.Semaphore(_WINDOW * options.concurrency)
-        self._out: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._outlet = Outlet(_WINDOW * options.concurrency, is_ordered=options.is_ordered)
         self._is_stopping = False
+        self._is_whole = True  # in order, nothing may follow a record that was dropped
         self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
+        self._inbox: deque[tuple[Place, Conversation]] = deque()  # for the event loop's thread
+        self._is_inbox_due = False
+        self._asking: set[asyncio.Task[None]] = set()
         self._threads = (
             threading.Thread(target=self._read, name="reader", daemon=True),
             threading.Thread(target=self._loop.run_forever, name="teacher", daemon=True),
@@ -95,7 +99,7 @@ class Run:
     ) -> None:
         """Cancel what is still under way; what has arrived is in the journal by then."""
         self.stop()
-        self._slots.release()  # the reader may be waiting for one
+        self._outlet.close()  # the reader may be waiting for a place
         reader, loop = self._threads
         reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
         asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
@@ -113,29 +117,55 @@ class Run:
             self._options.on_stop()
 
     def __iter__(self) -> Iterator[Record]:
-        """Give the annotated records.
+        """Give the annotated records; raises as :meth:`batches` does."""
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Give the annotated records, as many at once as are ready.
 
         Raises:
             TeacherError: no further request can succeed; after all that came home was given out.
             MitoolsError: whatever reading the records raised; likewise.
         """
-        is_whole = True  # in order, nothing may follow a record that was dropped
-        for entry in self._entries():
-            answered = self._outcome(entry)
-            is_whole = is_whole and answered is not None
-            if answered is None or (self._options.is_ordered and not is_whole):
-                self.tally.unasked += 1
-            else:
-                self.tally.add(answered)
-                record: Record | None = answered.record
-                if answered.problem is not None and self._options.on_failure is not None:
-                    record = self._options.on_failure(answered.record)
-                if record is not None:
-                    yield record
-                if self.tally.finished >= _FEWEST_JUDGED:
-                    self._judge()
-            self._slots.release()
+        failure: MitoolsError | None = None
+        while failure is None and (outcomes := self._outlet.next_batch()):
+            batch, failure = self._settle_all(outcomes)
+            if batch:
+                yield batch
+            if self.tally.finished >= _FEWEST_JUDGED:
+                self._judge()
+            self._outlet.release(len(outcomes))
+        if failure is not None:
+            raise failure
         self._finish()
+
+    def _settle_all(self, outcomes: list[Outcome]) -> tuple[list[Record], MitoolsError | None]:
+        """Count outcomes, up to the first failure that ``on_failure`` answers with an error."""
+        batch: list[Record] = []
+        for outcome in outcomes:
+            try:
+                record = self._settle(outcome)
+            except MitoolsError as exc:
+                return batch, exc
+            if record is not None:
+                batch.append(record)
+        return batch, None
+
+    def _settle(self, outcome: Outcome) -> Record | None:
+        """Count an outcome; gives the record that is to be passed on, if any."""
+        if not isinstance(outcome, Answered):
+            self._is_whole = False
+            if isinstance(outcome, Exception) and not isinstance(outcome, UnaskedError):
+                self._error = self._error or outcome
+                self.stop()
+        if not isinstance(outcome, Answered) or (self._options.is_ordered and not self._is_whole):
+            self.tally.unasked += 1
+            return None
+        self.tally.add(outcome)
+        if outcome.problem is not None and self._options.on_failure is not None:
+            return self._options.on_failure(outcome.record)
+        return outcome.record
 
     def _judge(self) -> None:
         """Give up where too many records fail."""
@@ -161,70 +191,60 @@ class Run:
             message = f"none of {failed:,} records got an answer (mostly: {kind})"
             raise TeacherError(message, hint='look at "teacher.error" in the output')
 
-    def _entries(self) -> Iterator[_Entry]:
-        taken = 0
-        is_ended = False
-        # Out of order, the end is announced while the last ones are still being asked.
-        while not is_ended or taken < self.tally.read:
-            entry = self._out.get()
-            if entry is None:
-                is_ended = True
-            else:
-                taken += 1
-                yield entry
-
-    def _outcome(self, entry: _Entry) -> Answered | None:
-        if isinstance(entry, Answered):
-            return entry
-        try:
-            return entry.result()
-        except (UnaskedError, CancelledError):
-            return None
-        except Exception as exc:
-            self._error = self._error or exc
-            self.stop()
-            return None
-
     def _read(self) -> None:
-        """Take records in as slots become free; runs in a thread of its own."""
+        """Take records in as places become free; runs in a thread of its own."""
         try:
-            while True:
-                self._slots.acquire()
-                if self._is_stopping:
-                    break
+            while (place := self._outlet.take_place()) is not None and not self._is_stopping:
                 record = next(self._records, None)
                 if record is None:
                     break
                 self.tally.read += 1
-                self._begin(record)
+                self._begin(place, record)
+                place = None
         except StoppedError:
             pass
         except BaseException as exc:
             self._error = self._error or exc
         finally:
-            self._out.put(None)
+            if place is not None:
+                self._outlet.give_back(place)
+            self._outlet.end()
 
-    def _begin(self, record: Record) -> None:
+    def _begin(self, place: Place, record: Record) -> None:
         """Answer a record at once, or hand it to the event loop."""
-        entry: _Entry
         try:
             task = task_of(record, self._options.task)
             dialogue = converse(record, task, self._options.strategy, self._teacher.resamples)
             conversation = Conversation(dialogue, self._teacher.recall)
         except Exception as exc:
-            entry = Future()
-            entry.set_exception(exc)
-        else:
-            if conversation.answered is not None:
-                entry = conversation.answered
-            else:
-                entry = asyncio.run_coroutine_threadsafe(self._ask(conversation), self._loop)
-                if not self._options.is_ordered:
-                    entry.add_done_callback(self._out.put)
-                    return
-        self._out.put(entry)
+            self._outlet.fill(place, exc)
+            return
+        if conversation.answered is not None:
+            self._outlet.fill(place, conversation.answered)
+            return
+        self._inbox.append((place, conversation))
+        if not self._is_inbox_due:
+            self._is_inbox_due = True
+            self._loop.call_soon_threadsafe(self._empty_inbox)
 
-    async def _ask(self, conversation: Conversation) -> Answered:
+    def _empty_inbox(self) -> None:
+        self._is_inbox_due = False  # first: what comes from now on is announced anew
+        while self._inbox:
+            place, conversation = self._inbox.popleft()
+            asking = self._loop.create_task(self._ask(place, conversation))
+            self._asking.add(asking)  # the loop itself may forget a task
+            asking.add_done_callback(self._asking.discard)
+
+    async def _ask(self, place: Place, conversation: Conversation) -> None:
+        outcome: Outcome = UnaskedError()
+        try:
+            outcome = await self._converse(conversation)
+        except Exception as exc:
+            outcome = exc
+        finally:  # also where it is cancelled
+            self._outlet.fill(place, outcome)
+
+    async def _converse(self, conversation: Conversation) -> Answered:
         while conversation.answered is None:
             questions = conversation.open
             if len(questions) == 1:  # a task of its own would cost as much as the question

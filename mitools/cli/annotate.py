@@ -251,9 +251,9 @@ def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
     ):
         run = _make_run(records, teacher.teacher, options, on_failure, on_stop)
         with _reporting(stage, run, records, teacher), _stopping(run):
-            for record in run:
-                out.write(record)
-                update(1, "")
+            for batch in run.batches():
+                out.write_batch(batch)
+                update(len(batch), "")
 
 
 def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:

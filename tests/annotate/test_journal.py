@@ -69,7 +69,7 @@ def test_the_key_never_reaches_the_journal(annotate: Annotate, tmp_path: Path) -
 def test_a_success_is_never_overwritten(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j")
     for kind, response in (("timeout", "late"), ("ok", "{}"), ("timeout", "late"), ("ok", "[]")):
-        journal.store(Entry("k", kind, response)).result()
+        journal.write([Entry("k", kind, response)])
     found = journal.find("k")
     journal.close()
     assert found == Entry("k", "ok", "{}")
@@ -77,13 +77,9 @@ def test_a_success_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_two_journals_may_write_one_file(tmp_path: Path) -> None:
     first, second = Journal(tmp_path / "j"), Journal(tmp_path / "j")
-    waiting = [
-        journal.store(Entry(f"{name}{number}", "ok", "{}"))
-        for number in range(50)
-        for name, journal in (("a", first), ("b", second))
-    ]
-    for done in waiting:
-        done.result()
+    for number in range(50):
+        for name, journal in (("a", first), ("b", second)):
+            journal.write([Entry(f"{name}{number}", "ok", "{}")])
     assert first.find("b49") is not None
     assert second.find("a49") is not None
     first.close()
@@ -94,8 +90,7 @@ def test_two_journals_may_write_one_file(tmp_path: Path) -> None:
 def test_a_damaged_journal_is_reported_and_left_alone(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "j"
     journal = Journal(path)
-    for number in range(500):
-        journal.store(Entry(f"{number:064x}", "ok", "x" * 200))
+    journal.write(Entry(f"{number:064x}", "ok", "x" * 200) for number in range(500))
     journal.close()
     whole = path.read_bytes()
     broken = {

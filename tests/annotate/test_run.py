@@ -140,6 +140,39 @@ def test_failed_records_go_where_they_are_sent() -> None:
     ]
 
 
+def test_a_failure_that_ends_the_run_comes_after_what_was_before_it() -> None:
+    class Failing(SlowTeacher):
+        def recall(self, question: Question) -> Reply:  # so that good and bad ones leave together
+            return Reply(text="Hm." if question.record["id"] == "r3" else "The answer is 1.")
+
+    def refuse(record: Record) -> None:
+        raise TeacherError(f"{record['id']} failed")
+
+    teacher = Failing()
+    got = []
+    with (
+        pytest.raises(TeacherError, match="r3 failed"),
+        Run(sums(40), teacher, RunOptions(on_failure=refuse)) as run,
+    ):
+        got.extend(record["id"] for record in run)
+    assert got == ["r0", "r1", "r2"]
+
+
+def test_what_is_ready_leaves_at_once_and_together() -> None:
+    class Waiting(SlowTeacher):
+        def recall(self, question: Question) -> Reply | None:
+            is_slow = question.record["id"] == "r2"
+            return None if is_slow else Reply(text="The answer is 1.")
+
+    sizes = []
+    with Run(sums(6), Waiting(0.3), RunOptions(concurrency=2)) as run:
+        for batch in run.batches():
+            sizes.append(len(batch))
+            time.sleep(0.1)
+    assert sum(sizes) == 6
+    assert sizes[-1] == 4  # the slow one and all that had to wait for it
+
+
 def test_no_answer_at_all_is_an_error_after_the_records() -> None:
     class Silent(SlowTeacher):
         async def ask(self, question: Question) -> Reply:

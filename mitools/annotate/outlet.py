@@ -1,0 +1,111 @@
+"""The way out of a run: places in input order, filled from any thread, emptied in batches.
+
+It also bounds the run: a record has a place from before it is read until its batch has been dealt
+with, and there are only so many. Batches form by themselves: while one is dealt with, the next
+gathers, so a thread is woken once for many records when there are many, and at once for one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from mitools.annotate.api import Answered
+
+__all__ = ["Outcome", "Outlet", "Place"]
+
+Outcome = Answered | BaseException
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where one record's outcome goes: its answer, or why there is none."""
+
+    outcome: Outcome | None = None
+
+
+class Outlet:
+    """Places for the records of a run. Every method may be called from any thread."""
+
+    def __init__(self, places: int, *, is_ordered: bool) -> None:
+        """Open it.
+
+        Args:
+            places: how many records may be on their way at once.
+            is_ordered: whether outcomes leave in the order in which places were taken.
+        """
+        lock = threading.Lock()
+        self._room, self._ready = threading.Condition(lock), threading.Condition(lock)
+        self._free = places
+        self._is_ordered = is_ordered
+        self._line: deque[Place] = deque()  # in order: all that are taken; else: the filled ones
+        self._taken = 0
+        self._is_ended = False
+        self._is_closed = False
+
+    def take_place(self) -> Place | None:
+        """Wait for a free place; None where the outlet has been closed."""
+        with self._room:
+            while not self._free and not self._is_closed:
+                self._room.wait()
+            if self._is_closed:
+                return None
+            self._free -= 1
+            self._taken += 1
+            place = Place()
+            if self._is_ordered:
+                self._line.append(place)
+            return place
+
+    def give_back(self, place: Place) -> None:
+        """Say that nothing will come of the place that was taken last."""
+        with self._ready:
+            self._free += 1
+            self._taken -= 1
+            if self._is_ordered:
+                self._line.remove(place)
+
+    def fill(self, place: Place, outcome: Outcome) -> None:
+        """Put an outcome into its place."""
+        with self._ready:
+            place.outcome = outcome
+            if not self._is_ordered:
+                self._line.append(place)
+            if self._line[0].outcome is not None:
+                self._ready.notify()
+
+    def end(self) -> None:
+        """Say that no further place will be taken."""
+        with self._ready:
+            self._is_ended = True
+            self._ready.notify()
+
+    def close(self) -> None:
+        """Let nobody wait for a place any more."""
+        with self._room:
+            self._is_closed = True
+            self._room.notify_all()
+
+    def next_batch(self) -> list[Outcome]:
+        """Wait for outcomes and give all that may leave now; none at the end of the run.
+
+        Their places stay taken until :meth:`release`.
+        """
+        batch: list[Outcome] = []
+        line = self._line
+        with self._ready:
+            while True:
+                while line and (outcome := line[0].outcome) is not None:
+                    line.popleft()
+                    batch.append(outcome)
+                if batch or (self._is_ended and not self._taken):
+                    self._taken -= len(batch)
+                    return batch
+                self._ready.wait()
+
+    def release(self, count: int) -> None:
+        """Free the places of outcomes that have been dealt with."""
+        with self._room:
+            self._free += count
+            self._room.notify()
