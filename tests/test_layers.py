@@ -48,6 +48,7 @@ OWNERS: dict[str, tuple[str, str]] = {
     "markupsafe": ("explain", "jinja2"),
     "numpy": ("evaluate split explain", "numpy"),
     "openai": ("annotate", "openai"),
+    "peft": ("student", "peft"),
     "pyarrow": ("sources train", "datasets"),
     "rich": ("console explain", "rich"),
     "sacrebleu": ("evaluate", "sacrebleu"),

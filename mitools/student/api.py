@@ -27,23 +27,36 @@ class Generation:
 
 
 class Student(Protocol):
-    """A model that answers and explains in two separate passes over the same input.
+    """A model that answers and explains.
 
-    The rationale is no input to the label pass. All methods keep the order of ``inputs`` and
-    batch as they like; batching never changes an answer beyond rounding.
+    Its ``metadata["order"]`` says how. ``separate``: in two passes over the same input, and the
+    rationale is no input to the label pass. ``label-rationale`` and ``rationale-label``: in one
+    pass, in which what comes second continues what comes first. There a method that gives the
+    second text takes the first ones, one for each input, to continue from; without them the student
+    decodes them itself, which costs a pass. Other methods, and students, refuse them.
+
+    All methods keep the order of ``inputs`` and batch as they like; batching never changes an
+    answer beyond rounding.
     """
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What ``mitools.json`` says: format, kind, task, versions, seeds, metrics."""
+        """What ``mitools.json`` says: format, kind, order, task, versions, seeds, metrics."""
 
     def score_choices(
-        self, inputs: Sequence[str], choices: Sequence[Sequence[str]]
+        self,
+        inputs: Sequence[str],
+        choices: Sequence[Sequence[str]],
+        rationales: Sequence[str] | None = None,
     ) -> list[list[float]]:
         """Score every choice of every input: the log-probability of its tokens, end included."""
 
-    def generate_labels(self, inputs: Sequence[str]) -> list[Generation]:
+    def generate_labels(
+        self, inputs: Sequence[str], rationales: Sequence[str] | None = None
+    ) -> list[Generation]:
         """Decode one label per input, greedily."""
 
-    def generate_rationales(self, inputs: Sequence[str]) -> list[Generation]:
+    def generate_rationales(
+        self, inputs: Sequence[str], labels: Sequence[str] | None = None
+    ) -> list[Generation]:
         """Decode one rationale per input, greedily."""

@@ -1,6 +1,11 @@
-"""Texts to token ids and back: the two prompts of a student, its targets, and its limits.
+"""Texts to token ids and back: the prompts of a student, its targets, and its limits.
 
 The same codec serves training and inference, so a student is asked exactly as it was taught.
+
+In two passes a student has two prompts, ``predict: `` and ``explain: ``, and answers each with one
+text. In one pass it has the prompt of whatever comes first, and answers with both texts, each up to
+an end token of its own. So the end of the first text is the same token for every tokenizer, no text
+can hold it by accident, and the first text is scored and decoded as if there were no second.
 """
 
 from __future__ import annotations
@@ -12,10 +17,31 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-__all__ = ["PREFIXES", "Codec", "Kind", "Pairs", "Purpose", "tokenizable"]
+__all__ = [
+    "ORDERS",
+    "PREFIXES",
+    "PREFIX_POSITIONS",
+    "Codec",
+    "Kind",
+    "Order",
+    "Pairs",
+    "PrefixPosition",
+    "Purpose",
+    "tokenizable",
+]
 
 Kind = Literal["seq2seq", "causal"]
 Purpose = Literal["label", "rationale"]
+
+Order = Literal["separate", "label-rationale", "rationale-label"]
+ORDERS: tuple[Order, ...] = ("separate", "label-rationale", "rationale-label")
+"""Two passes; or one, of which the label (arXiv:2406.14511) or the rationale comes first."""
+
+PrefixPosition = Literal["before", "after"]
+PREFIX_POSITIONS: tuple[PrefixPosition, ...] = ("before", "after")
+"""Where the task prefix stands: before the input, or (causal students only) after it."""
+
+_FIRST: dict[Order, Purpose] = {"label-rationale": "label", "rationale-label": "rationale"}
 
 # Source: Distilling Step-by-Step (arXiv:2305.02301), section 3.2.
 PREFIXES: dict[Purpose, str] = {"label": "predict: ", "rationale": "explain: "}
@@ -56,6 +82,9 @@ class Codec:
         max_input_tokens: longest prompt; the input's tail is cut, the frame around it never.
         max_label_tokens: longest label, the end token included.
         max_rationale_tokens: longest rationale, the end token included.
+        order: two passes, or which text comes first in the one.
+        prefix_position: where the task prefix stands; behind the input of a causal student, both
+            tasks begin with the same tokens, which need to be read once only.
     """
 
     tokenizer: Any
@@ -63,20 +92,50 @@ class Codec:
     max_input_tokens: int = 512
     max_label_tokens: int = 64
     max_rationale_tokens: int = 256
+    order: Order = "separate"
+    prefix_position: PrefixPosition = "before"
+
+    @property
+    def first(self) -> Purpose | None:
+        """The task whose text comes first in the one pass; None in two passes."""
+        return _FIRST.get(self.order)
 
     def limit(self, purpose: Purpose) -> int:
         return self.max_label_tokens if purpose == "label" else self.max_rationale_tokens
 
     def encode_prompt(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
-        """Encode an input behind its task prefix; also say whether it had to be cut."""
-        ids: list[int] = self.tokenizer(PREFIXES[purpose] + tokenizable(text))["input_ids"]
-        tail: list[int] = []
-        if self.kind == "causal":
-            tail = self.tokenizer("\n", add_special_tokens=False)["input_ids"]
-        elif ids and ids[-1] == self.tokenizer.eos_token_id:
-            ids, tail = ids[:-1], ids[-1:]
+        """Encode an input and its task prefix; also say whether it had to be cut.
+
+        In one pass both purposes have the prompt of the first.
+        """
+        lead = self.lead(purpose)
+        ids: list[int] = self.tokenizer(lead + tokenizable(text))["input_ids"]
+        tail = self._tail(purpose)
+        if (
+            ids and ids[-1] == self.tokenizer.eos_token_id
+        ):  # the tokenizer of a seq2seq model adds it
+            ids, tail = ids[:-1], tail if self.kind == "causal" else ids[-1:]
         room = self.max_input_tokens - len(tail)
+        if self.prefix_position == "after":
+            # The longest tail counts for both, so that both tasks cut an input at the same place.
+            room = max(0, self.max_input_tokens - max(map(self.count_tail, PREFIXES)))
         return ids[:room] + tail, len(ids) > room
+
+    def lead(self, purpose: Purpose) -> str:
+        """Give what stands in front of the input in a prompt."""
+        return PREFIXES[self.first or purpose] if self.prefix_position == "before" else ""
+
+    def count_tail(self, purpose: Purpose) -> int:
+        """Count the tokens of a causal student's prompt that stand behind the input."""
+        return len(self._tail(purpose))
+
+    def _tail(self, purpose: Purpose) -> list[int]:
+        if self.kind == "seq2seq":
+            return []
+        is_after = self.prefix_position == "after"
+        text = f"\n{PREFIXES[self.first or purpose].strip()}\n" if is_after else "\n"
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
     def encode_target(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
         """Encode a label or rationale up to its end token; also say whether it had to be cut.
@@ -87,6 +146,15 @@ class Codec:
         room = self.limit(purpose)
         ids = [*ids, self.tokenizer.eos_token_id]
         return ids[:room], len(ids) > room
+
+    def encode_first(self, text: str) -> list[int]:
+        """Encode the first text of the one pass, so that the second can follow.
+
+        The second text is told where the first ends even if that had to be cut.
+        """
+        assert self.first is not None
+        ids, is_cut = self.encode_target(self.first, text)
+        return [*ids, self.tokenizer.eos_token_id] if is_cut else ids
 
     def decode(self, ids: Iterable[int]) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)

@@ -14,6 +14,7 @@ from mitools.errors import OutputError
 from mitools.files import output_errors
 from mitools.student.codec import PREFIXES, Codec
 from mitools.student.local import LocalStudent
+from mitools.student.lora import merged_weights
 from mitools.student.metadata import read_metadata, write_metadata
 from mitools.student.models import open_checkpoint
 
@@ -25,19 +26,20 @@ _LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
 def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, Any]) -> None:
     """Write weights, tokenizer and ``mitools.json`` into a folder.
 
-    ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` loads it without mitools.
+    ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` loads it without mitools: low-rank
+    adapters are merged into the weights that they adapt.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
     """
     with output_errors(str(folder)):
         try:
-            model.save_pretrained(folder)
+            model.save_pretrained(folder, state_dict=merged_weights(model))
         except SafetensorError as exc:  # how a full disk looks from Rust
             raise OutputError(f"cannot write {folder}: {exc}", hint="free some space") from exc
         codec.tokenizer.save_pretrained(folder)
-    limits = {name: getattr(codec, name) for name in _LIMITS}
-    write_metadata(folder, {"kind": codec.kind, "prefixes": dict(PREFIXES), **limits, **metadata})
+    asked = {name: getattr(codec, name) for name in ("kind", "order", "prefix_position", *_LIMITS)}
+    write_metadata(folder, {"prefixes": dict(PREFIXES), **asked, **metadata})
 
 
 def load_student(
@@ -61,5 +63,13 @@ def load_student(
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     limits = {name: int(metadata[name]) for name in _LIMITS}
     budget = tokens_per_batch or (65_536 if chosen.type == "cuda" else 4_096)
-    codec = Codec(base.tokenizer, base.kind, **limits)
+    codec = Codec(
+        base.tokenizer,
+        base.kind,
+        limits["max_input_tokens"],
+        limits["max_label_tokens"],
+        limits["max_rationale_tokens"],
+        order=metadata["order"],
+        prefix_position=metadata["prefix_position"],
+    )
     return LocalStudent(base.model.to(chosen), codec, metadata, tokens_per_batch=budget)

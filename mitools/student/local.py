@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
+from mitools.errors import StudentError
 from mitools.student.api import Generation
-from mitools.student.codec import Codec, Purpose
-from mitools.student.network import target_logits
+from mitools.student.causal import can_share_prefix
+from mitools.student.codec import Codec, Order, Purpose
+from mitools.student.scoring import Asked, score_rows
 
 __all__ = ["LocalStudent"]
+
+_ORDER_OF: dict[Purpose, Order] = {"label": "rationale-label", "rationale": "label-rationale"}
 
 
 class LocalStudent:
@@ -21,6 +26,9 @@ class LocalStudent:
 
     Rows are sorted by length and batched under a token budget, so a batch holds little padding;
     the results come back in the order of the inputs.
+
+    A student of one pass continues from the *text* of what it said first, tokenized as in training;
+    so it does not matter whether that text was decoded just now or handed over by the caller.
     """
 
     def __init__(
@@ -46,76 +54,156 @@ class LocalStudent:
         dtype: torch.dtype = self.model.dtype
         return dtype
 
+    @cached_property
+    def shares_prompts(self) -> bool:
+        """Whether a prompt can be read once for all choices behind it."""
+        return self.codec.kind == "seq2seq" or can_share_prefix(self.model)
+
     @torch.inference_mode()
     def score_choices(
-        self, inputs: Sequence[str], choices: Sequence[Sequence[str]]
+        self,
+        inputs: Sequence[str],
+        choices: Sequence[Sequence[str]],
+        rationales: Sequence[str] | None = None,
     ) -> list[list[float]]:
         """Score every choice of every input: the log-probability of its tokens, end included."""
-        prompts = [self.codec.encode_prompt("label", text)[0] for text in inputs]
+        prompts = self._prompts("label", inputs)
+        contexts = self._contexts("label", inputs, rationales)
         targets = [
             [self.codec.encode_target("label", choice)[0] for choice in row] for row in choices
         ]
-        rows = [(index, target) for index, row in enumerate(targets) for target in row]
-        flat = self.score_targets([prompts[index] for index, _ in rows], [t for _, t in rows])
-        scores = iter(flat)
-        return [[next(scores) for _ in row] for row in choices]
+        return self._score(prompts, contexts, targets)
 
     def score_targets(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
     ) -> list[float]:
         """Sum the log-probabilities of each target's tokens behind its prompt."""
-        scores = [0.0] * len(prompts)
-        lengths = [len(p) + len(t) for p, t in zip(prompts, targets, strict=True)]
+        found = self._score(prompts, [[] for _ in prompts], [[target] for target in targets])
+        return [score for (score,) in found]
+
+    def _score(
+        self,
+        prompts: Sequence[Sequence[int]],
+        contexts: Sequence[Sequence[int]],
+        targets: Sequence[Sequence[Sequence[int]]],
+    ) -> list[list[float]]:
+        """Score targets that come behind a prompt and what the student has said already."""
+        if self.codec.kind == "causal":
+            prompts = [[*p, *c] for p, c in zip(prompts, contexts, strict=True)]
+            contexts = [[] for _ in prompts]
+        jobs = [
+            (index, part)
+            for index, row in enumerate(targets)
+            for part in self._parts(len(prompts[index]) + len(contexts[index]), row)
+        ]
+        lengths = [
+            len(part) * (len(prompts[i]) + len(contexts[i]) + max(len(targets[i][c]) for c in part))
+            for i, part in jobs
+        ]
+        scores = [[0.0] * len(row) for row in targets]
         with self._evaluating():
             for batch in self._batches(lengths):
-                pairs = self.codec.pad([prompts[i] for i in batch], [targets[i] for i in batch])
-                pairs = type(pairs)(**{k: v.to(self.device) for k, v in pairs.as_dict().items()})
-                logits = target_logits(self.model, self.codec.kind, pairs)
-                log_probs = logits.float().log_softmax(-1)
-                picked = log_probs.gather(-1, pairs.target_ids[..., None])[..., 0]
-                sums = (picked * pairs.target_mask).sum(-1).tolist()
-                for index, value in zip(batch, sums, strict=True):
-                    scores[index] = value
+                chosen = [jobs[number] for number in batch]
+                rows = [(place, c) for place, (_, part) in enumerate(chosen) for c in part]
+                asked = Asked(
+                    [prompts[index] for index, _ in chosen],
+                    [place for place, _ in rows],
+                    [[*contexts[chosen[p][0]], *targets[chosen[p][0]][c]] for p, c in rows],
+                    [len(contexts[chosen[place][0]]) for place, _ in rows],
+                )
+                found = score_rows(self.model, self.codec, asked, shares=self.shares_prompts)
+                for (place, choice), score in zip(rows, found, strict=True):
+                    scores[chosen[place][0]][choice] = score
         return scores
 
-    def generate_labels(self, inputs: Sequence[str]) -> list[Generation]:
-        """Decode one label per input, greedily."""
-        return self._generate("label", inputs)
+    def _parts(self, length: int, targets: Sequence[Sequence[int]]) -> Iterator[range]:
+        """Cut the targets behind one prompt into pieces that fit into a batch."""
+        longest = max((len(target) for target in targets), default=0)
+        size = max(1, self.tokens_per_batch // max(1, length + longest))
+        for low in range(0, len(targets), size):
+            yield range(low, min(low + size, len(targets)))
 
-    def generate_rationales(self, inputs: Sequence[str]) -> list[Generation]:
+    def generate_labels(
+        self, inputs: Sequence[str], rationales: Sequence[str] | None = None
+    ) -> list[Generation]:
+        """Decode one label per input, greedily."""
+        return self._generate("label", inputs, rationales)
+
+    def generate_rationales(
+        self, inputs: Sequence[str], labels: Sequence[str] | None = None
+    ) -> list[Generation]:
         """Decode one rationale per input, greedily."""
-        return self._generate("rationale", inputs)
+        return self._generate("rationale", inputs, labels)
+
+    def _prompts(self, purpose: Purpose, inputs: Sequence[str]) -> list[list[int]]:
+        return [self.codec.encode_prompt(purpose, text)[0] for text in inputs]
+
+    def _contexts(
+        self, purpose: Purpose, inputs: Sequence[str], first_texts: Sequence[str] | None
+    ) -> list[list[int]]:
+        """Encode what comes before the wanted text in the one pass; nothing where it is first."""
+        first = self.codec.first
+        if first is None or purpose == first:
+            if first_texts is not None:
+                message = f"this student gives its {purpose} before, or apart from, anything else"
+                raise StudentError(message, hint=f"train one with --order {_ORDER_OF[purpose]}")
+            return [[] for _ in inputs]
+        if first_texts is None:
+            first_texts = [found.text for found in self._generate(first, inputs, None)]
+        if len(first_texts) != len(inputs):
+            message = f"{len(first_texts)} texts to continue from for {len(inputs)} inputs"
+            raise StudentError(message, hint="give one for each input")
+        return [self.codec.encode_first(text) for text in first_texts]
 
     @torch.inference_mode()
-    def _generate(self, purpose: Purpose, inputs: Sequence[str]) -> list[Generation]:
-        prompts = [self.codec.encode_prompt(purpose, text)[0] for text in inputs]
+    def _generate(
+        self, purpose: Purpose, inputs: Sequence[str], first_texts: Sequence[str] | None
+    ) -> list[Generation]:
+        prompts = self._prompts(purpose, inputs)
+        contexts = self._contexts(purpose, inputs, first_texts)
+        keys = [len(context) for context in contexts]
+        if self.codec.kind == "causal":
+            prompts = [p + c for p, c in zip(prompts, contexts, strict=True)]
+            contexts, keys = [[] for _ in prompts], [0 for _ in prompts]
         found: dict[int, Generation] = {}
         limit = self.codec.limit(purpose)
+        lengths = [len(p) + k + limit for p, k in zip(prompts, keys, strict=True)]
         with self._evaluating():
-            for batch in self._batches([len(prompt) + limit for prompt in prompts]):
-                rows = self._generate_batch([prompts[index] for index in batch], limit)
+            # A decoder has no left padding that all architectures agree on, so what it continues
+            # is of one length in a batch.
+            for batch in self._batches(lengths, keys):
+                rows = self._generate_batch(
+                    [prompts[index] for index in batch], [contexts[index] for index in batch], limit
+                )
                 found.update(zip(batch, rows, strict=True))
         return [found[index] for index in range(len(prompts))]
 
-    def _generate_batch(self, prompts: Sequence[Sequence[int]], limit: int) -> list[Generation]:
+    def _generate_batch(
+        self, prompts: Sequence[Sequence[int]], contexts: Sequence[Sequence[int]], limit: int
+    ) -> list[Generation]:
         tokenizer = self.codec.tokenizer
         pairs = self.codec.pad(prompts, [[]] * len(prompts))
         tracker = _GreedyLogProbs()
+        start = getattr(self.model.config, "decoder_start_token_id", None)
         config = GenerationConfig(
             max_new_tokens=limit,
             do_sample=False,
             num_beams=1,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
-            decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None),
+            decoder_start_token_id=start,
         )
+        begun: dict[str, Tensor] = {}
+        skip = pairs.prompt_ids.shape[1] if self.codec.kind == "causal" else 1 + len(contexts[0])
+        if contexts[0]:
+            begun["decoder_input_ids"] = torch.tensor([[start, *c] for c in contexts])
         output = self.model.generate(
             input_ids=pairs.prompt_ids.to(self.device),
             attention_mask=pairs.prompt_mask.to(self.device),
             generation_config=config,
             logits_processor=LogitsProcessorList([tracker]),
+            **{name: ids.to(self.device) for name, ids in begun.items()},
         )
-        skip = pairs.prompt_ids.shape[1] if self.codec.kind == "causal" else 1
         log_probs = torch.stack(tracker.steps, dim=1).tolist()  # [B, T]
         return [
             self._finish(ids, steps)
@@ -129,11 +217,18 @@ class LocalStudent:
         text = self.codec.decode(ids[:length])
         return Generation(text, sum(log_probs[:length]), is_truncated, length)
 
-    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """Group row numbers, longest first, so that rows × longest stays within the budget."""
-        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    def _batches(
+        self, lengths: Sequence[int], keys: Sequence[int] | None = None
+    ) -> Iterator[list[int]]:
+        """Group row numbers, longest first, so that rows × longest stays within the budget.
+
+        Where there are keys, the rows of a batch have the same one.
+        """
+        keys = keys or [0] * len(lengths)
+        order = sorted(range(len(lengths)), key=lambda index: (keys[index], -lengths[index]))
         while order:
             size = max(1, self.tokens_per_batch // max(1, lengths[order[0]]))
+            size = len([row for row in order[:size] if keys[row] == keys[order[0]]])
             yield order[:size]
             order = order[size:]
 

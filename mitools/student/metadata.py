@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import StudentError
-from mitools.student.codec import PREFIXES
+from mitools.student.codec import ORDERS, PREFIX_POSITIONS, PREFIXES
 
 __all__ = ["FORMAT", "METADATA_NAME", "read_metadata", "write_metadata"]
 
@@ -44,4 +44,10 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise StudentError(message, hint='upgrade: "pip install -U mitools"')
     if metadata.get("prefixes") != dict(PREFIXES):
         raise StudentError(f"{path} was trained with other task prefixes", hint="train it again")
+    # Students of before there was a choice.
+    metadata = {"order": "separate", "prefix_position": "before", **metadata}
+    for name, known in (("order", ORDERS), ("prefix_position", PREFIX_POSITIONS)):
+        if metadata[name] not in known:
+            message = f"{path} has {name} {json.dumps(metadata[name])}, which is not known here"
+            raise StudentError(message, hint='upgrade: "pip install -U mitools"')
     return metadata

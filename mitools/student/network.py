@@ -7,36 +7,68 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
+from mitools.student.causal import (
+    Prefix,
+    behind,
+    causal_forward,
+    causal_shared_logits,
+    common_prefix,
+    read_prefix,
+)
 from mitools.student.codec import Kind, Pairs
 
 __all__ = [
     "has_plain_head",
-    "positions",
+    "shared_logits",
     "target_logits",
     "target_logits_and_states",
     "target_states",
     "two_task_states",
 ]
 
+Read = Tensor | Prefix
+"""What was read of prompts: [B, S, D] of an encoder, or the beginning of a causal model's."""
 
-def target_logits(model: Any, kind: Kind, pairs: Pairs) -> Tensor:
+
+def target_logits(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> Tensor:
     """Score the vocabulary at every target position, each seeing only what comes before it.
 
     Args:
         model: a transformers sequence-to-sequence or causal language model.
         pairs: B prompts with targets of up to T tokens.
+        read: what was read of the prompts before, if anything.
 
     Returns:
         [B, T, V] raw scores; entry t predicts target token t. Padded positions hold numbers too.
     """
-    logits: Tensor = _forward(model, kind, pairs).logits
+    logits: Tensor = _forward(model, kind, pairs, read).logits
     return logits[:, :-1] if kind == "causal" else logits
+
+
+def shared_logits(model: Any, kind: Kind, pairs: Pairs, owners: Tensor) -> Tensor:
+    """Compute :func:`target_logits` of N targets, but read each of their B prompts only once.
+
+    Args:
+        model: a transformers sequence-to-sequence model, or a causal one that can share a prefix.
+        pairs: B prompts, and N targets.
+        owners: [N] the prompt of each target.
+
+    Returns:
+        [N, T, V] raw scores.
+    """
+    ids, mask = pairs.prompt_ids, pairs.prompt_mask
+    if kind == "causal":
+        return causal_shared_logits(model, pairs, owners)
+    encoded = model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+    rows = replace(pairs, prompt_ids=ids[owners], prompt_mask=mask[owners])
+    return target_logits(model, kind, rows, encoded[owners])
 
 
 def target_logits_and_states(model: Any, kind: Kind, pairs: Pairs) -> tuple[Tensor, Tensor]:
@@ -51,30 +83,46 @@ def target_logits_and_states(model: Any, kind: Kind, pairs: Pairs) -> tuple[Tens
     return logits, seen[0][:, :-1] if kind == "causal" else seen[0]
 
 
-def target_states(model: Any, kind: Kind, pairs: Pairs, encoded: Tensor | None = None) -> Tensor:
+def target_states(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> Tensor:
     """Compute what the vocabulary head reads at every target position, without running the head.
 
     Args:
         model: a transformers sequence-to-sequence or causal language model.
         pairs: B prompts with targets of up to T tokens.
-        encoded: [B, S, D] the prompts as the encoder gave them; None runs it.
+        read: what was read of the prompts before, if anything.
 
     Returns:
         [B, T, D] states; the head makes of entry t the scores that predict target token t.
     """
     with _without_head(model) as seen:
-        _forward(model, kind, pairs, encoded)
+        _forward(model, kind, pairs, read)
     return seen[0][:, :-1] if kind == "causal" else seen[0]
 
 
-def two_task_states(model: Any, kind: Kind, first: Pairs, second: Pairs) -> tuple[Tensor, Tensor]:
+def two_task_states(
+    model: Any, kind: Kind, first: Pairs, second: Pairs, tails: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor]:
     """Compute the states of two tasks of the same B records: [B, T_1, D] and [B, T_2, D].
 
     An encoder reads both prompts in one pass over 2B rows. Decoders run one after the other, and so
     do causal models: a label in one batch with rationales would be mostly padding.
+
+    Args:
+        model: a transformers sequence-to-sequence or causal language model.
+        first: B prompts and targets of one task.
+        second: those of the other.
+        tails: how many tokens at the end of each prompt are its own; where the prompts are the
+            same before them, a causal model reads that once. None reads all prompts whole.
     """
     if kind == "causal":
-        return target_states(model, kind, first), target_states(model, kind, second)
+        common = common_prefix(first, second, tails) if tails else None
+        if tails is None or common is None:
+            return target_states(model, kind, first), target_states(model, kind, second)
+        prefix = read_prefix(model, common.prompt_ids, common.prompt_mask)
+        return (
+            target_states(model, kind, behind(first, tails[0]), prefix),
+            target_states(model, kind, behind(second, tails[1]), prefix),
+        )
     width = max(first.prompt_ids.shape[1], second.prompt_ids.shape[1])
     parts = [(p.prompt_ids, p.prompt_mask) for p in (first, second)]
     wide = [[_widen(tensor, width) for tensor in part] for part in parts]
@@ -134,34 +182,17 @@ def _without_head(model: Any, scores: Tensor | None = None) -> Iterator[list[Ten
             head.forward = before
 
 
-def _forward(model: Any, kind: Kind, pairs: Pairs, encoded: Tensor | None = None) -> Any:
+def _forward(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> Any:
     if kind == "causal":
-        return _causal_forward(model, pairs)
+        assert not isinstance(read, Tensor)
+        return causal_forward(model, pairs, read)
     labels = pairs.target_ids.masked_fill(pairs.target_mask == 0, -100)
     source: dict[str, Any] = {"input_ids": pairs.prompt_ids}
-    if encoded is not None:
-        source = {"encoder_outputs": BaseModelOutput(last_hidden_state=encoded)}
+    if read is not None:
+        source = {"encoder_outputs": BaseModelOutput(last_hidden_state=read)}
     return model(
         **source,
         attention_mask=pairs.prompt_mask,
         decoder_input_ids=model.prepare_decoder_input_ids_from_labels(labels=labels),
         use_cache=False,
     )
-
-
-def _causal_forward(model: Any, pairs: Pairs) -> Any:
-    ids = torch.cat([pairs.prompt_ids, pairs.target_ids], dim=1)
-    mask = torch.cat([pairs.prompt_mask, pairs.target_mask], dim=1)
-    # Prompts end in the same column, so the vocabulary head runs on the last T + 1 columns only.
-    return model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions(mask),
-        logits_to_keep=pairs.target_ids.shape[1] + 1,
-        use_cache=False,
-    )
-
-
-def positions(mask: Tensor) -> Tensor:
-    """Number the real tokens of a [B, S] mask from 0, so that left padding shifts nothing."""
-    return (mask.cumsum(dim=-1) - 1).clamp(min=0)
