@@ -92,6 +92,7 @@ mitools.split.spool: Progress Spool
 mitools.split.units: Components Units joined_units units_by_place
 mitools.student: load_student save_student
 mitools.student.api: Generation Student
+mitools.student.probe: Instrument Span content_places
 mitools.train.objective: CONTRASTIVE_TERMS DIVERGENCES MI_TERMS POOLS Critic Divergence MiTerm
   Objective Pool SameLabel ShapeError check_weights divergence_losses maxpool_mi_losses
   normalize_pooled paper_mi_loss pooled_log_probs token_losses
@@ -113,10 +114,15 @@ mitools.evaluate.classwise: CLASSWISE_ECE classwise_error classwise_metric
 mitools.evaluate.temperature: COLDEST HOTTEST Answers answers_from fit_temperature mean_nll scaled
 mitools.evaluate.confidences: AFTER CHOICE_MEASURES TEMPERATURE Confidences
 mitools.evaluate.association: ASSOCIATION ENOUGH_EXCEEDANCES FEWEST_IN_BIN PERMUTATIONS QUALITY
-  RATIONALE_EDITING associate leak_adjusted rate_quality rationale_editing without_simulator
+  RATIONALE_EDITING associate leak_adjusted rate_quality rationale_editing unasked_editing
+  without_simulator
 mitools.evaluate.comparison: ENOUGH_DISCORDANT Difference compare_runs holm mcnemar
   resampled_means sign_flip smallest_detectable
-mitools.evaluate.items: FOLDS MOST_ITEMS Item Sample assign_folds without_words
+mitools.evaluate.items: FOLDS MOST_ITEMS Item Keyed Sample assign_folds hash_record without_words
+mitools.evaluate.asking: CHUNK Opened Settings origin predict
+mitools.evaluate.probes: PROBES ProbeName
+mitools.evaluate.probes.run: run_probes unasked_probes
+mitools.evaluate.probes.subject: Instrument Instruments Kept Subject draws
 mitools.evaluate.simulation: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
 mitools.evaluate.simulators: SMOOTHING CandidateSimulator Guesses LabelSimulator Simulator Weigher
   term_weights word_pairs

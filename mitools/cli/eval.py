@@ -11,9 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._examine import probe
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.console import Console
 from mitools.errors import UsageError
+from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.files import STDIN, STDOUT, atomic_output
 from mitools.records import Writer
 from mitools.schema import SPLITS, TASKS
@@ -42,6 +44,8 @@ class Options:
     compare: tuple[str, ...]
     seeds: bool
     merge: bool
+    probe: tuple[ProbeName, ...]
+    probe_records: int
     batch_size: int
     tokens_per_batch: int | None
     device: str | None
@@ -63,6 +67,8 @@ class Options:
             chunk=self.batch_size,
             distinct=self.merge,
             outcomes=bool(self.compare or self.seeds),
+            probes=self.probe,
+            kept=self.probe_records if self.probe else 0,
         )
 
     def check(self, files: tuple[str, ...]) -> None:
@@ -71,6 +77,11 @@ class Options:
             if is_given and self.student:
                 hint = f'leave "--student" out, or "--{name}"'
                 raise UsageError(f"--{name} takes records that hold answers", hint=hint)
+        if self.probe and not self.student:
+            raise UsageError("--probe asks a student again", hint='name it: "--student DIR"')
+        if self.probe and not self.rationales:
+            hint = 'leave out "--no-rationales", or "--probe"'
+            raise UsageError("a probe looks at rationales", hint=hint)
         if self.seeds and len(files) < 2:
             raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
         if self.seeds and self.merge:
@@ -125,6 +136,22 @@ class Options:
     show_default=True,
     help="Deal rationales out anew this often, to see what chance tells; fewer are faster, and no "
     "p-value is below 1 / (N + 1).",
+)
+@click.option(
+    "--probe",
+    type=click.Choice(PROBES),
+    multiple=True,
+    help="Change what the student reads and ask again: noise in both passes; what label and "
+    "rationale hang on; words put in; a wrong answer suggested; edited rationales, where the label "
+    "is decoded behind them. Repeatable.",
+)
+@click.option(
+    "--probe-records",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Probe this many of the records, always the same ones.",
 )
 @click.option(
     "--compare",
@@ -233,6 +260,8 @@ def _report(
     from mitools.evaluate.summary import as_json
 
     summaries = [run.tally.summary(options.seed) for run in runs]
+    for evaluation, summary in zip(runs, summaries, strict=True):
+        probe(stage, evaluation, summary, options.seed)
     found: dict[str, Any] = summaries[0] if not options.seeds else {"runs": summaries}
     outcomes = [run.outcomes for run in runs]
     if options.seeds:

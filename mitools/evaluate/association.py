@@ -1,10 +1,10 @@
 """What ties label and rationale together beyond their words: statistical association.
 
 For a student of two passes, the tests that edit a rationale and watch the label are constant by
-construction and are reported as such. What remains is measured through simulators: does the
-rationale help to guess the student's own answer (association), or gold (quality)? That shows
-association, not mechanism, and every figure is a lower bound for its family of simulators: compare
-only what the same family measured.
+construction and are reported as such; for others ``probes`` has them. What remains is measured
+through simulators: does the rationale help to guess the student's own answer (association), or gold
+(quality)? That shows association, not mechanism, and every figure is a lower bound for its family
+of simulators: compare only what the same family measured.
 
 S_X sees the input, S_E the rationale, S_XE both; A is the share of first guesses that are right.
 """
@@ -42,6 +42,7 @@ __all__ = [
     "leak_adjusted",
     "rate_quality",
     "rationale_editing",
+    "unasked_editing",
     "without_simulator",
 ]
 
@@ -96,9 +97,15 @@ RATIONALE_EDITING = (
 
 
 def rationale_editing() -> dict[str, Metric]:
-    """State every rationale-editing test of a two-pass student: none applies."""
-    reason = "the student gives its label in a pass of its own that never reads the rationale"
+    """State every rationale-editing test of a label that reads no rationale: none applies."""
+    reason = "the label never reads the rationale: it is given in a pass of its own, or before it"
     return {name: _CHANGED.not_applicable(reason) for name in RATIONALE_EDITING}
+
+
+def unasked_editing() -> dict[str, Metric]:
+    """State every rationale-editing test of a student that could be tested so."""
+    reason = 'it edits rationales and asks again: "--probe editing"'
+    return {name: _CHANGED.skipped(reason) for name in RATIONALE_EDITING}
 
 
 def without_simulator(status: Status, reason: str) -> dict[str, dict[str, Metric]]:

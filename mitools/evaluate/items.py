@@ -1,4 +1,4 @@
-"""What a simulator sees of a record, kept in a bounded sample that does not depend on their order.
+"""Records in a bounded sample that does not depend on their order, as a simulator sees them.
 
 A sample holds the items with the smallest hashes, so it is the same whichever record came first
 and however the records were divided into shards.
@@ -11,14 +11,25 @@ import heapq
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evaluate.consistency import Supports
 from mitools.evaluate.surface import words
+from mitools.records import Record
 
-__all__ = ["FOLDS", "MOST_ITEMS", "Item", "Sample", "assign_folds", "without_words"]
+__all__ = [
+    "FOLDS",
+    "MOST_ITEMS",
+    "Item",
+    "Keyed",
+    "Sample",
+    "assign_folds",
+    "hash_record",
+    "without_words",
+]
 
 MOST_ITEMS = 4_000
 """Items that a sample keeps: enough for an interval of about ±1.5 points, and for a machine."""
@@ -58,8 +69,26 @@ def _hash(text: str) -> int:
     return int.from_bytes(digest)
 
 
+def hash_record(record: Record) -> int:
+    """Hash what a record said before the student spoke: 128 bits."""
+    data = {name: value for name, value in record.items() if name not in ("student", "scores")}
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    return int.from_bytes(digest.digest())
+
+
+class Keyed(Protocol):
+    """Something that can be sampled by what it is."""
+
+    def key(self) -> int:
+        """Hash everything that decides whether it is kept."""
+
+
+K = TypeVar("K", bound=Keyed)
+
+
 @dataclass
-class Sample:
+class Sample(Generic[K]):
     """The items with the smallest hashes of all that were added.
 
     Attributes:
@@ -69,9 +98,9 @@ class Sample:
 
     most: int = MOST_ITEMS
     seen: int = 0
-    _heap: list[tuple[int, int, Item]] = field(default_factory=list)
+    _heap: list[tuple[int, int, K]] = field(default_factory=list)
 
-    def add(self, item: Item) -> None:
+    def add(self, item: K) -> None:
         self.seen += 1
         entry = (-item.key(), self.seen, item)
         if len(self._heap) < self.most:
@@ -79,7 +108,7 @@ class Sample:
         elif entry[0] > self._heap[0][0]:
             heapq.heapreplace(self._heap, entry)
 
-    def items(self) -> list[Item]:
+    def items(self) -> list[K]:
         """List what was kept, in an order of its own."""
         return [item for _, _, item in sorted(self._heap, key=lambda entry: -entry[0])]
 

@@ -10,9 +10,11 @@ from mitools.evaluate.metric import Metric
 __all__ = [
     "COLUMNS",
     "COMPARISON_COLUMNS",
+    "NOISE_COLUMNS",
     "QUADRANT_COLUMNS",
     "SEED_COLUMNS",
     "metric_rows",
+    "noise_rows",
     "notes",
     "quadrant_rows",
     "tables",
@@ -32,6 +34,7 @@ COMPARISON_COLUMNS = (
     "detectable",
     "n",
 )
+NOISE_COLUMNS = ("", "accuracy", "consistency", "coverage", "label stays")
 QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
 
 _NAMES = {
@@ -88,6 +91,35 @@ _NAMES = {
         "label_mention": "names its label",
     },
 }
+_PROBES = {
+    "robustness": {
+        "accuracy_drop": "accuracy lost to noise",
+        "consistency_drop": "consistency lost to noise",
+        "equivalence_gap": "gap between the two",
+    },
+    "attribution": {
+        "spearman_gain": "attribution agreement (ρ above null)",
+        "spearman": "… its ρ",
+        "top_overlap_gain": "top-20% overlap above null",
+    },
+    "counterfactual": {
+        "flip_coverage": "labels that a word changes",
+        "mentioned": "… and the rationale has the word",
+    },
+    "cue": {
+        "followed": "suggested answers followed",
+        "accuracy_change": "accuracy with the suggestion",
+        "acknowledged": "… followed, and said so",
+        "rationalized": "… followed, and argued for it",
+    },
+}
+_EDITING = {
+    "early_answering": "early answering (AOC)",
+    "added_mistakes": "labels that a mistake changes",
+    "filler_tokens": "labels that filler changes",
+    "perturbed_rationale": "labels that other words change",
+    "indirect_effect": "labels another rationale changes",
+}
 _ALL_OR_ONE = ("association", "quality")
 """What is missing here is missing for one reason, which the headline states."""
 
@@ -118,6 +150,8 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
         shown.append((title(found), COLUMNS, [*metric_rows(found)]))
         if quadrants := quadrant_rows(found):
             shown.append(("what the rationale supports", QUADRANT_COLUMNS, quadrants))
+        if noise := noise_rows(found):
+            shown.append(("under noise, by its loudness", NOISE_COLUMNS, noise))
     if "comparison" in found:
         heading = f"compared with the baseline on {found['comparison']['records']:,} records"
         shown.append((heading, COMPARISON_COLUMNS, _comparison_rows(found["comparison"])))
@@ -195,7 +229,26 @@ def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         if summary["overlap"][reference]["bleu"].status == "ok"
         for key, name in _OVERLAP_NAMES.items()
     ]
+    rows += [
+        _row(name, summary["probes"][probe][key])
+        for probe, names in _PROBES.items()
+        for key, name in names.items()
+    ]
+    editing = summary["association"]["rationale_editing"]
+    rows += [_row(name, editing[key]) for key, name in _EDITING.items()]
     return [row for row in rows if row]
+
+
+def noise_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """List what each level of noise does; [] where it was not asked for."""
+    columns = ("accuracy", "consistency", "coverage", "same_label")
+    return [
+        (
+            f"{point['sigma']:g}",
+            *("" if point[name].value is None else _shown(point[name]) for name in columns),
+        )
+        for point in summary["probes"]["robustness"].get("by_sigma", ())
+    ]
 
 
 def quadrant_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:

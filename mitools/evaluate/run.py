@@ -7,162 +7,28 @@ Streams: records are asked in chunks and leave in their order. Records that alre
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from mitools.errors import (
     DataError,
     EmptyInputError,
     InvalidFieldError,
     MissingFieldError,
-    StudentError,
 )
-from mitools.evaluate.association import PERMUTATIONS
-from mitools.evaluate.metric import rounded
+from mitools.evaluate.asking import CHUNK, Opened, Settings, origin, predict
+from mitools.evaluate.items import Sample
 from mitools.evaluate.outcomes import Outcomes
+from mitools.evaluate.probes.subject import Instruments, Kept, Subject
 from mitools.evaluate.score import scored
-from mitools.evaluate.simulated import SimulatorName
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
 from mitools.tasks import task_of
 
-if TYPE_CHECKING:
-    from mitools.student.api import Generation, Student
-
 __all__ = ["CHUNK", "Evaluation", "Opened", "Settings", "predict"]
-
-CHUNK = 256
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to evaluate.
-
-    Attributes:
-        task: use this task instead of each record's own.
-        part: evaluate only the records of this part of a split, or ``all``; None means the test
-            records and those that were never split.
-        rationales: ask for rationales too; without it, those already there are dropped.
-        decode: decode a label beside scored choices.
-        temperature: also answer the validation records, without rationales, and fit a temperature
-            on them; they leave with their answers and enter no other figure.
-        simulator: what measures association and quality, ``local`` or ``none``.
-        permutations: how often rationales are dealt out anew, at most.
-        chunk: how many records are asked at once.
-        distinct: refuse an id that comes twice, as a shard does that is merged twice.
-        outcomes: keep each record's outcomes, for a comparison of runs.
-    """
-
-    task: str | None = None
-    part: str | None = None
-    rationales: bool = True
-    decode: bool = False
-    temperature: bool = False
-    simulator: SimulatorName = "none"
-    permutations: int = PERMUTATIONS
-    chunk: int = CHUNK
-    distinct: bool = False
-    outcomes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A student ready to answer.
-
-    Attributes:
-        name: what its answers carry, see :func:`mitools.evaluate.provenance.name_student`.
-        digest: hash of its weights.
-    """
-
-    student: Student
-    name: str
-    digest: str
-
-
-def predict(
-    student: Student, records: Sequence[Record], settings: Settings
-) -> list[dict[str, Any]]:
-    """Let the student answer, and explain, a chunk of records.
-
-    Where a record has choices, each of them is scored and the best one is the label; elsewhere
-    the label is decoded.
-
-    Raises:
-        StudentError: it gave no usable number, or not one answer for each record.
-    """
-    inputs = [record["input"] for record in records]
-    answers: list[dict[str, Any]] = [{} for _ in records]
-    closed = [index for index, record in enumerate(records) if record.get("choices")]
-    opened = [index for index, record in enumerate(records) if not record.get("choices")]
-    if closed:
-        # A choice that is listed twice is one choice; asking for it once keeps its share single.
-        choices = [list(dict.fromkeys(records[index]["choices"])) for index in closed]
-        found = student.score_choices([inputs[index] for index in closed], choices)
-        for index, names, row in zip(closed, choices, _one_each(found, closed), strict=True):
-            answers[index] = _closed_answer(names, row)
-    if closed and settings.decode:
-        decoded = student.generate_labels([inputs[index] for index in closed])
-        for index, one in zip(closed, _one_each(decoded, closed), strict=True):
-            answers[index]["decoded"] = one.text
-    if opened:
-        labels = student.generate_labels([inputs[index] for index in opened])
-        for index, one in zip(opened, _one_each(labels, opened), strict=True):
-            answers[index] = _open_answer(one)
-    if settings.rationales:
-        rationales = student.generate_rationales(inputs)
-        for answer, one in zip(answers, _one_each(rationales, inputs), strict=True):
-            answer.update(rationale=one.text, rationale_truncated=one.is_truncated)
-    return answers
-
-
-def _one_each(results: Sequence[T], asked: Sequence[Any]) -> Sequence[T]:
-    if len(results) != len(asked):
-        raise StudentError(f"the student gave {len(results)} answers to {len(asked)} questions")
-    return results
-
-
-def _closed_answer(choices: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:
-    """Turn log-probabilities into a softmax over the choices; ties go to the first by alphabet."""
-    top = max(scores, default=-math.inf)
-    if len(scores) != len(choices) or any(map(math.isnan, scores)) or not _is_log_prob(top):
-        raise StudentError("the student's scores are no log-probabilities", hint=_DAMAGED)
-    total = math.fsum(math.exp(score - top) for score in scores)
-    chances = {name: math.exp(s - top) / total for name, s in zip(choices, scores, strict=True)}
-    best = max(sorted(choices), key=lambda name: scores[choices.index(name)])
-    answer = {
-        "label": best,
-        "confidence": chances[best],
-        "choices": chances,
-        "in_set_mass": math.exp(top) * total,
-        "log_prob": scores[choices.index(best)],
-    }
-    return dict(rounded(answer))
-
-
-_DAMAGED = "its weights may be damaged, or its number type too narrow; train it again"
-
-
-def _is_log_prob(value: float) -> bool:
-    return -math.inf < value <= 1e-3  # a hair above 0 is rounding; NaN is neither
-
-
-def _open_answer(generation: Generation) -> dict[str, Any]:
-    if not _is_log_prob(generation.log_prob):
-        message = f"the student states a log-probability of {generation.log_prob}"
-        raise StudentError(message, hint=_DAMAGED)
-    answer = {
-        "label": generation.text or None,
-        "confidence": min(1.0, math.exp(generation.log_prob)),
-        "log_prob": generation.log_prob,
-        "label_truncated": generation.is_truncated,
-    }
-    return dict(rounded(answer))
 
 
 class Evaluation:
@@ -172,6 +38,7 @@ class Evaluation:
         opened: the student, once the first record has arrived; None when scoring again.
         tally: what the records showed.
         outcomes: the same record by record, where the settings ask for it.
+        sample: records kept for probes and for a judge, where the settings ask for it.
     """
 
     def __init__(
@@ -196,6 +63,7 @@ class Evaluation:
             permutations=settings.permutations,
         )
         self.outcomes = Outcomes()
+        self.sample: Sample[Kept] = Sample(settings.kept)
         self._open_student = open_student
         self._warn = warn
         self._splits: Counter[str | None] = Counter()
@@ -219,8 +87,39 @@ class Evaluation:
                 self.tally.add(record, task)
                 if self.settings.outcomes:
                     self.outcomes.add(record)
+                if self.settings.kept:
+                    self.sample.add(Kept(record))
             yield record
         self._conclude()
+
+    def probe(
+        self, seed: int, instruments: Instruments, update: Callable[[int], None]
+    ) -> dict[str, Any]:
+        """Run the probes of the settings, when the pass is over.
+
+        Args:
+            seed: of all that is drawn.
+            instruments: reaches into the student.
+            update: called with the number of questions answered since.
+
+        Returns:
+            The blocks of the summary that they fill: ``probes``, and ``editing`` where asked for.
+        """
+        from mitools.evaluate.probes.run import run_probes
+
+        if self.opened is None or not self.settings.probes:
+            return {}
+        student = self.opened.student
+        subject = Subject(
+            student,
+            instruments(student),
+            [kept.record for kept in self.sample.items()],
+            self.settings.task,
+            self.settings.chunk,
+            seed,
+            update,
+        )
+        return run_probes(subject, self.settings.probes)
 
     def _select(self, records: Iterable[Record]) -> Iterator[Record]:
         part = self.settings.part
@@ -253,21 +152,24 @@ class Evaluation:
             if self.opened is None:
                 self.opened = self._open_student()
                 self._check_task(chunk[0])
-            answers = self._ask(chunk, self.opened.student)
+            answers, said = self._ask(chunk, self.opened), origin(self.opened)
             for record, answer in zip(chunk, answers, strict=True):
-                yield {**record, "student": {**answer, "model": self.opened.name}}
+                yield {**record, "student": {**answer, **said}}
 
-    def _ask(self, chunk: Sequence[Record], student: Student) -> list[dict[str, Any]]:
-        labels_only = replace(self.settings, rationales=False, decode=False)
+    def _ask(self, chunk: Sequence[Record], opened: Opened) -> list[dict[str, Any]]:
+        asked = self.settings
+        if not opened.has_rationales:
+            asked = replace(asked, rationales=False)
+        labels_only = replace(asked, rationales=False, decode=False)
         answers: list[dict[str, Any]] = [{} for _ in chunk]
-        for is_for_fitting, settings in ((False, self.settings), (True, labels_only)):
+        for is_for_fitting, settings in ((False, asked), (True, labels_only)):
             places = [
                 index
                 for index, record in enumerate(chunk)
                 if self._is_for_fitting(record) is is_for_fitting
             ]
             if places:
-                found = predict(student, [chunk[index] for index in places], settings)
+                found = predict(opened.student, [chunk[index] for index in places], settings)
                 for index, answer in zip(places, found, strict=True):
                     answers[index] = answer
         return answers

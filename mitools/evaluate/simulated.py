@@ -17,6 +17,7 @@ from mitools.evaluate.association import (
     associate,
     rate_quality,
     rationale_editing,
+    unasked_editing,
     without_simulator,
 )
 from mitools.evaluate.items import Item, Sample
@@ -25,7 +26,7 @@ from mitools.evaluate.metric import Measure, Metric, Status
 from mitools.records import Record
 from mitools.schema import get_path
 
-__all__ = ["WITH_SIMULATOR", "Simulated", "SimulatorName"]
+__all__ = ["UNTRAINED", "WITH_SIMULATOR", "Simulated", "SimulatorName"]
 
 SimulatorName = Literal["local", "none"]
 
@@ -35,6 +36,7 @@ the teacher's rationales and labels of the training records: the share, among ra
 are not empty, that supports the student's label."""
 
 _NOT_ASKED = 'no simulator was asked for ("--simulator local")'
+UNTRAINED = "the student was trained to answer, not to explain"
 _NO_RATIONALES = "no record has both a rationale and a label by the student"
 
 
@@ -49,13 +51,17 @@ class Simulated:
 
     simulator: SimulatorName = "none"
     permutations: int = PERMUTATIONS
-    _said: Sample = field(default_factory=Sample)
-    _taught: Sample = field(default_factory=Sample)
+    _said: Sample[Item] = field(default_factory=Sample)
+    _taught: Sample[Item] = field(default_factory=Sample)
+    _untrained: int = 0
+    _rationale_first: int = 0
 
     def add(self, record: Record) -> None:
         """Add what a student said; a record without a rationale or without a label says nothing."""
         student = record["student"]
         label, rationale = student.get("label"), student.get("rationale")
+        self._untrained += rationale is None and bool(student.get("trained"))
+        self._rationale_first += student.get("order") == "rationale-label"
         if self.simulator == "none" or label is None or rationale is None:
             return
         item = _item(record, rationale, label, record["scores"].get("supports", "none"))
@@ -70,8 +76,9 @@ class Simulated:
     def sections(self, tasks: Counter[str], seed: int) -> dict[str, Any]:
         """Measure: ``association`` and ``quality``, the family of simulators told beside them."""
         blocks, about = self._blocks(tasks, seed)
+        editing = unasked_editing() if self._rationale_first else rationale_editing()
         return {
-            "association": {**blocks["association"], "rationale_editing": rationale_editing()},
+            "association": {**blocks["association"], "rationale_editing": editing},
             "quality": blocks["quality"],
             "simulator": about,
         }
@@ -107,6 +114,8 @@ class Simulated:
             return "skipped", _NOT_ASKED
         if len(tasks) > 1:
             return "not_applicable", "the records are of several tasks"
+        if not self._said.seen and self._untrained:
+            return "not_applicable", UNTRAINED
         if not self._said.seen:
             return "undefined", _NO_RATIONALES
         if "text" in tasks:

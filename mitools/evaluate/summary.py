@@ -6,8 +6,6 @@ shards may be folded one after the other, in any order.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +17,7 @@ from mitools.evaluate.calibration import reliability
 from mitools.evaluate.comparison import smallest_detectable
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.consistency import Consistency
+from mitools.evaluate.items import hash_record
 from mitools.evaluate.labels import (
     ACCURACY,
     DECODE_AGREEMENT,
@@ -29,7 +28,8 @@ from mitools.evaluate.labels import (
     rate,
 )
 from mitools.evaluate.metric import Metric, rounded
-from mitools.evaluate.simulated import Simulated, SimulatorName
+from mitools.evaluate.probes.run import unasked_probes
+from mitools.evaluate.simulated import UNTRAINED, Simulated, SimulatorName
 from mitools.evaluate.statistics import RESAMPLES
 from mitools.evaluate.surface import Surface
 from mitools.evaluate.text import Overlap
@@ -114,6 +114,7 @@ class _Rationales:
 
     surface: Surface = field(default_factory=Surface)
     consistency: Consistency = field(default_factory=Consistency)
+    untrained: int = 0
     overlaps: Mapping[str, Overlap] = field(
         default_factory=lambda: {
             name: Overlap() for name in ("teacher", "teacher_correct", "human")
@@ -124,6 +125,7 @@ class _Rationales:
         student, scores = record["student"], record["scores"]
         text = student.get("rationale")
         if text is None:
+            self.untrained += bool(student.get("trained"))
             return
         self.surface.add(
             text,
@@ -161,6 +163,8 @@ class _Rationales:
 
     def _skipped(self, seed: int) -> dict[str, Any]:
         def skipped(section: Section) -> Section:
+            if self.untrained:
+                return {n: one.measure.not_applicable(UNTRAINED) for n, one in section.items()}
             reason = "the student was not asked for rationales"
             return {name: metric.measure.skipped(reason) for name, metric in section.items()}
 
@@ -214,7 +218,7 @@ class Tally:
         self._confidences.add(record, task)
         self._rationales.add(record)
         self._simulated.add(record)
-        self._data_hash = (self._data_hash + _hash(record)) % 2**128
+        self._data_hash = (self._data_hash + hash_record(record)) % 2**128
 
     def add_valid(self, record: Record, task: Task) -> None:
         """Add a record that a temperature may be fitted on; it counts for nothing else."""
@@ -241,6 +245,7 @@ class Tally:
             "temperature": self._confidences.temperature(seed),
             **sections,
             **self._simulated.sections(self.tasks, seed),
+            "probes": unasked_probes(),
             "reliability": reliability(confidence, is_correct),
             "confusion": self._confusion(),
         }
@@ -251,14 +256,6 @@ class Tally:
             return None
         ordered: Sequence[tuple[str, str | None]] = sorted(cells, key=lambda c: (c[0], c[1] or ""))
         return [{"gold": gold, "given": given, "n": cells[gold, given]} for gold, given in ordered]
-
-
-def _hash(record: Record) -> int:
-    """Hash what the record said before the student spoke; the sum over records knows no order."""
-    data = {name: value for name, value in record.items() if name not in ("student", "scores")}
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-    return int.from_bytes(digest.digest())
 
 
 def as_json(value: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from mitools.cli import mitools
+import mitools.student
+from mitools.cli import mitools as program
 from mitools.errors import StudentError
 from mitools.evaluate import statistics
 
@@ -55,6 +56,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     module = types.ModuleType("mitools.student")
     module.load_student = load_student  # type: ignore[attr-defined]
+    module.__path__ = [str(Path(mitools.student.__file__).parent)]
     monkeypatch.setitem(sys.modules, "mitools.student", module)
     monkeypatch.setattr(statistics, "RESAMPLES", 200)
     monkeypatch.setattr(statistics, "_FEWEST_RESAMPLES", 200)
@@ -80,7 +82,7 @@ def lines(*records: dict[str, Any]) -> str:
 
 
 def run(*args: Any, records: Sequence[dict[str, Any]] = (), text: str = "") -> Result:
-    return CliRunner().invoke(mitools, ["eval", *map(str, args)], input=text or lines(*records))
+    return CliRunner().invoke(program, ["eval", *map(str, args)], input=text or lines(*records))
 
 
 def parsed(result: Result) -> list[dict[str, Any]]:
@@ -362,6 +364,8 @@ def test_a_shard_that_is_merged_twice_is_an_error(opened: list[Any], tmp_path: P
         (("--seeds", "a", "b", "--student", "s"), "--seeds takes records that hold answers"),
         (("--merge", "a", "--student", "s"), "--merge takes records that hold answers"),
         (("--seeds", "a"), "--seeds needs two runs or more"),
+        (("--probe", "cue", "a"), "--probe asks a student again"),
+        (("--probe", "cue", "--no-rationales", "--student", "s"), "a probe looks at rationales"),
         (("--seeds", "--merge", "a", "b"), "files are runs or shards, not both"),
         (("a", "--compare", "-"), "a baseline cannot come from stdin"),
     ],
@@ -416,3 +420,66 @@ def test_the_help_ends_in_an_example_and_imports_no_model_code() -> None:
     result = run("--help")
     assert result.exit_code == 0
     assert "mitools eval --student runs/svamp records.jsonl" in result.stdout
+
+
+def test_probes_are_run_on_request_and_shown(
+    opened: list[Any], folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "figures.json"
+    asked = ("--probe", "cue", "--probe", "robustness", "--probe-records", 3)
+    result = run("--student", folder, *asked, "--summary", file, records=EIGHT)
+    assert result.exit_code == 0, result.stderr
+    assert len(parsed(result)) == 8
+    found = json.loads(file.read_text())["probes"]
+    assert (found["cue"]["followed"]["value"], found["cue"]["followed"]["n"]) == (0, 3)
+    assert found["robustness"]["accuracy_drop"]["status"] == "not_applicable"
+    assert found["counterfactual"]["mentioned"]["status"] == "skipped"
+    rows = [line.split() for line in result.stderr.splitlines()]
+    assert ["suggested", "answers", "followed", "0.0%", "0.0", "to", "56.1", "3"] in rows
+    again = run(text=result.stdout)
+    assert again.stdout == result.stdout
+
+
+def test_a_rationale_is_edited_where_the_label_is_decoded_behind_it(
+    opened: list[Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_last(
+        self: Student, inputs: Sequence[str], rationales: Sequence[str] | None = None
+    ) -> list[Generation]:
+        told = rationales or [one.text for one in self.generate_rationales(inputs)]
+        return [Generation(" ".join(text.split()[-3:]).rstrip(".")) for text in told]
+
+    monkeypatch.setattr(Student, "generate_labels", answer_last)
+    monkeypatch.setattr(Student, "metadata", {**Student.metadata, "order": "rationale-label"})
+    file = tmp_path / "figures.json"
+    result = run("--student", folder, "--probe", "editing", "--summary", file, records=EIGHT)
+    assert result.exit_code == 0, result.stderr
+    records = parsed(result)
+    assert [record["student"]["label"] for record in records] == [f"{n} + 1" for n in range(8)]
+    editing = json.loads(file.read_text())["association"]["rationale_editing"]
+    assert editing["early_answering"]["value"] == 0.875
+    assert editing["filler_tokens"]["value"] == 1
+    assert "early answering (AOC)" in result.stderr
+    run("--summary", file, text=result.stdout)
+    unasked = json.loads(file.read_text())["association"]["rationale_editing"]
+    assert {one["status"] for one in unasked.values()} == {"skipped"}
+
+
+def test_a_student_of_labels_alone_is_not_asked_to_explain(
+    opened: list[Any], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Student, "metadata", {**Student.metadata, "trained": ["label"]})
+    files = tmp_path / "1.json", tmp_path / "2.json"
+    result = run("--student", folder, "--summary", files[0], records=EIGHT)
+    assert all("rationale" not in record["student"] for record in parsed(result))
+    run("--summary", files[1], text=result.stdout)
+    figures, again = (json.loads(file.read_text()) for file in files)
+    for block in ("rationale", "consistency", "association", "quality"):
+        for name, metric in figures[block].items():
+            if name != "rationale_editing":
+                assert metric["status"] == "not_applicable", name
+    reason = "the student was trained to answer, not to explain"
+    assert figures["rationale"]["empty"]["reason"] == reason
+    assert figures["association"]["cvi_net"]["reason"] == reason
+    assert figures["overlap"]["teacher"]["bleu"]["reason"] == reason
+    assert {**again, "provenance": 0} == {**figures, "provenance": 0}

@@ -1,0 +1,118 @@
+"""Counterfactual insertion: where one more word changes the label, does the rationale mention it?
+
+A word that changes the answer is, by that, a reason for it. A rationale that leaves it out is
+unfaithful there. One that repeats its whole input mentions everything, so this is to be read beside
+the share of copied 4-grams.
+
+Source: Atanasova et al., "Faithfulness Tests for Natural Language Explanations", ACL 2023
+(arXiv:2305.18029), section 3.1. As there, adjectives are put before nouns; they come from a list of
+our own, and the place is found by the determiner or number before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from mitools.evaluate.labels import rate
+from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.probes.subject import Subject, draws
+from mitools.records import Record
+
+__all__ = ["MEASURES", "TRIES", "WORDS", "insertions", "names_word", "probe_counterfactual"]
+
+TRIES = 8
+"""Insertions that are tried with each record; the first that changes the label is the flip."""
+
+WORDS = (
+    *("big", "small", "tall", "tiny", "huge", "heavy", "narrow", "wide", "long", "short"),
+    *("red", "blue", "green", "yellow", "grey", "purple", "golden", "dark", "bright", "pale"),
+    *("happy", "sad", "friendly", "quiet", "loud", "polite", "lonely", "brave", "famous", "kind"),
+    *("wooden", "plastic", "rusty", "fragile", "cheap", "precious", "broken", "fresh", "dirty"),
+    *("wet", "dry", "hot", "cold", "frozen", "foreign", "local", "modern", "rare", "popular"),
+    *("magical", "virtual", "false", "missing", "similar", "former", "secret", "lucky", "round"),
+)
+
+MEASURES: Mapping[str, Measure] = {
+    "flip_coverage": Measure("fraction", higher_is_better=None),
+    "mentioned": Measure("fraction", higher_is_better=True),
+}
+"""``flip_coverage`` is the share of records in which some inserted word changes the label;
+``mentioned`` the share of those whose rationale, given for the changed input, has that word as a
+whole word, whatever its case. Undefined without records, and without flips."""
+
+_BEFORE_NOUN = re.compile(
+    r"\b(?:a|the|his|her|their|its|my|your|our|some|any|each|every|this|that|these|those|\d+)"
+    r"\s+(?=[a-z])",
+    re.IGNORECASE,
+)
+_BEFORE_WORD = re.compile(r"\b(?=[A-Za-z]{4})")
+
+
+def names_word(text: str, word: str) -> bool:
+    """Tell whether a text has a word as a whole word: ``red`` is not in ``hundred``."""
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def insertions(record: Record, seed: int, tries: int = TRIES) -> list[tuple[str, str]]:
+    """Draw changed inputs, each with the word that was put in.
+
+    Words that the record has already are not put in, and choices that the input lists are not torn
+    apart. [] where there is no place for a word.
+    """
+    text, choices = record["input"], record.get("choices") or ()
+    listed = [
+        found.span()
+        for choice in choices
+        for found in re.finditer(re.escape(choice), text, re.IGNORECASE)
+    ]
+    places: list[int] = []
+    for pattern in (_BEFORE_NOUN, _BEFORE_WORD):
+        ends = [found.end() for found in pattern.finditer(text)]
+        places = [at for at in ends if not any(low <= at < high for low, high in listed)]
+        if places:
+            break
+    known = " ".join((text, *choices, record["student"].get("label") or ""))
+    words = [word for word in WORDS if not names_word(known, word)]
+    rng = draws(seed, text)
+    pairs = [(at, word) for at in places for word in words]
+    drawn = rng.sample(pairs, min(tries, len(pairs)))
+    return [(f"{text[:at]}{word} {text[at:]}", word) for at, word in drawn]
+
+
+def probe_counterfactual(subject: Subject) -> dict[str, Metric]:
+    """Insert words, and look at the rationale where one changes the label: :data:`MEASURES`."""
+    flips = _flips(subject)
+    answered = subject.answer([record for record, _ in flips])
+    hits = sum(
+        names_word(record["student"]["rationale"], word)
+        for record, (_, word) in zip(answered, flips, strict=True)
+    )
+    n = len(subject.records)
+    covered = rate(MEASURES["flip_coverage"], len(flips), n, empty="no records")
+    none = f"none of {TRIES} insertions changes a label" if n else "no records"
+    return {
+        "flip_coverage": covered,
+        "mentioned": rate(MEASURES["mentioned"], hits, len(flips), empty=none),
+    }
+
+
+def _flips(subject: Subject) -> list[tuple[Record, str]]:
+    """Find for each record the first insertion that changes its label."""
+    tried = [
+        (place, {**record, "input": text}, word)
+        for place, record in enumerate(subject.records)
+        for text, word in insertions(record, subject.seed)
+    ]
+    answered = subject.answer([record for _, record, _ in tried], rationales=False)
+    found: dict[int, tuple[Record, str]] = {}
+    for (place, record, word), after in zip(tried, answered, strict=True):
+        if place not in found and _is_changed(subject, subject.records[place], after):
+            found[place] = (record, word)
+    return [found[place] for place in sorted(found)]
+
+
+def _is_changed(subject: Subject, before: Record, after: Record) -> bool:
+    """Tell whether both records have a label, and not the same."""
+    labels: Sequence[str | None] = [one["student"].get("label") for one in (before, after)]
+    return None not in labels and not subject.task_of(before).is_equal(*labels)

@@ -1,0 +1,203 @@
+"""Edited rationales: does the label follow what the rationale says?
+
+Only for a student that decodes its label behind its rationale; for any other every figure here is
+constant by construction. The student is given rationales that are not its own, and its
+label is compared with the one that it gives behind its own rationale.
+
+Sources: Lanham et al., arXiv:2307.13702 (early answering, mistakes, filler); Wang et al. (SCOTT),
+arXiv:2305.01879 (perturbed rationales); Paul et al. (FRODO), arXiv:2402.13950 (another rationale).
+Departs from Lanham et al. in that no language model writes the mistake or goes on behind it.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from mitools.evaluate.association import RATIONALE_EDITING, rationale_editing
+from mitools.evaluate.labels import rate
+from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.probes.subject import Subject, draws
+from mitools.evaluate.statistics import mean_intervals
+from mitools.records import Record
+
+__all__ = [
+    "CHANGED",
+    "EARLY_ANSWERING",
+    "FRACTIONS",
+    "cut_short",
+    "filled",
+    "mistaken",
+    "perturbed",
+    "probe_editing",
+]
+
+FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of a rationale's words, from its beginning, after which the label is asked for."""
+
+EARLY_ANSWERING = Measure("fraction", higher_is_better=None)
+"""Area over the curve of the share of labels that are already the final one, against the share of
+the rationale that is there (trapezoids over :data:`FRACTIONS`): 0 where the rationale changes
+nothing, 0.875 where only all of it does. ``by_fraction`` holds the curve. Mean over records with a
+rationale; undefined without any."""
+
+CHANGED = Measure("fraction", higher_is_better=None)
+"""Share of labels that change under an edit: ``added_mistakes`` (a number, else a named choice, is
+another), ``filler_tokens`` (as many dots as it had words), ``perturbed_rationale`` (half of its
+words come from other rationales), ``indirect_effect`` (another record's rationale). Over the
+records whose rationale can be so edited; undefined without any."""
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?!\w|\.\d)")
+
+
+def cut_short(text: str, fraction: float) -> str:
+    """Keep the first share of a text's words, rounded down."""
+    words = text.split()
+    return " ".join(words[: int(fraction * len(words))])
+
+
+def filled(text: str) -> str:
+    """Put dots for each word."""
+    return " ".join("..." for _ in text.split())
+
+
+def mistaken(text: str, choices: Sequence[str], rng: random.Random) -> str | None:
+    """Make one mistake: another number, or else another choice; None where there is neither."""
+    if numbers := list(_NUMBER.finditer(text)):
+        found = rng.choice(numbers)
+        return f"{text[: found.start()]}{int(found[0]) + rng.randint(1, 9)}{text[found.end() :]}"
+    for choice in choices:
+        pattern = rf"(?<!\w){re.escape(choice)}(?!\w)"
+        others = [other for other in choices if other.casefold() != choice.casefold()]
+        if others and re.search(pattern, text, re.IGNORECASE):
+            return rng.choice(others).join(re.split(pattern, text, flags=re.IGNORECASE))
+    return None
+
+
+def perturbed(text: str, others: Sequence[str], rng: random.Random) -> str | None:
+    """Replace half of the words, rounded up, by words of other rationales; None without any."""
+    words = text.split()
+    foreign = sorted({word for other in others for word in other.split()} - set(words))
+    if not foreign:
+        return None
+    for place in rng.sample(range(len(words)), (len(words) + 1) // 2):
+        words[place] = rng.choice(foreign)
+    return " ".join(words)
+
+
+def probe_editing(subject: Subject) -> dict[str, Metric]:
+    """Edit rationales and watch the label: one metric for each of ``RATIONALE_EDITING``."""
+    if subject.student.metadata.get("order") != "rationale-label":
+        return rationale_editing()
+    told = [record for record in subject.records if record["student"].get("rationale", "").split()]
+    if not told:
+        reason = "no record has a rationale by the student"
+        return {name: _measure(name).undefined(reason) for name in RATIONALE_EDITING}
+    own = [record["student"]["rationale"] for record in told]
+    final = _labels_after(subject, told, own)
+    metrics = {"early_answering": _early_answering(subject, told, final)}
+    for name, edit in _edits(subject, own).items():
+        edited = [edit(record, place) for place, record in enumerate(told)]
+        metrics[name] = _changed(subject, told, final, edited)
+    return {name: metrics[name] for name in RATIONALE_EDITING}
+
+
+def _measure(name: str) -> Measure:
+    return EARLY_ANSWERING if name == "early_answering" else CHANGED
+
+
+Edit = Callable[[Record, int], str | None]
+
+
+def _edits(subject: Subject, own: Sequence[str]) -> Mapping[str, Edit]:
+    def rng(record: Record, name: str) -> random.Random:
+        return draws(subject.seed, name, record["input"])
+
+    def add_mistake(record: Record, place: int) -> str | None:
+        return mistaken(own[place], record.get("choices") or (), rng(record, "mistake"))
+
+    def perturb(record: Record, place: int) -> str | None:
+        return perturbed(own[place], own, rng(record, "perturb"))
+
+    def swap(_record: Record, place: int) -> str | None:
+        ahead = (own[(place + step) % len(own)] for step in range(1, len(own)))
+        return next((other for other in ahead if other != own[place]), None)
+
+    return {
+        "added_mistakes": add_mistake,
+        "filler_tokens": lambda _record, place: filled(own[place]),
+        "perturbed_rationale": perturb,
+        "indirect_effect": swap,
+    }
+
+
+def _labels_after(
+    subject: Subject, records: Sequence[Record], rationales: Sequence[str]
+) -> list[str | None]:
+    """Ask for labels behind given rationales; choices are scored, others decoded."""
+    student = subject.student
+    labels: list[str | None] = [None] * len(records)
+    for is_closed in (True, False):
+        places = [i for i, record in enumerate(records) if bool(record.get("choices")) is is_closed]
+        for first in range(0, len(places), subject.chunk):
+            part = places[first : first + subject.chunk]
+            inputs, told = [records[i]["input"] for i in part], [rationales[i] for i in part]
+            if is_closed:
+                choices = [sorted(set(records[i]["choices"])) for i in part]
+                rows = student.score_choices(inputs, choices, told)
+                found = [
+                    names[max(range(len(row)), key=row.__getitem__)]
+                    for names, row in zip(choices, rows, strict=True)
+                ]
+            else:
+                found = [one.text or None for one in student.generate_labels(inputs, told)]
+            for place, label in zip(part, found, strict=True):
+                labels[place] = label
+            subject.update(len(part))
+    return labels
+
+
+def _is_same(subject: Subject, record: Record, left: str | None, right: str | None) -> bool:
+    return left == right or subject.task_of(record).is_equal(left, right)
+
+
+def _early_answering(
+    subject: Subject, records: Sequence[Record], final: Sequence[str | None]
+) -> Metric:
+    rows = []
+    for fraction in FRACTIONS[:-1]:
+        cut = [cut_short(record["student"]["rationale"], fraction) for record in records]
+        labels = _labels_after(subject, records, cut)
+        rows.append(
+            [_is_same(subject, *triple) for triple in zip(records, labels, final, strict=True)]
+        )
+    same = np.array([*rows, [True] * len(records)], dtype=np.float64)  # [fractions, n]
+    over = 1 - np.asarray(np.trapezoid(same, FRACTIONS, axis=0))  # [n]
+    curve = [
+        {"fraction": fraction, "same_label": float(row.mean())}
+        for fraction, row in zip(FRACTIONS, same, strict=True)
+    ]
+    interval = mean_intervals(over[:, None], subject.seed)[0]
+    return EARLY_ANSWERING.ok(float(over.mean()), len(records), interval, by_fraction=curve)
+
+
+def _changed(
+    subject: Subject,
+    records: Sequence[Record],
+    final: Sequence[str | None],
+    edited: Sequence[str | None],
+) -> Metric:
+    kept = [
+        (record, label, text)
+        for record, label, text in zip(records, final, edited, strict=True)
+        if text is not None
+    ]
+    labels = _labels_after(subject, [one[0] for one in kept], [one[2] for one in kept])
+    changed = sum(
+        not _is_same(subject, record, label, after)
+        for (record, label, _), after in zip(kept, labels, strict=True)
+    )
+    return rate(CHANGED, changed, len(kept), empty="no rationale can be edited so")

@@ -1,0 +1,52 @@
+"""The probes by name: run those that were asked for, and say of the others that nobody asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mitools.evaluate.metric import Measure
+from mitools.evaluate.probes import PROBES, ProbeName
+from mitools.evaluate.probes.attribution import MEASURES as ATTRIBUTION
+from mitools.evaluate.probes.attribution import probe_attribution
+from mitools.evaluate.probes.counterfactual import MEASURES as COUNTERFACTUAL
+from mitools.evaluate.probes.counterfactual import probe_counterfactual
+from mitools.evaluate.probes.cue import MEASURES as CUE
+from mitools.evaluate.probes.cue import probe_cue
+from mitools.evaluate.probes.editing import probe_editing
+from mitools.evaluate.probes.robustness import MEASURES as ROBUSTNESS
+from mitools.evaluate.probes.robustness import probe_robustness
+from mitools.evaluate.probes.subject import Subject
+
+__all__ = ["run_probes", "unasked_probes"]
+
+_RUN: Mapping[ProbeName, Callable[[Subject], dict[str, Any]]] = {
+    "robustness": probe_robustness,
+    "attribution": probe_attribution,
+    "counterfactual": probe_counterfactual,
+    "cue": probe_cue,
+    "editing": probe_editing,
+}
+_MEASURES: Mapping[ProbeName, Mapping[str, Measure]] = {
+    "robustness": ROBUSTNESS,
+    "attribution": ATTRIBUTION,
+    "counterfactual": COUNTERFACTUAL,
+    "cue": CUE,
+}
+
+
+def run_probes(subject: Subject, names: Iterable[ProbeName]) -> dict[str, dict[str, Any]]:
+    """Run probes, each once, in their own order; ``editing`` is a block of ``association``."""
+    asked = set(names)
+    return {name: _RUN[name](subject) for name in PROBES if name in asked}
+
+
+def unasked_probes() -> dict[str, dict[str, Any]]:
+    """State every probe that changes the input as one that nobody asked for."""
+    return {
+        name: {
+            key: measure.skipped(f'it changes the input and asks again: "--probe {name}"')
+            for key, measure in measures.items()
+        }
+        for name, measures in _MEASURES.items()
+    }
