@@ -151,7 +151,10 @@ class _Parser:
                 raise _InvalidError
             text = f"({text})"
         elif token and (token[0].isdigit() or token[0] == "."):
-            text, value = token, Fraction(token.removesuffix("."))
+            # Fraction reads a text by a regular expression, five times as slowly as an int.
+            is_whole = token.isdigit()
+            value = Fraction(int(token)) if is_whole else Fraction(token.removesuffix("."))
+            text = token
         else:
             raise _InvalidError
         if self._peek() == "%":

@@ -78,8 +78,8 @@ _CUE = re.compile(
 _QUALIFIERS = {"final", "correct", "best", "right"}
 _DETERMINERS = {"the", "my", "our"}
 _CONNECTIVES = {"so", "thus", "therefore", "hence", "and", "then"}
-_WORD = re.compile(r"(\w+)([\s,]*)")
-_LONGEST_BEFORE_CUE = 80
+_LAST_WORD = re.compile(r"(?<!\w)(\w+)([\s,]*)\Z")
+_LONGEST_WORD_BEFORE_CUE = 24  # with what stands after it
 _NEXT_QUESTION = re.compile(r"\n\s*(?:Q|Question)\s*(?::|\Z)")
 _FILLER = re.compile(r"[\W_]*(?:so|thus|therefore|hence|and|then)?[\W_]*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?][\"')\]*]*\s+|\n+")
@@ -130,11 +130,10 @@ def _begin(text: str, cue: re.Match[str]) -> int:
     if text[begin] not in "aA":
         return begin
     allowed = _QUALIFIERS | _DETERMINERS | _CONNECTIVES
-    words = list(_WORD.finditer(text, max(0, begin - _LONGEST_BEFORE_CUE), begin))
-    for match in reversed(words):
+    while match := _LAST_WORD.search(text, max(0, begin - _LONGEST_WORD_BEFORE_CUE), begin):
         word = match[1].casefold()
         is_close = word in _CONNECTIVES or match[2].isspace()
-        if match.end() != begin or word not in allowed or not is_close:
+        if word not in allowed or not is_close:
             break
         if word not in _QUALIFIERS:
             allowed = _CONNECTIVES

@@ -1,19 +1,22 @@
 """The way out of a run: places in input order, filled from any thread, emptied in batches.
 
 It also bounds the run: a record has a place from before it is read until its batch has been dealt
-with, and there are only so many. Batches form by themselves: while one is dealt with, the next
-gathers, so a thread is woken once for many records when there are many, and at once for one.
+with, and there are only so many. To wake a thread costs as much as to handle a record, so who is
+woken lingers for a moment in which more may come.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 
 from mitools.annotate.api import Answered
 
 __all__ = ["Outcome", "Outlet", "Place"]
+
+_LINGER_SECONDS = 0.002
 
 Outcome = Answered | BaseException
 
@@ -72,7 +75,7 @@ class Outlet:
             place.outcome = outcome
             if not self._is_ordered:
                 self._line.append(place)
-            if self._line[0].outcome is not None:
+            if self._can_leave():
                 self._ready.notify()
 
     def end(self) -> None:
@@ -92,20 +95,26 @@ class Outlet:
 
         Their places stay taken until :meth:`release`.
         """
+        with self._ready:
+            while not self._can_leave():
+                if self._is_ended and not self._taken:
+                    return []
+                self._ready.wait()
+        time.sleep(_LINGER_SECONDS)
         batch: list[Outcome] = []
         line = self._line
         with self._ready:
-            while True:
-                while line and (outcome := line[0].outcome) is not None:
-                    line.popleft()
-                    batch.append(outcome)
-                if batch or (self._is_ended and not self._taken):
-                    self._taken -= len(batch)
-                    return batch
-                self._ready.wait()
+            while line and (outcome := line[0].outcome) is not None:
+                line.popleft()
+                batch.append(outcome)
+            self._taken -= len(batch)
+        return batch
 
     def release(self, count: int) -> None:
         """Free the places of outcomes that have been dealt with."""
         with self._room:
             self._free += count
             self._room.notify()
+
+    def _can_leave(self) -> bool:
+        return bool(self._line) and self._line[0].outcome is not None

@@ -132,10 +132,22 @@ class Prompts:
         Raises:
             UsageError: the template asks for something that the record does not have.
         """
+        user = {"role": "user", "content": self.content(record, task, hint)}
+        return [*self.head(task, is_hinted=hint is not None), user]
+
+    def head(self, task: Task, *, is_hinted: bool = False) -> list[Message]:
+        """Give the messages that come first and are the same for all records."""
+        return self._prepare(task, is_hinted).head
+
+    def content(self, record: Record, task: Task, hint: str | None = None) -> str:
+        """Render what the last message says of one record; arguments as for :meth:`messages`.
+
+        Raises:
+            UsageError: the template asks for something that the record does not have.
+        """
         prepared = self._prepare(task, hint is not None)
         stated = "" if hint is None else _state(record, task, hint)
-        user = {"role": "user", "content": self._render(prepared.template, record, stated)}
-        return [*prepared.head, user]
+        return self._render(prepared.template, record, stated)
 
     def prompt_hash(self, task: Task, *, is_hinted: bool = False) -> str:
         """Name the effective prompt of a task: 16 hexadecimal digits, the same for all records."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from mitools.annotate.api import Question
-from mitools.annotate.prompt import Prompts
+from mitools.annotate.prompt import Message, Prompts
 from mitools.errors import TeacherError
 
-__all__ = ["OPENAI_HOST", "PATH", "ChatOptions", "Request", "Requests", "request_key"]
+__all__ = ["OPENAI_HOST", "PATH", "ChatOptions", "Request", "Requests"]
 
 OPENAI_HOST = "api.openai.com"
 PATH = "/chat/completions"
@@ -62,29 +64,54 @@ class Request:
 
     Attributes:
         key: its name in the journal.
-        body: what it says.
-        content: the same as canonical JSON in UTF-8, byte for byte what goes over the wire.
+        content: what it says as canonical JSON in UTF-8, byte for byte what goes over the wire.
     """
 
     key: str
-    body: Mapping[str, Any]
     content: bytes
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """What it says."""
+        found: dict[str, Any] = json.loads(self.content)
+        return found
 
-def request_key(content: str, provider: str, sample: int) -> str:
-    """Name a request by what decides its answer; never by key, pace, timeout or retries.
 
-    Args:
-        content: the body as canonical JSON: sorted, without spaces.
-        provider: the endpoint's URL.
-        sample: which of several answers to the same body.
+class _Form:
+    """The body of all requests of one prompt, in which only the last message is open.
 
-    Returns:
-        SHA-256 of the canonical JSON of all three, in hexadecimal. It is a promise: another name
-        would make people pay again.
+    Worked examples can be long, and are the same for every record: they are written, and hashed,
+    once.
     """
-    text = f'{{"body":{content},"provider":{_canonical(provider)},"sample":{sample}}}'
-    return hashlib.sha256(text.encode()).hexdigest()
+
+    def __init__(self, body: Callable[[str], Mapping[str, Any]], provider: str) -> None:
+        """Write the form.
+
+        Args:
+            body: makes the body around the last message's content.
+            provider: the endpoint's URL.
+        """
+        gap = f"gap {secrets.token_hex(16)}"  # no prompt can hold it
+        before, after = _canonical(body(gap)).split(_canonical(gap))
+        self._before, self._after = before.encode(), after.encode()
+        self._hash = hashlib.sha256(b'{"body":' + self._before)
+        self._end = f',"provider":{_canonical(provider)},"sample":'
+
+    def fill(self, content: str, sample: int) -> Request:
+        """Write a request, and name it by what decides its answer.
+
+        The name depends on body, provider and sample, never on key, pace, timeout or retries. It
+        is the SHA-256 of the canonical JSON of ``{"body": …, "provider": …, "sample": …}``, in
+        hexadecimal. That is a promise: another name would make people pay again.
+
+        Args:
+            content: the last message.
+            sample: which of several answers to the same body.
+        """
+        written = _canonical(content).encode()
+        name = self._hash.copy()
+        name.update(b"".join((written, self._after, f"{self._end}{sample}}}".encode())))
+        return Request(name.hexdigest(), b"".join((self._before, written, self._after)))
 
 
 class Requests:
@@ -115,13 +142,22 @@ class Requests:
             name = "max_completion_tokens" if is_openai else "max_tokens"
             self._settings[name] = options.max_tokens
         self._settings |= options.params
+        self._forms: dict[tuple[str, bool], _Form] = {}
 
     def make(self, question: Question) -> Request:
         """Build the request that asks a question."""
-        messages = self._prompts.messages(question.record, question.task, question.hint)
-        body = {"model": self.options.model, "messages": messages, **self._settings}
-        text = _canonical(body)
-        return Request(request_key(text, self.provider, question.sample), body, text.encode())
+        task, hint = question.task, question.hint
+        known = (task.name, hint is not None)
+        if known not in self._forms:
+            head = self._prompts.head(task, is_hinted=hint is not None)
+            self._forms[known] = _Form(partial(self._body, head), self.provider)
+        return self._forms[known].fill(
+            self._prompts.content(question.record, task, hint), question.sample
+        )
+
+    def _body(self, head: Sequence[Message], content: str) -> Mapping[str, Any]:
+        messages = [*head, {"role": "user", "content": content}]
+        return {"model": self.options.model, "messages": messages, **self._settings}
 
     def prompt_hash(self, question: Question) -> str:
         """Name the effective prompt, the same for all records."""

@@ -69,6 +69,8 @@ def _parse_params(
             raise click.BadParameter(f'"{pair}" is not KEY=VALUE')
         if name == "n":
             raise click.BadParameter("several answers a record are asked for with --samples")
+        if name in ("messages", "model"):
+            raise click.BadParameter(f"{name} is no parameter: use --system, --template or -m")
         try:
             params[name] = json.loads(value)
         except ValueError:

@@ -21,14 +21,14 @@ PRICE = Price(prompt=100_000.0, completion=1_000_000.0)  # USD 0.1 and 1 a token
 
 def request(content: str = "x" * 100, **more: Any) -> Request:
     body = {"model": "m", "messages": [{"role": "user", "content": content}], **more}
-    return Request("key", body, json.dumps(body, ensure_ascii=False).encode())
+    return Request("key", json.dumps(body, ensure_ascii=False).encode())
 
 
 REQUEST = request(max_tokens=8)
 
 
 def bound(call: Call) -> int:
-    return most_prompt_tokens(Request("", call.body, json.dumps(call.body).encode()))
+    return most_prompt_tokens(Request("", json.dumps(call.body).encode()))
 
 
 def billed(server: FixtureServer) -> float:

@@ -74,6 +74,7 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
         (("--price", "cheap"), 'write it as "IN,OUT"'),
         (("--samples", "2", "--stop-after", "3"), "--stop-after 3 needs as many --samples"),
         (("--param", "n=4"), "several answers a record are asked for with --samples"),
+        (("--param", "messages=[]"), "messages is no parameter: use --system, --template or -m"),
         (("--from-batch", "f", "--no-journal"), "--from-batch puts answers into the journal"),
         (
             ("--teacher", "replay", "--strategy", "star"),
