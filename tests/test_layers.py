@@ -120,6 +120,8 @@ mitools.evaluate.comparison: ENOUGH_DISCORDANT Difference compare_runs holm mcne
   resampled_means sign_flip smallest_detectable
 mitools.evaluate.items: FOLDS MOST_ITEMS Item Keyed Sample assign_folds hash_record without_words
 mitools.evaluate.asking: CHUNK Opened Settings origin predict
+mitools.evaluate.judging: MEASURES PAIRWISE RUBRIC SYSTEM Ask Query Verdict compare_rationales
+  rate_rationales read_score read_verdict unasked_judge
 mitools.evaluate.probes: PROBES ProbeName
 mitools.evaluate.probes.run: run_probes unasked_probes
 mitools.evaluate.probes.subject: Instrument Instruments Kept Subject draws

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from mitools.cli._examine import probe
+from mitools.cli._examine import Judge, JudgeOptions, judging, probe
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.console import Console
 from mitools.errors import UsageError
@@ -46,6 +46,10 @@ class Options:
     merge: bool
     probe: tuple[ProbeName, ...]
     probe_records: int
+    judge: str | None
+    judge_url: str | None
+    judge_journal: str | None
+    judge_records: int
     batch_size: int
     tokens_per_batch: int | None
     device: str | None
@@ -68,8 +72,13 @@ class Options:
             distinct=self.merge,
             outcomes=bool(self.compare or self.seeds),
             probes=self.probe,
-            kept=self.probe_records if self.probe else 0,
+            kept=max(
+                self.probe_records if self.probe else 0, self.judge_records if self.judge else 0
+            ),
         )
+
+    def judge_options(self) -> JudgeOptions:
+        return JudgeOptions(self.judge, self.judge_url, self.judge_journal, self.judge_records)
 
     def check(self, files: tuple[str, ...]) -> None:
         """Raise :class:`UsageError` where the options do not go together."""
@@ -82,12 +91,27 @@ class Options:
         if self.probe and not self.rationales:
             hint = 'leave out "--no-rationales", or "--probe"'
             raise UsageError("a probe looks at rationales", hint=hint)
+        if self.judge and (self.seeds or len(self.compare) > 1):
+            hint = 'leave out "--judge", or name one run and one baseline'
+            raise UsageError("a judge compares two runs at most", hint=hint)
+        if self.judge and not self.rationales:
+            hint = 'leave out "--no-rationales", or "--judge"'
+            raise UsageError("a judge looks at rationales", hint=hint)
         if self.seeds and len(files) < 2:
             raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
         if self.seeds and self.merge:
             raise UsageError("files are runs or shards, not both", hint='leave out "--merge"')
         if STDIN in self.compare:
             raise UsageError("a baseline cannot come from stdin", hint="name a file")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to report on."""
+
+    runs: list[Evaluation]
+    baselines: list[Evaluation]
+    judge: Judge | None
 
 
 @stage("eval")
@@ -154,6 +178,26 @@ class Options:
     help="Probe this many of the records, always the same ones.",
 )
 @click.option(
+    "--judge",
+    metavar="MODEL",
+    help="Let this model at an OpenAI-compatible endpoint score rationales from 1 to 5; with "
+    "--compare, prefer one student's to the other's, shown in both orders.",
+)
+@click.option(
+    "--judge-url", metavar="URL", help="Its endpoint.  [default: OPENAI_BASE_URL, or OpenAI]"
+)
+@click.option(
+    "--judge-journal", metavar="PATH", help="Where its replies are kept.  [default: user cache]"
+)
+@click.option(
+    "--judge-records",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Show it this many of the records, always the same ones.",
+)
+@click.option(
     "--compare",
     metavar="FILE",
     multiple=True,
@@ -195,9 +239,13 @@ def command(stage: Stage, **options: Any) -> None:
     asked.check(stage.files)
     baselines = [_baseline(path, asked) for path in asked.compare]
     parts = [replace(stage, files=(path,)) for path in stage.files] if asked.seeds else [stage]
-    with stage.writing() as out, _summary_file(asked.summary) as file:
+    with (
+        judging(stage, asked.judge_options()) as judge,
+        stage.writing() as out,
+        _summary_file(asked.summary) as file,
+    ):
         runs = [_evaluate(part, asked, out) for part in parts]
-        _report(stage, asked, runs, baselines, file)
+        _report(stage, asked, Found(runs, baselines, judge), file)
 
 
 def _evaluate(stage: Stage, options: Options, out: Writer | None) -> Evaluation:
@@ -250,8 +298,7 @@ def _summary_file(path: str | None) -> Iterator[IO[str] | None]:
 def _report(
     stage: Stage,
     options: Options,
-    runs: list[Evaluation],
-    baselines: list[Evaluation],
+    given: Found,
     file: IO[str] | None,
 ) -> None:
     from mitools.evaluate import report
@@ -259,9 +306,13 @@ def _report(
     from mitools.evaluate.provenance import describe_run, software
     from mitools.evaluate.summary import as_json
 
+    runs, baselines = given.runs, given.baselines
     summaries = [run.tally.summary(options.seed) for run in runs]
     for evaluation, summary in zip(runs, summaries, strict=True):
         probe(stage, evaluation, summary, options.seed)
+    if given.judge is not None:
+        baseline = baselines[0] if baselines else None
+        summaries[0]["judge"] = given.judge.judge(runs[0], baseline, options.seed)
     found: dict[str, Any] = summaries[0] if not options.seeds else {"runs": summaries}
     outcomes = [run.outcomes for run in runs]
     if options.seeds:

@@ -82,6 +82,12 @@ _NAMES = {
         "las": "LAS of its own label",
     },
     "quality": {"cvi": "CVI of gold (bits)", "rq": "RQ of gold"},
+    "judge": {
+        "score": "judge's score (1 to 5)",
+        "win_rate": "judge prefers this student",
+        "order_agreement": "… the same in both orders",
+        "readable": "… replies with a verdict",
+    },
     "rationale": {
         "steps_right": "arithmetic steps right",
         "empty": "empty rationales",

@@ -18,6 +18,7 @@ from mitools.evaluate.comparison import smallest_detectable
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.consistency import Consistency
 from mitools.evaluate.items import hash_record
+from mitools.evaluate.judging import unasked_judge
 from mitools.evaluate.labels import (
     ACCURACY,
     DECODE_AGREEMENT,
@@ -246,6 +247,7 @@ class Tally:
             **sections,
             **self._simulated.sections(self.tasks, seed),
             "probes": unasked_probes(),
+            "judge": unasked_judge(),
             "reliability": reliability(confidence, is_correct),
             "confusion": self._confusion(),
         }

@@ -46,12 +46,15 @@ Instruments = Callable[[Any], Instrument | None]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record in a :class:`~mitools.evaluate.items.Sample`, chosen by what it was unanswered."""
+    """A record in a :class:`~mitools.evaluate.items.Sample`, chosen by id and input.
+
+    So two students' answers to the same records are kept for the same ones.
+    """
 
     record: Record
 
     def key(self) -> int:
-        return hash_record(self.record)
+        return hash_record({name: self.record.get(name) for name in ("id", "input")})
 
 
 @dataclass(frozen=True)
