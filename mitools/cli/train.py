@@ -34,6 +34,26 @@ __all__ = ["command"]
     "encoder:MODEL, package:NAME, or scratch[:SIZE].",
 )
 @click.option(
+    "--order",
+    type=click.Choice(["separate", "label-rationale", "rationale-label"]),
+    default="separate",
+    show_default=True,
+    help="Two passes; or one with both texts, the label or the rationale first.",
+)
+@click.option(
+    "--prefix-position",
+    type=click.Choice(["before", "after"]),
+    default="before",
+    show_default=True,
+    help="Where a causal student's task prefix stands; after the input, both tasks read it once.",
+)
+@click.option(
+    "--lora",
+    type=click.IntRange(1),
+    metavar="RANK",
+    help="Train low-rank adapters in place of the weights; they are merged when saved.",
+)
+@click.option(
     "--mi",
     type=click.Choice(["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]),
     default="none",
@@ -98,7 +118,7 @@ __all__ = ["command"]
     "--lr",
     "learning_rate",
     type=float,
-    help="Peak learning rate.  [default: 1e-4; 1e-3 for scratch]",
+    help="Peak learning rate.  [default: 1e-4; 1e-3 for scratch and --lora]",
 )
 @click.option(
     "--schedule",

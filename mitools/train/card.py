@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mitools.student.codec import PREFIXES
+
 __all__ = ["write_model_card"]
 
 _CARD = """\
@@ -17,8 +19,8 @@ base_model: {base}
 
 # {name}
 
-A student that answers (`predict: …`) and explains (`explain: …`), trained by mitools from the
-labels and rationales of a teacher.
+A student that answers and explains, trained by mitools from the labels and rationales of a
+teacher. {prompts}
 
 | | |
 |---|---|
@@ -27,6 +29,7 @@ labels and rationales of a teacher.
 | records | {records} |
 | validation | {metrics} |
 | seed | {seed} |
+| trained | {trained} |
 
 Ask it:
 
@@ -34,6 +37,15 @@ Ask it:
 
 The task of its labels is `{task}`; all else about the run stands in `mitools.json` and `log.jsonl`.
 """
+
+
+_PROMPTS = {
+    "separate": "It answers the prompt `{label}` and explains at `{rationale}`.",
+    "label-rationale": "At the prompt `{label}` it answers and then, behind the end token, "
+    "explains.",
+    "rationale-label": "At the prompt `{rationale}` it explains and then, behind the end token, "
+    "answers.",
+}
 
 
 def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> None:
@@ -44,8 +56,14 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         for key, value in results.items()
         if key.startswith("valid_")
     ]
+    form = "{input}⏎{task}⏎" if options["prefix_position"] == "after" else "{task} {input}"
+    prompts = {
+        purpose: form.format(task=prefix.strip(), input="…") for purpose, prefix in PREFIXES.items()
+    }
     text = _CARD.format(
         name=name,
+        prompts=_PROMPTS[options["order"]].format(**prompts),
+        trained=_describe_training(metadata),
         base=metadata["base"],
         alpha=options["alpha"],
         rest=round(1 - options["alpha"], 6),
@@ -57,3 +75,8 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         task=metadata["task"],
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _describe_training(metadata: Mapping[str, Any]) -> str:
+    tasks, rank = " and ".join(metadata["trained"]), metadata["options"]["lora"]
+    return f"{tasks}, by low-rank adapters of rank {rank}, merged" if rank else tasks

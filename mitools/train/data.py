@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from datasets import Dataset
 
 from mitools.errors import DataError
@@ -77,6 +78,13 @@ class TrainingData:
     valid: Dataset | None
     notes: Mapping[str, int]
 
+    def has(self, purpose: Purpose) -> bool:
+        """Tell whether any training record has a target of this kind."""
+        return any(
+            pc.any(pc.greater(pc.list_value_length(chunk), 0)).as_py()
+            for chunk in self.train.data.column(f"{purpose}_target").chunks
+        )
+
 
 _TOKENS = pa.list_(pa.int32())
 _SCHEMA = pa.schema(
@@ -106,8 +114,9 @@ def open_data(folder: Path, notes: Mapping[str, int]) -> TrainingData:
 def build_data(spool: Spool, codec: Codec, options: TrainOptions) -> TrainingData:
     """Tokenize the training and validation records; the test split is never touched.
 
-    A record without a label still teaches its rationale, and the other way round; one with neither
-    is left out. Texts over the limits are cut. All of it is counted.
+    A record without a label still teaches its rationale, and the other way round; in one pass what
+    is missing is empty there, and nothing is learned from that. A record with neither is left out.
+    Texts over the limits are cut. All of it is counted.
 
     Raises:
         DataError: no record can be trained on.
@@ -163,20 +172,36 @@ def _row(
 ) -> dict[str, Any] | None:
     example = example_of(record, options)
     row: dict[str, Any] = {"id": tokenizable(record["id"])}
-    length = 0
     texts: dict[Purpose, str | None] = {"label": example.label, "rationale": example.rationale}
     for purpose, text in texts.items():
         is_wanted = purpose == "label" or options.needs_rationales
         if text is None and is_wanted:
             notes[f"without a {purpose}"] += 1
-        prompt, prompt_cut = codec.encode_prompt(purpose, example.input) if text else ([], False)
-        target, target_cut = codec.encode_target(purpose, text) if text else ([], False)
-        notes["with an input that was cut"] += prompt_cut and purpose == "label"
-        notes[f"with a {purpose} that was cut"] += target_cut
-        row[f"{purpose}_prompt"], row[f"{purpose}_target"] = prompt, target
-        length += len(prompt) + len(target)
-    row["length"] = length
-    return {**row, **_choices(example, codec, notes)} if length else None
+        target, is_cut = codec.encode_target(purpose, text) if text else ([], False)
+        notes[f"with a {purpose} that was cut"] += is_cut
+        row[f"{purpose}_target"] = target
+    if not any(texts.values()):
+        return None
+    cuts = []
+    for purpose, text in texts.items():
+        prompt: list[int] = []
+        if _needs_prompt(codec, purpose, text, options):
+            prompt, is_cut = codec.encode_prompt(purpose, example.input)
+            cuts.append(is_cut)
+        row[f"{purpose}_prompt"] = prompt
+    notes["with an input that was cut"] += any(cuts)
+    row["length"] = sum(
+        len(row[f"{name}_{part}"]) for name in texts for part in ("prompt", "target")
+    )
+    return {**row, **_choices(example, codec, notes)}
+
+
+def _needs_prompt(codec: Codec, purpose: Purpose, text: str | None, options: TrainOptions) -> bool:
+    if codec.first is not None:  # one pass, with the prompt of what comes first
+        return purpose == codec.first
+    if codec.prefix_position == "after" and options.needs_rationales:
+        return True  # a row that lacks one would keep its batch from being read once
+    return bool(text)
 
 
 def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, Any]:

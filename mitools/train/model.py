@@ -1,4 +1,8 @@
-"""Both tasks of a student in one module, so that every kind of parallelism sees one forward."""
+"""Both tasks of a student in one module, so that every kind of parallelism sees one forward.
+
+A student of one pass has the same two tasks: its sequence is run once, and the losses, states and
+words at the positions of each text are that task's. So both weigh as much as in two passes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Pairs
 from mitools.student.network import (
     has_plain_head,
@@ -16,6 +21,7 @@ from mitools.student.network import (
     target_states,
     two_task_states,
 )
+from mitools.student.sequence import join_targets
 from mitools.train.contrastive import (
     barber_agakov_losses,
     batch_entropy,
@@ -105,6 +111,8 @@ class TwoTaskModel(nn.Module):
         critic: what the MI term adds to it in training, and nobody saves with the student.
         is_fused: whether the [B, T, V] tensors are avoided. They are not for the paper's term,
             which is computed as published, nor where logits are more than a matrix product.
+        tails: how many tokens at the end of each task's prompt are its own, where the rest is read
+            once for both; None where both are read whole.
     """
 
     def __init__(
@@ -120,7 +128,14 @@ class TwoTaskModel(nn.Module):
         can_fuse = objective.mi != "paper"
         can_fuse = can_fuse and has_plain_head(student, codec.kind, Pairs(**on_device))
         self.is_fused = can_fuse and fused is not False
+        self.tails = self._find_tails()
         self.critic = self._make_critic()
+
+    def _find_tails(self) -> tuple[int, int] | None:
+        """Count the tokens that are a task's own in prompts that begin alike; None: none do."""
+        if self.codec.prefix_position == "before" or not can_share_prefix(self.student):
+            return None
+        return self.codec.count_tail("label"), self.codec.count_tail("rationale")
 
     def _make_critic(self) -> nn.Module | None:
         width = self.student.get_output_embeddings().weight.shape[1]
@@ -176,10 +191,15 @@ class TwoTaskModel(nn.Module):
             outputs |= self._words(seen, (label, rationale))
         return outputs
 
-    def mean_losses(self, rationale: Task) -> Tensor:
-        """Mean loss of each row's target, nats a token: [B]; 0 for an empty one."""
+    def mean_losses(self, rationale: Task, label: Task) -> Tensor:
+        """Mean loss of each row's rationale, nats a token: [B]; 0 for an empty one.
+
+        Args:
+            rationale: the rationale task of B rows.
+            label: their label task, which only a student of one pass reads.
+        """
         counts = rationale["target_mask"].sum(dim=-1).clamp(min=1)
-        return self._run(rationale, None)[0].losses.sum(dim=-1) / counts
+        return self._run_alone(rationale, label).losses.sum(dim=-1) / counts
 
     def weigh(self, losses: Mapping[str, float]) -> float:
         """Combine both tasks' losses by α, as training does, without the MI term."""
@@ -187,8 +207,10 @@ class TwoTaskModel(nn.Module):
         return alpha * losses["label_loss"] + (1 - alpha) * losses["rationale_loss"]
 
     def _run(self, label: Task, rationale: Task | None) -> tuple[_Seen, ...]:
-        tasks = [label] if rationale is None else [label, rationale]
         kind = self.codec.kind
+        if rationale is not None and self.codec.first is not None:
+            return self._run_sequence(label, rationale)
+        tasks = [label] if rationale is None else [label, rationale]
         if not self.is_fused:
             return tuple(
                 self._look_plain(
@@ -200,8 +222,30 @@ class TwoTaskModel(nn.Module):
             states = [target_states(self.student, kind, pairs_of(label))]
         else:
             pair = pairs_of(label), pairs_of(rationale)
-            states = list(two_task_states(self.student, kind, *pair))
+            states = list(two_task_states(self.student, kind, *pair, self.tails))
         return self._look_fused(tasks, states)
+
+    def _run_sequence(self, label: Task, rationale: Task) -> tuple[_Seen, ...]:
+        """Run both texts as one sequence; what comes out belongs to the one or to the other."""
+        is_label_first = self.codec.first == "label"
+        tasks = [label, rationale] if is_label_first else [rationale, label]
+        joined = join_targets(pairs_of(tasks[0]), pairs_of(tasks[1]), self.end_id)
+        if self.is_fused:
+            states = target_states(self.student, self.codec.kind, joined.pairs)
+            seen = self._look_fused(tasks, list(joined.split(states)))
+        else:
+            found = target_logits_and_states(self.student, self.codec.kind, joined.pairs)
+            parts = zip(*map(joined.split, found), strict=True)
+            seen = tuple(
+                self._look_plain(task, *part) for task, part in zip(tasks, parts, strict=True)
+            )
+        return seen if is_label_first else seen[::-1]
+
+    def _run_alone(self, rationale: Task, label: Task) -> _Seen:
+        """Run other rationales than the batch's own."""
+        if self.codec.first is None:
+            return self._run(rationale, None)[0]
+        return self._run_sequence(label, rationale)[1]
 
     def _look_plain(self, task: Task, logits: Tensor, states: Tensor) -> _Seen:
         losses = token_losses(logits, task["target_ids"], task["target_mask"])
@@ -282,16 +326,16 @@ class TwoTaskModel(nn.Module):
         )
         others = has_wrong = None
         if wrong is not None:
-            others = self._wrong_representation(wrong)
+            others = self._wrong_representation(wrong, label)
             has_wrong = word_mask(wrong, self.end_id).any(dim=-1)
         scores = self.critic(left, right, is_pair, others)
         same = same_rows(label["target_ids"], label["target_mask"])
         roles = pair_roles(is_pair, same, self.objective.same_label, has_wrong)
         return _CONTRASTIVE_LOSSES[self.objective.mi](scores, roles)
 
-    def _wrong_representation(self, wrong: Task) -> Tensor:
+    def _wrong_representation(self, wrong: Task, label: Task) -> Tensor:
         if self.objective.critic == "vocabulary":
-            return self._representation(self._run(wrong, None)[0], wrong)
+            return self._representation(self._run_alone(wrong, label), wrong)
         states = target_states(self.student, self.codec.kind, pairs_of(wrong))  # no head needed
         return pooled_states(states, word_mask(wrong, self.end_id))
 

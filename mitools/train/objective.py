@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mitools.errors import UsageError
+from mitools.student.codec import Order
 
 __all__ = [
     "CONTRASTIVE_TERMS",
@@ -114,6 +115,36 @@ class Objective:
         if self.mi == "paper" and self.gradient == "both":
             message = "--mi paper stops the gradient of the label side by definition"
             raise UsageError(message, hint='drop "--mi-gradient both", or use "--mi maxpool"')
+
+    def check_order(self, order: Order) -> None:
+        """Refuse what makes no sense for a student that says both texts in one pass.
+
+        In one pass, Z is read at the positions of the label and V at those of the rationale, of the
+        same sequence. What both *say* stays comparable there: words are what the student would
+        write, whatever it has read. So ``maxpool``, and the contrastive terms on words, remain. The
+        states are not: those of the later text have read the earlier one, which is enough to tell
+        a pair from a stranger, or to predict the label, without a word of it being said. So the
+        contrastive terms on states are refused, and ``ba`` where the rationale comes later; where
+        it comes first, its states have not seen the label. ``paper`` is the published computation,
+        which knows two passes. Without rationales there is nothing to put in order.
+
+        Raises:
+            UsageError: the objective does not go with this order.
+        """
+        if order == "separate":
+            return
+        if self.alpha == 1:
+            message = f"--alpha 1 trains labels alone, so --order {order} has nothing to order"
+            raise UsageError(message, hint="drop --order, or choose a smaller --alpha")
+        if self.mi == "paper":
+            message = f"--mi paper compares two separate passes, --order {order} makes one"
+            raise UsageError(message, hint='use "--mi maxpool", or drop --order')
+        if self.mi in CONTRASTIVE_TERMS and self.critic == "states":
+            message = f"in --order {order} the later text's states have read the earlier text"
+            raise UsageError(message, hint='add "--mi-critic vocabulary", or drop --order')
+        if self.mi == "ba" and order == "label-rationale":
+            message = "in --order label-rationale the rationale's states have read the label"
+            raise UsageError(message, hint='use "--mi maxpool", or "--order rationale-label"')
 
 
 def check_weights(alpha: float, beta: float, mi: MiTerm) -> None:

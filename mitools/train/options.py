@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mitools.errors import OutputError, UsageError
+from mitools.student.codec import Order, PrefixPosition
 from mitools.student.metadata import METADATA_NAME
 from mitools.train.objective import (
     CONTRASTIVE_TERMS,
@@ -43,6 +44,10 @@ class TrainOptions:
     Attributes:
         save: the folder that the student appears in, whole, when training has ended.
         student: what to start from; see :mod:`mitools.student.models`.
+        order: two passes, or one with both texts, and which of them comes first.
+        prefix_position: where the task prefix stands, see :mod:`mitools.student.codec`.
+        lora: the rank of low-rank adapters that are trained in place of the weights; None trains
+            the weights.
         beta_warmup: steps over which β grows from 0 to its full weight.
         agreement_weight: what a record counts whose teacher missed gold, see
             :func:`mitools.train.example.example_of`.
@@ -51,7 +56,8 @@ class TrainOptions:
         soft_labels: draw each pass's label from the teacher's votes.
         wrong_rationales: show the contrastive terms rationales of answers that missed gold.
         max_steps: optimizer steps; None means ``epochs`` passes over the training records.
-        learning_rate: peak; None means 1e-3 for ``scratch`` and 1e-4 for anything pretrained.
+        learning_rate: peak; None means 1e-3 for ``scratch`` and for adapters, and 1e-4 for the
+            weights of anything pretrained.
         batch_size: records in one optimizer step.
         micro_batch_size: records in one forward pass; None means the whole batch.
         eval_every: optimizer steps between validations; None means once an epoch, or ten times
@@ -63,6 +69,9 @@ class TrainOptions:
 
     save: Path
     student: str
+    order: Order = "separate"
+    prefix_position: PrefixPosition = "before"
+    lora: int | None = None
     mi: MiTerm = "none"
     mi_pool: Pool = "max"
     mi_divergence: Divergence = "ce"
@@ -125,7 +134,9 @@ class TrainOptions:
     def peak_learning_rate(self) -> float:
         if self.learning_rate is not None:
             return self.learning_rate
-        return 1e-3 if self.student.startswith("scratch") else 1e-4
+        # Adapters want about ten times the rate of the weights beside them; see the source in
+        # mitools.student.lora.
+        return 1e-3 if self.student.startswith("scratch") or self.lora else 1e-4
 
     def check(self) -> None:
         """Refuse what cannot work, before a record is read.
@@ -152,6 +163,7 @@ class TrainOptions:
             UsageError: some do.
         """
         self.objective.check()
+        self.objective.check_order(self.order)
         micro = self.micro_batch_size or self.batch_size
         if self.batch_size % micro:
             message = f"--batch-size {self.batch_size} is no multiple of --micro-batch-size {micro}"
@@ -159,6 +171,12 @@ class TrainOptions:
         if self.resume and self.overwrite:
             raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
         self._check_data_options()
+        is_new = self.student.split(":")[0] in ("scratch", "encoder")
+        if self.lora and is_new:
+            message = (
+                f"--lora keeps weights as they are, and --student {self.student} has random ones"
+            )
+            raise UsageError(message, hint="drop --lora, or start from a pretrained student")
 
     def _check_data_options(self) -> None:
         if not 0 <= self.agreement_weight <= 1:

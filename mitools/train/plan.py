@@ -41,6 +41,8 @@ def batch_shapes(
     count = min(len(rows), size * _MOST_BATCHES)
     for name in _PARTS[: 4 if with_rationales else 2]:
         lengths = [len(rows[place][name]) for place in range(count)]
+        if lengths and not any(lengths):  # in one pass there is one prompt
+            continue
         batches = [lengths[low : low + size] for low in range(0, count, size)]
         places = sum(len(batch) * max(batch) for batch in batches)
         padding = 1 - sum(lengths) / places if places else 0.0
@@ -62,35 +64,47 @@ def describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple[
     """Say what weights, gradients and AdamW take, exactly, and a forward pass, roughly."""
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     count = sum(weight.numel() for weight in weights)
-    fixed = 16 * count  # float32: the weight, its gradient, and two moments
+    frozen = sum(weight.numel() for weight in model.parameters()) - count
+    fixed = 16 * count + 4 * frozen  # float32: the weight, and if trained gradient and two moments
     lines = [
         ("weights to train", f"{count:,}"),
         ("weights, gradients and optimizer", _gigabytes(fixed)),
     ]
-    batch = _activations(model.student.config, shapes)
+    batch = _activations(model, shapes)
     if batch is not None:
         lines.append(("a batch on top of it, about", _gigabytes(batch)))
     return lines
 
 
-def _activations(config: Any, shapes: Sequence[Shape]) -> int | None:
+def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
     """Estimate what a forward pass keeps for the backward pass, in bytes of float32.
 
     Source: arXiv:2205.05198, equation 1, for half precision: tokens · D · (34 + 5 · heads · S / D)
     a layer. The vocabulary head keeps next to nothing, see :mod:`mitools.train.fused`.
     """
+    config = model.student.config
     names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
     width, layers, heads = (getattr(config, name, None) for name in names)
     if not (width and layers and heads):
         return None
     total = 0.0
-    for prompt, target in zip(shapes[::2], shapes[1::2], strict=True):
-        parts = [prompt.widest + target.widest]
-        if config.is_encoder_decoder:
-            parts = [prompt.widest, target.widest]
+    rows = max((shape.rows for shape in shapes), default=0)
+    for prompt, target in _passes(model, {shape.name: shape.widest for shape in shapes}):
+        parts = [prompt, target] if config.is_encoder_decoder else [prompt + target]
         for length in parts:
-            total += prompt.rows * length * width * (34 + 5 * heads * length / width) * layers
+            total += rows * length * width * (34 + 5 * heads * length / width) * layers
     return int(2 * total)
+
+
+def _passes(model: TwoTaskModel, widest: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Give the widths of prompt and target of each pass that a step makes."""
+    label, rationale = (widest.get(f"{name}_target", 0) for name in ("label", "rationale"))
+    if model.codec.first is not None:
+        return [(widest.get(f"{model.codec.first}_prompt", 0), label + rationale)]
+    prompts = [widest.get(f"{name}_prompt", 0) for name in ("label", "rationale")]
+    if model.tails is not None and prompts[1]:
+        prompts[1] = model.tails[1]  # the rest is read with the label's
+    return [(prompts[0], label), (prompts[1], rationale)]
 
 
 def _gigabytes(size: float) -> str:

@@ -15,11 +15,12 @@ from typing import Any
 
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
 
-from mitools.errors import DataError, MitoolsError, TrainingError
+from mitools.errors import DataError, MitoolsError, TrainingError, UsageError
 from mitools.files import atomic_directory, output_errors
 from mitools.records import Record
 from mitools.student import save_student
-from mitools.student.codec import PREFIXES, Codec
+from mitools.student.codec import PREFIXES, Codec, Purpose
+from mitools.student.lora import add_lora
 from mitools.student.models import Base, open_base
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import Interrupt, LogCallback, OnStep
@@ -165,6 +166,7 @@ class Run:
         return {
             "base": self.base_name,
             "task": self.options.task or first.get("task"),
+            "trained": self._trained(),
             "options": self.options.as_json(),
             "results": dict(results),
             "data": {"sha256": self.spool.digest, "records": dict(self.spool.counts)},
@@ -173,6 +175,14 @@ class Run:
             }
             | {"python": platform.python_version()},
         }
+
+    def _trained(self) -> list[Purpose]:
+        """Name the tasks that the student is taught: those with a weight and with a target."""
+        shares: dict[Purpose, float] = {
+            "label": self.options.alpha,
+            "rationale": 1 - self.options.alpha,
+        }
+        return [name for name, share in shares.items() if share > 0 and self.data.has(name)]
 
 
 def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run:
@@ -240,12 +250,19 @@ def _follow(options: TrainOptions, processes: Processes) -> Run:
 
 def _open_student(spool: Spool, options: TrainOptions) -> tuple[Base, Codec]:
     base = open_base(options.student, lambda: _texts(spool, options), options.seed)
+    if options.prefix_position == "after" and base.kind == "seq2seq":
+        message = "--prefix-position after is for causal students: an encoder reads all at once"
+        raise UsageError(message, hint="drop it, or choose a causal --student")
+    if options.lora:
+        add_lora(base.model, options.lora)
     codec = Codec(
         base.tokenizer,
         base.kind,
         options.max_input_tokens,
         options.max_label_tokens,
         options.max_rationale_tokens,
+        options.order,
+        options.prefix_position,
     )
     return base, codec
 

@@ -21,6 +21,7 @@ from mitools.errors import OutputError, TrainingError
 from mitools.student import save_student
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
+from mitools.student.lora import adapter_weights, is_adapted
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.model import COUNTS, TwoTaskModel, count_targets
 from mitools.train.sampler import BatchesByLength
@@ -37,10 +38,14 @@ that has learned to explain the least.
 
 _WEIGHTS = "model.safetensors"
 _CRITIC = "critic.safetensors"
+_ADAPTERS = "adapters.safetensors"
 
 
 class StudentTrainer(Trainer):  # type: ignore[misc]
-    """Train a :class:`TwoTaskModel`; a checkpoint holds the student as plain transformers does."""
+    """Train a :class:`TwoTaskModel`; a checkpoint holds the student as plain transformers does.
+
+    Where low-rank adapters are trained, they are in it once merged and once as they are.
+    """
 
     control: TrainerControl
     loss_is_scaled_for_ga = True
@@ -96,8 +101,10 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         owners = inputs.pop("owners")
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()
+        label = self._prepare_inputs(batch["label"])
+        label = {name: tensor[owners] for name, tensor in label.items()}
         with torch.no_grad(), self.compute_loss_context_manager():
-            losses = model.mean_losses(inputs)
+            losses = model.mean_losses(inputs, label)
         model.train()
         best = [
             int(places[losses[places].argmin()])
@@ -201,6 +208,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         folder.mkdir(parents=True, exist_ok=True)
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         save_student(folder, model.student, self.codec, self.metadata)
+        if is_adapted(model.student):
+            safetensors.torch.save_file(adapter_weights(model.student), folder / _ADAPTERS)
         if model.critic is not None:
             safetensors.torch.save_file(model.critic.state_dict(), folder / _CRITIC)
 
@@ -217,14 +226,20 @@ def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
     Raises:
         TrainingError: a file is missing, damaged or of another model.
     """
-    missing, unexpected = _load_into(model.student, folder, _WEIGHTS)
+    student = model.student
+    if is_adapted(student):
+        # The weights beside them never changed: they are those that the run started from.
+        missing, unexpected = _load_into(student, folder, _ADAPTERS)
+        missing = sorted(set(missing) & adapter_weights(student).keys())
+    else:
+        missing, unexpected = _load_into(student, folder, _WEIGHTS)
     if model.critic is not None:
         for found, more in zip(
             (missing, unexpected), _load_into(model.critic, folder, _CRITIC), strict=True
         ):
             found += more
-    model.student.tie_weights()
-    tied = set(getattr(model.student, "all_tied_weights_keys", None) or ())
+    student.tie_weights()
+    tied = set(getattr(student, "all_tied_weights_keys", None) or ())
     wrong = sorted((set(missing) - tied) | set(unexpected))
     if wrong:
         message = f"the checkpoint {folder} is of another model ({wrong[0]} does not fit)"

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from mitools.errors import DataError, OutputError, StudentError, TrainingError, UsageError
 from mitools.student import load_student
+from mitools.student.codec import ORDERS, Order
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, prepare
 from tests.toys import toy_records
@@ -121,8 +122,9 @@ def sampled_records() -> list[dict[str, Any]]:
         {},
         {"mi": "infonce", "wrong_rationales": True, "rationales": "sample", "soft_labels": True},
         {"mi": "ba", "rationales": "min", "micro_batch_size": 2, "beta_warmup": 3},
+        {"order": "rationale-label", "rationales": "min", "micro_batch_size": 2},
     ],
-    ids=["plain", "drawn", "chosen"],
+    ids=["plain", "drawn", "chosen", "one-pass"],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     tmp_path: Path, tiny_seq2seq: Path, changes: dict[str, Any]
@@ -355,17 +357,19 @@ def test_every_validation_says_how_much_the_rationale_tells(
         assert results[f"valid_{name}"] in [line[f"eval_{name}"] for line in found]
 
 
-def test_the_easiest_rationale_is_learned(tmp_path: Path, tiny_seq2seq: Path) -> None:
-    chosen = options(tmp_path, tiny_seq2seq, rationales="min")
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_easiest_rationale_is_learned(tmp_path: Path, tiny_seq2seq: Path, order: Order) -> None:
+    chosen = options(tmp_path, tiny_seq2seq, rationales="min", order=order)
     run = prepare(iter(sampled_records()), chosen, lambda _: None)
     trainer = run._make_trainer([])
     rows = [run.data.train[place] for place in range(4)]
     batch = trainer.data_collator(rows)
     candidates = {k: v for k, v in batch["candidates"].items() if k != "owners"}
-    losses = run.model.eval().mean_losses(candidates).view(4, 2)
+    labels = {k: v.repeat_interleave(2, dim=0) for k, v in batch["label"].items()}
+    losses = run.model.eval().mean_losses(candidates, labels).view(4, 2)
     trainer._choose_rationales(batch)
     assert "candidates" not in batch
-    found = run.model.eval().mean_losses(batch["rationale"])
+    found = run.model.eval().mean_losses(batch["rationale"], batch["label"])
     assert torch.allclose(found, losses.amin(dim=1))
     assert not torch.allclose(found, losses.amax(dim=1))
 
