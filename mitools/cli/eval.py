@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mitools.cli._examine import Judge, JudgeOptions, judging, probe
-from mitools.cli._stage import Stage, seed_option, stage
+from mitools.cli._stage import Stage, abandon_stdout, seed_option, stage
 from mitools.console import Console
 from mitools.errors import UsageError
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.files import STDIN, STDOUT, atomic_output
-from mitools.records import Writer
+from mitools.records import Record, Writer
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
@@ -103,6 +103,29 @@ class Options:
             raise UsageError("files are runs or shards, not both", hint='leave out "--merge"')
         if STDIN in self.compare:
             raise UsageError("a baseline cannot come from stdin", hint="name a file")
+
+
+class Outlet:
+    """Passes records on.
+
+    A reader that has had enough ends the stage, as it does everywhere; but where a summary was
+    asked for, somebody still waits for that, and only the passing on ends.
+    """
+
+    def __init__(self, out: Writer, *, outlives_reader: bool) -> None:
+        self._out: Writer | None = out
+        self._outlives_reader = outlives_reader
+
+    def write(self, record: Record) -> None:
+        if self._out is None:
+            return
+        try:
+            self._out.write(record)
+        except BrokenPipeError:
+            if not self._outlives_reader:
+                raise
+            abandon_stdout()
+            self._out = None
 
 
 @dataclass(frozen=True)
@@ -229,8 +252,9 @@ def command(stage: Stage, **options: Any) -> None:
     """Measure a student: accuracy, calibration, consistency.
 
     Each record leaves with the student's label, rationale and confidence in "student" and the
-    verdicts on them in "scores"; the figures go to stderr and to --summary. Choices are scored,
-    other labels decoded. Records that already hold "student" need no model.
+    verdicts on them in "scores"; the figures go to stderr and to --summary, which is finished even
+    where the reader of the records leaves early. Choices are scored, other labels decoded. Records
+    that already hold "student" need no model.
 
     \b
     mitools eval --student runs/svamp records.jsonl --summary figures.json > judged.jsonl
@@ -244,11 +268,12 @@ def command(stage: Stage, **options: Any) -> None:
         stage.writing() as out,
         _summary_file(asked.summary) as file,
     ):
-        runs = [_evaluate(part, asked, out) for part in parts]
+        outlet = Outlet(out, outlives_reader=asked.summary is not None)
+        runs = [_evaluate(part, asked, outlet) for part in parts]
         _report(stage, asked, Found(runs, baselines, judge), file)
 
 
-def _evaluate(stage: Stage, options: Options, out: Writer | None) -> Evaluation:
+def _evaluate(stage: Stage, options: Options, out: Outlet | None) -> Evaluation:
     """Evaluate the records of one input, and pass them on where there is somewhere to."""
     from mitools.evaluate.run import Evaluation
 

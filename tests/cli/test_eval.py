@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import sys
 import types
 from collections.abc import Sequence
@@ -483,3 +485,35 @@ def test_a_student_of_labels_alone_is_not_asked_to_explain(
     assert figures["association"]["cvi_net"]["reason"] == reason
     assert figures["overlap"]["teacher"]["bleu"]["reason"] == reason
     assert {**again, "provenance": 0} == {**figures, "provenance": 0}
+
+
+def many(path: Path, n: int = 400) -> Path:
+    """Write more than a pipe holds, already answered."""
+    said = {"label": "2", "rationale": "1 + 1 = 2. " * 50}
+    records = [
+        {"id": str(number), "input": "1 + 1?", "label": "2", "task": "equation", "student": said}
+        for number in range(n)
+    ]
+    path.write_text(lines(*records))
+    return path
+
+
+@pytest.mark.parametrize("reader", ["head -n 1", "{program} explain --limit 3"])
+def test_a_summary_is_finished_where_the_reader_leaves_early(tmp_path: Path, reader: str) -> None:
+    source, file = many(tmp_path / "in.jsonl"), tmp_path / "figures.json"
+    program = shlex.join([sys.executable, "-m", "mitools"])
+    asked = f"{program} eval --simulator none --summary {file} {source}"
+    pipe = f"set -o pipefail; {asked} | {reader.format(program=program)}"
+    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Broken pipe" not in done.stderr
+    found = json.loads(file.read_text())
+    assert (found["records"], found["label"]["accuracy"]["n"]) == (400, 400)
+    assert "mitools eval: 400 records, task equation" in done.stderr
+
+
+def test_without_a_summary_the_reader_ends_it(tmp_path: Path) -> None:
+    program = shlex.join([sys.executable, "-m", "mitools"])
+    pipe = f"set -o pipefail; {program} eval {many(tmp_path / 'in.jsonl')} | head -n 1"
+    done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
