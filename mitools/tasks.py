@@ -257,10 +257,12 @@ def _choice_by_words(answer: str, choices: Sequence[str]) -> str | None:
 def _mentions(text: str, choices: Sequence[str]) -> list[str]:
     """List the different choices that a text names, in order; ``sea`` in ``sea world`` is none."""
     distinct = {normalize(choice): choice for choice in reversed(choices) if normalize(choice)}
-    ordered = sorted(distinct, key=len, reverse=True)
+    shown = normalize(text)
+    # Compiling a pattern costs more than looking; most choices are nowhere in the text.
+    ordered = sorted((form for form in distinct if form in shown), key=len, reverse=True)
     pattern = "|".join(rf"(?<!\w){re.escape(form)}(?:e?s)?(?!\w)" for form in ordered)
     found: dict[str, None] = {}
-    for match in re.finditer(pattern, normalize(text)) if pattern else ():
+    for match in re.finditer(pattern, shown) if pattern else ():
         form = next(form for form in ordered if match[0].startswith(form))
         found[form] = None
     return [distinct[form] for form in found]

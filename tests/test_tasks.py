@@ -1,6 +1,7 @@
 """What a completion says, label by label."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from mitools.errors import UsageError
 from mitools.expressions import find_expressions, parse_expression
-from mitools.tasks import task_named, task_of
+from mitools.tasks import _mentions, normalize, task_named, task_of
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CHOICES = ["bus depot", "beach", "train station", "bridge", "bridge"]
@@ -239,6 +240,15 @@ def test_the_choice_that_is_named_is_what_a_rationale_supports(
 
 def test_a_choice_inside_a_longer_choice_is_not_named() -> None:
     assert choice.supported("We saw sea world.", ["sea", "sea world"]) == "sea world"
+
+
+@given(st.text("ab s", max_size=20), st.lists(st.text("ab es", max_size=4), max_size=5))
+def test_choices_are_found_as_by_one_pattern_of_them_all(shown: str, choices: list[str]) -> None:
+    forms = sorted(filter(None, map(normalize, choices)), key=len, reverse=True)
+    pattern = "|".join(rf"(?<!\w){form}(?:e?s)?(?!\w)" for form in forms)
+    named = [found[0] for found in re.finditer(pattern, normalize(shown))] if forms else []
+    expected = [next(form for form in forms if one.startswith(form)) for one in named]
+    assert [normalize(one) for one in _mentions(shown, choices)] == list(dict.fromkeys(expected))
 
 
 def test_the_task_of_a_record() -> None:
