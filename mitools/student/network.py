@@ -159,7 +159,8 @@ def has_plain_head(model: Any, kind: Kind, pairs: Pairs) -> bool:
             logits = _forward(model, kind, pairs).logits
     finally:
         model.train(was_training)
-    return torch.equal(logits.expand_as(known), known)
+    shape = torch.broadcast_shapes(logits.shape, known.shape)  # a model may add a bias [1, V]
+    return torch.equal(logits.expand(shape), known.expand(shape))
 
 
 @contextmanager

@@ -159,3 +159,11 @@ def test_an_encoder_is_warm_started_on_both_sides(tmp_path: Path) -> None:
     student = load_student(tmp_path / "s")
     assert len(student.score_choices(["a b"], [["a", "b"]])[0]) == 2
     assert student.generate_labels(["a b"])[0].tokens <= 4
+    codec = Codec(base.tokenizer, base.kind, 32, 4, 8, "rationale-label")
+    asked = LocalStudent(base.model, codec)
+    behind = asked.generate_labels(["a b", "b", "a"], ["a", "b", "a b c"])
+    alone = [
+        asked.generate_labels([text], [why])[0].text
+        for text, why in (("a b", "a"), ("b", "b"), ("a", "a b c"))
+    ]
+    assert [one.text for one in behind] == alone

@@ -207,6 +207,28 @@ def test_a_model_that_caps_its_logits_is_run_in_the_plain_form() -> None:
     assert has_plain_head(model, "causal", pairs)
 
 
+def test_a_bias_of_nothing_behind_the_head_is_nothing() -> None:
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    from mitools.student.codec import Pairs
+
+    config = BartConfig(
+        vocab_size=40,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        max_position_embeddings=32,
+    )
+    model = BartForConditionalGeneration(config)
+    one = torch.ones(1, 1, dtype=torch.long)
+    pairs = Pairs(one, one, one, one)
+    assert has_plain_head(model, "seq2seq", pairs)
+    model.final_logits_bias += 0.5
+    assert not has_plain_head(model, "seq2seq", pairs)
+
+
 @Kinds
 @pytest.mark.parametrize("mi", [term for term in MI_TERMS if term != "paper"])
 def test_fused_and_plain_form_agree(request: pytest.FixtureRequest, kind: str, mi: str) -> None:

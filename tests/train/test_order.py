@@ -11,9 +11,11 @@ import torch
 
 from mitools.errors import UsageError
 from mitools.student import load_student
-from mitools.student.codec import Codec, Order
+from mitools.student.codec import PREFIXES, Codec, Order
+from mitools.student.local import LocalStudent
 from mitools.student.models import open_checkpoint
 from mitools.student.network import target_logits
+from mitools.student.scratch import build_scratch
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.model import TwoTaskModel, count_targets
 from mitools.train.objective import (
@@ -165,6 +167,72 @@ def test_padding_changes_nothing_in_one_pass(
     plain, padded = model(**batch), model(**wide)
     for name, value in plain.items():
         assert padded[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)
+
+
+def bare_model(name: str, tokenizer: Any) -> Any:
+    """Make a tiny model with random weights; Bart's positions are absolute, T5's are not."""
+    from transformers import BartConfig, BartForConditionalGeneration, LlamaConfig, LlamaForCausalLM
+
+    known = {
+        "vocab_size": len(tokenizer),
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if name == "llama":
+        shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+        return LlamaForCausalLM(LlamaConfig(**known, **shape, num_attention_heads=2))
+    sides = ("encoder", "decoder")
+    shape = {f"{side}_layers": 1 for side in sides} | {f"{side}_ffn_dim": 64 for side in sides}
+    shape |= {f"{side}_attention_heads": 2 for side in sides}
+    config = BartConfig(
+        **known,
+        **shape,
+        d_model=32,
+        max_position_embeddings=128,
+        dropout=0.0,
+        decoder_start_token_id=tokenizer.pad_token_id,
+        forced_eos_token_id=None,
+    )
+    return BartForConditionalGeneration(config)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "llama"])
+@Orders
+def test_a_student_says_both_texts_as_it_learned_them(name: str, order: Order) -> None:
+    records = toy_records(6)
+    texts = {
+        "label": [record["label"] for record in records],
+        "rationale": [record["teacher"]["rationale"] for record in records],
+    }
+    inputs = [record["input"] for record in records]
+    everything = [*inputs, *texts["label"], *texts["rationale"]]
+    size = "small" if name == "t5" else "tiny"  # one layer of T5 did not learn it
+    model, tokenizer = build_scratch(everything, size=size, seed=0)
+    torch.manual_seed(0)
+    student = model if name == "t5" else bare_model(name, tokenizer)
+    codec = Codec(tokenizer, "causal" if name == "llama" else "seq2seq", 64, 16, 24, order)
+    rows = [
+        {"id": str(index)}
+        | {f"{p}_target": codec.encode_target(p, texts[p][index])[0] for p in PREFIXES}
+        | {f"{p}_prompt": codec.encode_prompt(p, inputs[index])[0] for p in PREFIXES}
+        for index in range(6)
+    ]
+    both = TwoTaskModel(student, codec, Objective(mi="none")).train()
+    batch = batch_of(codec, rows)
+    peak, steps = (2e-3, 120) if name == "t5" else (1e-2, 150)
+    optimizer = torch.optim.AdamW(both.parameters(), lr=peak)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = peak * (1 - step / steps)
+        both(**batch)["loss"].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    asked = LocalStudent(student, codec)
+    assert [one.text for one in asked.generate_labels(inputs)] == texts["label"]
+    assert [one.text for one in asked.generate_rationales(inputs)] == texts["rationale"]
+    scores = asked.score_choices(inputs, [texts["label"]] * 6)
+    assert [row.index(max(row)) for row in scores] == list(range(6))
 
 
 # The MI terms
