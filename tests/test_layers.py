@@ -92,6 +92,7 @@ mitools.split.spool: Progress Spool
 mitools.split.units: Components Units joined_units units_by_place
 mitools.student: load_student save_student
 mitools.student.api: Generation Student
+mitools.student.encode: SentenceEncoder find_encoder pool
 mitools.student.probe: Instrument Span content_places
 mitools.train.objective: CONTRASTIVE_TERMS DIVERGENCES MI_TERMS POOLS Critic Divergence MiTerm
   Objective Pool SameLabel ShapeError check_weights divergence_losses maxpool_mi_losses

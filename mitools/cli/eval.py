@@ -23,6 +23,7 @@ from mitools.schema import SPLITS, TASKS
 if TYPE_CHECKING:
     from mitools.evaluate.run import Evaluation, Opened, Settings
     from mitools.evaluate.simulated import SimulatorName
+    from mitools.evaluate.text import Similarity
 
 __all__ = ["command"]
 
@@ -46,6 +47,7 @@ class Options:
     merge: bool
     probe: tuple[ProbeName, ...]
     probe_records: int
+    embedding: str | None
     judge: str | None
     judge_url: str | None
     judge_journal: str | None
@@ -54,7 +56,7 @@ class Options:
     tokens_per_batch: int | None
     device: str | None
 
-    def settings(self) -> Settings:
+    def settings(self, similarity: Similarity | None = None) -> Settings:
         from mitools.evaluate.run import Settings
 
         if self.temperature and self.split in ("valid", "all"):
@@ -75,6 +77,7 @@ class Options:
             kept=max(
                 self.probe_records if self.probe else 0, self.judge_records if self.judge else 0
             ),
+            similarity=similarity,
         )
 
     def judge_options(self) -> JudgeOptions:
@@ -201,6 +204,12 @@ class Found:
     help="Probe this many of the records, always the same ones.",
 )
 @click.option(
+    "--embedding",
+    metavar="PATH",
+    help="Compare rationales with their references by this sentence encoder too: a local folder, "
+    "or package:NAME for one in an installed package.",
+)
+@click.option(
     "--judge",
     metavar="MODEL",
     help="Let this model at an OpenAI-compatible endpoint score rationales from 1 to 5; with "
@@ -269,22 +278,34 @@ def command(stage: Stage, **options: Any) -> None:
         _summary_file(asked.summary) as file,
     ):
         outlet = Outlet(out, outlives_reader=asked.summary is not None)
-        runs = [_evaluate(part, asked, outlet) for part in parts]
+        similarity = _similarity(asked)
+        runs = [_evaluate(part, asked, outlet, similarity) for part in parts]
         _report(stage, asked, Found(runs, baselines, judge), file)
 
 
-def _evaluate(stage: Stage, options: Options, out: Outlet | None) -> Evaluation:
+def _evaluate(
+    stage: Stage, options: Options, out: Outlet | None, similarity: Similarity | None = None
+) -> Evaluation:
     """Evaluate the records of one input, and pass them on where there is somewhere to."""
     from mitools.evaluate.run import Evaluation
 
     opener = _opener(options) if options.student else None
-    evaluation = Evaluation(options.settings(), opener, stage.console.warn)
+    evaluation = Evaluation(options.settings(similarity), opener, stage.console.warn)
     with stage.reading("input") as records, stage.console.progress("evaluating") as update:
         for record in evaluation.run(records):
             if out is not None:
                 out.write(record)
             update(1, "")
     return evaluation
+
+
+def _similarity(options: Options) -> Similarity | None:
+    """Load the encoder at the start, once: a wrong path must not cost an evaluation."""
+    if options.embedding is None:
+        return None
+    from mitools.student.encode import SentenceEncoder
+
+    return SentenceEncoder(options.embedding, options.device)
 
 
 def _baseline(path: str, options: Options) -> Evaluation:

@@ -12,6 +12,7 @@ from mitools.evaluate.association import PERMUTATIONS
 from mitools.evaluate.metric import rounded
 from mitools.evaluate.probes import ProbeName
 from mitools.evaluate.simulated import SimulatorName
+from mitools.evaluate.text import Similarity
 from mitools.records import Record
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Settings:
         outcomes: keep each record's outcomes, for a comparison of runs.
         probes: the interventions that will be asked for when the pass is over.
         kept: how many records are kept for them, and for a judge; 0 keeps none.
+        similarity: compares rationales with their references by meaning; None leaves that out.
     """
 
     task: str | None = None
@@ -57,6 +59,7 @@ class Settings:
     outcomes: bool = False
     probes: tuple[ProbeName, ...] = ()
     kept: int = 0
+    similarity: Similarity | None = None
 
 
 @dataclass(frozen=True, slots=True)

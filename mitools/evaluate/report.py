@@ -135,6 +135,7 @@ _OVERLAP_NAMES = {
     "chrf": "chrF",
     "rouge_l": "ROUGE-L",
     "length_ratio": "length ratio",
+    "embedding": "meaning shared",
 }
 
 

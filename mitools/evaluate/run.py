@@ -61,6 +61,7 @@ class Evaluation:
             fits_temperature=settings.temperature,
             simulator=settings.simulator,
             permutations=settings.permutations,
+            similarity=settings.similarity,
         )
         self.outcomes = Outcomes()
         self.sample: Sample[Kept] = Sample(settings.kept)

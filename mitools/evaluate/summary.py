@@ -33,7 +33,7 @@ from mitools.evaluate.probes.run import unasked_probes
 from mitools.evaluate.simulated import UNTRAINED, Simulated, SimulatorName
 from mitools.evaluate.statistics import RESAMPLES
 from mitools.evaluate.surface import Surface
-from mitools.evaluate.text import Overlap
+from mitools.evaluate.text import Overlap, Similarity
 from mitools.records import Record
 from mitools.schema import get_path
 from mitools.tasks import Task, normalize
@@ -190,6 +190,7 @@ class Tally:
         fits_temperature: whether validation records are added too, to fit a temperature.
         simulator: what measures association and quality, ``local`` or ``none``.
         permutations: how often rationales are dealt out anew, at most.
+        similarity: compares rationales by meaning; None leaves that out.
     """
 
     tasks: Counter[str] = field(default_factory=Counter)
@@ -197,6 +198,7 @@ class Tally:
     fits_temperature: bool = False
     simulator: SimulatorName = "none"
     permutations: int = PERMUTATIONS
+    similarity: Similarity | None = None
     _labels: _Labels = field(default_factory=_Labels)
     _confidences: Confidences = field(default_factory=Confidences)
     _rationales: _Rationales = field(default_factory=_Rationales)
@@ -204,6 +206,8 @@ class Tally:
     _data_hash: int = 0
 
     def __post_init__(self) -> None:
+        for overlap in self._rationales.overlaps.values():
+            overlap.similarity = self.similarity
         self._confidences.fits_temperature = self.fits_temperature
         self._simulated = Simulated(self.simulator, self.permutations)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +148,42 @@ def test_what_a_judge_cannot_do_is_refused(
     result = run(server, *args)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"mitools eval: {message}; ")
+
+
+def test_rationales_are_compared_by_an_encoder_that_is_loaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Any] = []
+
+    class Encoder:
+        def __init__(self, spec: str, device: str | None) -> None:
+            loaded.append((spec, device))
+            self.name = spec
+
+        def similarities(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
+            return [
+                float(text == reference) for text, reference in zip(texts, references, strict=True)
+            ]
+
+    monkeypatch.setattr("mitools.student.encode.SentenceEncoder", Encoder)
+    judged, file = write(tmp_path / "a.jsonl", "1 + 1 = 2"), tmp_path / "figures.json"
+    taught = [
+        {**json.loads(line), "teacher": {"label": "2", "rationale": "It is so.", "agrees": True}}
+        for line in judged.read_text().splitlines()
+    ]
+    judged.write_text("".join(json.dumps(record) + "\n" for record in taught))
+    args = ["eval", str(judged), "--embedding", "here", "--device", "cpu", "--summary", str(file)]
+    result = CliRunner().invoke(mitools, [*args, "--simulator", "none"])
+    assert result.exit_code == 0, result.stderr
+    assert loaded == [("here", "cpu")]
+    found = json.loads(file.read_text())["overlap"]
+    assert (found["teacher"]["embedding"]["value"], found["teacher"]["embedding"]["n"]) == (0.25, 4)
+    assert found["teacher_correct"]["embedding"]["encoder"] == "here"
+    assert "meaning shared with teacher" in result.stderr
+
+
+def test_a_wrong_encoder_is_noticed_before_any_record_is_read(tmp_path: Path) -> None:
+    args = ["eval", "--embedding", str(tmp_path), "-"]
+    result = CliRunner().invoke(mitools, args, input="not even JSON\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "holds no sentence encoder" in result.stderr

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate.report import COLUMNS, metric_rows, quadrant_rows, title
+from mitools.evaluate.association import ASSOCIATION
+from mitools.evaluate.report import COLUMNS, metric_rows, noise_rows, quadrant_rows, title
 from mitools.evaluate.score import scored
 from mitools.evaluate.summary import Tally
 from mitools.tasks import task_of
@@ -54,7 +55,8 @@ def test_the_headline_shows_its_p_value_and_what_hangs_on_it_is_left_out() -> No
     found["association"]["cvi_net"] = net.ok(0.25, 90, (0.125, 0.375), p_value=0.01)
     rows = {row[0]: row[1:] for row in metric_rows(found)}
     assert rows["CVI beyond gold (bits)"] == ("0.250", "0.125 to 0.375, p = 0.01", "90")
-    found["association"] = {name: net.undefined("too few") for name in found["association"]}
+    few = {name: net.undefined("too few") for name in ASSOCIATION}
+    found["association"] = {**found["association"], **few}
     rows = {row[0]: row[1:] for row in metric_rows(found)}
     assert rows["CVI beyond gold (bits)"] == ("undefined", "too few", "")
     assert "CVI (bits)" not in rows
@@ -75,3 +77,26 @@ def test_the_quadrant_table_has_a_row_for_right_and_one_for_wrong() -> None:
 
 def test_without_rationales_there_is_no_quadrant_table() -> None:
     assert quadrant_rows(summary("2")) == []
+
+
+def test_noise_has_a_table_of_its_own_where_it_was_asked_for() -> None:
+    found = summary("2")
+    assert noise_rows(found) == []
+    share = found["label"]["accuracy"].measure
+    none = share.undefined("nothing to judge")
+    point = {"accuracy": share.ok(0.5, 4), "consistency": none, "coverage": share.ok(0, 4)}
+    found["probes"]["robustness"]["by_sigma"] = [{"sigma": 0.25, **point, "same_label": none}]
+    assert noise_rows(found) == [("0.25", "50.0%", "", "0.0%", "")]
+
+
+def test_probes_and_judge_have_rows_only_where_they_were_asked_for() -> None:
+    found = summary("2")
+    assert not {"suggested answers followed", "judge prefers this student"} & {
+        row[0] for row in metric_rows(found)
+    }
+    cue, judge = found["probes"]["cue"]["followed"], found["judge"]["win_rate"]
+    found["probes"]["cue"]["followed"] = cue.measure.ok(0.25, 8, (0.1, 0.5))
+    found["judge"]["win_rate"] = judge.measure.ok(0.75, 8, (0.5, 1.0), p_value=0.04)
+    rows = {row[0]: row[1:] for row in metric_rows(found)}
+    assert rows["suggested answers followed"] == ("25.0%", "10.0 to 50.0", "8")
+    assert rows["judge prefers this student"] == ("75.0%", "50.0 to 100.0, p = 0.04", "8")

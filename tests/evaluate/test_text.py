@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -69,7 +70,7 @@ def test_bleu_and_chrf_equal_sacrebleu_over_the_corpus() -> None:
 
 def test_equal_texts_score_full_marks() -> None:
     metrics = folded([(reference, reference) for _, reference in PAIRS]).metrics(0, empty="-")
-    values = [metrics[name].value for name in MEASURES]
+    values = [metrics[name].value for name in MEASURES if name != "embedding"]
     assert values == pytest.approx([100, 100, 1, 1])
     assert metrics["bleu"].ci95 == pytest.approx((100, 100))
 
@@ -98,7 +99,9 @@ def test_duplicated_pairs_keep_every_value() -> None:
 
 
 def test_every_interval_holds_its_value() -> None:
-    for metric in folded(PAIRS).metrics(0, empty="-").values():
+    for name, metric in folded(PAIRS).metrics(0, empty="-").items():
+        if name == "embedding":
+            continue
         low, high = metric.ci95 or (1, 0)
         assert low < (metric.value or 0) < high
 
@@ -114,3 +117,46 @@ def test_a_reference_without_a_token_leaves_only_the_length_ratio_undefined() ->
     metrics = folded([("a", " ")]).metrics(0, empty="-")
     assert metrics["length_ratio"].status == "undefined"
     assert metrics["bleu"].value == 0
+
+
+class Meaning:
+    """Calls texts alike by the letters that they share."""
+
+    name = "letters"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def similarities(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
+        self.batches.append(len(texts))
+        pairs = zip(texts, references, strict=True)
+        return [len(set(a) & set(b)) / max(1, len(set(a) | set(b))) for a, b in pairs]
+
+
+def test_meaning_is_the_mean_of_what_the_encoder_says() -> None:
+    meaning = Meaning()
+    overlap = Overlap(meaning)
+    for text, reference in [("ab", "ab"), ("ab", "bc"), ("ab", "cd")]:
+        overlap.add(text, reference)
+    found = overlap.metrics(0, empty="")["embedding"]
+    assert found.value == pytest.approx((1 + 1 / 3 + 0) / 3, abs=1e-5)
+    assert (found.n, found.details["encoder"]) == (3, "letters")
+    assert found.ci95 is not None
+    assert 0 <= found.ci95[0] < found.value < found.ci95[1] <= 1
+
+
+def test_pairs_are_encoded_in_batches_and_their_order_changes_nothing() -> None:
+    meaning, pairs = Meaning(), [(chr(97 + n % 7), chr(97 + n % 5)) for n in range(150)]
+    ahead, back = Overlap(meaning), Overlap(Meaning())
+    for pair in pairs:
+        ahead.add(*pair)
+    for pair in reversed(pairs):
+        back.add(*pair)
+    assert ahead.metrics(0, empty="") == back.metrics(0, empty="")
+    assert meaning.batches == [64, 64, 22]
+
+
+def test_without_an_encoder_meaning_is_skipped() -> None:
+    found = folded(PAIRS).metrics(0, empty="")["embedding"]
+    assert found.status == "skipped"
+    assert found.reason == 'no sentence encoder was named ("--embedding")'
