@@ -124,7 +124,7 @@ mitools.evaluate.asking: CHUNK Opened Settings origin predict
 mitools.evaluate.judging: MEASURES PAIRWISE RUBRIC SYSTEM Ask Query Verdict compare_rationales
   rate_rationales read_score read_verdict unasked_judge
 mitools.evaluate.probes: PROBES ProbeName
-mitools.evaluate.probes.run: run_probes unasked_probes
+mitools.evaluate.probes.run: run_probes unasked_probes untrained_probes
 mitools.evaluate.probes.subject: Instrument Instruments Kept Subject draws
 mitools.evaluate.simulation: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
 mitools.evaluate.simulators: SMOOTHING CandidateSimulator Guesses LabelSimulator Simulator Weigher

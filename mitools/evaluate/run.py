@@ -106,10 +106,12 @@ class Evaluation:
         Returns:
             The blocks of the summary that they fill: ``probes``, and ``editing`` where asked for.
         """
-        from mitools.evaluate.probes.run import run_probes
+        from mitools.evaluate.probes.run import run_probes, untrained_probes
 
         if self.opened is None or not self.settings.probes:
             return {}
+        if not self.opened.has_rationales:
+            return untrained_probes(self.settings.probes)
         student = self.opened.student
         subject = Subject(
             student,

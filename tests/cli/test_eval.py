@@ -485,6 +485,8 @@ def test_a_student_of_labels_alone_is_not_asked_to_explain(
     assert figures["association"]["cvi_net"]["reason"] == reason
     assert figures["overlap"]["teacher"]["bleu"]["reason"] == reason
     assert {**again, "provenance": 0} == {**figures, "provenance": 0}
+    run("--student", folder, "--probe", "cue", "--summary", files[0], records=EIGHT)
+    assert json.loads(files[0].read_text())["probes"]["cue"]["followed"]["reason"] == reason
 
 
 def many(path: Path, n: int = 400) -> Path:

@@ -88,6 +88,14 @@ def test_the_student_is_opened_once_and_only_when_it_is_needed(student: FakeStud
     assert opened == [1]
 
 
+def test_a_student_of_labels_alone_is_not_asked_to_explain(student: FakeStudent) -> None:
+    student.metadata = {"trained": ["label"]}
+    (item,) = Explanation(Settings(), opening(student)).run(rows(1))
+    assert student.asked == []
+    assert "rationale" not in item.record["student"]
+    assert item.record["student"]["trained"] == ["label"]
+
+
 def test_only_records_that_can_be_shown_are_asked_about(student: FakeStudent) -> None:
     settings = Settings(Criteria(ids=frozenset({"r1", "r7", "r8"})), Selection(limit=2))
     explanation = Explanation(settings, opening(student))

@@ -17,8 +17,9 @@ from mitools.evaluate.probes.editing import probe_editing
 from mitools.evaluate.probes.robustness import MEASURES as ROBUSTNESS
 from mitools.evaluate.probes.robustness import probe_robustness
 from mitools.evaluate.probes.subject import Subject
+from mitools.evaluate.simulated import UNTRAINED
 
-__all__ = ["run_probes", "unasked_probes"]
+__all__ = ["run_probes", "unasked_probes", "untrained_probes"]
 
 _RUN: Mapping[ProbeName, Callable[[Subject], dict[str, Any]]] = {
     "robustness": probe_robustness,
@@ -39,6 +40,15 @@ def run_probes(subject: Subject, names: Iterable[ProbeName]) -> dict[str, dict[s
     """Run probes, each once, in their own order; ``editing`` is a block of ``association``."""
     asked = set(names)
     return {name: _RUN[name](subject) for name in PROBES if name in asked}
+
+
+def untrained_probes(names: Iterable[ProbeName]) -> dict[str, dict[str, Any]]:
+    """State probes of a student that was never taught to explain: none applies."""
+    return {
+        name: {key: measure.not_applicable(UNTRAINED) for key, measure in _MEASURES[name].items()}
+        for name in PROBES
+        if name in names and name in _MEASURES
+    }
 
 
 def unasked_probes() -> dict[str, dict[str, Any]]:
