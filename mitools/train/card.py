@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ base_model: {base}
 
 # {name}
 
-A student that answers and explains, trained by mitools from the labels and rationales of a
-teacher. {prompts}
+A student that {does}, trained by mitools from what a teacher said. {prompts}
 
 | | |
 |---|---|
@@ -39,8 +38,8 @@ The task of its labels is `{task}`; all else about the run stands in `mitools.js
 """
 
 
-_PROMPTS = {
-    "separate": "It answers the prompt `{label}` and explains at `{rationale}`.",
+_DOES = {"label": "answers", "rationale": "explains"}
+_IN_ONE_PASS = {
     "label-rationale": "At the prompt `{label}` it answers and then, behind the end token, "
     "explains.",
     "rationale-label": "At the prompt `{rationale}` it explains and then, behind the end token, "
@@ -56,13 +55,10 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         for key, value in results.items()
         if key.startswith("valid_")
     ]
-    form = "{input}⏎{task}⏎" if options["prefix_position"] == "after" else "{task} {input}"
-    prompts = {
-        purpose: form.format(task=prefix.strip(), input="…") for purpose, prefix in PREFIXES.items()
-    }
     text = _CARD.format(
         name=name,
-        prompts=_PROMPTS[options["order"]].format(**prompts),
+        does=" and ".join(_DOES[name] for name in metadata["trained"]),
+        prompts=_describe_prompts(options, metadata["trained"]),
         trained=_describe_training(metadata),
         base=metadata["base"],
         alpha=options["alpha"],
@@ -75,6 +71,16 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         task=metadata["task"],
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _describe_prompts(options: Mapping[str, Any], trained: Sequence[str]) -> str:
+    form = "{input}⏎{task}⏎" if options["prefix_position"] == "after" else "{task} {input}"
+    prompts = {name: form.format(task=PREFIXES[name].strip(), input="…") for name in PREFIXES}
+    if options["order"] != "separate":
+        return _IN_ONE_PASS[options["order"]].format(**prompts)
+    return " ".join(
+        f"It {_DOES[name]} at `{prompts[name]}`." for name in PREFIXES if name in trained
+    )
 
 
 def _describe_training(metadata: Mapping[str, Any]) -> str:

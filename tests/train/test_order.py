@@ -366,6 +366,10 @@ def test_a_student_that_learned_labels_alone_says_so(tmp_path: Path, tiny_causal
     (tmp_path / "c").mkdir()
     alone, _ = train(options(tmp_path / "a", tiny_causal, alpha=1.0), toy_records())
     assert alone["trained"] == ["label"]
+    card = (tmp_path / "a" / "student" / "README.md").read_text()
+    assert "A student that answers, trained" in card
+    assert "It answers at `predict: …`." in card
+    assert "explain: …" not in card
     other, _ = train(options(tmp_path / "b", tiny_causal, alpha=0.0), toy_records())
     assert other["trained"] == ["rationale"]
     bare = [{**record, "teacher": {"label": record["label"]}} for record in toy_records()]
