@@ -13,6 +13,7 @@ from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError
 from mitools.evaluate.run import Evaluation, Opened, Settings, predict
 from mitools.records import Record
 from mitools.schema import validate
+from tests.evaluate.probes.subjects import Talker
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -351,3 +352,26 @@ def test_a_task_given_by_hand_overrides_the_records(student: Any) -> None:
     (by_value,) = Evaluation(Settings(), opener(student)).run([equation(1)])
     (by_text,) = Evaluation(Settings(task="text"), opener(student)).run([equation(1)])
     assert (by_value["scores"]["correct"], by_text["scores"]["correct"]) == (True, False)
+
+
+def test_the_same_records_are_probed_whatever_their_order() -> None:
+    records = [{**equation(n), "input": f"Where are the {n} pears?"} for n in range(20)]
+    found = []
+    for order in (records, records[::-1]):
+        student = Talker(lambda text: "4" if "7" in text else "5")
+        settings = Settings(probes=("cue", "counterfactual"), kept=6)
+        evaluation = Evaluation(settings, opener(student))
+        list(evaluation.run(order))
+        counts: list[int] = []
+        found.append(evaluation.probe(0, lambda _student: None, counts.append))
+        assert sum(counts) > 6
+    assert found[0] == found[1]
+    assert list(found[0]) == ["counterfactual", "cue"]
+    assert found[0]["counterfactual"]["flip_coverage"].n == 6
+
+
+def test_nothing_is_probed_that_was_not_asked_for(student: Any) -> None:
+    evaluation = Evaluation(Settings(), opener(student))
+    list(evaluation.run([equation(1)]))
+    assert evaluation.probe(0, lambda _student: None, lambda _count: None) == {}
+    assert evaluation.sample.items() == []

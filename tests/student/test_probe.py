@@ -131,6 +131,18 @@ def test_noise_is_as_loud_as_it_says_and_leaves_the_frame_alone(
     assert torch.allclose(*differences, atol=1e-6)  # the same in both passes
 
 
+def test_noise_reaches_a_prompt_that_is_read_once_for_both_tasks(
+    request: pytest.FixtureRequest,
+) -> None:
+    student = student_of(request, "tiny_causal")
+    object.__setattr__(student.codec, "prefix_position", "after")
+    before = answers(student)
+    with Instrument(student).noise(INPUTS, 0.0, seed=0):
+        assert answers(student) == before
+    with Instrument(student).noise(INPUTS, 1.0, seed=0):
+        assert answers(student) != before
+
+
 @Kinds
 def test_noise_that_never_arrives_is_noticed(request: pytest.FixtureRequest, kind: str) -> None:
     instrument = Instrument(student_of(request, kind))
