@@ -303,9 +303,12 @@ def _similarity(options: Options) -> Similarity | None:
     """Load the encoder at the start, once: a wrong path must not cost an evaluation."""
     if options.embedding is None:
         return None
+    from mitools.evaluate.provenance import hash_student
     from mitools.student.encode import SentenceEncoder
 
-    return SentenceEncoder(options.embedding, options.device)
+    encoder = SentenceEncoder(options.embedding, options.device)
+    encoder.name = f"{Path(options.embedding).name}@{hash_student(encoder.folder)[:12]}"
+    return encoder
 
 
 def _baseline(path: str, options: Options) -> Evaluation:

@@ -158,7 +158,7 @@ def test_rationales_are_compared_by_an_encoder_that_is_loaded_once(
     class Encoder:
         def __init__(self, spec: str, device: str | None) -> None:
             loaded.append((spec, device))
-            self.name = spec
+            self.name, self.folder = spec, tmp_path
 
         def similarities(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
             return [
@@ -178,7 +178,7 @@ def test_rationales_are_compared_by_an_encoder_that_is_loaded_once(
     assert loaded == [("here", "cpu")]
     found = json.loads(file.read_text())["overlap"]
     assert (found["teacher"]["embedding"]["value"], found["teacher"]["embedding"]["n"]) == (0.25, 4)
-    assert found["teacher_correct"]["embedding"]["encoder"] == "here"
+    assert found["teacher_correct"]["embedding"]["encoder"].startswith("here@")
     assert "meaning shared with teacher" in result.stderr
 
 
