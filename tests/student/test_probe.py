@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from mitools.errors import StudentError
+from mitools.evaluate.probes.attribution import rank_correlation, top_overlap
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
 from mitools.student.models import open_checkpoint
@@ -190,6 +192,21 @@ def test_attributions_do_not_depend_on_batching(request: pytest.FixtureRequest, 
     for text, target, row in zip(INPUTS, targets, together, strict=True):
         (alone,) = instrument.attributions("rationale", [text], [target], is_mean=True)
         assert alone == pytest.approx(row, abs=1e-5)
+
+
+@Kinds
+def test_the_sum_hangs_on_what_the_mean_hangs_on(request: pytest.FixtureRequest, kind: str) -> None:
+    instrument = Instrument(student_of(request, kind))
+    tokens = len(instrument.student.codec.encode_target("label", "7 pears")[0])
+    found = [
+        instrument.attributions("label", INPUTS[:1], ["7 pears"], is_mean=is_mean)[0]
+        for is_mean in (False, True)
+    ]
+    scaled = {span: tokens * value for span, value in found[1].items()}
+    assert found[0] == pytest.approx(scaled, rel=1e-3, abs=1e-6)
+    rows = [np.abs(list(one.values())) for one in found]
+    assert rank_correlation(*rows) == pytest.approx(1)
+    assert top_overlap(*rows) == 1
 
 
 def test_a_second_text_is_scored_behind_the_first(request: pytest.FixtureRequest) -> None:
