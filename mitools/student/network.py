@@ -159,8 +159,7 @@ def has_plain_head(model: Any, kind: Kind, pairs: Pairs) -> bool:
             logits = _forward(model, kind, pairs).logits
     finally:
         model.train(was_training)
-    shape = torch.broadcast_shapes(logits.shape, known.shape)  # a model may add a bias [1, V]
-    return torch.equal(logits.expand(shape), known.expand(shape))
+    return torch.equal(logits, known.expand_as(logits))  # a model may add a bias [1, V]
 
 
 @contextmanager
