@@ -3,12 +3,14 @@
 What is held out, so that a student cannot pass by recalling its training records:
 
 - **Names.** The people of the train, valid and test parts are three disjoint sets.
-- **Numbers.** Every problem holds a number of two digits, and no number of two digits in a valid
-  or test problem occurs in any problem of another part. Single digits (2 to 9, the counts of
-  boxes or friends) are shared, for there are only eight of them.
+- **Numbers.** Every problem holds a number from 10 to 399, and none of these in a valid or test
+  problem occurs in any problem of another part. Single digits (2 to 9, the counts of boxes or
+  friends) are shared, for there are only eight of them.
 
-Every digit occurs in training at both places, and so do both halves of every name; every kind of
-problem and every phrasing occurs in all three parts.
+Every digit occurs in training at every place, and so do both halves of every name; every kind of
+problem and every phrasing occurs in all three parts. There are many numbers so that a student has
+to learn to copy: of the 90 from 10 to 99 alone, some students learned those of training by heart
+and were wrong about others.
 
 A label is an expression, and a rationale argues for an expression; neither works out its value. A
 student of a million weights learns in minutes whom and what a problem is about, which operation it
@@ -60,9 +62,9 @@ _BOXES = list(_ONE_OF)
 
 
 def _part_of_number(number: int) -> str:
-    """Say which part owns a number of two digits: by a diagonal, so that digits spread evenly."""
-    tens, ones = divmod(number, 10)
-    return {0: "test", 1: "valid", 5: "test"}.get((tens + 3 * ones) % 10, "train")
+    """Say which part owns a number, by a diagonal rule that spreads all digits over all parts."""
+    hundreds, tens, ones = number // 100, number // 10 % 10, number % 10
+    return {0: "test", 1: "valid", 5: "test"}.get((hundreds + tens + 3 * ones) % 10, "train")
 
 
 def _part_of_name(begin: int, end: int) -> str:
@@ -70,7 +72,7 @@ def _part_of_name(begin: int, end: int) -> str:
     return {0: "test", 6: "valid"}.get((begin + 5 * end) % 12, "train")
 
 
-_NUMBERS = {part: [n for n in range(10, 100) if _part_of_number(n) == part] for part in SPLITS}
+_NUMBERS = {part: [n for n in range(10, 400) if _part_of_number(n) == part] for part in SPLITS}
 _NAMES = {
     part: [
         begin + end
@@ -117,9 +119,8 @@ def _times(rng: random.Random, numbers: list[int]) -> Slots:
 
 
 def _shared(rng: random.Random, numbers: list[int]) -> Slots:
-    pairs = [(a, k) for a in numbers for k in range(2, 10) if a % k == 0 and a // k > 1]
-    a, k = rng.choice(pairs)
-    return {"a": a, "k": k}
+    k = rng.randint(2, 9)
+    return {"a": rng.choice([a for a in numbers if a % k == 0 and a > k]), "k": k}
 
 
 def _three(rng: random.Random, numbers: list[int]) -> Slots:
@@ -264,7 +265,7 @@ def problems(n: int, seed: int) -> Iterator[Record]:
     """Make ``n`` word problems, of which one in twenty is in the valid and the test part each.
 
     A problem depends on the seed and its place alone, so a longer run begins with a shorter one.
-    The parts share no name and no number of two digits, whatever the seeds.
+    The parts share no name and no number above 9, whatever the seeds.
 
     Args:
         n: how many; none where it is not positive.
