@@ -88,6 +88,13 @@ _STUDENT = (
     ),
     Field("rationale_truncated", "boolean", "whether the rationale ran into it", nullable=True),
     Field("model", "string", "the student that answered", nullable=True),
+    Field(
+        "order",
+        "string",
+        "whether its label was decoded behind its rationale",
+        values=("separate", "label-rationale", "rationale-label"),
+    ),
+    Field("trained", "strings", "the tasks that it was taught, where they are not both"),
 )
 
 _SCORES = (

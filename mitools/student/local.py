@@ -7,13 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from mitools.errors import StudentError
 from mitools.student.api import Generation
 from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Order, Purpose
+from mitools.student.decoding import Decoded, Prompts, decode, drops_rows_alike
 from mitools.student.scoring import Asked, score_rows
 
 __all__ = ["LocalStudent"]
@@ -181,41 +180,38 @@ class LocalStudent:
     def _generate_batch(
         self, prompts: Sequence[Sequence[int]], contexts: Sequence[Sequence[int]], limit: int
     ) -> list[Generation]:
+        asked = self._behind(prompts, contexts)
+        found = decode(self.model, self.codec.kind, asked, limit, drops_rows=self.drops_rows)
+        return [self._finish(text) for text in found]
+
+    def _behind(
+        self, prompts: Sequence[Sequence[int]], contexts: Sequence[Sequence[int]]
+    ) -> Prompts:
         tokenizer = self.codec.tokenizer
         pairs = self.codec.pad(prompts, [[]] * len(prompts))
-        tracker = _GreedyLogProbs()
-        start = getattr(self.model.config, "decoder_start_token_id", None)
-        config = GenerationConfig(
-            max_new_tokens=limit,
-            do_sample=False,
-            num_beams=1,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-            decoder_start_token_id=start,
+        start = None
+        if self.codec.kind == "seq2seq":
+            first = self.model.config.decoder_start_token_id
+            start = torch.tensor([[first, *context] for context in contexts], device=self.device)
+        return Prompts(
+            pairs.prompt_ids.to(self.device),
+            pairs.prompt_mask.to(self.device),
+            start,
+            tokenizer.eos_token_id,
+            tokenizer.pad_token_id,
         )
-        begun: dict[str, Tensor] = {}
-        skip = pairs.prompt_ids.shape[1] if self.codec.kind == "causal" else 1 + len(contexts[0])
-        if contexts[0]:
-            begun["decoder_input_ids"] = torch.tensor([[start, *c] for c in contexts])
-        output = self.model.generate(
-            input_ids=pairs.prompt_ids.to(self.device),
-            attention_mask=pairs.prompt_mask.to(self.device),
-            generation_config=config,
-            logits_processor=LogitsProcessorList([tracker]),
-            **{name: ids.to(self.device) for name, ids in begun.items()},
-        )
-        log_probs = torch.stack(tracker.steps, dim=1).tolist()  # [B, T]
-        return [
-            self._finish(ids, steps)
-            for ids, steps in zip(output[:, skip:].tolist(), log_probs, strict=True)
-        ]
 
-    def _finish(self, ids: list[int], log_probs: list[float]) -> Generation:
-        end = self.codec.tokenizer.eos_token_id
-        is_truncated = end not in ids
-        length = len(ids) if is_truncated else ids.index(end) + 1
-        text = self.codec.decode(ids[:length])
-        return Generation(text, sum(log_probs[:length]), is_truncated, length)
+    @cached_property
+    def drops_rows(self) -> bool:
+        """Whether rows that are done can leave a batch."""
+        prompts = [self.codec.encode_prompt("label", text)[0] for text in ("1", "One, two, three.")]
+        with self._evaluating():
+            return drops_rows_alike(self.model, self.codec.kind, self._behind(prompts, [[], []]))
+
+    def _finish(self, found: Decoded) -> Generation:
+        is_truncated = self.codec.tokenizer.eos_token_id not in found.tokens
+        text = self.codec.decode(found.tokens)
+        return Generation(text, sum(found.log_probs), is_truncated, len(found.tokens))
 
     def _batches(
         self, lengths: Sequence[int], keys: Sequence[int] | None = None
@@ -248,17 +244,3 @@ class _Evaluating:
 
     def __exit__(self, *_: object) -> None:
         self.model.train(self.was_training)
-
-
-class _GreedyLogProbs(LogitsProcessor):  # type: ignore[misc]
-    """Note the log-probability of the token that greedy decoding is about to take.
-
-    Keeping only this, [B] a step, instead of every step's [B, V] scores keeps long texts cheap.
-    """
-
-    def __init__(self) -> None:
-        self.steps: list[Tensor] = []
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        self.steps.append(scores.float().log_softmax(-1).amax(-1))
-        return scores
