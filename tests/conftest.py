@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["NO_COLOR"] = "1"
 # With it a stage that forgets to flush would look as if it did not.
 os.environ.pop("PYTHONUNBUFFERED", None)
+
+# A shell ignores ^C for what it runs in the background, and so would every process started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # On a busy machine any example may take its time.
 hypothesis.settings.register_profile("patient", deadline=None)
