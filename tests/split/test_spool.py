@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import tempfile
@@ -22,13 +23,15 @@ ODD: list[Record] = [
 ]
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_disk() -> Iterator[None]:
-    """Let no file grow beyond 20,000 bytes."""
+    """Let no file grow beyond 20,000 bytes; not even the one that pytest may report to."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fill(spool: Spool, records: list[Record]) -> None:
@@ -66,10 +69,10 @@ def test_nothing_can_be_seen_of_it_and_nothing_stays(
 
 
 @pytest.mark.parametrize("count", [100, 100_000])  # found when flushed, and while filling
-def test_a_full_disk_is_an_error_that_says_what_to_do(small_disk: None, count: int) -> None:
+def test_a_full_disk_is_an_error_that_says_what_to_do(count: int) -> None:
     records = [{"id": str(number), "input": "word " * 50} for number in range(count)]
     problem = r"cannot keep the records in .*too large.*TMPDIR="
-    with Spool() as spool, pytest.raises(OutputError, match=problem):
+    with Spool() as spool, small_disk(), pytest.raises(OutputError, match=problem):
         fill(spool, records)
 
 
