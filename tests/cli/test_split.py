@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
-import contextlib
 import os
 import resource
 import signal
@@ -391,8 +391,9 @@ def test_a_full_disk_is_blamed_on_what_was_written_there(
     assert done.stderr.startswith(b"mitools split: cannot write <stdout>: No space left on device")
 
 
-def test_a_disk_too_small_for_the_parts_is_one_line(small_disk: None, tmp_path: Path) -> None:
-    result = run("--out-dir", str(tmp_path), "-o", "-", stdin=labelled(1000))
+def test_a_disk_too_small_for_the_parts_is_one_line(tmp_path: Path) -> None:
+    with small_disk():
+        result = run("--out-dir", str(tmp_path), "-o", "-", stdin=labelled(1000))
     assert result.exit_code == 1
     assert result.stderr.startswith(f"mitools split: cannot write {tmp_path}: File too large")
     assert os.listdir(tmp_path) == []
