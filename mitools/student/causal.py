@@ -8,6 +8,7 @@ once, and its keys and values serve them all, in training with their gradient.
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +21,12 @@ from mitools.student.codec import Pairs
 __all__ = [
     "Prefix",
     "behind",
+    "cache_in",
     "can_share_prefix",
     "causal_forward",
     "causal_shared_logits",
     "common_prefix",
+    "given_cache",
     "positions",
     "read_prefix",
 ]
@@ -58,6 +61,18 @@ def _fork(cache: Any) -> Any:
     return fork
 
 
+def given_cache(model: Any, cache: Any) -> dict[str, Any]:
+    """Name the argument by which a model takes a cache; transformers 5.24 renamed it."""
+    names = inspect.signature(type(model).forward).parameters
+    return {"past_key_values" if "past_key_values" in names else "cache": cache}
+
+
+def cache_in(output: Any) -> Any:
+    """Find the cache in a model's output, under its new or old name; None where there is none."""
+    found = getattr(output, "cache", None)
+    return getattr(output, "past_key_values", None) if found is None else found
+
+
 def causal_forward(model: Any, pairs: Pairs, prefix: Prefix | None = None) -> Any:
     """Run a causal model over prompts and targets.
 
@@ -74,7 +89,7 @@ def causal_forward(model: Any, pairs: Pairs, prefix: Prefix | None = None) -> An
     past: dict[str, Any] = {}
     if prefix is not None:
         mask = torch.cat([prefix.mask, mask], dim=1)
-        past = {"past_key_values": _fork(prefix.cache)}
+        past = given_cache(model, _fork(prefix.cache))
     # Prompts end in the same column, so the vocabulary head runs on the last T + 1 columns only.
     return model(
         input_ids=ids,
@@ -100,7 +115,7 @@ def read_prefix(model: Any, ids: Tensor, mask: Tensor) -> Prefix:
         ids: [B, S] token ids, padded on the left.
         mask: [B, S] 1 on real tokens.
     """
-    return Prefix(_read(model, ids, mask).past_key_values, mask)
+    return Prefix(cache_in(_read(model, ids, mask)), mask)
 
 
 def _read(model: Any, ids: Tensor, mask: Tensor) -> Any:
@@ -126,14 +141,14 @@ def causal_shared_logits(model: Any, pairs: Pairs, owners: Tensor) -> Tensor:
     ids, mask = pairs.target_ids[:, :-1], pairs.target_mask[:, :-1]
     if not ids.shape[1]:
         return first
-    prefix = Prefix(output.past_key_values, pairs.prompt_mask).select(owners)
+    prefix = Prefix(cache_in(output), pairs.prompt_mask).select(owners)
     mask = torch.cat([prefix.mask, mask], dim=1)
     rest = model(
         input_ids=ids,
         attention_mask=mask,
         position_ids=positions(mask)[:, -ids.shape[1] :],
-        past_key_values=prefix.cache,
         use_cache=False,
+        **given_cache(model, prefix.cache),
     )
     return torch.cat([first, rest.logits], dim=1)
 
@@ -185,7 +200,7 @@ def can_share_prefix(model: Any) -> bool:
     try:
         with torch.no_grad():
             output = model(input_ids=ids, attention_mask=mask, use_cache=True)
-            layers = getattr(getattr(output, "past_key_values", None), "layers", None)
+            layers = getattr(cache_in(output), "layers", None)
             if not layers or not all(isinstance(layer, DynamicLayer) for layer in layers):
                 return False
             prefix = read_prefix(model, ids[:, :4], mask[:, :4])

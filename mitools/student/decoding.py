@@ -17,6 +17,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from mitools.student.causal import given_cache
 from mitools.student.codec import Kind
 
 __all__ = ["Decoded", "Prompts", "decode", "drops_rows_alike"]
@@ -122,6 +123,7 @@ class _Batch:
             own, cross = DynamicCache(config=config), DynamicCache(config=config)
             self._cache = EncoderDecoderCache(own, cross)
             self._next = prompts.start
+        self._past = given_cache(model, self._cache)
 
     def step(self) -> tuple[Tensor, Tensor]:
         """Give every row's likeliest next token and its log-probability, [B] each."""
@@ -131,17 +133,17 @@ class _Batch:
                 input_ids=self._next,
                 attention_mask=self._mask,
                 position_ids=positions,
-                past_key_values=self._cache,
                 use_cache=True,
                 logits_to_keep=1,
+                **self._past,
             )
         else:
             output = self._model(
                 decoder_input_ids=self._next,
                 attention_mask=self._mask,
                 encoder_outputs=BaseModelOutput(last_hidden_state=self._states),
-                past_key_values=self._cache,
                 use_cache=True,
+                **self._past,
             )
         log_probs, best = output.logits[:, -1].float().log_softmax(-1).max(-1)
         self._next = best[:, None]

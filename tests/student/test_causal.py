@@ -154,7 +154,7 @@ def test_a_model_that_answers_otherwise_when_it_shares_is_found(
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         output = plain(*args, **kwargs)
-        if kwargs.get("past_key_values") is not None:
+        if kwargs.keys() & {"cache", "past_key_values"}:
             output.logits = output.logits.roll(1, dims=-1)
         return output
 
