@@ -51,6 +51,8 @@ def find_steps(rationale: str) -> Iterator[Step]:
     has none, rather than wrong ones.
     """
     text = _IS.sub(" = ", rationale[:_MAX_TEXT])
+    if "=" not in text:
+        return
     for span in _SPAN.finditer(text):
         if "=" not in span[0]:
             continue
