@@ -219,6 +219,9 @@ def _account(options: ChatOptions, http: httpx2.AsyncClient) -> openai.AsyncOpen
     """Let the SDK read the environment; a server that is not OpenAI's needs no key."""
     has_own_server = urlsplit(options.url).hostname != OPENAI_HOST
     key = os.environ.get("OPENAI_API_KEY") or ("none" if has_own_server else None)
+    if key is not None and not (key.isascii() and key.isprintable()):
+        message = "OPENAI_API_KEY holds a character that no HTTP header can"
+        raise TeacherRefusedError(message, hint='copy the key again: "export OPENAI_API_KEY=…"')
     try:
         return openai.AsyncOpenAI(api_key=key, base_url=options.base_url, http_client=http)
     except openai.OpenAIError as exc:

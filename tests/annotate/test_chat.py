@@ -320,3 +320,12 @@ def test_a_server_of_ones_own_needs_no_key(
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     assert annotate(sums(1)).labels == ["(10 + 7)"]
+
+
+@pytest.mark.parametrize("key", ["ключ", "sk-1\n"])
+def test_a_key_that_cannot_be_sent_is_refused_at_once(
+    key: str, annotate: Annotate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(TeacherRefusedError, match="copy the key again"):
+        annotate(sums(1))
