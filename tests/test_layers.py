@@ -46,7 +46,7 @@ OWNERS: dict[str, tuple[str, str]] = {
     "jinja2": ("annotate sources explain", "jinja2"),
     "jsonlines": ("records", "jsonlines"),
     "markupsafe": ("explain", "jinja2"),
-    "numpy": ("evaluate split explain", "numpy"),
+    "numpy": ("train evaluate split explain", "numpy"),
     "openai": ("annotate", "openai"),
     "peft": ("student", "peft"),
     "pyarrow": ("sources train", "datasets"),

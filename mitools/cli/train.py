@@ -141,7 +141,9 @@ __all__ = ["command"]
     "--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Records a step."
 )
 @click.option(
-    "--micro-batch-size", type=click.IntRange(1), help="Records a forward pass, to save memory."
+    "--micro-batch-size",
+    type=click.IntRange(1),
+    help="Records a forward pass; by default the batch, on a CPU what fits its caches.",
 )
 @click.option(
     "--max-input-tokens",

@@ -108,18 +108,32 @@ class Codec:
 
         In one pass both purposes have the prompt of the first.
         """
-        lead = self.lead(purpose)
-        ids: list[int] = self.tokenizer(lead + tokenizable(text))["input_ids"]
-        tail = self._tail(purpose)
-        if (
-            ids and ids[-1] == self.tokenizer.eos_token_id
-        ):  # the tokenizer of a seq2seq model adds it
-            ids, tail = ids[:-1], tail if self.kind == "causal" else ids[-1:]
-        room = self.max_input_tokens - len(tail)
-        if self.prefix_position == "after":
-            # The longest tail counts for both, so that both tasks cut an input at the same place.
-            room = max(0, self.max_input_tokens - max(map(self.count_tail, PREFIXES)))
-        return ids[:room] + tail, len(ids) > room
+        return self.encode_prompts(purpose, [text])[0]
+
+    def encode_prompts(
+        self, purpose: Purpose, texts: Sequence[str]
+    ) -> list[tuple[list[int], bool]]:
+        """Encode many inputs as :meth:`encode_prompt` does one, in a fraction of the time."""
+        lead, tail = self.lead(purpose), self._tail(purpose)
+        # The longest tail counts for both tasks, so that both cut an input at the same place.
+        longest = max(map(self.count_tail, PREFIXES)) if self.prefix_position == "after" else 0
+        end_id = self.tokenizer.eos_token_id
+        found = []
+        for ids in self._encode([lead + text for text in texts], add_special_tokens=True):
+            behind = tail
+            if ids and ids[-1] == end_id:  # the tokenizer of a seq2seq model adds it
+                ids, behind = ids[:-1], tail if self.kind == "causal" else ids[-1:]
+            room = max(0, self.max_input_tokens - max(len(behind), longest))
+            found.append((ids[:room] + behind, len(ids) > room))
+        return found
+
+    def _encode(self, texts: Sequence[str], *, add_special_tokens: bool) -> list[list[int]]:
+        if not texts:
+            return []
+        cleaned = [tokenizable(text) for text in texts]
+        encoded = self.tokenizer(cleaned, add_special_tokens=add_special_tokens)
+        ids: list[list[int]] = encoded["input_ids"]
+        return ids
 
     def lead(self, purpose: Purpose) -> str:
         """Give what stands in front of the input in a prompt."""
@@ -142,10 +156,17 @@ class Codec:
 
         A text that was cut has no end token: the student must not learn to stop there.
         """
-        ids: list[int] = self.tokenizer(tokenizable(text), add_special_tokens=False)["input_ids"]
-        room = self.limit(purpose)
-        ids = [*ids, self.tokenizer.eos_token_id]
-        return ids[:room], len(ids) > room
+        return self.encode_targets(purpose, [text])[0]
+
+    def encode_targets(
+        self, purpose: Purpose, texts: Sequence[str]
+    ) -> list[tuple[list[int], bool]]:
+        """Encode many labels or rationales as :meth:`encode_target` does one."""
+        room, end_id = self.limit(purpose), self.tokenizer.eos_token_id
+        return [
+            ([*ids, end_id][:room], len(ids) >= room)
+            for ids in self._encode(texts, add_special_tokens=False)
+        ]
 
     def encode_first(self, text: str) -> list[int]:
         """Encode the first text of the one pass, so that the second can follow.

@@ -8,15 +8,25 @@ import torch
 from transformers import TrainingArguments
 
 from mitools.errors import TrainingError, UsageError
+from mitools.train.objective import Objective
 from mitools.train.options import TrainOptions
 
-__all__ = ["training_arguments", "uses_bf16"]
+__all__ = ["records_a_piece", "training_arguments", "uses_bf16"]
+
+_NUMBERS_A_PIECE = 1 << 20
+"""On a CPU, what a forward pass holds of one kind in one layer: its tokens times the width.
+
+Larger pieces leave the caches and pad more. Measured on T5 of the small shape, two threads, seconds
+a step: 32 records like SVAMP's in pieces of 32, 16, 8: 11.7, 9.7, 9.0; 8 records with inputs of 300
+tokens in pieces of 8, 4, 2: 16.2, 12.9, 11.5. A piece of this size holds 14 of the former, 3 of the
+latter, and of a narrow model the whole batch, where pieces of 2 take half as long again.
+"""
 
 _SELECTION = {"accuracy": "eval_selection", "label-loss": "eval_label_loss"}
 
 
 def training_arguments(
-    options: TrainOptions, rows: int, validates: bool, processes: int = 1
+    options: TrainOptions, rows: int, validates: bool, processes: int = 1, *, row_size: float = 0
 ) -> TrainingArguments:
     """Translate the options of a run into those of the engine.
 
@@ -24,6 +34,7 @@ def training_arguments(
         rows: training records.
         validates: whether there are validation records.
         processes: how many processes share a batch.
+        row_size: tokens of a record, in both tasks together, times the width of the model.
 
     Raises:
         UsageError: the batch cannot be shared evenly.
@@ -33,7 +44,8 @@ def training_arguments(
         message = f"--batch-size {options.batch_size} is no multiple of {processes} processes"
         raise UsageError(message, hint="make it one")
     share = options.batch_size // processes
-    micro = min(options.micro_batch_size or share, share)
+    chosen = options.micro_batch_size or records_a_piece(options.objective, share, row_size)
+    micro = min(chosen, share)
     if share % micro:
         message = f"{share} records a process are no multiple of --micro-batch-size {micro}"
         raise UsageError(message, hint="make it one")
@@ -71,6 +83,20 @@ def training_arguments(
         seed=options.seed,
         data_seed=options.seed,
     )
+
+
+def records_a_piece(objective: Objective, share: int, row_size: float) -> int:
+    """Choose how many records a forward pass takes where nobody said.
+
+    Args:
+        share: records of a batch in one process; what is returned divides it.
+        row_size: as in :func:`training_arguments`.
+    """
+    if torch.accelerator.is_available() or not objective.is_sum_over_rows:
+        return share
+    most = min(share, max(1, int(_NUMBERS_A_PIECE / max(1.0, row_size))))
+    best = max(size for size in range(1, most + 1) if share % size == 0)
+    return best if 2 * best >= most else share
 
 
 def uses_bf16(precision: str) -> bool:

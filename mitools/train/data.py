@@ -7,15 +7,19 @@ are mapped into memory, so a million records need no more of it than a thousand.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
+from numpy.typing import NDArray
 
 from mitools.errors import DataError
 from mitools.files import output_errors
@@ -26,9 +30,10 @@ from mitools.tasks import task_of
 from mitools.train.example import Example, example_of
 from mitools.train.options import TrainOptions
 
-__all__ = ["Spool", "TrainingData", "build_data", "open_data"]
+__all__ = ["Spool", "TrainingData", "build_data", "lengths_of", "open_data"]
 
 _ROWS_PER_BATCH = 1000
+_PURPOSES: tuple[Purpose, ...] = ("label", "rationale")
 
 
 @dataclass
@@ -105,6 +110,12 @@ _SCHEMA = pa.schema(
 )
 
 
+def lengths_of(rows: Dataset) -> NDArray[np.int32]:
+    """Give the tokens of each row, prompts and targets of both tasks together: [N]."""
+    lengths: NDArray[np.int32] = rows.data.column("length").to_numpy()
+    return lengths
+
+
 def open_data(folder: Path, notes: Mapping[str, int]) -> TrainingData:
     """Open what :func:`build_data` left in a folder, as further processes of a run do."""
     train, valid = (Dataset.from_file(str(folder / f"{name}.arrow")) for name in ("train", "valid"))
@@ -153,47 +164,64 @@ def _tokenize(
         pa.OSFile(str(path), "wb") as sink,
         pa.ipc.new_stream(sink, _SCHEMA) as writer,
     ):
-        rows: list[dict[str, Any]] = []
-        for record in records:
-            row = _row(record, codec, options, notes)
-            if row is None:
-                continue
-            row["record"] = dump_line(_essence(record, options)) if whole else ""
-            rows.append(row)
-            if len(rows) == _ROWS_PER_BATCH:
-                writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_SCHEMA))
-                rows = []
-        writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=_SCHEMA))
+        for batch in _batches(records, _ROWS_PER_BATCH):
+            rows = _rows(batch, codec, options, notes)
+            for row, record in rows:
+                row["record"] = dump_line(_essence(record, options)) if whole else ""
+            found = pa.RecordBatch.from_pylist([row for row, _ in rows], schema=_SCHEMA)
+            writer.write_batch(found)
     return Dataset.from_file(str(path))
 
 
-def _row(
-    record: Record, codec: Codec, options: TrainOptions, notes: Counter[str]
-) -> dict[str, Any] | None:
-    example = example_of(record, options)
-    row: dict[str, Any] = {"id": tokenizable(record["id"])}
-    texts: dict[Purpose, str | None] = {"label": example.label, "rationale": example.rationale}
-    for purpose, text in texts.items():
-        is_wanted = purpose == "label" or options.needs_rationales
-        if text is None and is_wanted:
-            notes[f"without a {purpose}"] += 1
-        target, is_cut = codec.encode_target(purpose, text) if text else ([], False)
-        notes[f"with a {purpose} that was cut"] += is_cut
-        row[f"{purpose}_target"] = target
-    if not any(texts.values()):
-        return None
-    cuts = []
-    for purpose, text in texts.items():
-        prompt: list[int] = []
-        if _needs_prompt(codec, purpose, text, options):
-            prompt, is_cut = codec.encode_prompt(purpose, example.input)
-            cuts.append(is_cut)
-        row[f"{purpose}_prompt"] = prompt
-    notes["with an input that was cut"] += any(cuts)
-    row["length"] = sum(
-        len(row[f"{name}_{part}"]) for name in texts for part in ("prompt", "target")
-    )
-    return {**row, **_choices(example, codec, notes)}
+def _batches(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
+    while batch := list(itertools.islice(records, size)):
+        yield batch
+
+
+_Row = dict[str, Any]
+
+
+def _rows(
+    records: Iterable[Record], codec: Codec, options: TrainOptions, notes: Counter[str]
+) -> list[tuple[_Row, Record]]:
+    """Encode records together, which takes a fraction of the time of one after the other."""
+    found: list[tuple[_Row, Record]] = []
+    examples: list[Example] = []
+    for record in records:
+        example = example_of(record, options)
+        notes["without a label"] += example.label is None
+        notes["without a rationale"] += example.rationale is None and options.needs_rationales
+        if example.label or example.rationale:
+            found.append(({"id": tokenizable(record["id"])}, record))
+            examples.append(example)
+    rows = [row for row, _ in found]
+    is_cut = [False] * len(rows)
+    for purpose in _PURPOSES:
+        texts: list[str | None] = [vars(example)[purpose] for example in examples]
+        targets = _encode_where(texts, partial(codec.encode_targets, purpose))
+        wanted = [_needs_prompt(codec, purpose, text, options) for text in texts]
+        inputs = [x.input if w else None for x, w in zip(examples, wanted, strict=True)]
+        prompts = _encode_where(inputs, partial(codec.encode_prompts, purpose))
+        for index, row in enumerate(rows):
+            row[f"{purpose}_target"], target_is_cut = targets[index]
+            row[f"{purpose}_prompt"], prompt_is_cut = prompts[index]
+            notes[f"with a {purpose} that was cut"] += target_is_cut
+            is_cut[index] |= prompt_is_cut
+    notes["with an input that was cut"] += sum(is_cut)
+    for row, example in zip(rows, examples, strict=True):
+        row["length"] = sum(
+            len(row[f"{name}_{part}"]) for name in _PURPOSES for part in ("prompt", "target")
+        )
+        row |= _choices(example, codec, notes)
+    return found
+
+
+def _encode_where(
+    texts: Sequence[str | None], encode: Callable[[list[str]], list[tuple[list[int], bool]]]
+) -> list[tuple[list[int], bool]]:
+    """Encode the texts that are there; the others have no token."""
+    encoded = iter(encode([text for text in texts if text is not None]))
+    return [([], False) if text is None else next(encoded) for text in texts]
 
 
 def _needs_prompt(codec: Codec, purpose: Purpose, text: str | None, options: TrainOptions) -> bool:
@@ -218,7 +246,7 @@ def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, A
         "label_weight": example.label_weight,
         "rationale_weight": example.rationale_weight,
         **{
-            name: [codec.encode_target(purpose, text)[0] for text in texts]
+            name: [ids for ids, _ in codec.encode_targets(purpose, texts)]
             for name, (purpose, texts) in further.items()
         },
     }

@@ -104,6 +104,11 @@ class Objective:
             return self.critic == "vocabulary"
         return self.mi in ("maxpool", "ba")
 
+    @property
+    def is_sum_over_rows(self) -> bool:
+        """Whether a batch's loss is the sum of what its rows give alone, however it is cut."""
+        return self.mi in ("none", "maxpool")
+
     def check(self) -> None:
         """Refuse weights and combinations under which the objective makes no sense.
 

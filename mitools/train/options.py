@@ -59,7 +59,8 @@ class TrainOptions:
         learning_rate: peak; None means 1e-3 for ``scratch`` and for adapters, and 1e-4 for the
             weights of anything pretrained.
         batch_size: records in one optimizer step.
-        micro_batch_size: records in one forward pass; None means the whole batch.
+        micro_batch_size: records in one forward pass; None means the whole batch; on a CPU, if
+            the loss is a sum over records, as many of it as are fastest.
         eval_every: optimizer steps between validations; None means once an epoch, or ten times
             in a run of ``max_steps``.
         patience: stop after so many validations without a new best; None never stops early.

@@ -11,7 +11,7 @@ from mitools.train.model import TwoTaskModel
 __all__ = ["Shape", "batch_shapes", "describe_memory", "describe_shapes"]
 
 _PARTS = ("label_prompt", "label_target", "rationale_prompt", "rationale_target")
-_MOST_BATCHES = 200
+_MOST_PIECES = 200
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,23 @@ class Shape:
 
 
 def batch_shapes(
-    rows: Sequence[Mapping[str, Any]], size: int, with_rationales: bool
+    rows: Sequence[Mapping[str, Any]], size: int, pieces: int, with_rationales: bool
 ) -> list[Shape]:
-    """Look at batches of ``size`` records as they come, some hundred of them at most.
+    """Look at batches as they come, each sorted and cut into ``pieces`` of ``size`` records.
 
-    Training draws them at random, so these are as good as any.
+    Training draws them at random, so the first ones, some hundred pieces at most, are as good as
+    any.
     """
     found = []
-    count = min(len(rows), size * _MOST_BATCHES)
-    for name in _PARTS[: 4 if with_rationales else 2]:
-        lengths = [len(rows[place][name]) for place in range(count)]
+    count = min(len(rows), size * max(pieces, _MOST_PIECES))
+    seen = [rows[place] for place in range(count)]
+    parts = _PARTS[: 4 if with_rationales else 2]
+    order: list[int] = []
+    for low in range(0, count, size * pieces):
+        batch = range(low, min(count, low + size * pieces))
+        order += sorted(batch, key=lambda place: sum(len(seen[place][name]) for name in parts))
+    for name in parts:
+        lengths = [len(seen[place][name]) for place in order]
         if lengths and not any(lengths):  # in one pass there is one prompt
             continue
         batches = [lengths[low : low + size] for low in range(0, count, size)]

@@ -26,7 +26,7 @@ from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import Interrupt, LogCallback, OnStep
 from mitools.train.card import write_model_card
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.data import Spool, TrainingData, build_data, open_data
+from mitools.train.data import Spool, TrainingData, build_data, lengths_of, open_data
 from mitools.train.example import example_of
 from mitools.train.model import TwoTaskModel
 from mitools.train.options import TrainOptions
@@ -70,8 +70,14 @@ class Run:
 
     @property
     def arguments(self) -> TrainingArguments:
-        rows, validates = len(self.data.train), self.data.valid is not None
-        return training_arguments(self.options, rows, validates, self.processes.count)
+        width = self.model.student.get_output_embeddings().weight.shape[1]
+        return training_arguments(
+            self.options,
+            len(self.data.train),
+            self.data.valid is not None,
+            self.processes.count,
+            row_size=width * float(lengths_of(self.data.train).mean()),
+        )
 
     @property
     def total_steps(self) -> int:
@@ -80,10 +86,12 @@ class Run:
     def plan(self) -> list[tuple[str, str]]:
         """Say what training would take, as names and values for people."""
         size = self.arguments.per_device_train_batch_size
-        shapes = batch_shapes(self.data.train, size, self.model.objective.alpha < 1)
+        pieces = self.arguments.gradient_accumulation_steps
+        shapes = batch_shapes(self.data.train, size, pieces, self.model.objective.alpha < 1)
         return [
             ("steps", f"{self.total_steps:,}"),
             ("records a step", f"{self.options.batch_size:,}"),
+            ("records a forward pass", f"{size:,}"),
             *describe_shapes(shapes),
             *describe_memory(self.model, shapes),
         ]

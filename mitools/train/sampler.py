@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch.utils.data import Sampler
 
 __all__ = ["BatchesByLength"]
@@ -20,8 +22,8 @@ class BatchesByLength(Sampler[int]):
     the test labels, and the same steps in random order 95%.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths = list(lengths)
+    def __init__(self, lengths: ArrayLike, batch_size: int, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
@@ -34,7 +36,7 @@ class BatchesByLength(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         chance = torch.Generator().manual_seed(self.seed + self.epoch)
-        order: list[int] = torch.randperm(len(self.lengths), generator=chance).tolist()
+        order = torch.randperm(len(self.lengths), generator=chance).numpy()
         for low in range(0, len(order), self.batch_size):
             batch = order[low : low + self.batch_size]
-            yield from sorted(batch, key=lambda place: (self.lengths[place], place))
+            yield from batch[np.lexsort((batch, self.lengths[batch]))].tolist()

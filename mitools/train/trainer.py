@@ -23,6 +23,7 @@ from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
 from mitools.student.lora import adapter_weights, is_adapted
 from mitools.train.collate import Batch, TwoTaskCollator
+from mitools.train.data import lengths_of
 from mitools.train.model import COUNTS, TwoTaskModel, count_targets
 from mitools.train.sampler import BatchesByLength
 from mitools.train.validate import Validation, measure_accuracy
@@ -67,7 +68,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         pieces = self.args.gradient_accumulation_steps * self.args.world_size
         batch_size = self.args.per_device_train_batch_size * pieces
         seed = self.args.data_seed or 0
-        self.order = BatchesByLength(self.train_dataset["length"], batch_size, seed)
+        self.order = BatchesByLength(lengths_of(self.train_dataset), batch_size, seed)
         self.add_callback(_EpochCallback(self.data_collator, self.order))
         self._parts: dict[str, Tensor] = defaultdict(
             lambda: torch.zeros((), device=self.args.device)

@@ -9,8 +9,8 @@ gradient, clipping, AdamW. Printed is one JSON object, with
 
 ``rows_per_second``  records a second, from the median step;
 ``ratio``            that, over the reference's;
-``mi_cost``          how much longer a step is with the MI term than without, as a share (in pieces:
-                     than without the term and whole);
+``mi_cost``          how much longer a step is with the MI term than without, as a share;
+``piece``            records a forward pass: on a CPU the trainer cuts batches into pieces;
 ``peak_gb``          memory above weights, gradients and optimizer, at its highest;
 ``collation_share``  share of the step that is spent on collation;
 ``floor_share``      the step's products at the measured rate of large ones, over its time.
@@ -44,7 +44,7 @@ from transformers import DataCollatorForSeq2Seq, T5Config, T5ForConditionalGener
 
 from mitools.student.codec import Codec
 from mitools.student.scratch import build_tokenizer
-from mitools.train.arguments import uses_bf16
+from mitools.train.arguments import records_a_piece, uses_bf16
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.model import TwoTaskModel, count_targets
 from mitools.train.objective import Objective
@@ -79,7 +79,7 @@ class Variant:
     is_reference: bool = False
     half: bool = False
     compiled: bool = False
-    piece: int | None = None  # rows of a forward pass, sorted by length; None: the whole batch
+    whole: bool = False  # in one forward pass; else in pieces, as the trainer cuts a batch
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,7 @@ class Stepper:
         student = T5ForConditionalGeneration(config).to(self.setting.device).train()
         tokenizer = build_tokenizer(["some text, which is never read"], 300)
         rows = rows_of(self.setting)
+        self.piece = self.setting.batch
         self.collate: Callable[[Any], Any]
         self.loss: Callable[..., Tensor]
         if self.variant.is_reference:
@@ -193,6 +194,10 @@ class Stepper:
             objective = Objective(ALPHA, BETA, self.variant.mi)  # type: ignore[arg-type]
             model = self._compiled(TwoTaskModel(student, codec, objective).train())
             self.collate = TwoTaskCollator(codec, with_rationales=True)
+            if self.setting.device == "cpu" and not self.variant.whole:
+                tokens = statistics.mean(_tokens(row) for row in rows)
+                width = student.config.d_model
+                self.piece = records_a_piece(objective, self.setting.batch, tokens * width)
             self.end_id = model.end_id
             self.loss = lambda batch, counts: model(
                 batch["label"], batch["rationale"], counts=counts
@@ -232,13 +237,11 @@ class Stepper:
         return time.perf_counter() - started, collated - started
 
     def _cut(self, rows: list[Any]) -> list[list[Any]]:
-        """Cut a batch as the trainer does where it is told to work it off in pieces."""
-        if self.variant.piece is None:
+        """Cut a batch as the trainer does; one that is not cut stays as it came."""
+        if self.piece == len(rows):
             return [rows]
-        names = ("label_prompt", "label_target", "rationale_prompt", "rationale_target")
-        rows = sorted(rows, key=lambda row: sum(len(row[name]) for name in names))
-        size = self.variant.piece
-        return [rows[low : low + size] for low in range(0, len(rows), size)]
+        rows = sorted(rows, key=_tokens)
+        return [rows[low : low + self.piece] for low in range(0, len(rows), self.piece)]
 
     def products(self) -> float:
         """Count the floating-point operations of one step's products."""
@@ -265,6 +268,14 @@ class Stepper:
         )
 
 
+def _tokens(row: Mapping[str, Any]) -> int:
+    return sum(
+        len(row[f"{task}_{part}"])
+        for task in ("label", "rationale")
+        for part in ("prompt", "target")
+    )
+
+
 def _moved(batch: Any, device: str) -> Any:
     if isinstance(batch, Tensor):
         return batch.to(device, non_blocking=True)
@@ -283,7 +294,7 @@ def serve(pipe: Connection, variant: Variant, setting: Setting) -> None:
     while (order := pipe.recv()) is not None:
         if order == "finish":
             peak = stepper.peak()  # before counting, which keeps notes
-            pipe.send({"peak_gb": peak, "flops": stepper.products()})
+            pipe.send({"piece": stepper.piece, "peak_gb": peak, "flops": stepper.products()})
         else:
             pipe.send([stepper.step() for _ in range(order)])
 
@@ -334,7 +345,7 @@ def compare(
         mine["ratio"] = mine["rows_per_second"] / reference["rows_per_second"]
         mine["memory_ratio"] = mine["peak_gb"] / reference["peak_gb"]
         mine["floor_share"] = mine["flops"] / rates[variant.half] / mine["step_seconds"]
-        without = results.get(variant.name.replace("maxpool", "none").removesuffix(" in pieces"))
+        without = results.get(variant.name.replace("maxpool", "none"))
         if "maxpool" in variant.name and without:
             mine["mi_cost"] = mine["step_seconds"] / without["step_seconds"] - 1
     return results
@@ -358,7 +369,8 @@ def product_rate(setting: Setting, half: bool, size: int = 1024) -> float:
 def variants_of(device: str, compiled: bool, half: bool) -> list[Variant]:
     found = [Variant("reference", "paper", is_reference=True)]
     found += [Variant(f"{mi} fp32", mi) for mi in ("none", "maxpool")]
-    found.append(Variant("maxpool fp32 in pieces", "maxpool", piece=8))
+    if device == "cpu":
+        found.append(Variant("maxpool fp32 whole", "maxpool", whole=True))
     if half:
         found += [Variant(f"{mi} bf16", mi, half=True) for mi in ("none", "maxpool")]
     if compiled:

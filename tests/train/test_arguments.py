@@ -1,0 +1,55 @@
+"""How many records a forward pass takes where nobody said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mitools.train.arguments import training_arguments
+from mitools.train.options import TrainOptions
+
+MILLION = 1 << 20
+
+
+def cut(tmp_path: Path, row_size: float, processes: int = 1, **changes: Any) -> tuple[int, int]:
+    options = TrainOptions(save=tmp_path / "s", student="scratch", **changes)
+    found = training_arguments(options, 100, False, processes, row_size=row_size)
+    return found.per_device_train_batch_size, found.gradient_accumulation_steps
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
+def test_on_a_cpu_a_forward_pass_holds_about_a_million_numbers(tmp_path: Path) -> None:
+    assert cut(tmp_path, MILLION / 100, batch_size=32) == (32, 1)
+    assert cut(tmp_path, MILLION / 14, batch_size=32) == (8, 4)
+    assert cut(tmp_path, MILLION / 14, batch_size=24, mi="maxpool") == (12, 2)
+    assert cut(tmp_path, MILLION * 3, batch_size=4) == (1, 4)
+    assert cut(tmp_path, MILLION / 14, processes=2, batch_size=32) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("why", "changes"),
+    [
+        ("was said", {"batch_size": 32, "micro_batch_size": 32}),
+        ("couples records", {"batch_size": 32, "mi": "infonce"}),
+        ("depends on padding", {"batch_size": 32, "mi": "paper"}),
+        ("couples records", {"batch_size": 32, "mi": "ba"}),
+        ("has no near divisor", {"batch_size": 31}),
+    ],
+)
+def test_the_batch_stays_whole_where_cutting_it(
+    tmp_path: Path, why: str, changes: dict[str, Any]
+) -> None:
+    assert cut(tmp_path, MILLION / 14, **changes) == (changes["batch_size"], 1), why
+
+
+def test_an_accelerator_takes_the_whole_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr("mitools.train.arguments.TrainingArguments", lambda **given: given)
+    options = TrainOptions(save=tmp_path / "s", student="scratch", batch_size=32)
+    given: Any = training_arguments(options, 100, False, row_size=MILLION)
+    assert given["per_device_train_batch_size"] == 32
