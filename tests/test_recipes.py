@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mitools.cli._stage import use_recipe
 from mitools.recipe import find_recipe, list_recipes
 from mitools.records import Record
 from mitools.tasks import task_of
+from tests.toys import toy_records
 
 RECIPES = list_recipes()
 PUBLISHED = ("anli", "cqa", "esnli", "svamp")
@@ -94,6 +96,32 @@ def test_the_rationales_of_the_word_problems_reach_their_answers() -> None:
 def test_the_examples_show_each_label_equally_often(name: str) -> None:
     labels = [example["label"] for example in examples(name)]
     assert {labels.count(label) for label in NLI} == {2}
+
+
+@pytest.mark.slow
+def test_objectives_are_compared_with_label_only(
+    tmp_path: Path, tiny_causal: Path, write_records: Any
+) -> None:
+    records = [
+        {**record, "split": "train" if place < 12 else "test"}
+        for place, record in enumerate(toy_records(24))
+    ]
+    script = find_recipe("svamp").parent / "compare.sh"
+    assert os.access(script, os.X_OK)
+    command = [script, write_records(records), tmp_path / "out", "--student", tiny_causal]
+    command += ["--max-steps", "2", "--batch-size", "4", "--quiet"]
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "SEEDS": "0 1",
+        "OBJECTIVES": "label none",
+    }
+    for _ in range(2):  # the second time finds everything done
+        result = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        summary = json.loads((tmp_path / "out" / "none.json").read_text())
+        assert "none against label only" in result.stderr
+        assert summary["comparison"]
+        assert len(list((tmp_path / "out").glob("*.?.jsonl"))) == 4
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]], **features: Any) -> str:

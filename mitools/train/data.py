@@ -246,7 +246,7 @@ def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, A
         "label_weight": example.label_weight,
         "rationale_weight": example.rationale_weight,
         **{
-            name: [ids for ids, _ in codec.encode_targets(purpose, texts)]
+            name: [ids for ids, _ in codec.encode_targets(purpose, texts)] if texts else []
             for name, (purpose, texts) in further.items()
         },
     }

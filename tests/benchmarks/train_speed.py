@@ -9,11 +9,15 @@ gradient, clipping, AdamW. Printed is one JSON object, with
 
 ``rows_per_second``  records a second, from the median step;
 ``ratio``            that, over the reference's;
-``mi_cost``          how much longer a step is with the MI term than without, as a share;
+``cpu_ratio``        the reference's processor seconds a step over these: with ``--threads 1`` the
+                     figure to trust where other work shares the machine;
+``mi_cost``          how much longer a step is with the MI term than without, as a share (in
+                     processor seconds: ``mi_cpu_cost``);
 ``piece``            records a forward pass: on a CPU the trainer cuts batches into pieces;
 ``peak_gb``          memory above weights, gradients and optimizer, at its highest;
 ``collation_share``  share of the step that is spent on collation;
-``floor_share``      the step's products at the measured rate of large ones, over its time.
+``floor_share``      the step's products at the best measured rate, over its (processor) time;
+``profile``          with --profile, the operations that most of the time goes to, as shares of it.
 
 The reference is a port of TaskPrefixDataCollator and TaskPrefixTrainer.compute_loss of
 https://github.com/xinchen9/cot_distillation_ACL2024 to today's transformers: pandas frames, one
@@ -24,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import platform
 import random
@@ -39,6 +44,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DataCollatorForSeq2Seq, T5Config, T5ForConditionalGeneration
 
@@ -91,6 +97,7 @@ class Setting:
     batch: int
     device: str
     threads: int
+    profiles: bool = False
 
 
 def rows_of(setting: Setting, count: int = 512) -> list[dict[str, Any]]:
@@ -214,10 +221,10 @@ class Stepper:
     def _compiled(self, model: Any) -> Any:
         return torch.compile(model, dynamic=True) if self.variant.compiled else model
 
-    def step(self) -> tuple[float, float]:
-        """Make a step: seconds in all, and seconds of collation."""
+    def step(self) -> tuple[float, float, float]:
+        """Make a step: seconds in all, seconds of collation, and processor seconds in all."""
         rows = next(self.batches)
-        started = time.perf_counter()
+        worked, started = time.process_time(), time.perf_counter()
         pieces = [self.collate(piece) for piece in self._cut(rows)]
         counts = None
         if not self.variant.is_reference:
@@ -234,7 +241,8 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=False)
         if self.setting.device == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter() - started, collated - started
+        ended = time.perf_counter()
+        return ended - started, collated - started, time.process_time() - worked
 
     def _cut(self, rows: list[Any]) -> list[list[Any]]:
         """Cut a batch as the trainer does; one that is not cut stays as it came."""
@@ -248,6 +256,18 @@ class Stepper:
         with FlopCounterMode(display=False) as counter:
             self.step()
         return float(counter.get_total_flops())
+
+    def profile(self, most: int = 12) -> dict[str, float]:
+        """Give the operations that a step spends most of its own time in, as shares of the step."""
+        kinds = [ProfilerActivity.CPU]
+        kinds += [ProfilerActivity.CUDA] if self.setting.device == "cuda" else []
+        with profile(activities=kinds) as found:
+            self.step()
+        name = f"self_{'device' if self.setting.device == 'cuda' else 'cpu'}_time_total"
+        times = {event.key: getattr(event, name) for event in found.key_averages()}
+        total = sum(times.values())
+        best = sorted(times, key=lambda key: -times[key])[:most]
+        return {key: round(times[key] / total, 4) for key in best}
 
     def peak(self) -> float:
         """Memory above weights, gradients and optimizer at its highest so far, in GB."""
@@ -294,7 +314,11 @@ def serve(pipe: Connection, variant: Variant, setting: Setting) -> None:
     while (order := pipe.recv()) is not None:
         if order == "finish":
             peak = stepper.peak()  # before counting, which keeps notes
-            pipe.send({"piece": stepper.piece, "peak_gb": peak, "flops": stepper.products()})
+            found: dict[str, Any] = {"piece": stepper.piece, "peak_gb": peak}
+            found["flops"] = stepper.products()
+            if setting.profiles:
+                found["profile"] = stepper.profile()
+            pipe.send(found)
         else:
             pipe.send([stepper.step() for _ in range(order)])
 
@@ -303,7 +327,7 @@ def run(setting: Setting, variants: Sequence[Variant], rounds: int, steps: int) 
     """Let all variants take turns; a first round of each is not counted."""
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
-    times: dict[str, list[tuple[float, float]]] = {variant.name: [] for variant in variants}
+    times: dict[str, list[tuple[float, float, float]]] = {variant.name: [] for variant in variants}
     for variant in variants:
         pipe, theirs = context.Pipe()
         context.Process(target=serve, args=(theirs, variant, setting), daemon=True).start()
@@ -324,13 +348,14 @@ def run(setting: Setting, variants: Sequence[Variant], rounds: int, steps: int) 
 
 
 def summary(
-    times: Sequence[tuple[float, float]], found: Mapping[str, float], batch: int
-) -> dict[str, float]:
-    seconds = statistics.median(total for total, _ in times)
+    times: Sequence[tuple[float, float, float]], found: Mapping[str, Any], batch: int
+) -> dict[str, Any]:
+    seconds = statistics.median(total for total, _, _ in times)
     return {
         "step_seconds": seconds,
+        "cpu_seconds": statistics.median(worked for _, _, worked in times),
         "rows_per_second": batch / seconds,
-        "collation_share": sum(part for _, part in times) / sum(total for total, _ in times),
+        "collation_share": sum(one[1] for one in times) / sum(one[0] for one in times),
         **found,
     }
 
@@ -343,27 +368,32 @@ def compare(
     for variant in variants:
         mine = results[variant.name]
         mine["ratio"] = mine["rows_per_second"] / reference["rows_per_second"]
+        mine["cpu_ratio"] = reference["cpu_seconds"] / mine["cpu_seconds"]
         mine["memory_ratio"] = mine["peak_gb"] / reference["peak_gb"]
-        mine["floor_share"] = mine["flops"] / rates[variant.half] / mine["step_seconds"]
+        busy = mine["step_seconds"]
+        if setting.device == "cpu":  # what other work took from the step is none of its time
+            busy = mine["cpu_seconds"] / setting.threads
+        mine["floor_share"] = mine["flops"] / rates[variant.half] / busy
         without = results.get(variant.name.replace("maxpool", "none"))
         if "maxpool" in variant.name and without:
             mine["mi_cost"] = mine["step_seconds"] / without["step_seconds"] - 1
+            mine["mi_cpu_cost"] = mine["cpu_seconds"] / without["cpu_seconds"] - 1
     return results
 
 
-def product_rate(setting: Setting, half: bool, size: int = 1024) -> float:
-    """Measure floating-point operations a second in large matrix products."""
+def product_rate(setting: Setting, half: bool, size: int = 768, seconds: float = 3.0) -> float:
+    """Measure floating-point operations a second in matrix products, at the best of many."""
     torch.set_num_threads(setting.threads)
     dtype = torch.bfloat16 if half else torch.float32
     left, right = (torch.randn(size, size, device=setting.device).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(10):
-        started = time.perf_counter()
+    best = math.inf
+    ends = time.perf_counter() + seconds
+    while (started := time.perf_counter()) < ends:
         left @ right
         if setting.device == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return 2 * size**3 / min(seconds)
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best
 
 
 def variants_of(device: str, compiled: bool, half: bool) -> list[Variant]:
@@ -394,6 +424,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="steps a turn")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--profile", action="store_true", help="also say where the time goes")
     parser.add_argument("--compile", action="store_true", help="also with torch.compile")
     args = parser.parse_args()
     variants = variants_of(args.device, args.compile, uses_bf16("auto"))
@@ -407,7 +438,7 @@ def main() -> None:
     found = {}
     for lengths in args.lengths or ["svamp", "anli"]:
         for batch in args.batch or [8, 32]:
-            setting = Setting(args.shape, lengths, batch, args.device, args.threads)
+            setting = Setting(args.shape, lengths, batch, args.device, args.threads, args.profile)
             found[f"{lengths}, batch {batch}"] = run(setting, variants, args.rounds, args.steps)
     sys.stdout.write(json.dumps({"machine": machine, "results": found}, indent=2) + "\n")
 

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The objectives side by side: compare.sh RECORDS DIR [OPTION OF TRAIN]... trains and measures a student
+# of each objective with each of SEEDS (0 1 2), and sets their answers to the test part against
+# those of students that learn labels only. RECORDS are annotated and split.
+# OBJECTIVES="label none maxpool" takes some of them. Stopped half-way, the same command goes on.
+set -euo pipefail
+records=${1:?"usage: compare.sh RECORDS DIR [OPTION OF TRAIN]..."}
+out=${2:?"usage: compare.sh RECORDS DIR [OPTION OF TRAIN]..."}
+shift 2
+mkdir -p "$out"
+
+for seed in ${SEEDS:-0 1 2}; do
+  for objective in ${OBJECTIVES:-label none paper maxpool infonce}; do
+    run=$out/$objective.$seed
+    case $objective in
+      label) options=(--mi none --alpha 1) ;;
+      *) options=(--mi "$objective") ;;
+    esac
+    [ -e "$run" ] || mitools train "$records" "${options[@]}" "$@" --seed "$seed" --resume --save "$run" -o /dev/null
+    [ -e "$run.json" ] || mitools eval "$records" --student "$run" --summary "$run.json" -o "$run.jsonl"
+  done
+done
+
+baseline=()
+for run in "$out"/label.*.jsonl; do baseline+=(--compare "$run"); done
+for objective in ${OBJECTIVES:-label none paper maxpool infonce}; do
+  [ "$objective" = label ] && continue
+  echo "$objective against label only" >&2
+  mitools eval "$out/$objective".*.jsonl --seeds "${baseline[@]}" --summary "$out/$objective.json" -o /dev/null
+done
