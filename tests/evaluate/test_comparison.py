@@ -181,3 +181,36 @@ def test_the_smallest_detectable_difference_is_found_in_four_of_five_experiments
     z = rng.normal(effect, spread, size=(4_000, n)).mean(axis=1) / (spread / math.sqrt(n))
     assert (z > 1.96).mean() == pytest.approx(0.8, abs=0.02)
     assert smallest_detectable(math.sqrt(0.5), 200) == pytest.approx(0.1401, abs=1e-4)
+
+
+def test_what_several_seeds_could_find_counts_how_much_they_differ() -> None:
+    # The mean of two draws from 0.6 and 0.8 has a standard deviation of 0.1 / √2; the items, which
+    # do not differ at all, would promise that any difference is found.
+    ours, theirs = np.repeat([[0.6], [0.8]], 50, axis=1), np.full((2, 50), 0.5)
+    found = compare_runs(ours, theirs, 0)
+    expected = (1.959964 + 0.841621) * 0.1 / math.sqrt(2)
+    assert found.details["smallest_detectable"] == pytest.approx(expected, rel=0.03)
+    alone = compare_runs(ours[:1], theirs[:1], 0)
+    assert alone.details["smallest_detectable"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.slow
+def test_several_seeds_find_the_smallest_detectable_difference_in_four_of_five_experiments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 1_000)
+    rng = np.random.default_rng(0)
+
+    def runs(rate: float) -> np.ndarray:
+        rates = rate + rng.normal(0, 0.03, size=(3, 1)) + difficulty
+        return (rng.random((3, 300)) < rates).astype(float)
+
+    found = []
+    effect = 0.0
+    for number in range(200):
+        difficulty = 0.15 * rng.normal(size=300)
+        one = compare_runs(runs(0.7 + effect), runs(0.7), 0)
+        found.append(one.p < 0.05 if number >= 50 else one.details["smallest_detectable"])
+        if number == 49:
+            effect = float(np.mean(found))
+    assert np.mean(found[50:]) == pytest.approx(0.8, abs=0.12)
