@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from mitools.evaluate.overlap import Space, mention_places
+
+Cut = Callable[[str], list[str]]
 
 CHOICES = [["sea", "bus depot"], ["sea", "garden", "buses"]] * 4
 INPUTS = [f"where do {what} wait for people to go" for what in ("ships", "buses")] * 4
@@ -50,3 +55,38 @@ def test_places_are_of_the_last_mention_in_whole_words() -> None:
 
 def test_too_few_words_for_topics_leave_the_rest() -> None:
     assert Space(["a", "b"], [["c", "d"]] * 2, seed=0).measure(["c", "d"]).shape == (4, 5)
+
+
+def slow_cosine(left: dict[str, float], right: dict[str, float]) -> float:
+    lengths = [math.sqrt(sum(value**2 for value in one.values())) for one in (left, right)]
+    product = sum(value * right.get(term, 0) for term, value in left.items())
+    return product / math.prod(lengths) if all(lengths) else 0.0
+
+
+def slow_weights(text: str, questions: list[list[str]], cut: Cut) -> dict[str, float]:
+    """Weigh the terms of a text that two questions or more have."""
+    found = {}
+    for term in set(cut(text)):
+        holding = sum(term in question for question in questions)
+        if holding > 1:
+            rarity = math.log((1 + len(questions)) / (1 + holding)) + 1
+            found[term] = (1 + math.log(cut(text).count(term))) * rarity
+    return found
+
+
+def parts(text: str) -> list[str]:
+    marked = [f"^{word}$" for word in text.split()]
+    return [word[start : start + 4] for word in marked for start in range(max(1, len(word) - 3))]
+
+
+@pytest.mark.parametrize(("column", "cut"), [(0, str.split), (1, parts)])
+def test_cosines_are_those_of_a_plain_loop(space: Space, column: int, cut: Cut) -> None:
+    told = ["for the sea go to the depot", "a garden of buses and buses"] * 4
+    questions = [cut(" ".join([text, *row])) for text, row in zip(INPUTS, CHOICES, strict=True)]
+    expected = [
+        slow_cosine(*(slow_weights(one, questions, cut) for one in (text, name)))
+        for text, row in zip(told, CHOICES, strict=True)
+        for name in row
+    ]
+    assert any(expected)
+    assert space.measure(told)[:, column] == pytest.approx(expected)

@@ -56,6 +56,23 @@ def test_terms_are_weighed_by_tf_idf_and_rows_have_unit_length() -> None:
     assert not weights[1:].any()
 
 
+def test_weights_are_those_of_a_plain_loop() -> None:
+    rng = random.Random(3)
+    said = [" ".join(rng.choices("abcdefgh", k=rng.randrange(1, 9))) for _ in range(30)]
+    terms = [word_pairs(text) for text in said]
+    known = sorted({term for row in terms for term in row if sum(term in r for r in terms) > 1})
+    found = term_weights(said, word_pairs).toarray()
+    assert found.shape == (30, len(known))
+    for row, weights in zip(terms, found, strict=True):
+        rarities = [math.log(31 / (1 + sum(term in r for r in terms))) + 1 for term in known]
+        plain = [
+            (1 + math.log(row.count(term))) * rarity if term in row else 0.0
+            for term, rarity in zip(known, rarities, strict=True)
+        ]
+        length = math.sqrt(sum(value**2 for value in plain)) or 1.0
+        assert weights == pytest.approx([value / length for value in plain])
+
+
 def test_texts_without_a_shared_term_have_no_columns() -> None:
     assert term_weights(["a", "b", ""], str.split).shape == (3, 0)
 
