@@ -80,6 +80,7 @@ class Options:
     changed: bool
     html: str | None
     summary: str | None
+    vs_summary: str | None
 
     @property
     def is_for_terminal(self) -> bool:
@@ -92,8 +93,14 @@ class Options:
         Raises:
             UsageError: and why.
         """
-        if self.summary is not None and self.html is None:
-            raise UsageError("--summary is for a page", hint="add --html FILE")
+        if self.vs_summary is not None and (self.vs is None or self.html is None):
+            raise UsageError(
+                "--vs-summary is for a page of two students", hint="add --vs FILE and --html FILE"
+            )
+        if self.summary is not None and self.html is None and self.json:
+            raise UsageError(
+                "--summary is for people, --json is not", hint="add --html FILE, or drop one"
+            )
         if self.html is None:
             return
         if self.json and self.html == (output or STDOUT):

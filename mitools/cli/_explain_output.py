@@ -60,17 +60,30 @@ def showing(stage: Stage, options: Options, explanation: Explanation) -> Iterato
 @contextlib.contextmanager
 def _text(stage: Stage, options: Options) -> Iterator[Show]:
     terminal = _terminal(stage, options)
+    summary = _summary(options.summary)
     with contextlib.ExitStack() as stack:
         stream: IO[str] | None = None
 
-        def show(item: Item) -> None:
+        def show(text: str) -> None:
             nonlocal stream
             # Not before there is something to show: an error needs no pager.
-            stream = stream or stack.enter_context(_stream(stage, options))
-            stream.write(terminal.render(item.view))
+            if stream is None:
+                stream = stack.enter_context(_stream(stage, options))
+                stream.write(_figures(terminal, summary))
+            stream.write(text)
             stream.flush()
 
-        yield show
+        yield lambda item: show(terminal.render(item.view))
+        if stream is None and summary is not None:
+            show("")
+
+
+def _figures(terminal: Terminal, summary: dict[str, Any] | None) -> str:
+    if summary is None:
+        return ""
+    from mitools.explain.overview import render_figures
+
+    return render_figures(terminal, summary)
 
 
 @contextlib.contextmanager
@@ -79,11 +92,15 @@ def _page(stage: Stage, options: Options, explanation: Explanation) -> Iterator[
     from mitools.explain.page.write import Page
 
     path = str(options.html)
-    summary = _summary(options.summary)
+    summaries = {
+        who: summary
+        for who, name in (("student", options.summary), ("second", options.vs_summary))
+        if (summary := _summary(name)) is not None
+    }
     # Opened at the start: a wrong path must not cost an hour of a student's answers.
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_plain_stdout() if path == STDOUT else atomic_output(path))
-        page = stack.enter_context(Page(options.seed, summary))
+        page = stack.enter_context(Page(options.seed, summaries))
         yield page.add
         doubts = tuple(page.doubts())
         for doubt in doubts:
@@ -96,7 +113,7 @@ def _page(stage: Stage, options: Options, explanation: Explanation) -> Iterator[
 def _summary(path: str | None) -> dict[str, Any] | None:
     if path is None:
         return None
-    from mitools.explain.page.figures import load_summary
+    from mitools.explain.summaries import load_summary
 
     with input_errors(path), open_input(path) as stream:
         return load_summary(stream.read(), path)

@@ -123,7 +123,14 @@ stages before it, and a long input must not be waited for."""
     "--summary",
     type=RecipePath(),
     metavar="FILE",
-    help='Put the figures that "mitools eval --summary" wrote on the page.',
+    help='Show the figures that "mitools eval --summary" wrote, those of probes and a judge among '
+    "them: on the page, or before the records.",
+)
+@click.option(
+    "--vs-summary",
+    type=RecipePath(),
+    metavar="FILE",
+    help="Put those of the second student on the page, too.",
 )
 @click.option(
     "--student",

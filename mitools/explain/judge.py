@@ -103,6 +103,10 @@ class _Answer:
         value = self.scores.get(name)
         return value if isinstance(value, bool) else None
 
+    def decoded(self) -> str:
+        """Give the label that decoding gives, where it is another than the answer."""
+        return str(self.said.get("decoded") or "") if self.verdict("decode_agrees") is False else ""
+
     def is_cut_off(self) -> bool:
         """Tell whether the student ran into the length limit, in its label or its rationale."""
         return any(self.said.get(f"{what}_truncated") is True for what in ("label", "rationale"))
@@ -168,10 +172,14 @@ class _Judge:
             rationale=rationale,
             is_right=answer.verdict("correct"),
             support=support,
-            supports=supports_whose(supported, answer.label, self.gold, self.task.is_equal),
+            supports=None
+            if answer.said.get("rationale") is None
+            else supports_whose(supported, answer.label, self.gold, self.task.is_equal),
             steps=_steps(rationale),
             confidence=answer.said.get("confidence"),
             bars=tuple(self._bars(answer.said.get("choices") or {})),
+            in_set_mass=answer.said.get("in_set_mass"),
+            decoded=answer.decoded(),
         )
 
     def _support(self, rationale: str, supported: object) -> Support | None:
@@ -226,7 +234,8 @@ def _student_flags(
         yield Flag("invalid", "no valid answer", is_serious=True)
     if is_consistent is False:
         yield Flag("inconsistent", "inconsistent", is_serious=True)
-    if not student.rationale.strip():
+    # One that was not asked to explain, or never learned to, lacks nothing.
+    if judge.first.said.get("rationale") is not None and not student.rationale.strip():
         yield Flag("no_rationale", "no rationale")
     if judge.first.is_cut_off():
         yield Flag("cut_off", "cut off at the length limit")
@@ -234,6 +243,8 @@ def _student_flags(
         yield Flag("wrong_step", "wrong step")
     if confidence is not None and confidence < thresholds.low:
         yield Flag("low_confidence", "low confidence")
+    if student.decoded:
+        yield Flag("decodes_otherwise", "decodes another answer")
     if judge.disagrees():
         yield Flag("disagrees", "differs from teacher")
 

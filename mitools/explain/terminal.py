@@ -17,10 +17,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mitools.explain.view import Bar, Side, Step, Support, View, Who
+from mitools.explain.view import LITTLE_MASS, Bar, Side, Step, Support, View, Who
 from mitools.explain.visible import on_one_line, visible
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "rule_above"]
 
 MAX_CHARACTERS = 4000
 """Of one text; a longer one is cut, with a note. A degenerate student can write for very long."""
@@ -63,10 +63,13 @@ class Terminal:
 
     def render(self, view: View) -> str:
         """Render one view; the text ends in an empty line."""
-        width = max(MIN_WIDTH, self.width)
+        return self.draw(self._view(view, max(MIN_WIDTH, self.width)))
+
+    def draw(self, parts: RenderableType) -> str:
+        """Draw anything at this width and in these styles; the text ends in an empty line."""
         console = Console(
             file=io.StringIO(),
-            width=width,
+            width=max(MIN_WIDTH, self.width),
             force_terminal=self.has_styles,
             color_system="standard" if self.has_styles else None,
             no_color=not self.has_color,
@@ -76,7 +79,7 @@ class Terminal:
             legacy_windows=False,
         )
         with console.capture() as capture:
-            console.print(self._view(view, width))
+            console.print(parts)
         lines = (line.rstrip() for line in capture.get().split("\n"))
         return "\n".join(lines) + "\n"
 
@@ -141,6 +144,7 @@ class Terminal:
         parts: list[RenderableType] = [self._label(side)]
         if side.bars:
             parts.append(_bars(side, width))
+        parts += map(_aside, _asides(side))
         if side.rationale.strip():
             parts.append(self._prose(side.rationale))
         if side.steps:
@@ -159,6 +163,19 @@ class Terminal:
         return label
 
 
+def _asides(side: Side) -> Iterator[str]:
+    """Say what the bars do not: how little of all probability they share, what decoding gives."""
+    if side.in_set_mass is not None and side.in_set_mass < LITTLE_MASS:
+        share = f"{side.in_set_mass:.0%}" if side.in_set_mass >= 0.005 else "less than 1%"
+        yield f"the choices hold {share} of all probability"
+    if side.decoded:
+        yield f"decoding gives: {side.decoded}"
+
+
+def _aside(text: str) -> Text:
+    return Text(on_one_line(text), style=_QUIET, overflow="fold")
+
+
 def _needs_choices(view: View) -> bool:
     """Tell whether nothing else would say what the possible answers are."""
     if view.student is not None and view.student.bars:
@@ -168,9 +185,16 @@ def _needs_choices(view: View) -> bool:
 
 def _rule(view: View, width: int) -> Text:
     """Draw the line above a record: its place and id on the left, split and task on the right."""
-    place = f"── {view.position:,} · "
-    kind = f" {' · '.join(on_one_line(word) for word in (view.split, view.task) if word)} ──"
-    name = Text(on_one_line(view.id), style="bold")
+    kind = " · ".join(on_one_line(word) for word in (view.split, view.task) if word)
+    return rule_above((f"{view.position:,}", view.id), kind, width)
+
+
+def rule_above(names: Sequence[str], kind: str, width: int) -> Text:
+    """Draw a line with names on the left, the last of them shortened if need be, and a kind."""
+    *first, last = names
+    place = f"── {''.join(f'{name} · ' for name in first)}"
+    kind = f" {on_one_line(kind)} ──"
+    name = Text(on_one_line(last), style="bold")
     name.truncate(max(8, width - cell_len(place + kind) - 4), overflow="ellipsis")
     fill = "─" * max(2, width - cell_len(place + name.plain + kind) - 1)
     return Text.assemble(

@@ -42,6 +42,7 @@ FlagName = Literal[
     "cut_off",
     "wrong_step",
     "low_confidence",
+    "decodes_otherwise",
     "disagrees",
     "teacher_wrong",
     "no_teacher_answer",
@@ -49,6 +50,9 @@ FlagName = Literal[
 
 LOW_CONFIDENCE = 0.6
 HIGH_CONFIDENCE = 0.9
+
+LITTLE_MASS = 0.5
+"""Below this share of all probability, the choices share out little among them, and it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,12 @@ class Side:
     Attributes:
         is_right: whether the label is the gold one; None where that is unknown, and for gold.
         support: which answer the rationale argues for; None where there is no rationale.
-        supports: whose answer that is, as ``eval`` counts it; None for gold and teacher.
+        supports: whose answer that is, as ``eval`` counts it; None for gold and teacher, and for a
+            student that was not asked for a rationale: an empty one supports none.
         confidence: a student's probability of its label, 0 to 1.
         bars: a student's probability of each choice, in the record's order.
+        in_set_mass: the probability of all choices together out of all texts, 0 to 1.
+        decoded: the label that decoding gives, where that is not the one that scoring chose.
         error: why there is no answer, where the teacher failed.
     """
 
@@ -116,6 +123,8 @@ class Side:
     steps: tuple[Step, ...] = ()
     confidence: float | None = None
     bars: tuple[Bar, ...] = ()
+    in_set_mass: float | None = None
+    decoded: str = ""
     error: str = ""
 
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 import mitools.student.api
 from mitools.cli import mitools as cli
 from mitools.student.api import Generation
+from tests.explain.figures import probed
 
 SEEN = {
     "id": "seen",
@@ -433,6 +434,33 @@ def test_the_figures_of_eval_go_onto_the_page(tmp_path: Path) -> None:
     assert "warning: the figures are those of 7 records; this page holds 1\n" in result.stderr
 
 
+def test_the_figures_of_eval_stand_before_the_records(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    figures.write_text(json.dumps(probed()), encoding="utf-8")
+    result = run("--summary", str(figures), stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("── figures ──")
+    assert "A model as judge\n" in result.stdout
+    assert result.stdout.index("by gpt-x") < result.stdout.index("── 1 · seen ──")
+    nothing = run("--summary", str(figures), "--right", stdin=jsonl(SEEN))
+    assert nothing.stdout.startswith("── figures ──")
+    assert "none of 1 records matches" in nothing.stderr
+
+
+def test_the_figures_of_both_students_go_onto_the_page(other: str, tmp_path: Path) -> None:
+    page, first, second = (tmp_path / name for name in ("page.html", "first.json", "second.json"))
+    for path, value in ((first, 0.111), (second, 0.222)):
+        metric = {"value": value, "status": "ok", "unit": "fraction", "n": 1}
+        cue = {"probes": {"cue": {"followed": metric}}, "records": 1}
+        path.write_text(json.dumps(cue), encoding="utf-8")
+    summaries = ["--summary", str(first), "--vs-summary", str(second)]
+    result = run("--html", str(page), "--vs", other, *summaries, stdin=jsonl(SEEN))
+    assert result.exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<strong>11.1%</strong>" in text
+    assert "<strong>22.2%</strong>" in text
+
+
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": 1}'])
 def test_a_file_that_is_no_summary_is_an_error(content: str, tmp_path: Path) -> None:
     page, figures = tmp_path / "page.html", tmp_path / "figures.json"
@@ -485,7 +513,8 @@ def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--summary", "x.json"], "--summary is for a page; add --html FILE"),
+        (["--summary", "x.json", "--json"], "--summary is for people, --json is not"),
+        (["--vs-summary", "x.json"], "--vs-summary is for a page of two students"),
         (["--html", "-", "--json"], "one output cannot hold both a page and records; name two"),
         (["--html", "x", "--json", "-o", "x"], "one output cannot hold both"),
         (["--html", "x", "-o", "y"], "with --html, -o is for records; add --json, or drop -o"),

@@ -66,7 +66,7 @@ def matching(**criteria: Any) -> list[str]:
         ({"supports": frozenset({"student"})}, ["good", "lost"]),
         ({"supports": frozenset({"gold"})}, ["torn"]),
         ({"supports": frozenset({"other"})}, ["odd"]),
-        ({"supports": frozenset({"none"})}, ["mute", "sure", "unsure", "silent"]),
+        ({"supports": frozenset({"none"})}, ["mute"]),
         ({"supports": frozenset({"gold", "other"})}, ["torn", "odd"]),
         ({"teacher_wrong": True}, ["lost", "taught"]),
         ({"disagrees": True}, ["torn"]),

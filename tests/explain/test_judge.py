@@ -151,7 +151,8 @@ def test_flags_tell_what_is_odd() -> None:
         "disagrees",
         "teacher_wrong",
     ]
-    assert names(choice(student={"label": "sea", "confidence": 0.99})) == ["no_rationale"]
+    assert names(choice(student={"label": "sea", "rationale": " "})) == ["no_rationale"]
+    assert names(choice(student={"label": "sea", "confidence": 0.99})) == []
 
 
 @pytest.mark.parametrize("name", ["label_truncated", "rationale_truncated"])
@@ -159,6 +160,29 @@ def test_what_ran_into_the_length_limit_is_flagged(name: str) -> None:
     fine = {"label": "sea", "rationale": "Fish swim in the sea."}
     assert names(choice(student={**fine, name: True})) == ["cut_off"]
     assert names(choice(student={**fine, name: False})) == []
+
+
+def test_decoding_another_answer_is_flagged_and_shown() -> None:
+    student = {"label": "sea", "decoded": "car", "in_set_mass": 0.25}
+    record = choice(student=student, scores={"decode_agrees": False})
+    view = view_of(record)
+    assert names(record) == ["decodes_otherwise"]
+    assert view.student is not None
+    assert (view.student.decoded, view.student.in_set_mass) == ("car", 0.25)
+    agreeing = choice(student={**student, "decoded": "Sea"}, scores={"decode_agrees": True})
+    assert names(agreeing) == []
+    unscored = view_of(choice(student=student)).student
+    assert unscored is not None
+    assert unscored.decoded == "car"
+
+
+def test_a_student_that_was_not_asked_to_explain_lacks_nothing() -> None:
+    view = view_of(choice(student={"label": "sea", "trained": ["label"]}))
+    assert view.student is not None
+    assert (view.student.supports, view.student.support, view.flags) == (None, None, ())
+    empty = view_of(choice(student={"label": "sea", "rationale": ""})).student
+    assert empty is not None
+    assert empty.supports == "none"
 
 
 def test_a_record_without_a_fault_has_no_flag() -> None:

@@ -135,6 +135,17 @@ def test_choices_have_bars() -> None:
     )
 
 
+def test_what_bars_do_not_say_stands_below_them() -> None:
+    student = {**CHOICE["student"], "in_set_mass": 0.031, "decoded": "ca\x1br"}
+    record = {**CHOICE, "student": student}
+    assert "           the choices hold 3% of all probability\n" in shown(record)
+    assert "           decoding gives: ca\\x1br\n" in shown(record)
+    assert "! decodes another answer" in shown(record)
+    for mass, told in ((0.5, False), (0.004, True), (0.0, True)):
+        text = shown({**CHOICE, "student": {**student, "in_set_mass": mass}})
+        assert ("hold less than 1% of all" in text) is told
+
+
 def test_the_sides_stand_side_by_side_from_100_columns_on() -> None:
     assert "\nteacher ✓  12 + 7\n" in shown(EQUATION, 99)
     assert re.search("\ngold +teacher ✓ +student ✗\n", shown(EQUATION, 100))

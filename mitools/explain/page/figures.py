@@ -7,8 +7,6 @@ fault.
 
 from __future__ import annotations
 
-import json
-import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.errors import DataError, InvalidFieldError
+from mitools.errors import InvalidFieldError
 from mitools.evaluate.calibration import (
     MEASURES,
     calibrate,
@@ -32,6 +30,8 @@ from mitools.evaluate.consistency import Consistency
 from mitools.evaluate.labels import ACCURACY, MACRO_F1, macro_f1, rate
 from mitools.evaluate.metric import Measure, Metric
 from mitools.evaluate.ranking import COVERAGES, rank_statistics
+from mitools.evaluate.simulated import UNTRAINED
+from mitools.explain.summaries import metric_at
 from mitools.explain.view import Side, View
 from mitools.tasks import normalize, task_named
 
@@ -39,11 +39,7 @@ __all__ = [
     "MAX_RESAMPLED",
     "Fold",
     "doubts",
-    "is_metric",
     "label_pair",
-    "load_summary",
-    "metric_at",
-    "metrics_in",
 ]
 
 MAX_RESAMPLED = 2_000
@@ -82,6 +78,7 @@ class Fold:
     _confidence: array[float] = field(default_factory=lambda: array("d"))
     _is_correct: array[int] = field(default_factory=lambda: array("b"))
     _consistency: Consistency = field(default_factory=Consistency)
+    _untrained: int = 0
     _taught: int = 0
     _teacher_right: int = 0
 
@@ -105,8 +102,10 @@ class Fold:
         self._tasks.add(view.task)
         if model := said.get("model"):
             self.models[model] += 1
-        if said.get("rationale") is not None and side.supports is not None:
+        if side.supports is not None:
             self._consistency.add(side.supports, is_correct=side.is_right)
+        elif said.get("trained"):
+            self._untrained += 1
         if side.is_right is None:
             return
         self.labelled += 1
@@ -150,12 +149,18 @@ class Fold:
             accuracy = rate(ACCURACY, self.right, self.labelled, empty=NO_GOLD)
             blocks["label"] = {"accuracy": accuracy, "macro_f1": self._macro_f1(seed)}
             blocks["calibration"] = {} if "calibration" in known else self._calibration(seed)
-            blocks["consistency"] = self._consistency.metrics()
+            blocks["consistency"] = self._explained()
         plain = {
             block: {name: metric.as_json() for name, metric in metrics.items()}
             for block, metrics in blocks.items()
         }
         return {**plain, **known}
+
+    def _explained(self) -> dict[str, Metric]:
+        found = self._consistency.metrics()
+        if self._untrained < self._answers:
+            return found
+        return {name: one.measure.not_applicable(UNTRAINED) for name, one in found.items()}
 
     def _macro_f1(self, seed: int) -> Metric:
         if self._tasks != {"labels"}:
@@ -221,41 +226,6 @@ def doubts(summary: Mapping[str, Any], own: Fold, count: int) -> Iterator[str]:
         yield "the figures are not those of these records: accuracy and labels do not agree"
 
 
-def load_summary(text: bytes, name: str) -> dict[str, Any]:
-    """Read the summary that ``eval`` wrote.
-
-    Raises:
-        DataError: it is none.
-    """
-    hint = f'write one with "mitools eval --summary {name}"'
-    try:
-        summary: Any = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise DataError(f"{name} is not valid JSON ({exc})", hint=hint) from exc
-    found = dict(metrics_in(summary)) if isinstance(summary, dict) else {}
-    if not found:
-        raise DataError(f"{name} is no summary of a student", hint=hint)
-    for path, metric in found.items():
-        for key in ("value", "ci95", "null95", "n", "p_value", "observed_cvi", "permuted_cvi"):
-            if not _is_well_formed(key, metric.get(key)):
-                raise DataError(f'{name}: "{path}.{key}" is no figure', hint=hint)
-    return dict(summary)
-
-
-def _is_well_formed(key: str, value: Any) -> bool:
-    if value is None:
-        return True
-    if key in ("ci95", "null95", "permuted_cvi"):
-        is_long_enough = isinstance(value, list) and (len(value) == 2 or key == "permuted_cvi")
-        return is_long_enough and all(map(_is_number, value))
-    return _is_number(value)
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
-
-
 def label_pair(view: View, side: Side) -> tuple[str, str | None] | None:
     """Give gold and the answer, both normalized, for a confusion matrix.
 
@@ -267,28 +237,3 @@ def label_pair(view: View, side: Side) -> tuple[str, str | None] | None:
     is_valid = task_named(view.task).is_valid(side.label, view.choices or None)
     given = normalize(side.label) if side.label is not None and is_valid else None
     return normalize(view.gold.label), given
-
-
-def is_metric(value: Any) -> bool:
-    """Tell whether a value of a summary is a metric."""
-    return isinstance(value, Mapping) and "status" in value and "value" in value
-
-
-def metric_at(summary: Mapping[str, Any], path: str) -> Mapping[str, Any] | None:
-    """Look a metric up by a dotted path; None where the summary does not know it."""
-    found: Any = summary
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if is_metric(found) else None
-
-
-def metrics_in(
-    summary: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """List every metric of a summary, in its order, by its dotted path."""
-    for name, value in summary.items():
-        path = f"{prefix}{name}"
-        if is_metric(value):
-            yield path, value
-        elif isinstance(value, Mapping):
-            yield from metrics_in(value, f"{path}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mitools.explain.view import Bar, Side, Step, Support, View, Who
+from mitools.explain.view import LITTLE_MASS, Bar, Side, Step, Support, View, Who
 
 __all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "row_of", "safe_json"]
 
@@ -74,6 +74,8 @@ def _side(side: Side) -> dict[str, Any]:
             "confidence": side.confidence,
             "bars": [_bar(bar) for bar in drawn],
             "bars_left": len(side.bars) - len(drawn),
+            "mass": _little(side.in_set_mass),
+            "decoded": side.decoded[:MAX_LABEL],
             "support": None if side.support is None else _support(side.support),
             "supports": side.supports,
             "steps": [_step(step) for step in side.steps[:MAX_STEPS]],
@@ -81,6 +83,10 @@ def _side(side: Side) -> dict[str, Any]:
             "error": side.error[:MAX_LABEL],
         }
     )
+
+
+def _little(mass: float | None) -> float | None:
+    return mass if mass is not None and mass < LITTLE_MASS else None
 
 
 def _text(name: str, text: str) -> dict[str, Any]:

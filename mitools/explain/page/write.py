@@ -20,10 +20,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mitools.evaluate.consistency import Supports
+from mitools.explain.cards import Card, Figure, Missing, all_figures, by_reason, cards
 from mitools.explain.filters import Item
-from mitools.explain.page.cards import Card, Figure, all_figures, cards, undefined
 from mitools.explain.page.curves import reliability_with_null, risk_curve
-from mitools.explain.page.figures import Fold, doubts, label_pair, metric_at
+from mitools.explain.page.figures import Fold, doubts, label_pair
+from mitools.explain.page.missing import missing_plots
 from mitools.explain.page.plots import (
     Axes,
     change_grid,
@@ -33,7 +34,10 @@ from mitools.explain.page.plots import (
     reliability_plot,
     risk_plot,
 )
+from mitools.explain.page.probe_plots import Scores, Traces, probe_plot
 from mitools.explain.page.rows import row_of, safe_json
+from mitools.explain.panels import Panel, panels
+from mitools.explain.summaries import Summary, value_at
 from mitools.explain.versus import Comparison
 from mitools.explain.view import View
 from mitools.explain.visible import visible
@@ -43,8 +47,6 @@ __all__ = ["About", "Page"]
 _SCRIPTS = ("rows.js", "filters.js", "table.js", "detail.js", "main.js")
 
 _NO_STUDENT = "no record holds a student's answer"
-_NO_GOLD = "no record has both a gold label and a student's answer"
-_NO_CONFIDENCE = "no record has both a gold label and a student's confidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,13 @@ class Page:
 
     Attributes:
         seed: of everything that is drawn by chance.
-        summary: what ``mitools eval --summary`` wrote about the student, where it is at hand; its
-            figures stand in for those that are computed here.
+        summaries: what ``mitools eval --summary`` wrote about ``student`` and ``second``, where it
+            is at hand; its figures stand in for those that are computed here.
         count: records added.
     """
 
     seed: int = 0
-    summary: Mapping[str, Any] | None = None
+    summaries: Mapping[str, Summary] = field(default_factory=dict)
     count: int = 0
     _folds: dict[str, Fold] = field(
         default_factory=lambda: {who: Fold(who) for who in ("student", "second")}
@@ -90,7 +92,7 @@ class Page:
     _quadrants: Counter[tuple[bool, Supports]] = field(default_factory=Counter)
     _flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     _facts: dict[str, Counter[str]] = field(
-        default_factory=lambda: {"task": Counter(), "split": Counter()}
+        default_factory=lambda: {name: Counter() for name in ("task", "split", "taught", "order")}
     )
     _spool: IO[str] = field(
         default_factory=lambda: tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115
@@ -107,7 +109,8 @@ class Page:
         view = item.view
         for flag in view.flags:
             self._flags[flag.name] = {"text": flag.text, "serious": flag.is_serious}
-        for name, value in (("task", view.task), ("split", view.split)):
+        told = {"task": view.task, "split": view.split, **_kind(item.record.get("student") or {})}
+        for name, value in told.items():
             self._facts[name][value] += 1
         for fold, side, record in (
             (self._folds["student"], view.student, item.record),
@@ -122,8 +125,12 @@ class Page:
         self.count += 1
 
     def doubts(self) -> list[str]:
-        """Say where the summary was not made of the records added, a sentence each."""
-        return list(doubts(self.summary or {}, self._folds["student"], self.count))
+        """Say where a summary was not made of the records added, a sentence each."""
+        return [
+            f"{said}{', of the second student' if who == 'second' else ''}"
+            for who, summary in self.summaries.items()
+            for said in doubts(summary, self._folds[who], self.count)
+        ]
 
     def write(self, stream: IO[str], about: About) -> None:
         """Write the whole page."""
@@ -140,23 +147,14 @@ class Page:
 
     def _context(self, about: About) -> dict[str, Any]:
         style, script = _part("style.css"), "\n".join(map(_part, _SCRIPTS))
-        summaries = self._summaries()
-        plots = self._plots(about, summaries)
         return {
             "about": about,
             "title": self._title(about),
             "facts": list(self._list_facts(about)),
-            "students": {who: self._folds[who].name for who in summaries},
-            "cards": cards(summaries),
-            "figures": all_figures(summaries),
-            "summaries": summaries,
-            "provenance": _as_text((self.summary or {}).get("provenance")),
+            **self._figures(about),
+            "provenance": self._provenance(),
             "axes": Axes(),
-            "plots": plots,
             "compared": list(_compared(about.comparison, self.seed)),
-            "has_plots": any(plots.values()),
-            "cvi": _figure_of(cards(summaries), "CVI net"),
-            "missing": list(self._missing(plots, summaries)),
             "policy": _policy(style, script),
             "style": Markup(style),
             "script": Markup(script),
@@ -164,13 +162,48 @@ class Page:
             "rows": self._rows(),
         }
 
-    def _summaries(self) -> dict[str, Mapping[str, Any]]:
+    def _figures(self, about: About) -> dict[str, Any]:
+        """Give everything that a template shows of figures."""
+        summaries = self._figures_of_each()
+        plots = self._plots(about, summaries)
+        shown, unknown = cards(summaries)
+        blocks, unknown_blocks = panels(summaries)
+        found = {
+            "students": {who: self._folds[who].name for who in summaries},
+            "summaries": summaries,
+            "cards": shown,
+            "panels": [(panel, _panel_plots(panel, summaries)) for panel in blocks],
+            "figures": all_figures(summaries),
+            "plots": plots,
+            "has_plots": any(plots.values()),
+            "cvi": _figure_of(shown, "CVI net"),
+            "simulator": value_at(summaries["student"], "simulator.family"),
+            "unknown": [*unknown, *unknown_blocks],
+        }
+        missing = self._missing(found)
+        return {
+            **found,
+            "missing": by_reason(one for one in missing if not one.is_unasked),
+            "unasked": by_reason(one for one in missing if one.is_unasked),
+        }
+
+    def _figures_of_each(self) -> dict[str, Summary]:
         """Give the figures of each student that answered; of the teacher alone where none did."""
         first, second = self._folds["student"], self._folds["second"]
-        found: dict[str, Mapping[str, Any]] = {"student": first.summary(self.seed, self.summary)}
+        found: dict[str, Summary] = {
+            "student": first.summary(self.seed, self.summaries.get("student"))
+        }
         if second.has_answers:
-            found["second"] = second.summary(self.seed)
+            found["second"] = second.summary(self.seed, self.summaries.get("second"))
         return found
+
+    def _provenance(self) -> dict[str, str]:
+        found = {who: one.get("provenance") for who, one in self.summaries.items()}
+        return {
+            who: json.dumps(value, indent=1, ensure_ascii=True)
+            for who, value in found.items()
+            if value
+        }
 
     def _plots(self, about: About, summaries: Mapping[str, Any]) -> dict[str, Any]:
         arrays = {who: self._folds[who].arrays() for who in summaries}
@@ -187,32 +220,15 @@ class Page:
             "confusion": confusion_grid(self._folds["student"].confusion),
         }
 
-    def _missing(
-        self, plots: Mapping[str, Any], summaries: Mapping[str, Any]
-    ) -> Iterator[tuple[str, str]]:
-        """Name the plots whose data is not there, and say why."""
+    def _missing(self, shown: Mapping[str, Any]) -> list[Missing]:
+        """Say what is not on the page, and why."""
         if not self._folds["student"].has_answers:
-            yield "Everything about a student", f'{_NO_STUDENT}; "--student DIR" lets one answer'
-            return
-        yield from undefined(summaries)
-        if not plots["reliability"]:
-            yield "Reliability, risk and coverage", _NO_CONFIDENCE
-        if not plots["quadrants"]:
-            reason = "no rationale supports an answer" if self._quadrants else _NO_GOLD
-            yield "Label and rationale", reason
-        if not plots["confusion"]:
-            reason = _NO_GOLD if "labels" in self._facts["task"] else "labels are no fixed set"
-            yield "Confusion", reason
-        if not plots["permutations"]:
-            yield "CVI against chance", self._why_no_cvi(summaries["student"])
-
-    def _why_no_cvi(self, summary: Mapping[str, Any]) -> str:
-        net = metric_at(summary, "association.cvi_net")
-        if net is not None and net.get("reason"):
-            return str(net["reason"])
-        if self.summary is None:
-            return 'it needs the figures of "mitools eval --summary FILE": add "--summary FILE"'
-        return "the summary does not have it"
+            reason = f'{_NO_STUDENT}; "--student DIR" lets one answer'
+            return [Missing("Everything about a student", reason)]
+        plots = missing_plots(
+            shown["plots"], shown["summaries"]["student"], has_summary="student" in self.summaries
+        )
+        return [*shown["unknown"], *plots]
 
     def _title(self, about: About) -> str:
         names = [fold.name for fold in self._folds.values() if fold.has_answers]
@@ -237,6 +253,20 @@ class Page:
             yield "only", about.selection
 
 
+def _kind(said: Mapping[str, Any]) -> dict[str, str]:
+    """Say of a student what sets it apart: what it was taught, and what it decodes first."""
+    taught, order = said.get("trained") or (), said.get("order")
+    return {
+        "taught": " and ".join(
+            {"label": "to answer", "rationale": "to explain"}.get(t, t) for t in taught
+        ),
+        "order": {
+            "rationale-label": "rationale, then label",
+            "label-rationale": "label, then rationale",
+        }.get(str(order), ""),
+    }
+
+
 def _compared(comparison: Comparison | None, seed: int) -> Iterator[str]:
     """Say how two students compare, a sentence each."""
     difference = comparison.difference(seed) if comparison else None
@@ -257,6 +287,12 @@ def _compared(comparison: Comparison | None, seed: int) -> Iterator[str]:
         yield str(note)
 
 
+def _panel_plots(panel: Panel, summaries: Mapping[str, Summary]) -> dict[str, Traces | Scores]:
+    """Lay out what each student's block of a panel holds beside its figures."""
+    found = {who: probe_plot(one, panel.path) for who, one in summaries.items()}
+    return {who: plot for who, plot in found.items() if plot is not None}
+
+
 def _figure_of(found: list[Card], title: str) -> Figure | None:
     return next((card.figures[0] for card in found if card.title == title), None)
 
@@ -267,10 +303,6 @@ def _label_pair(view: View) -> dict[str, str]:
     if pair is None:
         return {}
     return {"gold_label": pair[0], **({} if pair[1] is None else {"given_label": pair[1]})}
-
-
-def _as_text(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=True) if value else ""
 
 
 def _part(name: str) -> str:

@@ -77,13 +77,15 @@ def make_page(
     records: Iterable[Mapping[str, Any]],
     second: Iterable[Mapping[str, Any]] | None = None,
     summary: Mapping[str, Any] | None = None,
+    second_summary: Mapping[str, Any] | None = None,
     **about: Any,
 ) -> str:
     """Make a page of records, as text."""
     versus = None if second is None else Versus(map(dict, second), "second.jsonl")
     explanation = Explanation(Settings(), versus=versus)
     stream = io.StringIO()
-    with Page(summary=summary) as page:
+    given = {"student": summary, "second": second_summary}
+    with Page(summaries={who: one for who, one in given.items() if one is not None}) as page:
         for item in explanation.run(map(dict, records)):
             page.add(item)
         told = {

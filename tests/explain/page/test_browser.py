@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from mitools.explain.visible import visible
+from tests.explain.figures import hostile_summary, probed
 from tests.explain.page.browser import DESKTOP, PHONE, Screen, open_browser
 from tests.explain.page.pages import HOSTILE, choice, make_page, nli, rows_in
 from tests.explain.page.test_write import hostile_records
@@ -330,6 +332,20 @@ def test_hostile_texts_are_shown_and_not_run(screen: Screen, folder: Path) -> No
     assert screen.count() == "1 of 15 records"
 
 
+def test_hostile_probes_and_judges_are_shown_and_not_run(screen: Screen, folder: Path) -> None:
+    for index, text in enumerate(HOSTILE.values()):
+        summary = hostile_summary(text)
+        page = written(folder, f"judged{index}", RECORDS[:9], None, summary)
+        screen.open(page)
+        assert screen.run("return document.title") == "student@0123456789ab · mitools explain"
+        assert screen.run("return document.scripts.length") == 3
+        assert screen.run("return document.querySelectorAll('img, iframe').length") == 0
+        assert visible(text) in "".join(screen.texts(".panel .legend"))
+        for size in (PHONE, DESKTOP):
+            screen.size(size)
+            assert screen.overflow() <= 0, (size, text)
+
+
 def spelt_out(text: str) -> str:
     """Write a text as the page shows it."""
     import unicodedata
@@ -347,6 +363,7 @@ PAGES = {
     "labels": lambda: ([nli(index) for index in range(24)] + [nli(24, "maybe")],),
     "hostile": lambda: (hostile_records(),),
     "long": lambda: ([{**choice(1), "id": "i" * 400, "input": "x" * 9000, "label": "y" * 900}],),
+    "probed": lambda: (RECORDS, SECOND, probed(), probed()),
     "bare": lambda: ([{"id": "x", "input": "?"}],),
     "nothing": lambda: ([],),
 }

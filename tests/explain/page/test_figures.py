@@ -12,9 +12,10 @@ import mitools.explain.page.figures as figures
 from mitools.errors import DataError
 from mitools.evaluate.score import scored
 from mitools.evaluate.summary import Tally, as_json
+from mitools.explain.cards import all_figures, cards
 from mitools.explain.judge import view_of
-from mitools.explain.page.cards import all_figures, cards, undefined
-from mitools.explain.page.figures import Fold, doubts, load_summary, metric_at, metrics_in
+from mitools.explain.page.figures import Fold, doubts
+from mitools.explain.summaries import load_summary, metric_at, metrics_in
 from mitools.tasks import task_of
 from tests.explain.page.pages import choice, nli
 
@@ -101,7 +102,7 @@ def test_without_a_student_the_teacher_alone_is_judged() -> None:
     found = fold(records)
     assert not found.has_answers
     assert list(found.summary(0)) == ["teacher"]
-    (card,) = cards({"student": found.summary(0)})
+    ((card,), _) = cards({"student": found.summary(0)})
     assert (card.title, card.figures[0].value, card.figures[0].who) == (
         "Teacher right",
         "100.0%",
@@ -171,7 +172,7 @@ def test_figures_of_other_records_are_doubted() -> None:
 
 def test_a_card_says_value_interval_and_n() -> None:
     summary = {"label": {"accuracy": metric(unit="fraction", higher_is_better=True)}}
-    (card,) = cards({"student": summary})
+    ((card,), _) = cards({"student": summary})
     (figure,) = card.figures
     assert (card.title, card.direction) == ("Accuracy", "higher is better")
     assert (figure.value, figure.between, figure.n) == ("50.0%", "40.0 to 60.0", "n 9")
@@ -186,7 +187,7 @@ def test_a_band_of_chance_and_a_p_value_are_said() -> None:
         },
         "association": {"cvi_net": metric(unit="bits", p_value=0.0004, value=-0.01)},
     }
-    net, ece = cards({"student": summary})
+    (net, ece), _ = cards({"student": summary})
     assert ece.figures[0].between == "2.0 to 8.0 by chance"
     assert ece.figures[0].strip is not None
     assert ece.figures[0].strip.null == (16.0, 64.0)
@@ -200,7 +201,7 @@ def test_a_band_of_chance_and_a_p_value_are_said() -> None:
 def test_two_students_share_a_card() -> None:
     first = {"label": {"accuracy": metric(unit="fraction")}}
     second = {"label": {"accuracy": metric(unit="fraction", value=0.75)}}
-    (card,) = cards({"student": first, "second": second})
+    ((card,), _) = cards({"student": first, "second": second})
     assert [(figure.who, figure.value) for figure in card.figures] == [
         ("student", "50.0%"),
         ("second", "75.0%"),
@@ -212,8 +213,12 @@ def test_a_measure_that_is_undefined_makes_no_card_and_says_why() -> None:
         "label": {"accuracy": metric(status="undefined", value=None, reason="no gold")},
         "calibration": {"auroc": metric(status="not_applicable", value=None, reason="never")},
     }
-    assert cards({"student": summary}) == []
-    assert list(undefined({"student": summary})) == [("Accuracy", "no gold")]
+    found, missing = cards({"student": summary})
+    assert found == []
+    assert [(one.name, one.reason) for one in missing] == [
+        ("Accuracy", "no gold"),
+        ("AUROC", "never"),
+    ]
 
 
 def test_every_metric_is_listed_with_its_status_and_reason() -> None:

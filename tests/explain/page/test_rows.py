@@ -103,6 +103,16 @@ def test_bars_say_who_gives_each_answer() -> None:
     assert "choices" not in row
 
 
+def test_little_probability_and_another_decoded_label_are_kept() -> None:
+    student = {"label": "sea", "decoded": "car", "in_set_mass": 0.0}
+    row = row_of(view_of(choice(0, student=student)))
+    assert (row["student"]["mass"], row["student"]["decoded"]) == (0.0, "car")
+    much = row_of(
+        view_of(choice(0, student={"label": "sea", "decoded": "sea", "in_set_mass": 0.9}))
+    )
+    assert {"mass", "decoded"}.isdisjoint(much["student"])
+
+
 def test_what_the_page_does_not_show_is_not_in_it() -> None:
     secret = {
         "mine": "SECRET",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mitools.evaluate.summary import as_json
+from tests.explain.figures import hostile_summary, probed, unprobed
 from tests.explain.page.pages import HOSTILE, choice, make_page, nli, rows_in
 
 VOID = {"meta", "input", "link", "br", "img", "line", "circle", "rect", "path"}
@@ -234,7 +235,7 @@ def test_two_students_are_named_and_compared() -> None:
         ("bare", "no record holds a student's answer"),
         ("nothing", "no record holds a student's answer"),
         ("no gold", "no record has both a gold label and a student's confidence"),
-        ("one student", "labels are no fixed set"),
+        ("one student", "the answers are not one fixed set of labels"),
     ],
 )
 def test_what_is_not_there_is_said_with_its_reason(name: str, reason: str, page: str) -> None:
@@ -274,6 +275,52 @@ def test_a_summary_brings_what_is_not_computed_here() -> None:
     assert "association › cvi net" in text
     assert '"python": "3.99"' in text
     assert "the figures are" not in text
+
+
+def test_probes_and_a_judge_have_panels_with_plots() -> None:
+    outline = Outline(make_page(PAGES["one student"][0], summary=probed()))
+    text = outline.words
+    for title in ("Noise in the input", "A word put in", "A wrong answer suggested"):
+        assert title in text
+    assert "accuracy lost 3.1 points -1.0 to 5.2 · n 200" in text
+    assert "… rationale has the word undefined: none of 8 insertions changes" in text
+    assert "score, from 1 to 5 3.50 of 5 3.20 to 3.80 · n 10" in text
+    assert "by gpt-x, shown 10 of 200 records" in text
+    labels = [str(attributes.get("aria-label")) for tag, attributes in outline.elements]
+    assert "Scores: 1 1 times, 2 1 times, 3 2 times, 4 4 times, 5 2 times" in labels
+    assert any(label.startswith("accuracy, 90% at 0, 80% at 0.5") for label in labels)
+
+
+def test_a_block_that_does_not_apply_says_so_once() -> None:
+    why = "the student was trained to answer, not to explain"
+    summary = unprobed("not_applicable", why)
+    records = [{**choice(i), "student": {"label": "sea", "trained": ["label"]}} for i in range(9)]
+    text = Outline(make_page(records, summary=summary)).words
+    assert (
+        "Consistency · Noise in the input · Words they hang on · A word put in · "
+        f"A wrong answer suggested · Label and rationale {why}"
+    ) in text
+    assert "Nobody asked for A model as judge" in text
+    assert "taught to answer" in text
+
+
+def test_two_students_have_their_own_figures_in_a_panel() -> None:
+    page = make_page(*PAGES["two students"], probed(), probed())
+    text = Outline(page).words
+    assert text.count("3.1 points") == 2
+    assert "Not shown" in text
+    one = Outline(make_page(*PAGES["two students"], probed(), unprobed())).words
+    assert "Noise in the input, second" in one
+
+
+def test_hostile_probes_and_judges_add_no_element() -> None:
+    records = PAGES["one student"][0]
+    tame = [tag for tag, _ in Outline(make_page(records, summary=hostile_summary("x"))).elements]
+    for name, text in HOSTILE.items():
+        page = make_page(records, summary=hostile_summary(text))
+        outline = Outline(page)
+        assert [tag for tag, _ in outline.elements] == tame, name
+        page.encode()
 
 
 def test_a_summary_of_other_records_is_doubted_on_the_page() -> None:

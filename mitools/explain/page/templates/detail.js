@@ -77,6 +77,7 @@ function sideOf(who, side) {
     make("h4", {}, make("span", {}, who), verdict),
     labelLine(side),
     barsOf(who, side),
+    ...asidesOf(side),
     side.rationale ? make("div", { className: "rationale said", dir: "auto" }, say(side.rationale.trim()), rest(side.rationale_left)) : null,
     stepsOf(side),
     supportOf(who, side.support),
@@ -108,6 +109,15 @@ function barsOf(who, side) {
   });
   if (side.bars_left) lines.push(make("li", { className: "quiet" }, `… and ${side.bars_left.toLocaleString("en")} less likely`));
   return make("ul", { className: "bars" }, ...lines);
+}
+
+/** What the bars do not say: how little of all probability they share, and what decoding gives. */
+function asidesOf(side) {
+  const lines = [];
+  const line = (...parts) => lines.push(make("p", { className: "aside" }, ...parts));
+  if (side.mass !== undefined) line(`the choices hold ${side.mass < 0.005 ? "less than 1%" : percent(side.mass)} of all probability`);
+  if (side.decoded) line("decoding gives: ", make("bdi", {}, say(side.decoded)));
+  return lines;
 }
 
 function stepsOf(side) {
