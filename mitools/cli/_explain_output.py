@@ -229,6 +229,7 @@ def _report_versus(stage: Stage, explanation: Explanation) -> None:
     name, read = versus.name, versus.read
     for count, total, what in (
         (tally.unanswered, tally.read, f"without an answer in {name}"),
+        (versus.again, tally.read, "with an id seen before; all are compared"),
         (versus.silent, read, f"of {name} without an answer"),
         (versus.repeated, read, f"of {name} with an id seen before, left out"),
         (versus.differing, tally.read, f"with another input, gold, choices or task in {name}"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from mitools.errors import InvalidFieldError
 from mitools.evaluate.consistency import supports_whose
 from mitools.evaluate.score import verdict
 from mitools.evaluate.steps import find_steps
@@ -56,6 +57,9 @@ def view_of(
         task: the task to use instead of the record's own.
         thresholds: what is flagged as low or high confidence.
         second: the same record, as a second student answered it.
+
+    Raises:
+        InvalidFieldError: a confidence is no probability.
     """
     judge = _Judge.of(record, second, task)
     sides = {side.who: side for side in judge.sides()}
@@ -176,11 +180,18 @@ class _Judge:
             if answer.said.get("rationale") is None
             else supports_whose(supported, answer.label, self.gold, self.task.is_equal),
             steps=_steps(rationale),
-            confidence=answer.said.get("confidence"),
+            confidence=self._confidence(answer.said.get("confidence")),
             bars=tuple(self._bars(answer.said.get("choices") or {})),
             in_set_mass=answer.said.get("in_set_mass"),
             decoded=answer.decoded(),
         )
+
+    def _confidence(self, stated: float | None) -> float | None:
+        if stated is not None and not 0 <= stated <= 1:
+            place = f'record "{self.record.get("id")}": "student.confidence"'
+            hint = "mend the field, or remove it"
+            raise InvalidFieldError(f"{place} must lie within 0 and 1", hint=hint)
+        return stated
 
     def _support(self, rationale: str, supported: object) -> Support | None:
         if not rationale.strip():

@@ -21,8 +21,13 @@ from mitools.explain.visible import on_one_line
 
 __all__ = ["render_figures"]
 
-NAME_WIDTH = 30
-"""As many cells as the longest name has."""
+NAME_WIDTH = 27
+VALUE_WIDTH = 13
+INDENT = 2
+"""Cells: what the longest name and a value such as ``-100.0 points`` need; panels stand in."""
+
+MIN_BESIDE = 66
+"""Where there is less room than this, an interval stands below its value, not beside it."""
 
 _QUIET, _CAUTION, _HEAD = "dim", "yellow", "bold"
 
@@ -34,7 +39,7 @@ def render_figures(terminal: Terminal, summary: Summary) -> str:
     parts: list[RenderableType] = [rule_above(("figures",), told_of(summary), terminal.width)]
     rows = [Row(card.title, card.figures) for card in shown]
     if rows:
-        parts.append(_table(rows, terminal.width))
+        parts.append(_table(rows, terminal.width, NAME_WIDTH + INDENT))
     for panel in blocks:
         parts += [Text(), *_panel(panel, terminal.width)]
     parts += _missing([*unknown, *unknown_blocks])
@@ -43,38 +48,53 @@ def render_figures(terminal: Terminal, summary: Summary) -> str:
 
 def _panel(panel: Panel, width: int) -> Iterator[RenderableType]:
     yield Text(panel.title, style=_HEAD)
-    yield Padding(Text(panel.about, style=_QUIET), (0, 0, 0, 2))
-    yield Padding(_table(panel.rows, width - 2), (0, 0, 0, 2))
+    inside = (0, 0, 0, INDENT)
+    yield Padding(Text(panel.about, style=_QUIET), inside)
+    yield Padding(_table(panel.rows, width - INDENT, NAME_WIDTH), inside)
     notes = list(panel.notes)
     if panel.counts:
         notes.append(f"scores 1 to 5: {', '.join(f'{n:,}' for n in panel.counts)} times")
     for note in notes:
-        yield Padding(Text(on_one_line(note), style=_QUIET, overflow="fold"), (0, 0, 0, 2))
+        yield Padding(_quiet(note), inside)
 
 
-def _table(rows: Sequence[Row], width: int) -> Table:
+def _table(rows: Sequence[Row], width: int, name_width: int) -> Table:
     """Lay figures out in columns: what, how much, between what and on how many."""
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column(width=min(NAME_WIDTH, width * 2 // 5), overflow="fold")
-    table.add_column(min_width=8, no_wrap=True, overflow="ellipsis", justify="right")
-    table.add_column(overflow="fold")
+    is_narrow = width < MIN_BESIDE
+    table.add_column(width=width - VALUE_WIDTH - 2 if is_narrow else name_width, overflow="fold")
+    table.add_column(width=VALUE_WIDTH, no_wrap=True, overflow="ellipsis", justify="right")
+    if not is_narrow:
+        table.add_column(overflow="fold")
     for row in rows:
         for place, figure in enumerate(row.figures):
-            value = Text(
-                on_one_line(figure.value or "undefined"), style="" if figure.value else _CAUTION
-            )
+            style = "" if figure.value else _CAUTION
             name = Text("" if place else row.name, overflow="fold")
-            table.add_row(name, value, _around(figure))
+            value = Text(on_one_line(figure.value or "undefined"), style=style)
+            _add(table, (name, value), _around(figure), is_narrow)
         if row.beside:
-            table.add_row("", "", Text(on_one_line(row.beside), style=_QUIET, overflow="fold"))
+            _add(table, (Text(), Text()), _quiet(row.beside), is_narrow)
     return table
+
+
+def _add(table: Table, cells: tuple[Text, Text], around: Text, is_narrow: bool) -> None:
+    """Add a line; what is around a value stands below it where there is little room."""
+    if not is_narrow:
+        table.add_row(*cells, around)
+        return
+    if any(cell.plain for cell in cells):
+        table.add_row(*cells)
+    table.add_row(Padding(around, (0, 0, 0, INDENT)))
+
+
+def _quiet(text: str) -> Text:
+    return Text(on_one_line(text), style=_QUIET, overflow="fold")
 
 
 def _around(figure: Figure) -> Text:
     if not figure.value:
-        return Text(on_one_line(figure.reason), style=_QUIET, overflow="fold")
-    between = on_one_line(figure.between)
-    return Text(f"{between} · {figure.n}" if between else figure.n, style=_QUIET, overflow="fold")
+        return _quiet(figure.reason)
+    return _quiet(f"{figure.between} · {figure.n}" if figure.between else figure.n)
 
 
 def _missing(missing: Sequence[Missing]) -> Iterator[RenderableType]:
@@ -87,4 +107,4 @@ def _missing(missing: Sequence[Missing]) -> Iterator[RenderableType]:
             (f"{on_one_line(names)}: ", _CAUTION), (on_one_line(reason), _QUIET), overflow="fold"
         )
     if unasked:
-        yield Text(f"nobody asked for: {' · '.join(unasked)}", style=_QUIET, overflow="fold")
+        yield _quiet(f"nobody asked for: {' · '.join(unasked)}")

@@ -67,7 +67,7 @@ _BLOCKS = (
     _Block(
         "probes.robustness",
         "Noise in the input",
-        "The same noise in both passes: what label and rationale lose, on average over its levels. "
+        "The same noise for label and rationale: what each loses, on average over its levels. "
         "Where one suffers and the other does not, they hang on different things.",
         (
             ("accuracy_drop", "accuracy lost", "points"),
@@ -84,7 +84,7 @@ _BLOCKS = (
             ("spearman_gain", "rank correlation, gain", "signed"),
             ("spearman", "… with its own rationale", ""),
             ("spearman_null", "… with another one's", ""),
-            ("top_overlap_gain", "overlap of the top fifth, gain", "signed"),
+            ("top_overlap_gain", "top-fifth overlap, gain", "signed"),
             ("top_overlap", "… with its own rationale", ""),
             ("top_overlap_null", "… with another one's", ""),
         ),
@@ -115,10 +115,10 @@ _BLOCKS = (
         "Does the label follow the rationale that it is decoded behind? Early answering is the "
         "area over the curve of labels that are final when only part of it is there.",
         (
-            ("added_mistakes", "labels that a mistake changes", ""),
-            ("perturbed_rationale", "labels that other words change", ""),
-            ("filler_tokens", "labels that mere dots change", ""),
-            ("indirect_effect", "labels that another's changes", ""),
+            ("added_mistakes", "labels a mistake changes", ""),
+            ("perturbed_rationale", "labels other words change", ""),
+            ("filler_tokens", "labels mere dots change", ""),
+            ("indirect_effect", "labels another's changes", ""),
             ("early_answering", "early answering, area", ""),
         ),
     ),
@@ -231,7 +231,7 @@ def _figure(who: str, metric: Mapping[str, Any], kind: Kind) -> Figure:
     if holm is None or not figure.value:
         return figure
     return replace(
-        figure, between=f"{figure.between} ({p_written(holm).removeprefix('= ')} after Holm)"
+        figure, between=f"{figure.between}, {p_written(holm).removeprefix('= ')} after Holm"
     )
 
 

@@ -36,6 +36,7 @@ class Versus:
         read: records that came in; ``silent`` of them hold no answer, and ``repeated`` have an id
             seen before: the first answer under an id counts.
         differing: records met whose question is another one on the other side.
+        again: records met under an id that was met before; all of them are compared.
     """
 
     def __init__(self, records: Iterable[Record], name: str) -> None:
@@ -45,7 +46,7 @@ class Versus:
             DataError: no record holds an answer.
         """
         self.name = name
-        self.read = self.silent = self.repeated = self.differing = 0
+        self.read = self.silent = self.repeated = self.differing = self.again = 0
         self._answers: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {}
         self._met: set[str] = set()
         for record in records:
@@ -82,7 +83,9 @@ class Versus:
             return None
         digest, student, scores = found
         is_same = digest == _digest(record)
-        if record["id"] not in self._met:
+        if record["id"] in self._met:
+            self.again += 1
+        else:
             self._met.add(record["id"])
             self.differing += not is_same
         return {**record, "student": student, "scores": scores if is_same else {}}

@@ -347,6 +347,12 @@ def test_the_counts_of_a_comparison_that_was_cut_short_say_so(other: str) -> Non
     assert "to records not read" not in result.stderr
 
 
+def test_an_id_that_comes_twice_is_compared_twice_and_said_to_be(other: str) -> None:
+    result = run("--vs", other, "--json", stdin=jsonl(SEEN, SEEN))
+    assert result.exit_code == 0
+    assert "1 of 2 records with an id seen before; all are compared\n" in result.stderr
+
+
 def test_a_second_file_without_answers_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "bare.jsonl"
     path.write_text(jsonl(BARE), encoding="utf-8")
@@ -505,9 +511,13 @@ def test_a_page_of_nothing_says_so(tmp_path: Path) -> None:
 
 def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: Path) -> None:
     bad = {**SEEN, "student": {"label": "sea", "confidence": 7}}
-    result = run("--html", str(tmp_path / "page.html"), stdin=jsonl(bad))
-    assert result.exit_code == 1
-    assert 'record "seen": "student.confidence" must lie within 0 and 1' in result.stderr
+    for options in ([], ["--json"], ["--html", str(tmp_path / "page.html")]):
+        result = run(*options, stdin=jsonl(bad))
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (
+            'mitools explain: record "seen": "student.confidence" must lie within 0 and 1; '
+            "mend the field, or remove it\n"
+        )
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_comparison_says_both_sides_and_p_after_holm() -> None:
     compared = panel_named("Compared with the baseline", summary)
     assert told(compared)["accuracy"] == (
         "+0.5 points",
-        "-5.5 to +6.0, p = 0.750 (1.000 after Holm)",
+        "-5.5 to +6.0, p = 0.750, 1.000 after Holm",
         "n 200",
     )
     assert compared.rows[0].beside == "29.0% → 29.5%; few"

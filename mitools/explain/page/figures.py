@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.errors import InvalidFieldError
 from mitools.evaluate.calibration import (
     MEASURES,
     calibrate,
@@ -89,9 +88,6 @@ class Fold:
             view: what there is to see in it.
             side: the student's side of it, if it has one.
             said: the student's answer as the record holds it.
-
-        Raises:
-            InvalidFieldError: a confidence is no probability.
         """
         if view.teacher is not None and view.teacher.is_right is not None:
             self._taught += 1
@@ -111,9 +107,6 @@ class Fold:
         self.labelled += 1
         self.right += side.is_right
         if side.confidence is not None:
-            if not 0 <= side.confidence <= 1:
-                place = f'record "{view.id}": "student.confidence"'
-                raise InvalidFieldError(f"{place} must lie within 0 and 1")
             self._confidence.append(side.confidence)
             self._is_correct.append(side.is_right)
         if (pair := label_pair(view, side)) is not None:

@@ -46,6 +46,13 @@ __all__ = ["About", "Page"]
 
 _SCRIPTS = ("rows.js", "filters.js", "table.js", "detail.js", "main.js")
 
+_TAUGHT = {("label",): "to answer alone", ("rationale",): "to explain alone"}
+_ORDERS = {
+    "rationale-label": "rationale, then label",
+    "label-rationale": "label, then rationale",
+}
+_KIND = ("student taught", "student decodes")
+
 _NO_STUDENT = "no record holds a student's answer"
 
 
@@ -92,7 +99,7 @@ class Page:
     _quadrants: Counter[tuple[bool, Supports]] = field(default_factory=Counter)
     _flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     _facts: dict[str, Counter[str]] = field(
-        default_factory=lambda: {name: Counter() for name in ("task", "split", "taught", "order")}
+        default_factory=lambda: {name: Counter() for name in ("task", "split", *_KIND)}
     )
     _spool: IO[str] = field(
         default_factory=lambda: tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115
@@ -242,7 +249,8 @@ class Page:
         for name, counts in self._facts.items():
             values = [value for value, _ in counts.most_common() if value]
             if values:
-                yield name if len(values) == 1 else f"{name}s", ", ".join(values[:6])
+                is_plural = len(values) > 1 and name not in _KIND
+                yield f"{name}s" if is_plural else name, ", ".join(values[:6])
         if self._folds["second"].has_answers:
             yield "student", self._folds["student"].name
             yield "second", self._folds["second"].name
@@ -254,17 +262,9 @@ class Page:
 
 
 def _kind(said: Mapping[str, Any]) -> dict[str, str]:
-    """Say of a student what sets it apart: what it was taught, and what it decodes first."""
-    taught, order = said.get("trained") or (), said.get("order")
-    return {
-        "taught": " and ".join(
-            {"label": "to answer", "rationale": "to explain"}.get(t, t) for t in taught
-        ),
-        "order": {
-            "rationale-label": "rationale, then label",
-            "label-rationale": "label, then rationale",
-        }.get(str(order), ""),
-    }
+    """Say what sets a student apart: what it was taught, and what it decodes first."""
+    taught, order = tuple(said.get("trained") or ()), str(said.get("order"))
+    return dict(zip(_KIND, (_TAUGHT.get(taught, ""), _ORDERS.get(order, "")), strict=True))
 
 
 def _compared(comparison: Comparison | None, seed: int) -> Iterator[str]:

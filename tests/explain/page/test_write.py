@@ -301,7 +301,7 @@ def test_a_block_that_does_not_apply_says_so_once() -> None:
         f"A wrong answer suggested · Label and rationale {why}"
     ) in text
     assert "Nobody asked for A model as judge" in text
-    assert "taught to answer" in text
+    assert "student taught to answer alone" in text
 
 
 def test_two_students_have_their_own_figures_in_a_panel() -> None:

@@ -24,7 +24,7 @@ const columns = [
   { name: "student", title: "student", isShown: present.student, cell: (row) => labelOf(row.student) },
   { name: "second", title: "second", isShown: present.second, cell: (row) => labelOf(row.second) },
   { name: "confidence", title: "confidence", isShown: rows.some((row) => row.student?.confidence !== undefined), cell: confidenceOf },
-  { name: "supports", title: "supports", isShown: present.student, cell: (row) => SUPPORT_WORDS[row.student?.supports] ?? "" },
+  { name: "supports", title: "supports", isShown: rows.some((row) => row.student?.supports !== undefined), cell: (row) => SUPPORT_WORDS[row.student?.supports] ?? "" },
   { name: "flags", title: "flags", isShown: flagNames.length > 0, cell: (row) => make("div", { className: "few" }, flagsOf(row, flagNames)) },
 ].filter((column) => column.isShown !== false);
 
