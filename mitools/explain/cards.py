@@ -8,7 +8,7 @@ in a sentence each. Nothing is computed here. How cards look is the business of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mitools.explain.summaries import Summary, metric_at, metrics_in
@@ -123,19 +123,16 @@ def cards(summaries: Mapping[str, Summary]) -> tuple[list[Card], list[Missing]]:
     first = next(iter(summaries))
     for path, title, about in _CARDS:
         is_teachers = path.startswith("teacher.")
-        figures, better = [], None
-        for who in [first] if is_teachers else list(summaries):
-            metric = metric_at(summaries[who], path)
-            if metric is None:
-                continue
-            if has_value(metric):
-                figures.append(figure_of("teacher" if is_teachers else who, metric))
-                better = metric.get("higher_is_better")
-            else:
-                name = title if len(summaries) == 1 else f"{title}, {who}"
-                missing.append(missing_of(name, metric))
-        if figures:
-            shown.append(Card(title, about, tuple(figures), direction(better)))
+        owners = [first] if is_teachers else list(summaries)
+        known = {who: found for who in owners if (found := metric_at(summaries[who], path))}
+        valued = {who: metric for who, metric in known.items() if has_value(metric)}
+        unvalued = {who: metric for who, metric in known.items() if who not in valued}
+        missing += missing_of(title, unvalued, len(owners))
+        if valued:
+            better = next(iter(valued.values())).get("higher_is_better")
+            named_owners = {"teacher" if is_teachers else who: one for who, one in valued.items()}
+            figures = tuple(figure_of(who, metric) for who, metric in named_owners.items())
+            shown.append(Card(title, about, figures, direction(better)))
     return shown, missing
 
 
@@ -143,8 +140,21 @@ def has_value(metric: Mapping[str, Any]) -> bool:
     return metric["status"] == "ok" and metric["value"] is not None
 
 
-def missing_of(name: str, metric: Mapping[str, Any]) -> Missing:
-    """Say why a metric has no value."""
+def missing_of(name: str, metrics: Mapping[str, Mapping[str, Any]], students: int) -> list[Missing]:
+    """Say why a measure has no value: once where it is so for all students, else for each.
+
+    Args:
+        name: of the measure.
+        metrics: without a value, by whose they are.
+        students: how many there are.
+    """
+    found = {who: _missing_of(name, metric) for who, metric in metrics.items()}
+    if len(found) == students and len(set(found.values())) == 1:
+        return [next(iter(found.values()))]
+    return [replace(one, name=f"{name}, {who}") for who, one in found.items()]
+
+
+def _missing_of(name: str, metric: Mapping[str, Any]) -> Missing:
     status = str(metric["status"]).replace("_", " ")
     return Missing(name, str(metric.get("reason") or status), metric["status"] == "skipped")
 

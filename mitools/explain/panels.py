@@ -186,10 +186,10 @@ def panels(summaries: Mapping[str, Summary]) -> tuple[list[Panel], list[Missing]
     for block in _BLOCKS:
         known = {who: found for who, one in summaries.items() if (found := _metrics(one, block))}
         told = {who: found for who, found in known.items() if _is_told(found)}
-        for who, found in known.items():
-            if who not in told:
-                name = block.title if len(summaries) == 1 else f"{block.title}, {who}"
-                missing.append(missing_of(name, next(iter(found.values()))))
+        silent = {
+            who: next(iter(found.values())) for who, found in known.items() if who not in told
+        }
+        missing += missing_of(block.title, silent, len(summaries))
         if told:
             notes = [note for who in told for note in _notes(summaries[who], block)]
             counts = score_counts(summaries[next(iter(told))]) if block.path == "judge" else ()

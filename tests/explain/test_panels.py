@@ -116,6 +116,8 @@ def test_two_students_share_a_row_and_one_without_is_said_to_be_so() -> None:
     shown, unknown = panels({"student": probed(), "second": unprobed()})
     assert all({f.who for row in one.rows for f in row.figures} == {"student"} for one in shown)
     assert "Noise in the input, second" in [one.name for one in unknown]
+    _, unknown = panels({"student": unprobed(), "second": unprobed()})
+    assert "Noise in the input" in [one.name for one in unknown]
     shown, _ = panels({"student": probed(), "second": probed()})
     assert [figure.who for figure in shown[0].rows[0].figures] == ["student", "second"]
 
