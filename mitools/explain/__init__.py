@@ -7,8 +7,8 @@
 - :mod:`~mitools.explain.run` goes over the records, and asks a student where none has answered;
 - :mod:`~mitools.explain.summaries` reads the figures that ``eval`` wrote;
   :mod:`~mitools.explain.cards` and :mod:`~mitools.explain.panels` put them in words;
-- :mod:`~mitools.explain.terminal` draws a view as text, :mod:`~mitools.explain.overview` draws figures, and
-  :mod:`~mitools.explain.pager` pages both;
+- :mod:`~mitools.explain.terminal` draws a view as text, :mod:`~mitools.explain.overview`
+  figures, and :mod:`~mitools.explain.pager` pages both;
 - :mod:`~mitools.explain.page` makes a page for a browser.
 
 Importing this package imports none of them.

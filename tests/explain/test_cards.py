@@ -15,7 +15,7 @@ def test_a_card_says_value_interval_and_n() -> None:
     ((card,), _) = cards({"student": summary})
     (figure,) = card.figures
     assert (card.title, card.direction) == ("Accuracy", "higher is better")
-    assert (figure.value, figure.between, figure.n) == ("50.0%", "40.0 to 60.0", "n 9")
+    assert (figure.value, figure.between, figure.n) == ("50.0%", "40.0 to 60.0", "n 200")
     assert figure.strip is not None
     assert (figure.strip.value, figure.strip.interval) == (50.0, (40.0, 60.0))
 
