@@ -93,7 +93,7 @@ class Simulated:
 
         items, (task,) = self._said.items(), tasks
         if len(items) < FEWEST_ITEMS:
-            few = f"{len(items)} records have a rationale; a simulator wants {FEWEST_ITEMS}"
+            few = f"a simulator wants {FEWEST_ITEMS} records with a rationale, not {len(items)}"
             return without_simulator("undefined", few), None
         simulation = simulate(items, task, seed)
         if isinstance(simulation, str):

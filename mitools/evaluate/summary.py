@@ -215,6 +215,11 @@ class Tally:
     def records(self) -> int:
         return self._labels.n
 
+    @property
+    def has_valid_labels(self) -> bool:
+        """Whether any label given is one that its task knows; true before there are any."""
+        return bool(self._labels.valid) or not self._labels.n
+
     def add(self, record: Record, task: Task) -> None:
         self.tasks[task.name] += 1
         if model := record["student"].get("model"):

@@ -93,7 +93,7 @@ CASES: dict[str, tuple[Records, dict[str, str]]] = {
     ),
     "one record": (
         told(1),
-        {"association.cvi_net": "1 records have a rationale; a simulator wants 50"},
+        {"association.cvi_net": "a simulator wants 50 records with a rationale, not 1"},
     ),
     "another task": (
         saying(told(), label="( 84 / 2 )", choices={"( 84 / 2 )": 1.0}),
@@ -114,6 +114,13 @@ CASES: dict[str, tuple[Records, dict[str, str]]] = {
         },
     ),
 }
+
+
+def test_labels_of_another_task_are_pointed_at(tmp_path: Path) -> None:
+    pointed = 'no label given is one of the task "labels"; was it taught another?'
+    records, _ = CASES["another task"]
+    assert pointed in run(records, tmp_path)[0].stderr
+    assert "was it taught another" not in run(told(), tmp_path)[0].stderr
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -70,7 +70,7 @@ def test_the_order_of_the_records_changes_no_figure() -> None:
 @pytest.mark.parametrize(
     ("records", "status", "reason"),
     [
-        (answered("informative", 49), "undefined", "49 records have a rationale"),
+        (answered("informative", 49), "undefined", "wants 50 records with a rationale, not 49"),
         (
             [choice(n, "r", label="park") for n in range(60)],
             "undefined",
