@@ -210,9 +210,8 @@ class Evaluation:
             self._warn(f"the records are of several tasks ({kinds}); the figures mix them")
         if not self.tally.has_valid_labels:
             kinds = " or ".join(sorted(self.tally.tasks))
-            self._warn(
-                f'no label given is one of the task "{kinds}": too little training, or another task?'
-            )
+            reason = "too little training, or another task?"
+            self._warn(f'no label given is one of the task "{kinds}": {reason}')
         if len(self.tally.models) > 1:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
         if self.settings.part is None and self._splits[None] and len(self._splits) > 1:
