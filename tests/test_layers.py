@@ -107,7 +107,7 @@ mitools.evaluate.score: VERDICTS scored verdict
 mitools.evaluate.summary: Tally as_json
 mitools.evaluate.metric: Interval Measure Metric Status rounded
 mitools.evaluate.statistics: RESAMPLES bootstrap mean_intervals percentile_interval
-  ratio_interval resamples_for wilson_interval
+  ratio_interval resamples_for spread_interval wilson_interval
 mitools.evaluate.calibration: BINS MEASURES REDRAWS NullBand calibrate confidence_nll
   expected_calibration_error mass_bins null_band null_bands reliability width_bins
 mitools.evaluate.ranking: COVERAGES accuracy_at area_under_risk auroc least_area rank_statistics

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mitools.errors import InvalidFieldError
 from mitools.evaluate.metric import Interval, Measure, Metric
 from mitools.evaluate.ranking import COVERAGES, rank_statistics
-from mitools.evaluate.statistics import bootstrap, percentile_interval, wilson_interval
+from mitools.evaluate.statistics import bootstrap, spread_interval, wilson_interval
 
 __all__ = [
     "BINS",
@@ -234,7 +234,7 @@ def _with_intervals(
         return values, dict.fromkeys(_RESAMPLED)
     draws = bootstrap(cells, len(linear), statistic, seed)
     columns = zip(_RESAMPLED, draws.T, strict=True)
-    return values, {name: percentile_interval(column) for name, column in columns}
+    return values, {name: spread_interval(column) for name, column in columns}
 
 
 def reliability(confidence: Floats, is_correct: Bools) -> list[dict[str, Any]]:

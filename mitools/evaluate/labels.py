@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evaluate.metric import Measure, Metric
-from mitools.evaluate.statistics import bootstrap, percentile_interval, wilson_interval
+from mitools.evaluate.statistics import bootstrap, spread_interval, wilson_interval
 
 __all__ = ["ACCURACY", "DECODE_AGREEMENT", "EXACT_MATCH", "MACRO_F1", "VALID", "macro_f1", "rate"]
 
@@ -65,7 +65,7 @@ def macro_f1(confusion: Confusion, seed: int) -> Metric:
     if n < 2:
         return MACRO_F1.ok(value, n)
     draws = bootstrap(np.repeat(np.arange(len(cells)), tally), len(cells), statistic, seed)
-    return MACRO_F1.ok(value, n, percentile_interval(draws))
+    return MACRO_F1.ok(value, n, spread_interval(draws))
 
 
 def _mean_f1(

@@ -22,6 +22,7 @@ __all__ = [
     "percentile_interval",
     "ratio_interval",
     "resamples_for",
+    "spread_interval",
     "wilson_interval",
 ]
 
@@ -103,6 +104,16 @@ def percentile_interval(draws: Floats) -> Interval | None:
         return None
     low, high = np.quantile(defined, (0.025, 0.975))
     return float(low), float(high)
+
+
+def spread_interval(draws: Floats) -> Interval | None:
+    """Give the middle 95% of bootstrap values; None where they are all one value.
+
+    Items that are all right, or all wrong, look alike in every resample. That says nothing of how
+    other items would be, so an interval of no width would claim a certainty that is not there.
+    """
+    interval = percentile_interval(draws)
+    return None if interval is None or interval[0] == interval[1] else interval
 
 
 def mean_intervals(values: Floats, seed: int) -> list[Interval | None]:

@@ -43,8 +43,9 @@ __all__ = ["Tally", "as_json"]
 NO_GOLD = "no record has a gold label"
 INTERVALS = (
     "95%: Wilson for shares of records; else percentile bootstrap, "
-    f"{RESAMPLES:,} resamples, fewer above 50,000 records"
+    f"{RESAMPLES:,} resamples, fewer above 50,000 records; none where every resample is alike"
 )
+_FEW = 10
 
 Section = dict[str, Metric]
 
@@ -217,8 +218,8 @@ class Tally:
 
     @property
     def has_valid_labels(self) -> bool:
-        """Whether any label given is one that its task knows; true before there are any."""
-        return bool(self._labels.valid) or not self._labels.n
+        """Whether any label is one that its task knows; true while there are only a few."""
+        return bool(self._labels.valid) or self._labels.n < _FEW
 
     def add(self, record: Record, task: Task) -> None:
         self.tasks[task.name] += 1

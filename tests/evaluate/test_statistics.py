@@ -13,6 +13,7 @@ from mitools.evaluate.statistics import (
     percentile_interval,
     ratio_interval,
     resamples_for,
+    spread_interval,
     wilson_interval,
 )
 
@@ -88,3 +89,10 @@ def test_a_ratio_interval_resamples_items_and_not_their_parts() -> None:
 def test_a_statistic_that_is_mostly_undefined_has_no_interval() -> None:
     assert percentile_interval(np.array([np.nan, np.nan, 1.0])) is None
     assert percentile_interval(np.array([np.nan, 1.0, 1.0])) == (1, 1)
+
+
+def test_values_that_are_all_alike_have_no_interval() -> None:
+    assert spread_interval(np.ones(100)) is None
+    assert spread_interval(np.array([np.nan, np.nan, 1.0])) is None
+    draws = np.linspace(0, 1, 101)
+    assert spread_interval(draws) == percentile_interval(draws) == pytest.approx((0.025, 0.975))
