@@ -131,9 +131,11 @@ class Journal:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make sure that this is a sound journal; make one of an empty file."""
+        connection.execute("BEGIN")  # one view of the file, which another process may be making
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("COMMIT")
         if tables and application != _APPLICATION:
             hint = 'name another file with "--journal"'
             raise SourceError(f"{self.path} is a database, but no journal", hint=hint)

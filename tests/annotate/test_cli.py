@@ -188,7 +188,9 @@ def test_two_processes_share_a_journal(server: FixtureServer, tmp_path: Path) ->
         for process in (one, other):
             assert process.stdout is not None
             outs.append(process.stdout.read().splitlines())
-            assert process.wait(20) == 0
+            assert process.stderr is not None
+            said = process.stderr.read()
+            assert process.wait(20) == 0, said
     assert outs[0] == outs[1][::-1]
     by_question: dict[str, list[Call]] = {}
     for call in server.calls:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +87,19 @@ def test_two_journals_may_write_one_file(tmp_path: Path) -> None:
     assert second.find("a49") is not None
     first.close()
     second.close()
+
+
+def test_many_may_make_one_file_at_once(tmp_path: Path) -> None:
+    for attempt in range(20):
+        barrier = threading.Barrier(6)
+
+        def make(path: Path = tmp_path / f"j{attempt}", all_are_here: Any = barrier.wait) -> None:
+            all_are_here()
+            Journal(path).close()
+
+        with ThreadPoolExecutor(6) as pool:
+            for made in [pool.submit(make) for _ in range(6)]:
+                made.result()
 
 
 @pytest.mark.parametrize("damage", ["head", "middle", "cut"])
