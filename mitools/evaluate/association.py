@@ -96,9 +96,11 @@ RATIONALE_EDITING = (
 (FRODO, arXiv:2402.13950)."""
 
 
-def rationale_editing() -> dict[str, Metric]:
+_UNREAD = "the label never reads the rationale: it is given in a pass of its own, or before it"
+
+
+def rationale_editing(reason: str = _UNREAD) -> dict[str, Metric]:
     """State every rationale-editing test of a label that reads no rationale: none applies."""
-    reason = "the label never reads the rationale: it is given in a pass of its own, or before it"
     return {name: _CHANGED.not_applicable(reason) for name in RATIONALE_EDITING}
 
 

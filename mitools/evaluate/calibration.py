@@ -55,7 +55,7 @@ MEASURES: Mapping[str, Measure] = {
 choices and for decoded labels. ``aurc`` is the mean error rate over all coverages, most confident
 first, and ``excess_aurc`` what it lies above that of a perfect ranking of the same answers.
 ``accuracy_at_80`` is the accuracy on the most confident 80%. All are over the records that have
-both a gold label and a confidence."""
+both a gold label and a confidence; a summary's ``mean_confidence`` is over all that state one."""
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LARGEST = 1.0 - 2.0**-24

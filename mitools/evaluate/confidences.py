@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evaluate.calibration import (
+    MEASURES,
     calibrate,
     expected_calibration_error,
     mass_bins,
@@ -104,9 +105,14 @@ class Confidences:
 
     Attributes:
         fits_temperature: whether to keep what a temperature is fitted on and judged by.
+        stated: every confidence.
+        confidence: those of records with a gold label, which calibration looks at.
+        is_correct: what became of these.
+        gold_nll, gold_brier, mass: see :data:`CHOICE_MEASURES`.
     """
 
     fits_temperature: bool = False
+    stated: array[float] = field(default_factory=lambda: array("d"))
     confidence: array[float] = field(default_factory=lambda: array("d"))
     is_correct: array[int] = field(default_factory=lambda: array("b"))
     gold_nll: array[float] = field(default_factory=lambda: array("d"))
@@ -118,9 +124,11 @@ class Confidences:
 
     def add(self, record: Record, task: Task) -> None:
         student, is_correct = record["student"], record["scores"]["correct"]
-        if is_correct is not None and student.get("confidence") is not None:
-            self.confidence.append(student["confidence"])
-            self.is_correct.append(is_correct)
+        if student.get("confidence") is not None:
+            self.stated.append(student["confidence"])
+            if is_correct is not None:
+                self.confidence.append(student["confidence"])
+                self.is_correct.append(is_correct)
         if student.get("in_set_mass") is not None:
             self.mass.append(student["in_set_mass"])
         if self.fits_temperature:
@@ -154,13 +162,17 @@ class Confidences:
 
     def metrics(self, tasks: Counter[str], seed: int) -> dict[str, Metric]:
         confidence, is_correct = self.arrays()
+        measures, unscored = CHOICE_MEASURES, "no record had choices scored"
         no_choices = "no record with a gold label among its choices had them scored"
+        found = calibrate(confidence, is_correct, seed)
+        if len(self.stated) > len(confidence):  # what was stated needs no gold label
+            found["mean_confidence"] = _mean(MEASURES["mean_confidence"], self.stated, seed, "")
         return {
-            **calibrate(confidence, is_correct, seed),
+            **found,
             "classwise_ece": self._classwise(tasks, seed),
-            "gold_nll": _mean("gold_nll", self.gold_nll, seed, no_choices),
-            "gold_brier": _mean("gold_brier", self.gold_brier, seed, no_choices),
-            "in_set_mass": _mean("in_set_mass", self.mass, seed, "no record had choices scored"),
+            "gold_nll": _mean(measures["gold_nll"], self.gold_nll, seed, no_choices),
+            "gold_brier": _mean(measures["gold_brier"], self.gold_brier, seed, no_choices),
+            "in_set_mass": _mean(measures["in_set_mass"], self.mass, seed, unscored),
         }
 
     def _classwise(self, tasks: Counter[str], seed: int) -> Metric:
@@ -235,9 +247,9 @@ def _figures(
     return figures, confidence
 
 
-def _mean(name: str, values: array[float], seed: int, empty: str) -> Metric:
+def _mean(measure: Measure, values: array[float], seed: int, empty: str) -> Metric:
     if not values:
-        return CHOICE_MEASURES[name].not_applicable(empty)
+        return measure.not_applicable(empty)
     column = np.array(values)[:, None]
     value = math.fsum(values) / len(values)
-    return CHOICE_MEASURES[name].ok(value, len(values), mean_intervals(column, seed)[0])
+    return measure.ok(value, len(values), mean_intervals(column, seed)[0])

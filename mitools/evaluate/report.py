@@ -126,6 +126,11 @@ _EDITING = {
     "perturbed_rationale": "labels that other words change",
     "indirect_effect": "labels another rationale changes",
 }
+_DIFFERENCES = frozenset(
+    ["accuracy_drop", "consistency_drop", "equivalence_gap", "top_overlap_gain", "accuracy_change"]
+)
+"""Probes' figures that are one share less another: told in points, not in percent."""
+
 _ALL_OR_ONE = ("association", "quality")
 """What is missing here is missing for one reason, which the headline states."""
 
@@ -237,7 +242,7 @@ def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         for key, name in _OVERLAP_NAMES.items()
     ]
     rows += [
-        _row(name, summary["probes"][probe][key])
+        _row(name, summary["probes"][probe][key], " points" if key in _DIFFERENCES else "%")
         for probe, names in _PROBES.items()
         for key, name in names.items()
     ]
@@ -265,12 +270,12 @@ def quadrant_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows if any(n for row in quadrants.values() for n in row.values()) else []
 
 
-def _row(name: str, metric: Metric) -> tuple[str, str, str, str] | None:
+def _row(name: str, metric: Metric, sign: str = "%") -> tuple[str, str, str, str] | None:
     if metric.status in ("not_applicable", "skipped"):
         return None
     if metric.value is None:
         return name, "undefined", metric.reason or "", ""
-    shown = _shown(metric)
+    shown = _shown(metric, sign)
     if "p_value" in metric.details:
         low, high = metric.ci95 or (metric.value, metric.value)
         p = metric.details["p_value"]
@@ -287,10 +292,9 @@ def _row(name: str, metric: Metric) -> tuple[str, str, str, str] | None:
     return name, shown, between, f"{metric.n:,}"
 
 
-def _shown(metric: Metric) -> str:
+def _shown(metric: Metric, sign: str = "%") -> str:
     assert metric.value is not None
-    sign = "%" if metric.measure.unit == "fraction" else ""
-    return _number(metric, metric.value) + sign
+    return _number(metric, metric.value) + (sign if metric.measure.unit == "fraction" else "")
 
 
 def _number(metric: Metric, value: float) -> str:

@@ -24,6 +24,7 @@ from mitools.evaluate.items import Sample
 from mitools.evaluate.outcomes import Outcomes
 from mitools.evaluate.probes.subject import Instruments, Kept, Subject
 from mitools.evaluate.score import scored
+from mitools.evaluate.simulated import UNTRAINED
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -111,6 +112,7 @@ class Evaluation:
         if self.opened is None or not self.settings.probes:
             return {}
         if not self.opened.has_rationales:
+            self._warn(f"{UNTRAINED}, so there is nothing to probe")
             return untrained_probes(self.settings.probes)
         student = self.opened.student
         subject = Subject(

@@ -26,7 +26,7 @@ from mitools.evaluate.metric import Measure, Metric, Status
 from mitools.records import Record
 from mitools.schema import get_path
 
-__all__ = ["UNTRAINED", "WITH_SIMULATOR", "Simulated", "SimulatorName"]
+__all__ = ["UNASKED", "UNTRAINED", "WITH_SIMULATOR", "Simulated", "SimulatorName"]
 
 SimulatorName = Literal["local", "none"]
 
@@ -37,6 +37,7 @@ are not empty, that supports the student's label."""
 
 _NOT_ASKED = 'no simulator was asked for ("--simulator local")'
 UNTRAINED = "the student was trained to answer, not to explain"
+UNASKED = "the student was not asked for rationales"
 _NO_RATIONALES = "no record has both a rationale and a label by the student"
 
 
@@ -53,6 +54,7 @@ class Simulated:
     permutations: int = PERMUTATIONS
     _said: Sample[Item] = field(default_factory=Sample)
     _taught: Sample[Item] = field(default_factory=Sample)
+    _explained: int = 0
     _untrained: int = 0
     _rationale_first: int = 0
 
@@ -60,6 +62,7 @@ class Simulated:
         """Add what a student said; a record without a rationale or without a label says nothing."""
         student = record["student"]
         label, rationale = student.get("label"), student.get("rationale")
+        self._explained += rationale is not None
         self._untrained += rationale is None and bool(student.get("trained"))
         self._rationale_first += student.get("order") == "rationale-label"
         if self.simulator == "none" or label is None or rationale is None:
@@ -76,7 +79,10 @@ class Simulated:
     def sections(self, tasks: Counter[str], seed: int) -> dict[str, Any]:
         """Measure: ``association`` and ``quality``, the family of simulators told beside them."""
         blocks, about = self._blocks(tasks, seed)
-        editing = unasked_editing() if self._rationale_first else rationale_editing()
+        if self._untrained and not self._explained:
+            editing = rationale_editing(UNTRAINED)
+        else:
+            editing = unasked_editing() if self._rationale_first else rationale_editing()
         return {
             "association": {**blocks["association"], "rationale_editing": editing},
             "quality": blocks["quality"],
@@ -114,8 +120,8 @@ class Simulated:
             return "skipped", _NOT_ASKED
         if len(tasks) > 1:
             return "not_applicable", "the records are of several tasks"
-        if not self._said.seen and self._untrained:
-            return "not_applicable", UNTRAINED
+        if not self._explained:
+            return ("not_applicable", UNTRAINED) if self._untrained else ("skipped", UNASKED)
         if not self._said.seen:
             return "undefined", _NO_RATIONALES
         if "text" in tasks:

@@ -30,7 +30,7 @@ from mitools.evaluate.labels import (
 )
 from mitools.evaluate.metric import Metric, rounded
 from mitools.evaluate.probes.run import unasked_probes
-from mitools.evaluate.simulated import UNTRAINED, Simulated, SimulatorName
+from mitools.evaluate.simulated import UNASKED, UNTRAINED, Simulated, SimulatorName
 from mitools.evaluate.statistics import RESAMPLES
 from mitools.evaluate.surface import Surface
 from mitools.evaluate.text import Overlap, Similarity
@@ -167,8 +167,7 @@ class _Rationales:
         def skipped(section: Section) -> Section:
             if self.untrained:
                 return {n: one.measure.not_applicable(UNTRAINED) for n, one in section.items()}
-            reason = "the student was not asked for rationales"
-            return {name: metric.measure.skipped(reason) for name, metric in section.items()}
+            return {name: metric.measure.skipped(UNASKED) for name, metric in section.items()}
 
         return {
             "rationale": skipped(self.surface.metrics(seed)),

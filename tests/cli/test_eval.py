@@ -477,15 +477,18 @@ def test_a_student_of_labels_alone_is_not_asked_to_explain(
     run("--summary", files[1], text=result.stdout)
     figures, again = (json.loads(file.read_text()) for file in files)
     for block in ("rationale", "consistency", "association", "quality"):
+        figures[block].update(figures[block].pop("rationale_editing", {}))
         for name, metric in figures[block].items():
-            if name != "rationale_editing":
-                assert metric["status"] == "not_applicable", name
+            assert metric["status"] == "not_applicable", name
     reason = "the student was trained to answer, not to explain"
     assert figures["rationale"]["empty"]["reason"] == reason
+    assert figures["association"]["early_answering"]["reason"] == reason
     assert figures["association"]["cvi_net"]["reason"] == reason
     assert figures["overlap"]["teacher"]["bleu"]["reason"] == reason
+    figures = json.loads(files[0].read_text())
     assert {**again, "provenance": 0} == {**figures, "provenance": 0}
-    run("--student", folder, "--probe", "cue", "--summary", files[0], records=EIGHT)
+    probed = run("--student", folder, "--probe", "cue", "--summary", files[0], records=EIGHT)
+    assert f"warning: {reason}, so there is nothing to probe" in probed.stderr
     assert json.loads(files[0].read_text())["probes"]["cue"]["followed"]["reason"] == reason
 
 

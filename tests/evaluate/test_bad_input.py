@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Records, dict[str, str]]] = {
         [{**one, "student": {**one["student"], "rationale": None}} for one in told()],
         {
             "rationale.empty": "the student was not asked for rationales",
-            "association.cvi": "no record has both a rationale and a label by the student",
+            "association.cvi": "the student was not asked for rationales",
         },
     ),
     "no confidence": (

@@ -28,7 +28,7 @@ def answered(gold: str | None, chances: dict[str, float], **more: Any) -> Record
     return scored(record, task_of(record))
 
 
-def decoded(label: str, confidence: float | None, gold: str = "2") -> Record:
+def decoded(label: str, confidence: float | None, gold: str | None = "2") -> Record:
     student = {"label": label, "confidence": confidence}
     record = {"id": "1", "input": "x", "label": gold, "task": "equation", "student": student}
     return scored(record, task_of(record))
@@ -142,3 +142,12 @@ def test_classwise_ece_wants_one_fixed_set() -> None:
     assert "different sets" in (classwise([one, other]).reason or "")
     assert classwise([decoded("2", 0.5)]).status == "not_applicable"
     assert classwise([answered(None, {"entailment": 0.6, "neutral": 0.4})]).status == "undefined"
+
+
+def test_a_stated_confidence_needs_no_gold_label_to_be_averaged() -> None:
+    fold = Confidences()
+    for gold, confidence in (("2", 0.5), (None, 0.75), (None, 1.0)):
+        fold.add(decoded("2", confidence, gold), task_of({"task": "equation"}))
+    found = fold.metrics(Counter(["equation"]), 0)
+    assert (found["mean_confidence"].value, found["mean_confidence"].n) == (0.75, 3)
+    assert (found["brier"].value, found["brier"].n) == (0.25, 1)

@@ -62,6 +62,16 @@ def test_the_headline_shows_its_p_value_and_what_hangs_on_it_is_left_out() -> No
     assert "CVI (bits)" not in rows
 
 
+def test_differences_of_shares_are_told_in_points() -> None:
+    found = summary("2", "3")
+    robustness = found["probes"]["robustness"]
+    for name in ("accuracy_drop", "equivalence_gap"):
+        robustness[name] = robustness[name].measure.ok(0.03, 20, (-0.01, 0.07))
+    rows = {row[0]: row[1:] for row in metric_rows(found)}
+    assert rows["accuracy lost to noise"] == ("3.0 points", "-1.0 to 7.0", "20")
+    assert rows["gap between the two"][0] == "3.0 points"
+
+
 def test_figures_that_do_not_apply_are_left_out_and_undefined_ones_explained() -> None:
     rows = {row[0]: row[1:] for row in metric_rows(summary("2", "2"))}
     assert "macro-F1" not in rows

@@ -76,7 +76,8 @@ def test_the_order_of_the_records_changes_no_figure() -> None:
             "undefined",
             "0 records have an answer",
         ),
-        ([], "undefined", "no record has both"),
+        ([choice(0, "r", label=None)], "undefined", "no record has both"),
+        ([choice(0, None)], "skipped", "not asked for rationales"),
     ],
 )
 def test_too_few_records_say_so(records: list[Record], status: str, reason: str) -> None:
