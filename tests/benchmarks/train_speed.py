@@ -1,6 +1,7 @@
 """How fast a training step is, and what it needs, beside a port of the authors' own step.
 
     python tests/benchmarks/train_speed.py --shape small --lengths svamp --batch 8 --batch 32
+    python tests/benchmarks/train_speed.py --lengths svamp --batch 32 --only "maxpool bf16"
 
 Every variant lives in a process of its own, children of this one, with the same random T5, the same
 records and the same order of batches. They take turns, a few steps each, so that whatever else the
@@ -403,6 +404,8 @@ def variants_of(device: str, compiled: bool, half: bool) -> list[Variant]:
         found.append(Variant("maxpool fp32 whole", "maxpool", whole=True))
     if half:
         found += [Variant(f"{mi} bf16", mi, half=True) for mi in ("none", "maxpool")]
+    if half and device == "cpu":
+        found.append(Variant("maxpool bf16 whole", "maxpool", half=True, whole=True))
     if compiled:
         found += [Variant(f"maxpool bf16 {device} compiled", "maxpool", half=half, compiled=True)]
     return found
@@ -425,9 +428,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--profile", action="store_true", help="also say where the time goes")
+    parser.add_argument("--only", action="append", metavar="VARIANT", help="beside the reference")
     parser.add_argument("--compile", action="store_true", help="also with torch.compile")
     args = parser.parse_args()
     variants = variants_of(args.device, args.compile, uses_bf16("auto"))
+    if args.only:  # all of them at once take much memory
+        variants = [one for one in variants if one.is_reference or one.name in args.only]
     machine = {
         "device": torch.cuda.get_device_name() if args.device == "cuda" else cpu_name(),
         "threads": args.threads,
