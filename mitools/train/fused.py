@@ -3,8 +3,9 @@
 The plain form multiplies states [B, T, D] by the head [V, D], and then holds logits, probabilities
 and their gradients, each [B, T, V], at the same time. Here only real tokens are multiplied, a chunk
 of them at a time; of each chunk remain one loss a token and a running maximum (or sum) over the
-positions of each row. The backward pass computes the chunk's scores once more. What is alive at any
-time is O(chunk · V) + O(B · V). The numbers are those of :mod:`mitools.train.objective`.
+positions of each row. The backward pass computes the chunk's scores once more, unless there is but
+one chunk, which is kept. What is alive at any time is O(chunk · V) + O(B · V). The numbers are
+those of :mod:`mitools.train.objective`.
 """
 
 from __future__ import annotations
@@ -150,12 +151,16 @@ class _FusedHead(torch.autograd.Function):
         totals = torch.empty(len(states), dtype=full, device=states.device)
         losses = torch.empty_like(totals)
         pooling = _Pooling(plan, totals.new_empty(0, len(weight)))
-        for low, high in plan.chunks():
+        ctx.log_probs = None
+        chunks = plan.chunks()
+        for low, high in chunks:
             scores = _scores(states[low:high], weight, bias, full)
             total = scores.logsumexp(dim=-1)
             totals[low:high] = total
             losses[low:high] = total - scores.gather(-1, targets[low:high, None])[:, 0]
-            pooling.add(low, high, scores.sub_(total[:, None]))
+            log_probs = scores.sub_(total[:, None])
+            pooling.add(low, high, log_probs)
+            ctx.log_probs = log_probs if len(chunks) == 1 else None
         pooled = pooling.finish()
         ctx.save_for_backward(states, weight, bias, targets, totals, pooling.winners, pooled)
         return losses, pooled
@@ -171,11 +176,13 @@ class _FusedHead(torch.autograd.Function):
             of_losses = torch.zeros_like(totals)
         inflow = None if of_pooled is None else _Inflow(plan, of_pooled, winners, pooled)
         of_states = torch.empty_like(states)
-        of_weight = torch.zeros_like(weight, dtype=totals.dtype)
+        of_weight: Tensor | None = None
         of_bias = None if bias is None else torch.zeros_like(bias, dtype=totals.dtype)
         for low, high in plan.chunks():
-            log_probs = _scores(states[low:high], weight, bias, totals.dtype)
-            log_probs.sub_(totals[low:high, None])
+            log_probs, ctx.log_probs = ctx.log_probs, None  # only once: it is written over
+            if log_probs is None:
+                log_probs = _scores(states[low:high], weight, bias, totals.dtype)
+                log_probs.sub_(totals[low:high, None])
             factor = of_losses[low:high]
             if inflow is not None:
                 factor = factor - inflow.sums(low, high, log_probs)
@@ -189,10 +196,13 @@ class _FusedHead(torch.autograd.Function):
             half = grad.to(plan.dtype)
             of_states[low:high] = half @ weight
             if ctx.needs_input_grad[1]:
-                of_weight += half.T @ states[low:high]
+                part = (half.T @ states[low:high]).to(totals.dtype)
+                of_weight = part if of_weight is None else of_weight.add_(part)
+        if of_weight is None and ctx.needs_input_grad[1]:
+            of_weight = torch.zeros_like(weight)
         return (
             of_states.to(ctx.dtypes[0]),
-            of_weight.to(ctx.dtypes[1]) if ctx.needs_input_grad[1] else None,
+            None if of_weight is None else of_weight.to(ctx.dtypes[1]),
             None if of_bias is None else of_bias.to(bias.dtype),
             None,
             None,

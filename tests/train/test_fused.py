@@ -75,6 +75,19 @@ def test_it_equals_the_plain_form_for_any_numbers(seed: int, chunk: int, pool: P
 
 
 @EveryPool
+@pytest.mark.parametrize("chunk", [2, 100])
+def test_a_second_backward_pass_gives_the_same_gradient(pool: Pool, chunk: int) -> None:
+    states, head, targets, masks = make()
+    losses, pooled = fused_losses(states, head, targets, masks, pool, chunk)
+    assert pooled is not None
+    total = losses.sum() + pooled.exp().square().sum()
+    first, second = (
+        torch.autograd.grad(total, [states, head.weight], retain_graph=True) for _ in range(2)
+    )
+    assert all(map(torch.equal, first, second))
+
+
+@EveryPool
 def test_its_gradient_is_right_in_float64(pool: Pool) -> None:
     states, head, targets, masks = make(3, torch.float64, bias=True)
 
