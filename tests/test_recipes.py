@@ -99,7 +99,7 @@ def test_the_examples_show_each_label_equally_often(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_objectives_are_compared_with_label_only(
+def test_objectives_are_compared_with_those_of_a_baseline(
     tmp_path: Path, tiny_causal: Path, write_records: Any
 ) -> None:
     records = [
@@ -116,10 +116,11 @@ def test_objectives_are_compared_with_label_only(
         "SEEDS": "0 1",
         "OBJECTIVES": "label none",
     }
-    for _ in range(2):  # the second time finds everything done
+    for baseline, other in [("label", "none"), ("none", "label")]:  # all is done the second time
+        env["BASELINE"] = baseline
         result = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-        summary = json.loads((tmp_path / "out" / "none.json").read_text())
-        assert "none against label only" in result.stderr
+        summary = json.loads((tmp_path / "out" / f"{other}.vs.{baseline}.json").read_text())
+        assert f"{other} against {baseline}" in result.stderr
         assert summary["comparison"]
         assert len(list((tmp_path / "out").glob("*.?.jsonl"))) == 4
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The objectives side by side: compare.sh RECORDS DIR [OPTION OF TRAIN]... trains and measures a student
 # of each objective with each of SEEDS (0 1 2), and sets their answers to the test part against
-# those of students that learn labels only. RECORDS are annotated and split.
+# those of BASELINE's students (label: those that learn labels only). RECORDS are annotated and split.
 # OBJECTIVES="label none maxpool" takes some of them. Stopped half-way, the same command goes on.
 set -euo pipefail
 records=${1:?"usage: compare.sh RECORDS DIR [OPTION OF TRAIN]..."}
@@ -21,10 +21,11 @@ for seed in ${SEEDS:-0 1 2}; do
   done
 done
 
-baseline=()
-for run in "$out"/label.*.jsonl; do baseline+=(--compare "$run"); done
+baseline=${BASELINE:-label}
+theirs=()
+for run in "$out/$baseline".[0-9]*.jsonl; do theirs+=(--compare "$run"); done
 for objective in ${OBJECTIVES:-label none paper maxpool infonce}; do
-  [ "$objective" = label ] && continue
-  echo "$objective against label only" >&2
-  mitools eval "$out/$objective".*.jsonl --seeds "${baseline[@]}" --summary "$out/$objective.json" -o /dev/null
+  [ "$objective" = "$baseline" ] && continue
+  echo "$objective against $baseline" >&2
+  mitools eval "$out/$objective".[0-9]*.jsonl --seeds "${theirs[@]}" --summary "$out/$objective.vs.$baseline.json" -o /dev/null
 done
