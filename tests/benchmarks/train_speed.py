@@ -37,6 +37,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -53,6 +54,7 @@ from mitools.student.codec import Codec
 from mitools.student.scratch import build_tokenizer
 from mitools.train.arguments import records_a_piece, uses_bf16
 from mitools.train.collate import TwoTaskCollator
+from mitools.train.dropout import FastDropout
 from mitools.train.model import TwoTaskModel, count_targets
 from mitools.train.objective import Objective
 
@@ -207,9 +209,7 @@ class Stepper:
                 width = student.config.d_model
                 self.piece = records_a_piece(objective, self.setting.batch, tokens * width)
             self.end_id = model.end_id
-            self.loss = lambda batch, counts: model(
-                batch["label"], batch["rationale"], counts=counts
-            )["loss"]
+            self.loss = partial(self._our_loss, model)
         self.parameters = list(student.parameters())
         is_fused = not self.variant.is_reference
         self.optimizer = torch.optim.AdamW(self.parameters, lr=1e-4, fused=is_fused)
@@ -218,6 +218,11 @@ class Stepper:
             parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
         self.fixed = self._memory()
+
+    def _our_loss(self, model: Any, batch: Any, counts: Tensor) -> Tensor:
+        with FastDropout() if self.setting.device == "cpu" else nullcontext():
+            loss: Tensor = model(batch["label"], batch["rationale"], counts=counts)["loss"]
+        return loss
 
     def _compiled(self, model: Any) -> Any:
         return torch.compile(model, dynamic=True) if self.variant.compiled else model
