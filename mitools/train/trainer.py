@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from mitools.student.local import LocalStudent
 from mitools.student.lora import adapter_weights, is_adapted
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.data import lengths_of
-from mitools.train.dropout import FastDropout
+from mitools.train.dropout import fast_dropout
 from mitools.train.model import COUNTS, TwoTaskModel, count_targets
 from mitools.train.sampler import BatchesByLength
 from mitools.train.validate import Validation, measure_accuracy
@@ -125,7 +124,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     ) -> Any:
         ids = inputs.pop("ids")
         share = min(1.0, (self.state.global_step + 1) / max(1, self.beta_warmup))
-        with FastDropout() if self.args.device.type == "cpu" else nullcontext():
+        with fast_dropout(self.args.device):
             outputs = model(**inputs, counts=num_items_in_batch, beta_share=share)
         if not torch.isfinite(outputs["loss"]):
             raise self._not_finite(ids, outputs)

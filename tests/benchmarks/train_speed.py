@@ -37,7 +37,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -54,7 +53,7 @@ from mitools.student.codec import Codec
 from mitools.student.scratch import build_tokenizer
 from mitools.train.arguments import records_a_piece, uses_bf16
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.dropout import FastDropout
+from mitools.train.dropout import fast_dropout
 from mitools.train.model import TwoTaskModel, count_targets
 from mitools.train.objective import Objective
 
@@ -220,7 +219,7 @@ class Stepper:
         self.fixed = self._memory()
 
     def _our_loss(self, model: Any, batch: Any, counts: Tensor) -> Tensor:
-        with FastDropout() if self.setting.device == "cpu" else nullcontext():
+        with fast_dropout(torch.device(self.setting.device)):
             loss: Tensor = model(batch["label"], batch["rationale"], counts=counts)["loss"]
         return loss
 

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import dropout
 
 from mitools.train import dropout as subject
-from mitools.train.dropout import FastDropout, drop
+from mitools.train.dropout import FastDropout, drop, fast_dropout
 from tests.toys import toy_records
 
 
@@ -85,6 +85,11 @@ def test_only_dropout_that_draws_on_a_cpu_is_stood_in_for(monkeypatch: pytest.Mo
         dropout(tensor, p=0.3)
         layer.eval()(tensor)
     assert seen == [0.2, 0.3]
+
+
+def test_only_a_cpu_gets_it() -> None:
+    assert isinstance(fast_dropout(torch.device("cpu")), FastDropout)
+    assert not isinstance(fast_dropout(torch.device("cuda")), FastDropout)
 
 
 def test_training_draws_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
