@@ -24,6 +24,7 @@ done
 baseline=${BASELINE:-label}
 theirs=()
 for run in "$out/$baseline".[0-9]*.jsonl; do theirs+=(--compare "$run"); done
+[ -e "${theirs[1]}" ] || { echo "no students of $baseline in $out; add it to OBJECTIVES, or name another BASELINE" >&2; exit 1; }
 for objective in ${OBJECTIVES:-label none paper maxpool infonce}; do
   [ "$objective" = "$baseline" ] && continue
   echo "$objective against $baseline" >&2
