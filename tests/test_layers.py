@@ -102,32 +102,37 @@ mitools.train.contrastive: Roles barber_agakov_losses batch_entropy infonce_boun
 mitools.train.fused: Head fused_losses
 mitools.train.estimate: FEATURES Estimate estimate_information sketch
 mitools.train.options: PRESETS TrainOptions
-mitools.evaluate.run: CHUNK Evaluation Opened Settings predict
+mitools.evaluate.options: EvalOptions
+mitools.evaluate.run: EvalOptions Evaluation Opened predict
 mitools.evaluate.score: VERDICTS scored verdict
 mitools.evaluate.summary: Tally as_json
-mitools.evaluate.metric: Interval Measure Metric Status rounded
-mitools.evaluate.statistics: RESAMPLES bootstrap mean_intervals percentile_interval
+mitools.evaluate.measures.metric: Interval Measure Metric Status rounded
+mitools.evaluate.measures.statistics: RESAMPLES bootstrap mean_intervals percentile_interval
   ratio_interval resamples_for spread_interval wilson_interval
-mitools.evaluate.calibration: BINS MEASURES REDRAWS NullBand calibrate confidence_nll
+mitools.evaluate.measures.calibration: BINS MEASURES REDRAWS NullBand calibrate confidence_nll
   expected_calibration_error mass_bins null_band null_bands reliability width_bins
-mitools.evaluate.ranking: COVERAGES accuracy_at area_under_risk auroc least_area rank_statistics
-mitools.evaluate.classwise: CLASSWISE_ECE classwise_error classwise_metric
-mitools.evaluate.temperature: COLDEST HOTTEST Answers answers_from fit_temperature mean_nll scaled
+mitools.evaluate.measures.ranking: COVERAGES accuracy_at area_under_risk auroc
+  least_area rank_statistics
+mitools.evaluate.measures.classwise: CLASSWISE_ECE classwise_error classwise_metric
+mitools.evaluate.measures.temperature: COLDEST HOTTEST Answers answers_from
+  fit_temperature mean_nll scaled
 mitools.evaluate.confidences: AFTER CHOICE_MEASURES TEMPERATURE Confidences
-mitools.evaluate.association: ASSOCIATION ENOUGH_EXCEEDANCES FEWEST_IN_BIN PERMUTATIONS QUALITY
+mitools.evaluate.simulators.association: ASSOCIATION ENOUGH_EXCEEDANCES FEWEST_IN_BIN
+  PERMUTATIONS QUALITY
   RATIONALE_EDITING associate leak_adjusted rate_quality rationale_editing unasked_editing
   without_simulator
-mitools.evaluate.comparison: ENOUGH_DISCORDANT Difference compare_runs holm mcnemar
+mitools.evaluate.measures.comparison: ENOUGH_DISCORDANT Difference compare_runs holm mcnemar
   resampled_means sign_flip smallest_detectable
-mitools.evaluate.items: FOLDS MOST_ITEMS Item Keyed Sample assign_folds hash_record without_words
-mitools.evaluate.asking: CHUNK Opened Settings origin predict
+mitools.evaluate.sample: FOLDS MOST_ITEMS Item Keyed Sample assign_folds hash_record without_words
+mitools.evaluate.predict: CHUNK Opened origin predict
 mitools.evaluate.judging: MEASURES PAIRWISE RUBRIC SYSTEM Ask Query Verdict compare_rationales
   rate_rationales read_score read_verdict unasked_judge
 mitools.evaluate.probes: PROBES ProbeName
 mitools.evaluate.probes.run: run_probes unasked_probes untrained_probes
 mitools.evaluate.probes.subject: Instrument Instruments Kept Subject draws
-mitools.evaluate.simulation: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
-mitools.evaluate.simulators: SMOOTHING CandidateSimulator Guesses LabelSimulator Simulator Weigher
+mitools.evaluate.simulators.choose: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
+mitools.evaluate.simulators.models: SMOOTHING CandidateSimulator Guesses
+  LabelSimulator Simulator Weigher
   term_weights word_pairs
 mitools.explain.filters: SORT_KEYS Criteria Item Selection SortKey Supports Tally
 mitools.explain.view: Bar Change Flag FlagName Side Step Support Thresholds View Who

@@ -11,9 +11,9 @@ from mitools.evaluate.probes import ProbeName
 from mitools.files import STDIN
 
 if TYPE_CHECKING:
-    from mitools.evaluate.run import Settings
-    from mitools.evaluate.simulated import SimulatorName
-    from mitools.evaluate.text import Similarity
+    from mitools.evaluate.measures.text import Similarity
+    from mitools.evaluate.options import EvalOptions
+    from mitools.evaluate.simulators.tally import SimulatorName
 
 __all__ = ["Options"]
 
@@ -46,13 +46,13 @@ class Options:
     tokens_per_batch: int | None
     device: str | None
 
-    def settings(self, similarity: Similarity | None = None) -> Settings:
-        from mitools.evaluate.run import Settings
+    def settings(self, similarity: Similarity | None = None) -> EvalOptions:
+        from mitools.evaluate.options import EvalOptions
 
         if self.temperature and self.split in ("valid", "all"):
             hint = 'leave "--split" out, or name another: "--split test"'
             raise UsageError("a temperature is fitted on valid, and judged elsewhere", hint=hint)
-        return Settings(
+        return EvalOptions(
             self.task,
             self.split,
             self.rationales,

@@ -22,7 +22,7 @@ __all__ = ["Judge", "JudgeOptions", "judging", "probe"]
 
 def probe(stage: Stage, run: Evaluation, summary: dict[str, Any], seed: int) -> None:
     """Run the probes that were asked for, and put what they found into a summary."""
-    if not run.settings.probes:
+    if not run.options.probes:
         return
     with stage.console.progress("probing", unit="questions") as update:
         found = run.probe(seed, _instrument, lambda count: update(count, ""))

@@ -22,8 +22,8 @@ from mitools.records import Record, Writer
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
+    from mitools.evaluate.measures.text import Similarity
     from mitools.evaluate.run import Evaluation, Opened
-    from mitools.evaluate.text import Similarity
 
 __all__ = ["command"]
 

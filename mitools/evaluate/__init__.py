@@ -1,14 +1,14 @@
-"""How good a student is: its labels, its confidence, its rationales, and how they hang together.
+"""Evaluating a student: its labels, its confidence, its rationales, and how they go together.
 
-- :mod:`~mitools.evaluate.run` asks a student (``asking``), record by record, and scores what it
-  says;
-- :mod:`~mitools.evaluate.score` is the verdict on one record;
-- :mod:`~mitools.evaluate.summary` folds scored records into figures;
-- ``labels``, ``calibration``, ``text``, ``surface``, ``steps``, ``consistency`` and ``association``
-  hold the measures themselves, ``statistics`` their intervals, ``metric`` their form;
-- :mod:`~mitools.evaluate.probes` changes what a student reads and asks again, and ``judging`` has
-  a language model judge its rationales.
+- ``run``: one pass over records; ``options``: how it is done; ``predict``: asking the student;
+- ``score``: the verdict on one record; ``outcomes``: verdicts by record, to compare runs;
+- ``summary``: folds scored records into figures; ``confidences``: those about confidence;
+  ``report``: figures as rows of text; ``provenance``: which software, student and decoding;
+- ``sample``: a bounded sample of records that does not depend on their order;
+- ``judging``: a language model as judge of rationales;
+- :mod:`~mitools.evaluate.measures`: what each figure is and how it is computed;
+- :mod:`~mitools.evaluate.simulators`: local models that guess answers from rationales;
+- :mod:`~mitools.evaluate.probes`: changes what a student reads, and asks it again.
 
-The measures are functions of arrays, strings and counts: they know no file, no model and no
-command line. Importing this package imports none of them.
+Importing this package imports none of them.
 """

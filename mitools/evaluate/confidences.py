@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.evaluate.calibration import (
+from mitools.evaluate.measures.calibration import (
     MEASURES,
     calibrate,
     expected_calibration_error,
@@ -23,10 +23,10 @@ from mitools.evaluate.calibration import (
     null_bands,
     width_bins,
 )
-from mitools.evaluate.classwise import CLASSWISE_ECE, classwise_metric
-from mitools.evaluate.metric import Measure, Metric
-from mitools.evaluate.statistics import mean_intervals
-from mitools.evaluate.temperature import (
+from mitools.evaluate.measures.classwise import CLASSWISE_ECE, classwise_metric
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import mean_intervals
+from mitools.evaluate.measures.temperature import (
     Answers,
     answers_from,
     fit_temperature,

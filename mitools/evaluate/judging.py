@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from mitools.evaluate.comparison import sign_flip
-from mitools.evaluate.labels import rate
-from mitools.evaluate.metric import Measure, Metric
-from mitools.evaluate.statistics import mean_intervals
+from mitools.evaluate.measures.comparison import sign_flip
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.records import Record
 
 __all__ = [

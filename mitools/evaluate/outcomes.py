@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.errors import DataError
-from mitools.evaluate.calibration import confidence_nll
-from mitools.evaluate.comparison import compare_runs, holm, resampled_means
-from mitools.evaluate.metric import Measure, Metric
-from mitools.evaluate.statistics import percentile_interval
+from mitools.evaluate.measures.calibration import confidence_nll
+from mitools.evaluate.measures.comparison import compare_runs, holm, resampled_means
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import percentile_interval
 from mitools.records import Record
 
 __all__ = ["MEASURES", "Outcomes", "compare", "over_seeds"]

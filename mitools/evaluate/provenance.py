@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import StudentError
-from mitools.evaluate.asking import Opened
+from mitools.evaluate.predict import Opened
 
 __all__ = ["describe_run", "hash_student", "name_student", "software"]
 

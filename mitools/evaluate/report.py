@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mitools.evaluate.metric import Metric
+from mitools.evaluate.measures.metric import Metric
 
 __all__ = [
     "COLUMNS",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -19,17 +18,18 @@ from mitools.errors import (
     InvalidFieldError,
     MissingFieldError,
 )
-from mitools.evaluate.asking import CHUNK, Opened, Settings, origin, predict
-from mitools.evaluate.items import Sample
+from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
+from mitools.evaluate.predict import Opened, origin, predict
 from mitools.evaluate.probes.subject import Instruments, Kept, Subject
+from mitools.evaluate.sample import Sample
 from mitools.evaluate.score import scored
-from mitools.evaluate.simulated import UNTRAINED
+from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["CHUNK", "Evaluation", "Opened", "Settings", "predict"]
+__all__ = ["EvalOptions", "Evaluation", "Opened", "predict"]
 
 
 class Evaluation:
@@ -38,34 +38,34 @@ class Evaluation:
     Attributes:
         opened: the student, once the first record has arrived; None when scoring again.
         tally: what the records showed.
-        outcomes: the same record by record, where the settings ask for it.
-        sample: records kept for probes and for a judge, where the settings ask for it.
+        outcomes: the same record by record, where the options ask for it.
+        sample: records kept for probes and for a judge, where the options ask for it.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        options: EvalOptions,
         open_student: Callable[[], Opened] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Prepare a pass.
 
         Args:
-            settings: what to evaluate, and how.
+            options: what to evaluate, and how.
             open_student: opens the student, when the first record has arrived; None means to
                 score what the records already hold.
             warn: receives what a person should know, one sentence each.
         """
-        self.settings = settings
+        self.options = options
         self.opened: Opened | None = None
         self.tally = Tally(
-            fits_temperature=settings.temperature,
-            simulator=settings.simulator,
-            permutations=settings.permutations,
-            similarity=settings.similarity,
+            fits_temperature=options.temperature,
+            simulator=options.simulator,
+            permutations=options.permutations,
+            similarity=options.similarity,
         )
         self.outcomes = Outcomes()
-        self.sample: Sample[Kept] = Sample(settings.kept)
+        self.sample: Sample[Kept] = Sample(options.kept)
         self._open_student = open_student
         self._warn = warn
         self._splits: Counter[str | None] = Counter()
@@ -81,15 +81,15 @@ class Evaluation:
         """
         selected = self._select(records)
         for record in self._asked(selected) if self._open_student else self._as_they_are(selected):
-            task = task_of(record, self.settings.task)
+            task = task_of(record, self.options.task)
             record = scored(record, task)
             if self._is_for_fitting(record):
                 self.tally.add_valid(record, task)
             else:
                 self.tally.add(record, task)
-                if self.settings.outcomes:
+                if self.options.outcomes:
                     self.outcomes.add(record)
-                if self.settings.kept:
+                if self.options.kept:
                     self.sample.add(Kept(record))
             yield record
         self._conclude()
@@ -97,7 +97,7 @@ class Evaluation:
     def probe(
         self, seed: int, instruments: Instruments, update: Callable[[int], None]
     ) -> dict[str, Any]:
-        """Run the probes of the settings, when the pass is over.
+        """Run the probes of the options, when the pass is over.
 
         Args:
             seed: of all that is drawn.
@@ -109,25 +109,25 @@ class Evaluation:
         """
         from mitools.evaluate.probes.run import run_probes, untrained_probes
 
-        if self.opened is None or not self.settings.probes:
+        if self.opened is None or not self.options.probes:
             return {}
         if not self.opened.has_rationales:
             self._warn(f"{UNTRAINED}, so there is nothing to probe")
-            return untrained_probes(self.settings.probes)
+            return untrained_probes(self.options.probes)
         student = self.opened.student
         subject = Subject(
             student,
             instruments(student),
             [kept.record for kept in self.sample.items()],
-            self.settings.task,
-            self.settings.chunk,
+            self.options.task,
+            self.options.chunk,
             seed,
             update,
         )
-        return run_probes(subject, self.settings.probes)
+        return run_probes(subject, self.options.probes)
 
     def _select(self, records: Iterable[Record]) -> Iterator[Record]:
-        part = self.settings.part
+        part = self.options.part
         wanted = (None, "test") if part is None else (part,)
         for record in records:
             split = record.get("split")
@@ -140,12 +140,12 @@ class Evaluation:
 
     def _is_for_fitting(self, record: Record) -> bool:
         """Tell whether a record only serves to fit the temperature."""
-        return self.settings.temperature and record.get("split") == "valid"
+        return self.options.temperature and record.get("split") == "valid"
 
     def _note_id(self, name: str) -> None:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         if digest in self._ids:
-            if self.settings.distinct:
+            if self.options.distinct:
                 hint = "give each shard once, and shards of one split"
                 raise InvalidFieldError(f'id "{name}" comes twice', hint=hint)
             self._repeated[name] += 1
@@ -153,7 +153,7 @@ class Evaluation:
 
     def _asked(self, records: Iterator[Record]) -> Iterator[Record]:
         assert self._open_student is not None
-        while chunk := list(islice(records, self.settings.chunk)):
+        while chunk := list(islice(records, self.options.chunk)):
             if self.opened is None:
                 self.opened = self._open_student()
                 self._check_task(chunk[0])
@@ -162,27 +162,30 @@ class Evaluation:
                 yield {**record, "student": {**answer, **said}}
 
     def _ask(self, chunk: Sequence[Record], opened: Opened) -> list[dict[str, Any]]:
-        asked = self.settings
-        if not opened.has_rationales:
-            asked = replace(asked, rationales=False)
-        labels_only = replace(asked, rationales=False, decode=False)
+        """Let the student answer a chunk; of records for fitting, only the label is wanted."""
+        rationales = self.options.rationales and opened.has_rationales
         answers: list[dict[str, Any]] = [{} for _ in chunk]
-        for is_for_fitting, settings in ((False, asked), (True, labels_only)):
+        for is_for_fitting in (False, True):
             places = [
                 index
                 for index, record in enumerate(chunk)
                 if self._is_for_fitting(record) is is_for_fitting
             ]
             if places:
-                found = predict(opened.student, [chunk[index] for index in places], settings)
-                for index, answer in zip(places, found, strict=True):
+                answered = predict(
+                    opened.student,
+                    [chunk[index] for index in places],
+                    rationales=rationales and not is_for_fitting,
+                    decode=self.options.decode and not is_for_fitting,
+                )
+                for index, answer in zip(places, answered, strict=True):
                     answers[index] = answer
         return answers
 
     def _check_task(self, record: Record) -> None:
         assert self.opened is not None
         taught = self.opened.student.metadata.get("task")
-        found = task_of(record, self.settings.task).name
+        found = task_of(record, self.options.task).name
         if isinstance(taught, str) and taught != found:
             self._warn(f'the student learned the task "{taught}", the records are "{found}"')
 
@@ -195,7 +198,7 @@ class Evaluation:
                     hint='name the student that is to answer: "--student DIR"',
                 )
             _check_confidence(record)
-            if not self.settings.rationales:
+            if not self.options.rationales:
                 dropped = ("rationale", "rationale_truncated")
                 student = {name: value for name, value in student.items() if name not in dropped}
                 record = {**record, "student": student}
@@ -216,19 +219,19 @@ class Evaluation:
             self._warn(f'no label given is one of the task "{kinds}": {reason}')
         if len(self.tally.models) > 1:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
-        if self.settings.part is None and self._splits[None] and len(self._splits) > 1:
+        if self.options.part is None and self._splits[None] and len(self._splits) > 1:
             count = self._splits[None]
             self._warn(f'{_records(count)} without a split; counted with the split "test"')
 
     def _nothing_selected(self) -> DataError:
         there = {name: count for name, count in self._splits.items() if name is not None}
         if not there:
-            part = self.settings.part
+            part = self.options.part
             hint = 'run "mitools split" first, or evaluate everything: "--split all"'
             return EmptyInputError(f'no record has a split, so none is in "{part}"', hint=hint)
         counts = ", ".join(f"{name}: {count:,}" for name, count in sorted(there.items()))
         hint = f'choose one that is there: "--split {max(there, key=there.__getitem__)}"'
-        part = self.settings.part or "test"
+        part = self.options.part or "test"
         return EmptyInputError(f'no record is in the split "{part}" ({counts})', hint=hint)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mitools.evaluate.consistency import supports_whose
-from mitools.evaluate.steps import find_steps
-from mitools.evaluate.surface import mentions
+from mitools.evaluate.measures.consistency import supports_whose
+from mitools.evaluate.measures.steps import find_steps
+from mitools.evaluate.measures.surface import mentions
 from mitools.records import Record
 from mitools.tasks import Task
 

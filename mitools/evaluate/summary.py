@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mitools.evaluate.association import PERMUTATIONS
-from mitools.evaluate.calibration import reliability
-from mitools.evaluate.comparison import smallest_detectable
 from mitools.evaluate.confidences import Confidences
-from mitools.evaluate.consistency import Consistency
-from mitools.evaluate.items import hash_record
 from mitools.evaluate.judging import unasked_judge
-from mitools.evaluate.labels import (
+from mitools.evaluate.measures.calibration import reliability
+from mitools.evaluate.measures.comparison import smallest_detectable
+from mitools.evaluate.measures.consistency import Consistency
+from mitools.evaluate.measures.labels import (
     ACCURACY,
     DECODE_AGREEMENT,
     EXACT_MATCH,
@@ -28,12 +26,14 @@ from mitools.evaluate.labels import (
     macro_f1,
     rate,
 )
-from mitools.evaluate.metric import Metric, rounded
+from mitools.evaluate.measures.metric import Metric, rounded
+from mitools.evaluate.measures.statistics import RESAMPLES
+from mitools.evaluate.measures.surface import Surface
+from mitools.evaluate.measures.text import Overlap, Similarity
 from mitools.evaluate.probes.run import unasked_probes
-from mitools.evaluate.simulated import UNASKED, UNTRAINED, Simulated, SimulatorName
-from mitools.evaluate.statistics import RESAMPLES
-from mitools.evaluate.surface import Surface
-from mitools.evaluate.text import Overlap, Similarity
+from mitools.evaluate.sample import hash_record
+from mitools.evaluate.simulators.association import PERMUTATIONS
+from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated, SimulatorName
 from mitools.records import Record
 from mitools.schema import get_path
 from mitools.tasks import Task, normalize

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from mitools.evaluate.consistency import Supports
+from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.view import Change, View
 from mitools.records import Record
 from mitools.tasks import task_named

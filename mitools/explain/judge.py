@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Any
 
 from mitools.errors import InvalidFieldError
-from mitools.evaluate.consistency import supports_whose
+from mitools.evaluate.measures.consistency import supports_whose
+from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.score import verdict
-from mitools.evaluate.steps import find_steps
 from mitools.explain.view import Bar, Change, Flag, Side, Step, Support, Thresholds, View, Who
 from mitools.records import Record
 from mitools.tasks import Task, task_of

@@ -161,8 +161,7 @@ class Explanation:
                     yield self._item(next(answers), item.view.position, item.second)
 
     def _ask(self, items: list[Item]) -> list[Record]:
-        from mitools.evaluate.asking import Settings as Asking
-        from mitools.evaluate.asking import origin, predict
+        from mitools.evaluate.predict import origin, predict
         from mitools.evaluate.score import scored
 
         assert self._open_student is not None
@@ -170,8 +169,9 @@ class Explanation:
             self._opened = self._open_student()
             self._check_task(items[0].view)
         records = [item.record for item in items]
-        asking = Asking(self.settings.task, rationales=self._opened.has_rationales)
-        answers, said = predict(self._opened.student, records, asking), origin(self._opened)
+        rationales = self._opened.has_rationales
+        answers = predict(self._opened.student, records, rationales=rationales)
+        said = origin(self._opened)
         filled = [
             {**record, "student": {**answer, **said}}
             for record, answer in zip(records, answers, strict=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mitools.evaluate.comparison import Difference
+    from mitools.evaluate.measures.comparison import Difference
 
     Floats = NDArray[np.float64]
 
@@ -109,7 +109,7 @@ class Comparison:
     @property
     def p_value(self) -> float:
         """McNemar's exact p, two-sided: fixed against broken; 1 where there are none of either."""
-        from mitools.evaluate.comparison import mcnemar
+        from mitools.evaluate.measures.comparison import mcnemar
 
         return mcnemar(*(side[0] for side in self._sides("fixed", "broken")))
 
@@ -119,7 +119,7 @@ class Comparison:
         A fraction of the records whose verdicts are both known; None where there are none. It
         depends on the counts alone, and on the seed of the resampling.
         """
-        from mitools.evaluate.comparison import compare_runs
+        from mitools.evaluate.measures.comparison import compare_runs
 
         if not self.counts.total():
             return None
@@ -137,7 +137,7 @@ class Comparison:
 
     def told(self) -> str:
         """Write the counts and the test in words."""
-        from mitools.evaluate.comparison import ENOUGH_DISCORDANT
+        from mitools.evaluate.measures.comparison import ENOUGH_DISCORDANT
 
         counts = self.counts
         words = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mitools.evaluate.consistency import Supports
+from mitools.evaluate.measures.consistency import Supports
 
 __all__ = [
     "Bar",

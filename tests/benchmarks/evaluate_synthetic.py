@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from mitools.evaluate.metric import Metric
+from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.summary import Tally
 from mitools.tasks import task_of
 from tests.evaluate.synthetic import STUDENTS, answered

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import mitools.student
 from mitools.cli import mitools as program
 from mitools.errors import StudentError
-from mitools.evaluate import statistics
+from mitools.evaluate.measures import statistics
 
 
 @dataclass(frozen=True)

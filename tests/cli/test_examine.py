@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
-from mitools.evaluate import statistics
+from mitools.evaluate.measures import statistics
 from tests.server import KEY, Act, Call, FixtureServer
 
 

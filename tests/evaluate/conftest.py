@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate import statistics
+from mitools.evaluate.measures import statistics
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
-from mitools.evaluate import statistics
+from mitools.evaluate.measures import statistics
 from tests.evaluate.synthetic import answered
 
 Records = list[dict[str, Any]]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mitools.evaluate.confidences import AFTER, Confidences
-from mitools.evaluate.metric import Metric
+from mitools.evaluate.measures.metric import Metric
+from mitools.evaluate.measures.temperature import answers_from, fit_temperature
 from mitools.evaluate.score import scored
-from mitools.evaluate.temperature import answers_from, fit_temperature
 from mitools.records import Record
 from mitools.tasks import task_of
 

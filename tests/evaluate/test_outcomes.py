@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mitools.errors import DataError
-from mitools.evaluate.comparison import holm
+from mitools.evaluate.measures.comparison import holm
 from mitools.evaluate.outcomes import MEASURES, Outcomes, compare, over_seeds
 from mitools.evaluate.score import scored
 from mitools.records import Record

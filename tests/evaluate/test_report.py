@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate.association import ASSOCIATION
 from mitools.evaluate.report import COLUMNS, metric_rows, noise_rows, quadrant_rows, title
 from mitools.evaluate.score import scored
+from mitools.evaluate.simulators.association import ASSOCIATION
 from mitools.evaluate.summary import Tally
 from mitools.tasks import task_of
 

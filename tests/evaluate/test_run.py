@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError, StudentError
-from mitools.evaluate.run import Evaluation, Opened, Settings, predict
+from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.run import Evaluation, Opened, predict
 from mitools.records import Record
 from mitools.schema import validate
 from tests.evaluate.probes.subjects import Talker
@@ -58,7 +59,7 @@ class Scorer:
 
 def answer(scores: dict[str, float], *choices: str) -> dict[str, Any]:
     records = [choice(1, *(choices or scores))]
-    return predict(Scorer(scores), records, Settings(rationales=False))[0]  # type: ignore[arg-type]
+    return predict(Scorer(scores), records, rationales=False)[0]  # type: ignore[arg-type]
 
 
 def test_choices_become_a_softmax_and_the_best_one_the_label() -> None:
@@ -110,7 +111,7 @@ def test_scores_that_are_no_log_probabilities_are_refused(scores: dict[str, floa
 
 def test_open_labels_are_decoded_and_their_confidence_is_their_probability(student: Any) -> None:
     student.labels, student.rationales = {"q1": "2 + 1"}, {"q1": "So 2 + 1 = 3."}
-    assert predict(student, [equation(1)], Settings()) == [
+    assert predict(student, [equation(1)]) == [
         {
             "label": "2 + 1",
             "confidence": pytest.approx(math.exp(-0.5), rel=1e-5),
@@ -123,7 +124,7 @@ def test_open_labels_are_decoded_and_their_confidence_is_their_probability(stude
 
 
 def test_an_empty_text_is_no_label_and_an_empty_rationale_stays_one(student: Any) -> None:
-    (found,) = predict(student, [equation(1)], Settings())
+    (found,) = predict(student, [equation(1)])
     assert (found["label"], found["rationale"]) == (None, "")
 
 
@@ -131,13 +132,13 @@ def test_an_empty_text_is_no_label_and_an_empty_rationale_stays_one(student: Any
 def test_an_impossible_log_probability_is_refused(student: Any, log_prob: float) -> None:
     student.log_prob = log_prob
     with pytest.raises(StudentError, match="log-probability"):
-        predict(student, [equation(1)], Settings())
+        predict(student, [equation(1)])
 
 
 def test_open_and_closed_records_keep_their_order(student: Any) -> None:
     student.labels, student.favourite = {"q1": "7", "q3": "9"}, {"q2": "b"}
     records = [equation(1), choice(2, "a", "b"), equation(3)]
-    labels = [found["label"] for found in predict(student, records, Settings())]
+    labels = [found["label"] for found in predict(student, records)]
     assert labels == ["7", "b", "9"]
     assert student.asked[:2] == [("choices", [["a", "b"]]), ("labels", ["q1", "q3"])]
 
@@ -145,12 +146,12 @@ def test_open_and_closed_records_keep_their_order(student: Any) -> None:
 def test_decoding_beside_scoring_is_asked_for(student: Any) -> None:
     student.labels = {"q1": "b"}
     records = [choice(1, "a", "b")]
-    assert "decoded" not in predict(student, records, Settings())[0]
-    assert predict(student, records, Settings(decode=True))[0]["decoded"] == "b"
+    assert "decoded" not in predict(student, records)[0]
+    assert predict(student, records, decode=True)[0]["decoded"] == "b"
 
 
 def test_rationales_may_be_left_out(student: Any) -> None:
-    (found,) = predict(student, [equation(1)], Settings(rationales=False))
+    (found,) = predict(student, [equation(1)], rationales=False)
     assert "rationale" not in found
     assert [what for what, _ in student.asked] == ["labels"]
 
@@ -158,20 +159,20 @@ def test_rationales_may_be_left_out(student: Any) -> None:
 def test_a_student_that_loses_an_answer_is_refused(student: Any) -> None:
     student.generate_rationales = lambda _inputs: []
     with pytest.raises(StudentError, match="0 answers to 2 questions"):
-        predict(student, [equation(1), equation(2)], Settings())
+        predict(student, [equation(1), equation(2)])
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
 def test_the_size_of_the_chunks_changes_nothing(student: Any, chunk: int) -> None:
     student.labels, student.favourite = {"q1": "2"}, {"q2": "b"}
     records = [equation(1), choice(2, "a", "b"), equation(3), choice(4, "c", "d"), equation(5)]
-    found = list(Evaluation(Settings(chunk=chunk), opener(student)).run(iter(records)))
-    assert found == list(Evaluation(Settings(), opener(student)).run(iter(records)))
+    found = list(Evaluation(EvalOptions(chunk=chunk), opener(student)).run(iter(records)))
+    assert found == list(Evaluation(EvalOptions(), opener(student)).run(iter(records)))
 
 
 def test_records_leave_valid_with_answer_verdict_and_the_students_name(student: Any) -> None:
     student.labels = {"q1": "2"}
-    (found,) = Evaluation(Settings(), opener(student)).run([equation(1, mine=[1])])
+    (found,) = Evaluation(EvalOptions(), opener(student)).run([equation(1, mine=[1])])
     validate(found)
     assert found["student"]["model"] == "fake@0"
     assert found["scores"]["correct"] is True
@@ -189,7 +190,7 @@ def test_the_student_is_opened_when_the_first_record_has_arrived(student: Any) -
         events.append("opened")
         return Opened(student, "fake@0", "0")
 
-    list(Evaluation(Settings(), open_student).run(records()))
+    list(Evaluation(EvalOptions(), open_student).run(records()))
     assert events == ["record", "opened"]
 
 
@@ -200,14 +201,14 @@ def test_the_student_is_opened_once(student: Any) -> None:
         opened.append(Opened(student, "fake@0", "0"))
         return opened[-1]
 
-    list(Evaluation(Settings(chunk=1), open_student).run([equation(1), equation(2)]))
+    list(Evaluation(EvalOptions(chunk=1), open_student).run([equation(1), equation(2)]))
     assert len(opened) == 1
 
 
 def test_records_leave_before_the_next_chunk_is_read(student: Any) -> None:
     read = itertools.count()
     endless = (equation(next(read)) for _ in itertools.repeat(None))
-    running = Evaluation(Settings(chunk=2), opener(student)).run(endless)
+    running = Evaluation(EvalOptions(chunk=2), opener(student)).run(endless)
     assert [record["id"] for record in itertools.islice(running, 2)] == ["0", "1"]
     assert next(read) == 2
 
@@ -222,7 +223,7 @@ def parts() -> list[Record]:
     [(None, "34"), ("test", "3"), ("train", "01"), ("valid", "2"), ("all", "01234")],
 )
 def test_only_the_wanted_part_is_evaluated(student: Any, part: str | None, ids: str) -> None:
-    found = Evaluation(Settings(part=part), opener(student)).run(parts())
+    found = Evaluation(EvalOptions(part=part), opener(student)).run(parts())
     assert "".join(record["id"] for record in found) == ids
 
 
@@ -230,7 +231,7 @@ def test_valid_records_are_answered_for_a_temperature_and_enter_no_other_figure(
     student: Any,
 ) -> None:
     student.labels = {"q2": "3", "q3": "0", "q4": "5"}
-    evaluation = Evaluation(Settings(temperature=True, chunk=2), opener(student))
+    evaluation = Evaluation(EvalOptions(temperature=True, chunk=2), opener(student))
     found = list(evaluation.run(parts()))
     assert [record["id"] for record in found] == list("234")
     assert "rationale" not in found[0]["student"]
@@ -242,9 +243,9 @@ def test_valid_records_are_answered_for_a_temperature_and_enter_no_other_figure(
 def test_a_temperature_is_fitted_again_alike_without_a_model(student: Any) -> None:
     student.labels = {f"q{n}": str(n + 1) for n in range(40) if n % 5}
     records = [equation(n, split=("valid", "test")[n % 4 > 1]) for n in range(40)]
-    asked = Evaluation(Settings(temperature=True), opener(student))
+    asked = Evaluation(EvalOptions(temperature=True), opener(student))
     once = list(asked.run(records))
-    again = Evaluation(Settings(temperature=True))
+    again = Evaluation(EvalOptions(temperature=True))
     assert list(again.run(once)) == once
     assert asked.tally.summary(0)["temperature"]["temperature"].n == 20
     assert again.tally.summary(0) == asked.tally.summary(0)
@@ -254,18 +255,18 @@ def test_training_records_that_pass_by_teach_what_rationales_support(student: An
     student.labels = {f"q{n}": str(n + 1) for n in range(60)}
     said = {"label": "3", "rationale": "no sum here, only 3"}
     records = [equation(n, split="train", teacher=said) for n in range(55)] + [equation(55)]
-    evaluation = Evaluation(Settings(simulator="local"), opener(student))
+    evaluation = Evaluation(EvalOptions(simulator="local"), opener(student))
     assert [record["id"] for record in evaluation.run(records)] == ["55"]
     found = evaluation.tally.summary(0)["consistency"]["with_simulator"]
     assert found.reason == "no rationale supports an answer"
-    unasked = Evaluation(Settings(), opener(student))
+    unasked = Evaluation(EvalOptions(), opener(student))
     list(unasked.run(records))
     assert unasked.tally.summary(0)["consistency"]["with_simulator"].status == "skipped"
 
 
 def test_a_part_that_is_empty_is_an_error_that_says_what_there_is(student: Any) -> None:
     with pytest.raises(EmptyInputError) as caught:
-        list(Evaluation(Settings(), opener(student)).run(parts()[:3]))
+        list(Evaluation(EvalOptions(), opener(student)).run(parts()[:3]))
     assert str(caught.value) == (
         'no record is in the split "test" (train: 2, valid: 1); '
         'choose one that is there: "--split train"'
@@ -274,10 +275,14 @@ def test_a_part_that_is_empty_is_an_error_that_says_what_there_is(student: Any) 
 
 def test_a_part_of_records_without_any_split_is_an_error(student: Any) -> None:
     with pytest.raises(EmptyInputError, match='so none is in "valid"; run "mitools split" first'):
-        list(Evaluation(Settings(part="valid"), opener(student)).run([equation(1)]))
+        list(Evaluation(EvalOptions(part="valid"), opener(student)).run([equation(1)]))
 
 
-def warnings(student: Any, records: list[Record], settings: Settings = Settings()) -> list[str]:  # noqa: B008
+def warnings(
+    student: Any,
+    records: list[Record],
+    settings: EvalOptions = EvalOptions(),  # noqa: B008
+) -> list[str]:
     found: list[str] = []
     list(Evaluation(settings, opener(student), found.append).run(records))
     return found
@@ -312,9 +317,9 @@ def test_records_without_a_split_beside_those_with_one_are_reported(student: Any
 def test_records_that_hold_answers_are_scored_again_alike(student: Any) -> None:
     student.labels = {"q1": "2", "q2": "3 + 0"}
     student.rationales = {"q1": "1 + 1 = 2"}
-    asked = Evaluation(Settings(), opener(student))
+    asked = Evaluation(EvalOptions(), opener(student))
     once = list(asked.run([equation(1), equation(2), equation(3)]))
-    again = Evaluation(Settings())
+    again = Evaluation(EvalOptions())
     assert list(again.run(once)) == once
     assert again.tally.summary(0) == asked.tally.summary(0)
 
@@ -323,18 +328,20 @@ def test_without_a_student_records_need_answers() -> None:
     with pytest.raises(
         MissingFieldError, match=r'record "1": field "student" is missing.*--student DIR'
     ):
-        list(Evaluation(Settings()).run([equation(1)]))
+        list(Evaluation(EvalOptions()).run([equation(1)]))
 
 
 def test_a_stated_confidence_above_1_is_refused() -> None:
     with pytest.raises(InvalidFieldError, match="confidence"):
-        list(Evaluation(Settings()).run([equation(1, student={"label": "2", "confidence": 1.5})]))
+        list(
+            Evaluation(EvalOptions()).run([equation(1, student={"label": "2", "confidence": 1.5})])
+        )
 
 
 def test_answers_of_two_students_in_one_input_are_reported() -> None:
     found: list[str] = []
     records = [equation(n, student={"label": "2", "model": f"s{n}"}) for n in (1, 2)]
-    list(Evaluation(Settings(), warn=found.append).run(records))
+    list(Evaluation(EvalOptions(), warn=found.append).run(records))
     assert found == ["2 students answered; the figures mix them"]
 
 
@@ -342,15 +349,15 @@ def test_rationales_are_dropped_when_scoring_again_without_them() -> None:
     one = equation(
         1, student={"label": "2", "rationale": "1 + 1 = 2", "rationale_truncated": False}
     )
-    (found,) = Evaluation(Settings(rationales=False)).run([one])
+    (found,) = Evaluation(EvalOptions(rationales=False)).run([one])
     assert found["student"] == {"label": "2"}
     assert "supports" not in found["scores"]
 
 
 def test_a_task_given_by_hand_overrides_the_records(student: Any) -> None:
     student.labels = {"q1": "1 + 1.0"}
-    (by_value,) = Evaluation(Settings(), opener(student)).run([equation(1)])
-    (by_text,) = Evaluation(Settings(task="text"), opener(student)).run([equation(1)])
+    (by_value,) = Evaluation(EvalOptions(), opener(student)).run([equation(1)])
+    (by_text,) = Evaluation(EvalOptions(task="text"), opener(student)).run([equation(1)])
     assert (by_value["scores"]["correct"], by_text["scores"]["correct"]) == (True, False)
 
 
@@ -359,7 +366,7 @@ def test_the_same_records_are_probed_whatever_their_order() -> None:
     found = []
     for order in (records, records[::-1]):
         student = Talker(lambda text: "4" if "7" in text else "5")
-        settings = Settings(probes=("cue", "counterfactual"), kept=6)
+        settings = EvalOptions(probes=("cue", "counterfactual"), kept=6)
         evaluation = Evaluation(settings, opener(student))
         list(evaluation.run(order))
         counts: list[int] = []
@@ -371,7 +378,7 @@ def test_the_same_records_are_probed_whatever_their_order() -> None:
 
 
 def test_nothing_is_probed_that_was_not_asked_for(student: Any) -> None:
-    evaluation = Evaluation(Settings(), opener(student))
+    evaluation = Evaluation(EvalOptions(), opener(student))
     list(evaluation.run([equation(1)]))
     assert evaluation.probe(0, lambda _student: None, lambda _count: None) == {}
     assert evaluation.sample.items() == []

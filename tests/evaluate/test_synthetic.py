@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate import statistics
+from mitools.evaluate.measures import statistics
 from mitools.evaluate.summary import Tally
 from mitools.tasks import task_of
 from tests.evaluate.synthetic import STUDENTS, answered

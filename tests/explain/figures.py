@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mitools.evaluate.judging import unasked_judge
-from mitools.evaluate.metric import Metric
+from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.probes.run import unasked_probes
 from mitools.evaluate.summary import as_json
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mitools.evaluate import judging
-from mitools.evaluate.association import RATIONALE_EDITING
 from mitools.evaluate.outcomes import MEASURES
 from mitools.evaluate.probes.run import unasked_probes
+from mitools.evaluate.simulators.association import RATIONALE_EDITING
 from mitools.explain.cards import by_reason
 from mitools.explain.panels import Panel, panels
 from tests.explain.figures import metric, missing, probed, unprobed

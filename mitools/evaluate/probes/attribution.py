@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.probes.subject import Span, Subject
-from mitools.evaluate.statistics import mean_intervals
 from mitools.records import Record
 
 __all__ = ["FEWEST_TOKENS", "MEASURES", "probe_attribution", "rank_correlation", "top_overlap"]

@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from mitools.evaluate.labels import rate
-from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.probes.subject import Subject, draws
 from mitools.records import Record
 

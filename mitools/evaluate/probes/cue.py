@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from mitools.evaluate.labels import rate
-from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.probes.subject import Subject, draws
-from mitools.evaluate.statistics import mean_intervals
 from mitools.expressions import parse_expression
 from mitools.records import Record
 from mitools.tasks import Task

@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from mitools.evaluate.association import RATIONALE_EDITING, rationale_editing
-from mitools.evaluate.labels import rate
-from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.probes.subject import Subject, draws
-from mitools.evaluate.statistics import mean_intervals
+from mitools.evaluate.simulators.association import RATIONALE_EDITING, rationale_editing
 from mitools.records import Record
 
 __all__ = [

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.evaluate.consistency import CONSISTENCY, COVERAGE
-from mitools.evaluate.labels import ACCURACY, rate
-from mitools.evaluate.metric import Measure, Metric
+from mitools.evaluate.measures.consistency import CONSISTENCY, COVERAGE
+from mitools.evaluate.measures.labels import ACCURACY, rate
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import bootstrap, percentile_interval
 from mitools.evaluate.probes.subject import Subject
-from mitools.evaluate.statistics import bootstrap, percentile_interval
 from mitools.records import Record
 
 __all__ = ["MEASURES", "SAME_LABEL", "SIGMAS", "probe_robustness"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mitools.evaluate.metric import Measure
+from mitools.evaluate.measures.metric import Measure
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.probes.attribution import MEASURES as ATTRIBUTION
 from mitools.evaluate.probes.attribution import probe_attribution
@@ -17,7 +17,7 @@ from mitools.evaluate.probes.editing import probe_editing
 from mitools.evaluate.probes.robustness import MEASURES as ROBUSTNESS
 from mitools.evaluate.probes.robustness import probe_robustness
 from mitools.evaluate.probes.subject import Subject
-from mitools.evaluate.simulated import UNTRAINED
+from mitools.evaluate.simulators.tally import UNTRAINED
 
 __all__ = ["run_probes", "unasked_probes", "untrained_probes"]
 

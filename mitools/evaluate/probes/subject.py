@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mitools.evaluate.asking import Settings, predict
-from mitools.evaluate.items import hash_record
+from mitools.evaluate.predict import predict
+from mitools.evaluate.sample import hash_record
 from mitools.evaluate.score import scored
 from mitools.records import Record
 from mitools.tasks import Task, task_of
@@ -46,7 +46,7 @@ Instruments = Callable[[Any], Instrument | None]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record in a :class:`~mitools.evaluate.items.Sample`, chosen by id and input.
+    """A record in a :class:`~mitools.evaluate.sample.Sample`, chosen by id and input.
 
     So two students' answers to the same records are kept for the same ones.
     """
@@ -84,11 +84,11 @@ class Subject:
 
     def answer(self, records: Sequence[Record], *, rationales: bool = True) -> list[Record]:
         """Let the student answer: the records again, with fresh ``student`` and ``scores``."""
-        settings = Settings(task=self.task, rationales=rationales)
         answered: list[Record] = []
         for first in range(0, len(records), self.chunk):
             part = records[first : first + self.chunk]
-            for record, said in zip(part, predict(self.student, part, settings), strict=True):
+            answers = predict(self.student, part, rationales=rationales)
+            for record, said in zip(part, answers, strict=True):
                 answered.append(scored({**record, "student": said}, self.task_of(record)))
             self.update(len(part))
         return answered

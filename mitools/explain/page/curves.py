@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.evaluate.calibration import BINS, REDRAWS, reliability, width_bins
-from mitools.evaluate.statistics import wilson_interval
+from mitools.evaluate.measures.calibration import BINS, REDRAWS, reliability, width_bins
+from mitools.evaluate.measures.statistics import wilson_interval
 
 __all__ = ["Risk", "least_risk", "reliability_with_null", "risk_curve"]
 
@@ -25,8 +25,9 @@ def reliability_with_null(confidence: Floats, is_correct: Bools, seed: int) -> l
     """Describe each equal-width bin that holds items, beside what chance would do to it.
 
     Returns:
-        Rows of :func:`mitools.evaluate.calibration.reliability`, each with ``null95``: the middle
-        95% of its accuracy when correctness is redrawn from the stated confidences 1,000 times.
+        Rows of :func:`mitools.evaluate.measures.calibration.reliability`, each with ``null95``: the
+        middle 95% of its accuracy when correctness is redrawn from the stated confidences 1,000
+        times.
         [] on empty input.
     """
     rows = reliability(confidence, is_correct)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.evaluate.calibration import (
+from mitools.evaluate.measures.calibration import (
     MEASURES,
     calibrate,
     confidence_nll,
@@ -25,11 +25,11 @@ from mitools.evaluate.calibration import (
     null_bands,
     width_bins,
 )
-from mitools.evaluate.consistency import Consistency
-from mitools.evaluate.labels import ACCURACY, MACRO_F1, macro_f1, rate
-from mitools.evaluate.metric import Measure, Metric
-from mitools.evaluate.ranking import COVERAGES, rank_statistics
-from mitools.evaluate.simulated import UNTRAINED
+from mitools.evaluate.measures.consistency import Consistency
+from mitools.evaluate.measures.labels import ACCURACY, MACRO_F1, macro_f1, rate
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.ranking import COVERAGES, rank_statistics
+from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.explain.summaries import metric_at
 from mitools.explain.view import Side, View
 from mitools.tasks import normalize, task_named
@@ -170,7 +170,7 @@ class Fold:
 def _without_intervals(
     confidence: NDArray[np.float64], is_correct: NDArray[np.bool_], seed: int
 ) -> dict[str, Metric]:
-    """Compute what :func:`mitools.evaluate.calibration.calibrate` does, but resample nothing."""
+    """Compute what ``measures.calibration.calibrate`` computes, but resample nothing."""
     n = len(confidence)
     groups, inverse = np.unique(confidence, return_inverse=True)
     right = np.bincount(inverse, is_correct, len(groups)).astype(np.float64)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from mitools.evaluate.consistency import Supports
+from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.page.curves import Risk, least_risk
 from mitools.explain.view import Change
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mitools.evaluate.consistency import Supports
+from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.cards import Card, Figure, Missing, all_figures, by_reason, cards
 from mitools.explain.filters import Item
 from mitools.explain.page.curves import reliability_with_null, risk_curve

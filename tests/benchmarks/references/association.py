@@ -22,9 +22,9 @@ from scipy.special import log_softmax
 from scipy.stats import bootstrap
 from sklearn.linear_model import LogisticRegression
 
-from mitools.evaluate.association import associate, rate_quality
-from mitools.evaluate.items import Item
-from mitools.evaluate.simulation import Simulation, simulate
+from mitools.evaluate.sample import Item
+from mitools.evaluate.simulators.association import associate, rate_quality
+from mitools.evaluate.simulators.choose import Simulation, simulate
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
 from mitools.tasks import task_of

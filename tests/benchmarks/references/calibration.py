@@ -30,7 +30,7 @@ with warnings.catch_warnings():  # netcal's docstrings hold escapes that Python 
     warnings.simplefilter("ignore")
     from netcal.metrics import ECE
 
-from mitools.evaluate.calibration import expected_calibration_error, mass_bins, width_bins
+from mitools.evaluate.measures.calibration import expected_calibration_error, mass_bins, width_bins
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
 from mitools.tasks import task_of

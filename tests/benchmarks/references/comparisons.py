@@ -12,9 +12,15 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
-from mitools.evaluate.comparison import compare_runs, holm, mcnemar, sign_flip, smallest_detectable
+from mitools.evaluate.measures.comparison import (
+    compare_runs,
+    holm,
+    mcnemar,
+    sign_flip,
+    smallest_detectable,
+)
+from mitools.evaluate.measures.statistics import wilson_interval
 from mitools.evaluate.outcomes import MEASURES, Outcomes, compare, over_seeds
-from mitools.evaluate.statistics import wilson_interval
 from mitools.records import Record
 from tests.benchmarks.references.records import equation_records
 from tests.benchmarks.references.rows import Row, by_chance, end_margin, exact, named

@@ -21,9 +21,9 @@ from statsmodels.stats.proportion import proportion_confint
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 from transformers.utils.logging import disable_progress_bar
 
-from mitools.evaluate.steps import find_steps
+from mitools.evaluate.measures.steps import find_steps
+from mitools.evaluate.measures.text import Overlap
 from mitools.evaluate.summary import Tally
-from mitools.evaluate.text import Overlap
 from mitools.records import Record
 from mitools.student.encode import SentenceEncoder
 from mitools.student.scratch import build_tokenizer

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.evaluate.association import RATIONALE_EDITING
 from mitools.evaluate.probes.editing import (
     cut_short,
     filled,
@@ -15,6 +14,7 @@ from mitools.evaluate.probes.editing import (
     perturbed,
     probe_editing,
 )
+from mitools.evaluate.simulators.association import RATIONALE_EDITING
 from tests.evaluate.probes.subjects import Talker, choice, subject
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

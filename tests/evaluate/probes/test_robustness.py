@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate.metric import Metric
+from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.probes.robustness import MEASURES, SIGMAS, probe_robustness
 from tests.evaluate.probes.subjects import Noisy, Talker, choice, subject
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitools.evaluate.ranking import accuracy_at, area_under_risk
+from mitools.evaluate.measures.ranking import accuracy_at, area_under_risk
 from mitools.explain.page.curves import least_risk, reliability_with_null, risk_curve
 
 EMPTY = (np.array([]), np.array([], dtype=bool))

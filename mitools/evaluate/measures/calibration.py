@@ -1,0 +1,252 @@
+"""Does confidence say how often the student is right?
+
+Pure functions on arrays: ``confidence`` [n], the stated probability of each answer, and
+``is_correct`` [n]. No figure depends on the order of the items, nor on how ties are broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.errors import InvalidFieldError
+from mitools.evaluate.measures.metric import Interval, Measure, Metric
+from mitools.evaluate.measures.ranking import COVERAGES, rank_statistics
+from mitools.evaluate.measures.statistics import bootstrap, spread_interval, wilson_interval
+
+__all__ = [
+    "BINS",
+    "MEASURES",
+    "REDRAWS",
+    "NullBand",
+    "calibrate",
+    "confidence_nll",
+    "expected_calibration_error",
+    "mass_bins",
+    "null_band",
+    "null_bands",
+    "reliability",
+    "width_bins",
+]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+BINS = 15
+REDRAWS = 1_000
+
+MEASURES: Mapping[str, Measure] = {
+    "mean_confidence": Measure("fraction", higher_is_better=None),
+    "ece_width": Measure("fraction", higher_is_better=False),
+    "ece_mass": Measure("fraction", higher_is_better=False),
+    "brier": Measure("squared error", higher_is_better=False),
+    "nll": Measure("nats", higher_is_better=False),
+    "auroc": Measure("probability", higher_is_better=True),
+    "aurc": Measure("fraction", higher_is_better=False),
+    "excess_aurc": Measure("fraction", higher_is_better=False),
+    **{f"accuracy_at_{share}": Measure("fraction", higher_is_better=True) for share in COVERAGES},
+}
+"""``brier`` and ``nll`` score the event "this answer is right", so they mean the same for scored
+choices and for decoded labels. ``aurc`` is the mean error rate over all coverages, most confident
+first, and ``excess_aurc`` what it lies above that of a perfect ranking of the same answers.
+``accuracy_at_80`` is the accuracy on the most confident 80%. All are over the records that have
+both a gold label and a confidence; a summary's ``mean_confidence`` is over all that state one."""
+
+_SMALLEST = float(np.finfo(np.float64).tiny)
+_LARGEST = 1.0 - 2.0**-24
+"""Models compute in float32, where a probability nearer to 1 than this is written as 1."""
+
+
+def width_bins(confidence: Floats) -> Ints:
+    """Assign each confidence to one of 15 bins of equal width, [0, 1/15) … [14/15, 1]."""
+    bins: Ints = np.minimum(np.floor(confidence * BINS).astype(np.int64), BINS - 1)
+    return bins
+
+
+def mass_bins(confidence: Floats) -> Ints:
+    """Assign each confidence to one of 15 bins of equal mass, equal confidences together.
+
+    A group of ties goes where its middle rank lies, worked out in whole numbers: repeating all
+    items moves nothing.
+    """
+    _, inverse, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
+    twice_middle = 2 * (np.cumsum(sizes) - sizes) + sizes
+    bins: Ints = (BINS * twice_middle // (2 * len(confidence)))[inverse]
+    return bins
+
+
+def expected_calibration_error(confidence: Floats, is_correct: Bools, bins: Ints) -> float:
+    """Average the gap between accuracy and mean confidence over bins, weighted by their items.
+
+    Args:
+        confidence: [n] from 0 to 1.
+        is_correct: [n].
+        bins: [n] the bin of each item, from 0 to 14.
+
+    Returns:
+        A fraction; lower is better. At least |accuracy - mean confidence|; 0 on empty input.
+    """
+    if not len(confidence):
+        return 0.0
+    gaps = np.bincount(bins, weights=is_correct - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+@dataclass(frozen=True, slots=True)
+class NullBand:
+    """Where a calibration error would lie if every confidence were exactly right.
+
+    Attributes:
+        mean: of the redraws.
+        band: their middle 95%.
+        p: Monte Carlo p-value, the share of redraws (and the observation) with an error at least
+            as large as the one observed.
+    """
+
+    mean: float
+    band: Interval
+    p: float
+
+    def as_details(self) -> dict[str, Any]:
+        return {"null_mean": self.mean, "null95": self.band, "null_p": self.p}
+
+
+def null_bands(
+    confidence: Floats, bins: Mapping[str, Ints], observed: Mapping[str, float], seed: int
+) -> dict[str, NullBand]:
+    """Redraw correctness from the stated confidences 1,000 times and measure the error of each.
+
+    Args:
+        confidence: [n].
+        bins: by name, [n] the bin of each item, non-decreasing in confidence.
+        observed: by the same names, the error that was found.
+        seed: of the redraws; all names share them.
+    """
+    order = np.argsort(confidence, kind="stable")
+    stated, n = confidence[order], len(confidence)
+    sorted_bins = {name: found[order] for name, found in bins.items()}
+    starts = {
+        name: np.flatnonzero(np.diff(found, prepend=-1)) for name, found in sorted_bins.items()
+    }
+    rng, left = np.random.default_rng(seed), REDRAWS
+    errors: dict[str, list[Floats]] = {name: [] for name in bins}
+    while left:
+        size = min(left, max(1, 2_000_000 // n))
+        gaps = (rng.random((size, n)) < stated) - stated  # [R, n]
+        for name, first in starts.items():
+            per_bin = np.add.reduceat(gaps, first, axis=1)
+            errors[name].append(np.abs(per_bin).sum(axis=1) / n)
+        left -= size
+    return {
+        name: null_band(np.concatenate(found), observed[name]) for name, found in errors.items()
+    }
+
+
+def null_band(errors: Floats, observed: float) -> NullBand:
+    """Describe redrawn errors [R], and where among them the observed one lies."""
+    low, high = np.quantile(errors, (0.025, 0.975))
+    # Redraw and observation add up in different orders; a hair's breadth is no difference.
+    p = float((1 + np.sum(errors >= observed - 1e-12)) / (1 + len(errors)))
+    return NullBand(float(errors.mean()), (float(low), float(high)), p)
+
+
+def confidence_nll(confidence: Floats, is_correct: Bools) -> Floats:
+    """Score each answer by -log of the probability that was stated for what came out: [n], nats.
+
+    A confidence of 1 counts as 1 - 2⁻²⁴ and one of 0 as the smallest float, so a wrong answer
+    given with certainty costs 16.6 nats and no figure is infinite.
+    """
+    stated = np.clip(confidence, _SMALLEST, _LARGEST)
+    nll: Floats = -np.where(is_correct, np.log(stated), np.log1p(-stated))
+    return nll
+
+
+def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
+    """Compute every measure of :data:`MEASURES`; all undefined on empty input.
+
+    The calibration errors carry a null band in place of an interval: resampling only adds to
+    them, so a bootstrap interval would lie beside the truth.
+
+    Raises:
+        InvalidFieldError: a confidence below 0 or above 1.
+    """
+    n = len(confidence)
+    if not n:
+        reason = "no record has both a gold label and a confidence"
+        return {name: measure.undefined(reason) for name, measure in MEASURES.items()}
+    if confidence.min() < 0 or confidence.max() > 1:
+        raise InvalidFieldError("a confidence must lie within 0 and 1")
+    values, intervals = _with_intervals(confidence, is_correct, seed)
+    metrics = {**_errors(confidence, is_correct, seed)}
+    for name, value in values.items():
+        if np.isnan(value):
+            reason = "every answer is right" if is_correct.all() else "every answer is wrong"
+            metrics[name] = MEASURES[name].undefined(f"{reason}, so none can be ranked", n)
+        else:
+            metrics[name] = MEASURES[name].ok(value, n, intervals[name])
+    return {name: metrics[name] for name in MEASURES}
+
+
+def _errors(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
+    bins = {"ece_width": width_bins(confidence), "ece_mass": mass_bins(confidence)}
+    observed = {
+        name: expected_calibration_error(confidence, is_correct, found)
+        for name, found in bins.items()
+    }
+    nulls = null_bands(confidence, bins, observed, seed)
+    return {
+        name: MEASURES[name].ok(observed[name], len(confidence), **nulls[name].as_details())
+        for name in bins
+    }
+
+
+_RESAMPLED = tuple(name for name in MEASURES if name not in ("ece_width", "ece_mass"))
+
+
+def _with_intervals(
+    confidence: Floats, is_correct: Bools, seed: int
+) -> tuple[dict[str, float], dict[str, Interval | None]]:
+    groups, inverse = np.unique(confidence, return_inverse=True)
+    cells = np.sort(2 * inverse + is_correct)  # wrong and right, side by side for each confidence
+    no, yes = np.zeros(len(groups), dtype=bool), np.ones(len(groups), dtype=bool)
+    linear = np.stack(
+        [
+            np.repeat(groups, 2),
+            np.stack([groups**2, (1 - groups) ** 2], axis=1).ravel(),
+            np.stack([confidence_nll(groups, no), confidence_nll(groups, yes)], axis=1).ravel(),
+        ],
+        axis=1,
+    )  # [2G, 3]
+
+    def statistic(counts: Floats) -> Floats:
+        means = counts @ linear / len(confidence)
+        ranks = rank_statistics(counts[:, 1::2], counts[:, 0::2])
+        return np.column_stack([means, ranks])
+
+    observed = np.bincount(cells, minlength=len(linear)).astype(np.float64)
+    values = dict(zip(_RESAMPLED, map(float, statistic(observed[None, :])[0]), strict=True))
+    if len(confidence) < 2:
+        return values, dict.fromkeys(_RESAMPLED)
+    draws = bootstrap(cells, len(linear), statistic, seed)
+    columns = zip(_RESAMPLED, draws.T, strict=True)
+    return values, {name: spread_interval(column) for name, column in columns}
+
+
+def reliability(confidence: Floats, is_correct: Bools) -> list[dict[str, Any]]:
+    """Describe each equal-width bin that holds items, for a reliability diagram."""
+    bins, rows = width_bins(confidence), []
+    for index in range(BINS):
+        inside = bins == index
+        n, hits = int(inside.sum()), int(is_correct[inside].sum())
+        if n:
+            low, high = index / BINS, (index + 1) / BINS
+            mean = float(np.sort(confidence[inside]).mean())
+            interval = wilson_interval(hits, n)
+            row = {"low": low, "high": high, "n": n, "confidence": mean}
+            rows.append({**row, "accuracy": hits / n, "ci95": interval})
+    return rows

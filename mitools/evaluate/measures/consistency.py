@@ -1,0 +1,76 @@
+"""Does the rationale argue for the label that the student gave?
+
+The student answers and explains in two passes, so the two can part ways. Which answer a rationale
+supports is read from its words by the task (:meth:`mitools.tasks.Task.supported`); here that is
+compared with the student's label and with gold, and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric
+
+__all__ = ["CONSISTENCY", "COVERAGE", "Consistency", "Supports", "supports_whose"]
+
+Supports = Literal["student", "gold", "other", "none"]
+
+CONSISTENCY = Measure("fraction", higher_is_better=True)
+"""Among the rationales that support an answer, the share that supports the student's label."""
+
+COVERAGE = Measure("fraction", higher_is_better=None)
+"""Share of rationales that support an answer that can be made out."""
+
+
+def supports_whose(
+    supported: str | None,
+    label: str | None,
+    gold: str | None,
+    is_equal: Callable[[str | None, str | None], bool],
+) -> Supports:
+    """Say whose answer a rationale supports; the student's comes first where gold is the same."""
+    if supported is None:
+        return "none"
+    if is_equal(supported, label):
+        return "student"
+    return "gold" if is_equal(supported, gold) else "other"
+
+
+@dataclass
+class Consistency:
+    """Fold verdicts into the consistency rate, its coverage, and the quadrant table."""
+
+    _supports: Counter[Supports] = field(default_factory=Counter)
+    _quadrants: Counter[tuple[bool, Supports]] = field(default_factory=Counter)
+
+    def add(self, supports: Supports, *, is_correct: bool | None) -> None:
+        """Add one rationale; it enters the quadrant table where gold is known."""
+        self._supports[supports] += 1
+        if is_correct is not None:
+            self._quadrants[is_correct, supports] += 1
+
+    def metrics(self) -> dict[str, Metric]:
+        n = sum(self._supports.values())
+        covered = n - self._supports["none"]
+        none = "no record has a rationale by the student"
+        unclear = "no rationale supports an answer that can be made out" if n else none
+        return {
+            "consistency": rate(CONSISTENCY, self._supports["student"], covered, empty=unclear),
+            "coverage": rate(COVERAGE, covered, n, empty=none),
+        }
+
+    def quadrants(self) -> dict[str, dict[Supports, int]]:
+        """Count records by label right or wrong and by whose answer the rationale supports.
+
+        Where the label is right, the student's answer is gold, and the ``gold`` cell stays 0.
+        """
+        return {
+            name: {
+                supports: self._quadrants[is_correct, supports] for supports in get_args(Supports)
+            }
+            for name, is_correct in (("right", True), ("wrong", False))
+        }

@@ -1,0 +1,79 @@
+"""Is the label right? Rates with intervals, and macro-F1 where the set of labels is fixed.
+
+Functions of counts; what makes a label right or valid is the task's knowledge
+(:mod:`mitools.tasks`), and applying it to a record is :mod:`mitools.evaluate.score`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.statistics import bootstrap, spread_interval, wilson_interval
+
+__all__ = ["ACCURACY", "DECODE_AGREEMENT", "EXACT_MATCH", "MACRO_F1", "VALID", "macro_f1", "rate"]
+
+ACCURACY = Measure("fraction", higher_is_better=True)
+"""Share of gold-labelled records whose label equals gold for the task; having no label is wrong."""
+
+EXACT_MATCH = Measure("fraction", higher_is_better=True)
+"""Share of gold-labelled records whose label is gold's very characters, outer spaces apart."""
+
+VALID = Measure("fraction", higher_is_better=True)
+"""Share of records whose label is a possible answer of the task at all."""
+
+DECODE_AGREEMENT = Measure("fraction", higher_is_better=True)
+"""Share of scored records where decoding greedily gives the best-scored choice."""
+
+MACRO_F1 = Measure("fraction", higher_is_better=True)
+"""Mean F1 over the labels that occur as gold or as an answer, each label counting the same."""
+
+Confusion = Mapping[tuple[str, str | None], int]
+"""Records by gold label and answer; the answer is None where it is none of the set."""
+
+
+def rate(measure: Measure, hits: int, n: int, *, empty: str) -> Metric:
+    """State a share of ``n`` items with Wilson's interval; undefined, because ``empty``, at 0."""
+    if not n:
+        return measure.undefined(empty)
+    return measure.ok(hits / n, n, wilson_interval(hits, n))
+
+
+def macro_f1(confusion: Confusion, seed: int) -> Metric:
+    """Average F1 over the labels of a fixed set.
+
+    Labels that are neither gold nor given anywhere do not count. An answer outside the set is a
+    miss for its gold label and a false alarm for none. Undefined on empty input. The interval is a
+    bootstrap over records.
+    """
+    cells = sorted(confusion, key=lambda cell: (cell[0], cell[1] is None, cell[1] or ""))
+    tally = np.array([confusion[cell] for cell in cells], dtype=np.int64)
+    n = int(tally.sum())
+    if not n:
+        return MACRO_F1.undefined("no record has a gold label")
+    names = sorted({name for cell in cells for name in cell if name is not None})
+    gold = np.array([[cell[0] == name for name in names] for cell in cells], dtype=np.float64)
+    given = np.array([[cell[1] == name for name in names] for cell in cells], dtype=np.float64)
+
+    def statistic(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _mean_f1(counts @ (gold * given), counts @ gold, counts @ given)
+
+    value = float(statistic(tally[None, :].astype(np.float64))[0])
+    if n < 2:
+        return MACRO_F1.ok(value, n)
+    draws = bootstrap(np.repeat(np.arange(len(cells)), tally), len(cells), statistic, seed)
+    return MACRO_F1.ok(value, n, spread_interval(draws))
+
+
+def _mean_f1(
+    hits: NDArray[np.float64], gold: NDArray[np.float64], given: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Average 2·hits / (gold + given) over the labels that occur: [R, K] to [R]."""
+    sizes = gold + given
+    occurs = sizes > 0
+    f1 = np.divide(2 * hits, sizes, out=np.zeros_like(hits), where=occurs)
+    mean: NDArray[np.float64] = f1.sum(axis=1) / occurs.sum(axis=1)
+    return mean

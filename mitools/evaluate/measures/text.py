@@ -1,0 +1,166 @@
+"""How much a rationale resembles a reference rationale: BLEU, chrF, ROUGE-L, length, meaning.
+
+Overlap speaks for plausibility only: a rationale may say the right thing in other words, or copy
+the reference and support another answer. Knows strings, no record. Owns ``sacrebleu``.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from mitools.evaluate.measures.metric import Interval, Measure, Metric
+from mitools.evaluate.measures.statistics import bootstrap, mean_intervals, percentile_interval
+
+__all__ = ["MEASURES", "Overlap", "Similarity", "longest_common_subsequence", "rouge_l"]
+
+MEASURES: Mapping[str, Measure] = {
+    "bleu": Measure("points", higher_is_better=True),
+    "chrf": Measure("points", higher_is_better=True),
+    "rouge_l": Measure("F1", higher_is_better=True),
+    "length_ratio": Measure("ratio", higher_is_better=None),
+    "embedding": Measure("cosine", higher_is_better=True),
+}
+"""``bleu`` and ``chrf`` are sacreBLEU's, over the corpus and not averaged, 0 to 100; ``rouge_l``
+the mean F1 over pairs; ``length_ratio`` tokens written / tokens of the references; ``embedding``
+the mean cosine, -1 to 1, of the vectors that a sentence encoder makes of both. Encoders differ in
+what unrelated texts score, so compare at the same encoder only."""
+
+_COUNTED = ("bleu", "chrf", "rouge_l", "length_ratio")
+_PAIRS_AT_ONCE = 64
+
+_BLEU_STATS = 10  # length, reference length, matches and totals of 1- to 4-grams
+_CHRF_STATS = 18  # written, reference and matching n-grams of 1 to 6 characters
+_WORD = re.compile(r"[^\W_]+")
+
+
+def longest_common_subsequence(left: list[str], right: list[str]) -> int:
+    """Length of the longest common subsequence, by whole rows of the table at once.
+
+    Source: Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA 2004.
+    """
+    places: dict[str, int] = {}
+    for index, word in enumerate(left):
+        places[word] = places.get(word, 0) | 1 << index
+    full = (1 << len(left)) - 1
+    row = full
+    for word in right:
+        matches = row & places.get(word, 0)
+        row = ((row + matches) | (row - matches)) & full
+    return len(left) - row.bit_count()
+
+
+def rouge_l(text: str, reference: str) -> float:
+    """ROUGE-L F1, 0 to 1; 0 where either side has no word.
+
+    Equals the ``rouge-score`` package without stemming on ASCII text. Elsewhere it keeps letters
+    that the package drops, so that it does not rate every Cyrillic or accented word as missing.
+    """
+    words, expected = _WORD.findall(text.lower()), _WORD.findall(reference.lower())
+    if not words or not expected:
+        return 0.0
+    return 2 * longest_common_subsequence(words, expected) / (len(words) + len(expected))
+
+
+class Similarity(Protocol):
+    """Compares texts by what they mean, see :class:`mitools.student.encode.SentenceEncoder`."""
+
+    name: str
+
+    def similarities(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
+        """Compare each text with its reference: from -1 to 1."""
+
+
+@dataclass
+class Overlap:
+    """Fold pairs of a rationale and its reference; some 30 small numbers a pair are kept, no text.
+
+    Attributes:
+        similarity: compares by meaning; None leaves that out.
+    """
+
+    similarity: Similarity | None = None
+
+    _counts: array[int] = field(default_factory=lambda: array("i"))
+    _rouge: array[float] = field(default_factory=lambda: array("d"))
+    # force: a rationale that ends in " ." is no reason for a warning
+    _bleu: BLEU = field(default_factory=lambda: BLEU(force=True))
+    _chrf: CHRF = field(default_factory=CHRF)
+    _pairs: list[tuple[str, str]] = field(default_factory=list)
+    _cosines: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, text: str, reference: str) -> None:
+        """Add one pair; an empty text counts, as one that shares nothing."""
+        for scorer in (self._bleu, self._chrf):
+            # What sacrebleu's own significance tests keep of a segment; equality of the result
+            # with corpus_score is tested.
+            self._counts.extend(scorer._extract_corpus_statistics([text], [[reference]])[0])
+        self._rouge.append(rouge_l(text, reference))
+        if self.similarity is not None:
+            self._pairs.append((text, reference))
+            if len(self._pairs) == _PAIRS_AT_ONCE:
+                self._compare()
+
+    def _compare(self) -> None:
+        if self.similarity is not None and self._pairs:
+            texts, references = zip(*self._pairs, strict=True)
+            # Padding moves the last digits; which texts share a batch must not be seen.
+            found = self.similarity.similarities(texts, references)
+            self._cosines.extend(round(cosine, 5) for cosine in found)
+            self._pairs.clear()
+
+    def _embedding(self, seed: int) -> Metric:
+        measure = MEASURES["embedding"]
+        if self.similarity is None:
+            return measure.skipped('no sentence encoder was named ("--embedding")')
+        self._compare()
+        cosines = np.sort(np.frombuffer(self._cosines))
+        (interval,) = mean_intervals(cosines[:, None], seed)
+        encoder = self.similarity.name
+        return measure.ok(float(cosines.mean()), len(cosines), interval, encoder=encoder)
+
+    def metrics(self, seed: int, *, empty: str) -> dict[str, Metric]:
+        """Compute every measure; all undefined, for reason ``empty``, without pairs."""
+        n = len(self._rouge)
+        if not n:
+            return {name: measure.undefined(empty) for name, measure in MEASURES.items()}
+        counts = np.frombuffer(self._counts, dtype=np.intc).reshape(n, -1)
+        table = np.column_stack([counts, np.frombuffer(self._rouge)])
+        table = table[np.lexsort(table.T[::-1])]
+        values = self._scores(table.sum(axis=0, keepdims=True))[0] / [1, 1, n, 1]
+        intervals: list[Interval | None] = [None] * len(_COUNTED)
+        if n > 1:
+            draws = bootstrap(np.arange(n), n, lambda drawn: self._scores(drawn @ table), seed)
+            intervals = [percentile_interval(column) for column in (draws / [1, 1, n, 1]).T]
+        signatures = {"bleu": self._bleu, "chrf": self._chrf}
+        metrics = {}
+        for name, value, interval in zip(_COUNTED, values, intervals, strict=True):
+            if np.isnan(value):
+                metrics[name] = MEASURES[name].undefined("the references hold no token", n)
+                continue
+            scorer = signatures.get(name)
+            details = {"signature": str(scorer.get_signature())} if scorer else {}
+            metrics[name] = MEASURES[name].ok(float(value), n, interval, **details)
+        return {**metrics, "embedding": self._embedding(seed)}
+
+    def _scores(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn sums [R, 29] into BLEU, chrF, summed ROUGE-L and length ratio [R, 4]."""
+        bleu, chrf = sums[:, :_BLEU_STATS].tolist(), sums[:, _BLEU_STATS:-1].tolist()
+        written, expected = sums[:, 0], sums[:, 1]
+        nowhere = np.full_like(written, np.nan)
+        return np.column_stack(
+            [
+                [self._bleu._compute_score_from_stats(row).score for row in bleu],
+                [self._chrf._compute_score_from_stats(row).score for row in chrf],
+                sums[:, -1],
+                np.divide(written, expected, out=nowhere, where=expected > 0),
+            ]
+        )

@@ -1,0 +1,169 @@
+"""Ask a student about records: what its methods give, put together by record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mitools.errors import StudentError
+from mitools.evaluate.measures.metric import rounded
+from mitools.records import Record
+
+if TYPE_CHECKING:
+    from mitools.student.api import Generation, Student
+
+__all__ = ["CHUNK", "Opened", "origin", "predict"]
+
+CHUNK = 256
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A student ready to answer.
+
+    Attributes:
+        name: what its answers carry, see :func:`mitools.evaluate.provenance.name_student`.
+        digest: hash of its weights.
+    """
+
+    student: Student
+    name: str
+    digest: str
+
+    @property
+    def has_rationales(self) -> bool:
+        """Whether it was taught to explain; students that do not say so were."""
+        trained = self.student.metadata.get("trained")
+        return not isinstance(trained, list | tuple) or "rationale" in trained
+
+
+def origin(opened: Opened) -> dict[str, Any]:
+    """Say in each answer what a figure made of it must know about its student.
+
+    Returns:
+        ``model``; ``order`` where the label is decoded behind the rationale; ``trained``, the tasks
+        that were, where explaining is not among them.
+    """
+    metadata: Mapping[str, Any] = opened.student.metadata
+    said: dict[str, Any] = {"model": opened.name}
+    if metadata.get("order") == "rationale-label":
+        said["order"] = "rationale-label"
+    if not opened.has_rationales:
+        said["trained"] = list(metadata["trained"])
+    return said
+
+
+def predict(
+    student: Student,
+    records: Sequence[Record],
+    *,
+    rationales: bool = True,
+    decode: bool = False,
+) -> list[dict[str, Any]]:
+    """Let the student answer, and explain, a chunk of records.
+
+    Where a record has choices, each of them is scored and the best one is the label; elsewhere
+    the label is decoded. A student that says both in one pass is told what it said first.
+
+    Args:
+        rationales: ask for rationales too.
+        decode: decode a label beside scored choices.
+
+    Raises:
+        StudentError: it gave no usable number, or not one answer for each record.
+    """
+    inputs = [record["input"] for record in records]
+    order = student.metadata.get("order")
+    explanations: list[Generation] | None = None
+    if rationales and order == "rationale-label":
+        explanations = [*_one_each(student.generate_rationales(inputs), inputs)]
+    answers = _labels(student, records, decode, explanations)
+    if rationales and explanations is None:
+        # Only a student that goes on behind its label takes one.
+        said = [answer["label"] or "" for answer in answers]
+        behind = (said,) if order == "label-rationale" else ()
+        explanations = [*_one_each(student.generate_rationales(inputs, *behind), inputs)]
+    for answer, one in zip(answers, explanations or [], strict=False):
+        answer.update(rationale=one.text, rationale_truncated=one.is_truncated)
+    return answers
+
+
+def _labels(
+    student: Student,
+    records: Sequence[Record],
+    decode: bool,
+    rationales: Sequence[Generation] | None,
+) -> list[dict[str, Any]]:
+    """Score choices or decode labels, behind these rationales where there are any."""
+    inputs = [record["input"] for record in records]
+    answers: list[dict[str, Any]] = [{} for _ in records]
+    closed = [index for index, record in enumerate(records) if record.get("choices")]
+    opened = [index for index, record in enumerate(records) if not record.get("choices")]
+
+    def behind(places: Sequence[int]) -> tuple[list[str]] | tuple[()]:
+        return () if rationales is None else ([rationales[index].text for index in places],)
+
+    if closed:
+        # A choice that is listed twice is one choice; asking for it once keeps its share single.
+        choices = [list(dict.fromkeys(records[index]["choices"])) for index in closed]
+        asked = [inputs[index] for index in closed]
+        found = student.score_choices(asked, choices, *behind(closed))
+        for index, names, row in zip(closed, choices, _one_each(found, closed), strict=True):
+            answers[index] = _closed_answer(names, row)
+    if closed and decode:
+        decoded = student.generate_labels([inputs[index] for index in closed], *behind(closed))
+        for index, one in zip(closed, _one_each(decoded, closed), strict=True):
+            answers[index]["decoded"] = one.text
+    if opened:
+        labels = student.generate_labels([inputs[index] for index in opened], *behind(opened))
+        for index, one in zip(opened, _one_each(labels, opened), strict=True):
+            answers[index] = _open_answer(one)
+    return answers
+
+
+def _one_each(results: Sequence[T], asked: Sequence[Any]) -> Sequence[T]:
+    if len(results) != len(asked):
+        raise StudentError(f"the student gave {len(results)} answers to {len(asked)} questions")
+    return results
+
+
+def _closed_answer(choices: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:
+    """Turn log-probabilities into a softmax over the choices; ties go to the first by alphabet."""
+    top = max(scores, default=-math.inf)
+    if len(scores) != len(choices) or any(map(math.isnan, scores)) or not _is_log_prob(top):
+        raise StudentError("the student's scores are no log-probabilities", hint=_DAMAGED)
+    total = math.fsum(math.exp(score - top) for score in scores)
+    chances = {name: math.exp(s - top) / total for name, s in zip(choices, scores, strict=True)}
+    best = max(sorted(choices), key=lambda name: scores[choices.index(name)])
+    answer = {
+        "label": best,
+        "confidence": chances[best],
+        "choices": chances,
+        "in_set_mass": math.exp(top) * total,
+        "log_prob": scores[choices.index(best)],
+    }
+    return dict(rounded(answer))
+
+
+_DAMAGED = "its weights may be damaged, or its number type too narrow; train it again"
+
+
+def _is_log_prob(value: float) -> bool:
+    return -math.inf < value <= 1e-3  # a hair above 0 is rounding; NaN is neither
+
+
+def _open_answer(generation: Generation) -> dict[str, Any]:
+    if not _is_log_prob(generation.log_prob):
+        message = f"the student states a log-probability of {generation.log_prob}"
+        raise StudentError(message, hint=_DAMAGED)
+    answer = {
+        "label": generation.text or None,
+        "confidence": min(1.0, math.exp(generation.log_prob)),
+        "log_prob": generation.log_prob,
+        "label_truncated": generation.is_truncated,
+    }
+    return dict(rounded(answer))

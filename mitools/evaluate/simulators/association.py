@@ -1,0 +1,290 @@
+"""What ties label and rationale together beyond their words: statistical association.
+
+For a student of two passes, the tests that edit a rationale and watch the label are constant by
+construction and are reported as such; for others ``probes`` has them. What remains is measured
+through simulators: does the rationale help to guess the student's own answer (association), or gold
+(quality)? That shows association, not mechanism, and every figure is a lower bound for its family
+of simulators: compare only what the same family measured.
+
+S_X sees the input, S_E the rationale, S_XE both; A is the share of first guesses that are right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric, Status
+from mitools.evaluate.measures.statistics import (
+    bootstrap,
+    mean_intervals,
+    percentile_interval,
+    ratio_interval,
+)
+
+if TYPE_CHECKING:
+    from mitools.evaluate.simulators.choose import Simulation
+    from mitools.evaluate.simulators.models import Guesses
+
+__all__ = [
+    "ASSOCIATION",
+    "ENOUGH_EXCEEDANCES",
+    "FEWEST_IN_BIN",
+    "PERMUTATIONS",
+    "QUALITY",
+    "RATIONALE_EDITING",
+    "associate",
+    "leak_adjusted",
+    "rate_quality",
+    "rationale_editing",
+    "unasked_editing",
+    "without_simulator",
+]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+FEWEST_IN_BIN = 20
+PERMUTATIONS = 99
+ENOUGH_EXCEEDANCES = 10
+"""Permutations end early once so many did as well as the observation: the p-value is then known to
+be large, and is this many over the permutations made (Besag and Clifford, Biometrika 78, 1991)."""
+
+QUALITY: Mapping[str, Measure] = {
+    "accuracy_x": Measure("fraction", higher_is_better=None),
+    "accuracy_e": Measure("fraction", higher_is_better=None),
+    "accuracy_xe": Measure("fraction", higher_is_better=None),
+    "rq": Measure("fraction", higher_is_better=True),
+    "las": Measure("fraction", higher_is_better=True),
+    "cvi": Measure("bits", higher_is_better=True),
+}
+"""``accuracy_*`` are A_X, A_E and A_XE. ``rq`` is A_XE - A_X (Wiegreffe et al., arXiv:2010.12762).
+``las`` is the mean of that difference over the items that leak, where S_E is right, and those that
+do not (Hase et al., arXiv:2010.04119); it came out negative for truly informative rationales, and
+is there for comparison with papers. ``cvi``, conditional V-information, is the mean of
+log₂ S_XE - log₂ S_X of the target (Hewitt et al., arXiv:2109.09234). All are means over items whose
+target is among the possible answers."""
+
+ASSOCIATION: Mapping[str, Measure] = {
+    "cvi_net": Measure("bits", higher_is_better=True),
+    **QUALITY,
+    "cvi_masked": Measure("bits", higher_is_better=True),
+    "leak_share": Measure("ratio", higher_is_better=False),
+}
+"""``cvi_net`` is ``cvi`` minus its mean over rationales dealt out anew within each gold class, with
+simulators fitted anew every time: what the rationale tells of the student's own answer beyond
+gold. ``cvi_masked`` is ``cvi`` with the words of all labels dropped from the rationales, and
+``leak_share`` the part that this takes away, 1 - masked / cvi."""
+
+_CHANGED = Measure("fraction", higher_is_better=None)
+
+RATIONALE_EDITING = (
+    "early_answering",
+    "added_mistakes",
+    "filler_tokens",
+    "perturbed_rationale",
+    "indirect_effect",
+)
+"""Share of labels that change when the rationale is cut short, given a mistake, replaced by filler
+(Lanham et al., arXiv:2307.13702), perturbed (SCOTT, arXiv:2305.01879), or set to a counterfactual
+(FRODO, arXiv:2402.13950)."""
+
+
+_UNREAD = "the label never reads the rationale: it is given in a pass of its own, or before it"
+
+
+def rationale_editing(reason: str = _UNREAD) -> dict[str, Metric]:
+    """State every rationale-editing test of a label that reads no rationale: none applies."""
+    return {name: _CHANGED.not_applicable(reason) for name in RATIONALE_EDITING}
+
+
+def unasked_editing() -> dict[str, Metric]:
+    """State every rationale-editing test of a student that could be tested so."""
+    reason = 'it edits rationales and asks again: "--probe editing"'
+    return {name: _CHANGED.skipped(reason) for name in RATIONALE_EDITING}
+
+
+def without_simulator(status: Status, reason: str) -> dict[str, dict[str, Metric]]:
+    """State both blocks where no simulator was fitted."""
+    return {
+        block: {name: Metric(measure, status, reason=reason) for name, measure in measures.items()}
+        for block, measures in (("association", ASSOCIATION), ("quality", QUALITY))
+    }
+
+
+@dataclass(frozen=True)
+class _Guessed:
+    """What the three simulators made of a target."""
+
+    by_input: Guesses
+    by_told: Guesses
+    by_both: Guesses
+
+    @property
+    def gain(self) -> Floats:
+        return self.by_both.is_right.astype(np.float64) - self.by_input.is_right
+
+    @property
+    def bits(self) -> Floats:
+        return self.by_both.bits - self.by_input.bits
+
+    def metrics(self, seed: int) -> dict[str, Metric]:
+        """Compute :data:`QUALITY` but for the means."""
+        n = len(self.gain)
+        guesses = {
+            "accuracy_x": self.by_input,
+            "accuracy_e": self.by_told,
+            "accuracy_xe": self.by_both,
+        }
+        rates = {
+            name: rate(QUALITY[name], int(guess.is_right.sum()), n, empty="")
+            for name, guess in guesses.items()
+        }
+        return {**rates, "las": leak_adjusted(self.gain, self.by_told.is_right, seed)}
+
+
+def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str, Metric]:
+    """Measure what the rationales tell of the student's own answers: :data:`ASSOCIATION`."""
+    target = simulation.given
+    guessed = _guess(simulation, target)
+    columns = {"rq": guessed.gain, "cvi": guessed.bits}
+    metrics = guessed.metrics(seed)
+    why_not = _why_no_net(simulation, permutations)
+    details: dict[str, Any] = {}
+    if why_not is None:
+        columns["cvi_net"], details = _net(simulation, guessed, seed, permutations)
+    if simulation.masked is not None:
+        masked = simulation.simulator.guess(target, sees_input=True, rationales=simulation.masked)
+        columns["cvi_masked"] = masked.bits - guessed.by_input.bits
+    metrics |= _means(columns, seed)
+    if why_not is None:
+        metrics["cvi_net"] = replace(metrics["cvi_net"], details=details)
+    else:
+        metrics["cvi_net"] = why_not
+    metrics |= _leak_share(columns, metrics["cvi"], seed)
+    return {name: metrics[name] for name in ASSOCIATION}
+
+
+def rate_quality(simulation: Simulation, seed: int) -> dict[str, Metric]:
+    """Measure what the rationales tell of gold: :data:`QUALITY`."""
+    if simulation.gold is None:
+        return {name: one.undefined(_NO_GOLD) for name, one in QUALITY.items()}
+    guessed = _guess(simulation, simulation.gold)
+    metrics = guessed.metrics(seed) | _means({"rq": guessed.gain, "cvi": guessed.bits}, seed)
+    return {name: metrics[name] for name in QUALITY}
+
+
+_NO_GOLD = "no record has a gold label among the possible answers"
+
+
+def _guess(simulation: Simulation, target: Ints) -> _Guessed:
+    guess, told = simulation.simulator.guess, simulation.rationales
+    return _Guessed(
+        guess(target, sees_input=True, rationales=None),
+        guess(target, sees_input=False, rationales=told),
+        guess(target, sees_input=True, rationales=told),
+    )
+
+
+def _means(columns: Mapping[str, Floats], seed: int) -> dict[str, Metric]:
+    """State the mean of each column [n]; the same resamples serve all."""
+    table = np.column_stack(list(columns.values()))
+    intervals = mean_intervals(table, seed)
+    return {
+        name: ASSOCIATION[name].ok(float(values.mean()), len(values), interval)
+        for (name, values), interval in zip(columns.items(), intervals, strict=True)
+    }
+
+
+def leak_adjusted(gain: Floats, leaks: Bools, seed: int) -> Metric:
+    """Average the gain in accuracy over leaking and other items, each half the weight (LAS).
+
+    Args:
+        gain: [n] 1 where only S_XE is right, -1 where only S_X is, else 0.
+        leaks: [n] whether S_E is right.
+        seed: of the bootstrap.
+
+    Undefined where either bin holds fewer than 20 items.
+    """
+    n, measure = len(gain), QUALITY["las"]
+    leaking = int(leaks.sum())
+    details = {"leaking": leaking, "not_leaking": n - leaking}
+    if min(leaking, n - leaking) < FEWEST_IN_BIN:
+        found = f"{leaking} rationales leak the answer and {n - leaking} do not"
+        return measure.undefined(f"{found}; both bins want {FEWEST_IN_BIN}", n)
+    cells = np.sort(3 * leaks + (gain + 1).astype(np.int64))
+    worth = np.array([-1.0, 0.0, 1.0])
+
+    def statistic(counts: Floats) -> Floats:
+        bins = counts.reshape(-1, 2, 3)
+        sizes = bins.sum(axis=2)
+        means = np.divide(bins @ worth, sizes, out=np.full(sizes.shape, np.nan), where=sizes > 0)
+        las: Floats = means.mean(axis=1)
+        return las
+
+    value = (gain[leaks].mean() + gain[~leaks].mean()) / 2
+    interval = percentile_interval(bootstrap(cells, 6, statistic, seed))
+    return measure.ok(float(value), n, interval, **details)
+
+
+def _why_no_net(simulation: Simulation, permutations: int) -> Metric | None:
+    if simulation.gold is None:
+        return ASSOCIATION["cvi_net"].undefined(_NO_GOLD)
+    if not permutations:
+        return ASSOCIATION["cvi_net"].skipped('no permutation was asked for ("--permutations 0")')
+    return None
+
+
+def _net(
+    simulation: Simulation, guessed: _Guessed, seed: int, permutations: int
+) -> tuple[Floats, dict[str, Any]]:
+    """Take the mean over permutations from the bits of S_XE [n], and say how it was found."""
+    told, gold, target = simulation.rationales, simulation.gold, simulation.given
+    assert gold is not None
+    simulator = simulation.simulator.told_gold()
+    if simulator.is_empty(told):
+        return np.zeros(len(gold)), {"p_value": 1.0, "permutations": 0, "permuted_cvi": []}
+    by_input, by_both = guessed.by_input.bits, guessed.by_both.bits
+    if simulator is not simulation.simulator:
+        by_input = simulator.guess(target, sees_input=True, rationales=None).bits
+        by_both = simulator.guess(target, sees_input=True, rationales=told).bits
+    observed = float((by_both - by_input).mean())
+    rng = np.random.default_rng(seed)
+    total, exceeding = np.zeros(len(gold)), 0
+    means: list[float] = []
+    while len(means) < permutations and exceeding < ENOUGH_EXCEEDANCES:
+        dealt = simulator.deal(told, gold, rng)
+        bits = simulator.guess(target, sees_input=True, rationales=dealt).bits
+        total += bits
+        means.append(float((bits - by_input).mean()))
+        exceeding += means[-1] >= observed - 1e-12
+    ended_early = exceeding >= ENOUGH_EXCEEDANCES
+    p = exceeding / len(means) if ended_early else (1 + exceeding) / (1 + len(means))
+    details = {
+        "p_value": p,
+        "permutations": len(means),
+        "observed_cvi": observed,
+        "permuted_cvi": sorted(means),
+    }
+    return by_both - total / len(means), details
+
+
+def _leak_share(columns: Mapping[str, Floats], cvi: Metric, seed: int) -> dict[str, Metric]:
+    if "cvi_masked" not in columns:
+        reason = "all that the simulator reads of a rationale is the words of answers"
+        names = ("cvi_masked", "leak_share")
+        return {name: ASSOCIATION[name].not_applicable(reason) for name in names}
+    measure, bits, left = ASSOCIATION["leak_share"], columns["cvi"], columns["cvi_masked"]
+    if cvi.ci95 is None or cvi.ci95[0] <= 0:
+        reason = "cvi is not above 0, so there is nothing to share"
+        return {"leak_share": measure.undefined(reason, len(bits))}
+    kept = ratio_interval(left, bits, seed)
+    interval = None if kept is None else (1 - kept[1], 1 - kept[0])
+    value = 1 - float(left.mean() / bits.mean())
+    return {"leak_share": measure.ok(value, len(bits), interval)}

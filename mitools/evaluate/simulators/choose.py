@@ -1,0 +1,206 @@
+"""From items to what simulators work on: which answers there are, and which family guesses them.
+
+- one fixed set of labels: TF-IDF and multinomial logistic regression;
+- choices that differ from example to example: a conditional logit on overlap features;
+- equations: a conditional logit on the values that the input's numbers can make;
+- any other open label: none, because there is no set of answers to guess among.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.evaluate.sample import Item, assign_folds, without_words
+from mitools.evaluate.simulators import choice_features, equation_features
+from mitools.evaluate.simulators.logit import Sets
+from mitools.evaluate.simulators.models import (
+    CandidateSimulator,
+    LabelSimulator,
+    Simulator,
+    term_weights,
+    word_pairs,
+)
+from mitools.tasks import normalize, task_named
+
+__all__ = ["FEWEST_ITEMS", "MOST_LABELS", "NOT_GUESSABLE", "Simulation", "simulate"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FEWEST_ITEMS = 50
+"""With fewer, five folds teach a simulator nothing."""
+
+MOST_LABELS = 50
+
+NOT_GUESSABLE = (
+    "labels are open texts, so there is no set of answers for a simulator to guess among"
+)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Items that a simulator can guess about.
+
+    Attributes:
+        items: those whose answers are among the possible ones.
+        left_out: how many others there were.
+        simulator: the family.
+        given: [n] the student's answer, by its index.
+        gold: [n] the gold answer likewise; None where no item has one.
+        rationales: what the simulator reads of the rationales.
+        masked: the same where label words are left out; None where nothing would be left.
+    """
+
+    items: Sequence[Item]
+    left_out: int
+    simulator: Simulator
+    given: Ints
+    gold: Ints | None
+    rationales: Any
+    masked: Any | None
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """An item, its possible answers, and which of them are given and gold."""
+
+    item: Item
+    answers: Sequence[Any]
+    given: int
+    gold: int | None
+
+
+def simulate(
+    items: Sequence[Item], task: str, seed: int, folds: Ints | None = None
+) -> Simulation | str:
+    """Choose a family, and let it read the items.
+
+    Where any item has a gold answer among the possible ones, only such items count.
+
+    Args:
+        items: in an order that does not depend on that of the records.
+        task: the name of their task; not ``text``.
+        seed: of the folds and of the search for topics.
+        folds: [n] the fold of each item; dealt out where None.
+
+    Returns:
+        The simulation, or the reason why these items allow none.
+    """
+    dealt = assign_folds(items, seed) if folds is None else folds
+    fixed = None if task == "equation" else _fixed_labels(items)
+    placed = [_place(item, task, fixed) for item in items]
+    if any(one is not None and one.gold is not None for one in placed):
+        placed = [None if one is None or one.gold is None else one for one in placed]
+    kept = [one for one in placed if one is not None]
+    if len(kept) < FEWEST_ITEMS:
+        return (
+            f"{len(kept)} records have an answer among the possible ones; "
+            f"a simulator wants {FEWEST_ITEMS}"
+        )
+    used = dealt[[one is not None for one in placed]]
+    build: Callable[[Sequence[_Placed], Ints, int], tuple[Simulator, Any, Any]]
+    build = _for_equations if task == "equation" else _for_labels if fixed else _for_choices
+    simulator, rationales, masked = build(kept, used, seed)
+    gold = None if kept[0].gold is None else np.array([one.gold for one in kept])
+    return Simulation(
+        [one.item for one in kept],
+        len(items) - len(kept),
+        simulator,
+        np.array([one.given for one in kept]),
+        gold,
+        rationales,
+        masked,
+    )
+
+
+def _fixed_labels(items: Sequence[Item]) -> list[str] | None:
+    """List the labels where all items have the same few choices."""
+    sets = {frozenset(map(normalize, item.choices)) for item in items}
+    labels = sorted(next(iter(sets))) if len(sets) == 1 else []
+    return labels if 2 <= len(labels) <= MOST_LABELS else None
+
+
+def _place(item: Item, task: str, fixed: list[str] | None) -> _Placed | None:
+    if task == "equation":
+        made = equation_features.candidates_in(item.input)
+        given = equation_features.place_of(item.label, made)
+        gold = None if item.gold is None else equation_features.place_of(item.gold, made)
+        return None if given is None or len(made) < 2 else _Placed(item, made, given, gold)
+    names = fixed or list(dict.fromkeys(map(normalize, item.choices)))
+    label, right = normalize(item.label), None if item.gold is None else normalize(item.gold)
+    if len(names) < 2 or label not in names:
+        return None
+    return _Placed(item, names, names.index(label), names.index(right) if right in names else None)
+
+
+def _for_labels(placed: Sequence[_Placed], folds: Ints, _seed: int) -> tuple[Simulator, Any, Any]:
+    labels = placed[0].answers
+    told = [one.item.rationale for one in placed]
+    inputs = term_weights([one.item.input for one in placed], word_pairs)
+    masked = [without_words(text, labels) for text in told]
+    return (
+        LabelSimulator(inputs, folds, len(labels)),
+        term_weights(told, word_pairs),
+        term_weights(masked, word_pairs),
+    )
+
+
+def _for_choices(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[Simulator, Any, Any]:
+    choices = [one.answers for one in placed]
+    inputs = [one.item.input for one in placed]
+    told = [one.item.rationale for one in placed]
+    masked = [without_words(text, names) for text, names in zip(told, choices, strict=True)]
+    space = choice_features.Space(inputs, choices, seed)
+    sets = Sets(np.array([len(row) for row in choices], dtype=np.int64))
+    read = np.hstack([space.measure(inputs), space.lengths()])
+    features = _told(space, told, choices)
+    scale, gold = _scale(features, sets), None
+    if placed[0].gold is not None:
+        names = [one.answers[one.gold or 0] for one in placed]
+        gold = np.hstack([space.measure(names), _is_gold(placed)])
+        gold /= _scale(gold, sets)
+    read /= _scale(read, sets)
+    simulator = CandidateSimulator(read, folds, sets, choice_features.ABOUT, gold)
+    return simulator, features / scale, _told(space, masked, choices) / scale
+
+
+def _told(
+    space: choice_features.Space, texts: Sequence[str], choices: Sequence[Sequence[str]]
+) -> Floats:
+    task, stated = task_named("choice"), []
+    for text, row in zip(texts, choices, strict=True):
+        supported = task.supported(text, row) if text.strip() else None
+        stated += [supported is not None and task.is_equal(name, supported) for name in row]
+    return np.hstack([space.measure(texts), np.array(stated, dtype=np.float64)[:, None]])
+
+
+def _for_equations(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[Simulator, Any, Any]:
+    made = [one.answers for one in placed]
+    inputs = [one.item.input for one in placed]
+    told = equation_features.told_features([one.item.rationale for one in placed], made)
+    read = equation_features.input_features(inputs, made, seed)
+    sets = Sets(np.array([len(row) for row in made], dtype=np.int64))
+    read /= _scale(read, sets)
+    gold = None if placed[0].gold is None else _is_gold(placed)
+    simulator = CandidateSimulator(read, folds, sets, equation_features.ABOUT, gold)
+    # All that is read of a rationale is its numbers and signs: masked, nothing would be left.
+    return simulator, told / _scale(told, sets), None
+
+
+def _is_gold(placed: Sequence[_Placed]) -> Floats:
+    """Mark the gold answer among all candidates: [M, 1]."""
+    marks = [index == one.gold for one in placed for index in range(len(one.answers))]
+    return np.array(marks, dtype=np.float64)[:, None]
+
+
+def _scale(features: Floats, sets: Sets) -> Floats:
+    """Give each feature's spread within items [D], so that one penalty suits all; 1 where none."""
+    means = np.add.reduceat(features, sets.starts, axis=0) / sets.sizes[:, None]
+    spread: Floats = (features - np.repeat(means, sets.sizes, axis=0)).std(axis=0)
+    spread[spread < 1e-9] = 1.0
+    return spread

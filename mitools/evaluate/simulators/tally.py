@@ -1,0 +1,189 @@
+"""Fold records into what simulators measure: association, quality, and consistency's open cases.
+
+Keeps the texts of a bounded sample of records, see ``items``; simulators are imported when there is
+something for them to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from mitools.evaluate.measures.labels import rate
+from mitools.evaluate.measures.metric import Measure, Metric, Status
+from mitools.evaluate.sample import Item, Sample
+from mitools.evaluate.simulators.association import (
+    PERMUTATIONS,
+    associate,
+    rate_quality,
+    rationale_editing,
+    unasked_editing,
+    without_simulator,
+)
+from mitools.records import Record
+from mitools.schema import get_path
+
+__all__ = ["UNASKED", "UNTRAINED", "WITH_SIMULATOR", "Simulated", "SimulatorName"]
+
+SimulatorName = Literal["local", "none"]
+
+WITH_SIMULATOR = Measure("fraction", higher_is_better=True)
+"""Consistency where a rationale whose words leave open what it supports is read by S_E, fitted on
+the teacher's rationales and labels of the training records: the share, among rationales that
+are not empty, that supports the student's label."""
+
+_NOT_ASKED = 'no simulator was asked for ("--simulator local")'
+UNTRAINED = "the student was trained to answer, not to explain"
+UNASKED = "the student was not asked for rationales"
+_NO_RATIONALES = "no record has both a rationale and a label by the student"
+
+
+@dataclass
+class Simulated:
+    """Fold records that hold ``student`` and ``scores``.
+
+    Attributes:
+        simulator: ``local``, or ``none`` to measure nothing here.
+        permutations: how often rationales are dealt out anew, at most.
+    """
+
+    simulator: SimulatorName = "none"
+    permutations: int = PERMUTATIONS
+    _said: Sample[Item] = field(default_factory=Sample)
+    _taught: Sample[Item] = field(default_factory=Sample)
+    _explained: int = 0
+    _untrained: int = 0
+    _rationale_first: int = 0
+
+    def add(self, record: Record) -> None:
+        """Add what a student said; a record without a rationale or without a label says nothing."""
+        student = record["student"]
+        label, rationale = student.get("label"), student.get("rationale")
+        self._explained += rationale is not None
+        self._untrained += rationale is None and bool(student.get("trained"))
+        self._rationale_first += student.get("order") == "rationale-label"
+        if self.simulator == "none" or label is None or rationale is None:
+            return
+        item = _item(record, rationale, label, record["scores"].get("supports", "none"))
+        self._said.add(item)
+
+    def add_taught(self, record: Record) -> None:
+        """Add what a teacher said of a training record: S_E is fitted on it, and nothing else."""
+        label, rationale = get_path(record, "teacher.label"), get_path(record, "teacher.rationale")
+        if self.simulator != "none" and label and rationale:
+            self._taught.add(_item(record, rationale, label, "none"))
+
+    def sections(self, tasks: Counter[str], seed: int) -> dict[str, Any]:
+        """Measure: ``association`` and ``quality``, the family of simulators told beside them."""
+        blocks, about = self._blocks(tasks, seed)
+        if self._untrained and not self._explained:
+            editing = rationale_editing(UNTRAINED)
+        else:
+            editing = unasked_editing() if self._rationale_first else rationale_editing()
+        return {
+            "association": {**blocks["association"], "rationale_editing": editing},
+            "quality": blocks["quality"],
+            "simulator": about,
+        }
+
+    def _blocks(
+        self, tasks: Counter[str], seed: int
+    ) -> tuple[dict[str, dict[str, Metric]], dict[str, Any] | None]:
+        found = self._why_not(tasks)
+        if found is not None:
+            return without_simulator(*found), None
+        from mitools.evaluate.simulators.choose import FEWEST_ITEMS, simulate
+
+        items, (task,) = self._said.items(), tasks
+        if len(items) < FEWEST_ITEMS:
+            few = f"a simulator wants {FEWEST_ITEMS} records with a rationale, not {len(items)}"
+            return without_simulator("undefined", few), None
+        simulation = simulate(items, task, seed)
+        if isinstance(simulation, str):
+            return without_simulator("undefined", simulation), None
+        about = {
+            "family": simulation.simulator.description,
+            "records": len(simulation.items),
+            "left_out": simulation.left_out,
+            "sampled_from": self._said.seen,
+            "permutations": self.permutations,
+        }
+        association = associate(simulation, seed, self.permutations)
+        return {"association": association, "quality": rate_quality(simulation, seed)}, about
+
+    def _why_not(self, tasks: Counter[str]) -> tuple[Status, str] | None:
+        """Say why nothing is to be measured, as a status and a reason."""
+        if self.simulator == "none":
+            return "skipped", _NOT_ASKED
+        if len(tasks) > 1:
+            return "not_applicable", "the records are of several tasks"
+        if not self._explained:
+            return ("not_applicable", UNTRAINED) if self._untrained else ("skipped", UNASKED)
+        if not self._said.seen:
+            return "undefined", _NO_RATIONALES
+        if "text" in tasks:
+            from mitools.evaluate.simulators.choose import NOT_GUESSABLE
+
+            return "not_applicable", NOT_GUESSABLE
+        return None
+
+    def consistency(self, tasks: Counter[str], seed: int) -> Metric:
+        """Let S_E read the rationales whose words leave open what they support."""
+        if (found := self._why_not(tasks)) is not None:
+            return Metric(WITH_SIMULATOR, found[0], reason=found[1])
+        from mitools.evaluate.simulators.choose import FEWEST_ITEMS
+
+        taught = self._taught.items()
+        if len(taught) < FEWEST_ITEMS:
+            reason = f"the input holds {len(taught)} training records with a teacher's rationale"
+            return WITH_SIMULATOR.skipped(f"{reason}; a simulator wants {FEWEST_ITEMS}")
+        said = [item for item in self._said.items() if item.rationale.strip()]
+        clear = [item for item in said if item.supports != "none"]
+        unclear = [item for item in said if item.supports == "none"]
+        supporting = sum(item.supports == "student" for item in clear)
+        read, agreeing = _read(taught, unclear, next(iter(tasks)), seed)
+        return _rate_with(supporting + agreeing, len(clear) + read, len(clear), read)
+
+
+def _rate_with(hits: int, n: int, by_words: int, by_simulator: int) -> Metric:
+    found = rate(WITH_SIMULATOR, hits, n, empty="no rationale supports an answer")
+    if found.status != "ok":
+        return found
+    details = {"by_words": by_words, "by_simulator": by_simulator}
+    return WITH_SIMULATOR.ok(hits / n, n, found.ci95, **details)
+
+
+def _read(taught: list[Item], unclear: list[Item], task: str, seed: int) -> tuple[int, int]:
+    """Let S_E, fitted on what was taught, read unclear rationales: how many, and how many agree."""
+    from mitools.evaluate.simulators.choose import simulate
+
+    if not unclear:
+        return 0, 0
+    # What was taught is held out of one fold and what is unclear of the other: each is guessed by
+    # a simulator of the other, and only the guesses about the unclear ones are looked at.
+    items = [*taught, *unclear]
+    folds = np.repeat([1, 0], [len(taught), len(unclear)])
+    simulation = simulate(items, task, seed, folds)
+    if isinstance(simulation, str):
+        return 0, 0
+    asked = {id(item) for item in unclear}
+    is_unclear = np.array([id(item) in asked for item in simulation.items])
+    guesses = simulation.simulator.guess(
+        simulation.given, sees_input=False, rationales=simulation.rationales
+    )
+    return int(is_unclear.sum()), int(guesses.is_right[is_unclear].sum())
+
+
+def _item(record: Record, rationale: str, label: str, supports: Any) -> Item:
+    return Item(
+        record["input"],
+        rationale,
+        label,
+        record.get("label"),
+        tuple(record.get("choices") or ()),
+        record.get("group"),
+        supports,
+    )

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from mitools.evaluate.measures import statistics
+from mitools.evaluate.measures.comparison import (
+    compare_runs,
+    holm,
+    mcnemar,
+    resampled_means,
+    sign_flip,
+    smallest_detectable,
+)
+
+PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30)
+
+
+def rows(pairs: list[tuple[bool, bool]]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([a for a, _ in pairs], dtype=float), np.array(
+        [b for _, b in pairs], dtype=float
+    )
+
+
+def discordant(better: int, worse: int, same: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    ours = np.array([1.0] * better + [0.0] * worse + [1.0] * same)
+    theirs = np.array([0.0] * better + [1.0] * worse + [1.0] * same)
+    return ours, theirs
+
+
+@given(PAIRS)
+def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs(
+    pairs: list[tuple[bool, bool]],
+) -> None:
+    better = sum(a and not b for a, b in pairs)
+    count = better + sum(b and not a for a, b in pairs)
+    tail = sum(math.comb(count, k) for k in range(min(better, count - better) + 1)) / 2**count
+    assert mcnemar(*rows(pairs)) == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_mcnemar_by_hand() -> None:
+    assert mcnemar(*discordant(5, 0)) == 0.0625
+    assert mcnemar(*discordant(6, 0)) == 0.03125
+    assert mcnemar(*discordant(4, 4)) == 1
+
+
+def test_the_sign_test_is_scipys_permutation_test() -> None:
+    difference = np.random.default_rng(0).normal(0.3, 1, size=40)
+    known = stats.permutation_test(
+        (difference,), np.mean, permutation_type="samples", n_resamples=9_999, rng=1
+    )
+    assert sign_flip(difference, 0) == pytest.approx(known.pvalue, abs=0.01)
+
+
+def test_the_sign_test_equals_all_sign_patterns_where_they_are_few() -> None:
+    difference = np.array([0.5, 1.5, -0.25, 2.0, 1.0, 0.75])
+    observed = abs(difference.sum())
+    patterns = itertools.product((-1, 1), repeat=6)
+    exact = sum(abs(np.dot(signs, difference)) >= observed for signs in patterns) / 64
+    assert sign_flip(difference, 0) == pytest.approx(exact, abs=0.01)
+
+
+def test_no_difference_has_p_1() -> None:
+    assert sign_flip(np.zeros(5), 0) == 1
+    assert sign_flip(np.array([]), 0) == 1
+
+
+def test_the_paired_bootstrap_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = (rng.random(150) < rate for rate in (0.7, 0.6))
+    found = compare_runs(ours[None].astype(float), theirs[None].astype(float), 0)
+    known = stats.bootstrap(
+        (ours.astype(float) - theirs,), np.mean, method="percentile", n_resamples=10_000, rng=1
+    )
+    assert found.ci95 == pytest.approx(known.confidence_interval, abs=0.008)
+
+
+def test_a_student_does_not_differ_from_itself() -> None:
+    row = np.array([[1.0, 0.0, 1.0, 1.0, 0.0]])
+    found = compare_runs(row, row, 0)
+    assert (found.value, found.ci95, found.p) == (0, (0, 0), 1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(PAIRS)
+def test_swapping_the_students_negates_the_difference(pairs: list[tuple[bool, bool]]) -> None:
+    ours, theirs = (row[None] for row in rows(pairs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "RESAMPLES", 101)
+        patch.setattr(statistics, "_FEWEST_RESAMPLES", 101)
+        one, other = compare_runs(ours, theirs, 0), compare_runs(theirs, ours, 0)
+    assert one.value == -other.value
+    assert one.p == other.p
+    if one.ci95 and other.ci95:
+        assert one.ci95 == pytest.approx((-other.ci95[1], -other.ci95[0]))
+    assert (one.details["better"], one.details["worse"]) == (
+        other.details["worse"],
+        other.details["better"],
+    )
+
+
+def test_what_could_never_be_significant_says_so() -> None:
+    ours, theirs = (row[None] for row in discordant(5, 0))
+    found = compare_runs(ours, theirs, 0)
+    assert found.p == 0.0625
+    assert found.details["note"] == (
+        "the two differ on 5 items only: even if all favoured one of them, p would be 0.0625"
+    )
+    ours, theirs = (row[None] for row in discordant(6, 0))
+    assert "note" not in compare_runs(ours, theirs, 0).details
+
+
+def test_numbers_are_compared_by_random_signs() -> None:
+    rng = np.random.default_rng(0)
+    ours = rng.random((1, 60))
+    found = compare_runs(ours, ours + 0.1, 0)
+    assert (found.test, found.value) == ("random signs", pytest.approx(-0.1))
+    assert found.p < 0.001
+
+
+def test_several_runs_widen_the_interval_by_how_much_seeds_differ() -> None:
+    rng = np.random.default_rng(0)
+    items = rng.random(200) < 0.5
+    seeds = np.stack([np.where(rng.random(200) < rate, items, 1 - items) for rate in (0.6, 0.95)])
+    runs = seeds.astype(float)
+    pooled = resampled_means([runs.mean(axis=0, keepdims=True)], 0)[:, 0]
+    nested = resampled_means([runs], 0)[:, 0]
+    assert nested.std() > pooled.std()
+    assert nested.mean() == pytest.approx(runs.mean(), abs=0.01)
+
+
+def test_the_hierarchical_bootstrap_equals_a_plain_loop_over_the_same_draws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 50)
+    monkeypatch.setattr(statistics, "_FEWEST_RESAMPLES", 50)
+    values = np.random.default_rng(1).random((3, 4))
+    found = resampled_means([values], 7)[:, 0]
+    rng = np.random.default_rng(7)
+    items = rng.integers(0, 4, size=(50, 4))
+    runs = rng.multinomial(3, [1 / 3] * 3, size=50)
+    plain = [
+        sum(count * values[run, item] for run, count in enumerate(row) for item in drawn) / 12
+        for drawn, row in zip(items, runs, strict=True)
+    ]
+    assert found == pytest.approx(plain)
+
+
+def test_several_runs_are_compared_by_the_hierarchical_bootstrap() -> None:
+    rng = np.random.default_rng(0)
+    weak, strong = ((rng.random((3, 150)) < rate).astype(float) for rate in (0.5, 0.8))
+    found = compare_runs(strong, weak, 0)
+    assert found.test == "hierarchical bootstrap"
+    assert found.details["runs"] == [3, 3]
+    assert found.ci95 is not None
+    assert 0.1 < found.ci95[0] < found.value < found.ci95[1]
+    assert found.p < 0.01
+
+
+def test_one_item_has_no_interval() -> None:
+    found = compare_runs(np.ones((1, 1)), np.zeros((1, 1)), 0)
+    assert (found.value, found.ci95, found.p) == (1, None, 1)
+
+
+def test_holm_by_hand() -> None:
+    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+    assert holm({}) == {}
+    assert holm({"a": 0.7, "b": 0.9}) == {"a": 1, "b": 1}
+
+
+def test_the_smallest_detectable_difference_is_found_in_four_of_five_experiments() -> None:
+    rng, n, spread = np.random.default_rng(0), 200, 0.7
+    effect = smallest_detectable(spread, n)
+    z = rng.normal(effect, spread, size=(4_000, n)).mean(axis=1) / (spread / math.sqrt(n))
+    assert (z > 1.96).mean() == pytest.approx(0.8, abs=0.02)
+    assert smallest_detectable(math.sqrt(0.5), 200) == pytest.approx(0.1401, abs=1e-4)
+
+
+def test_what_several_seeds_could_find_counts_how_much_they_differ() -> None:
+    # The mean of two draws from 0.6 and 0.8 has a standard deviation of 0.1 / √2; the items, which
+    # do not differ at all, would promise that any difference is found.
+    ours, theirs = np.repeat([[0.6], [0.8]], 50, axis=1), np.full((2, 50), 0.5)
+    found = compare_runs(ours, theirs, 0)
+    expected = (1.959964 + 0.841621) * 0.1 / math.sqrt(2)
+    assert found.details["smallest_detectable"] == pytest.approx(expected, rel=0.03)
+    alone = compare_runs(ours[:1], theirs[:1], 0)
+    assert alone.details["smallest_detectable"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.slow
+def test_several_seeds_find_the_smallest_detectable_difference_in_four_of_five_experiments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 1_000)
+    rng = np.random.default_rng(0)
+
+    def runs(rate: float) -> np.ndarray:
+        rates = rate + rng.normal(0, 0.03, size=(3, 1)) + difficulty
+        return (rng.random((3, 300)) < rates).astype(float)
+
+    found = []
+    effect = 0.0
+    for number in range(200):
+        difficulty = 0.15 * rng.normal(size=300)
+        one = compare_runs(runs(0.7 + effect), runs(0.7), 0)
+        found.append(one.p < 0.05 if number >= 50 else one.details["smallest_detectable"])
+        if number == 49:
+            effect = float(np.mean(found))
+    assert np.mean(found[50:]) == pytest.approx(0.8, abs=0.12)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitools.evaluate.measures import statistics
+from mitools.evaluate.measures.statistics import (
+    RESAMPLES,
+    bootstrap,
+    mean_intervals,
+    percentile_interval,
+    ratio_interval,
+    resamples_for,
+    spread_interval,
+    wilson_interval,
+)
+
+
+def test_wilson_of_8_in_10_is_the_textbook_interval() -> None:
+    assert wilson_interval(8, 10) == pytest.approx((0.4901625, 0.9433178))
+
+
+def test_wilson_has_width_where_the_bootstrap_has_none() -> None:
+    low, high = wilson_interval(20, 20) or (0, 0)
+    assert high == 1
+    assert low == pytest.approx(20 / (20 + 1.959964**2))
+    assert wilson_interval(0, 20) == pytest.approx((0, 1 - low))
+
+
+def test_wilson_of_nothing_is_none() -> None:
+    assert wilson_interval(0, 0) is None
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_rate_within_0_and_1(pair: tuple[int, int]) -> None:
+    hits, n = pair
+    low, high = wilson_interval(hits, n) or (1, 0)
+    assert 0 <= low <= hits / n <= high <= 1
+
+
+def test_the_bootstrap_equals_a_plain_loop_over_the_same_draws() -> None:
+    values = np.array([1.0, 5.0, 9.0])
+    found = bootstrap(np.arange(3), 3, lambda counts: counts @ values / 3, seed=4)
+    draws = np.random.default_rng(4).integers(0, 3, size=(RESAMPLES, 3))
+    plain = [sum(values[index] for index in row) / 3 for row in draws]
+    assert found == pytest.approx(plain)
+
+
+def test_the_block_size_changes_no_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = np.array([0, 1, 1, 2, 2, 2, 3])
+
+    def spread(counts: np.ndarray) -> np.ndarray:
+        return counts.max(axis=1)
+
+    whole = bootstrap(cells, 4, spread, seed=1)
+    monkeypatch.setattr(statistics, "_CHUNK", 100)
+    assert (bootstrap(cells, 4, spread, seed=1) == whole).all()
+
+
+def test_resamples_fall_from_10000_to_1000_for_many_items() -> None:
+    assert [resamples_for(n) for n in (1, 50_000, 100_000, 10**7)] == [10_000, 10_000, 5_000, 1_000]
+
+
+def test_mean_intervals_agree_with_the_normal_limit() -> None:
+    values = np.random.default_rng(0).normal(3, 2, size=(400, 1))
+    ((low, high),) = mean_intervals(values, seed=0)
+    margin = 1.96 * values.std() / 20
+    assert (low, high) == pytest.approx((values.mean() - margin, values.mean() + margin), abs=0.02)
+
+
+def test_mean_intervals_do_not_depend_on_the_order_of_the_items() -> None:
+    values = np.random.default_rng(0).random((30, 2))
+    assert mean_intervals(values, seed=0) == mean_intervals(values[::-1].copy(), seed=0)
+    assert mean_intervals(values, seed=0) != mean_intervals(values, seed=1)
+
+
+def test_one_item_has_no_interval() -> None:
+    assert mean_intervals(np.ones((1, 2)), seed=0) == [None, None]
+    assert ratio_interval(np.ones(1), np.ones(1), seed=0) is None
+
+
+def test_a_ratio_interval_resamples_items_and_not_their_parts() -> None:
+    parts, wholes = np.array([0.0, 10.0]), np.array([10.0, 10.0])
+    assert ratio_interval(parts, wholes, seed=0) == (0, 1)
+
+
+def test_a_statistic_that_is_mostly_undefined_has_no_interval() -> None:
+    assert percentile_interval(np.array([np.nan, np.nan, 1.0])) is None
+    assert percentile_interval(np.array([np.nan, 1.0, 1.0])) == (1, 1)
+
+
+def test_values_that_are_all_alike_have_no_interval() -> None:
+    assert spread_interval(np.ones(100)) is None
+    assert spread_interval(np.array([np.nan, np.nan, 1.0])) is None
+    draws = np.linspace(0, 1, 101)
+    assert spread_interval(draws) == percentile_interval(draws) == pytest.approx((0.025, 0.975))

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+from mitools.evaluate.simulators.logit import Sets, candidate_log_probs, fit_weights
+from mitools.evaluate.simulators.models import (
+    SMOOTHING,
+    CandidateSimulator,
+    LabelSimulator,
+    Weigher,
+    term_weights,
+    word_pairs,
+)
+
+FOLDS = np.arange(60) % 5
+
+
+def texts(target: np.ndarray, seed: int = 0) -> list[str]:
+    """Noise, and a word that tells two targets of three."""
+    rng = random.Random(seed)
+    words = ("yes", "no", "perhaps")
+    return [
+        f"{words[label if rng.random() < 0.8 else 0]} {rng.choice('uvw')} {rng.choice('xyz')}"
+        for label in target
+    ]
+
+
+TARGET = np.random.default_rng(0).integers(0, 3, 60)
+LABELS = LabelSimulator(term_weights(texts(TARGET), word_pairs), FOLDS, 3)
+TOLD = term_weights(texts(TARGET, 1), word_pairs)
+
+
+def candidates(
+    seed: int = 0, gold: np.ndarray | None = None
+) -> tuple[CandidateSimulator, np.ndarray, np.ndarray]:
+    """Give a simulator, rationales that mark the target eight times in ten, and the target."""
+    rng = np.random.default_rng(seed)
+    sets = Sets(rng.integers(2, 6, size=60))
+    target = rng.integers(0, sets.sizes) if gold is None else gold
+    told = np.zeros((int(sets.sizes.sum()), 2))
+    told[sets.starts + target, 0] = rng.random(60) < 0.8
+    inputs = rng.normal(size=(len(told), 2))
+    return CandidateSimulator(inputs, FOLDS, sets, "a logit"), told, target
+
+
+def test_terms_are_weighed_by_tf_idf_and_rows_have_unit_length() -> None:
+    weights = Weigher(["a b", "a c c", "b"], str.split)(["a b", "c", ""]).toarray()
+    # a and b are in two of three texts each, c in one only
+    assert weights[0] == pytest.approx([math.sqrt(0.5)] * 2)
+    assert not weights[1:].any()
+
+
+def test_weights_are_those_of_a_plain_loop() -> None:
+    rng = random.Random(3)
+    said = [" ".join(rng.choices("abcdefgh", k=rng.randrange(1, 9))) for _ in range(30)]
+    terms = [word_pairs(text) for text in said]
+    known = sorted({term for row in terms for term in row if sum(term in r for r in terms) > 1})
+    found = term_weights(said, word_pairs).toarray()
+    assert found.shape == (30, len(known))
+    for row, weights in zip(terms, found, strict=True):
+        rarities = [math.log(31 / (1 + sum(term in r for r in terms))) + 1 for term in known]
+        plain = [
+            (1 + math.log(row.count(term))) * rarity if term in row else 0.0
+            for term, rarity in zip(known, rarities, strict=True)
+        ]
+        length = math.sqrt(sum(value**2 for value in plain)) or 1.0
+        assert weights == pytest.approx([value / length for value in plain])
+
+
+def test_texts_without_a_shared_term_have_no_columns() -> None:
+    assert term_weights(["a", "b", ""], str.split).shape == (3, 0)
+
+
+def test_labels_are_guessed_by_models_that_never_saw_the_item() -> None:
+    guesses = LABELS.guess(TARGET, sees_input=True, rationales=TOLD)
+    features = sp.hstack([LABELS.inputs, TOLD]).tocsr()
+    for item in (0, 17, 42):
+        others = FOLDS[item] != FOLDS
+        model = LogisticRegression(tol=1e-8, max_iter=10_000).fit(features[others], TARGET[others])
+        chances = (1 - SMOOTHING) * model.predict_proba(features[item])[0] + SMOOTHING / 3
+        assert guesses.bits[item] == pytest.approx(math.log2(chances[TARGET[item]]), abs=0.02)
+        assert guesses.is_right[item] == (chances.argmax() == TARGET[item])
+
+
+def test_a_label_that_was_never_taught_costs_a_finite_amount() -> None:
+    target = np.where(FOLDS == 0, 2, TARGET % 2)
+    bits = LABELS.guess(target, sees_input=True, rationales=None).bits
+    assert bits[FOLDS == 0] == pytest.approx(math.log2(SMOOTHING / 3))
+
+
+def test_one_class_only_is_guessed_without_a_model() -> None:
+    guesses = LABELS.guess(np.zeros(60, dtype=int), sees_input=True, rationales=TOLD)
+    assert guesses.is_right.all()
+    assert guesses.bits == pytest.approx(math.log2(1 - SMOOTHING + SMOOTHING / 3))
+
+
+def test_empty_rationales_are_guessed_by_the_shares_of_the_labels() -> None:
+    target = (np.arange(60) // 5) % 4 // 3  # of every fold's twelve, three are 1
+    empty = term_weights([""] * 60, word_pairs)
+    assert LABELS.is_empty(empty)
+    guesses = LABELS.guess(target, sees_input=False, rationales=empty)
+    shares = (1 - SMOOTHING) * np.array([0.75, 0.25]) + SMOOTHING / 3
+    assert guesses.bits == pytest.approx(np.log2(shares[target]))
+
+
+@pytest.mark.parametrize("kind", ["labels", "candidates"])
+def test_empty_rationales_add_exactly_nothing(kind: str) -> None:
+    if kind == "labels":
+        simulator, empty, target = LABELS, term_weights([""] * 60, word_pairs), TARGET
+    else:
+        simulator, told, target = candidates()  # type: ignore[assignment]
+        empty = np.zeros_like(told)
+    alone = simulator.guess(target, sees_input=True, rationales=None)
+    both = simulator.guess(target, sees_input=True, rationales=empty)
+    assert (alone.bits == both.bits).all()
+
+
+@pytest.mark.parametrize("simulator", [LABELS, candidates()[0]], ids=["labels", "candidates"])
+def test_a_simulator_that_sees_nothing_is_a_mistake(simulator: LabelSimulator) -> None:
+    with pytest.raises(ValueError, match="see something"):
+        simulator.guess(TARGET, sees_input=False, rationales=None)
+
+
+def test_candidates_are_guessed_by_models_that_never_saw_the_item() -> None:
+    simulator, told, target = candidates()
+    guesses = simulator.guess(target, sees_input=True, rationales=told)
+    features = np.hstack([simulator.inputs, told])
+    for item in (0, 17, 42):
+        others, rows = simulator.sets.select(FOLDS[item] != FOLDS)
+        weights = fit_weights(features[rows], others, target[FOLDS[item] != FOLDS])
+        logs = candidate_log_probs(features, weights, simulator.sets)
+        start, size = simulator.sets.starts[item], simulator.sets.sizes[item]
+        chances = (1 - SMOOTHING) * np.exp(logs[start : start + size]) + SMOOTHING / size
+        assert guesses.bits[item] == pytest.approx(math.log2(chances[target[item]]))
+        assert guesses.is_right[item] == (chances.argmax() == target[item])
+
+
+def test_rationales_of_labels_are_dealt_out_within_gold() -> None:
+    marked = sp.csr_matrix(np.arange(60, dtype=float)[:, None] + 1)
+    dealt = LABELS.deal(marked, TARGET, np.random.default_rng(0)).toarray().ravel() - 1
+    assert sorted(dealt) == list(range(60))
+    assert (TARGET[dealt.astype(int)] == TARGET).all()
+    assert (dealt != np.arange(60)).mean() > 0.8
+
+
+def test_rationales_of_candidates_are_dealt_out_by_role() -> None:
+    simulator, _, gold = candidates()
+    starts, sizes = simulator.sets.starts, simulator.sets.sizes
+    told = np.zeros((int(sizes.sum()), 1))
+    told[starts + gold, 0] = np.arange(60) + 1  # of gold, by item
+    other = (gold + 1) % sizes
+    told[starts + other, 0] = -(np.arange(60) + 1.0)  # of one other, likewise
+    dealt = simulator.deal(told, gold, np.random.default_rng(0))
+    source = dealt[starts + gold, 0]
+    assert sorted(source) == list(range(1, 61))
+    for item, (start, size) in enumerate(zip(starts, sizes, strict=True)):
+        rest = np.delete(dealt[start : start + size, 0], gold[item])
+        assert sorted(rest) == [-source[item], *[0] * (size - 2)]
+
+
+def test_a_rationale_that_speaks_of_more_candidates_than_there_are_keeps_the_strongest() -> None:
+    simulator = CandidateSimulator(np.zeros((6, 1)), np.zeros(2, int), Sets(np.array([4, 2])), "")
+    told = np.array([[1.0], [2.0], [4.0], [3.0], [9.0], [0.0]])
+    seen = set()
+    for seed in range(20):
+        dealt = simulator.deal(told, np.array([0, 0]), np.random.default_rng(seed))[:, 0]
+        if dealt[4] == 1:
+            assert dealt[5] == 4
+            assert sorted(dealt[1:4]) == [0, 0, 0]
+        else:
+            assert sorted(dealt[1:4]) == [2, 3, 4]
+        seen.add(dealt[4])
+    assert seen == {1, 9}
+
+
+def test_to_be_told_gold_is_to_see_it() -> None:
+    simulator, told, target = candidates()
+    assert LABELS.told_gold() is LABELS
+    with pytest.raises(ValueError, match="no gold"):
+        simulator.told_gold()
+    seeing = CandidateSimulator(simulator.inputs, FOLDS, simulator.sets, "", gold=told).told_gold()
+    expected = simulator.guess(target, sees_input=True, rationales=told)
+    assert (seeing.guess(target, sees_input=True, rationales=None).bits == expected.bits).all()
