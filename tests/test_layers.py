@@ -104,6 +104,8 @@ mitools.train.estimate: FEATURES Estimate estimate_information sketch
 mitools.train.options: PRESETS TrainOptions
 mitools.evaluate.options: EvalOptions
 mitools.evaluate.run: EvalOptions Evaluation Opened predict
+mitools.evaluate.opening: open_similarity open_student
+mitools.evaluate.findings: as_document join_runs
 mitools.evaluate.score: VERDICTS scored verdict
 mitools.evaluate.summary: Tally as_json
 mitools.evaluate.measures.metric: Interval Measure Metric Status rounded
@@ -129,7 +131,7 @@ mitools.evaluate.judging: MEASURES PAIRWISE RUBRIC SYSTEM Ask Query Verdict comp
   rate_rationales read_score read_verdict unasked_judge
 mitools.evaluate.probes: PROBES ProbeName
 mitools.evaluate.probes.run: run_probes unasked_probes untrained_probes
-mitools.evaluate.probes.subject: Instrument Instruments Kept Subject draws
+mitools.evaluate.probes.subject: Instrument Instruments Kept Subject draws open_instrument
 mitools.evaluate.simulators.choose: FEWEST_ITEMS MOST_LABELS NOT_GUESSABLE Simulation simulate
 mitools.evaluate.simulators.models: SMOOTHING CandidateSimulator Guesses
   LabelSimulator Simulator Weigher

@@ -1,4 +1,4 @@
-"""What ``mitools eval`` does when all records have passed: probes, and a judge."""
+"""The judge of ``mitools eval``: asked when all records have passed."""
 
 from __future__ import annotations
 
@@ -14,28 +14,8 @@ if TYPE_CHECKING:
     from mitools.annotate import Question, Reply, Teacher
     from mitools.evaluate.judging import Query
     from mitools.evaluate.run import Evaluation
-    from mitools.student.api import Student
-    from mitools.student.probe import Instrument
 
-__all__ = ["Judge", "JudgeOptions", "judging", "probe"]
-
-
-def probe(stage: Stage, run: Evaluation, summary: dict[str, Any], seed: int) -> None:
-    """Run the probes that were asked for, and put what they found into a summary."""
-    if not run.options.probes:
-        return
-    with stage.console.progress("probing", unit="questions") as update:
-        found = run.probe(seed, _instrument, lambda count: update(count, ""))
-    if editing := found.pop("editing", None):
-        summary["association"]["rationale_editing"] = editing
-    summary["probes"] |= found
-
-
-def _instrument(student: Student) -> Instrument | None:
-    from mitools.student.local import LocalStudent
-    from mitools.student.probe import Instrument
-
-    return Instrument(student) if isinstance(student, LocalStudent) else None
+__all__ = ["Judge", "JudgeOptions", "judging"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mitools.cli._eval_options import Options
-from mitools.cli._examine import Judge, judging, probe
+from mitools.cli._examine import Judge, judging
 from mitools.cli._stage import Stage, abandon_stdout, seed_option, stage
 from mitools.console import Console
 from mitools.errors import UsageError
@@ -223,12 +223,9 @@ def _similarity(options: Options) -> Similarity | None:
     """Load the encoder at the start, once: a wrong path must not cost an evaluation."""
     if options.embedding is None:
         return None
-    from mitools.evaluate.provenance import hash_student
-    from mitools.student.encode import SentenceEncoder
+    from mitools.evaluate.opening import open_similarity
 
-    encoder = SentenceEncoder(options.embedding, options.device)
-    encoder.name = f"{Path(options.embedding).name}@{hash_student(encoder.folder)[:12]}"
-    return encoder
+    return open_similarity(options.embedding, options.device)
 
 
 def _baseline(path: str, options: Options) -> Evaluation:
@@ -238,18 +235,13 @@ def _baseline(path: str, options: Options) -> Evaluation:
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
-    def open_student() -> Opened:
-        from mitools.evaluate.provenance import hash_student, name_student
-        from mitools.evaluate.run import Opened
-        from mitools.student import load_student
+    def opener() -> Opened:
+        from mitools.evaluate.opening import open_student
 
         folder = Path(options.student or "")
-        budget = options.tokens_per_batch
-        student = load_student(folder, options.device, tokens_per_batch=budget)
-        digest = hash_student(folder)
-        return Opened(student, name_student(folder, digest), digest)
+        return open_student(folder, options.device, options.tokens_per_batch)
 
-    return open_student
+    return opener
 
 
 @contextlib.contextmanager
@@ -271,30 +263,26 @@ def _report(
     file: IO[str] | None,
 ) -> None:
     from mitools.evaluate import report
-    from mitools.evaluate.outcomes import compare, over_seeds
-    from mitools.evaluate.provenance import describe_run, software
-    from mitools.evaluate.summary import as_json
+    from mitools.evaluate.findings import as_document, join_runs
 
     runs, baselines = given.runs, given.baselines
-    summaries = [run.tally.summary(options.seed) for run in runs]
-    for evaluation, summary in zip(runs, summaries, strict=True):
-        probe(stage, evaluation, summary, options.seed)
+    summaries = [_summary(stage, run, options.seed) for run in runs]
     if given.judge is not None:
         baseline = baselines[0] if baselines else None
         summaries[0]["judge"] = given.judge.judge(runs[0], baseline, options.seed)
-    found: dict[str, Any] = summaries[0] if not options.seeds else {"runs": summaries}
-    outcomes = [run.outcomes for run in runs]
-    if options.seeds:
-        found["seeds"] = over_seeds(outcomes, options.seed)
-    if baselines:
-        found["comparison"] = compare(outcomes, [one.outcomes for one in baselines], options.seed)
+    found = join_runs(runs, summaries, baselines, seed=options.seed, by_seed=options.seeds)
     if file is not None:
-        opened = runs[0].opened
-        run = describe_run(opened, asdict(options)) if opened else None
-        figures = {**as_json(found), "provenance": {"software": software(), "run": run}}
-        json.dump(figures, file, indent=2, ensure_ascii=False, allow_nan=False)
+        document = as_document(found, runs[0], asdict(options))
+        json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
     for title, columns, rows in report.tables(found):
         stage.console.table(title, columns, rows)
     for note in report.notes(found):
         stage.console.note(note)
+
+
+def _summary(stage: Stage, run: Evaluation, seed: int) -> dict[str, Any]:
+    if not run.options.probes:
+        return run.summary(seed)
+    with stage.console.progress("probing", unit="questions") as update:
+        return run.summary(seed, lambda count: update(count, ""))

@@ -201,17 +201,12 @@ def _opener(options: Options) -> Callable[[], Opened]:
     import functools
 
     @functools.cache
-    def open_student() -> Opened:
-        from mitools.evaluate.provenance import hash_student, name_student
-        from mitools.evaluate.run import Opened
-        from mitools.student import load_student
+    def opener() -> Opened:
+        from mitools.evaluate.opening import open_student
 
-        folder = Path(options.student or "")
-        student = load_student(folder, options.device)
-        digest = hash_student(folder)
-        return Opened(student, name_student(folder, digest), digest)
+        return open_student(Path(options.student or ""), options.device)
 
-    return open_student
+    return opener
 
 
 def _versus(stage: Stage, options: Options) -> Versus | None:

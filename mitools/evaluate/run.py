@@ -21,7 +21,7 @@ from mitools.errors import (
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
 from mitools.evaluate.predict import Opened, origin, predict
-from mitools.evaluate.probes.subject import Instruments, Kept, Subject
+from mitools.evaluate.probes.subject import Instruments, Kept, Subject, open_instrument
 from mitools.evaluate.sample import Sample
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulators.tally import UNTRAINED
@@ -93,6 +93,26 @@ class Evaluation:
                     self.sample.add(Kept(record))
             yield record
         self._conclude()
+
+    def summary(
+        self, seed: int = 0, update: Callable[[int], None] = lambda _count: None
+    ) -> dict[str, Any]:
+        """Run the probes of the options, and compute every figure, when the pass is over.
+
+        Args:
+            seed: of all that is drawn.
+            update: called with the number of the probes' questions answered since.
+
+        Returns:
+            Blocks of :class:`~mitools.evaluate.measures.metric.Metric`; see
+            :func:`mitools.evaluate.findings.as_document` for plain JSON.
+        """
+        summary = self.tally.summary(seed)
+        probed = self.probe(seed, open_instrument, update)
+        if editing := probed.pop("editing", None):
+            summary["association"]["rationale_editing"] = editing
+        summary["probes"] |= probed
+        return summary
 
     def probe(
         self, seed: int, instruments: Instruments, update: Callable[[int], None]

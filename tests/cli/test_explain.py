@@ -60,7 +60,7 @@ class FakeStudent:
 def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Stand in for the package that loads models, which takes seconds to import."""
 
-    def load_student(path: Path, device: str | None = None) -> FakeStudent:
+    def load_student(path: Path, device: str | None = None, **_options: Any) -> FakeStudent:
         assert path == folder
         return FakeStudent()
 

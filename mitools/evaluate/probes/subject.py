@@ -17,7 +17,7 @@ from mitools.tasks import Task, task_of
 if TYPE_CHECKING:
     from mitools.student.api import Student
 
-__all__ = ["Instrument", "Instruments", "Kept", "Subject", "draws"]
+__all__ = ["Instrument", "Instruments", "Kept", "Subject", "draws", "open_instrument"]
 
 Span = tuple[int, int]
 
@@ -42,6 +42,14 @@ class Instrument(Protocol):
 
 Instruments = Callable[[Any], Instrument | None]
 """Makes the instrument for a student; None where it is of a kind that cannot be reached into."""
+
+
+def open_instrument(student: Any) -> Instrument | None:
+    """Make the instrument for a student on this machine; None for any other."""
+    from mitools.student import probe
+    from mitools.student.local import LocalStudent
+
+    return probe.Instrument(student) if isinstance(student, LocalStudent) else None
 
 
 @dataclass(frozen=True, slots=True)
