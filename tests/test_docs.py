@@ -27,7 +27,11 @@ from mitools.recipe import list_recipes
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = [README, *sorted(ROOT.glob("recipes/*/README.md"))]
+DOCUMENTS = [
+    README,
+    ROOT / "tests" / "benchmarks" / "README.md",
+    *sorted(ROOT.glob("recipes/*/README.md")),
+]
 EVERY_DOCUMENT = pytest.mark.parametrize(
     "path", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]
 )
