@@ -138,7 +138,7 @@ mitools.evaluate.simulators.models: SMOOTHING CandidateSimulator Guesses
   term_weights word_pairs
 mitools.explain.filters: SORT_KEYS Criteria Item Selection SortKey Supports Tally
 mitools.explain.view: Bar Change Flag FlagName Side Step Support Thresholds View Who
-mitools.explain.judge: verdicts view_of
+mitools.explain.build_view: verdicts view_of
 mitools.explain.versus: Comparison Versus
 mitools.explain.run: Explanation Settings read_ahead
 mitools.explain.page.write: About Page

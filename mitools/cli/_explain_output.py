@@ -81,7 +81,7 @@ def _text(stage: Stage, options: Options) -> Iterator[Show]:
 def _figures(terminal: Terminal, summary: dict[str, Any] | None) -> str:
     if summary is None:
         return ""
-    from mitools.explain.overview import render_figures
+    from mitools.explain.terminal_figures import render_figures
 
     return render_figures(terminal, summary)
 

@@ -2,7 +2,7 @@
 
 Knows the form of a summary and the names that ``eval`` gives its measures; what they mean is said
 in a sentence each. Nothing is computed here. How cards look is the business of
-:mod:`mitools.explain.page` and :mod:`mitools.explain.overview`.
+:mod:`mitools.explain.page` and :mod:`mitools.explain.terminal_figures`.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from mitools.explain.build_view import view_of
 from mitools.explain.filters import Criteria, Item, Selection, Tally
-from mitools.explain.judge import view_of
 from mitools.explain.versus import Comparison, Versus
 from mitools.explain.view import Thresholds, View
 from mitools.records import Record

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mitools.explain.build_view import view_of
 from mitools.explain.filters import Criteria, Item, Selection, Tally
-from mitools.explain.judge import view_of
 
 
 def record(name: str, answer: str, rationale: str, **fields: Any) -> dict[str, Any]:

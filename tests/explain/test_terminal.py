@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mitools.explain.judge import view_of
+from mitools.explain.build_view import view_of
 from mitools.explain.terminal import MAX_CHARACTERS, Terminal
 from mitools.explain.visible import visible
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mitools.errors import DataError
+from mitools.explain.build_view import view_of
 from mitools.explain.filters import Criteria
-from mitools.explain.judge import view_of
 from mitools.explain.run import Explanation, Settings
 from mitools.explain.versus import Comparison, Versus
 

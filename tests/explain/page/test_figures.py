@@ -11,8 +11,8 @@ import pytest
 import mitools.explain.page.figures as figures
 from mitools.evaluate.score import scored
 from mitools.evaluate.summary import Tally, as_json
+from mitools.explain.build_view import view_of
 from mitools.explain.cards import cards
-from mitools.explain.judge import view_of
 from mitools.explain.page.figures import Fold, doubts
 from mitools.explain.summaries import load_summary, metric_at, metrics_in
 from mitools.tasks import task_of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.explain.judge import view_of
+from mitools.explain.build_view import view_of
 from mitools.explain.page.rows import MAX_BARS, MAX_LABEL, MAX_STEPS, MAX_TEXT, row_of, safe_json
 from tests.explain.page.pages import HOSTILE, choice
 

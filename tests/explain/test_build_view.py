@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mitools.explain.judge import view_of
+from mitools.explain.build_view import view_of
 from mitools.explain.view import Bar, Step, Support, Thresholds
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from mitools.explain.overview import render_figures
 from mitools.explain.terminal import Terminal
+from mitools.explain.terminal_figures import render_figures
 from tests.explain.figures import hostile_summary, metric, probed, unprobed
 from tests.explain.page.pages import HOSTILE
 
