@@ -2,7 +2,8 @@
 
 A :class:`View` says what to show and what is true of it. It is worked out from a record by
 :mod:`mitools.explain.build_view`; how it looks is decided by :mod:`mitools.explain.terminal` and
-:mod:`mitools.explain.page`. Texts stay as they came: whoever shows them escapes them for its medium.
+:mod:`mitools.explain.page`. Texts stay as they came; whoever shows them escapes
+them for its medium.
 """
 
 from __future__ import annotations
