@@ -49,7 +49,8 @@ class Estimate:
         basis: what the expected bill rests on, for people.
         low: every record done with the fewest calls.
         expected: as the records answered so far, or as assumed.
-        worst: every try used, every limit reached.
+        worst: every try used, every limit reached; repeats after faults of the endpoint are not
+            in it.
     """
 
     rows: int = 0
@@ -83,7 +84,8 @@ def estimate(
             if strategy.name == "star" and (gold := record.get("label")) is not None:
                 hinted = Question(record, its_task, hint=gold)
                 longest.append(memory.requests.make(hinted))
-            need.add(log, strategy.most_calls(log.RESAMPLES), longest)
+            has_gold = record.get("label") is not None
+            need.add(log, strategy.most_calls(log.RESAMPLES, has_gold=has_gold), longest)
     _fill(result, seen, need, strategy)
     return result
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mitools.annotate.api import Answered, Teacher, UnaskedError
+from mitools.annotate.api import Answered, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.outlet import Outcome, Outlet, Place
 from mitools.annotate.strategy import Strategy, converse
@@ -97,15 +97,26 @@ class Run:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Cancel what is still under way; what has arrived is in the journal by then."""
+        """Put everything away; what has arrived is in the journal by then.
+
+        What is still under way is cancelled, unless an error ended the run: it is paid for, and
+        an error leaves time to keep it. A second ^C, or a closed downstream, does not.
+        """
         self.stop()
         self._outlet.close()  # the reader may be waiting for a place
         reader, loop = self._threads
         reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
-        asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        loop.join()
-        self._loop.close()
+        is_patient = kind is not None and issubclass(kind, Exception)
+        try:
+            if is_patient and not issubclass(kind or Exception, BrokenPipeError):
+                asyncio.run_coroutine_threadsafe(self._come_home(), self._loop).result()
+        finally:
+            try:
+                asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
+            finally:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                loop.join()
+                self._loop.close()
 
     def stop(self) -> None:
         """Read no more and send no more; what is under way still comes home. From any thread."""
@@ -170,7 +181,9 @@ class Run:
     def _judge(self) -> None:
         """Give up where too many records fail."""
         most, failed, of = self._options.max_error_rate, self.tally.failed, self.tally.finished
-        if most is None or failed.total() <= most * of or self._error is not None:
+        if not self._options.is_ordered:  # failures may be the first to finish
+            of = self.tally.read - self.tally.unasked
+        if most is None or not of or failed.total() / of <= most or self._error is not None:
             return
         message = (
             f"{failed.total():,} of {of:,} records got no answer, more than --max-error-rate "
@@ -250,9 +263,22 @@ class Run:
             if len(questions) == 1:  # a task of its own would cost as much as the question
                 conversation.supply([await self._teacher.ask(questions[0])])
             else:
-                asking = (self._teacher.ask(question) for question in questions)
-                conversation.supply(await asyncio.gather(*asking))
+                conversation.supply(await self._ask_at_once(questions))
         return conversation.answered
+
+    async def _ask_at_once(self, questions: Sequence[Question]) -> list[Reply]:
+        """Ask several questions; where one fails, the others still come home and are kept."""
+        asking = (self._teacher.ask(question) for question in questions)
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if failures:  # what stopped the run says more than that it was stopped
+            raise min(failures, key=lambda failure: isinstance(failure, UnaskedError))
+        return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+
+    async def _come_home(self) -> None:
+        """Wait for what is under way; nothing new is sent by then."""
+        while self._asking:
+            await asyncio.wait(self._asking)
 
     async def _put_away(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -65,10 +65,10 @@ class Strategy:
         looks_for_agreement = self.name != "blind" or self.stop_after is not None
         return self.keep or ("agree" if looks_for_agreement else "all")
 
-    def most_calls(self, resamples: int) -> int:
-        """Bound the completions that one record can take."""
-        spare = 0 if self.stop_after is not None else self.samples * resamples
-        hinted = 1 + resamples if self.name == "star" else 0
+    def most_calls(self, resamples: int, *, has_gold: bool = True) -> int:
+        """Bound the completions that one record can take; without gold, none can agree with it."""
+        spare = 0 if self.stop_after is not None and has_gold else self.samples * resamples
+        hinted = 1 + resamples if self.name == "star" and has_gold else 0
         return self.samples + spare + hinted
 
     def expected_calls(self, share: float) -> float:
@@ -176,7 +176,7 @@ def _ask(numbers: Iterable[int], record: Record, task: Task, hint: str | None) -
     questions = [Question(record, task, number, hint) for number in numbers]
     replies = yield questions
     return [
-        _read(reply, question)
+        _read_safely(reply, question)
         for question, reply in zip(questions, replies, strict=True)
         if question.sample == 0 or reply.problem is None or reply.problem.kind != "missing"
     ]
@@ -188,6 +188,17 @@ def _is_unreadable(sample: _Sample) -> bool:
 
 def _is_askable_again(sample: _Sample) -> bool:
     return sample.problem is None or _is_unreadable(sample)
+
+
+def _read_safely(reply: Reply, question: Question) -> _Sample:
+    """Read a reply; one that cannot be read, for whatever reason, is its own record's fault."""
+    try:
+        return _read(reply, question)
+    except Exception as exc:
+        message = f"reading the answer failed: {type(exc).__name__}: {exc}"[:400]
+        is_hinted = question.hint is not None
+        problem = Problem("unreadable", message)
+        return _Sample(Answer(None, ""), None, problem, reply, is_hinted, False)
 
 
 def _read(reply: Reply, question: Question) -> _Sample:
