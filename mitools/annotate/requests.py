@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mitools.annotate.api import Question
 from mitools.annotate.prompt import Message, Prompts
-from mitools.errors import TeacherError
+from mitools.errors import TeacherError, UsageError
 
 __all__ = ["OPENAI_HOST", "PATH", "ChatOptions", "Request", "Requests"]
 
@@ -90,10 +90,17 @@ class _Form:
         Args:
             body: makes the body around the last message's content.
             provider: the endpoint's URL.
+
+        Raises:
+            UsageError: what the user gave cannot be sent.
         """
         gap = f"gap {secrets.token_hex(16)}"  # no prompt can hold it
         before, after = _canonical(body(gap)).split(_canonical(gap))
-        self._before, self._after = before.encode(), after.encode()
+        try:
+            self._before, self._after = before.encode(), after.encode()
+        except UnicodeEncodeError as exc:  # half a surrogate pair, or bytes of the command line
+            message = "the model's name, --system or --param holds text that is not UTF-8"
+            raise UsageError(message, hint="write it in UTF-8") from exc
         self._hash = hashlib.sha256(b'{"body":' + self._before)
         self._end = f',"provider":{_canonical(provider)},"sample":'
 

@@ -81,7 +81,7 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
     from mitools.annotate.memory import Memory
 
     if is_offline:
-        journal = _journal(options)
+        journal = _journal(options, is_read_only=not options["from_batch"])
         if options["from_batch"]:
             _import_results(stage, options["from_batch"], journal)
         memory = Memory(requests, journal)
@@ -136,10 +136,10 @@ def _bounds_answers(options: Mapping[str, Any]) -> bool:
     return options["max_tokens"] is not None or any(name in options["params"] for name in names)
 
 
-def _journal(options: Mapping[str, Any]) -> Journal:
+def _journal(options: Mapping[str, Any], *, is_read_only: bool = False) -> Journal:
     from mitools.annotate.journal import Journal
 
-    return Journal(_journal_place(options))
+    return Journal(_journal_place(options), is_read_only=is_read_only)
 
 
 def _journal_place(options: Mapping[str, Any]) -> Path:
@@ -168,7 +168,7 @@ def _remembering(options: Mapping[str, Any]) -> Iterator[Memory]:
     if options["no_journal"] or not _journal_place(options).exists():
         yield Memory(requests, None)
         return
-    journal = _journal(options)
+    journal = _journal(options, is_read_only=True)
     try:
         yield Memory(requests, journal)
     finally:
@@ -230,6 +230,7 @@ def _estimate_lines(found: Estimate, price: Price | None) -> list[str]:
     for name in ("low", "expected", "worst"):
         lines.append(f"{name:10}{_bill_line(getattr(found, name), price)}")
     lines += ["", f"expected: {found.basis}"]
+    lines.append("worst: every try and token that is allowed; repeats after faults come on top")
     if price is None:
         lines.append('cost: unknown; add "--price IN,OUT", USD per million tokens')
     return lines
