@@ -42,12 +42,15 @@ class Act:
         hang: never answer, but bill.
         reset: break the connection ``before`` the answer or in the ``middle`` of it.
         raw: these bytes as the body, whatever they are.
+        usage: what the body says of its cost, whatever that is.
+        billed: what the call really costs, whatever its usage and status say; None charges the
+            usage, and nothing for a status other than 200.
     """
 
     text: str | None = None
     message: dict[str, Any] = field(default_factory=dict)
     finish_reason: str = "stop"
-    usage: dict[str, int] | None = field(
+    usage: Any = field(
         default_factory=lambda: {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     )
     status: int = 200
@@ -57,6 +60,7 @@ class Act:
     hang: bool = False
     reset: str = ""
     raw: bytes | None = None
+    billed: dict[str, int] | None = None
 
 
 @dataclass
@@ -80,6 +84,19 @@ def solve(question: str) -> str:
         return f"Only one fits. So the answer is (a) {choice[1]}."
     numbers = [*re.findall(r"\d+", question), "1", "2"]
     return f"There are {numbers[0]} and {numbers[1]}. The answer is ({numbers[0]} + {numbers[1]})."
+
+
+def tokens(text: str) -> int:
+    """Count tokens as a tokenizer of real size does: pieces of words, and signs."""
+    return len(re.findall(r"\w{1,5}|[^\w\s]", text))
+
+
+def true_usage(call: Call, text: str | None = None) -> dict[str, int]:
+    """Count the tokens of a call and its answer; without a text, that of :func:`solve`."""
+    read = sum(tokens(str(message["content"])) + 4 for message in call.body["messages"])
+    written = tokens(solve(call.question) if text is None else text) + 1
+    total = read + written
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": total}
 
 
 def complete(
@@ -143,6 +160,10 @@ class FixtureServer:
 
     def _bill(self, act: Act, call: Call) -> None:
         """Charge for whatever was worked on, whether or not the answer will arrive."""
+        if act.billed is not None:
+            for name in self.billed:
+                self.billed[name] += act.billed[name]
+            return
         if act.status != 200:
             return
         usage = act.usage or {"prompt_tokens": 10, "completion_tokens": 5}

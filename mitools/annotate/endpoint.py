@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
 from mitools import __version__
-from mitools.annotate.api import Reply, UnaskedError
+from mitools.annotate.api import UnaskedError
 from mitools.annotate.budget import Budget
 from mitools.annotate.faults import (
     Busy,
@@ -30,10 +31,11 @@ from mitools.annotate.faults import (
     Transient,
     explain,
     explain_status,
+    may_be_billed,
 )
-from mitools.annotate.journal import Entry
+from mitools.annotate.journal import UNREAD, Entry
 from mitools.annotate.pace import Pace, backoff
-from mitools.annotate.reply import read_completion
+from mitools.annotate.reply import parse_completion
 from mitools.annotate.requests import OPENAI_HOST, PATH, ChatOptions, Request, Requests
 from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
 
@@ -50,13 +52,25 @@ class Outcome:
 
     Attributes:
         entry: what the journal has of it.
-        reply: the answer, where it was read on arrival.
+        answer: the chat completion, where it has just arrived; nobody has read it yet.
         is_known: whether another process had asked, so that nothing was sent.
     """
 
     entry: Entry
-    reply: Reply | None = None
+    answer: Mapping[str, Any] | None = None
     is_known: bool = False
+
+
+class _Unread(Lost):
+    """A body came that is not a chat completion.
+
+    Attributes:
+        body: as it came.
+    """
+
+    def __init__(self, message: str, body: str) -> None:
+        super().__init__("server_error", message)
+        self.body = body
 
 
 class Endpoint:
@@ -119,7 +133,7 @@ class Endpoint:
                 if not is_retry and (entry := known()) is not None:
                     return Outcome(entry, is_known=True)
                 try:
-                    raw, reply = await self._send(request)
+                    raw, answer = await self._send(request)
                 except Rejected as exc:
                     return Outcome(await keep(exc.kind, exc.message))
                 except Busy as exc:
@@ -127,10 +141,12 @@ class Endpoint:
                     fault: Fault | None = None
                 except Transient as exc:
                     fault = exc
+                    if isinstance(exc, _Unread):
+                        await keep(UNREAD, exc.body)
                 else:
                     self._has_answered = True
                     self._pace.succeeded()
-                    return Outcome(await keep("ok", raw), reply)
+                    return Outcome(await keep("ok", raw), answer)
             is_retry = True
             if fault is not None:
                 faults += 1
@@ -138,8 +154,8 @@ class Endpoint:
                     return Outcome(await keep(*self._give_up(fault)))
                 await self._pace.sleep(backoff(faults - 1))
 
-    async def _send(self, request: Request) -> tuple[str, Reply]:
-        """Send a request and account for it."""
+    async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
+        """Send a request and account for it; gives the answer as it came, and its JSON."""
         if self._budget is None:
             return await self._post(request.content)
         try:
@@ -148,10 +164,10 @@ class Endpoint:
             self._halt()
             raise
         try:
-            raw, reply = await self._post(request.content)
+            raw, answer = await self._post(request.content)
         except Fault as exc:
             if exc.is_maybe_billed:
-                self._budget.settle(reservation, None)
+                self._budget.settle_lost(reservation)
             else:
                 self._budget.release(reservation)
             raise
@@ -159,12 +175,12 @@ class Endpoint:
             self._budget.release(reservation)
             raise
         except BaseException:
-            self._budget.settle(reservation, None)
+            self._budget.settle_lost(reservation)
             raise
-        self._budget.settle(reservation, reply.usage)
-        return raw, reply
+        self._budget.settle(reservation, answer)
+        return raw, answer
 
-    async def _post(self, content: bytes) -> tuple[str, Reply]:
+    async def _post(self, content: bytes) -> tuple[str, Mapping[str, Any]]:
         request = self._http.build_request(
             "POST", self._url, headers=self._headers, content=content
         )
@@ -173,8 +189,10 @@ class Endpoint:
                 response = await self._http.send(request)
             raw = response.text
             if not response.is_success:
-                raise self._sorted(explain_status(response, self._secrets))
-            return raw, read_completion(raw)
+                fault = explain_status(response, self._secrets)
+                fault.is_maybe_billed = may_be_billed(response.status_code, fault)
+                raise self._sorted(fault)
+            return raw, _parsed(raw)
         except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout) as exc:
             seconds = self._options.timeout_seconds
             raise Lost("timeout", f"no answer within {seconds:g} s") from exc
@@ -213,6 +231,13 @@ class Endpoint:
         self._pace.stop()
         if self._budget is not None:
             self._budget.stop()
+
+
+def _parsed(raw: str) -> Mapping[str, Any]:
+    try:
+        return parse_completion(raw)
+    except ValueError as exc:
+        raise _Unread(f"the server sent no completion: {exc}", raw) from exc
 
 
 def _account(options: ChatOptions, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:

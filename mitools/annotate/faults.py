@@ -27,6 +27,7 @@ __all__ = [
     "Transient",
     "explain",
     "explain_status",
+    "may_be_billed",
     "rejection_kind",
 ]
 
@@ -144,6 +145,15 @@ def explain_status(response: httpx2.Response, secrets: Secrets) -> Fault:
     if status in (408, 409, 425) or status >= 500:
         return Busy(message, wait) if wait is not None else Transient("server_error", message)
     return Rejected(rejection_kind(code, message), message)
+
+
+def may_be_billed(status: int, fault: Fault) -> bool:
+    """Tell whether a server that answers so may have done the work, and charge for it.
+
+    A gateway gives up with 502 or 504 while the model behind it goes on, and a prompt is paid for
+    that a content filter reads. Nobody charges for 429, or for a request that is malformed.
+    """
+    return status >= 500 or status == 408 or fault.kind == "content_filter"
 
 
 def rejection_kind(code: str, message: str) -> str:

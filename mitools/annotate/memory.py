@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from mitools.annotate.api import Problem, Question, Reply
 from mitools.annotate.journal import Entry, Journal
-from mitools.annotate.reply import read_completion
+from mitools.annotate.reply import parse_completion, read_answer
 from mitools.annotate.requests import Request, Requests
 from mitools.errors import SourceError
 
@@ -58,11 +60,25 @@ class Memory:
             failed = Reply(problem=Problem(entry.kind, entry.response))
             return self.finish(failed, question, is_recalled=is_recalled)
         try:
-            reply = read_completion(entry.response)
+            answer = parse_completion(entry.response)
         except ValueError as exc:
+            if isinstance(exc.__cause__, RecursionError):  # it was not, on a smaller stack
+                deep = Reply(problem=Problem("server_error", str(exc)))
+                return self.finish(deep, question, is_recalled=is_recalled)
             place = self.journal.path if self.journal else "journal"
             message = f"{place} is damaged: the response {entry.key[:12]}… is unreadable"
             raise SourceError(message, hint='go on with "--journal NEW"') from exc
+        return self.interpret(answer, question, is_recalled=is_recalled)
+
+    def interpret(
+        self, answer: Mapping[str, Any], question: Question, *, is_recalled: bool = False
+    ) -> Reply:
+        """Read a chat completion; one that cannot be read is the fault of its own record."""
+        try:
+            reply = read_answer(answer)
+        except Exception as exc:  # whatever a server sends, the other records go on
+            message = f"the response cannot be read: {type(exc).__name__}: {exc}"[:400]
+            reply = Reply(problem=Problem("server_error", message))
         return self.finish(reply, question, is_recalled=is_recalled)
 
     def finish(self, reply: Reply, question: Question, *, is_recalled: bool = False) -> Reply:

@@ -316,10 +316,13 @@ def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
     budget = made.budget
     if budget is None:
         return
-    limit = "" if budget.limit is None else f" of ${budget.limit:,.4f}"
-    stage.console.note(f"${budget.spent:,.4f}{limit} spent")
+    for line in budget.lines():
+        stage.console.note(line)
     if budget.limit is not None and budget.spent > budget.limit:
-        stage.console.warn("the server counted more tokens than --max-tokens allows")
+        stage.console.warn(
+            f"${budget.spent - budget.limit:,.4f} over --max-cost: it was under way when the "
+            "server first took more tokens than it was asked for"
+        )
 
 
 @contextlib.contextmanager

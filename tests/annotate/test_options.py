@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from mitools.annotate import strategy
+from mitools.annotate.budget import Price
 from mitools.cli import annotate as cli
 from mitools.cli import mitools
 from tests.annotate.conftest import sums
 from tests.annotate.test_cli import lines, run
-from tests.server import Act, FixtureServer, complete, solve
+from tests.server import Act, FixtureServer, complete, solve, true_usage
 
+PRICE = Price(100_000.0, 1_000_000.0)
 PRICED = ("--price", "100000,1000000", "--max-tokens", "50")
 
 
@@ -50,17 +52,18 @@ def test_samples_are_drawn_until_enough_agree(server: FixtureServer) -> None:
 
 
 def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_path: Path) -> None:
+    server.act = lambda call: Act(usage=true_usage(call))
     options = (*PRICED, "--journal", tmp_path / "j", "--concurrency", "2")
     status, records, err = run(server, lines(sums(50)), *options, "--max-cost", "200")
     assert status == 4
     assert 0 < len(records) == len(server.calls) < 50
     assert [record["id"] for record in records] == [f"r{n}" for n in range(len(records))]
-    spent = 6 * len(records)
+    spent = PRICE.cost(server.billed["prompt_tokens"], server.billed["completion_tokens"])
     assert f"${spent:,.4f} of $200.0000 spent" in err
     assert "the budget is used up" in err
     assert "run it again to go on" in err
     before = len(server.calls)
-    status, rest, _ = run(server, lines(sums(50)), *options, "--max-cost", "1000")
+    status, rest, _ = run(server, lines(sums(50)), *options, "--max-cost", "3000")
     assert status == 0
     assert rest[:before] == records
     assert len(server.calls) == 50
