@@ -74,7 +74,12 @@ def default_place(model: str) -> Path:
 
 
 class Journal:
-    """An open journal. Lookups and writes may come from any thread."""
+    """An open journal. Lookups and writes may come from any thread.
+
+    Attributes:
+        path: of the file.
+        has_written: whether a response was written since it was opened.
+    """
 
     def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
         """Open or make it, and take in what was rescued for it.
@@ -89,8 +94,9 @@ class Journal:
         """
         self.path = Path(path)
         self._reading, self._writing = threading.Lock(), threading.Lock()
-        self._has_written = False
+        self.has_written = False
         self._is_displaced = False
+        self._is_rescued = False
         self._recent: list[Entry] = []
         self._recent_size = 0
         with self._errors():
@@ -128,8 +134,8 @@ class Journal:
         """
         entries = list(entries)
         with self._errors(), self._writing:
-            self._has_written = True
             self._check_place()
+            self.has_written = True
             self._store(entries)
             self._remember(entries)
             self._check_place()
@@ -144,8 +150,8 @@ class Journal:
         """
         with self._writing:
             kept = [*entries]
-            if self._is_displaced and self._has_written:
-                self._has_written = False
+            if self._is_displaced and not self._is_rescued:
+                self._is_rescued = True
                 kept += self._all_entries()
             try:
                 place = write_rescue(self.path, kept)
@@ -164,7 +170,7 @@ class Journal:
             OutputError: what was written is not in its place any more.
         """
         lost: OutputError | None = None
-        if self._has_written:
+        if self.has_written and not self._is_rescued:
             try:
                 self._check_place()
             except OutputError as exc:

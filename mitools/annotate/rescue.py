@@ -39,6 +39,7 @@ def write_rescue(journal: Path, entries: Iterable[Entry]) -> Path:
     """
     lines = [json.dumps(asdict(entry)) + "\n" for entry in entries]  # ASCII: surrogates stay
     try:
+        journal.parent.mkdir(parents=True, exist_ok=True)  # the folder may be what was deleted
         return _write(journal.parent, journal.name, lines)
     except OSError:
         return _write(Path(tempfile.gettempdir()), journal.name, lines)

@@ -302,14 +302,15 @@ def _reporting(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> It
         raise
     except BaseException:
         _report(stage, run, records, made)
-        if made.journal is not None and run.tally.replies > run.tally.recalled:
+        if made.journal is not None and made.journal.has_written:
             stage.console.note(f"run it again to go on; answers are kept in {made.journal.path}")
         raise
     _report(stage, run, records, made)
 
 
 def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
-    if not (run.tally.replies or records.rejected):
+    is_paid = made.budget is not None and made.budget.spent > 0
+    if not (run.tally.replies or records.rejected or is_paid):
         return
     for line in run.tally.lines(records.rejected):
         stage.console.note(line)

@@ -135,6 +135,26 @@ def test_an_interrupt_drains_what_is_under_way(server: FixtureServer, tmp_path: 
     assert len(server.calls) == 5
 
 
+def test_an_interrupt_keeps_the_samples_that_were_paid_for(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.default = Act(delay=0.5)
+    options = ("--samples", "8", "--concurrency", "3", "--journal", tmp_path / "j")
+    with start(server, *options) as process:
+        assert process.stdin is not None
+        process.stdin.write(lines(sums(1)).encode())  # and stays open
+        wait_until(lambda: len(server.calls) == 3)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        err = process.stderr.read().decode()
+        assert process.wait(10) == 130
+    assert f"run it again to go on; answers are kept in {tmp_path / 'j'}" in err
+    server.default = Act()
+    _, records, _ = run(server, lines(sums(1)), *options)
+    assert len(records[0]["teacher"]["samples"]) == 8
+    assert len(server.calls) == 8
+
+
 def test_a_second_interrupt_does_not_wait(server: FixtureServer) -> None:
     server.default = Act(hang=True)
     with start(server) as process:

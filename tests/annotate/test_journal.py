@@ -235,22 +235,33 @@ def test_a_folder_that_takes_no_rescue_leaves_it_where_temporary_files_go(
     elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    journal = Journal(elsewhere / "j")
-    shutil.rmtree(elsewhere)
+    folder = elsewhere / "folder"
+    journal = Journal(folder / "j")
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
     with pytest.raises(OutputError) as caught:
         journal.write([Entry("k", "ok", "{}")])
     error = journal.rescue([Entry("k", "ok", "{}")], caught.value)
-    journal.close()
     (rescued,) = tmp_path.glob("j.rescue-*.jsonl")
     assert f"{rescued}: move it beside the journal" in error.hint
-    elsewhere.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    journal = Journal(elsewhere / "j")
-    shutil.rmtree(elsewhere)
     error = journal.rescue([Entry("k", "ok", "{}")], caught.value)
     journal.close()
-    elsewhere.mkdir()
     assert "nor can its last answers be put anywhere else" in error.message
+
+
+def test_a_folder_that_was_deleted_is_made_again_for_the_rescue(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "folder" / "j")
+    journal.write([Entry("before", "ok", "{}")])
+    shutil.rmtree(tmp_path / "folder")
+    with pytest.raises(OutputError) as caught:
+        journal.write([Entry("k", "ok", "{}")])
+    journal.rescue([Entry("k", "ok", "{}")], caught.value)
+    journal.close()
+    again = Journal(tmp_path / "folder" / "j")
+    assert again.find("before") == Entry("before", "ok", "{}")
+    assert again.find("k") == Entry("k", "ok", "{}")
+    again.close()
 
 
 @pytest.mark.parametrize("what", ["deleted", "renamed", "replaced"])

@@ -194,3 +194,32 @@ def test_the_prompt_with_the_hint_can_be_looked_at() -> None:
         mitools, ["annotate", "--strategy", "hinted", "--show-prompt"], input=lines(sums(1))
     )
     assert "Add 10 and 7.\n\nThe answer is 17. Give the reasons" in done.stdout
+
+
+def test_the_report_says_what_does_not_rest_on_the_servers_count(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.script = [Act(usage={"prompt_tokens": -5, "completion_tokens": True}), Act(status=502)]
+    server.act = lambda call: (server.script or [Act(usage=true_usage(call))]).pop(0)
+    options = (*PRICED, "--journal", tmp_path / "j", "--concurrency", "1", "--retries", "0")
+    status, _, err = run(server, lines(sums(3)), *options, "--max-cost", "2000")
+    assert status == 0
+    said = [line.removeprefix("mitools annotate: ") for line in err.splitlines()[2:]]
+    assert [line.partition("$")[0] for line in said] == [
+        "",
+        "the usage of 1 of 2 answers is not believable (no count of prompt tokens): they count in "
+        "full, ",
+        "1 requests without an answer may be on the bill: they count in full, ",
+    ]
+    status, _, err = run(server, lines(sums(3)[::2]), *options, "--max-cost", "2000")
+    assert err.endswith("mitools annotate: $0.0000 of $2,000.0000 spent\n")
+
+
+def test_a_cap_that_was_passed_is_said(server: FixtureServer, tmp_path: Path) -> None:
+    text = "On and on. " * 400 + "The answer is 1."
+    server.act = lambda call: Act(text=text, usage=true_usage(call, text))
+    options = (*PRICED, "--journal", tmp_path / "j", "--max-cost", "200")
+    status, records, err = run(server, lines(sums(30)), *options)
+    assert (status, len(records), len(server.calls)) == (4, 1, 1)
+    assert "1 answers took more tokens than was asked for" in err
+    assert "over --max-cost: it was under way when the server first took more tokens" in err
