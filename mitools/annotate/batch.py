@@ -98,7 +98,7 @@ def import_results(paths: Iterable[str], journal: Journal) -> Imported:
 
     Raises:
         SourceError: a file cannot be read.
-        DataError: a line is no result of such a batch.
+        DataError: a line is not a result of such a batch.
         OutputError: the journal cannot be written.
     """
     done = Imported()
@@ -129,7 +129,7 @@ def _entry(line: bytes, where: Where) -> Entry:
         raise SourceError(f"{where.path} is not UTF-8", hint=_HINT) from exc
     key = row.get("custom_id")
     if not isinstance(key, str) or not re.fullmatch(r"[0-9a-f]{64}", key):
-        message = f'field "custom_id" is no key of ours: {str(key)[:80]}'
+        message = f'field "custom_id" is not a key of a request: {str(key)[:80]}'
         raise InvalidFieldError(message, where=where, hint=_HINT)
     response = row.get("response")
     response = response if isinstance(response, Mapping) else {}

@@ -156,7 +156,9 @@ class Journal:
             try:
                 place = write_rescue(self.path, kept)
             except OSError as exc:
-                message = f"{reason.message}; nor can its last answers be put anywhere else: {exc}"
+                message = (
+                    f"{reason.message}; its last answers cannot be kept anywhere else either: {exc}"
+                )
                 return OutputError(message, hint=reason.hint)
         hint = f"its answers are in {place}, which the next run takes in"
         if place.parent != self.path.parent:
@@ -300,6 +302,8 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _entry(row: tuple[str, str, str | bytes, str | bytes, int]) -> Entry:
     key, kind, response, record, sample = row
+    if isinstance(response, str) and isinstance(record, str):  # nearly always
+        return Entry(key, kind, response, record, sample)
     return Entry(key, kind, from_sqlite(response), from_sqlite(record), sample)
 
 

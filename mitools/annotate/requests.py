@@ -137,7 +137,7 @@ class Requests:
         parts = urlsplit(options.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             hint = 'write it as "http://HOST:PORT/v1"'
-            raise TeacherError(f'"{options.url}" is no URL', hint=hint)
+            raise TeacherError(f'"{options.url}" is not a URL', hint=hint)
         host = parts.netloc.rpartition("@")[2]
         self.provider = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
         self.options = options

@@ -241,7 +241,7 @@ class Run:
             self._loop.call_soon_threadsafe(self._empty_inbox)
 
     def _empty_inbox(self) -> None:
-        self._is_inbox_due = False  # first: what comes from now on is announced anew
+        self._is_inbox_due = False  # first: what comes from now on is announced again
         while self._inbox:
             place, conversation = self._inbox.popleft()
             asking = self._loop.create_task(self._ask(place, conversation))

@@ -1,4 +1,4 @@
-"""Texts that SQLite can hold: half a surrogate pair is no UTF-8, and is kept as bytes."""
+"""Texts that SQLite can hold: half a surrogate pair is not UTF-8, and is kept as bytes."""
 
 from __future__ import annotations
 

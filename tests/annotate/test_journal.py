@@ -247,7 +247,7 @@ def test_a_folder_that_takes_no_rescue_leaves_it_where_temporary_files_go(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     error = journal.rescue([Entry("k", "ok", "{}")], caught.value)
     journal.close()
-    assert "nor can its last answers be put anywhere else" in error.message
+    assert "its last answers cannot be kept anywhere else" in error.message
 
 
 def test_a_folder_that_was_deleted_is_made_again_for_the_rescue(tmp_path: Path) -> None:
