@@ -27,7 +27,7 @@ LAYERS = (
     ("console", "expressions", "files", "recipe", "schema"),
     ("records",),
     ("tasks",),
-    ("demo",),
+    ("demo", "gold"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
     ("explain",),
@@ -78,8 +78,9 @@ mitools.recipe: find_recipe is_recipe_name list_recipes load_table
 mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
 mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of
 mitools.demo: KINDS problems solve
-mitools.sources: DEMO ENDINGS PREFIX TARGETS HubSource Part Plan load open_demo open_file
-  open_hub open_named
+mitools.gold: GoldCheck with_label_sets
+mitools.sources: DEMO ENDINGS FORMATS PREFIX PRESETS READINGS TARGETS FileOptions HubSource Part
+  Plan load open_demo open_file open_hub open_named with_preset
 mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Strategy Tally
   Teacher UnaskedError
 mitools.split: Fractions Splitter normalized_input position split_key
