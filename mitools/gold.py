@@ -6,14 +6,15 @@ leaves teacher and student to guess. Both look like a bad teacher or a bad stude
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mitools.errors import MissingFieldError
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["GoldCheck", "with_label_sets"]
+__all__ = ["GoldCheck", "label_set", "with_known_labels", "with_label_sets"]
 
 
 @dataclass
@@ -87,4 +88,33 @@ def with_label_sets(records: Iterable[Record], task: str | None = None) -> Itera
             message = f'record "{record.get("id")}": the task labels needs the set of labels'
             hint = 'name it: "mitools load --labels A,B,C", for records loaded before as well'
             raise MissingFieldError(message, hint=hint)
+        yield record
+
+
+def label_set(metadata: Mapping[str, Any]) -> list[str] | None:
+    """Give the labels that a student of the task ``labels`` was taught; None where unknown."""
+    labels = metadata.get("labels")
+    if metadata.get("task") != "labels" or not isinstance(labels, list | tuple) or not labels:
+        return None
+    return list(labels) if all(isinstance(label, str) for label in labels) else None
+
+
+def with_known_labels(
+    records: Iterable[Record],
+    metadata: Callable[[], Mapping[str, Any]] | None,
+    task: str | None = None,
+) -> Iterator[Record]:
+    """Pass records on; those of the task ``labels``, or of none, get the student's label set.
+
+    Args:
+        metadata: what the student says about itself, asked for when the first record without
+            choices arrives; None where no student is asked.
+        task: the task of every record, whatever it says itself.
+    """
+    for record in records:
+        if metadata is not None and not record.get("choices"):
+            says_nothing = task is None and record.get("task") is None
+            if says_nothing or task_of(record, task).name == "labels":
+                known = label_set(metadata())
+                record = {**record, "task": "labels", "choices": known} if known else record
         yield record

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
 from mitools.errors import MissingFieldError, Where
-from mitools.gold import GoldCheck, with_label_sets
+from mitools.gold import GoldCheck, label_set, with_known_labels, with_label_sets
 from mitools.records import Reader, Row
 from mitools.sources import Part, Plan, load
 
@@ -120,3 +120,35 @@ def test_a_label_set_must_be_named() -> None:
     for records, task in (([{**free, "task": "labels"}], None), ([free], "labels")):
         with pytest.raises(MissingFieldError, match=r'record "b".*"mitools load --labels A,B,C"'):
             list(with_label_sets(records, task))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"task": "labels", "labels": ["x", "y"]}, ["x", "y"]),
+        ({"task": "choice", "labels": ["x", "y"]}, None),
+        ({"task": "labels", "labels": None}, None),
+        ({"task": "labels"}, None),
+        ({"task": "labels", "labels": ["x", 1]}, None),
+    ],
+)
+def test_a_label_set_is_read_from_what_a_student_says(
+    metadata: dict[str, Any], expected: list[str] | None
+) -> None:
+    assert label_set(metadata) == expected
+
+
+def test_records_without_labels_get_the_students() -> None:
+    asked: list[None] = []
+
+    def metadata() -> dict[str, Any]:
+        asked.append(None)
+        return {"task": "labels", "labels": ["x", "y"]}
+
+    own, other = {"task": "labels", "choices": ["a"]}, {"task": "text"}
+    assert list(with_known_labels([own, other], metadata)) == [own, other]
+    assert not asked
+    filled = {"input": "i", "task": "labels", "choices": ["x", "y"]}
+    assert list(with_known_labels([{"input": "i"}], metadata)) == [filled]
+    assert list(with_known_labels([{"input": "i", "task": "text"}], metadata, "labels")) == [filled]
+    assert list(with_known_labels([{"input": "i"}], None)) == [{"input": "i"}]

@@ -78,7 +78,7 @@ mitools.recipe: find_recipe is_recipe_name list_recipes load_table
 mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
 mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of
 mitools.demo: KINDS problems solve
-mitools.gold: GoldCheck with_label_sets
+mitools.gold: GoldCheck label_set with_known_labels with_label_sets
 mitools.sources: DEMO ENDINGS FORMATS PREFIX PRESETS READINGS TARGETS FileOptions HubSource Part
   Plan load open_demo open_file open_hub open_named with_preset
 mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Strategy Tally

@@ -34,6 +34,7 @@ __all__ = ["Run", "RunOptions", "StoppedError"]
 
 _WINDOW = 4
 _FEWEST_JUDGED = 50  # rows before a share of failures says anything
+_UNREAD_SHOWN = 3
 _READER_PATIENCE_SECONDS = 1.0
 
 
@@ -51,6 +52,8 @@ class RunOptions:
         task: the task of every record, whatever it says itself.
         strategy: what is asked about each.
         max_error_rate: the share of records without an answer at which to give up; None never does.
+        most_unread: the number of records at which to give up where no answer so far could be read;
+            None never does.
         on_failure: called with each record that got no answer; gives what is passed on, if any, or
             raises a :class:`~mitools.errors.MitoolsError` that ends the run.
         on_stop: called when reading is to stop, from any thread; wakes a source that waits.
@@ -61,15 +64,22 @@ class RunOptions:
     task: str | None = None
     strategy: Strategy = field(default_factory=Strategy)
     max_error_rate: float | None = None
+    most_unread: int | None = None
     on_failure: Callable[[Record], Record | None] | None = None
     on_stop: Callable[[], None] | None = None
 
 
 class Run:
-    """One pass of records through a teacher; a context manager, to be iterated once."""
+    """One pass of records through a teacher; a context manager, to be iterated once.
+
+    Attributes:
+        tally: counts what happened.
+        unread: the first records whose answers could not be read.
+    """
 
     def __init__(self, records: Iterable[Record], teacher: Teacher, options: RunOptions) -> None:
         self.tally = Tally()
+        self.unread: list[Record] = []
         self._records = iter(records)
         self._teacher = teacher
         self._options = options
@@ -146,6 +156,7 @@ class Run:
                 yield batch
             if self.tally.finished >= _FEWEST_JUDGED:
                 self._judge()
+            self._judge_reading()
             self._outlet.release(len(outcomes))
         if failure is not None:
             raise failure
@@ -174,6 +185,9 @@ class Run:
             self.tally.unasked += 1
             return None
         self.tally.add(outcome)
+        is_unread = outcome.problem is not None and outcome.problem.kind == "unreadable"
+        if is_unread and len(self.unread) < _UNREAD_SHOWN:
+            self.unread.append(outcome.record)
         if outcome.problem is not None and self._options.on_failure is not None:
             return self._options.on_failure(outcome.record)
         return outcome.record
@@ -190,6 +204,16 @@ class Run:
             f"{most:g} allows (mostly: {failed.most_common(1)[0][0]})"
         )
         self._error = TeacherError(message, hint='look at "teacher.error" in the output')
+        self.stop()
+
+    def _judge_reading(self) -> None:
+        """Give up where answers come, and none of them can be read."""
+        most, unread = self._options.most_unread, self.tally.failed["unreadable"]
+        if most is None or unread < most or self.tally.answered or self._error is not None:
+            return
+        message = f"none of the first {unread:,} answers can be read as the task wants them"
+        hint = 'change the prompt or --task; to go on all the same: "--max-error-rate 1"'
+        self._error = TeacherError(message, hint=hint)
         self.stop()
 
     def _finish(self) -> None:

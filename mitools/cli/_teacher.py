@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from mitools.annotate.requests import Requests
     from mitools.annotate.strategy import Strategy
 
-__all__ = ["MadeTeacher", "dry_run", "emit_batch", "make_strategy", "make_teacher", "show_prompt"]
+__all__ = [
+    "MadeTeacher",
+    "dry_run",
+    "emit_batch",
+    "make_prompts",
+    "make_strategy",
+    "make_teacher",
+    "show_prompt",
+]
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ def _requests(options: Mapping[str, Any]) -> Requests:
     chat = ChatOptions(
         **{key: options[key] for key in names}, params=params, timeout_seconds=options["timeout"]
     )
-    return Requests(chat, _prompts(options))
+    return Requests(chat, make_prompts(options))
 
 
 def _budget(options: Mapping[str, Any]) -> Budget | None:
@@ -178,6 +186,7 @@ def _remembering(options: Mapping[str, Any]) -> Iterator[Memory]:
 def emit_batch(stage: Stage, options: Mapping[str, Any]) -> None:
     """Write what is to be asked, and no record."""
     from mitools.annotate.batch import MOST_BYTES, MOST_REQUESTS, emit_requests
+    from mitools.gold import with_label_sets
 
     _check_endpoint(options, "emit_batch")
     with (
@@ -185,7 +194,8 @@ def emit_batch(stage: Stage, options: Mapping[str, Any]) -> None:
         stage.reading("input") as records,
         _open_batch(options["emit_batch"]) as out,
     ):
-        done = emit_requests(records, memory, make_strategy(options), options["task"], out)
+        known = with_label_sets(records, options["task"])
+        done = emit_requests(known, memory, make_strategy(options), options["task"], out)
     stage.console.note(
         f"{done.rows:,} records: {done.answered:,} answered already, {done.requests:,} requests"
     )
@@ -210,10 +220,12 @@ def _open_batch(path: str) -> Iterator[IO[str]]:
 def dry_run(stage: Stage, options: Mapping[str, Any]) -> None:
     """Say what a run will take."""
     from mitools.annotate.estimate import estimate
+    from mitools.gold import with_label_sets
 
     _check_endpoint(options, "dry_run")
     with _remembering(options) as memory, stage.reading("input") as records:
-        found = estimate(records, memory, make_strategy(options), options["task"])
+        known = with_label_sets(records, options["task"])
+        found = estimate(known, memory, make_strategy(options), options["task"])
         lines = _estimate_lines(found, options["price"])
         messages: list[Message] = []
         if found.first_open is not None:
@@ -248,7 +260,7 @@ def show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
     from mitools.annotate.api import Question
     from mitools.tasks import task_of
 
-    prompts = _prompts(options)
+    prompts = make_prompts(options)
     with stage.reading("input") as records, output_errors("<stdout>"):
         record = next(iter(records))
         hint = record.get("label") if options["strategy"] == "hinted" else None
@@ -262,7 +274,7 @@ def _write_messages(messages: list[Message]) -> None:
     stdout().flush()
 
 
-def _prompts(options: Mapping[str, Any]) -> Prompts:
+def make_prompts(options: Mapping[str, Any]) -> Prompts:
     from mitools.annotate.prompt import Prompts, PromptSource
 
     return Prompts(PromptSource(options["system"], options["template"], options["examples"]))

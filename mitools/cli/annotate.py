@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +14,7 @@ from mitools.cli._teacher import (
     MadeTeacher,
     dry_run,
     emit_batch,
+    make_prompts,
     make_strategy,
     make_teacher,
     show_prompt,
@@ -31,6 +32,11 @@ __all__ = ["command"]
 # As in mitools.annotate.strategy, which would take too long to import for --help.
 STRATEGIES = ("blind", "hinted", "star")
 KEEPS = ("all", "agree", "vote")
+
+FEWEST_UNREAD = 20
+"""Answers after which a teacher is given up where none of them could be read."""
+
+_PROMPT_CHARACTERS = 2000
 
 OnFailure = Callable[[Record], Record | None]
 
@@ -206,7 +212,8 @@ def _parse_params(
     "--max-error-rate",
     type=click.FloatRange(0, 1),
     metavar="FRACTION",
-    help="Give up when more of the records than this get no answer.",
+    help="Give up when more of the records than this get no answer.  "
+    f"[default: when none of the first {FEWEST_UNREAD} answers can be read]",
 )
 @click.option(
     "--error-rate",
@@ -243,6 +250,8 @@ def command(stage: Stage, **options: Any) -> None:
 
 
 def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
+    from mitools.gold import GoldCheck, with_label_sets
+
     teacher = make_teacher(stage, options)
     with (
         _waking() as on_stop,
@@ -251,11 +260,15 @@ def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
         _failures(options["on_failure"]) as on_failure,
         stage.console.progress("annotating") as update,
     ):
-        run = _make_run(records, teacher.teacher, options, on_failure, on_stop)
-        with _reporting(stage, run, records, teacher), _stopping(run):
+        gold = GoldCheck(options["task"])
+        checked = gold.watch(with_label_sets(records, options["task"]))
+        run = _make_run(checked, teacher.teacher, options, on_failure, on_stop)
+        with _reporting(stage, run, records, teacher, options), _stopping(run):
             for batch in run.batches():
                 out.write_batch(batch)
                 update(len(batch), "")
+    if warning := gold.warning():
+        stage.console.warn(warning)
 
 
 def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:
@@ -265,7 +278,7 @@ def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:
 
 
 def _make_run(
-    records: Reader,
+    records: Iterable[Record],
     teacher: Teacher,
     options: Mapping[str, Any],
     on_failure: OnFailure | None,
@@ -279,6 +292,7 @@ def _make_run(
         task=options["task"],
         strategy=make_strategy(options),
         max_error_rate=options["max_error_rate"],
+        most_unread=FEWEST_UNREAD if options["max_error_rate"] is None else None,
         on_failure=on_failure,
         on_stop=on_stop,
     )
@@ -294,7 +308,9 @@ def _stopping(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _reporting(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> Iterator[None]:
+def _reporting(
+    stage: Stage, run: Run, records: Reader, made: MadeTeacher, options: Mapping[str, Any]
+) -> Iterator[None]:
     """Say at the end what happened, however it ended; say nothing to a closed downstream."""
     try:
         yield
@@ -302,6 +318,8 @@ def _reporting(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> It
         raise
     except BaseException:
         _report(stage, run, records, made)
+        if run.unread and not run.tally.answered:
+            _show_unread(stage, run, options)
         if made.journal is not None and made.journal.has_written:
             stage.console.note(f"run it again to go on; answers are kept in {made.journal.path}")
         raise
@@ -324,6 +342,21 @@ def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
             f"${budget.spent - budget.limit:,.4f} over --max-cost: it was under way when the "
             "server first took more tokens than it was asked for"
         )
+
+
+def _show_unread(stage: Stage, run: Run, options: Mapping[str, Any]) -> None:
+    """Show what was asked, and what came back that cannot be read."""
+    from mitools.tasks import task_of
+
+    if options["teacher"] == "openai":
+        record = run.unread[0]
+        hint = record.get("label") if options["strategy"] == "hinted" else None
+        task = task_of(record, options["task"])
+        for message in make_prompts(options).messages(record, task, hint):
+            text = message["content"][:_PROMPT_CHARACTERS]
+            stage.console.note(f"prompt, {message['role']}: {text}")
+    for record in run.unread:
+        stage.console.note(f"record {record['id']}: {record['teacher']['error']['message']}")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -208,14 +209,20 @@ def _evaluate(
 ) -> Evaluation:
     """Evaluate the records of one input, and pass them on where there is somewhere to."""
     from mitools.evaluate.run import Evaluation
+    from mitools.gold import GoldCheck, with_known_labels
 
+    gold = GoldCheck(options.task)
     opener = _opener(options) if options.student else None
     evaluation = Evaluation(options.settings(similarity), opener, stage.console.warn)
     with stage.reading("input") as records, stage.console.progress("evaluating") as update:
-        for record in evaluation.run(records):
+        metadata = None if opener is None else lambda: opener().student.metadata
+        known = with_known_labels(records, metadata, options.task)
+        for record in evaluation.run(gold.watch(known)):
             if out is not None:
                 out.write(record)
             update(1, "")
+    if warning := gold.warning():
+        stage.console.warn(warning)
     return evaluation
 
 
@@ -238,6 +245,7 @@ def _baseline(path: str, options: Options) -> Evaluation:
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
+    @functools.cache
     def open_student() -> Opened:
         from mitools.evaluate.provenance import hash_student, name_student
         from mitools.evaluate.run import Opened

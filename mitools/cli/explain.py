@@ -15,6 +15,7 @@ from mitools.cli._explain_output import awaits_pipe, report, showing, shows_to_t
 from mitools.cli._stage import RecipePath, Stage, seed_option, stage
 from mitools.errors import UsageError
 from mitools.files import STDIN
+from mitools.gold import label_set, with_known_labels
 from mitools.records import Reader, Record
 from mitools.schema import SPLITS, TASKS
 
@@ -235,7 +236,8 @@ def _records(
         if options.choices is not None:
             raise UsageError("--choices goes with --text", hint='add --text "…"')
         with stage.reading("input") as records:
-            yield records
+            metadata = None if opener is None else lambda: opener().student.metadata
+            yield with_known_labels(records, metadata, options.task)
         return
     if opener is None:
         raise UsageError("--text needs a student to ask", hint="add --student DIR")
@@ -247,6 +249,8 @@ def _records(
     if options.choices is not None:
         record["choices"] = [choice for choice in choices if choice]
         task = task if task == "labels" else "choice"
+    elif known := label_set(opener().student.metadata):
+        record["choices"] = known
     yield [{**record, "task": task} if task in TASKS else record]
 
 

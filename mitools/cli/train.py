@@ -300,13 +300,15 @@ def _with_preset(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prepare(stage: Stage, chosen: TrainOptions) -> Run:
+    from mitools.gold import with_label_sets
     from mitools.train.run import prepare
 
     if not _is_first():
         stage.console.quiet = True
         return prepare(iter(()), chosen, stage.console.note)
     with stage.reading("input") as records, stage.console.progress("reading") as update:
-        return prepare(_counted(records, update), chosen, stage.console.note)
+        known = with_label_sets(records, chosen.task)
+        return prepare(_counted(known, update), chosen, stage.console.note)
 
 
 def _train(stage: Stage, run: Run) -> Run:

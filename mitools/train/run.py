@@ -22,6 +22,7 @@ from mitools.student import save_student
 from mitools.student.codec import PREFIXES, Codec, Purpose
 from mitools.student.lora import add_lora
 from mitools.student.models import Base, open_base
+from mitools.tasks import task_of
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import Interrupt, LogCallback, OnStep
 from mitools.train.card import write_model_card
@@ -174,6 +175,7 @@ class Run:
         return {
             "base": self.base_name,
             "task": self.options.task or first.get("task"),
+            "labels": self._labels(),
             "trained": self._trained(),
             "options": self.options.as_json(),
             "results": dict(results),
@@ -183,6 +185,16 @@ class Run:
             }
             | {"python": platform.python_version()},
         }
+
+    def _labels(self) -> list[str] | None:
+        """Give the label set of the task ``labels``; None where there is none, or several."""
+        found: set[tuple[str, ...]] = set()
+        for record in self.spool.of_split("train"):
+            if task_of(record, self.options.task).name == "labels":
+                found.add(tuple(record.get("choices") or ()))
+            if len(found) > 1:
+                return None
+        return list(found.pop()) or None if found else None
 
     def _trained(self) -> list[Purpose]:
         """Name the tasks that the student is taught: those with a weight and with a target."""

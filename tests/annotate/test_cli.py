@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import select
 import signal
 import subprocess
@@ -78,6 +79,53 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
     assert again == records
     assert err.endswith("5 of 5 completions from the journal\n")
     assert len(server.calls) == 5
+
+
+def test_a_teacher_whose_first_answers_cannot_be_read_is_given_up(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.act = lambda _call: Act(text="I would rather talk about the weather.")
+    journal = ("--journal", tmp_path / "journal")
+    status, records, err = run(server, lines(sums(200)), "--concurrency", "2", *journal)
+    assert status == 1
+    asked = len(server.calls)
+    assert 20 <= len(records) <= asked < 60
+    assert re.search(r"none of the first [2-5]\d answers can be read", err)
+    assert '"--max-error-rate 1"' in err
+    assert f"prompt, user: {sums(1)[0]['input']}" in err
+    assert err.count("rather talk about the weather.") == 3
+    status, records, err = run(
+        server, lines(sums(200)), "--max-error-rate", "1", *journal, "--retries", "0"
+    )
+    assert len(records) == 200
+    assert f"{asked:,} of " in err  # nothing was lost: they came from the journal
+
+
+def test_one_answer_that_can_be_read_keeps_a_teacher(server: FixtureServer) -> None:
+    server.act = lambda call: Act() if "11" in call.question else Act(text="No idea.")
+    status, records, _ = run(server, lines(sums(40)), "--concurrency", "1")
+    assert (status, len(records)) == (0, 40)
+
+
+def test_the_task_labels_without_its_labels_is_refused_before_anything_is_asked(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    rows = lines(sums(3))
+    for options in ((), ("--dry-run",), ("--emit-batch", tmp_path / "batch.jsonl")):
+        status, _, err = run(server, rows, "--task", "labels", *options)
+        assert status == 1
+        assert '"mitools load --labels A,B,C"' in err
+        assert server.calls == []
+    named = lines([{**record, "choices": ["1", "2"]} for record in sums(3)])
+    status, *_ = run(server, named, "--task", "labels", "--max-error-rate", "1")
+    assert server.calls
+
+
+def test_gold_that_the_task_cannot_read_is_counted(server: FixtureServer) -> None:
+    first, second = sums(2)
+    status, _, err = run(server, lines([first, {**second, "label": "#### 12 pears"}]))
+    assert status == 0
+    assert "warning: 1 of 2 gold labels cannot be read by the task equation" in err
 
 
 def test_a_row_is_answered_while_stdin_stays_open(server: FixtureServer) -> None:

@@ -94,6 +94,13 @@ def parsed(result: Result) -> list[dict[str, Any]]:
 EIGHT = [equation(number) for number in range(8)]
 
 
+def test_gold_that_the_task_cannot_read_is_counted(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder, records=[*EIGHT, {**equation(9), "label": "nine pears"}])
+    assert result.exit_code == 0
+    assert "warning: 1 of 9 gold labels cannot be read by the task equation" in result.stderr
+    assert "cannot be read" not in run("--student", folder, records=EIGHT).stderr
+
+
 def test_records_leave_in_order_with_answers_and_verdicts(opened: list[Any], folder: Path) -> None:
     result = run("--student", folder, records=EIGHT)
     assert result.exit_code == 0, result.stderr

@@ -261,6 +261,17 @@ def test_choices_make_a_choice_of_whatever_the_student_learned(
     assert " equation ──" in run("--student", student, "--text", "x").stdout
 
 
+def test_a_student_of_labels_knows_them(student: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught = {"task": "labels", "labels": ["sea", "tree"]}
+    monkeypatch.setattr(FakeStudent, "metadata", taught)
+    result = run("--student", student, "--text", "x", "--json")
+    record = json.loads(result.stdout)
+    assert (record["task"], record["choices"]) == ("labels", ["sea", "tree"])
+    assert record["student"]["label"] == "tree"
+    result = run("--student", student, "--json", stdin=jsonl({"id": "a", "input": "i"}))
+    assert json.loads(result.stdout)["choices"] == ["sea", "tree"]
+
+
 def test_a_text_can_be_passed_on_as_a_record(student: str) -> None:
     result = run("--student", student, "--text", "x", "--choices", "sea,tree", "--json")
     record = json.loads(result.stdout)

@@ -96,6 +96,22 @@ def test_plain_transformers_loads_a_saved_causal_student(tmp_path: Path, tiny_ca
     assert 0 <= metadata["results"]["valid_accuracy"] <= 1
 
 
+def test_a_student_keeps_its_label_set_where_there_is_one(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    def labels_of(*choices: list[str]) -> Any:
+        records = [
+            {**record, "task": "labels", "label": "few", "choices": choices[place % len(choices)]}
+            for place, record in enumerate(toy_records())
+        ]
+        chosen = options(tmp_path, tiny_seq2seq, max_steps=1, eval_every=1, overwrite=True)
+        train(chosen, records)
+        return load_student(tmp_path / "student").metadata["labels"]
+
+    assert labels_of(["few", "many"]) == ["few", "many"]
+    assert labels_of(["few", "many"], ["few", "none"]) is None
+
+
 def test_the_same_seed_gives_the_same_student(tmp_path: Path, tiny_seq2seq: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
