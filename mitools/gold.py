@@ -6,6 +6,7 @@ leaves teacher and student to guess. Both look like a bad teacher or a bad stude
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from mitools.records import Record
 from mitools.tasks import task_of
 
 __all__ = ["GoldCheck", "label_set", "with_known_labels", "with_label_sets"]
+
+
+_PLAIN_NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 
 @dataclass
@@ -43,10 +47,15 @@ class GoldCheck:
         if not isinstance(label, str):
             return True
         self.known += 1
-        task, choices = task_of(record, self.task), record.get("choices")
-        # Most labels need no closer look, and looking costs more than all else in a row.
-        if task.name == "text" or (choices and label in choices and task.name != "equation"):
+        name, choices = self.task or record.get("task"), record.get("choices")
+        # Most labels need no closer look, which would take longer than all else in a row.
+        if name == "equation":
+            is_plain = _PLAIN_NUMBER.fullmatch(label) is not None
+        else:
+            is_plain = name == "text" or bool(choices and label in choices)
+        if is_plain:
             return True
+        task = task_of(record, self.task)
         if task.is_valid(label, choices):
             return True
         self.unreadable += 1

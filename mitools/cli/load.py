@@ -117,8 +117,8 @@ _SOURCES = click.argument(
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Map the fields of a published data set: aqua, arc (CommonsenseQA, too), arc-original, "
-    "boolq, esnli, esnli-original, gsm8k, hellaswag, mmlu, openbookqa, piqa, race, siqa or "
+    help="Map the fields of a published data set: aqua, arc, arc-original, "
+    "boolq, csqa, esnli, esnli-original, gsm8k, hellaswag, mmlu, openbookqa, piqa, race, siqa or "
     "winogrande.",
 )
 @click.option(
@@ -257,6 +257,10 @@ def _refuse_useless(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
     }
     if "n" in given and _DEMO not in names:
         raise UsageError("--n is for the demo only", hint="use --limit")
+    are_files = [name for name in names if name != _DEMO and not name.startswith(_HUB_PREFIX)]
+    for option in ("format", "delimiter", "encoding"):
+        if option in given and not are_files:
+            raise UsageError(f"--{option} is for files and stdin only", hint="leave it out")
     for option in ("name", "revision", "hub_splits"):
         if option in given and not any(name.startswith(_HUB_PREFIX) for name in names):
             flag = {"hub_splits": "hf-split"}.get(option, option)

@@ -49,21 +49,21 @@ class Ahead:
         return _Opened(part, Mapper(self._plan, part, self._labelling), iter(part.rows))
 
     def _rows(self, opened: _Opened) -> Iterator[Row]:
-        while True:
+        while opened.held or self._labelling.reading is None:
             if opened.held:
                 yield opened.held.popleft()
                 continue
             row = next(opened.rest, None)
             if row is None:
                 return
-            if self._labelling.reading is None:
-                row, is_evidence = _weighed(row, opened.mapper)
-                if is_evidence and self._labelling.reading is None:
-                    opened.held.append(row)
-                    self._look_further(opened)
-                    self._labelling.decide()
-                    continue
-            yield row
+            row, is_evidence = _weighed(row, opened.mapper)
+            if is_evidence and self._labelling.reading is None:
+                opened.held.append(row)
+                self._look_further(opened)
+                self._labelling.decide()
+            else:
+                yield row
+        yield from opened.rest
 
     def _look_further(self, opened: _Opened) -> None:
         """Hold rows, of this part and of the next ones, until it is decided or enough of them."""

@@ -104,7 +104,8 @@ def read_choices(value: Any, where: Where | None = None) -> Choices | None:
 
 def _without_marks(choices: Choices) -> Choices:
     """Split ``A)21`` into a key and a text, where every choice begins with its own letter."""
-    if len(choices.offered) < 2:
+    first = choices.texts[0]
+    if (first and not _MARK.match(first)) or len(choices.offered) < 2:
         return choices
     keys, texts = [], []
     for place, text in enumerate(choices.texts):
@@ -152,7 +153,8 @@ def label_among(
     Raises:
         InvalidFieldError: it means none of them.
     """
-    as_text(value, "label", where)  # refuses what is no scalar
+    if isinstance(value, list | Mapping):
+        as_text(value, "label", where)  # refuses it
     found = None if reading is None else _read(value, choices, reading)
     if found is not None or is_unlabelled(value):
         return found

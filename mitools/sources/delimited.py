@@ -134,7 +134,7 @@ def _checked_header(header: list[str], path: str) -> list[str]:
 
 def _check_delimiter(text: Text, delimiter: str) -> None:
     """Refuse a table whose rows another delimiter cuts alike, where this one does not."""
-    lines = text.head.decode(text.encoding, "replace").removeprefix("\ufeff").splitlines()
+    lines = text.head.decode(text.encoding, "replace").removeprefix("\ufeff").split("\n")
     whole = lines[:_ROWS_COMPARED]
     width = _width(whole, delimiter)
     for other in _DELIMITERS:

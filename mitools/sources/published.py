@@ -60,7 +60,7 @@ PRESETS: Mapping[str, Preset] = {
         label_likely="key",
     ),
     "arc": Preset(
-        "ARC, CommonsenseQA and the like",
+        "ARC",
         ("question", "choices", "answerKey"),
         {"input": _quiz("question", "choices"), "label": "answerKey"},
         label_likely="key",
@@ -81,6 +81,12 @@ PRESETS: Mapping[str, Preset] = {
         ("question", "passage", "answer"),
         {"input": "{{ passage }}\n{{ question }}", "label": "answer"},
         labels=("yes", "no"),
+    ),
+    "csqa": Preset(
+        "CommonsenseQA",
+        ("question", "question_concept", "choices", "answerKey"),
+        {"input": _quiz("question", "choices"), "label": "answerKey"},
+        label_likely="key",
     ),
     "esnli": Preset(
         "e-SNLI",

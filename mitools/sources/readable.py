@@ -34,11 +34,13 @@ def with_readable_gold(records: Iterable[Record], gold: GoldCheck, field: str) -
     held: deque[Record] = deque()
     for record in records:
         gold.add(record)
-        held.append(record)
         if 2 * gold.unreadable <= gold.known:
             while held:
                 yield held.popleft()
-        elif len(held) >= MOST_HELD:
+            yield record
+            continue
+        held.append(record)
+        if len(held) >= MOST_HELD:
             break
     if 2 * gold.unreadable > gold.known:
         message = gold.warning() or ""

@@ -10,7 +10,7 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32
 
 from mitools.errors import SourceError
 
-__all__ = ["PARQUET_MAGIC", "check_content", "encoding_of", "holds_text"]
+__all__ = ["PARQUET_MAGIC", "check_content", "encoding_of", "is_binary"]
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -37,6 +37,8 @@ _OTHERS = {
     b"\x93NUMPY": ("a NumPy file", "write it as CSV or Parquet"),
     b"version https://git-lfs": ("a pointer of Git LFS, not the data", 'fetch it: "git lfs pull"'),
 }
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))
+_MOST_CONTROLS = 0.02
 _WORKBOOK_SIGNS = (b"[Content_Types].xml", b"xl/", b"_rels/.rels")
 _MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     BOM_UTF32_LE: "utf-32",
@@ -92,6 +94,10 @@ def check_content(head: bytes, name: str, kind: str, encoding: str | None = None
     if found and encoding is None:
         shown = "UTF-" + found.removeprefix("utf-")[:2]
         raise SourceError(f"{name} is a {shown} file", hint=f'add "--encoding {found}"')
+    if kind != "parquet" and encoding is None and is_binary(head):
+        raise SourceError(
+            f"{name} holds binary data, not a text", hint="check that it is the right file"
+        )
 
 
 def _unpack_hint(name: str, unpack: str, ending: str, kind: str) -> str:
@@ -102,6 +108,6 @@ def _unpack_hint(name: str, unpack: str, ending: str, kind: str) -> str:
     return f'{rename}unpack it: "{unpack} < {shlex.quote(name)} | mitools load -{chosen}"'
 
 
-def holds_text(head: bytes) -> bool:
-    """Tell whether a line can begin in these bytes: a null byte is in no text of UTF-8."""
-    return b"\0" not in head
+def is_binary(head: bytes) -> bool:
+    """Tell whether bytes are of no text: of its characters hardly any are control characters."""
+    return len(head) - len(head.translate(None, _CONTROLS)) > _MOST_CONTROLS * len(head)

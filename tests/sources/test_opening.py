@@ -54,6 +54,7 @@ REFUSED = {
     "utf-16": (TABLE.encode("utf-16"), "a UTF-16 file", "--encoding utf-16"),
     "utf-16 bare": (TABLE.encode("utf-16-be"), "a UTF-16 file", "--encoding utf-16-be"),
     "utf-32": (TABLE.encode("utf-32"), "a UTF-32 file", "--encoding utf-32"),
+    "binary": (bytes(range(256)) * 8, "binary data", "the right file"),
     "old Mac": (TABLE.replace("\n", "\r").encode(), "carriage return alone", "tr '\\r' '\\n'"),
 }
 

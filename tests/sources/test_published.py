@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -66,6 +68,18 @@ ROWS: dict[str, tuple[list[dict[str, Any]], list[str | None]]] = {
             {"question": "is ice warm", "passage": "Ice is cold.", "answer": False},
         ],
         ["yes", "no"],
+    ),
+    "csqa": (
+        [
+            {
+                "id": "1afa02",
+                "question": "Where do you sleep?",
+                "question_concept": "sleep",
+                "choices": {"label": ["A", "B"], "text": ["bed", "bank"]},
+                "answerKey": "A",
+            }
+        ],
+        ["bed"],
     ),
     "esnli": (
         [
@@ -227,6 +241,39 @@ def test_a_table_of_a_published_data_set_is_read_alike(tmp_path: Path) -> None:
     found = records(run(path, "--preset", "esnli-original"))
     assert [record["label"] for record in found] == labels
     assert found[0]["id"] == "0.jpg#1r1n"
+
+
+def class_label_table(rows: list[dict[str, Any]], name: str, names: list[str]) -> pa.Table:
+    """Make a table as the Hub's Parquet files are, where a label is the place of a class."""
+    table = pa.Table.from_pylist(rows)
+    kinds = {"string": "string", "int64": "int64"}
+    features: dict[str, Any] = {
+        field.name: {"dtype": kinds[str(field.type)], "_type": "Value"}
+        if str(field.type) in kinds
+        else {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}
+        for field in table.schema
+    }
+    features[name] = {"names": names, "_type": "ClassLabel"}
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    return table.replace_schema_metadata(metadata)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "names"),
+    [
+        ("mmlu", "answer", list("ABCD")),
+        ("piqa", "label", ["0", "1"]),
+        ("esnli", "label", NLI),
+    ],
+)
+def test_a_feature_of_classes_decides(
+    tmp_path: Path, name: str, field: str, names: list[str]
+) -> None:
+    rows, labels = ROWS[name]
+    path = tmp_path / "a.parquet"
+    pq.write_table(class_label_table(rows, field, names), path)
+    found = records(run(path, "--preset", name))
+    assert [record["label"] for record in found] == labels
 
 
 def test_what_is_given_by_hand_comes_before_the_preset() -> None:
