@@ -37,6 +37,7 @@ class Ahead:
         self._plan = plan
         self._labelling = Labelling(plan.label_is, plan.label_likely)
         self._waiting: deque[_Opened] = deque()
+        self._silent = 0  # rows that told nothing; after many of them, looking costs too much
 
     def __iter__(self) -> Iterator[tuple[Part, Mapper, Iterator[Row]]]:
         while (opened := self._waiting.popleft() if self._waiting else self._open()) is not None:
@@ -49,7 +50,7 @@ class Ahead:
         return _Opened(part, Mapper(self._plan, part, self._labelling), iter(part.rows))
 
     def _rows(self, opened: _Opened) -> Iterator[Row]:
-        while opened.held or self._labelling.reading is None:
+        while opened.held or (self._labelling.reading is None and self._silent < MOST_HELD):
             if opened.held:
                 yield opened.held.popleft()
                 continue
@@ -57,6 +58,7 @@ class Ahead:
             if row is None:
                 return
             row, is_evidence = _weighed(row, opened.mapper)
+            self._silent += not is_evidence
             if is_evidence and self._labelling.reading is None:
                 opened.held.append(row)
                 self._look_further(opened)

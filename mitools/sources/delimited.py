@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import partial
 
 from mitools.errors import DataError, MalformedLineError, SourceError, Where
-from mitools.files import input_errors
 from mitools.records import Record, Row
 from mitools.sources.opening import Text, open_text
 
@@ -85,8 +84,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        with input_errors(self._text.name):
-            raw = next(self._stream)
+        raw = next(self._stream)
         self._number += 1
         self._row.append(raw)
         return self._text.decoded(raw, self._number)

@@ -37,11 +37,11 @@ def _rows_of_lines(text: Text, lines: Iterator[tuple[int, bytes]]) -> Iterator[R
         if raw.removeprefix(BOM_UTF8).strip():
             where = Where(text.name, number)
             as_text = partial(_as_text, raw, text.encoding)
-            yield Row(where, partial(_parse, text, raw, where, number), as_text)
+            yield Row(where, partial(_parse, text, raw, where), as_text)
 
 
-def _parse(text: Text, raw: bytes, where: Where, number: int) -> Record:
-    return parse_line(text.decoded(raw, number), where)
+def _parse(text: Text, raw: bytes, where: Where) -> Record:
+    return parse_line(text.decoded(raw, where.line or 1), where)
 
 
 def _as_text(raw: bytes, encoding: str) -> str:

@@ -131,7 +131,7 @@ class Mapper:
             if not is_template(spec)
             for name in _names_of(target, spec)
         ]
-        self._used = {*names, *TARGETS, "task"}
+        self._left_out = {*names, *TARGETS, "task"} | plan.drop
 
     def weigh(self, values: Record, where: Where) -> bool:
         """Take a row as evidence of how labels are written; False where it tells nothing."""
@@ -210,8 +210,9 @@ class Mapper:
             for name, value in record.items()
             if value is not None or (name == "label" and name in found)
         }
+        keep = self._plan.keep
         for name, value in values.items():
-            if name not in self._used and self._plan.keeps(name):
+            if name not in self._left_out and (keep is None or name in keep):
                 record[name] = value
         split = self._split or found.get("split")
         if split is not None:

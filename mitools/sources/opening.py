@@ -90,8 +90,9 @@ class Text:
             MalformedLineError: it is not in the encoding.
         """
         try:
-            has_mark = number == 1 and self.encoding == "utf-8"
-            return raw.decode("utf-8-sig" if has_mark else self.encoding)
+            if number == 1 and self.encoding == "utf-8":
+                return raw.decode("utf-8-sig")
+            return raw.decode(self.encoding)
         except UnicodeDecodeError as exc:
             other = "cp1252" if self.encoding == "utf-8" else "utf-8"
             hint = f'name the encoding of the file, such as "--encoding {other}"'

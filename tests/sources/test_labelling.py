@@ -128,6 +128,13 @@ def test_rows_without_choices_hold_nothing_back() -> None:
     assert seen == [1]
 
 
+def test_a_label_that_comes_late_decides_for_itself_or_is_refused() -> None:
+    plain: list[tuple[Any, Any]] = [(None, "1")] * (MOST_HELD + 10)
+    assert labels_of([*plain, (TEXTS, "B")])[-1] == "zoo"
+    with pytest.raises(SourceError, match="--label-is index1"):
+        labels_of([*plain, (TEXTS, "1")])
+
+
 def test_all_parts_of_a_source_tell_together_and_keep_their_rows() -> None:
     parts = [part_of([(TEXTS, "1")], "one"), part_of([(TEXTS, "2"), (TEXTS, "3")], "two")]
     records = list(load(parts, Plan(), Reader()))
