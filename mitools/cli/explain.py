@@ -251,6 +251,9 @@ def _records(
         task = task if task == "labels" else "choice"
     elif known := label_set(opener().student.metadata):
         record["choices"] = known
+    elif "labels" in (options.task, None if options.task else task):
+        message = "the student does not say which labels it learned"
+        raise UsageError(message, hint='name them: "--choices A,B,C"')
     yield [{**record, "task": task} if task in TASKS else record]
 
 

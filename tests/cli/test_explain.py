@@ -270,6 +270,10 @@ def test_a_student_of_labels_knows_them(student: str, monkeypatch: pytest.Monkey
     assert record["student"]["label"] == "tree"
     result = run("--student", student, "--json", stdin=jsonl({"id": "a", "input": "i"}))
     assert json.loads(result.stdout)["choices"] == ["sea", "tree"]
+    monkeypatch.setattr(FakeStudent, "metadata", {"task": "labels"})
+    result = run("--student", student, "--text", "x")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert '"--choices A,B,C"' in result.stderr
 
 
 def test_a_text_can_be_passed_on_as_a_record(student: str) -> None:
