@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from mitools.errors import MalformedLineError, SourceError, UsageError, Where
 from mitools.files import STDIN, input_errors, open_input
 from mitools.sources.part import Columns
 from mitools.sources.recognition import check_content
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 __all__ = ["FORMATS", "FileOptions", "Text", "open_text", "shown_name"]
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
 
 _HEAD_BYTES = 2**16
+_PIECE_BYTES = 2**16
 _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
 
 
@@ -58,15 +63,6 @@ class FileOptions:
                 raise UsageError(f'no encoding "{self.encoding}"', hint=hint) from exc
 
 
-class ByteLines(Protocol):
-    """Lines as bytes, each with its end."""
-
-    def __iter__(self) -> Iterator[bytes]: ...
-
-    def read(self) -> bytes:
-        """Give all that is left."""
-
-
 @dataclass(frozen=True)
 class Text:
     """The lines of an open file.
@@ -80,7 +76,7 @@ class Text:
 
     name: str
     head: bytes
-    stream: ByteLines
+    stream: IO[bytes]
     encoding: str
 
     def decoded(self, raw: bytes, number: int) -> str:
@@ -124,13 +120,9 @@ def open_text(path: str, kind: str, encoding: str | None) -> Iterator[Text]:
         if encoding is None or _keeps_line_ends(encoding):
             yield Text(name, head, stream, encoding or "utf-8")
         else:
-            wrapper = io.TextIOWrapper(stream, encoding, newline="\n")
-            try:
-                whole = head[: len(head) // 4 * 4]
-                head = whole.decode(encoding, "replace").encode("utf-8", "replace")
-                yield Text(name, head, _Recoded(wrapper, name), "utf-8")
-            finally:
-                wrapper.detach()  # else it would close stdin
+            recoder = _Recoder(stream, encoding, name)
+            recoded = io.BufferedReader(recoder, _PIECE_BYTES)
+            yield Text(name, _peek(recoded), recoded, "utf-8")
 
 
 def _peek(stream: object) -> bytes:
@@ -142,35 +134,41 @@ def _keeps_line_ends(encoding: str) -> bool:
     return "\n".encode(encoding) == b"\n" and "a\n".encode(encoding) == b"a\n"
 
 
-class _Recoded:
-    """The lines of a text in UTF-16 and the like, as UTF-8."""
+class _Recoder(io.RawIOBase):
+    """Turn a stream of text in UTF-16 and the like into UTF-8, a piece at a time."""
 
-    def __init__(self, text: io.TextIOWrapper, name: str) -> None:
-        self._text = text
+    def __init__(self, stream: IO[bytes], encoding: str, name: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)()
         self._name = name
-        self._number = 0
+        self._lines = 1
+        self._ready = b""
+        self._is_at_end = False
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self
+    def readable(self) -> bool:
+        return True
 
-    def __next__(self) -> bytes:
-        line = self._encoded(self._text.readline)
-        if not line:
-            raise StopIteration
-        self._number += 1
-        return line
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._ready and not self._is_at_end:
+            self._advance()
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
 
-    def read(self) -> bytes:
-        return self._encoded(self._text.read)
-
-    def _encoded(self, read: Callable[[], str]) -> bytes:
+    def _advance(self) -> None:
+        packed = self._stream.read(_PIECE_BYTES)
+        self._is_at_end = not packed
         try:
-            return read().encode("utf-8", "surrogatepass")
+            text = self._decoder.decode(packed, final=self._is_at_end)
         except UnicodeError as exc:
-            where = Where(self._name, self._number + 1)
-            message = f"cannot decode the text from here on ({exc})"
+            where = Where(self._name, self._lines)
+            message = f"cannot decode the text from about here on ({exc})"
             hint = 'check that the file is complete, or name another "--encoding"'
             raise SourceError(message, where=where, hint=hint) from exc
+        self._lines += text.count("\n")
+        self._ready = text.encode("utf-8", "surrogatepass")
 
 
 def _check_ending(path: str, name: str) -> None:
