@@ -79,7 +79,7 @@ mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expr
 mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of
 mitools.demo: KINDS problems solve
 mitools.gold: GoldCheck label_set with_known_labels with_label_sets
-mitools.sources: DEMO ENDINGS FORMATS PREFIX PRESETS READINGS TARGETS FileOptions HubSource Part
+mitools.sources: DEMO ENDINGS FORMATS LABEL_FORMS PREFIX PRESETS TARGETS FileOptions HubSource Part
   Plan load open_demo open_file open_hub open_named with_preset
 mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Strategy Tally
   Teacher UnaskedError

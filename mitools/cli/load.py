@@ -25,7 +25,7 @@ _DEMO = "demo"
 _DEMO_SIZE = 1000
 # As in mitools.sources, which would take too long to import for --help.
 _FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
-_READINGS = ("text", "key", "letter", "index0", "index1")
+_LABEL_FORMS = ("text", "key", "letter", "index0", "index1")
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ _SOURCES = click.argument(
 )
 @click.option(
     "--label-is",
-    type=click.Choice(_READINGS),
+    type=click.Choice(_LABEL_FORMS),
     help="How labels are written: as the text of a choice, its key, its letter, or its place, "
     "counted from 0 (index0) or from 1 (index1). Without it the first rows decide, and labels that "
     "they leave open are refused.",

@@ -26,7 +26,7 @@ from mitools.gold import GoldCheck
 from mitools.recipe import list_recipes
 from mitools.records import Reader, Record
 from mitools.sources.ahead import Ahead
-from mitools.sources.answers import READINGS
+from mitools.sources.answers import LABEL_FORMS
 from mitools.sources.formats import ENDINGS, open_file
 from mitools.sources.hub import PREFIX, HubSource, open_hub
 from mitools.sources.mapping import TARGETS, Plan, with_preset
@@ -39,9 +39,9 @@ __all__ = [
     "DEMO",
     "ENDINGS",
     "FORMATS",
+    "LABEL_FORMS",
     "PREFIX",
     "PRESETS",
-    "READINGS",
     "TARGETS",
     "FileOptions",
     "HubSource",

@@ -50,7 +50,7 @@ class Ahead:
         return _Opened(part, Mapper(self._plan, part, self._labelling), iter(part.rows))
 
     def _rows(self, opened: _Opened) -> Iterator[Row]:
-        while opened.held or (self._labelling.reading is None and self._silent < MOST_HELD):
+        while opened.held or (self._labelling.form is None and self._silent < MOST_HELD):
             if opened.held:
                 yield opened.held.popleft()
                 continue
@@ -59,7 +59,7 @@ class Ahead:
                 return
             row, is_evidence = _weighed(row, opened.mapper)
             self._silent += not is_evidence
-            if is_evidence and self._labelling.reading is None:
+            if is_evidence and self._labelling.form is None:
                 opened.held.append(row)
                 self._look_further(opened)
                 self._labelling.decide()
@@ -72,7 +72,7 @@ class Ahead:
         count = 1
         current: _Opened | None = opened
         while current is not None:
-            while count < MOST_HELD and self._labelling.reading is None:
+            while count < MOST_HELD and self._labelling.form is None:
                 row = next(current.rest, None)
                 if row is None:
                     break

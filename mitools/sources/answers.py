@@ -17,9 +17,9 @@ from mitools.errors import InvalidFieldError, Where
 from mitools.tasks import letter_of, normalize
 
 __all__ = [
-    "READINGS",
+    "LABEL_FORMS",
     "Choices",
-    "Reading",
+    "LabelForm",
     "as_text",
     "is_code",
     "is_unlabelled",
@@ -30,10 +30,10 @@ __all__ = [
     "shortened",
 ]
 
-Reading = Literal["text", "key", "letter", "index0", "index1"]
+LabelForm = Literal["text", "key", "letter", "index0", "index1"]
 """How a label is written: as a choice's text, key or letter, or as its place from 0 or from 1."""
 
-READINGS: tuple[Reading, ...] = get_args(Reading)
+LABEL_FORMS: tuple[LabelForm, ...] = get_args(LabelForm)
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes whole numbers beside blanks as 1.0
@@ -128,24 +128,24 @@ def is_code(value: Any) -> bool:
     return bool(_WHOLE.fullmatch(text) or _LETTER.fullmatch(text))
 
 
-def meanings(value: Any, choices: Choices) -> dict[Reading, str]:
+def meanings(value: Any, choices: Choices) -> dict[LabelForm, str]:
     """List what a label can mean among choices, by how it may be written.
 
     Empty where it is no label, or none of them.
     """
     if isinstance(value, list | Mapping) or value is None:
         return {}
-    found = {reading: _read(value, choices, reading) for reading in READINGS}
-    return {reading: choice for reading, choice in found.items() if choice is not None}
+    found = {form: _read(value, choices, form) for form in LABEL_FORMS}
+    return {form: choice for form, choice in found.items() if choice is not None}
 
 
 def label_among(
-    value: Any, choices: Choices, reading: Reading | None, where: Where | None = None
+    value: Any, choices: Choices, form: LabelForm | None, where: Where | None = None
 ) -> str | None:
     """Find the choice that a label means, when it is known how labels are written.
 
     Args:
-        reading: how; None where no label so far was one of its choices.
+        form: how; None where no label so far was one of its choices.
 
     Returns:
         The choice as it is written among them; None stands for no label.
@@ -155,25 +155,25 @@ def label_among(
     """
     if isinstance(value, list | Mapping):
         as_text(value, "label", where)  # refuses it
-    found = None if reading is None else _read(value, choices, reading)
+    found = None if form is None else _read(value, choices, form)
     if found is not None or is_unlabelled(value):
         return found
-    raise _not_among(value, choices, reading, where)
+    raise _not_among(value, choices, form, where)
 
 
-def _read(value: Any, choices: Choices, reading: Reading) -> str | None:
-    if reading == "text":
+def _read(value: Any, choices: Choices, form: LabelForm) -> str | None:
+    if form == "text":
         return _by_text(value, choices)
     if isinstance(value, bool):
         return None
     text = _stripped(value)
-    if reading == "key":
+    if form == "key":
         return choices.at(choices.keys.index(text)) if text in choices.keys else None
-    if reading == "letter":
+    if form == "letter":
         match = _LETTER.fullmatch(text) if choices.have_letters else None
         return choices.at(ord(match[1].lower()) - ord("a")) if match else None
     whole = _WHOLE.fullmatch(text)
-    return choices.at(int(whole[1]) - (reading == "index1")) if whole else None
+    return choices.at(int(whole[1]) - (form == "index1")) if whole else None
 
 
 def _by_text(value: Any, choices: Choices) -> str | None:
@@ -199,7 +199,7 @@ def _stripped(value: Any) -> str:
     return str(value).strip()
 
 
-_AS: dict[Reading | None, str] = {
+_AS: dict[LabelForm | None, str] = {
     None: "",
     "text": "",
     "key": ", read as a key",
@@ -210,15 +210,15 @@ _AS: dict[Reading | None, str] = {
 
 
 def _not_among(
-    value: Any, choices: Choices, reading: Reading | None, where: Where | None
+    value: Any, choices: Choices, form: LabelForm | None, where: Where | None
 ) -> InvalidFieldError:
     offered = shortened(", ".join(choices.offered), 200)
     written = as_text(value, "label") or ""
-    message = f'label "{shortened(written, 60)}" is none of its choices ({offered}){_AS[reading]}'
-    others = [] if reading is None else [name for name in meanings(value, choices)]
+    message = f'label "{shortened(written, 60)}" is none of its choices ({offered}){_AS[form]}'
+    others = [] if form is None else [name for name in meanings(value, choices)]
     if others:
         hint = (
-            f'labels of this source are read by "--label-is {reading}": choose another '
+            f'labels of this source are read by "--label-is {form}": choose another '
             f'("--label-is {others[0]}"), or go on without it: "--on-error skip"'
         )
     else:

@@ -14,9 +14,9 @@ from typing import Any
 
 from mitools.errors import SourceError, Where
 from mitools.sources.answers import (
-    READINGS,
+    LABEL_FORMS,
     Choices,
-    Reading,
+    LabelForm,
     is_code,
     is_unlabelled,
     meanings,
@@ -24,7 +24,7 @@ from mitools.sources.answers import (
 )
 from mitools.tasks import letter_of
 
-__all__ = ["MOST_HELD", "Labelling", "reading_of_classes"]
+__all__ = ["MOST_HELD", "Labelling", "form_of_classes"]
 
 MOST_HELD = 1000
 """Rows looked at before it is decided; they are held back until then."""
@@ -35,7 +35,7 @@ _FEWER_MISFITS = 10
 _MOST_MISFITS = 0.1
 """The share of labels that may be written in another way; those are their rows' faults."""
 
-_ABOUT: Mapping[Reading, str] = {
+_ABOUT: Mapping[LabelForm, str] = {
     "text": "the text of a choice",
     "key": "the key of a choice",
     "letter": "the letter of a choice",
@@ -49,7 +49,7 @@ class _Conflict:
     """A row that two ways of writing read differently."""
 
     label: str
-    meant: Mapping[Reading, str]
+    meant: Mapping[LabelForm, str]
     where: Where
 
 
@@ -58,16 +58,16 @@ class Labelling:
     """What is known about how labels are written.
 
     Attributes:
-        reading: how, once that is decided.
+        form: how, once that is decided.
         preferred: what to take where the rows leave it open; None refuses that.
     """
 
-    reading: Reading | None = None
-    preferred: Reading | None = None
+    form: LabelForm | None = None
+    preferred: LabelForm | None = None
     _labels: int = 0
-    _fits: Counter[Reading] = field(default_factory=Counter)
-    _conflicts: dict[frozenset[Reading], _Conflict] = field(default_factory=dict)
-    _examples: dict[Reading, str] = field(default_factory=dict)
+    _fits: Counter[LabelForm] = field(default_factory=Counter)
+    _conflicts: dict[frozenset[LabelForm], _Conflict] = field(default_factory=dict)
+    _examples: dict[LabelForm, str] = field(default_factory=dict)
 
     def weigh(self, value: Any, choices: Choices, where: Where) -> bool:
         """Take a row as evidence; False where it tells nothing.
@@ -80,27 +80,27 @@ class Labelling:
             return False
         self._labels += 1
         self._fits.update(found.keys())
-        for reading in found:
-            self._examples.setdefault(reading, shortened(str(value), 40))
+        for form in found:
+            self._examples.setdefault(form, shortened(str(value), 40))
         self._note_conflicts(value, found, where)
         self._decide_at_once(value, found)
         return True
 
-    def _note_conflicts(self, value: Any, found: Mapping[Reading, str], where: Where) -> None:
+    def _note_conflicts(self, value: Any, found: Mapping[LabelForm, str], where: Where) -> None:
         for place, one in enumerate(found):
             for other in list(found)[place + 1 :]:
                 pair = frozenset((one, other))
                 if found[one] != found[other] and pair not in self._conflicts:
                     self._conflicts[pair] = _Conflict(shortened(str(value), 60), found, where)
 
-    def _decide_at_once(self, value: Any, found: Mapping[Reading, str]) -> None:
-        is_sure: dict[Reading, bool] = {
+    def _decide_at_once(self, value: Any, found: Mapping[LabelForm, str]) -> None:
+        is_sure: dict[LabelForm, bool] = {
             "text": found.keys() == {"text"} and not is_code(value),
             "key": found.keys() - {"letter"} == {"key"},
         }
-        for reading, holds in is_sure.items():
-            if holds and self._fits[reading] == self._labels:
-                self.reading = reading
+        for form, holds in is_sure.items():
+            if holds and self._fits[form] == self._labels:
+                self.form = form
 
     def decide(self) -> None:
         """Settle it with the rows seen so far; it stays open where no label was a choice.
@@ -108,44 +108,44 @@ class Labelling:
         Raises:
             SourceError: two ways of writing fit, or none does.
         """
-        if self.reading is not None or not self._labels:
+        if self.form is not None or not self._labels:
             return
-        misfits = {reading: self._labels - self._fits[reading] for reading in READINGS}
-        best = min(READINGS, key=misfits.__getitem__)  # of equals, the first
+        misfits = {form: self._labels - self._fits[form] for form in LABEL_FORMS}
+        best = min(LABEL_FORMS, key=misfits.__getitem__)  # of equals, the first
         rivals = [
-            reading
-            for reading in READINGS
-            if reading != best
-            and misfits[reading] <= _FEWER_MISFITS * misfits[best]
-            and self._contradict(best, reading)
+            form
+            for form in LABEL_FORMS
+            if form != best
+            and misfits[form] <= _FEWER_MISFITS * misfits[best]
+            and self._contradict(best, form)
         ]
         if not rivals and misfits[best] <= _MOST_MISFITS * self._labels:
-            self.reading = best
+            self.form = best
         elif self.preferred in (best, *rivals) and not misfits[best]:
-            self.reading = self.preferred
+            self.form = self.preferred
         elif misfits[best]:
             raise self._mixed()
         else:
             raise self._ambiguous(best, rivals)
 
-    def _contradict(self, one: Reading, other: Reading) -> bool:
+    def _contradict(self, one: LabelForm, other: LabelForm) -> bool:
         if one == "key" and other != "text":  # a declared key comes before a convention
             return False
         pair = frozenset((one, other))
         return pair in self._conflicts or self._fits[one] != self._fits[other]
 
-    def _ambiguous(self, best: Reading, rivals: list[Reading]) -> SourceError:
+    def _ambiguous(self, best: LabelForm, rivals: list[LabelForm]) -> SourceError:
         conflict = next(
             self._conflicts[pair]
             for rival in rivals
             if (pair := frozenset((best, rival))) in self._conflicts
         )
-        ways = [reading for reading in (best, *rivals) if reading in conflict.meant]
+        ways = [form for form in (best, *rivals) if form in conflict.meant]
         said = " or ".join(
-            f'{_ABOUT[reading]} ("{shortened(conflict.meant[reading], 40)}")' for reading in ways
+            f'{_ABOUT[form]} ("{shortened(conflict.meant[form], 40)}")' for form in ways
         )
         message = f'label "{conflict.label}" may be {said}, and no row tells which'
-        options = " or ".join(f'"--label-is {reading}"' for reading in ways)
+        options = " or ".join(f'"--label-is {form}"' for form in ways)
         return SourceError(
             message, where=conflict.where, hint=f"say how labels are written: {options}"
         )
@@ -153,9 +153,9 @@ class Labelling:
     def _mixed(self) -> SourceError:
         fits = self._fits.most_common(2)
         said = ", ".join(
-            f'{count:,} as {_ABOUT[reading]} ("{self._examples[reading]}")'
-            for reading, count in fits
-            if reading in self._examples
+            f'{count:,} as {_ABOUT[form]} ("{self._examples[form]}")'
+            for form, count in fits
+            if form in self._examples
         )
         message = (
             f"labels are written in several ways: of the first {self._labels:,}, {said} can be read"
@@ -164,7 +164,7 @@ class Labelling:
         return SourceError(message, hint=hint)
 
 
-def reading_of_classes(names: tuple[str, ...]) -> Reading:
+def form_of_classes(names: tuple[str, ...]) -> LabelForm:
     """Tell how labels are written by the names of their classes, such as ``0 1`` or ``A B C``."""
     if not names:
         return "text"

@@ -12,12 +12,12 @@ from mitools.records import Record
 from mitools.schema import TASKS
 from mitools.sources.answers import (
     Choices,
-    Reading,
+    LabelForm,
     as_text,
     label_among,
     read_choices,
 )
-from mitools.sources.labelling import Labelling, reading_of_classes
+from mitools.sources.labelling import Labelling, form_of_classes
 from mitools.sources.part import Part
 from mitools.sources.published import PRESETS, preset_for
 from mitools.sources.templates import Extract, compile_template, is_template, names_in
@@ -59,8 +59,8 @@ class Plan:
     keep: frozenset[str] | None = None
     drop: frozenset[str] = frozenset()
     split: str | None = None
-    label_is: Reading | None = None
-    label_likely: Reading | None = None
+    label_is: LabelForm | None = None
+    label_likely: LabelForm | None = None
 
     def __post_init__(self) -> None:
         for target, spec in self.fields.items():
@@ -135,7 +135,7 @@ class Mapper:
 
     def weigh(self, values: Record, where: Where) -> bool:
         """Take a row as evidence of how labels are written; False where it tells nothing."""
-        if self._own_reading(values) is not None:
+        if self._own_form(values) is not None:
             return False
         label = self._value("label", values, where)
         if label is None:
@@ -147,22 +147,20 @@ class Mapper:
         is_there = name in self._asked or name in values
         return self._extract[name](values, where) if is_there else None
 
-    def _reading(
-        self, values: Record, label: Any, choices: Choices, where: Where
-    ) -> Reading | None:
-        own = self._own_reading(values)
-        if own is not None or self._labelling.reading is not None:
-            return own or self._labelling.reading
+    def _form(self, values: Record, label: Any, choices: Choices, where: Where) -> LabelForm | None:
+        own = self._own_form(values)
+        if own is not None or self._labelling.form is not None:
+            return own or self._labelling.form
         if self._labelling.weigh(label, choices, where):  # nobody has read ahead
             self._labelling.decide()
-        return self._labelling.reading
+        return self._labelling.form
 
-    def _own_reading(self, values: Record) -> Reading | None:
+    def _own_form(self, values: Record) -> LabelForm | None:
         """Tell how labels are written where rows need not be asked: by a feature, or in records."""
         if self._plan.label_is:
             return self._plan.label_is
         if self._classes:
-            return reading_of_classes(self._classes) if self._has_choices(values) else "text"
+            return form_of_classes(self._classes) if self._has_choices(values) else "text"
         is_record = values.get("task") in ("choice", "labels") and not (
             self._asked & {"label", "choices"} or self._plan.labels or self._plan.choices
         )
@@ -189,7 +187,7 @@ class Mapper:
         choices = self._choices(found.get("choices"), where)
         label = found.get("label")
         if choices is not None:
-            label = label_among(label, choices, self._reading(values, label, choices, where), where)
+            label = label_among(label, choices, self._form(values, label, choices, where), where)
         record: Record = {
             "id": as_text(found.get("id"), "id", where),
             "input": as_text(found["input"], "input", where),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.sources.answers import Reading
+from mitools.sources.answers import LabelForm
 
 __all__ = ["PRESETS", "Preset", "preset_for"]
 
@@ -34,7 +34,7 @@ class Preset:
     fields: Mapping[str, str]
     labels: tuple[str, ...] = ()
     task: str | None = None
-    label_likely: Reading | None = None
+    label_likely: LabelForm | None = None
     sign: tuple[str, str] | None = None
 
     def fits(self, values: Mapping[str, Any]) -> bool:

@@ -8,9 +8,9 @@ import pytest
 
 from mitools.errors import InvalidFieldError
 from mitools.sources.answers import (
-    READINGS,
+    LABEL_FORMS,
     Choices,
-    Reading,
+    LabelForm,
     as_text,
     label_among,
     lettered,
@@ -67,7 +67,7 @@ def test_a_blank_option_is_not_offered_and_keeps_its_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "reading", "expected"),
+    ("label", "form", "expected"),
     [
         ("coloring book", "text", "coloring book"),
         (" Coloring  book. ", "text", "coloring book"),
@@ -89,20 +89,20 @@ def test_a_blank_option_is_not_offered_and_keeps_its_place() -> None:
     ],
 )
 def test_a_label_is_found_among_choices_by_the_way_it_is_written(
-    label: Any, reading: Reading | None, expected: str | None
+    label: Any, form: LabelForm | None, expected: str | None
 ) -> None:
-    assert label_among(label, Choices(TEXTS), reading) == expected
+    assert label_among(label, Choices(TEXTS), form) == expected
 
 
 @pytest.mark.parametrize(
-    ("label", "reading"),
+    ("label", "form"),
     [("library", "text"), ("B", "text"), ("D", "letter"), (3, "index0"), ("0", "index1")]
-    + [(True, reading) for reading in READINGS]
+    + [(True, form) for form in LABEL_FORMS]
     + [("park", None)],
 )
-def test_a_label_that_is_no_choice_is_refused(label: Any, reading: Reading | None) -> None:
+def test_a_label_that_is_no_choice_is_refused(label: Any, form: LabelForm | None) -> None:
     with pytest.raises(InvalidFieldError, match="none of its choices"):
-        label_among(label, Choices(TEXTS), reading)
+        label_among(label, Choices(TEXTS), form)
 
 
 def test_a_label_written_in_another_way_is_refused_with_the_option() -> None:
