@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_counted_with_an_example() -> None:
         (r"So it is \boxed{24} in all", "label={{ label | after('boxed{') | before('}') }}"),
     ],
 )
-def test_load_refuses_gold_that_cannot_be_read_and_its_hint_mends_it(
+def test_load_refuses_gold_that_cannot_be_read_and_its_hint_fixes_it(
     label: str, mapping: str
 ) -> None:
     rows = lines(label, label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,6 +15,7 @@ __all__ = ["csv_rows"]
 
 _MAX_CELL_CHARACTERS = 2**24
 _ROWS_COMPARED = 20
+_EXCEL_LINE = re.compile(r"\"?sep=(.)\"?")
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -133,6 +135,9 @@ def _checked_header(header: list[str], path: str) -> list[str]:
 def _check_delimiter(text: Text, delimiter: str) -> None:
     """Refuse a table whose rows another delimiter cuts alike, where this one does not."""
     lines = text.head.decode(text.encoding, "replace").removeprefix("\ufeff").split("\n")
+    if named := _EXCEL_LINE.fullmatch(lines[0].strip("\r")):
+        hint = f"remove it, and add --delimiter '{named[1]}'"
+        raise SourceError(f"the first line of {text.name} is a note for Excel", hint=hint)
     whole = lines[:_ROWS_COMPARED]
     width = _width(whole, delimiter)
     for other in _DELIMITERS:

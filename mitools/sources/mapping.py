@@ -289,8 +289,15 @@ def _missing(path: str, target: str, values: Mapping[str, Any], where: Where) ->
         hint = f'these are the fields of {PRESETS[preset].title}: add "--preset {preset}"'
     else:
         hint = f'name it with "--map {target}={guess}"'
+        lists = [name for name, value in values.items() if _is_list_of_objects(value)]
+        if target == "input" and lists and not usual:
+            hint += f", or take the objects in it: \"jq -c '.{lists[0]}[]' FILE | mitools load -\""
     message = f'field "{path}" is missing among {_listed(values)}'
     return MissingFieldError(message, where=where, hint=hint)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def _listed(names: Iterable[str], at_most: int = 12) -> str:

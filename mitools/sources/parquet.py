@@ -102,12 +102,19 @@ def batch_rows(batch: Any, name: str, before: int, classes: Classes) -> Iterator
 def _row_by_cell(row: Any, where: Where, classes: Classes) -> Row:
     """Make a row of a batch of one row, cell by cell."""
     values: Record = {}
+    error: InvalidFieldError | None = None
     for place, field in enumerate(row.schema):
         try:
             values[field.name] = _cell(row.column(place)[0])
         except Exception as exc:  # of the library, or of Python's own types
-            return _unreadable(field, where, exc)
-    return table_row(values, where, classes)
+            values[field.name] = None
+            error = error or _unreadable(field, where, exc)
+    made = table_row(values, where, classes)
+    return made if error is None else Row(where, partial(_fail, error), made.text)
+
+
+def _fail(error: InvalidFieldError) -> Record:
+    raise error
 
 
 def _cell(scalar: Any) -> Any:
@@ -125,16 +132,12 @@ def _cell(scalar: Any) -> Any:
         return text.replace(" ", "T", 1)
 
 
-def _unreadable(field: Any, where: Where, cause: Exception) -> Row:
+def _unreadable(field: Any, where: Where, cause: Exception) -> InvalidFieldError:
     message = f'field "{field.name}" holds a value of type {field.type} that cannot be read'
     hint = f'leave the column out: "--drop-fields {field.name}"'
     error = InvalidFieldError(f"{message} ({_first_line(cause)})", where=where, hint=hint)
     error.__cause__ = cause
-
-    def fail() -> Record:
-        raise error
-
-    return Row(where, fail, partial(str, f"row {where.line}"))
+    return error
 
 
 def _first_line(exc: Exception) -> str:

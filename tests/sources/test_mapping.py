@@ -75,6 +75,11 @@ def test_a_missing_input_is_guessed() -> None:
         record_of({"question": "q", "answer": "a"})
 
 
+def test_objects_in_a_list_are_pointed_at() -> None:
+    with pytest.raises(MissingFieldError, match=r"jq -c '\.data\[\]' FILE \| mitools load -"):
+        record_of({"version": 1, "data": [{"question": "q"}]})
+
+
 def test_an_empty_input_is_no_input() -> None:
     with pytest.raises(MissingFieldError, match='"input" is empty'):
         record_of({"input": "  "})

@@ -188,6 +188,12 @@ def test_columns_separated_by_another_sign_are_refused_by_name(
             assert option in result.stderr
 
 
+def test_a_line_for_excel_is_named() -> None:
+    result = run("--format", "csv", stdin="sep=;\r\n" + TABLE.replace(",", ";"))
+    assert result.exit_code == 1
+    assert "note for Excel; remove it, and add --delimiter ';'" in result.stderr
+
+
 def test_a_table_whose_cells_hold_other_signs_is_still_one(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     for text in (

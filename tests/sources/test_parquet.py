@@ -61,6 +61,7 @@ def test_text_that_is_not_utf8_is_a_fault_of_its_row(path: Path) -> None:
     assert record["why"] == "fine"
     assert str(rejected[0].error).startswith(f'{path}:2: field "why" holds a value of type string')
     assert '"--drop-fields why"' in str(rejected[0].error)
+    assert json.loads(rejected[0].text) == {"input": "b", "why": None}
     with pytest.raises(InvalidFieldError):
         records_of(path, {"why": bad_text()})
 
