@@ -243,6 +243,8 @@ def test_whole_numbers_without_class_names_are_named_by_the_recipe(tmp_path: Pat
     path = tmp_path / "a.csv"
     path.write_text("uid,premise,hypothesis,label,reason\nu,p,h,2,\n")
     assert load("-c", "anli", str(path))[0]["label"] == "contradiction"
+    path.write_text("uid,premise,hypothesis,label,reason\nu,p,h,neutral,\n")
+    assert load("-c", "anli", str(path))[0]["label"] == "neutral"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

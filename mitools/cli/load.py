@@ -117,7 +117,7 @@ _SOURCES = click.argument(
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Map the fields of a published data set: aqua, arc, arc-original, "
+    help="Map the fields of a published data set: anli, aqua, arc, arc-original, "
     "boolq, csqa, esnli, esnli-original, gsm8k, hellaswag, mmlu, openbookqa, piqa, race, siqa or "
     "winogrande.",
 )

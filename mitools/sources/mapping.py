@@ -157,10 +157,10 @@ class Mapper:
 
     def _own_form(self, values: Record) -> LabelForm | None:
         """Tell how labels are written where rows need not be asked: by a feature, or in records."""
+        if self._classes:  # by now the label is the name of its class
+            return form_of_classes(self._classes) if self._has_choices(values) else "text"
         if self._plan.label_is:
             return self._plan.label_is
-        if self._classes:
-            return form_of_classes(self._classes) if self._has_choices(values) else "text"
         is_record = values.get("task") in ("choice", "labels") and not (
             self._asked & {"label", "choices"} or self._plan.labels or self._plan.choices
         )

@@ -53,6 +53,13 @@ _NLI = ("entailment", "neutral", "contradiction")
 _PAIR = "Premise: {{ %s }}\nHypothesis: {{ %s }}"
 
 PRESETS: Mapping[str, Preset] = {
+    "anli": Preset(
+        "ANLI",
+        ("uid", "premise", "hypothesis", "label", "reason"),
+        {"id": "uid", "input": _PAIR % ("premise", "hypothesis"), "rationale": "reason"},
+        labels=_NLI,
+        label_likely="index0",
+    ),
     "aqua": Preset(
         "AQuA-RAT",
         ("question", "options", "correct"),

@@ -178,8 +178,9 @@ def test_a_number_among_labels_that_fits_two_places_is_refused() -> None:
 )
 def test_a_feature_of_classes_tells_how_labels_are_written(names: str, expected: str) -> None:
     part = Part("here", (), {"label": tuple(names)})
-    record = record_of({"input": "i", "label": names[1], "choices": ["a", "b"]}, part)
-    assert record["label"] == expected
+    for label_is in (None, "index0"):  # the feature comes first
+        row = {"input": "i", "label": names[1], "choices": ["a", "b"]}
+        assert record_of(row, part, label_is=label_is)["label"] == expected
 
 
 def test_columns_that_nothing_is_made_of_are_not_read() -> None:

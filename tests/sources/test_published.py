@@ -22,6 +22,13 @@ ARC = {"text": ["ice", "steam", "snow", "fog"], "label": ["A", "B", "C", "D"]}
 
 # Preset, two rows as published, and the labels that they mean.
 ROWS: dict[str, tuple[list[dict[str, Any]], list[str | None]]] = {
+    "anli": (
+        [
+            {"uid": "u", "premise": "p", "hypothesis": "h", "label": 2, "reason": "why"},
+            {"uid": "v", "premise": "p", "hypothesis": "h", "label": 1, "reason": ""},
+        ],
+        ["contradiction", "neutral"],
+    ),
     "aqua": (
         [
             {
