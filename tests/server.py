@@ -13,6 +13,7 @@ Each call takes the next act of ``script`` and, after those, ``default``. To try
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import socket
@@ -20,11 +21,11 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 KEY = "sk-fixture-0123456789"
 
@@ -42,6 +43,7 @@ class Act:
         hang: never answer, but bill.
         reset: break the connection ``before`` the answer or in the ``middle`` of it.
         raw: these bytes as the body, whatever they are.
+        error: the error body, where it is not the usual one.
         usage: what the body says of its cost, whatever that is.
         billed: what the call really costs, whatever its usage and status say; None charges the
             usage, and nothing for a status other than 200.
@@ -60,6 +62,7 @@ class Act:
     hang: bool = False
     reset: str = ""
     raw: bytes | None = None
+    error: Any = None
     billed: dict[str, int] | None = None
 
 
@@ -118,6 +121,8 @@ class FixtureServer:
         self.script: list[Act] = []
         self.default = Act()
         self.act: Callable[[Call], Act] | None = None
+        self.models: list[dict[str, Any]] | None = None  # the list; None has none
+        self.looks = 0  # requests for the list
         self.most_at_once = 0
         self.billed = {"prompt_tokens": 0, "completion_tokens": 0}
         self.closing = threading.Event()
@@ -177,6 +182,73 @@ class FixtureServer:
             self._at_once -= 1
 
 
+class RawServer:
+    """A server that answers each request with given bytes, which need not be HTTP.
+
+    The last answer is given again and again. ``requests`` holds what was asked, head and body;
+    ``greeting`` is sent before anything is asked.
+    """
+
+    def __init__(self, *answers: bytes | Iterable[bytes], closes: bool = True) -> None:
+        self.answers = list(answers)
+        self.requests: list[bytes] = []
+        self.sent = 0
+        self.greeting = b""
+        self._closes = closes
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+
+    def __enter__(self) -> RawServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+            connection.sendall(self.greeting)
+            while request := _read_request(stream):
+                self.requests.append(request)
+                place = min(len(self.requests), len(self.answers)) - 1
+                answer = self.answers[place]
+                for part in [answer] if isinstance(answer, bytes) else answer:
+                    connection.sendall(part)
+                    self.sent += len(part)
+                if self._closes:
+                    return
+
+
+def _read_request(stream: IO[bytes]) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = stream.readline()
+        if not line:
+            return b""
+        head += line
+    size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return head + stream.read(int(size[1]) if size else 0)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
@@ -203,6 +275,14 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             call.done_at = time.monotonic()
             self.server.fixture.end()
+
+    def do_GET(self) -> None:
+        self.server.fixture.looks += 1
+        models = self.server.fixture.models
+        status = 200 if models is not None and self.path.endswith("/models") else 404
+        content = json.dumps({"object": "list", "data": models or []}).encode()
+        head = f"HTTP/1.1 {status} Status\r\nContent-Length: {len(content)}\r\n\r\n"
+        self.wfile.write(head.encode() + content)
 
     def _perform(self, act: Act, call: Call) -> None:
         if act.hang:
@@ -232,6 +312,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _content(act: Act, call: Call) -> bytes:
+    if act.error is not None:
+        return act.error.encode() if isinstance(act.error, str) else json.dumps(act.error).encode()
     if act.status != 200:
         error = {"message": f"scripted {act.status} for key {KEY}", "code": act.code, "type": None}
         return json.dumps({"error": error}).encode()

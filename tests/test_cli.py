@@ -34,7 +34,7 @@ Usage: mitools [OPTIONS] COMMAND [ARGS]...
   Each command is a stage: it reads JSON Lines, adds what it knows, and writes
   JSON Lines.
 
-  mitools load svamp | mitools annotate -m gpt-5-mini | mitools split |
+  mitools load svamp | mitools annotate -m MODEL | mitools split |
     mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain
 
 Options:

@@ -42,6 +42,7 @@ OWNERS: dict[str, tuple[str, str]] = {
     "click": ("cli", "click"),
     "datasketch": ("split", "datasketch"),
     "datasets": ("sources train", "datasets"),
+    "aiohttp": ("annotate", "openai"),
     "httpx2": ("annotate", "openai"),
     "jinja2": ("annotate sources explain", "jinja2"),
     "jsonlines": ("records", "jsonlines"),

@@ -61,6 +61,16 @@ def test_the_script_of_a_recipe_can_be_run(name: str) -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_recipe_names_no_model_to_ask_and_says_what_to_type(name: str, tmp_path: Path) -> None:
+    assert "model" not in tables(name)["annotate"]
+    script = find_recipe(name).parent / "run.sh"
+    done = subprocess.run([script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"{script}: name the teacher: {script} -m MODEL [--base-url URL]\n"
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_says_what_it_costs_and_gives(name: str) -> None:
     text = (find_recipe(name).parent / "README.md").read_text(encoding="utf-8")

@@ -71,6 +71,8 @@ class ChatTeacher:
         reply = self._memory.find(question, request)
         if reply is None:
             self._prepared[id(question)] = (question, request)
+        else:
+            self._endpoint.recalled()
         return reply
 
     async def ask(self, question: Question) -> Reply:
@@ -124,6 +126,6 @@ class ChatTeacher:
             return entry
 
         def known() -> Entry | None:
-            return self._memory.find_answer(request)
+            return self._memory.find_entry(request)
 
         return await self._endpoint.complete(request, known, keep)

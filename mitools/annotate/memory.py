@@ -8,11 +8,13 @@ from typing import Any
 
 from mitools.annotate.api import Problem, Question, Reply
 from mitools.annotate.journal import Entry, Journal
-from mitools.annotate.reply import parse_completion, read_answer
+from mitools.annotate.reply import UnfinishedError, parse_completion, read_answer
 from mitools.annotate.requests import Request, Requests
 from mitools.errors import SourceError
 
 __all__ = ["Memory"]
+
+_UNFINISHED = "unfinished"
 
 
 class Memory:
@@ -43,12 +45,21 @@ class Memory:
         entry = self.journal.find(request.key)
         if entry is None or (entry.kind != "ok" and not with_errors):
             return None
-        return self.read(entry, question, is_recalled=True)
+        reply = self.read(entry, question, is_recalled=True)
+        is_unfinished = reply.problem is not None and reply.problem.kind == _UNFINISHED
+        return None if is_unfinished and not with_errors else reply
 
-    def find_answer(self, request: Request) -> Entry | None:
-        """Look for an answer that another process may have written meanwhile."""
+    def find_entry(self, request: Request) -> Entry | None:
+        """Look for an answer that another process may have written meanwhile, or a failure."""
         entry = self.journal.find(request.key) if self.journal is not None else None
-        return entry if entry is not None and entry.kind == "ok" else None
+        if entry is not None and entry.kind == "ok":
+            try:
+                parse_completion(entry.response)
+            except UnfinishedError as exc:
+                return replace(entry, kind=_UNFINISHED, response=str(exc))
+            except ValueError:
+                pass  # whoever reads it says that the journal is damaged
+        return entry
 
     def read(self, entry: Entry, question: Question, *, is_recalled: bool = False) -> Reply:
         """Make a reply of an entry.
@@ -61,6 +72,8 @@ class Memory:
             return self.finish(failed, question, is_recalled=is_recalled)
         try:
             answer = parse_completion(entry.response)
+        except UnfinishedError as exc:  # kept as an answer by an older mitools
+            return self.finish(Reply(problem=Problem(_UNFINISHED, str(exc))), question)
         except ValueError as exc:
             if isinstance(exc.__cause__, RecursionError):  # it was not, on a smaller stack
                 deep = Reply(problem=Problem("server_error", str(exc)))

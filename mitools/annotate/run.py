@@ -305,7 +305,7 @@ class Run:
             await asyncio.wait(self._asking)
 
     async def _put_away(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = list(self._asking)  # not the teacher's own, which it puts away itself
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

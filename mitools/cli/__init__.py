@@ -95,7 +95,7 @@ def mitools() -> None:
     Each command is a stage: it reads JSON Lines, adds what it knows, and writes JSON Lines.
 
     \b
-    mitools load svamp | mitools annotate -m gpt-5-mini | mitools split |
+    mitools load svamp | mitools annotate -m MODEL | mitools split |
       mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain
     """
 

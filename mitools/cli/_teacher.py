@@ -95,15 +95,15 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
         memory = Memory(requests, journal)
         must_know = not options["from_batch"]
         return MadeTeacher(OfflineTeacher(memory, must_know=must_know), journal)
-    from mitools.annotate.endpoint import Endpoint
+    from mitools.annotate.endpoint import Endpoint, Notices
 
     if options["samples"] > 1 and options["temperature"] == 0:
         stage.console.warn("at temperature 0 all samples of a record are alike")
 
-    def on_pause(seconds: float) -> None:
-        stage.console.note(f"the teacher asks to wait: nothing is sent for {seconds:.1f} s")
+    def on_pause(seconds: float, words: str) -> None:
+        stage.console.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
 
-    endpoint = Endpoint(requests, budget, on_pause)
+    endpoint = Endpoint(requests, budget, Notices(on_pause, stage.console.warn))
     kept = None if options["no_journal"] else _journal(options)
     return MadeTeacher(ChatTeacher(Memory(requests, kept), endpoint), kept, budget)
 
@@ -112,14 +112,19 @@ def _requests(options: Mapping[str, Any]) -> Requests:
     if not options["model"]:
         hint = 'name it with "-m MODEL", or use "--teacher replay:FILE" or "--teacher demo"'
         raise UsageError("no teacher model", hint=hint)
-    from mitools.annotate.requests import ChatOptions, Requests
+    from mitools.annotate.requests import ALIKE_FAILURES, ChatOptions, Requests
 
     params = dict(options["params"])
     if options["temperature"] is not None:
         params = {"temperature": options["temperature"], **params}
-    names = ("model", "base_url", "max_tokens", "concurrency", "retries")
+    names = ("model", "base_url", "max_tokens", "concurrency", "retries", "max_response_bytes")
+    stops_early = options["max_error_rate"] is None  # else the user says when
     chat = ChatOptions(
-        **{key: options[key] for key in names}, params=params, timeout_seconds=options["timeout"]
+        **{key: options[key] for key in names},
+        params=params,
+        timeout_seconds=options["timeout"],
+        max_wait_seconds=options["max_wait"],
+        alike_failures=ALIKE_FAILURES if stops_early else None,
     )
     return Requests(chat, make_prompts(options))
 
@@ -269,8 +274,11 @@ def show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
 
 
 def _write_messages(messages: list[Message]) -> None:
+    """Print a prompt; what could drive a terminal is spelt out, and is sent as it is."""
+    from mitools.annotate.words import visible
+
     for message in messages:
-        stdout().write(f"--- {message['role']}\n{message['content']}\n\n")
+        stdout().write(visible(f"--- {message['role']}\n{message['content']}\n\n"))
     stdout().flush()
 
 

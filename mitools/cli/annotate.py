@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,13 @@ def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None
     except ValueError as exc:
         hint = 'write it as "IN,OUT" in USD per million tokens, such as "0.25,2"'
         raise click.BadParameter(hint) from exc
+
+
+def _parse_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    match = re.fullmatch(r"(\d{1,12})\s*([KMG]?)(?:i?B)?", value.strip(), re.IGNORECASE)
+    if match is None or not int(match[1]):
+        raise click.BadParameter('write it as bytes, or with a unit, such as "16M"')
+    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2].upper()]
 
 
 def _parse_params(
@@ -174,6 +182,23 @@ def _parse_params(
     help="For one request, after faults that may pass; waiting for a rate limit costs none.",
 )
 @click.option(
+    "--max-wait",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop when the endpoint has asked to wait (rate limit, Retry-After) for so long without "
+    "answering any request, or asks to wait for longer than this.",
+)
+@click.option(
+    "--max-response-bytes",
+    default="16M",
+    show_default=True,
+    metavar="SIZE",
+    callback=_parse_size,
+    help="Refuse larger responses, after unpacking; K, M and G are units.",
+)
+@click.option(
     "--price",
     metavar="IN,OUT",
     callback=_check_price,
@@ -212,8 +237,8 @@ def _parse_params(
     "--max-error-rate",
     type=click.FloatRange(0, 1),
     metavar="FRACTION",
-    help="Give up when more of the records than this get no answer.  "
-    f"[default: when none of the first {FEWEST_UNREAD} answers can be read]",
+    help="Stop when a larger share of the records than this gets no answer.  [default: when the "
+    f"first 10 requests fail alike, or none of the first {FEWEST_UNREAD} answers can be read]",
 )
 @click.option(
     "--error-rate",
@@ -234,9 +259,9 @@ def command(stage: Stage, **options: Any) -> None:
     permission), 130 after ^C.
 
     \b
-    mitools annotate -m gpt-5-mini data.jsonl > annotated.jsonl
-    mitools annotate -m qwen3 --base-url http://localhost:8000/v1 data.jsonl
-    mitools annotate -m gpt-5-mini --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
+    mitools annotate -m MODEL data.jsonl > annotated.jsonl
+    mitools annotate -m MODEL --base-url http://localhost:8000/v1 data.jsonl
+    mitools annotate -m MODEL --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
     mitools annotate --teacher replay:completions.jsonl data.jsonl
     """
     if options["show_prompt"]:

@@ -5,6 +5,12 @@
 set -euo pipefail
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${OUT:-runs/esnli}
+teacher=
+for argument; do
+  case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
+done
+grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
+[ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
 mkdir -p "$(dirname "$out")"
 
 mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |

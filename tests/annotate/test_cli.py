@@ -324,6 +324,31 @@ def test_show_prompt_asks_nobody() -> None:
     assert done.stdout == "--- system\nBe brief.\n\n--- user\nAdd 10 and 7.\n\n"
 
 
+def test_a_shown_prompt_cannot_drive_a_terminal(server: FixtureServer) -> None:
+    record = {**sums(1)[0], "input": "Add\x1b]0;title\x07 10\nand 7.\u202e"}
+    for option in ("--show-prompt", "--dry-run"):
+        arguments = ["annotate", "-m", "m", "--base-url", server.url, option]
+        done = CliRunner().invoke(mitools, arguments, input=lines([record]))
+        assert done.exit_code == 0
+        assert "Add\\x1b]0;title\\x07 10\nand 7.\\u202e" in done.stdout
+        assert "\x1b" not in done.stdout
+    run(server, lines([record]))
+    assert server.calls[0].question == record["input"]  # sent as it is
+
+
+def test_an_error_of_the_servers_cannot_drive_a_terminal(server: FixtureServer) -> None:
+    words = "bad \x1b]0;pwn\x07\x1b[2J thing\r\nsecond"
+    server.default = Act(status=400, error={"error": {"message": words}})
+    _, records, err = run(server, lines(sums(2)))
+    message = records[0]["teacher"]["error"]["message"]
+    assert message == r"400: bad \x1b]0;pwn\x07\x1b[2J thing second"
+    assert "\x1b" not in err
+    server.default = Act(status=401, error={"error": {"message": words}})
+    _, _, err = run(server, lines(sums(2)))
+    assert r"401: bad \x1b]0;pwn\x07\x1b[2J thing second" in err
+    assert "\x1b" not in err
+
+
 def test_a_recipe_names_files_in_its_own_folder(server: FixtureServer, tmp_path: Path) -> None:
     (tmp_path / "prompt.j2").write_text("Sum? {{ input }}")
     example = {"input": "Add 1 and 1.", "label": "1 + 1", "rationale": "One and one."}
@@ -366,7 +391,7 @@ def test_help_needs_no_client() -> None:
 
 
 def test_a_recipes_model_is_not_credited_with_replayed_answers(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text('[annotate]\nmodel = "gpt-5-mini"\n')
+    (tmp_path / "recipe.toml").write_text('[annotate]\nmodel = "asked"\n')
     text = lines([{**sums(1)[0], "completion": "Why. The answer is (10 + 7)."}])
     arguments = ("-c", tmp_path / "recipe.toml", "--teacher", "replay")
     assert run(None, text, *arguments)[1][0]["teacher"]["model"] == "replay"

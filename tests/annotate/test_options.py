@@ -95,7 +95,7 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
             ("--teacher", "replay", "--emit-batch", "-"),
             "--emit-batch is for a teacher behind an endpoint",
         ),
-        (("--base-url", "localhost:8000"), '"localhost:8000" is not a URL'),
+        (("--base-url", "localhost:8000"), '"localhost:8000" is not the URL of an HTTP server'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
