@@ -16,6 +16,7 @@ from mitools.records import Record
 
 if TYPE_CHECKING:
     from mitools.train.options import TrainOptions
+    from mitools.train.resume import Finished
     from mitools.train.run import Run
 
 __all__ = ["command"]
@@ -257,7 +258,8 @@ def command(stage: Stage, save: str, **options: Any) -> None:
     chosen = TrainOptions(save=Path(save), **_with_preset(options))
     if _is_first():
         chosen.check()
-    run = _train(stage, _prepare(stage, chosen))
+    run = _prepare(stage, chosen)
+    _train(stage, run)
     try:
         if _is_first() and (stage.output or not sys.stdout.isatty()):
             with stage.writing() as out:
@@ -271,10 +273,14 @@ def _show_plan(stage: Stage, options: dict[str, Any]) -> None:
     import tempfile
 
     from mitools.train.options import TrainOptions
+    from mitools.train.resume import Finished
 
     with tempfile.TemporaryDirectory(prefix="mitools-") as folder:
         aside = {**_with_preset(options), "resume": False, "overwrite": False}
-        run = _prepare(stage, TrainOptions(save=Path(folder) / "student", **aside))
+        chosen = TrainOptions(save=Path(folder) / "student", **aside)
+        chosen.check()
+        run = _prepare(stage, chosen)
+        assert not isinstance(run, Finished)
         stage.console.table("training would take", ["", ""], run.plan())
 
 
@@ -299,7 +305,7 @@ def _with_preset(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, **unsaid}
 
 
-def _prepare(stage: Stage, chosen: TrainOptions) -> Run:
+def _prepare(stage: Stage, chosen: TrainOptions) -> Run | Finished:
     from mitools.gold import with_label_sets
     from mitools.train.run import prepare
 
@@ -311,7 +317,12 @@ def _prepare(stage: Stage, chosen: TrainOptions) -> Run:
         return prepare(_counted(known, update), chosen, stage.console.note)
 
 
-def _train(stage: Stage, run: Run) -> Run:
+def _train(stage: Stage, run: Run | Finished) -> None:
+    from mitools.train.run import Run
+
+    if not isinstance(run, Run):
+        stage.console.note(f"{run.options.save} is trained already; passing its records on")
+        return
     with stage.console.progress("training", run.total_steps, "steps") as update:
         done = 0
 
@@ -323,7 +334,6 @@ def _train(stage: Stage, run: Run) -> Run:
         metrics = run.execute(show)
     found = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
     stage.console.note(f"saved {run.options.save} ({found})")
-    return run
 
 
 def _counted(records: Iterable[Record], update: Update) -> Iterator[Record]:

@@ -72,7 +72,11 @@ def open_hub(source: HubSource, columns: Columns = list) -> Iterator[Part]:
     where = "data_dir" if source.revision == PARQUET_BRANCH else "name"
     try:
         found = datasets.load_dataset(
-            source.path, **{where: source.name}, revision=source.revision, streaming=True
+            source.path,
+            **{where: source.name},
+            revision=source.revision,
+            streaming=True,
+            trust_remote_code=False,
         )
     except Exception as exc:  # of a dozen kinds, which its message tells apart better than its type
         raise _explained(exc, source) from exc

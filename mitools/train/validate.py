@@ -12,10 +12,9 @@ from mitools.records import parse_line
 from mitools.student.api import Student
 from mitools.tasks import task_of
 from mitools.train.estimate import FEATURES, estimate_information, sketch
+from mitools.train.model import LOSS_COUNTS
 
 __all__ = ["Validation", "measure_accuracy"]
-
-_PARTS = ("label_loss", "rationale_loss", "mi_loss")
 
 
 @dataclass(frozen=True)
@@ -27,22 +26,25 @@ class Validation:
         counts: [4] what they are sums over; see :data:`mitools.train.model.COUNTS`.
         words: [N, 2 · FEATURES + 1] of each record the sketches of what both tasks say, and whether
             it has both; 0 where another process looked.
+        measured: [3] above 0 for each loss that the model gave.
     """
 
     sums: Tensor
     counts: Tensor
     words: Tensor
+    measured: Tensor
 
     @classmethod
     def of_size(cls, size: int) -> Validation:
         sums, counts = torch.zeros(3).double(), torch.zeros(4).double()
-        return cls(sums, counts, torch.zeros(size, 2 * FEATURES + 1))
+        return cls(sums, counts, torch.zeros(size, 2 * FEATURES + 1), torch.zeros(3))
 
     def add(self, first: int, outputs: Mapping[str, Tensor], counts: Tensor) -> None:
         """Add what the model gave for the records from number ``first`` on."""
-        for index, name in enumerate(_PARTS):
+        for index, name in enumerate(LOSS_COUNTS):
             if name in outputs:
                 self.sums[index] += outputs[name].double().cpu()
+                self.measured[index] = 1
         self.counts.add_(counts.cpu())
         if "is_pair" in outputs:
             sides = [sketch(outputs[f"{side}_words"]) for side in ("label", "rationale")]
@@ -51,15 +53,21 @@ class Validation:
 
     def reduced(self, add_up: Callable[[Tensor], Tensor]) -> Validation:
         """Add up what all processes found."""
-        return Validation(add_up(self.sums), add_up(self.counts), add_up(self.words))
+        return Validation(*map(add_up, (self.sums, self.counts, self.words, self.measured)))
 
     def losses(self, *, of_rows: bool) -> dict[str, float]:
-        """Divide: nats a token for both tasks, and nats a pair (or a row) for the MI term."""
+        """Divide: nats a token for both tasks, and nats a pair (or a row) for the MI term.
+
+        A loss of which nothing was measured is left out.
+        """
         label_tokens, rationale_tokens, pairs, rows = self.counts.tolist()
         by = (label_tokens, rationale_tokens, rows if of_rows else pairs)
         return {
-            name: total / max(1, count)
-            for name, total, count in zip(_PARTS, self.sums.tolist(), by, strict=True)
+            name: total / count
+            for name, total, count, is_there in zip(
+                LOSS_COUNTS, self.sums.tolist(), by, self.measured.tolist(), strict=True
+            )
+            if is_there and count > 0
         }
 
     def information(self, seed: int) -> dict[str, float]:
@@ -70,10 +78,10 @@ class Validation:
         return {} if found is None else {"mi_estimate": found.true, "mi_shuffled": found.shuffled}
 
 
-def measure_accuracy(student: Student, lines: Sequence[str]) -> float:
+def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:
     """Share of records whose label the student gets right, by the task's own equality.
 
-    Unit: share, 0 to 1; higher is better. Records without a label are left out; 0 where none is
+    Unit: share, 0 to 1; higher is better. Records without a label are left out; None where none is
     left. A record with choices is answered by the choice with the highest score.
 
     Args:
@@ -90,7 +98,7 @@ def measure_accuracy(student: Student, lines: Sequence[str]) -> float:
         task_of(record).is_equal(answer, record["label"])
         for record, answer in zip(closed + open_ended, answers, strict=True)
     ]
-    return sum(right) / max(1, len(right))
+    return sum(right) / len(right) if right else None
 
 
 def _choose(student: Student, records: Sequence[dict[str, object]]) -> list[str]:
