@@ -245,6 +245,11 @@ def _baseline(path: str, options: Options) -> Evaluation:
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
+    if options.device is not None:  # a wrong one is a wrong command: say so before reading
+        from mitools.student.devices import choose_device
+
+        choose_device(options.device)
+
     @functools.cache
     def open_student() -> Opened:
         from mitools.evaluate.provenance import hash_student, name_student

@@ -201,6 +201,11 @@ def command(stage: Stage, **options: Any) -> None:
 def _opener(options: Options) -> Callable[[], Opened]:
     import functools
 
+    if options.device is not None:  # a wrong one is a wrong command: say so before reading
+        from mitools.student.devices import choose_device
+
+        choose_device(options.device)
+
     @functools.cache
     def open_student() -> Opened:
         from mitools.evaluate.provenance import hash_student, name_student

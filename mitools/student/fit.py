@@ -76,16 +76,15 @@ def _more(keys: list[str]) -> str:
     return f" and {len(keys) - 1:,} more" if len(keys) > 1 else ""
 
 
-def has_tokenizer_files(folder: Path, tokenizer: Any) -> bool:
-    """Tell whether a local folder holds what its tokenizer knows.
+def has_tokenizer_files(folder: Path, *names: str) -> bool:
+    """Tell whether a local folder holds what a tokenizer knows.
 
-    Without it transformers makes a tokenizer that knows next to no token. Some need no file: they
-    read bytes.
+    Without it transformers makes a tokenizer that knows next to no token.
+
+    Args:
+        names: further files that would do.
     """
-    needed = dict(getattr(tokenizer, "vocab_files_names", None) or {})
-    if not needed:
-        return True
-    if any((folder / name).is_file() for name in (*needed.values(), *_TOKENIZER_FILES)):
+    if any((folder / name).is_file() for name in (*names, *_TOKENIZER_FILES)):
         return True
     return any(True for pattern in _TOKENIZER_PATTERNS for _ in folder.glob(pattern))
 

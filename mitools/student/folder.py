@@ -18,6 +18,7 @@ from mitools.student.local import LocalStudent
 from mitools.student.lora import merged_weights
 from mitools.student.metadata import LIMITS, METADATA_NAME, read_metadata, write_metadata
 from mitools.student.models import open_checkpoint
+from mitools.student.trial import check_forward
 
 __all__ = ["load_student", "save_student"]
 
@@ -74,6 +75,7 @@ def load_student(
         order=metadata["order"],
         prefix_position=metadata["prefix_position"],
     )
+    check_forward(base.model, codec)
     with library_errors(f"cannot move the student {folder} to {chosen}", 'try "--device cpu"'):
         model = base.model.to(chosen)
     return LocalStudent(model, codec, metadata, tokens_per_batch=budget)

@@ -149,9 +149,18 @@ def load_tokenizer(folder: str, name: str) -> Any:
     Raises:
         StudentError: it is missing or damaged.
     """
-    with library_errors(f"cannot open the tokenizer of {name}", "check the tokenizer's files"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    if os.path.isdir(folder) and not has_tokenizer_files(Path(folder), tokenizer):
+    tokenizer = None
+    try:
+        with library_errors(f"cannot open the tokenizer of {name}", "check the tokenizer's files"):
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except StudentError:
+        if not os.path.isdir(folder) or has_tokenizer_files(Path(folder)):
+            raise
+    needed = dict(getattr(tokenizer, "vocab_files_names", None) or {})
+    reads_bytes = tokenizer is not None and not needed  # and so has no file
+    if os.path.isdir(folder) and not (
+        reads_bytes or has_tokenizer_files(Path(folder), *needed.values())
+    ):
         message = f"{folder} has no tokenizer files (tokenizer.json, or a vocabulary)"
         raise StudentError(message, hint="copy those of its base model there")
     return tokenizer

@@ -39,7 +39,8 @@ def find_packaged_model(name: str) -> tuple[Path, str | None]:
     """
     if not _NAME.fullmatch(name):
         raise StudentError(f'"{name}" is not a package name', hint='use "package:NAME"')
-    files = _files_of_distribution(name) or _files_of_import(name)
+    files = _files_of_distribution(name)
+    files = _files_of_import(name) if files is None else files
     if files is None:
         if name.partition(".")[0] in sys.stdlib_module_names:
             message = f"{name} is a part of Python, not a package with a model"

@@ -24,7 +24,8 @@ from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import PREFIXES, Codec, Purpose
 from mitools.student.lora import add_lora
 from mitools.student.models import Base, open_base
-from mitools.student.trial import check_forward, check_saving
+from mitools.student.round_trip import check_saving
+from mitools.student.trial import check_forward
 from mitools.tasks import task_of
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import Interrupt, LogCallback, OnStep, Patience, Resumption, trim_log

@@ -69,6 +69,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     ) -> None:
         super().__init__(**rest)
         self._part: Path | None = None
+        self._logged_step = 0
         self.codec = codec
         self.metadata = metadata
         self.measures_accuracy = measures_accuracy
@@ -203,7 +204,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
 
         A part that nothing was measured for in these steps is left out.
         """
-        steps = self.state.global_step - getattr(self, "_logged_step", 0)
+        steps = self.state.global_step - max(self._logged_step, self._initial_global_step)
         if "loss" in logs and steps > 0:
             # The counts are of all processes together; a loss is the share of this one.
             counted = dict(zip(LOSS_COUNTS, self._counted.tolist(), strict=False))

@@ -107,8 +107,13 @@ class Workspace:
         self._release()
 
     def delete(self) -> None:
-        """Delete the folder, and let go of it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Delete the folder, and let go of it; what says whose it is goes last."""
+        with contextlib.suppress(OSError):
+            for entry in self.path.iterdir():
+                if entry.name != MARKER:
+                    remove(entry)
+            (self.path / MARKER).unlink(missing_ok=True)
+            self.path.rmdir()
         self.release()
 
 
