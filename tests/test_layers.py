@@ -103,7 +103,7 @@ mitools.train.contrastive: Roles barber_agakov_losses batch_entropy infonce_boun
   jsd_losses nwj_losses pair_roles same_rows
 mitools.train.fused: Head fused_losses
 mitools.train.estimate: FEATURES Estimate estimate_information sketch
-mitools.train.options: PRESETS TrainOptions
+mitools.train.options: PRESETS TrainOptions is_replaceable
 mitools.evaluate.run: CHUNK Evaluation Opened Settings predict
 mitools.evaluate.score: VERDICTS scored verdict
 mitools.evaluate.summary: Tally as_json
@@ -244,6 +244,49 @@ def test_nothing_runs_text_or_unpacks_code_or_prints(path: Path) -> None:
             assert found not in FORBIDDEN_ATTRIBUTES, f"{path}:{node.lineno}"
         if isinstance(node, ast.keyword) and node.arg in ("shell", "trust_remote_code"):
             assert ast.unparse(node.value) == "False", f"{path}:{node.value.lineno}"
+
+
+# What opens a model or a data set by a library, and takes a word on code in it.
+OPENERS = {
+    "from_config",
+    "from_encoder_decoder_pretrained",
+    "from_pretrained",
+    "generate",
+    "load_dataset",
+}
+# What runs text, code or kernels of a model: a chat template, a class of its own, an agent.
+RUNNERS = {
+    "apply_chat_template",
+    "get_class_from_dynamic_module",
+    "get_kernel",
+    "load_custom_generate",
+    "pipeline",
+    "set_attn_implementation",
+}
+
+
+@EVERY_MODULE
+def test_every_opening_of_a_model_refuses_its_code(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        assert name not in RUNNERS, f"{path}:{node.lineno}"
+        if name in OPENERS and room_of(path) != "explain":  # which generates pages
+            words = [str(k.arg) for k in node.keywords if str(k.arg).endswith("trust_remote_code")]
+            assert words, f"{path}:{node.lineno} does not refuse remote code"
+            values = [ast.unparse(k.value) for k in node.keywords if k.arg in words]
+            assert set(values) == {"False"}, f"{path}:{node.lineno}"
+
+
+# Who may read stdin: the reader of records, and what stands in its place or holds it open.
+READERS = {"files.py", "annotate/interrupt.py", "cli/__init__.py", "explain/pager.py"}
+
+
+@EVERY_MODULE
+def test_nothing_but_the_reader_of_records_reads_stdin(path: Path) -> None:
+    if str(path.relative_to(PACKAGE)) not in READERS:
+        assert not re.search(r"\bsys\.stdin\b", path.read_text(encoding="utf-8"))
 
 
 @EVERY_MODULE

@@ -64,7 +64,7 @@ def seal(folder: Path) -> None:
     """
     files = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path != folder / MANIFEST:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             files[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
