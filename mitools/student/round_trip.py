@@ -62,7 +62,7 @@ def check_saving(model: Any, codec: Codec, folder: Path) -> None:
                 _save_small_files(model, codec, folder)
                 return
             save_student(folder, model, codec, {})
-            again = open_checkpoint(str(folder), str(folder), strict=True).model
+            again = _open_again(folder, what)
             # Fresh adapters change nothing, so the model with them is the one that was saved.
             with Evaluating(model), Evaluating(again):
                 expected = trial_logits(model, codec)
@@ -73,6 +73,13 @@ def check_saving(model: Any, codec: Codec, folder: Path) -> None:
         raise OutputError(f"cannot write {folder}: {exc.strerror or exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_again(folder: Path, what: str) -> Any:
+    try:
+        return open_checkpoint(str(folder), "it", strict=True).model
+    except StudentError as exc:
+        raise StudentError(f"{what}: {exc.message}", hint=_CHOOSE) from exc
 
 
 def _save_small_files(model: Any, codec: Codec, folder: Path) -> None:
