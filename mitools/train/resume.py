@@ -15,7 +15,14 @@ from mitools.train.data import Spool
 from mitools.train.options import TrainOptions
 from mitools.train.workspace import Workspace
 
-__all__ = ["Finished", "find_checkpoint", "finished_run", "is_at_its_end", "write_state"]
+__all__ = [
+    "Finished",
+    "find_checkpoint",
+    "finished_run",
+    "is_at_its_end",
+    "is_started",
+    "write_state",
+]
 
 _STATE = "run.json"
 _START_AGAIN = 'start again with "--overwrite"'
@@ -36,6 +43,11 @@ class Finished:
     def clean(self) -> None:
         """Remove the work folder; the spool is gone after this."""
         self.workspace.delete()
+
+
+def is_started(work: Path) -> bool:
+    """Tell whether a work folder holds anything that cannot be made again in a moment."""
+    return (work / _STATE).exists() or any(work.glob("checkpoint-*"))
 
 
 def write_state(options: TrainOptions, digest: str) -> None:

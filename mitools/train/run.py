@@ -39,7 +39,14 @@ from mitools.train.options import TrainOptions, is_replaceable
 from mitools.train.plan import batch_shapes, describe_memory, describe_shapes
 from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes
-from mitools.train.resume import Finished, find_checkpoint, finished_run, is_at_its_end, write_state
+from mitools.train.resume import (
+    Finished,
+    find_checkpoint,
+    finished_run,
+    is_at_its_end,
+    is_started,
+    write_state,
+)
 from mitools.train.trainer import StudentTrainer
 from mitools.train.workspace import Workspace
 
@@ -287,7 +294,7 @@ def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run
     try:
         return _prepare(records, options, note, processes, workspace)
     except BaseException:
-        if (options.work / "run.json").exists():
+        if is_started(options.work):
             workspace.release()
         else:  # there is nothing to go on with
             workspace.delete()

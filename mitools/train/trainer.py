@@ -228,6 +228,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self._part = work / "part"
         try:
             super()._save_checkpoint(model, trial)
+            if self.state.best_global_step == step:
+                self.state.best_model_checkpoint = str(checkpoint_path(work, step))
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
                 self._finish_checkpoint(work, step)
@@ -247,8 +249,6 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Seal what was written aside, and give it its name."""
         part = work / "part"
         written, final = checkpoint_path(part, step), checkpoint_path(work, step)
-        if self.state.best_global_step == step:
-            self.state.best_model_checkpoint = str(final)
         self.state.save_to_json(str(written / STATE))
         seal(written)
         publish(written, final, part / "old")
