@@ -37,7 +37,8 @@ class Limits:
 def positions_of(config: Any) -> tuple[int | None, int | None]:
     """Give how many tokens a model can read and write; None where it has no limit.
 
-    Those of a causal model are for both together. Relative positions have no end.
+    Those of a causal model are for both together. Relative positions have no end, and rotary ones
+    go on beyond what the model was trained with.
     """
     reader = getattr(config, "encoder", None) or config
     writer = getattr(config, "decoder", None) or config
@@ -48,6 +49,8 @@ def positions_of(config: Any) -> tuple[int | None, int | None]:
 
 def _first_number(config: Any, *names: str) -> int | None:
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    if getattr(text, "rope_parameters", None):
+        return None
     found = (getattr(part, name, None) for part in (config, text) for name in names)
     return next((value for value in found if isinstance(value, int) and value > 0), None)
 
@@ -57,25 +60,36 @@ def fit_limits(
 ) -> Limits:
     """Make the limits of a student fit into the positions of its model.
 
-    Inputs are cut where that is enough; of labels and rationales the user has to decide.
+    Inputs are cut where that is enough; labels and rationales only where their limits are the
+    defaults, which nobody asked for.
 
     Raises:
-        UsageError: nothing would be left of the input.
+        UsageError: the limits that were asked for leave no room for the input.
     """
     label, rationale = options.max_label_tokens, options.max_rationale_tokens
     read, written = positions_of(config)
     is_one_pass = options.order != "separate"
-    room = label + rationale if is_one_pass else max(label, rationale)
+    beside = _SHORTEST_INPUT if kind == "causal" else 0
+    if written is not None and _room(label, rationale, is_one_pass) > written - beside:
+        part = written // 2 if beside else written
+        share = part // 2 if is_one_pass else part
+        label = min(label, share) if label == TrainOptions.max_label_tokens else label
+        rationale = (
+            min(rationale, share) if rationale == TrainOptions.max_rationale_tokens else rationale
+        )
+        if min(label, rationale) < 2 or _room(label, rationale, is_one_pass) > written - beside:
+            raise _too_long(options, written, is_one_pass, beside)
+        note(f"labels are cut at {label:,} and rationales at {rationale:,} tokens")
     if kind == "causal":
-        read = None if written is None else written - room
-    elif written is not None and room > written:
-        raise _too_long(options, written, is_one_pass, 0)
-    if read is not None and read < _SHORTEST_INPUT:
-        raise _too_long(options, written or 0, is_one_pass, _SHORTEST_INPUT)
+        read = None if written is None else written - _room(label, rationale, is_one_pass)
     longest = options.max_input_tokens if read is None else min(options.max_input_tokens, read)
     if longest < options.max_input_tokens:
         note(f"inputs are cut at {longest:,} tokens: the student has {written or read:,} positions")
     return Limits(longest, label, rationale)
+
+
+def _room(label: int, rationale: int, is_one_pass: bool) -> int:
+    return label + rationale if is_one_pass else max(label, rationale)
 
 
 def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: int) -> UsageError:

@@ -16,6 +16,7 @@ from transformers import (
     BartForConditionalGeneration,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
     PreTrainedTokenizerFast,
     T5Config,
 )
@@ -69,7 +70,7 @@ def test_inputs_are_cut_where_the_positions_of_a_model_end(tmp_path: Path) -> No
 
 
 def test_targets_that_leave_no_room_are_refused_with_what_to_type(tmp_path: Path) -> None:
-    chosen = options(tmp_path, small_gpt2(tmp_path / "gpt2", 64), max_rationale_tokens=256)
+    chosen = options(tmp_path, small_gpt2(tmp_path / "gpt2", 64), max_rationale_tokens=100)
     with pytest.raises(UsageError, match="has 64 positions, too few") as caught:
         prepare(iter(toy_records()), chosen, lambda _: None)
     assert caught.value.hint == 'add "--max-label-tokens 16 --max-rationale-tokens 32"'
@@ -88,7 +89,12 @@ def test_limits_follow_from_positions() -> None:
     bart = BartConfig(max_position_embeddings=128)
     assert limits(bart, "seq2seq") == Limits(128, 16, 24)
     with pytest.raises(UsageError, match='--max-rationale-tokens 128"'):
-        limits(bart, "seq2seq", max_rationale_tokens=256)
+        limits(bart, "seq2seq", max_rationale_tokens=200)
+    assert limits(bart, "seq2seq", max_rationale_tokens=256) == Limits(128, 16, 128)  # the default
+    usual = {"max_label_tokens": 64, "max_rationale_tokens": 256}
+    assert limits(GPT2Config(n_positions=64), "causal", **usual) == Limits(32, 32, 32)
+    llama = LlamaConfig(max_position_embeddings=64)  # rotary positions go on
+    assert limits(llama, "causal", **usual) == Limits(512, 64, 256)
     with pytest.raises(UsageError, match='--max-rationale-tokens 64"'):
         limits(bart, "seq2seq", max_rationale_tokens=120, order="label-rationale")
     assert positions_of(T5Config()) == (None, None)
