@@ -48,6 +48,7 @@ from mitools.train.resume import (
     write_state,
 )
 from mitools.train.trainer import StudentTrainer
+from mitools.train.validate import final_metrics
 from mitools.train.workspace import Workspace
 
 __all__ = ["Interrupted", "Run", "prepare"]
@@ -58,8 +59,6 @@ class Interrupted(MitoolsError):
 
     exit_code = 130
 
-
-_MEASURES = ("accuracy", "label_loss", "rationale_loss", "mi_loss", "mi_estimate", "mi_shuffled")
 
 Note = Callable[[str], None]
 """Receives a sentence for people."""
@@ -157,7 +156,7 @@ class Run:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
             raise Interrupted(message, hint='run the same command with "--resume" to go on')
-        metrics = _final_metrics(trainer.state.log_history, trainer.state.best_global_step)
+        metrics = final_metrics(trainer.state.log_history, trainer.state.best_global_step)
         run = {
             **metrics,
             "steps": trainer.state.global_step,
@@ -385,16 +384,3 @@ def _report(data: TrainingData, spool: Spool, note: Note, lost: Mapping[str, int
             note(f"{count:,} training records {what}")
     if not valid:
         note("nothing to validate with, so the last step is kept, not the best")
-
-
-def _final_metrics(history: list[dict[str, float]], best_step: int | None) -> dict[str, float]:
-    lines = [line for line in history if "eval_selection" in line]
-    best = [line for line in lines if line["step"] == best_step] or lines[-1:]
-    if best:
-        return {
-            f"valid_{name}": best[0][key]
-            for name in _MEASURES
-            if (key := f"eval_{name}") in best[0]
-        }
-    losses = [line for line in history if "loss" in line][-1:]
-    return {"train_loss": losses[0]["loss"]} if losses else {}

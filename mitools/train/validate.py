@@ -14,7 +14,9 @@ from mitools.tasks import task_of
 from mitools.train.estimate import FEATURES, estimate_information, sketch
 from mitools.train.model import LOSS_COUNTS
 
-__all__ = ["Validation", "measure_accuracy"]
+__all__ = ["Validation", "final_metrics", "measure_accuracy"]
+
+_MEASURES = ("accuracy", "label_loss", "rationale_loss", "mi_loss", "mi_estimate", "mi_shuffled")
 
 
 @dataclass(frozen=True)
@@ -108,3 +110,22 @@ def _choose(student: Student, records: Sequence[dict[str, object]]) -> list[str]
         row[max(range(len(row)), key=row_scores.__getitem__)]
         for row, row_scores in zip(choices, scores, strict=True)
     ]
+
+
+def final_metrics(history: list[dict[str, float]], best_step: int | None) -> dict[str, float]:
+    """Give what the best validation of a run found, or its last training loss without any.
+
+    Args:
+        history: what was logged, a line at a time.
+        best_step: the step whose model is kept; None where nothing was validated.
+    """
+    lines = [line for line in history if "eval_selection" in line]
+    best = [line for line in lines if line["step"] == best_step] or lines[-1:]
+    if best:
+        return {
+            f"valid_{name}": best[0][key]
+            for name in _MEASURES
+            if (key := f"eval_{name}") in best[0]
+        }
+    losses = [line for line in history if "loss" in line][-1:]
+    return {"train_loss": losses[0]["loss"]} if losses else {}
