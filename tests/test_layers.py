@@ -23,7 +23,7 @@ EVERY_MODULE = pytest.mark.parametrize(
 
 # Low to high. A module imports what lies below it, and what lies in its own room.
 LAYERS = (
-    ("errors",),
+    ("errors", "escape"),
     ("console", "expressions", "files", "recipe", "schema"),
     ("records",),
     ("tasks",),
@@ -75,6 +75,7 @@ mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError Malforme
 mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
 mitools.records: Reader Record Rejected Row Writer content_id dump_line line_rows parse_line
 mitools.files: STDIN STDOUT atomic_directory atomic_output input_errors open_input output_errors
+mitools.escape: on_one_line visible
 mitools.recipe: find_recipe is_recipe_name list_recipes load_table
 mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
 mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mitools.console import Console
+from mitools.console import Console, guard_stderr
 
 __all__ = ["COMMANDS", "main", "mitools"]
 
@@ -103,6 +103,7 @@ def mitools() -> None:
 def main() -> None:
     """Entry point of the ``mitools`` command."""
     _hold_closed_streams()
+    guard_stderr()
     mitools(prog_name="mitools")
 
 
