@@ -163,8 +163,8 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(monkeypatch: pytest.Monkey
     assert run("split", stdin='{"input": "a"}\n') == (
         1,
         "",
-        r"mitools split: KeyError: 'two\nlines'; "
-        "a defect of mitools: run it again with --debug, and report what it says\n",
+        r"mitools split: unexpected KeyError: 'two\nlines'; "
+        "run it again with --debug to see where\n",
     )
     done = CliRunner().invoke(mitools, ["split", "--debug"], input='{"input": "a"}\n')
     assert isinstance(done.exception, KeyError)

@@ -23,10 +23,11 @@ EVERY_MODULE = pytest.mark.parametrize(
 
 # Low to high. A module imports what lies below it, and what lies in its own room.
 LAYERS = (
-    ("errors", "escape"),
+    ("bounds", "errors", "escape", "packed"),
     ("console", "expressions", "files", "recipe", "schema"),
+    ("lines", "parts"),
     ("records",),
-    ("tasks",),
+    ("diverted", "tasks"),
     ("demo", "gold"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
@@ -59,7 +60,7 @@ OWNERS: dict[str, tuple[str, str]] = {
     "tokenizers": ("student", "transformers"),
     "torch": ("student train evaluate", "torch"),
     "transformers": ("student train", "transformers"),
-    "zstandard": ("files", "zstandard"),
+    "zstandard": ("files packed", "zstandard"),
 }
 
 FORBIDDEN_CALLS = {"print", "eval", "exec", "compile", "__import__", "breakpoint", "input"}
@@ -73,9 +74,16 @@ mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError Malforme
   MissingExtraError MissingFieldError MitoolsError OutputError RecipeError SourceError
   StudentError TeacherError TeacherRefusedError TrainingError UsageError Where
 mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
-mitools.records: Reader Record Rejected Row Writer content_id dump_line line_rows parse_line
-mitools.files: STDIN STDOUT atomic_directory atomic_output input_errors open_input output_errors
+mitools.bounds: DEEPEST DEFAULTS OWN TABLE Bound Bounds
 mitools.escape: on_one_line visible
+mitools.packed: ZstdReader
+mitools.diverted: diverted_pieces is_diverted restored
+mitools.lines: Row cut_lines is_blank line_rows long_row parse_line too_long
+mitools.parts: atomic_parts complete_parts
+mitools.records: Reader Record Reject Rejected Row Writer as_fault content_id dump_line line_rows
+  parse_line raise_fault
+mitools.files: STDIN STDOUT appended_output atomic_directory atomic_output input_errors open_input
+  output_errors stream_number take_mode
 mitools.recipe: find_recipe is_recipe_name list_recipes load_table
 mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
 mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mitools.cli._stage import RecipePath, Stage, seed_option, stage
+from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
+from mitools.cli._stage import Stage, seed_option, stage
 from mitools.cli._teacher import (
     MadeTeacher,
     dry_run,
@@ -20,10 +21,10 @@ from mitools.cli._teacher import (
     make_teacher,
     show_prompt,
 )
-from mitools.errors import TeacherError
-from mitools.files import output_errors
-from mitools.records import Reader, Record, Writer
-from mitools.schema import TASKS
+from mitools.errors import DataError, TeacherError
+from mitools.files import appended_output
+from mitools.records import Reader, Record, Writer, parse_line
+from mitools.schema import TASKS, get_path
 
 if TYPE_CHECKING:
     from mitools.annotate import Run, Teacher
@@ -40,18 +41,6 @@ FEWEST_UNREAD = 20
 _PROMPT_CHARACTERS = 2000
 
 OnFailure = Callable[[Record], Record | None]
-
-
-def _check_teacher(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value in ("openai", "replay", "demo") or value.removeprefix("replay:") not in ("", value):
-        return value
-    raise click.BadParameter('use "openai", "replay:FILE", "replay" or "demo"')
-
-
-def _check_failure(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value in ("emit", "fail") or value.removeprefix("divert:") not in ("", value):
-        return value
-    raise click.BadParameter('use "emit", "fail" or "divert:FILE"')
 
 
 def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
@@ -94,13 +83,18 @@ def _parse_params(
 
 @stage("annotate")
 @click.option("-m", "--model", metavar="MODEL", help="The teacher's name at its endpoint.")
-@click.option("--base-url", metavar="URL", help="Endpoint.  [default: OPENAI_BASE_URL, or OpenAI]")
+@click.option(
+    "--base-url",
+    cls=TypedOption,
+    metavar="URL",
+    help="Endpoint.  [default: OPENAI_BASE_URL, or OpenAI]",
+)
 @click.option(
     "--teacher",
     default="openai",
     show_default=True,
     metavar="openai|replay:FILE|replay|demo",
-    callback=_check_teacher,
+    type=ReplayOr("openai", "replay", "demo"),
     help="An OpenAI-compatible endpoint; completions by id from FILE, or from each record's own "
     "field; or the rules of the built-in demo.",
 )
@@ -213,16 +207,25 @@ def _parse_params(
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, with one prompt, and stop.")
 @click.option(
     "--emit-batch",
+    cls=TypedOption,
+    type=OutputPath(),
     metavar="FILE",
     help="Write what is to be asked as requests for the OpenAI Batch API or vllm run-batch.",
 )
 @click.option(
     "--from-batch",
     multiple=True,
+    type=RecipePath(),
     metavar="FILE",
     help="Take the answers from a batch's output; repeatable.",
 )
-@click.option("--journal", metavar="PATH", help="Where answers are kept.  [default: user cache]")
+@click.option(
+    "--journal",
+    cls=TypedOption,
+    type=OutputPath(),
+    metavar="PATH",
+    help="Where answers are kept.  [default: user cache]",
+)
 @click.option("--no-journal", is_flag=True, help="Keep nothing, and ask everything.")
 @click.option("--offline", is_flag=True, help="Answer from the journal alone.")
 @click.option(
@@ -230,7 +233,7 @@ def _parse_params(
     default="emit",
     show_default=True,
     metavar="emit|fail|divert:FILE",
-    callback=_check_failure,
+    type=DivertOr("emit", "fail"),
     help="What to do with a record that got no answer; it says why in teacher.error.",
 )
 @click.option(
@@ -393,8 +396,17 @@ def _failures(choice: str) -> Iterator[OnFailure | None]:
         yield _raise_failure
     else:
         path = choice.removeprefix("divert:")
-        with output_errors(path), open(path, "w", encoding="utf-8", newline="\n") as stream:
+        with appended_output(path, _is_failure) as stream:
             yield Writer(stream).write
+
+
+def _is_failure(line: bytes) -> bool:
+    """Tell whether the first line of a file is a record that got no answer."""
+    try:
+        record = parse_line(line.decode())
+    except (ValueError, DataError):
+        return False
+    return get_path(record, "teacher.error") is not None
 
 
 def _raise_failure(record: Record) -> None:

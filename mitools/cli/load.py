@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from mitools.cli._places import RecipePath, SourceName
 from mitools.cli._stage import Stage, seed_option, stage, use_recipe
 from mitools.errors import UsageError
 from mitools.files import STDIN
@@ -16,6 +17,7 @@ from mitools.recipe import find_recipe, is_recipe_name
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
+    from mitools.bounds import Bounds
     from mitools.sources import FileOptions, Part, Plan
 
 __all__ = ["command"]
@@ -89,17 +91,13 @@ def _take_recipe(
     return ()
 
 
-def _read_source(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Find a file that a recipe names beside the recipe."""
-    is_file = value is not None and value != _DEMO and not value.startswith(_HUB_PREFIX)
-    config = ctx.params.get("config")
-    if is_file and config and ctx.get_parameter_source("source") is ParameterSource.DEFAULT_MAP:
-        return str(config.parent / str(value))
-    return value
-
-
 _SOURCES = click.argument(
-    "files", nargs=-1, metavar="[SOURCE]...", is_eager=True, callback=_take_recipe
+    "files",
+    nargs=-1,
+    type=RecipePath(readable=False),
+    metavar="[SOURCE]...",
+    is_eager=True,
+    callback=_take_recipe,
 )
 
 
@@ -164,7 +162,7 @@ _SOURCES = click.argument(
 @click.option(
     "--encoding", metavar="NAME", help="Encoding of texts, such as utf-16.  [default: utf-8]"
 )
-@click.option("--source", callback=_read_source, metavar="SOURCE", help="For recipes: the SOURCE.")
+@click.option("--source", type=SourceName(), metavar="SOURCE", help="For recipes: the SOURCE.")
 @click.option("--name", metavar="NAME", help="Hub: which configuration of the data set.")
 @click.option("--revision", metavar="REV", help="Hub: branch, tag or commit.")
 @click.option(
@@ -202,7 +200,7 @@ def command(stage: Stage, source: str | None, limit: int | None, **options: Any)
     names = stage.files or ((source,) if source else (STDIN,))
     plan, gold = _plan(options), GoldCheck()
     with stage.reading("input") as reader, stage.writing() as out:
-        for record in load(_parts(names, options, plan), plan, reader, limit, gold):
+        for record in load(_parts(names, options, plan, stage.bounds), plan, reader, limit, gold):
             out.write(record)
     if warning := gold.warning():
         stage.console.warn(warning)
@@ -226,18 +224,20 @@ def _plan(options: Mapping[str, Any]) -> Plan:
     return with_preset(plan, options["preset"]) if options["preset"] else plan
 
 
-def _file_options(options: Mapping[str, Any], plan: Plan) -> FileOptions:
+def _file_options(options: Mapping[str, Any], plan: Plan, bounds: Bounds) -> FileOptions:
     from mitools.sources import FileOptions
 
     named = {name: options[name] for name in ("format", "delimiter", "encoding")}
-    return FileOptions(**named, columns=plan.columns)
+    return FileOptions(**named, columns=plan.columns, bounds=bounds)
 
 
-def _parts(names: tuple[str, ...], options: Mapping[str, Any], plan: Plan) -> Iterator[Part]:
+def _parts(
+    names: tuple[str, ...], options: Mapping[str, Any], plan: Plan, bounds: Bounds
+) -> Iterator[Part]:
     from mitools.sources import HubSource, open_demo, open_hub, open_named
 
     _refuse_useless(names, options)
-    as_files = _file_options(options, plan)
+    as_files = _file_options(options, plan, bounds)
     for name in names:
         if name == _DEMO and not Path(name).exists():
             yield open_demo(options["n"] or _DEMO_SIZE, options["seed"])

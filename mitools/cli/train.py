@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._places import ModelName, OutputFolder, TypedOption
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.console import Update
 from mitools.records import Record
@@ -24,10 +25,16 @@ __all__ = ["command"]
 
 @stage("train")
 @click.option(
-    "--save", required=True, metavar="DIR", help="The student's folder; it appears when done."
+    "--save",
+    cls=TypedOption,
+    required=True,
+    type=OutputFolder(),
+    metavar="DIR",
+    help="The student's folder; it appears when done.",
 )
 @click.option(
     "--student",
+    type=ModelName(),
     default="google/flan-t5-small",
     show_default=True,
     metavar="MODEL",
@@ -239,7 +246,12 @@ __all__ = ["command"]
     "--dry-run", is_flag=True, help="Read and tokenize, say what training would take, and stop."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
-@click.option("--overwrite", is_flag=True, help="Replace a student or an unfinished run.")
+@click.option(
+    "--overwrite",
+    cls=TypedOption,
+    is_flag=True,
+    help="Replace a student or an unfinished run.",
+)
 @seed_option
 def command(stage: Stage, save: str, **options: Any) -> None:
     """Teach a small student to answer and to explain.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from mitools.errors import DataError
 from mitools.records import Row
 from mitools.sources.labelling import MOST_HELD, Labelling
 from mitools.sources.mapping import Mapper, Plan
@@ -90,6 +89,6 @@ def _weighed(row: Row, mapper: Mapper) -> tuple[Row, bool]:
     try:
         values = row.parse()
         is_evidence = mapper.weigh(values, row.where)
-    except DataError:  # it is raised again where the row is let in
+    except Exception:  # it is raised again where the row is let in
         return row, False
-    return replace(row, parse=lambda: values), is_evidence
+    return row._replace(parse=lambda: values), is_evidence

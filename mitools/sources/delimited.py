@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from mitools.bounds import Bounds
 from mitools.errors import DataError, MalformedLineError, SourceError, Where
-from mitools.records import Record, Row
-from mitools.sources.opening import Text, open_text
+from mitools.lines import Row, cut_lines, too_long
+from mitools.records import Record
+from mitools.sources.opening import FileOptions, Text, open_text
 
 __all__ = ["csv_rows"]
 
@@ -19,22 +21,22 @@ _EXCEL_LINE = re.compile(r"\"?sep=(.)\"?")
 _DELIMITERS = (",", "\t", ";", "|")
 
 
-def csv_rows(path: str, delimiter: str, encoding: str | None, *, is_given: bool) -> Iterator[Row]:
+def csv_rows(path: str, delimiter: str, options: FileOptions, *, is_given: bool) -> Iterator[Row]:
     """Read a table of text.
 
     Args:
         delimiter: between the cells of a row.
-        encoding: None is UTF-8.
+        options: whose encoding and bounds hold.
         is_given: whether a person named the delimiter; else another one that fits is looked for.
 
     Raises:
         SourceError: the header cannot be read or names a column twice, or another delimiter fits.
     """
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
-    with open_text(path, "tsv" if delimiter == "\t" else "csv", encoding) as text:
+    with open_text(path, "tsv" if delimiter == "\t" else "csv", options.encoding) as text:
         if not is_given:
             _check_delimiter(text, delimiter)
-        lines = _Lines(text)
+        lines = _Lines(text, options.bounds)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             header = _checked_header(next(reader, []), text.name)
@@ -63,9 +65,10 @@ class _Lines:
     No generator: it must go on after the error of a line that cannot be decoded.
     """
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, bounds: Bounds) -> None:
         self._text = text
-        self._stream = iter(text.stream)
+        self._stream = cut_lines(text.stream, bounds)
+        self._bounds = bounds
         self._number = 0
         self._row: list[bytes] = []
 
@@ -86,9 +89,11 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        raw = next(self._stream)
+        raw, rest = next(self._stream)
         self._number += 1
         self._row.append(raw)
+        if rest is not None:  # it is passed over: a line without end must not fill the memory
+            raise too_long(Where(self._text.name, self._number), self._bounds)
         return self._text.decoded(raw, self._number)
 
 

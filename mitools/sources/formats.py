@@ -47,12 +47,12 @@ def open_file(path: str, options: FileOptions | None = None) -> Part:
         return open_parquet(path, options)
     name = shown_name(path)
     if kind == "jsonl":
-        return Part(name, line_rows(path, options.encoding))
+        return Part(name, line_rows(path, options.encoding, options.bounds))
     if kind == "json":
-        return Part(name, json_rows(path, options.encoding))
+        return Part(name, json_rows(path, options.encoding, options.bounds))
     delimiter = options.delimiter or ("\t" if kind == "tsv" else ",")
     is_given = options.delimiter is not None
-    return Part(name, csv_rows(path, delimiter, options.encoding, is_given=is_given))
+    return Part(name, csv_rows(path, delimiter, options, is_given=is_given))
 
 
 def _ending(path: str) -> str:

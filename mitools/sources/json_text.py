@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import partial
 
+from mitools.bounds import DEFAULTS, Bounds
 from mitools.errors import SourceError, Where
 from mitools.files import STDIN
-from mitools.records import Record, Row, parse_line
+from mitools.lines import Row, cut_lines, is_blank, long_row, parse_line
+from mitools.records import Record
 from mitools.sources.opening import Text, open_text
 
 __all__ = ["json_rows", "line_rows"]
@@ -21,7 +22,7 @@ _GAP = re.compile(r"[ \t\r\n]*")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
-def line_rows(path: str, encoding: str | None = None) -> Iterator[Row]:
+def line_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
     """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
 
     Raises:
@@ -29,23 +30,24 @@ def line_rows(path: str, encoding: str | None = None) -> Iterator[Row]:
     """
     with open_text(path, "jsonl", encoding) as text:
         _check_lines(text, path)
-        yield from _rows_of_lines(text, enumerate(text.stream, start=1))
+        yield from _rows_of_lines(text, enumerate(cut_lines(text.stream, bounds), 1), bounds)
 
 
-def _rows_of_lines(text: Text, lines: Iterator[tuple[int, bytes]]) -> Iterator[Row]:
-    for number, raw in lines:
-        if raw.removeprefix(BOM_UTF8).strip():
-            where = Where(text.name, number)
-            as_text = partial(_as_text, raw, text.encoding)
-            yield Row(where, partial(_parse, text, raw, where), as_text)
+Lines = Iterator[tuple[int, tuple[bytes, Iterator[bytes] | None]]]
 
 
-def _parse(text: Text, raw: bytes, where: Where) -> Record:
-    return parse_line(text.decoded(raw, where.line or 1), where)
+def _rows_of_lines(text: Text, lines: Lines, bounds: Bounds) -> Iterator[Row]:
+    for number, (raw, rest) in lines:
+        where = Where(text.name, number)
+        if rest is not None:
+            yield long_row(raw, rest, where, bounds)
+        elif not is_blank(raw):
+            parse = partial(_parse, text, raw, where, bounds)
+            yield Row(where, parse, partial(raw.removesuffix, b"\n"))
 
 
-def _as_text(raw: bytes, encoding: str) -> str:
-    return raw.decode(encoding, "replace").rstrip("\n")
+def _parse(text: Text, raw: bytes, where: Where, bounds: Bounds) -> Record:
+    return parse_line(text.decoded(raw, where.line or 1), where, bounds)
 
 
 def _check_lines(text: Text, path: str) -> None:
@@ -65,21 +67,22 @@ def _check_lines(text: Text, path: str) -> None:
         raise SourceError(message, hint=hint)
 
 
-def json_rows(path: str, encoding: str | None = None) -> Iterator[Row]:
+def json_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
     """Read lists of objects, objects one after the other, or JSON Lines, which often go by .json.
 
     Raises:
         SourceError: it is one object that holds the list, or is no JSON from some line on.
     """
     with open_text(path, "json", encoding) as text:
-        lines = enumerate(text.stream, start=1)
-        number, first = next(((n, line) for n, line in lines if line.strip(_SPACE)), (1, b""))
+        lines = enumerate(cut_lines(text.stream, bounds), start=1)
+        filled = ((n, line, rest) for n, (line, rest) in lines if line.strip(_SPACE))
+        number, first, rest = next(filled, (1, b"", None))
         is_list = first.lstrip(_SPACE).startswith(b"[")
-        if not is_list and _is_json(first):
-            yield from _rows_of_lines(text, iter([(number, first)]))
-            yield from _rows_of_lines(text, lines)
+        if not is_list and rest is None and _is_json(first):
+            yield from _rows_of_lines(text, iter([(number, (first, None))]), bounds)
+            yield from _rows_of_lines(text, lines, bounds)
             return
-        whole = first + text.stream.read()
+        whole = first + b"".join(rest or ()) + text.stream.read()
         content = whole.decode(text.encoding, "replace").removeprefix("\ufeff")
     if not is_list:
         _refuse_single_object(content, path)

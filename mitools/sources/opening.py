@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from mitools.bounds import DEFAULTS, Bounds
 from mitools.errors import MalformedLineError, SourceError, UsageError, Where
 from mitools.files import STDIN, input_errors, open_input
 from mitools.sources.part import Columns
@@ -38,6 +39,7 @@ class FileOptions:
         delimiter: between the cells of a row; makes it CSV.
         encoding: of a text, as Python names it; None is UTF-8.
         columns: chooses among the columns of a table; those left out are never converted.
+        bounds: what a line may be.
 
     Raises:
         UsageError: no such encoding, or no such delimiter.
@@ -47,6 +49,7 @@ class FileOptions:
     delimiter: str | None = None
     encoding: str | None = None
     columns: Columns = list
+    bounds: Bounds = DEFAULTS
 
     def __post_init__(self) -> None:
         if self.delimiter is not None:

@@ -110,7 +110,7 @@ def _row_by_cell(row: Any, where: Where, classes: Classes) -> Row:
             values[field.name] = None
             error = error or _unreadable(field, where, exc)
     made = table_row(values, where, classes)
-    return made if error is None else Row(where, partial(_fail, error), made.text)
+    return made if error is None else Row(where, partial(_fail, error), made.line)
 
 
 def _fail(error: InvalidFieldError) -> Record:

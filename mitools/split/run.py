@@ -26,7 +26,7 @@ from mitools.errors import MissingExtraError, MissingFieldError
 from mitools.records import Record
 from mitools.schema import SPLITS, get_path
 from mitools.split.assign import normalized_input, position, split_key
-from mitools.split.contamination import Studied, find_leaks
+from mitools.split.contamination import Read, Studied, find_leaks, read_inputs
 from mitools.split.drawing import LEFT_OUT, Drawing
 from mitools.split.plan import Plan
 from mitools.split.report import Duplicates, Report
@@ -84,11 +84,18 @@ class _Facts:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
-def divide(records: Iterable[Record], plan: Plan, spool: Spool, progress: Progress) -> Division:
+def divide(
+    records: Iterable[Record],
+    plan: Plan,
+    spool: Spool,
+    progress: Progress,
+    read: Read = read_inputs,
+) -> Division:
     """Read all records, and decide on the split of each.
 
     Args:
         spool: an empty one, which the records go into.
+        read: gives the records of a file to compare with.
 
     Raises:
         MissingExtraError: near-duplicates need a package that is not installed.
@@ -111,7 +118,7 @@ def divide(records: Iterable[Record], plan: Plan, spool: Spool, progress: Progre
     found = None
     if plan.against:
         run = Studied(spool, splits, units.of_record, texts)
-        found = find_leaks(run, plan.against, plan.ngram_words, progress)
+        found = find_leaks(run, plan.against, plan.ngram_words, progress, read)
     report = Report(
         fractions=plan.fractions,
         sizes=drawing.sizes(all_splits),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mitools.bounds import OWN
 from mitools.records import parse_line
 from mitools.student.api import Student
 from mitools.tasks import task_of
@@ -90,7 +91,11 @@ def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:
         student: the model in training, as one asks it later.
         lines: records as JSON, each with ``input``, ``label``, ``task`` and maybe ``choices``.
     """
-    records = [record for record in map(parse_line, lines) if record["label"] is not None]
+    records = [
+        record
+        for record in (parse_line(line, bounds=OWN) for line in lines)
+        if record["label"] is not None
+    ]
     closed = [record for record in records if record.get("choices")]
     open_ended = [record for record in records if not record.get("choices")]
     answers = _choose(student, closed) + [

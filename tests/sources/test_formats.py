@@ -117,7 +117,7 @@ def test_a_long_cell_is_read(tmp_path: Path) -> None:
         ("a.jsonl", '{"input": "a"}\n\n{"input": \n', 3, "not valid JSON"),
         ("a.jsonl", '{"input": "a"}\n[1]\n', 2, "must be an object"),
         ("a.jsonl", '{"input": "a"}\n{"inptu": "b"}\n', 2, '"--map input=FIELD"'),
-        ("a.json", '[\n{"input": "a"},\n{"input": NaN}\n]', 3, "NaN is no JSON number"),
+        ("a.json", '[\n{"input": "a"},\n{"input": NaN}\n]', 3, "NaN is not a JSON number"),
         ("a.json", '[\n{"input": "a"},\n3]', 3, "must be an object"),
         ("a.csv", 'input,label\n"x\ny",b\nc\nd,e\n', 4, "1 cells where the header names 2"),
         ("a.csv", 'input,label\na,b\n"c"x,d\n', 3, "expected after"),
