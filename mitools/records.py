@@ -265,7 +265,10 @@ class Writer:
         self._writer = jsonlines.Writer(stream, dumps=dump_line)
 
     def write(self, record: Record) -> None:
-        self.write_batch((record,))
+        self._writer.write(record)
+        self.count += 1
+        if self._flushes:
+            self._stream.flush()
 
     def write_all(self, records: Iterable[Record]) -> None:
         for record in records:

@@ -5,9 +5,9 @@ What a record's split depends on:
 - By hash, where sizes need not be exact and duplicates do not matter: on its own key, as
   :class:`Splitter` has it.
 - Otherwise on its unit, a group or a cluster of duplicates, which is never divided. A split that a
-  record already has is kept, unless it is to be drawn anew; the others of its unit follow it there,
-  and the fractions are of the records in all other units. Where a unit already lies in several
-  splits, they follow most of it.
+  record already has is kept, unless it is to be drawn again; the others of its unit follow it
+  there, and the fractions are of the records in all other units. Where a unit already lies in
+  several splits, they follow most of it.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _value_name(value: Any) -> str:
 
 
 def _strata(facts: _Facts, seed: int) -> tuple[list[str], NDArray[np.int64]]:
-    """Number the values anew, so that the order of the records leaves no trace.
+    """Number the values again, so that the order of the records leaves no trace.
 
     Returns:
         The values, and [N] the number of each record's.
