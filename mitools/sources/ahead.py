@@ -76,6 +76,8 @@ class Ahead:
                 if row is None:
                     break
                 current.held.append(_weighed(row, current.mapper)[0])
+                if row.rest is not None:  # the rest of its line can be had until the next is read
+                    return
                 count += 1
             else:
                 return
