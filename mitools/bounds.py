@@ -74,6 +74,12 @@ TABLE = (
         "reading and writing a number takes the square of its digits",
     ),
     Bound(
+        "response of a server, unpacked",
+        "16 MiB",
+        "--max-response-bytes",
+        "a server may send without end, or a little that unpacks to much (annotate alone)",
+    ),
+    Bound(
         "unpacked at once (.gz, .zst)",
         "128 KiB",
         "",

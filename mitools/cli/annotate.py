@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
+from mitools.cli._sizes import Size
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.cli._teacher import (
     MadeTeacher,
@@ -53,13 +53,6 @@ def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None
     except ValueError as exc:
         hint = 'write it as "IN,OUT" in USD per million tokens, such as "0.25,2"'
         raise click.BadParameter(hint) from exc
-
-
-def _parse_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    match = re.fullmatch(r"(\d{1,12})\s*([KMG]?)(?:i?B)?", value.strip(), re.IGNORECASE)
-    if match is None or not int(match[1]):
-        raise click.BadParameter('write it as bytes, or with a unit, such as "16M"')
-    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2].upper()]
 
 
 def _parse_params(
@@ -189,7 +182,7 @@ def _parse_params(
     default="16M",
     show_default=True,
     metavar="SIZE",
-    callback=_parse_size,
+    type=Size(),
     help="Refuse larger responses, after unpacking; K, M and G are units.",
 )
 @click.option(
