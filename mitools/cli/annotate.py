@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._failures import OnFailure, failures
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import Size
 from mitools.cli._stage import Stage, seed_option, stage
@@ -21,10 +22,8 @@ from mitools.cli._teacher import (
     make_teacher,
     show_prompt,
 )
-from mitools.errors import DataError, TeacherError
-from mitools.files import appended_output
-from mitools.records import Reader, Record, Writer, parse_line
-from mitools.schema import TASKS, get_path
+from mitools.records import Reader, Record
+from mitools.schema import TASKS
 
 if TYPE_CHECKING:
     from mitools.annotate import Run, Teacher
@@ -39,8 +38,6 @@ FEWEST_UNREAD = 20
 """Answers after which a teacher is given up where none of them could be read."""
 
 _PROMPT_CHARACTERS = 2000
-
-OnFailure = Callable[[Record], Record | None]
 
 
 def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
@@ -278,7 +275,7 @@ def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
         _waking() as on_stop,
         stage.reading("input") as records,
         stage.writing() as out,
-        _failures(options["on_failure"]) as on_failure,
+        failures(options["on_failure"]) as on_failure,
         stage.console.progress("annotating") as update,
     ):
         gold = GoldCheck(options["task"])
@@ -378,31 +375,3 @@ def _show_unread(stage: Stage, run: Run, options: Mapping[str, Any]) -> None:
             stage.console.note(f"prompt, {message['role']}: {text}")
     for record in run.unread:
         stage.console.note(f"record {record['id']}: {record['teacher']['error']['message']}")
-
-
-@contextlib.contextmanager
-def _failures(choice: str) -> Iterator[OnFailure | None]:
-    """Give what is called with each record that got no answer."""
-    if choice == "emit":
-        yield None
-    elif choice == "fail":
-        yield _raise_failure
-    else:
-        path = choice.removeprefix("divert:")
-        with appended_output(path, _is_failure) as stream:
-            yield Writer(stream).write
-
-
-def _is_failure(line: bytes) -> bool:
-    """Tell whether the first line of a file is a record that got no answer."""
-    try:
-        record = parse_line(line.decode())
-    except (ValueError, DataError):
-        return False
-    return get_path(record, "teacher.error") is not None
-
-
-def _raise_failure(record: Record) -> None:
-    error = record["teacher"]["error"]
-    message = f"record {record['id']!r} got no answer: {error['kind']}: {error['message']}"
-    raise TeacherError(message, hint='to go on without it: "--on-failure emit" or "divert:FILE"')
