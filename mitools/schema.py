@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from mitools.errors import InvalidFieldError, Where
 
 __all__ = [
+    "READINGS",
     "SCHEMA",
     "SPLITS",
     "TASKS",
@@ -29,6 +30,8 @@ Record = dict[str, Any]
 
 SPLITS = ("train", "valid", "test")
 TASKS = ("choice", "labels", "equation", "text")
+READINGS = ("field", "boxed", "hashes", "cue", "line", "statement")
+"""Where in a completion a label may stand, the surest place first; see :mod:`mitools.reading`."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ _SAMPLE = (
     Field("label", "string", "the teacher's answer", nullable=True),
     Field("rationale", "string", "why, in the teacher's words", nullable=True),
     Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
+    Field(
+        "read_by",
+        "string",
+        "where in the answer the label stood: a field, \\boxed, ####, a phrase such as "
+        '"the answer is", a line of its own, or the last sentence',
+        values=READINGS,
+    ),
     Field("hinted", "boolean", "whether the teacher was shown the gold label"),
     Field("leak", "boolean", "whether its words say so"),
     _ERROR,

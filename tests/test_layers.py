@@ -27,6 +27,7 @@ LAYERS = (
     ("console", "expressions", "files", "recipe", "schema"),
     ("lines", "parts"),
     ("records",),
+    ("reading",),
     ("diverted", "tasks"),
     ("demo", "gold"),
     ("sources", "annotate", "split", "student"),
@@ -73,7 +74,7 @@ mitools: __version__
 mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError MalformedLineError
   MissingExtraError MissingFieldError MitoolsError OutputError RecipeError SourceError
   StudentError TeacherError TeacherRefusedError TrainingError UsageError Where
-mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
+mitools.schema: READINGS SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
 mitools.bounds: DEEPEST DEFAULTS OWN TABLE Bound Bounds
 mitools.escape: on_one_line visible
 mitools.packed: ZstdReader
@@ -86,7 +87,8 @@ mitools.files: STDIN STDOUT appended_output atomic_directory atomic_output input
   output_errors stream_number take_mode
 mitools.recipe: find_recipe is_recipe_name list_recipes load_table
 mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
-mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of
+mitools.reading: RANKS Answer How clean headers_in own_text read_answer
+mitools.tasks: TASK_NAMES Answer How Task letter_of normalize own_part task_named task_of
 mitools.demo: KINDS problems solve
 mitools.gold: GoldCheck label_set with_known_labels with_label_sets
 mitools.sources: DEMO ENDINGS FORMATS LABEL_FORMS PREFIX PRESETS TARGETS FileOptions HubSource Part
