@@ -1,13 +1,12 @@
 """Reading a chat completion: one normalizer for every place where servers put thoughts.
 
 vLLM called the field ``reasoning_content`` and later ``reasoning`` (vllm-project/vllm#27755),
-others leave ``<think>`` in the text, some without its opening tag. Knows no network.
+others leave them in the text, from where :mod:`mitools.reading` takes them. Knows no network.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from mitools.annotate.api import Problem, Reply
 from mitools.annotate.claims import read_usage
 from mitools.annotate.words import Words, find_words, on_one_line, words_in
+from mitools.reading import clean
 from mitools.schema import json_type
 
 __all__ = [
@@ -45,9 +45,6 @@ _WITHHELD = (
 )
 
 _THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
-_TAG = r"(?:think|thinking|reasoning|thought)"
-_THOUGHTS = re.compile(rf"\A\s*(?:<{_TAG}>)?(.*?)</{_TAG}>", re.DOTALL | re.IGNORECASE)
-_UNCLOSED = re.compile(rf"\A\s*<{_TAG}>(.*)\Z", re.DOTALL | re.IGNORECASE)
 
 
 class NoCompletionError(ValueError):
@@ -105,11 +102,11 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
     choice = answer["choices"][0]
     message = choice["message"]
     reason = _reason(choice, answer)
-    text, thoughts = _split(_flatten(message.get("content")))
+    said = clean(_flatten(message.get("content")))
     model = answer.get("model")
     reply = Reply(
-        text=text.strip(),
-        thoughts=_thoughts_field(message) or thoughts.strip(),
+        text=said.text,
+        thoughts=_thoughts_field(message) or said.thoughts,
         is_truncated=reason in _CUT,
         model=_whole(model) if isinstance(model, str) else "",
         usage=read_usage(answer.get("usage")),
@@ -209,12 +206,3 @@ def _flatten(content: Any) -> str:
 def _thoughts_field(message: Mapping[str, Any]) -> str:
     found = [_flatten(message.get(name)).strip() for name in _THOUGHT_FIELDS]
     return next(filter(None, found), "")
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Take the thoughts off the head of a text."""
-    if match := _THOUGHTS.match(text):
-        return text[match.end() :], match[1]
-    if match := _UNCLOSED.match(text):  # the limit fell inside the thoughts
-        return "", match[1]
-    return text, ""

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from mitools.cli._stage import Stage, stdout
 from mitools.errors import UsageError
 from mitools.files import STDOUT, atomic_output, output_errors
+from mitools.schema import READINGS
 
 if TYPE_CHECKING:
     from mitools.annotate import Teacher
@@ -32,8 +33,18 @@ __all__ = [
     "make_prompts",
     "make_strategy",
     "make_teacher",
+    "reading_option",
     "show_prompt",
 ]
+
+
+reading_option = click.option(
+    "--reading",
+    type=click.Choice(READINGS),
+    help="The loosest place that an answer is read from: a field (JSON or <answer>), \\boxed, "
+    'hashes (####), a cue such as "the answer is", a line of its own, or the last statement.  '
+    "[default: statement where gold is known, else line]",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,22 @@ class MadeTeacher:
 def make_strategy(options: Mapping[str, Any]) -> Strategy:
     from mitools.annotate.strategy import Strategy
 
-    return Strategy(options["strategy"], options["samples"], options["stop_after"], options["keep"])
+    return Strategy(
+        options["strategy"],
+        options["samples"],
+        options["stop_after"],
+        options["keep"],
+        options["reading"],
+        _headers(options["template"]),
+    )
+
+
+def _headers(template: str | None) -> frozenset[str]:
+    """List the headers of the user's template, which a model may repeat for an invented example."""
+    from mitools.annotate.prompt import read_template
+    from mitools.reading import headers_in
+
+    return headers_in(read_template(template)) if template else frozenset()
 
 
 def make_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:

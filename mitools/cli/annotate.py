@@ -20,6 +20,7 @@ from mitools.cli._teacher import (
     make_prompts,
     make_strategy,
     make_teacher,
+    reading_option,
     show_prompt,
 )
 from mitools.records import Reader, Record
@@ -91,6 +92,7 @@ def _parse_params(
 @click.option(
     "--task", type=click.Choice(TASKS), help="How answers are read.  [default: by record]"
 )
+@reading_option
 @click.option("--system", metavar="TEXT", help="System message.  [default: by task]")
 @click.option(
     "--template",
@@ -350,6 +352,8 @@ def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
         return
     for line in run.tally.lines(records.rejected):
         stage.console.note(line)
+    if warning := run.tally.gold_warning():
+        stage.console.warn(warning)
     budget = made.budget
     if budget is None:
         return

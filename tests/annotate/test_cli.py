@@ -73,7 +73,8 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
     assert [bool(record["teacher"]["label"]) for record in records] == [True, False, True, True]
     assert err.splitlines() == [
         "mitools annotate: 4 rows = 3 answered + 0 rejected + 1 failed (1 unreadable)",
-        "mitools annotate: 3 of 3 agree with gold (100.0%); 50 prompt and 25 completion tokens",
+        "mitools annotate: 3 of 3 agree with gold (100.0%); read: 3 by cue; "
+        "50 prompt and 25 completion tokens",
     ]
     status, again, err = run(server, lines(sums(4)), "--concurrency", "3", "--retries", "1")
     assert again == records
@@ -396,3 +397,24 @@ def test_a_recipes_model_is_not_credited_with_replayed_answers(tmp_path: Path) -
     arguments = ("-c", tmp_path / "recipe.toml", "--teacher", "replay")
     assert run(None, text, *arguments)[1][0]["teacher"]["model"] == "replay"
     assert run(None, text, *arguments, "-m", "palm")[1][0]["teacher"]["model"] == "palm"
+
+
+def test_gold_that_cannot_be_read_is_counted_and_shown(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "input": "?", "task": "equation", "label": "So 24.\n#### 24"},
+        {"id": "b", "input": "?", "task": "equation", "label": "24"},
+    ]
+    for row in rows:
+        row["completion"] = "Take it twice. This makes 24."
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    asked = ["annotate", "--teacher", "replay", "--no-journal", str(path)]
+    found = CliRunner().invoke(mitools, asked)
+    assert "1 of 1 agree with gold (100.0%); read: 1 by statement" in found.stderr
+    strict = CliRunner().invoke(mitools, [*asked, "--reading", "statement"])
+    assert strict.stderr.splitlines()[1:] == [
+        "mitools annotate: 1 of 1 agree with gold (100.0%); read: 2 by statement",
+        "mitools annotate: warning: 1 gold label cannot be read as an answer of the task (such as "
+        '"So 24.\\n#### 24" of record "a"), so no answer was compared with it; map the label when '
+        'loading: "mitools load --map label=…"',
+    ]

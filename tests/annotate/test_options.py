@@ -36,7 +36,10 @@ def test_star_asks_again_with_the_answer_and_says_so(server: FixtureServer) -> N
     teacher = records[0]["teacher"]
     assert (teacher["label"], teacher["hinted"], teacher["agrees"]) == ("17", True, True)
     assert [sample["label"] for sample in teacher["samples"]] == ["1", "17"]
-    assert "1 of 1 agree with gold (100.0%); 1 with the answer shown, 0 of them say so" in err
+    assert (
+        "1 of 1 agree with gold (100.0%); read: 1 by cue; 1 with the answer shown, 0 of them say so"
+        in err
+    )
 
 
 def test_samples_are_drawn_until_enough_agree(server: FixtureServer) -> None:

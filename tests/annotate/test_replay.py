@@ -56,6 +56,7 @@ def test_completions_are_found_by_id_in_any_order(
         "label": "(10 + 7)",
         "rationale": "So 17.",
         "agrees": True,
+        "read_by": "cue",
         "model": "palm",
     }
     assert second["teacher"]["label"] == "(11 + 7)"

@@ -145,7 +145,7 @@ def test_failed_records_go_where_they_are_sent() -> None:
     assert kept == ["r1", "r3"]
     assert run.tally.lines() == [
         "5 rows = 3 answered + 0 rejected + 2 failed (2 unreadable)",
-        "0 of 3 agree with gold (0.0%)",
+        "0 of 3 agree with gold (0.0%); read: 3 by cue",
     ]
 
 
