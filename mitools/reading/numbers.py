@@ -87,6 +87,7 @@ class EquationReader:
         return _read(text, is_bare=True)
 
     def read_last(self, text: str, choices: Choices) -> Found:
+        text = plain(text)
         folded = text.lower()
         if not _HAS_DIGIT.search(text) or " than " in folded or is_tentative(folded):
             return None

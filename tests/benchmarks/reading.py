@@ -18,9 +18,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from mitools.annotate.leak import says_it_was_told
@@ -67,6 +69,10 @@ PIECES = {
 }
 
 
+def show(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def outcome(case: dict[str, Any]) -> str:
     """Say whether one case is read right, misread or left unread."""
     task = task_named(case["task"])
@@ -89,12 +95,12 @@ def score(path: str, *, verbose: bool) -> None:
             counts[case["task"]][found] += 1
             counts["all"][found] += 1
             if verbose and found != "right":
-                print(f"{path}:{number}: {found}: {case['completion']!r}")
-    print(f"{'task':10}{'right':>8}{'misread':>9}{'unread':>8}{'cases':>8}{'right':>9}")
+                show(f"{path}:{number}: {found}: {case['completion']!r}")
+    show(f"{'task':10}{'right':>8}{'misread':>9}{'unread':>8}{'cases':>8}{'right':>9}")
     for name, row in counts.items():
         total = row.total()
         figures = f"{row['right']:8}{row['misread']:9}{row['unread']:8}{total:8}"
-        print(f"{name:10}{figures}{row['right'] / total:9.1%}")
+        show(f"{name:10}{figures}{row['right'] / total:9.1%}")
 
 
 def examples(count: int, seed: int = 0) -> Iterator[tuple[str, str, str]]:
@@ -124,7 +130,7 @@ def count_tails(count: int) -> None:
         answer = labels.parse(completion, NLI, How(asked=asked))
         kept += "elsewhere" in answer.rationale
         wrong += answer.label != label
-    print(f"{count} completions with an invented next example: {kept} rationales keep it, "
+    show(f"{count} completions with an invented next example: {kept} rationales keep it, "
           f"{wrong} labels are not the record's own")  # fmt: skip
 
 
@@ -138,16 +144,14 @@ def readers() -> dict[str, Callable[[str], object]]:
     }
     for name in ("choice", "labels", "equation", "text"):
         task, choices = task_named(name), NLI if name in ("choice", "labels") else None
-        found[f"parse {name}"] = lambda text, task=task, choices=choices: task.parse(text, choices)
-        found[f"supported {name}"] = lambda text, task=task, choices=choices: task.supported(
-            text, choices
-        )
+        found[f"parse {name}"] = partial(task.parse, choices=choices)
+        found[f"supported {name}"] = partial(task.supported, choices=choices)
     return found
 
 
 def time_hostile(lengths: list[int]) -> None:
     """Time the slowest hostile text of each length, by reader, in milliseconds."""
-    print(f"{'reader':20}{''.join(f'{length:>12,}' for length in lengths)}  slowest text")
+    show(f"{'reader':20}{''.join(f'{length:>12,}' for length in lengths)}  slowest text")
     for name, read in readers().items():
         slowest: dict[int, tuple[float, str]] = {}
         for length in lengths:
@@ -159,11 +163,11 @@ def time_hostile(lengths: list[int]) -> None:
                     spent = 1000 * (time.process_time() - started)
                     slowest[length] = max(slowest.get(length, (0.0, "")), (spent, piece))
         figures = "".join(f"{slowest[length][0]:12.1f}" for length in lengths)
-        print(f"{name:20}{figures}  {slowest[lengths[-1]][1]}")
+        show(f"{name:20}{figures}  {slowest[lengths[-1]][1]}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="*", help="files of cases, JSON Lines")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what is not right")
     parser.add_argument("--examples", type=int, metavar="N", help="make N invented examples")

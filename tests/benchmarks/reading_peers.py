@@ -3,10 +3,10 @@
     python tests/benchmarks/reading_peers.py --math-verify DIR --lm-eval DIR --inspect DIR \
         --simple-evals DIR
 
-DIR is a checkout of the peer's repository; none of its code is part of this project. Cases are taken
-out of its test files without running them. The peer's own reader runs where its package can be
-imported (math-verify), and where it is a regular expression in the checkout (lm-evaluation-harness,
-inspect_ai, simple-evals).
+DIR is a checkout of the peer's repository; none of its code is part of this project. Cases are
+taken out of its test files without running them. The peer's own reader runs where its package can
+be imported (math-verify, inspect_ai), or where it is a regular expression in the checkout
+(lm-evaluation-harness, simple-evals, the letters of inspect_ai).
 
 A case is a completion, a gold answer, and whether they are the same. Right: the reading says so
 too; where gold is not a number (a set, a root), nothing is read. Misread: a reading that says the
@@ -177,30 +177,30 @@ def last_number_reader(root: Path) -> Reader | None:
 
 
 def inspect_reader(root: Path) -> Reader:
-    """inspect_ai: the last word that is a number, and the last "ANSWER: letter"."""
+    """inspect_ai: ``match(numeric=True)``, where it is installed, and the last "ANSWER: letter"."""
     source = (root / "src" / "inspect_ai" / "_util" / "pattern.py").read_text("utf-8")
-    letter = re.compile(
-        next(
-            ast.literal_eval(node.value)
-            for node in ast.parse(source).body
-            if isinstance(node, ast.Assign)
-            and ast.unparse(node.targets[0]) == "ANSWER_PATTERN_LETTER"
-        )
+    written = next(
+        node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ANSWER_PATTERN_LETTER"
     )
+    letter = re.compile(ast.literal_eval(written))
+    try:
+        from inspect_ai.scorer._common import (  # type: ignore[import-not-found,unused-ignore]
+            match_str,
+        )
+    except ImportError:
+        match_str = None
 
     def read(case: Case) -> Verdict:
         if case.choices:
             found = letter.search(case.completion)
-            return (
-                None
-                if found is None
-                else case.choices.index(case.gold) == ord(found[1].upper()) - ord("A")
-            )
-        words = re.sub(r"[*_$,\u20ac\u00a3]", "", case.completion).split()
-        values = [
-            word for word in reversed(words) if re.fullmatch(r"[-+]?\d*\.?\d+(?:e\d+)?", word)
-        ]
-        return EQUATION.is_equal(values[0], number(case.gold)) if values else None
+            place = ord(found[1].upper()) - ord("A") if found else None
+            return None if place is None else case.choices.index(case.gold) == place
+        if match_str is None:
+            return None
+        answer, is_same = match_str(case.completion, case.gold, numeric=True)
+        return bool(is_same) if answer else None
 
     return read
 
