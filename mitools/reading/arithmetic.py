@@ -232,7 +232,8 @@ class _Statement:
         if self._kind(end) in ("-", "+"):
             sign = -1 if self._kind(end) == "-" else 1
             end += 1
-        if self._kind(place - 1) != "number" or self._kind(end) != "number":
+        is_raised = bool(self.out) and self.out[-1][0].isdigit()
+        if not is_raised or self._kind(place - 1) != "number" or self._kind(end) != "number":
             raise _UnclearError
         base, exponent = self.out[-1], self.tokens[end].text
         is_small = exponent.isdigit() and int(exponent) <= 99 and len(base) * int(exponent) <= 150

@@ -110,6 +110,31 @@ def test_a_stricter_reading_reads_the_same_or_nothing(text: str) -> None:
                 assert RANKS.index(strict.read_by) <= RANKS.index(rank)
 
 
+FRAGMENTS = [
+    "the answer is", "Answer:", "\\boxed{", "}", "{", "####", "\n", ". ", ", ", "(A)", "B", "(",
+    ")", "[", "]", "1", "2.5", "1,000", "-", "\u2013", "\u2014", "+", "*", "/", "=", "^", "%",
+    "$", "\xbd", "\xb2", "\u0663", "\u4e07", "\u4e09", "\\frac{1}{2}", "\\frac", "\\text{x}",
+    "<think>", "</think>", "<answer>", '{"answer": ', '"x"', "```", "**", "_", "~", "\xb1",
+    "not ", "or ", "and ", "but ", "either ", "one ", "half ", "a ", "dozen", "million", "thirds",
+    "squared", "plus", "out of", "per cent", "km", "m^2", "USD", "5-7", "3:45", "Q:", "Premise:",
+    "red", "not entailment", "if ", "because ", "\u200b", "\u7b54\u6848\uff1a", "\u3067\u3059",
+    "<", "channel", ">", "<<", ">>", "#", "\\", "\\(",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from([*FRAGMENTS, " "]), max_size=30).map("".join))
+def test_no_mix_of_notations_breaks_a_reader(text: str) -> None:
+    for task, choices in (
+        (CHOICE, ["red", "12"]),
+        (LABELS, ["no"]),
+        (EQUATION, None),
+        (TEXT, None),
+    ):
+        label = task.parse(text, choices, How(asked="Premise: x")).label
+        assert label is None or task.is_valid(label, choices)
+        task.supported(text, choices)
+
+
 @given(st.text())
 def test_what_was_cleaned_stays_clean(text: str) -> None:
     once = clean(text).text
