@@ -229,7 +229,7 @@ def cue_counts(folded: str, cue: Cue) -> bool:
 
 def _clause_start(folded: str, end: int) -> int:
     """Tell where the sentence begins that runs up to a place; roughly, but fast."""
-    begin = max(0, end - _WINDOW)
+    begin = end - _WINDOW if end > _WINDOW else 0
     for mark in _SENTENCE_ENDS:
         place = folded.rfind(mark, begin, end)
         if place >= 0:

@@ -71,13 +71,13 @@ def _last_end(text: str, begin: int, end: int) -> int | None:
 def _quick_end(text: str, begin: int, end: int) -> int | None:
     """Find the usual case without a pattern: a period behind a long word, and no mark after it."""
     place = text.rfind(". ", begin, end)
-    is_usual = place >= begin + 7 and text[place - 7 : place].isalpha()
-    if is_usual and max(text.rfind(mark, place, end) for mark in _OTHER_MARKS) < 0:
-        return place + 1
-    return None
+    if place < begin + 7 or not text[place - 7 : place].isalpha():
+        return None
+    behind = text[place + 2 : end]
+    return None if any(map(behind.__contains__, _OTHER_MARKS)) else place + 1
 
 
-_OTHER_MARKS = ("\n", "!", "?", ";", '."', ".'", ".)", ".*", "\u3002")
+_OTHER_MARKS = (".", "\n", "!", "?", ";", "\u3002", "\uff01", "\uff1f")
 
 
 def has_one_sentence(text: str) -> bool:
