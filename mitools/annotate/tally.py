@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 
 from mitools.annotate.api import Answered
-from mitools.records import Record
 from mitools.schema import READINGS
 
 __all__ = ["Tally"]
@@ -25,9 +23,6 @@ class Tally:
         with_gold: answered records whose gold label is known.
         agreeing: those whose labels are equal.
         read_by: answered records by where in the completion their label stood.
-        unread_gold: records whose gold label is not an answer of their task; nothing can be
-            compared with it.
-        unread_gold_example: the id of the first of them, and its label.
         hinted: answered records whose rationale was given for a gold label that was shown.
         leaking: those that say so.
         replies: completions used.
@@ -42,8 +37,6 @@ class Tally:
     with_gold: int = 0
     agreeing: int = 0
     read_by: Counter[str] = field(default_factory=Counter)
-    unread_gold: int = 0
-    unread_gold_example: tuple[str, str] | None = None
     hinted: int = 0
     leaking: int = 0
     replies: int = 0
@@ -59,8 +52,6 @@ class Tally:
         if teacher["agrees"] is not None:
             self.with_gold += 1
             self.agreeing += teacher["agrees"]
-        elif answered.problem is None and answered.record.get("label") is not None:
-            self._add_unread_gold(answered.record)
         if "read_by" in teacher:
             self.read_by[teacher["read_by"]] += 1
         self.hinted += teacher.get("hinted", False)
@@ -69,24 +60,6 @@ class Tally:
         self.recalled += answered.recalled
         if answered.spent:
             self.spent.update(answered.spent)
-
-    def _add_unread_gold(self, record: Record) -> None:
-        self.unread_gold += 1
-        if self.unread_gold_example is None:
-            self.unread_gold_example = (str(record.get("id")), record["label"])
-
-    def gold_warning(self) -> str | None:
-        """Say that gold labels could not be compared with; None where all could."""
-        if self.unread_gold_example is None:
-            return None
-        name, label = self.unread_gold_example
-        shown = label if len(label) <= 60 else f"{label[:60]}\u2026"
-        count = f"{self.unread_gold:,} gold label{'s' * (self.unread_gold != 1)}"
-        example = f'such as {json.dumps(shown, ensure_ascii=False)} of record "{name}"'
-        return (
-            f"{count} cannot be read as an answer of the task ({example}), so no answer was "
-            'compared with it; map the label when loading: "mitools load --map label=…"'
-        )
 
     @property
     def finished(self) -> int:

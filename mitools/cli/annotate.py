@@ -352,8 +352,6 @@ def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
         return
     for line in run.tally.lines(records.rejected):
         stage.console.note(line)
-    if warning := run.tally.gold_warning():
-        stage.console.warn(warning)
     budget = made.budget
     if budget is None:
         return

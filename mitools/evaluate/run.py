@@ -71,7 +71,6 @@ class Evaluation:
         self._splits: Counter[str | None] = Counter()
         self._ids: set[bytes] = set()
         self._repeated: Counter[str] = Counter()
-        self._unread_gold: Counter[str] = Counter()
 
     def run(self, records: Iterable[Record], reject: Reject = raise_fault) -> Iterator[Record]:
         """Yield the records of the wanted part, each with ``student`` and ``scores``.
@@ -101,8 +100,6 @@ class Evaluation:
             record = self._as_it_is(record)
         task = task_of(record, self.settings.task)
         record = scored(record, task)
-        if record.get("label") is not None and record["scores"]["correct"] is None:
-            self._unread_gold[str(record.get("id"))] += 1
         if self._is_for_fitting(record):
             self.tally.add_valid(record, task)
             return record
@@ -230,12 +227,6 @@ class Evaluation:
         if self._repeated:
             name, count = next(iter(self._repeated)), sum(self._repeated.values())
             self._warn(f'{_records(count)} with an id seen before (such as "{name}"); all count')
-        if self._unread_gold:
-            name, count = next(iter(self._unread_gold)), self._unread_gold.total()
-            self._warn(
-                f"{_records(count)} with a gold label that is not an answer of the task (such as "
-                f'"{name}"); not counted as right or wrong: check "mitools load --map label=…"'
-            )
         if len(self.tally.tasks) > 1:
             kinds = ", ".join(f"{task}: {n:,}" for task, n in sorted(self.tally.tasks.items()))
             self._warn(f"the records are of several tasks ({kinds}); the figures mix them")
