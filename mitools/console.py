@@ -2,6 +2,9 @@
 
 On a terminal it speaks through rich; elsewhere it writes plain lines, so that a log stays readable.
 Domain code never imports this module: it reports through callbacks that the command line makes.
+
+Everything that is written is escaped here, whatever it came from: an id, a file name, the words of
+a server. Messages stay on one line. :func:`guard_stderr` does the same for what libraries write.
 """
 
 from __future__ import annotations
@@ -10,12 +13,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+from mitools.escape import on_one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-__all__ = ["Console", "Update"]
+__all__ = ["Console", "Update", "guard_stderr"]
 
 Update = Callable[[int, str], None]
 """Advance a progress bar by so many, and show this text beside it."""
@@ -30,33 +35,35 @@ class Console:
     """
 
     def __init__(self, name: str, *, quiet: bool = False) -> None:
-        self.name = name
+        self.name = on_one_line(name)
         self.quiet = quiet
 
     def error(self, text: str) -> None:
-        self._write(f"{self.name}: {text}", style="bold red")
+        self._say(text, style="bold red")
 
     def warn(self, text: str) -> None:
         if not self.quiet:
-            self._write(f"{self.name}: warning: {text}", style="yellow")
+            self._say(f"warning: {text}", style="yellow")
 
     def note(self, text: str) -> None:
         if not self.quiet:
-            self._write(f"{self.name}: {text}", style="dim")
+            self._say(text, style="dim")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table; plain aligned text where stderr is no terminal."""
         if self.quiet:
             return
+        title, columns = on_one_line(title), [on_one_line(column) for column in columns]
+        rows = [[on_one_line(cell) for cell in row] for row in rows]
         if not sys.stderr.isatty():
             self._write("\n".join([f"{self.name}: {title}", *_align([columns, *rows])]))
             return
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title, title_justify="left", header_style="bold", box=None)
+        table = Table(title=Text(title), title_justify="left", header_style="bold", box=None)
         for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right")
+            table.add_column(Text(column), justify="left" if index == 0 else "right")
         for row in rows:
             table.add_row(*map(Text, row))
         _rich().print(table)
@@ -72,31 +79,67 @@ class Console:
         from rich import progress
 
         columns = [
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn() if total is not None else progress.SpinnerColumn(),
             progress.MofNCompleteColumn()
             if total
             else progress.TextColumn("{task.completed:,.0f}"),
-            progress.TextColumn(unit),
-            progress.TextColumn("{task.fields[text]}"),
+            progress.TextColumn(unit, markup=False),
+            progress.TextColumn("{task.fields[text]}", markup=False),
             progress.TimeElapsedColumn(),
             *([progress.TimeRemainingColumn()] if total is not None else []),
         ]
         with progress.Progress(*columns, console=_rich(), transient=True) as bar:
-            task = bar.add_task(what, total=total, text="")
-            yield lambda advance, text: bar.update(task, advance=advance, text=text)
+            task = bar.add_task(on_one_line(what), total=total, text="")
+            yield lambda advance, text: bar.update(task, advance=advance, text=on_one_line(text))
+
+    def _say(self, text: str, style: str) -> None:
+        self._write(on_one_line(f"{self.name}: {text}"), style)
 
     def _write(self, text: str, style: str = "") -> None:
+        text = visible(text)
         try:
             if style and sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
                 from rich.text import Text
 
                 _rich().print(Text(text, style=style), soft_wrap=True)
             else:
-                sys.stderr.write(text + "\n")
-                sys.stderr.flush()
+                _unguarded().write(text + "\n")
+                _unguarded().flush()
         except (OSError, ValueError):  # closed, or full: that must not bring the stage down
             _abandon_stderr()
+
+
+class _Guard:
+    """A stderr that escapes what is written to it: warnings, logs and tracebacks of libraries."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.unguarded = stream
+
+    def write(self, text: str) -> int:
+        # A progress bar begins with a carriage return; in the middle one could hide what is there.
+        start = "\r" if text.startswith("\r") else ""
+        self.unguarded.write(start + visible(text.removeprefix("\r")))
+        return len(text)
+
+    def writelines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unguarded, name)
+
+
+def guard_stderr() -> None:
+    """Let nothing reach stderr that could drive a terminal, whoever writes it in this process."""
+    if not isinstance(sys.stderr, _Guard):
+        sys.stderr = _Guard(sys.stderr)
+
+
+def _unguarded() -> IO[str]:
+    """The stderr of this console, which escapes for itself and may set colours."""
+    stream: IO[str] = getattr(sys.stderr, "unguarded", sys.stderr)
+    return stream
 
 
 def _abandon_stderr() -> None:
@@ -111,7 +154,7 @@ def _abandon_stderr() -> None:
 def _rich() -> RichConsole:
     from rich.console import Console as RichConsole
 
-    return RichConsole(stderr=True, highlight=False)
+    return RichConsole(file=_unguarded(), stderr=True, highlight=False)
 
 
 def _align(rows: Sequence[Sequence[str]]) -> list[str]:

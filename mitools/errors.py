@@ -23,7 +23,7 @@ what is wrong; ``hint`` says what to type next; ``Where`` says in which file and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "BudgetError",
@@ -46,9 +46,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """A place in the input: a file (or ``<stdin>``) and a line, counted from 1."""
+
+    # A tuple, as one is made for every line that is read.
 
     path: str
     line: int | None = None

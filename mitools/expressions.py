@@ -27,7 +27,8 @@ _TOKEN = re.compile(rf"\s*(?:(?P<number>{_NUMBER})|(?P<mark>[-+*/()=%$]))")
 # minus sign and en dash. One character for one, so that positions stay true.
 _SPELLINGS = str.maketrans("\u00d7\u22c5\u00b7\u2217\u00f7\u2215\u2212\u2013[]", "****//--()")
 _TIMES = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9($.-])")
-_SPAN = re.compile(r"(?:\( ?|[-$])*(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
+# What opens a span is bounded: each place of a long run of dashes would be tried to its end.
+_SPAN = re.compile(r"(?:\( ?|[-$]){0,24}(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,6 @@ class _InvalidError(ValueError):
     pass
 
 
-@lru_cache(maxsize=65536)
 def parse_expression(text: str) -> Expression | None:
     """Read ``text`` as one arithmetic expression; None where it is not one.
 
@@ -76,8 +76,12 @@ def parse_expression(text: str) -> Expression | None:
     ``= value``.
     Division by zero, unbalanced parentheses and anything beyond the bounds are None.
     """
-    if len(text) > MAX_LENGTH:
-        return None
+    return _parse(text) if len(text) <= MAX_LENGTH else None
+
+
+# Of short texts only: no more than a few megabytes, whatever is read.
+@lru_cache(maxsize=16_384)
+def _parse(text: str) -> Expression | None:
     plain = _TIMES.sub(" * ", text.translate(_SPELLINGS)).strip()
     if plain.endswith("."):
         plain = plain[:-1]
@@ -153,8 +157,8 @@ class _Parser:
         elif token and (token[0].isdigit() or token[0] == "."):
             # Fraction reads a text by a regular expression, five times as slowly as an int.
             is_whole = token.isdigit()
-            value = Fraction(int(token)) if is_whole else Fraction(token.removesuffix("."))
-            text = token
+            text = token.removesuffix(".")
+            value = Fraction(int(text)) if is_whole else Fraction(text)
         else:
             raise _InvalidError
         if self._peek() == "%":
@@ -178,28 +182,34 @@ def _tokens(text: str) -> Iterator[str]:
 def find_expressions(text: str) -> Iterator[Expression]:
     """Find the expressions with an operator in running text, in order.
 
-    ``2-3 days`` and ``24/7`` are no sums: an operator without spaces counts only where ``=`` or
+    ``2-3 days`` and ``24/7`` are not sums: an operator without spaces counts only where ``=`` or
     ``is`` and a number follow.
     """
     text = text.translate(_SPELLINGS)
     for match in _SPAN.finditer(text):
         is_followed = _RESULT.match(text, match.end()) is not None
-        for part in re.split(r"[.,](?=\s)", match[0]):
+        for part in _PART_END.split(match[0]):
+            if len(part) > 2 * MAX_LENGTH:  # which the parser would not read
+                continue
             found = parse_expression(_balanced(part))
             is_written_out = _SPACED.search(part) is not None or "=" in part or is_followed
             if found is not None and found.operators and is_written_out:
                 yield found
 
 
+_PART_END = re.compile(r"[.,](?=\s)")
 _SPACED = re.compile(r"\s[-+*/xX]\s")
-_RESULT = re.compile(r"\s*(?:is|equals)\s+\$?[0-9]")
+_RESULT = re.compile(r"\s{0,8}(?:is|equals)\s{1,8}\$?[0-9]")
 
 
 def _balanced(part: str) -> str:
     """Drop the parentheses that the surrounding prose opened or closed."""
     part = part.strip(" .,=\n")
-    while part.count("(") > part.count(")") and "(" in (part[0], part[-1]):
+    surplus = part.count("(") - part.count(")")
+    while surplus > 0 and "(" in (part[0], part[-1]):
         part = (part[:-1] if part[-1] == "(" else part[1:]).strip(" =")
-    while part.count(")") > part.count("(") and part.endswith(")"):
+        surplus -= 1
+    while surplus < 0 and part.endswith(")"):
         part = part[:-1].strip(" =")
+        surplus += 1
     return part

@@ -1,6 +1,8 @@
 """Opening inputs and making outputs: compression by ending, and files that appear whole.
 
-Knows bytes, paths and streams; knows no record and no stage.
+A file that is there already is replaced by rename or added to, never emptied. Several files that
+belong together are :mod:`mitools.parts`' business. Knows bytes, paths and streams; knows no record
+and no stage.
 """
 
 from __future__ import annotations
@@ -10,31 +12,36 @@ import errno
 import gzip
 import io
 import os
+import re
 import shutil
+import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 from mitools.errors import OutputError, SourceError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from mitools.packed import ZstdReader
 
 __all__ = [
     "STDIN",
     "STDOUT",
+    "appended_output",
     "atomic_directory",
     "atomic_output",
     "input_errors",
     "open_input",
     "output_errors",
+    "stream_number",
+    "take_mode",
 ]
 
 STDIN = "-"
 STDOUT = "-"
+
+_BUFFER_BYTES = 2**17
 
 
 @contextlib.contextmanager
@@ -50,16 +57,24 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
     try:
         stream = open(path, "rb")  # noqa: SIM115 (closed below)
     except OSError as exc:
-        hint = "check the path" if exc.errno == errno.ENOENT else ""
+        hint = _hint_for_missing(path) if exc.errno == errno.ENOENT else ""
         raise SourceError(f"cannot read {path}: {exc.strerror}", hint=hint) from exc
     with stream:
         if path.endswith(".gz"):
             with gzip.open(stream, "rb") as unpacked:
-                yield cast("IO[bytes]", unpacked)
+                # Its own readline is Python code, called for every line.
+                yield io.BufferedReader(cast("io.RawIOBase", unpacked), _BUFFER_BYTES)
         elif path.endswith(".zst"):
-            yield _unpack_zstd(stream)
+            yield io.BufferedReader(ZstdReader(stream), _BUFFER_BYTES)
         else:
             yield stream
+
+
+def _hint_for_missing(path: str) -> str:
+    # See mitools.parts: the files are there, and not in their place yet.
+    if any(Path(path).parent.glob(".*.ready")):
+        return "a run that was writing this folder was interrupted: run it again"
+    return "check the path"
 
 
 @contextlib.contextmanager
@@ -69,57 +84,6 @@ def input_errors(name: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error) as exc:  # truncated or damaged; a failing disk
         raise SourceError(f"cannot read {name}: {exc}", hint="check that it is complete") from exc
-
-
-def _unpack_zstd(stream: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", io.BufferedReader(_ZstdReader(stream)))
-
-
-class _ZstdReader(io.RawIOBase):
-    """Unpack a Zstandard stream.
-
-    zstandard's own reader takes the end of a truncated file for the end of the data.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        import zstandard
-
-        self._stream = stream
-        self._unpacker = zstandard.ZstdDecompressor
-        self._frame = self._unpacker().decompressobj()
-        self._error = zstandard.ZstdError
-        self._packed = b""
-        self._ready = b""
-        self._is_between_frames = True
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
-        while not self._ready and self._advance():
-            pass
-        size = min(len(view), len(self._ready))
-        view[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
-
-    def _advance(self) -> bool:
-        """Unpack some more; False at the end."""
-        self._packed = self._packed or self._stream.read(2**17)
-        if not self._packed:
-            if self._is_between_frames:
-                return False
-            raise EOFError("it ends in the middle of its data")
-        if self._is_between_frames:
-            self._frame = self._unpacker().decompressobj()
-        try:
-            self._ready = self._frame.decompress(self._packed)
-        except self._error as exc:
-            raise OSError(f"damaged data ({exc})") from exc
-        self._packed = self._frame.unused_data if self._frame.eof else b""
-        self._is_between_frames = self._frame.eof
-        return True
 
 
 @contextlib.contextmanager
@@ -156,6 +120,10 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
     with output_errors(str(path)):
         if os.path.isdir(path):  # said now, not after hours of work
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if (raw := _open_stream(path)) is not None:
+            with raw, _pack(raw, "") as stream:
+                yield stream
+            return
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as raw, _pack(raw, Path(path).suffix) as stream:
                 yield stream
@@ -171,11 +139,91 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
                     yield stream
                 raw.flush()
                 os.fsync(raw.fileno())
-            part.chmod(0o666 & ~_umask())
+            take_mode(part, final)
             part.replace(final)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def take_mode(part: Path, final: Path) -> None:
+    """Give a new file the permissions and the owner of the one that it is to replace.
+
+    Where there is none yet, the permissions are those that the umask leaves.
+    """
+    try:
+        old = final.stat()
+    except OSError:
+        part.chmod(0o666 & ~_umask())
+        return
+    with contextlib.suppress(PermissionError):  # only root may give files away
+        os.chown(part, old.st_uid, old.st_gid)
+    part.chmod(stat.S_IMODE(old.st_mode))
+
+
+def stream_number(path: str | os.PathLike[str]) -> int | None:
+    """Tell which open stream of this process a path names; None where it names none.
+
+    ``/dev/stdout``, ``/dev/fd/N`` and ``/proc/self/fd/N`` mean the stream as it is, at the place
+    that it has reached: to open such a path would begin the file behind it again.
+    """
+    name = os.fspath(path)
+    for _ in range(40):  # links; the system itself follows no more than so many
+        folder = os.path.realpath(os.path.dirname(name))
+        found = re.fullmatch(r"/proc/(\d+)(?:/task/\d+)?/fd", folder)
+        last = os.path.basename(name)
+        if found and int(found[1]) == os.getpid() and last.isdecimal():
+            return int(last)
+        try:
+            name = os.path.join(folder, os.readlink(os.path.join(folder, last)))
+        except OSError:
+            return None
+    return None
+
+
+def _open_stream(path: str | os.PathLike[str]) -> IO[bytes] | None:
+    """Open a stream of this process for writing where it stands; None where the path names none."""
+    number = stream_number(path)
+    if number is None:
+        return None
+    return os.fdopen(os.dup(number), "wb")
+
+
+@contextlib.contextmanager
+def appended_output(
+    path: str | os.PathLike[str], is_own: Callable[[bytes], bool]
+) -> Iterator[IO[str]]:
+    """Open a text file to add lines to, each of which is to survive whatever ends the run.
+
+    A file that is there already keeps what it holds.
+
+    Args:
+        is_own: tells by its first line (at most 16 MiB of it) whether a file is one to add to.
+
+    Raises:
+        OutputError: it cannot be written, or holds something else.
+    """
+    with output_errors(str(path)):
+        if Path(path).suffix in (".gz", ".zst"):
+            message = f"cannot write {path}: lines are added one by one, which no packed file takes"
+            raise OutputError(message, hint=f"name it {Path(path).with_suffix('')}")
+        raw = _open_stream(path) or open(path, "ab")  # noqa: SIM115 (closed below)
+        with raw, _pack(raw, "") as stream:
+            if os.path.isfile(path) and stream_number(path) is None:
+                _check_own(Path(path), is_own, raw)
+            yield stream
+
+
+def _check_own(path: Path, is_own: Callable[[bytes], bool], raw: IO[bytes]) -> None:
+    with path.open("rb") as before:
+        first = before.readline(2**24)
+        if first and not is_own(first):
+            message = f"{path} holds something else, and would be added to"
+            raise OutputError(message, hint="name a file of its own, or one that is not there")
+        if first:
+            before.seek(-1, os.SEEK_END)
+            if before.read(1) != b"\n":  # a run was killed in the middle of a line
+                raw.write(b"\n")
 
 
 @contextlib.contextmanager

@@ -60,8 +60,8 @@ def load_table(path: Path, stage: str) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             recipe = tomllib.load(stream)
-    except (OSError, ValueError) as exc:
-        raise RecipeError(f"cannot read {path}: {exc}", hint="mend the file") from exc
+    except (OSError, ValueError, RecursionError) as exc:
+        raise RecipeError(f"cannot read {path}: {exc}", hint="fix the file") from exc
     table = recipe.get(stage, {})
     if not isinstance(table, dict):
         raise RecipeError(f'{path}: "{stage}" must be a table', hint=f'write it as "[{stage}]"')

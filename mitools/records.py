@@ -9,35 +9,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import IO, Any
 
 import jsonlines
 
+from mitools.bounds import DEFAULTS, Bounds
 from mitools.errors import (
     DataError,
     EmptyInputError,
-    MalformedLineError,
+    InvalidFieldError,
     MissingFieldError,
+    MitoolsError,
     Where,
 )
-from mitools.files import STDIN, input_errors, open_input
-from mitools.schema import Record, get_path, json_type, validate
+from mitools.files import STDIN
+from mitools.lines import Row, line_rows, parse_line
+from mitools.schema import Record, get_path, validate
 
 __all__ = [
     "Reader",
     "Record",
+    "Reject",
     "Rejected",
     "Row",
     "Writer",
+    "as_fault",
     "content_id",
     "dump_line",
     "line_rows",
     "parse_line",
+    "raise_fault",
 ]
 
 
@@ -49,18 +52,6 @@ def content_id(record: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _reject_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _parse_float(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text} is too large a number")
-    return value
-
-
-_DECODER = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_parse_float)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
 
 
@@ -78,45 +69,66 @@ def dump_line(record: Mapping[str, Any]) -> str:
     return text
 
 
-def parse_line(text: str, where: Where | None = None) -> Record:
-    """Parse one line into a record, without validating its fields.
+class _Read(dict[str, Any]):
+    """A record that knows where it came from, for as long as nobody copies it.
 
-    Raises:
-        MalformedLineError: not JSON, not an object, or a NaN or infinity.
+    Attributes:
+        where: its place in the input.
+        row: the row it was made of; None where nobody keeps rejected lines.
     """
-    try:
-        value = _DECODER.decode(text)
-    except (ValueError, RecursionError) as exc:
-        reason = exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
-        hint = 'mend the line, or go on without it: "--on-error skip" or "--on-error divert:FILE"'
-        raise MalformedLineError(f"not valid JSON ({reason})", where=where, hint=hint) from exc
-    if not isinstance(value, dict):
-        message = f"a record must be an object, not {json_type(value)}"
-        raise MalformedLineError(message, where=where, hint="put one JSON object on each line")
-    return value
+
+    __slots__ = ("row", "where")
+    where: Where
+    row: Row | None
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A line that was not passed on: what was wrong with it, and its text."""
-
-    error: DataError
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a file, or row of a table, on its way to become a record.
+    """A line that was not passed on: what was wrong with it, and the line.
 
     Attributes:
-        where: its place in the input.
-        parse: gives the object in it, or raises :class:`DataError`.
-        text: gives it as it came, for whoever has to mend it.
+        line: as it came, without the line break; text where it was no line of bytes.
+        rest: gives the bytes behind ``line``, where the line is longer than the bound.
     """
 
-    where: Where
-    parse: Callable[[], Record]
-    text: Callable[[], str]
+    error: DataError
+    line: str | bytes
+    rest: Iterator[bytes] | None = None
+
+    @property
+    def text(self) -> str:
+        """The line, for people: what is not UTF-8 is replaced."""
+        return self.line if isinstance(self.line, str) else self.line.decode("utf-8", "replace")
+
+
+def as_fault(record: Record, error: Exception, where: Where | None = None) -> DataError:
+    """Blame a record for an error that it caused, and say where it stands in the input.
+
+    Raises:
+        MitoolsError: ``error`` itself, where it is not about the data.
+    """
+    where = where or getattr(record, "where", None)
+    if isinstance(error, DataError):
+        if error.where is None:
+            error.where = where
+        return error
+    if isinstance(error, MitoolsError | OSError):
+        raise error
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    hint = 'fix the record, or go on without it: "--on-error skip" or "--on-error divert:FILE"'
+    name = f'record "{record["id"]}"' if where is None and "id" in record else "this record"
+    fault = InvalidFieldError(f"{name} cannot be processed ({text})", where=where, hint=hint)
+    fault.__cause__ = error
+    return fault
+
+
+Reject = Callable[[Record, Exception], None]
+"""Deal with a record whose processing failed: go on without it, or raise."""
+
+
+def raise_fault(record: Record, error: Exception) -> None:
+    """End the run where one record fails, and say which it was."""
+    raise as_fault(record, error) from error
 
 
 @dataclass
@@ -131,6 +143,7 @@ class Reader:
         needs: dotted paths that must be present; ``label|teacher.label`` means either.
         on_reject: called with each bad line; without it the first bad line raises.
         hints: what to type next when a needed field is missing, by its path.
+        bounds: what one line may be.
         count: records delivered so far.
         rejected: bad lines so far.
     """
@@ -139,13 +152,18 @@ class Reader:
     needs: tuple[str, ...] = ()
     on_reject: Callable[[Rejected], None] | None = None
     hints: Mapping[str, str] = field(default_factory=dict)
+    bounds: Bounds = DEFAULTS
     count: int = 0
     rejected: int = 0
     _derived: dict[str, int] = field(default_factory=dict, repr=False)
+    _paths: dict[str, list[str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._paths = {need: need.split("|") for need in self.needs}
 
     def __iter__(self) -> Iterator[Record]:
         for path in self.paths or (STDIN,):
-            yield from self.admit(line_rows(path))
+            yield from self.admit(line_rows(path, self.bounds))
         self.check_not_empty(self.paths or (STDIN,))
 
     def admit(
@@ -160,21 +178,52 @@ class Reader:
         """
         for row in rows:
             try:
-                record = row.parse()
-                if convert is not None:
-                    record = convert(record, row.where)
-                validate(record, row.where)
-                self._require(record, row.where)
+                record = self._made_of(row, convert)
             except DataError as exc:
-                if self.on_reject is None:
-                    raise
-                self.rejected += 1
-                self.on_reject(Rejected(exc, row.text()))
+                self._count_out(exc, row)
                 continue
-            if "id" not in record:
-                record = {"id": self._derive_id(record), **record}
             self.count += 1
             yield record
+
+    def _made_of(self, row: Row, convert: Callable[[Record, Where], Record] | None) -> Record:
+        where = row.where
+        try:
+            values = row.parse()
+            if convert is not None:
+                values = convert(values, where)
+            validate(values, where)
+            self._require(values, where)
+            if "id" not in values:
+                values = {"id": self._derive_id(values), **values}
+        except DataError:
+            raise
+        except Exception as exc:  # whatever one line brings about is that line's fault
+            raise as_fault({}, exc, where) from exc
+        record = _Read(values)
+        record.where, record.row = where, row if self.on_reject else None
+        return record
+
+    def reject(self, record: Record, error: Exception) -> None:
+        """Reject a record that was delivered, as if it had never been let in.
+
+        Args:
+            record: the very object that this reader gave, and not a copy.
+            error: what came of processing it.
+
+        Raises:
+            DataError: bad lines stop the stage.
+            MitoolsError, OSError: ``error`` itself, where the record is not to blame.
+        """
+        fault = as_fault(record, error)
+        self.count -= 1
+        row = getattr(record, "row", None)
+        self._count_out(fault, row or Row(Where(""), dict, lambda: dump_line(record)))
+
+    def _count_out(self, error: DataError, row: Row) -> None:
+        if self.on_reject is None:
+            raise error
+        self.rejected += 1
+        self.on_reject(Rejected(error, row.line(), row.rest))
 
     def check_not_empty(self, names: Iterable[str]) -> None:
         """Raise :class:`EmptyInputError` where none of these inputs held a record."""
@@ -185,9 +234,13 @@ class Reader:
             raise EmptyInputError(f"{text}: {lost if self.rejected else 'no records'}", hint=hint)
 
     def _require(self, record: Record, where: Where) -> None:
-        for need in self.needs:
-            if all(get_path(record, path) is None for path in need.split("|")):
-                name = " or ".join(f'"{path}"' for path in need.split("|"))
+        for need, paths in self._paths.items():
+            for path in paths:
+                value = get_path(record, path) if "." in path else record.get(path)
+                if value is not None:
+                    break
+            else:
+                name = " or ".join(f'"{path}"' for path in paths)
                 hint = self.hints.get(need, "")
                 raise MissingFieldError(f"field {name} is missing", where=where, hint=hint)
 
@@ -198,39 +251,8 @@ class Reader:
         return base if seen == 1 else f"{base}-{seen}"
 
 
-def line_rows(path: str) -> Iterator[Row]:
-    """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
-
-    Raises:
-        SourceError: the file is missing, or damaged.
-    """
-    name = _shown(path)
-    with open_input(path) as stream, input_errors(name):
-        for number, raw in enumerate(stream, start=1):
-            if raw.removeprefix(BOM_UTF8).strip():
-                where = Where(name, number)
-                yield Row(where, partial(_parse_bytes, raw, where), partial(_as_text, raw))
-
-
-def _parse_bytes(raw: bytes, where: Where) -> Record:
-    return parse_line(_decode(raw, where), where)
-
-
-def _as_text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").rstrip("\n")
-
-
 def _shown(path: str) -> str:
     return "<stdin>" if path == STDIN else path
-
-
-def _decode(raw: bytes, where: Where) -> str:
-    try:
-        return raw.decode("utf-8-sig" if where.line == 1 else "utf-8")
-    except UnicodeDecodeError as exc:
-        hint = f'convert the file: "iconv -f LATIN1 -t UTF-8 {where.path}"'
-        message = f"not UTF-8 (byte {exc.start + 1} of the line)"
-        raise MalformedLineError(message, where=where, hint=hint) from exc
 
 
 class Writer:
@@ -243,7 +265,10 @@ class Writer:
         self._writer = jsonlines.Writer(stream, dumps=dump_line)
 
     def write(self, record: Record) -> None:
-        self.write_batch((record,))
+        self._writer.write(record)
+        self.count += 1
+        if self._flushes:
+            self._stream.flush()
 
     def write_all(self, records: Iterable[Record]) -> None:
         for record in records:

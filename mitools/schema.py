@@ -6,13 +6,15 @@ A record is a plain ``dict``; fields that are not listed here are nobody's busin
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mitools.errors import InvalidFieldError, Where
 
 __all__ = [
+    "READINGS",
     "SCHEMA",
     "SPLITS",
     "TASKS",
@@ -28,6 +30,8 @@ Record = dict[str, Any]
 
 SPLITS = ("train", "valid", "test")
 TASKS = ("choice", "labels", "equation", "text")
+READINGS = ("field", "boxed", "hashes", "cue", "line", "statement")
+"""Where in a completion a label may stand, the surest place first; see :mod:`mitools.reading`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Field:
         nullable: whether null is allowed.
         values: the only strings allowed, where they are few.
         fields: what an ``object``, or each element of ``objects``, may hold (and more).
+        within: the least and the greatest number allowed; also of each of ``numbers``.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Field:
     nullable: bool = False
     values: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
+    within: tuple[float, float] | None = None
 
 
 _ERROR = Field("error", "object", "why there is no answer: kind and message", nullable=True)
@@ -58,6 +64,13 @@ _SAMPLE = (
     Field("label", "string", "the teacher's answer", nullable=True),
     Field("rationale", "string", "why, in the teacher's words", nullable=True),
     Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
+    Field(
+        "read_by",
+        "string",
+        "where in the answer the label stood: a field, \\boxed, ####, a phrase such as "
+        '"the answer is", a line of its own, or the last sentence',
+        values=READINGS,
+    ),
     Field("hinted", "boolean", "whether the teacher was shown the gold label"),
     Field("leak", "boolean", "whether its words say so"),
     _ERROR,
@@ -74,8 +87,10 @@ _TEACHER = (
 _STUDENT = (
     Field("label", "string", "the student's answer", nullable=True),
     Field("rationale", "string", "why, in the student's words", nullable=True),
-    Field("confidence", "number", "probability of the answer, 0 to 1", nullable=True),
-    Field("choices", "numbers", "probability by choice; they add up to 1"),
+    Field(
+        "confidence", "number", "probability of the answer, 0 to 1", nullable=True, within=(0, 1)
+    ),
+    Field("choices", "numbers", "probability by choice; they add up to 1", within=(0, 1)),
     Field("in_set_mass", "number", "probability of the choices out of all texts", nullable=True),
     Field(
         "log_prob", "number", "natural log of the probability of the label's text", nullable=True
@@ -140,9 +155,11 @@ def _json_schema_of(item: Field) -> dict[str, Any]:
     inner: dict[str, Any] = {"type": "object"}
     if item.fields:
         inner["properties"] = {sub.name: _json_schema_of(sub) for sub in item.fields}
+    limits = dict(zip(("minimum", "maximum"), item.within or (), strict=False))
     shapes: dict[str, dict[str, Any]] = {
+        "number": {"type": "number", **limits},
         "strings": {"type": "array", "items": {"type": "string"}},
-        "numbers": {"type": "object", "additionalProperties": {"type": "number"}},
+        "numbers": {"type": "object", "additionalProperties": {"type": "number", **limits}},
         "object": inner,
         "objects": {"type": "array", "items": inner},
     }
@@ -158,24 +175,55 @@ def _json_schema_of(item: Field) -> dict[str, Any]:
 
 def validate(record: Record, where: Where | None = None) -> None:
     """Raise :class:`InvalidFieldError` where a known field has a wrong type or value."""
-    _validate_fields(record, SCHEMA, "", where)
+    _validate_fields(record, _KNOWN, "", where)
 
 
 def _validate_fields(
-    value: Mapping[str, Any], fields: tuple[Field, ...], prefix: str, where: Where | None
+    value: Mapping[str, Any], known: Mapping[str, _Known], prefix: str, where: Where | None
 ) -> None:
-    for item in fields:
-        if item.name not in value:
+    for name, found in value.items():
+        entry = known.get(name)
+        if entry is None or entry.is_plain(found):
             continue
-        found = value[item.name]
+        item = entry.item
         if found is None and item.nullable:
             continue
-        problem = _problem(found, item)
+        problem = "" if item.kind == "object" and type(found) is dict else _problem(found, item)
         if problem:
-            raise InvalidFieldError(f'field "{prefix}{item.name}" {problem}', where=where)
-        if item.fields:
+            raise InvalidFieldError(f'field "{prefix}{name}" {problem}', where=where)
+        if entry.fields:
             for inner in found if item.kind == "objects" else (found,):
-                _validate_fields(inner, item.fields, f"{prefix}{item.name}.", where)
+                _validate_fields(inner, entry.fields, f"{prefix}{name}.", where)
+
+
+class _Known(NamedTuple):
+    """What is known of a field by its name.
+
+    Attributes:
+        fields: those inside it, by name.
+        is_plain: tells fast whether a value is right without further questions, as most are.
+    """
+
+    item: Field
+    fields: Mapping[str, Any]
+    is_plain: Callable[[Any], bool]
+
+
+def _by_name(fields: tuple[Field, ...]) -> dict[str, _Known]:
+    return {item.name: _Known(item, _by_name(item.fields), _plain_of(item)) for item in fields}
+
+
+def _plain_of(item: Field) -> Callable[[Any], bool]:
+    if item.kind == "string" and item.values:
+        values = item.values
+        return lambda found: type(found) is str and found in values
+    if item.kind == "string":
+        return lambda found: type(found) is str and (found.isascii() or _is_unicode(found))
+    if item.kind == "boolean":
+        return lambda found: found is True or found is False
+    if item.kind == "object" and not item.fields:
+        return lambda found: type(found) is dict
+    return lambda _found: False
 
 
 _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -198,7 +246,39 @@ def _problem(value: Any, item: Field) -> str:
         return f"must be {name}{' or null' if item.nullable else ''}, not {json_type(value)}"
     if item.values and value not in item.values:
         return f"must be one of {', '.join(item.values)}, not {json.dumps(value)}"
+    if item.kind == "string":
+        return "" if _is_unicode(value) else _HALF
+    if item.kind == "number":
+        return _misfit(value, item.within)
+    if item.kind in ("strings", "numbers") and not all(map(_is_unicode, value)):
+        return _HALF
+    if item.kind == "numbers":
+        return next(filter(None, (_misfit(one, item.within) for one in value.values())), "")
     return ""
+
+
+_HALF = "holds half of a surrogate pair, which is not a character"
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether UTF-8 can hold a text; JSON can spell texts that it cannot."""
+    if text.isascii():  # known without looking
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _misfit(number: int | float, within: tuple[float, float] | None) -> str:
+    try:
+        value = float(number)
+    except OverflowError:
+        return "is too large a number"
+    if within is None or within[0] <= value <= within[1]:
+        return "" if math.isfinite(value) else "must be a finite number"
+    return f"must lie within {within[0]:g} and {within[1]:g}"
 
 
 def _is_number(value: Any) -> bool:
@@ -231,3 +311,6 @@ def get_path(record: Mapping[str, Any], path: str) -> Any:
             return None
         value = value.get(name)
     return value
+
+
+_KNOWN = _by_name(SCHEMA)

@@ -13,6 +13,7 @@ Each call takes the next act of ``script`` and, after those, ``default``. To try
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import socket
@@ -20,11 +21,11 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 KEY = "sk-fixture-0123456789"
 
@@ -42,12 +43,16 @@ class Act:
         hang: never answer, but bill.
         reset: break the connection ``before`` the answer or in the ``middle`` of it.
         raw: these bytes as the body, whatever they are.
+        error: the error body, where it is not the usual one.
+        usage: what the body says of its cost, whatever that is.
+        billed: what the call really costs, whatever its usage and status say; None charges the
+            usage, and nothing for a status other than 200.
     """
 
     text: str | None = None
     message: dict[str, Any] = field(default_factory=dict)
     finish_reason: str = "stop"
-    usage: dict[str, int] | None = field(
+    usage: Any = field(
         default_factory=lambda: {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     )
     status: int = 200
@@ -57,6 +62,8 @@ class Act:
     hang: bool = False
     reset: str = ""
     raw: bytes | None = None
+    error: Any = None
+    billed: dict[str, int] | None = None
 
 
 @dataclass
@@ -82,6 +89,19 @@ def solve(question: str) -> str:
     return f"There are {numbers[0]} and {numbers[1]}. The answer is ({numbers[0]} + {numbers[1]})."
 
 
+def tokens(text: str) -> int:
+    """Count tokens as a tokenizer of real size does: pieces of words, and signs."""
+    return len(re.findall(r"\w{1,5}|[^\w\s]", text))
+
+
+def true_usage(call: Call, text: str | None = None) -> dict[str, int]:
+    """Count the tokens of a call and its answer; without a text, that of :func:`solve`."""
+    read = sum(tokens(str(message["content"])) + 4 for message in call.body["messages"])
+    written = tokens(solve(call.question) if text is None else text) + 1
+    total = read + written
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": total}
+
+
 def complete(
     text: str, model: str, message: dict[str, Any] | None = None, finish_reason: str = "stop"
 ) -> dict[str, Any]:
@@ -101,6 +121,8 @@ class FixtureServer:
         self.script: list[Act] = []
         self.default = Act()
         self.act: Callable[[Call], Act] | None = None
+        self.models: list[dict[str, Any]] | None = None  # the list; None has none
+        self.looks = 0  # requests for the list
         self.most_at_once = 0
         self.billed = {"prompt_tokens": 0, "completion_tokens": 0}
         self.closing = threading.Event()
@@ -143,6 +165,10 @@ class FixtureServer:
 
     def _bill(self, act: Act, call: Call) -> None:
         """Charge for whatever was worked on, whether or not the answer will arrive."""
+        if act.billed is not None:
+            for name in self.billed:
+                self.billed[name] += act.billed[name]
+            return
         if act.status != 200:
             return
         usage = act.usage or {"prompt_tokens": 10, "completion_tokens": 5}
@@ -154,6 +180,73 @@ class FixtureServer:
     def end(self) -> None:
         with self._lock:
             self._at_once -= 1
+
+
+class RawServer:
+    """A server that answers each request with given bytes, which need not be HTTP.
+
+    The last answer is given again and again. ``requests`` holds what was asked, head and body;
+    ``greeting`` is sent before anything is asked.
+    """
+
+    def __init__(self, *answers: bytes | Iterable[bytes], closes: bool = True) -> None:
+        self.answers = list(answers)
+        self.requests: list[bytes] = []
+        self.sent = 0
+        self.greeting = b""
+        self._closes = closes
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+
+    def __enter__(self) -> RawServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+            connection.sendall(self.greeting)
+            while request := _read_request(stream):
+                self.requests.append(request)
+                place = min(len(self.requests), len(self.answers)) - 1
+                answer = self.answers[place]
+                for part in [answer] if isinstance(answer, bytes) else answer:
+                    connection.sendall(part)
+                    self.sent += len(part)
+                if self._closes:
+                    return
+
+
+def _read_request(stream: IO[bytes]) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = stream.readline()
+        if not line:
+            return b""
+        head += line
+    size = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return head + stream.read(int(size[1]) if size else 0)
 
 
 class _Server(ThreadingHTTPServer):
@@ -183,6 +276,14 @@ class _Handler(BaseHTTPRequestHandler):
             call.done_at = time.monotonic()
             self.server.fixture.end()
 
+    def do_GET(self) -> None:
+        self.server.fixture.looks += 1
+        models = self.server.fixture.models
+        status = 200 if models is not None and self.path.endswith("/models") else 404
+        content = json.dumps({"object": "list", "data": models or []}).encode()
+        head = f"HTTP/1.1 {status} Status\r\nContent-Length: {len(content)}\r\n\r\n"
+        self.wfile.write(head.encode() + content)
+
     def _perform(self, act: Act, call: Call) -> None:
         if act.hang:
             self.server.fixture.closing.wait()
@@ -211,6 +312,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _content(act: Act, call: Call) -> bytes:
+    if act.error is not None:
+        return act.error.encode() if isinstance(act.error, str) else json.dumps(act.error).encode()
     if act.status != 200:
         error = {"message": f"scripted {act.status} for key {KEY}", "code": act.code, "type": None}
         return json.dumps({"error": error}).encode()

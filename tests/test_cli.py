@@ -34,7 +34,7 @@ Usage: mitools [OPTIONS] COMMAND [ARGS]...
   Each command is a stage: it reads JSON Lines, adds what it knows, and writes
   JSON Lines.
 
-  mitools load svamp | mitools annotate -m gpt-5-mini | mitools split |
+  mitools load svamp | mitools annotate -m MODEL | mitools split |
     mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain
 
 Options:
@@ -163,8 +163,8 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(monkeypatch: pytest.Monkey
     assert run("split", stdin='{"input": "a"}\n') == (
         1,
         "",
-        r"mitools split: KeyError: 'two\nlines'; "
-        "a defect of mitools: run it again with --debug, and report what it says\n",
+        r"mitools split: unexpected KeyError: 'two\nlines'; "
+        "run it again with --debug to see where\n",
     )
     done = CliRunner().invoke(mitools, ["split", "--debug"], input='{"input": "a"}\n')
     assert isinstance(done.exception, KeyError)

@@ -91,7 +91,7 @@ def test_a_long_line_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_data_say_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     log = log_on(monkeypatch)
     Console("toy").note(HOSTILE)
-    assert log.getvalue() == f"toy: {HOSTILE}\n"
+    assert log.getvalue() == "toy: [bold]kept[/bold] \\x1b[31m 100%\n"
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     Console("toy").note("[bold]kept[/bold]")
     Console("toy").table("t", ("c",), [("[red]kept[/red]",)])

@@ -267,7 +267,7 @@ def test_stdout_carries_every_record_with_the_fields_nobody_knows(case: Case, ru
 
 @EVERY
 def test_text_in_any_script_passes(case: Case, run: Run) -> None:
-    text = "größer 你好 😀 e\u0301 \u202e \x7f \ud83d"
+    text = "größer 你好 😀 e\u0301 \u202e \x7f"
     odd = {**RECORDS[0], "id": text, "input": text, "label": text, "group": text}
     odd = {**odd, "student": {"label": text, "rationale": text}}
     done = run(case, "".join(lines_of([*RECORDS[1:], odd])), as_process=True)

@@ -40,6 +40,7 @@ BLOCK = re.compile(
     r"^(?P<mark><!-- run -->\n+)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+EXAMPLE_MODEL = "MODEL"  # in every example: a vendor's models are shut down sooner or later
 ENDS = {"|", "||", "&&", ";", "&", "(", ")"}
 REDIRECTIONS = {">", "<", ">>", "2>", ">&"}
 
@@ -152,6 +153,21 @@ def test_every_option_in_the_text_is_an_option(path: Path) -> None:
     for code in re.findall(r"`(-[^`]+)`", text):
         for option in re.findall(r"(?<![\w-])--?[a-z][\w-]*", code):
             assert option in known, f"{path.name} speaks of {option}"
+
+
+@EVERY_DOCUMENT
+def test_no_document_names_a_model_that_may_be_shut_down(path: Path) -> None:
+    named = re.findall(r"(?:annotate|run\.sh)[^\n|]* -m (\S+)", path.read_text(encoding="utf-8"))
+    named += re.findall(r"--judge (\w\S*?)`", path.read_text(encoding="utf-8"))
+    assert set(named) <= {EXAMPLE_MODEL}
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, None])
+def test_no_help_names_a_model_that_may_be_shut_down(name: str | None) -> None:
+    command = mitools if name is None else mitools.get_command(click.Context(mitools), name)
+    assert command is not None
+    named = re.findall(r"annotate[^\n|]* -m (\S+)|--judge (\w\S*)", str(command.help))
+    assert {one or other for one, other in named} <= {EXAMPLE_MODEL}
 
 
 @EVERY_DOCUMENT

@@ -9,17 +9,20 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 import zstandard
 
 from mitools.errors import MitoolsError, OutputError, SourceError
 from mitools.files import (
+    appended_output,
     atomic_directory,
     atomic_output,
     input_errors,
     open_input,
     output_errors,
+    stream_number,
 )
 
 TEXT = "".join(f"{n}: größer als {n * n}\n" for n in range(5000))
@@ -199,6 +202,80 @@ def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None
         stream.write("new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "behind").read_text() == "new"
+
+
+@pytest.mark.usefixtures("umask_027")
+@pytest.mark.parametrize("before", [0o600, 0o444, 0o666, 0o751])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+    path.chmod(before)
+    with atomic_output(path) as stream:
+        stream.write("new")
+    assert (path.read_text(), mode(path)) == ("new", before)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+    os.chown(path, 12345, 23456)
+    with atomic_output(path) as stream:
+        stream.write("new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+
+def test_a_path_that_names_an_open_stream_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    (tmp_path / "links").symlink_to("link")
+    (tmp_path / "file").touch()
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", f"/proc/{os.getpid()}/fd/1"):
+        assert stream_number(name) == 1
+    assert stream_number(tmp_path / "links") == 1
+    assert stream_number("/dev/stderr") == 2
+    for name in ("-", "", "/dev/null", "/dev/fd/x", "/proc/1/fd/1", "/proc/self/fd", "1"):
+        assert stream_number(name) is None
+    assert stream_number(tmp_path / "file") is None
+
+
+@pytest.mark.parametrize("make", [atomic_output, lambda path: appended_output(path, bool)])
+def test_an_open_stream_is_written_to_where_it_stands(
+    tmp_path: Path, make: Callable[[str], AbstractContextManager[TextIO]]
+) -> None:
+    with (tmp_path / "file").open("wb") as opened:
+        opened.write(b"before\n")
+        opened.flush()
+        with make(f"/dev/fd/{opened.fileno()}") as stream:
+            stream.write("new\n")
+        opened.write(b"after\n")  # it is still open
+    assert (tmp_path / "file").read_text() == "before\nnew\nafter\n"
+
+
+def test_a_file_that_is_added_to_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "added"
+    seen: list[bytes] = []
+
+    def is_own(line: bytes) -> bool:
+        seen.append(line)
+        return line.startswith(b"one")
+
+    for text in ("one\n", "two\n", "cut", "four\n"):
+        with appended_output(path, is_own) as stream:
+            stream.write(text)
+            stream.flush()
+            assert path.read_text().endswith(text)
+    assert path.read_text() == "one\ntwo\ncut\nfour\n"
+    assert seen == [b"one\n"] * 3
+    path.write_text("something else\n")
+    with pytest.raises(OutputError, match="holds something else"):
+        appended_output(path, is_own).__enter__()
+    assert path.read_text() == "something else\n"
+
+
+def test_a_file_that_an_interrupted_run_holds_is_asked_for_in_other_words(tmp_path: Path) -> None:
+    (tmp_path / ".split.ready").mkdir()
+    with pytest.raises(SourceError, match=r"; a run that was writing this folder was interrupted"):
+        read(tmp_path / "train.jsonl")
 
 
 def test_a_device_is_written_to_and_never_replaced() -> None:

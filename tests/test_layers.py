@@ -23,11 +23,13 @@ EVERY_MODULE = pytest.mark.parametrize(
 
 # Low to high. A module imports what lies below it, and what lies in its own room.
 LAYERS = (
-    ("errors",),
+    ("bounds", "errors", "escape", "packed"),
     ("console", "expressions", "files", "recipe", "schema"),
+    ("lines", "parts"),
     ("records",),
-    ("tasks",),
-    ("demo",),
+    ("reading",),
+    ("diverted", "tasks"),
+    ("demo", "gold"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
     ("explain",),
@@ -42,6 +44,7 @@ OWNERS: dict[str, tuple[str, str]] = {
     "click": ("cli", "click"),
     "datasketch": ("split", "datasketch"),
     "datasets": ("sources train", "datasets"),
+    "aiohttp": ("annotate", "openai"),
     "httpx2": ("annotate", "openai"),
     "jinja2": ("annotate sources explain", "jinja2"),
     "jsonlines": ("records", "jsonlines"),
@@ -58,7 +61,7 @@ OWNERS: dict[str, tuple[str, str]] = {
     "tokenizers": ("student", "transformers"),
     "torch": ("student train evaluate", "torch"),
     "transformers": ("student train", "transformers"),
-    "zstandard": ("files", "zstandard"),
+    "zstandard": ("files packed", "zstandard"),
 }
 
 FORBIDDEN_CALLS = {"print", "eval", "exec", "compile", "__import__", "breakpoint", "input"}
@@ -71,15 +74,25 @@ mitools: __version__
 mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError MalformedLineError
   MissingExtraError MissingFieldError MitoolsError OutputError RecipeError SourceError
   StudentError TeacherError TeacherRefusedError TrainingError UsageError Where
-mitools.schema: SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
-mitools.records: Reader Record Rejected Row Writer content_id dump_line line_rows parse_line
-mitools.files: STDIN STDOUT atomic_directory atomic_output input_errors open_input output_errors
+mitools.schema: READINGS SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
+mitools.bounds: DEEPEST DEFAULTS OWN TABLE Bound Bounds
+mitools.escape: on_one_line visible
+mitools.packed: ZstdReader
+mitools.diverted: diverted_pieces is_diverted restored
+mitools.lines: Row cut_lines is_blank line_rows long_row parse_line too_long
+mitools.parts: atomic_parts complete_parts
+mitools.records: Reader Record Reject Rejected Row Writer as_fault content_id dump_line line_rows
+  parse_line raise_fault
+mitools.files: STDIN STDOUT appended_output atomic_directory atomic_output input_errors open_input
+  output_errors stream_number take_mode
 mitools.recipe: find_recipe is_recipe_name list_recipes load_table
 mitools.expressions: MAX_DEPTH MAX_LENGTH Expression find_expressions parse_expression
-mitools.tasks: TASK_NAMES Answer Task letter_of normalize own_part task_named task_of
+mitools.reading: RANKS Answer How clean headers_in own_text read_answer
+mitools.tasks: TASK_NAMES Answer How Task letter_of normalize own_part task_named task_of
 mitools.demo: KINDS problems solve
-mitools.sources: DEMO ENDINGS PREFIX TARGETS HubSource Part Plan load open_demo open_file
-  open_hub open_named
+mitools.gold: GoldCheck label_set with_known_labels with_label_sets
+mitools.sources: DEMO ENDINGS FORMATS LABEL_FORMS PREFIX PRESETS TARGETS FileOptions HubSource Part
+  Plan load open_demo open_file open_hub open_named with_preset
 mitools.annotate: Answered Problem Question Reply Run RunOptions StoppedError Strategy Tally
   Teacher UnaskedError
 mitools.split: Fractions Splitter normalized_input position split_key
@@ -101,7 +114,7 @@ mitools.train.contrastive: Roles barber_agakov_losses batch_entropy infonce_boun
   jsd_losses nwj_losses pair_roles same_rows
 mitools.train.fused: Head fused_losses
 mitools.train.estimate: FEATURES Estimate estimate_information sketch
-mitools.train.options: PRESETS TrainOptions
+mitools.train.options: PRESETS TrainOptions is_replaceable
 mitools.evaluate.options: EvalOptions
 mitools.evaluate.run: EvalOptions Evaluation Opened predict
 mitools.evaluate.opening: open_similarity open_student
@@ -249,6 +262,49 @@ def test_nothing_runs_text_or_unpacks_code_or_prints(path: Path) -> None:
             assert found not in FORBIDDEN_ATTRIBUTES, f"{path}:{node.lineno}"
         if isinstance(node, ast.keyword) and node.arg in ("shell", "trust_remote_code"):
             assert ast.unparse(node.value) == "False", f"{path}:{node.value.lineno}"
+
+
+# What opens a model or a data set by a library, and takes a word on code in it.
+OPENERS = {
+    "from_config",
+    "from_encoder_decoder_pretrained",
+    "from_pretrained",
+    "generate",
+    "load_dataset",
+}
+# What runs text, code or kernels of a model: a chat template, a class of its own, an agent.
+RUNNERS = {
+    "apply_chat_template",
+    "get_class_from_dynamic_module",
+    "get_kernel",
+    "load_custom_generate",
+    "pipeline",
+    "set_attn_implementation",
+}
+
+
+@EVERY_MODULE
+def test_every_opening_of_a_model_refuses_its_code(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        assert name not in RUNNERS, f"{path}:{node.lineno}"
+        if name in OPENERS and room_of(path) != "explain":  # which generates pages
+            words = [str(k.arg) for k in node.keywords if str(k.arg).endswith("trust_remote_code")]
+            assert words, f"{path}:{node.lineno} does not refuse remote code"
+            values = [ast.unparse(k.value) for k in node.keywords if k.arg in words]
+            assert set(values) == {"False"}, f"{path}:{node.lineno}"
+
+
+# Who may read stdin: the reader of records, and what stands in its place or holds it open.
+READERS = {"files.py", "annotate/interrupt.py", "cli/__init__.py", "explain/pager.py"}
+
+
+@EVERY_MODULE
+def test_nothing_but_the_reader_of_records_reads_stdin(path: Path) -> None:
+    if str(path.relative_to(PACKAGE)) not in READERS:
+        assert not re.search(r"\bsys\.stdin\b", path.read_text(encoding="utf-8"))
 
 
 @EVERY_MODULE

@@ -108,10 +108,10 @@ def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None
         write_recipe(
             tmp_path,
             "[toy]\nrate = 0.25\nname = ['a', 'b']\nloud = true\nbeside = 'x/y'\n"
-            "on_error = 'skip'\noutput = 'out'\n[other]\nanything = 1\n",
+            "on_error = 'skip'\n[other]\nanything = 1\n",
         )
     )
-    filled = f"('a', 'b') True {tmp_path}/x/y out skip"
+    filled = f"('a', 'b') True {tmp_path}/x/y None skip"
     assert run_toy("-c", path) == (0, f"0.25 {filled}", "")
     assert run_toy("--rate", "1", "-c", path) == (0, f"1.0 {filled}", "")
     code, out, _ = run_toy("-c", path, "--soft", "--name", "z", "--beside", "here", "-o", "-")
@@ -119,8 +119,8 @@ def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None
 
 
 def test_each_of_several_paths_is_read_from_where_the_recipe_is(tmp_path: Path) -> None:
-    path = write_recipe(tmp_path, "[toy]\nnear = ['x.jsonl', '/y.jsonl']\n")
-    assert run_toy("-c", str(path))[1].endswith(f" {tmp_path}/x.jsonl /y.jsonl")
+    path = write_recipe(tmp_path, f"[toy]\nnear = ['x.jsonl', '{tmp_path}/y.jsonl']\n")
+    assert run_toy("-c", str(path))[1].endswith(f" {tmp_path}/x.jsonl {tmp_path}/y.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,10 @@ def test_each_of_several_paths_is_read_from_where_the_recipe_is(tmp_path: Path) 
         ("rate = 'x'", "cannot take rate = 'x' ('x' is not a valid float)"),
         ("rate = [1]", "cannot take rate = [1] ("),
         ("beside = 3", "cannot take beside = 3 ("),
+        ("beside = ['x', 3]", "cannot take beside = ['x', 3] ("),
+        ("beside = '../x'", "a recipe may only read files in its own folder"),
+        ("near = ['x', '/y']", "a recipe may only read files in its own folder"),
+        ("output = 'x'", "a recipe may not set this; if you want it, type it yourself: --output x"),
         ("on-error = 'x'", 'use "stop", "skip" or "divert:FILE"'),
     ],
 )

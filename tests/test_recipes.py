@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -22,6 +23,7 @@ from mitools.records import Record
 from mitools.tasks import task_of
 from tests.toys import toy_records
 
+ROOT = Path(__file__).parents[1]
 RECIPES = list_recipes()
 PUBLISHED = ("anli", "cqa", "esnli", "svamp")
 NLI = ["entailment", "neutral", "contradiction"]
@@ -59,6 +61,16 @@ def test_the_script_of_a_recipe_can_be_run(name: str) -> None:
     assert os.access(script, os.X_OK)
     assert "set -euo pipefail" in script.read_text()
     subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_recipe_names_no_model_to_ask_and_says_what_to_type(name: str, tmp_path: Path) -> None:
+    assert "model" not in tables(name)["annotate"]
+    script = find_recipe(name).parent / "run.sh"
+    done = subprocess.run([script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"{script}: name the teacher: {script} -m MODEL [--base-url URL]\n"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -243,6 +255,8 @@ def test_whole_numbers_without_class_names_are_named_by_the_recipe(tmp_path: Pat
     path = tmp_path / "a.csv"
     path.write_text("uid,premise,hypothesis,label,reason\nu,p,h,2,\n")
     assert load("-c", "anli", str(path))[0]["label"] == "contradiction"
+    path.write_text("uid,premise,hypothesis,label,reason\nu,p,h,neutral,\n")
+    assert load("-c", "anli", str(path))[0]["label"] == "neutral"
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -277,3 +291,57 @@ def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(mitools, ["split", "-c", name], input="\n".join(new))
     found = {json.loads(line)["split"] for line in result.stdout.splitlines()}
     assert found == ({"train", "valid"} if name in ("svamp", "cqa") else {"train"})
+
+
+# The scripts beside the recipes
+
+STUB = """#!/usr/bin/env bash
+# Stands for mitools: train fails where the student is there, eval writes what came in.
+stage=$1
+while [ $# -gt 0 ]; do
+  case $1 in
+    --save) save=$2 ;;
+    -o) out=$2 ;;
+    --resume | --overwrite) again=yes ;;
+  esac
+  shift
+done
+case $stage in
+  load) echo "made by $RUN" ;;
+  train) if [ -e "$save" ] && [ -z "${again:-}" ]; then exit 1; fi; touch "$save"; cat ;;
+  eval) text=$(cat); [ "$text" ] || exit 1; echo "$text" > "$out" ;;
+  explain) ;;
+  *) cat ;;
+esac
+"""
+
+
+def run_script(name: str, folder: Path, **environment: str) -> int:
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "mitools").write_text(STUB)
+    (programs / "mitools").chmod(0o755)
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", **environment}
+    script = find_recipe(name).parent / "run.sh"
+    return subprocess.run(
+        [script, "-m", "toy"], cwd=folder, env=env, capture_output=True
+    ).returncode
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_script_that_is_run_again_keeps_the_results(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "runs" / f"{name}.jsonl"
+    assert run_script(name, tmp_path, RUN="1") == 0
+    assert out.read_text() == "made by 1\n"
+    assert run_script(name, tmp_path, RUN="2") != 0
+    assert out.read_text() == "made by 1\n"
+    for option in ("RESUME", "OVERWRITE"):
+        assert run_script(name, tmp_path, RUN=option, **{option: "1"}) == 0
+        assert out.read_text() == f"made by {option}\n"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.sh")), ids=str)
+def test_no_script_empties_a_file_before_it_has_another(path: Path) -> None:
+    for line in path.read_text().splitlines():
+        code = line.partition("#")[0] if line.lstrip().startswith("#") else line
+        assert not re.search(r"(?<![>&2])>(?!&)\s*\"?\$", code), line

@@ -343,8 +343,9 @@ JSON_VALUES = st.recursive(
     ),
     max_leaves=12,
 )
+WHOLE = st.characters(codec="utf-8")  # a known field holds no half of a surrogate pair
 RECORDS = st.fixed_dictionaries(
-    {"id": st.text(CHARACTERS), "input": st.text(CHARACTERS)},
+    {"id": st.text(WHOLE), "input": st.text(WHOLE)},
     optional={"x": JSON_VALUES, "größe": JSON_VALUES, "": JSON_VALUES},
 )
 
@@ -392,6 +393,6 @@ def test_a_record_is_flushed_as_soon_as_it_is_written() -> None:
 def test_rows_of_a_file_are_parsed_one_by_one(tmp_path: Path) -> None:
     path = write_bytes(tmp_path, b'bad\n{"a": 1}\n')
     bad, good = line_rows(path)
-    assert (bad.text(), good.parse()) == ("bad", {"a": 1})
+    assert (bad.line(), good.parse()) == (b"bad", {"a": 1})
     with pytest.raises(MalformedLineError):
         bad.parse()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mitools.errors import UsageError
 from mitools.expressions import find_expressions, parse_expression
-from mitools.tasks import _mentions, normalize, task_named, task_of
+from mitools.reading.options import mentions as _mentions
+from mitools.tasks import normalize, task_named, task_of
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CHOICES = ["bus depot", "beach", "train station", "bridge", "bridge"]
@@ -74,8 +75,13 @@ def test_expressions_have_exact_values(written: str, value: str) -> None:
 def test_what_is_no_expression_is_refused_at_once(written: str) -> None:
     start = time.process_time()
     assert parse_expression(written) is None
-    assert equation.parse(f"The answer is {written}.").label is None or len(written) > 100
+    label = equation.parse(f"The answer is {written}.").label
+    assert label == READ_IN_A_STATEMENT.get(written)
     assert time.process_time() - start < 0.01
+
+
+# A statement may say in another notation what an expression has to say in digits and operators.
+READ_IN_A_STATEMENT = {"9^9": "387420489", "1e9": "1000000000", "\u0662": "2"}
 
 
 @given(st.text(alphabet="0123456789.,+-*/()x=%$ \n", max_size=60))
@@ -110,10 +116,11 @@ def test_no_text_breaks_a_parser(written: str) -> None:
         ("Since 5 + 3 = 8, the answer is 8.", "8", "Since 5 + 3 = 8"),
         ("The answer is 8. Because 5 + 3 = 8.", "8", "Because 5 + 3 = 8."),
         ("42", "42", ""),
-        ("He has 84. So 84 / 2 = 42.", None, "He has 84. So 84 / 2 = 42."),
+        ("He has 84. So 84 / 2 = 42.", "84 / 2", "He has 84. So 84 / 2 = 42."),
+        ("He has 84, so 42 in each of 2 rounds.", None, "He has 84, so 42 in each of 2 rounds."),
         ("Two ways. The answer is (53 + 17) and (14 - 10).", None, "Two ways."),
         ("He had some. The answer is (some - 8).", None, "He had some."),
-        ("It is many. The answer is 3 hundred.", None, "It is many."),
+        ("It is many. The answer is 3 hundred.", "300", "It is many."),
         ("Cut off. The answer is ((491 - 21", None, "Cut off."),
     ],
 )
@@ -213,7 +220,7 @@ def test_validity() -> None:
         ("First 3 + 4 = 7, then 7 * 2 = 14.", "7 * 2"),
         ("That is 12/4 = 3 each.", "12 / 4"),
         ("It took 2-3 days, 24/7.", None),
-        ("So the answer is (5 - 3), not 5 + 3.", "5 + 3"),
+        ("So the answer is (5 - 3), not 5 + 3.", "(5 - 3)"),
         ("Nothing here.", None),
     ],
 )
@@ -268,7 +275,7 @@ def test_expressions_in_prose_are_found_in_order() -> None:
 @pytest.mark.parametrize(
     ("name", "task", "gold", "agree", "unreadable"),
     [
-        ("svamp.train.jsonl", equation, "label", 595, 32),
+        ("svamp.train.jsonl", equation, "label", 596, 30),
         ("cqa.train.jsonl", choice, "answer", 7344, 287),
     ],
 )

@@ -1,7 +1,7 @@
 """annotate: let a teacher answer and explain each record.
 
 Records go through a :class:`Run`, which asks a :class:`Teacher` what a strategy wants to know.
-Only ``endpoint`` knows the openai package; importing this package does not import it.
+Only ``transport`` knows the openai package; importing this package does not import it.
 """
 
 from mitools.annotate.api import Answered, Problem, Question, Reply, Teacher, UnaskedError

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+from mitools.annotate.base_url import CHAT_PATH
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.faults import rejection_kind
 from mitools.annotate.journal import Entry, Journal
 from mitools.annotate.memory import Memory
 from mitools.annotate.reply import read_completion
-from mitools.annotate.requests import PATH, Request
+from mitools.annotate.requests import Request
 from mitools.annotate.strategy import Strategy, converse
+from mitools.annotate.words import Words, words_in
 from mitools.errors import InvalidFieldError, SourceError, Where
 from mitools.files import open_input
 from mitools.records import Record, parse_line
@@ -31,7 +33,7 @@ __all__ = ["MOST_BYTES", "MOST_REQUESTS", "Emitted", "Imported", "emit_requests"
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
 
-_URL = f"/v1{PATH}"
+_URL = f"/v1{CHAT_PATH}"
 _GROUP = 1000
 _HINT = 'give the output file of a batch that "--emit-batch" wrote'
 
@@ -98,7 +100,7 @@ def import_results(paths: Iterable[str], journal: Journal) -> Imported:
 
     Raises:
         SourceError: a file cannot be read.
-        DataError: a line is no result of such a batch.
+        DataError: a line is not a result of such a batch.
         OutputError: the journal cannot be written.
     """
     done = Imported()
@@ -129,7 +131,7 @@ def _entry(line: bytes, where: Where) -> Entry:
         raise SourceError(f"{where.path} is not UTF-8", hint=_HINT) from exc
     key = row.get("custom_id")
     if not isinstance(key, str) or not re.fullmatch(r"[0-9a-f]{64}", key):
-        message = f'field "custom_id" is no key of ours: {str(key)[:80]}'
+        message = f'field "custom_id" is not a key of a request: {str(key)[:80]}'
         raise InvalidFieldError(message, where=where, hint=_HINT)
     response = row.get("response")
     response = response if isinstance(response, Mapping) else {}
@@ -146,13 +148,11 @@ def _entry(line: bytes, where: Where) -> Entry:
 
 def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
     """Find out what a service says of a request that failed; it says so in several places."""
-    inner = body.get("error") if isinstance(body, Mapping) else None
-    found = next((part for part in (inner, error) if isinstance(part, Mapping)), {})
-    code = str(found.get("code") or "")
-    message = " ".join(str(found.get("message") or inner or error or "no reason given").split())
+    found = next((words for part in (body, error) if (words := words_in(part)).text), Words())
+    code, message = found.code, found.text or "no reason given"
     kind = rejection_kind(code, message)
     if "expired" in code:
         kind = "expired"
     elif kind == "bad_request" and not (isinstance(status, int) and 400 <= status < 500):
         kind = "server_error"
-    return Entry(key, kind, f"{status or 'batch'}: {message}"[:400])
+    return Entry(key, kind, f"{status or 'batch'}: {message}")

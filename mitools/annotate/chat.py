@@ -6,7 +6,7 @@ import asyncio
 
 from mitools.annotate.api import Problem, Question, Reply, UnaskedError
 from mitools.annotate.endpoint import Endpoint, Outcome
-from mitools.annotate.journal import Entry
+from mitools.annotate.journal import UNREAD, Entry
 from mitools.annotate.memory import Memory
 from mitools.annotate.requests import Request
 from mitools.annotate.scribe import Scribe
@@ -71,6 +71,8 @@ class ChatTeacher:
         reply = self._memory.find(question, request)
         if reply is None:
             self._prepared[id(question)] = (question, request)
+        else:
+            self._endpoint.recalled()
         return reply
 
     async def ask(self, question: Question) -> Reply:
@@ -103,16 +105,18 @@ class ChatTeacher:
             await self._scribe.close()
 
     def _reply(self, outcome: Outcome, question: Question, *, is_recalled: bool) -> Reply:
-        if outcome.reply is None:
+        """Interpret an outcome, which is in the journal by now."""
+        if outcome.answer is None:
             return self._memory.read(outcome.entry, question, is_recalled=is_recalled)
-        return self._memory.finish(outcome.reply, question, is_recalled=is_recalled)
+        return self._memory.interpret(outcome.answer, question, is_recalled=is_recalled)
 
     async def _fetch(self, request: Request, question: Question) -> Outcome:
         """Send until there is an answer, and write it down."""
 
         async def keep(kind: str, response: str) -> Entry:
             record = str(question.record["id"])
-            entry = Entry(request.key, kind, response, record, question.sample)
+            name = f"{request.key}/{UNREAD}" if kind == UNREAD else request.key
+            entry = Entry(name, kind, response, record, question.sample)
             if self._scribe is not None:
                 try:
                     await self._scribe.keep(entry)
@@ -122,6 +126,6 @@ class ChatTeacher:
             return entry
 
         def known() -> Entry | None:
-            return self._memory.find_answer(request)
+            return self._memory.find_entry(request)
 
         return await self._endpoint.complete(request, known, keep)

@@ -1,47 +1,58 @@
-"""An OpenAI-compatible endpoint: the only module that knows the openai package.
+"""An OpenAI-compatible endpoint: paced, within the budget, retried, and given up with its words.
 
-The SDK says where to send, by whose account and over which transport; what is sent is bytes that
-are made once, and what comes is kept as it came. So its methods, which build and read models and
-retry on their own (openai/openai-python#1725), would do work for nothing: ``post`` costs 1.8 times
-as much CPU as sending through its transport, and one layer of retries, ours, is enough.
+Decides what a fault means for its request and for the run; how a request travels is
+``transport``'s. One layer of retries, ours, is enough (openai/openai-python#1725).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Any
 
-import httpx2
-import openai
-
-from mitools import __version__
-from mitools.annotate.api import Reply, UnaskedError
+from mitools.annotate.api import UnaskedError
+from mitools.annotate.base_url import CHAT_PATH
 from mitools.annotate.budget import Budget
 from mitools.annotate.faults import (
     Busy,
     Fatal,
     Fault,
-    Lost,
     Rejected,
-    Secrets,
     Transient,
-    explain,
-    explain_status,
+    may_be_billed,
+    sort_in_body,
+    sort_status,
 )
-from mitools.annotate.journal import Entry
+from mitools.annotate.first_faults import FirstFaults
+from mitools.annotate.hints import advise, is_about_settings
+from mitools.annotate.journal import UNREAD, Entry
+from mitools.annotate.models import Models, shutdown_date, suggest
 from mitools.annotate.pace import Pace, backoff
-from mitools.annotate.reply import read_completion
-from mitools.annotate.requests import OPENAI_HOST, PATH, ChatOptions, Request, Requests
+from mitools.annotate.reply import NoCompletionError, parse_completion
+from mitools.annotate.requests import Request, Requests
+from mitools.annotate.transport import Transport
 from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
 
-__all__ = ["Endpoint", "Outcome"]
+__all__ = ["Endpoint", "Notices", "Outcome"]
 
 _FIRST_CONTACT_TRIES = 3
+_LAST_LOOK_SECONDS = 0.25  # at the list of models, when a run is over before it came
 
 Keep = Callable[[str, str], Awaitable[Entry]]
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What is called with news for people; from the event loop's thread.
+
+    Attributes:
+        on_pause: with the seconds for which nothing is sent, and the server's words.
+        on_warning: with a text.
+    """
+
+    on_pause: Callable[[float, str], None] | None = None
+    on_warning: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,41 +61,59 @@ class Outcome:
 
     Attributes:
         entry: what the journal has of it.
-        reply: the answer, where it was read on arrival.
+        answer: the chat completion, where it has just arrived; nobody has read it yet.
         is_known: whether another process had asked, so that nothing was sent.
     """
 
     entry: Entry
-    reply: Reply | None = None
+    answer: Mapping[str, Any] | None = None
     is_known: bool = False
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What one request has been through.
+
+    Attributes:
+        faults: faults that cost a retry.
+        busy_since: the loop's time at which the server first asked it to wait; None before that.
+        answers_seen: how many requests had been answered by then, or since.
+        has_failed_before: whether an earlier run gave it up.
+    """
+
+    faults: int = 0
+    busy_since: float | None = None
+    answers_seen: int = 0
+    has_failed_before: bool = False
 
 
 class Endpoint:
     """Sends requests: paced, within the budget, retried, their faults sorted."""
 
     def __init__(
-        self,
-        requests: Requests,
-        budget: Budget | None = None,
-        on_pause: Callable[[float], None] | None = None,
+        self, requests: Requests, budget: Budget | None = None, notices: Notices | None = None
     ) -> None:
         """Make the client; nothing is sent yet.
 
         Raises:
             TeacherRefusedError: there is no API key.
         """
+        self._requests = requests
         self._options = requests.options
         self._provider = requests.provider
         self._budget = budget
-        self._http = _http_client(requests.options)
-        account = _account(requests.options, self._http)
-        self._url = f"{str(account.base_url).rstrip('/')}{PATH}"
-        self._headers = _headers(account)
-        self._pace = Pace(requests.options.concurrency, on_pause)
+        self._notices = notices or Notices()
+        self._transport = Transport(requests.options, requests.url)
+        self._models = Models(self._transport)
+        self._first_faults = FirstFaults(requests.options.alike_failures)
+        self._pace = Pace(
+            requests.options.concurrency, requests.options.max_wait_seconds, self._notices.on_pause
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._has_answered = False
+        self._answers = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._explaining: asyncio.Task[TeacherError] | None = None
         self._is_stopped = False  # also before there is a loop to tell
-        self._secrets = Secrets(account.api_key, str(account.base_url), self._provider)
 
     def stop(self) -> None:
         """Send nothing more. Safe from any thread."""
@@ -93,7 +122,17 @@ class Endpoint:
             self._loop.call_soon_threadsafe(self._halt)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        tasks = [task for task in (self._looking, self._explaining) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_LOOK_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        await self._transport.close()
+
+    def recalled(self) -> None:
+        """An earlier run was answered, so that a fault is not one of every request."""
+        self._first_faults.answered()
 
     async def complete(
         self, request: Request, known: Callable[[], Entry | None], keep: Keep
@@ -102,7 +141,7 @@ class Endpoint:
 
         Args:
             request: what to send.
-            known: looks whether it has been answered meanwhile.
+            known: looks for what the journal has of it by now.
             keep: writes down a kind and a response.
 
         Raises:
@@ -112,34 +151,33 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         if self._is_stopped:
             raise UnaskedError
-        faults = 0
+        tries = _Tries()
         is_retry = False
         while True:
             async with self._pace.turn(is_retry=is_retry) as sent_at:
-                if not is_retry and (entry := known()) is not None:
+                entry = None if is_retry else known()
+                if entry is not None and entry.kind == "ok":
                     return Outcome(entry, is_known=True)
+                tries.has_failed_before = tries.has_failed_before or entry is not None
                 try:
-                    raw, reply = await self._send(request)
-                except Rejected as exc:
-                    return Outcome(await keep(exc.kind, exc.message))
-                except Busy as exc:
-                    self._pace.hold(sent_at, exc.wait_seconds)
-                    fault: Fault | None = None
-                except Transient as exc:
-                    fault = exc
+                    raw, answer = await self._send(request)
+                except Fault as exc:
+                    if exc.body is not None:
+                        await keep(UNREAD, exc.body)
+                    fault = self._weighed(exc)
                 else:
-                    self._has_answered = True
-                    self._pace.succeeded()
-                    return Outcome(await keep("ok", raw), reply)
+                    self._succeeded()
+                    return Outcome(await keep("ok", raw), answer)
+                delay = self._delay(fault, tries, sent_at)
+                if delay is None:
+                    await self._check_all(request, fault, tries)
+                    return Outcome(await keep(fault.kind, fault.message))
             is_retry = True
-            if fault is not None:
-                faults += 1
-                if faults > self._patience(fault):
-                    return Outcome(await keep(*self._give_up(fault)))
-                await self._pace.sleep(backoff(faults - 1))
+            if delay:
+                await self._pace.sleep(delay)
 
-    async def _send(self, request: Request) -> tuple[str, Reply]:
-        """Send a request and account for it."""
+    async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
+        """Send a request and account for it; gives the answer as it came, and its JSON."""
         if self._budget is None:
             return await self._post(request.content)
         try:
@@ -148,64 +186,137 @@ class Endpoint:
             self._halt()
             raise
         try:
-            raw, reply = await self._post(request.content)
+            raw, answer = await self._post(request.content)
         except Fault as exc:
             if exc.is_maybe_billed:
-                self._budget.settle(reservation, None)
+                self._budget.settle_lost(reservation)
             else:
                 self._budget.release(reservation)
             raise
-        except TeacherError:  # nobody pays for a refusal
-            self._budget.release(reservation)
-            raise
         except BaseException:
-            self._budget.settle(reservation, None)
+            self._budget.settle_lost(reservation)
             raise
-        self._budget.settle(reservation, reply.usage)
-        return raw, reply
+        self._budget.settle(reservation, answer)
+        return raw, answer
 
-    async def _post(self, content: bytes) -> tuple[str, Reply]:
-        request = self._http.build_request(
-            "POST", self._url, headers=self._headers, content=content
-        )
+    async def _post(self, content: bytes) -> tuple[str, Mapping[str, Any]]:
+        secrets = self._transport.secrets
+        response = await self._transport.post(CHAT_PATH, content, self._options.timeout_seconds)
+        if not response.is_success:
+            fault = sort_status(
+                response.status, response.reason, response.headers, response.text, secrets
+            )
+            fault.is_maybe_billed = may_be_billed(response.status, fault)
+            raise fault
         try:
-            async with asyncio.timeout(self._options.timeout_seconds):
-                response = await self._http.send(request)
-            raw = response.text
-            if not response.is_success:
-                raise self._sorted(explain_status(response, self._secrets))
-            return raw, read_completion(raw)
-        except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout) as exc:
-            seconds = self._options.timeout_seconds
-            raise Lost("timeout", f"no answer within {seconds:g} s") from exc
-        except ValueError as exc:
-            raise Lost("server_error", f"the server sent no completion: {exc}") from exc
-        except httpx2.HTTPError as exc:
-            raise self._sorted(explain(exc, self._secrets)) from exc
+            return response.text, parse_completion(response.text)
+        except NoCompletionError as exc:
+            fault = sort_in_body(str(exc), exc.words, secrets)
+            fault.body = response.text
+            raise fault from exc
 
-    def _sorted(self, fault: Fault) -> Exception:
-        """Give what is to be raised for a fault; where it is fatal, send nothing more."""
-        if not isinstance(fault, Fatal):
-            return fault
+    def _succeeded(self) -> None:
+        self._answers += 1
+        self._first_faults.answered()
+        self._pace.succeeded()
+        if self._looking is None and self._notices.on_warning is not None:
+            self._looking = asyncio.create_task(self._look_at_models(self._notices.on_warning))
+
+    async def _look_at_models(self, warn: Callable[[str], None]) -> None:
+        """Warn where the endpoint says that the model will be shut down."""
+        model = self._options.model
+        date = shutdown_date(model, await self._models.entries())
+        if date is not None:
+            warn(f"{self._provider} shuts {model} down on {date.isoformat()}")
+
+    def _weighed(self, fault: Fault) -> Fault:
+        """See a fault in the light of what happened before."""
+        if isinstance(fault, Fatal):
+            # What answered a moment ago has the path and the model.
+            if self._answers and not fault.is_refusal:
+                return Transient("server_error", fault.message, fault.words)
+        elif isinstance(fault, Rejected) and is_about_settings(fault, self._requests.settings):
+            return Fatal(fault.message, fault.words)
+        return fault
+
+    def _delay(self, fault: Fault, tries: _Tries, sent_at: float) -> float | None:
+        """Choose the seconds to wait before another try; None where there is none.
+
+        A server that is too busy makes everyone wait, and that costs no retry; except where it
+        says so of one request while it answers others.
+
+        Raises:
+            TeacherError: the server has asked to wait for too long.
+        """
+        if isinstance(fault, Rejected | Fatal):
+            return None
+        if isinstance(fault, Busy):
+            self._hold(fault, sent_at)
+            now = asyncio.get_running_loop().time()
+            tries.busy_since = now if tries.busy_since is None else tries.busy_since
+            is_alone = not fault.is_rate_limit and self._answers > tries.answers_seen
+            tries.answers_seen = self._answers
+            if not is_alone:
+                is_over = now - tries.busy_since > self._options.max_wait_seconds
+                return None if is_over else 0.0
+        tries.faults += 1
+        return backoff(tries.faults - 1) if tries.faults <= self._patience(fault) else None
+
+    def _hold(self, fault: Busy, sent_at: float) -> None:
+        if self._pace.hold(sent_at, fault.wait_seconds, fault.message):
+            return
         self._halt()
-        kind = TeacherRefusedError if fault.is_refusal else TeacherError
-        return kind(f"{self._provider}: {fault.message}", hint=fault.hint)
+        asked = ""
+        if fault.wait_seconds is not None and fault.wait_seconds > self._options.max_wait_seconds:
+            asked = f" (it asks for {fault.wait_seconds:,.0f} s)"
+        most = f"{self._options.max_wait_seconds:g} s"
+        message = f"{self._provider} asks to wait for longer than {most}{asked}: {fault.message}"
+        hint = "run it again later to go on, or raise --max-wait"
+        raise TeacherError(message, hint=hint) from fault
 
     def _patience(self, fault: Fault) -> int:
-        if fault.is_unreachable and not self._has_answered:
+        if fault.is_unreachable and not self._answers:
             return min(self._options.retries, _FIRST_CONTACT_TRIES - 1)
         return self._options.retries
 
-    def _give_up(self, fault: Fault) -> tuple[str, str]:
-        """Blame the record, or the endpoint where no record could have done better."""
+    async def _check_all(self, request: Request, fault: Fault, tries: _Tries) -> None:
+        """Blame the endpoint or the settings where no record could have done better.
+
+        Raises:
+            TeacherError: every further request would fail in the same way.
+        """
         if fault.is_unreachable:
-            message = f"cannot reach {self._provider}: {fault.message}"
-            hint = "check --base-url, and that the server runs"
-            if self._has_answered:
-                hint = "run the same command again: what was answered is in the journal"
             self._halt()
-            raise TeacherError(message, hint=hint) from fault
-        return fault.kind, fault.message
+            raise self._unreachable(fault) from fault
+        is_of_all = isinstance(fault, Fatal)
+        if not is_of_all and not tries.has_failed_before:
+            is_of_all = self._first_faults.add(request, fault)
+        if is_of_all:
+            self._halt()
+            # All that fail meanwhile wait for one explanation, which may take a request.
+            self._explaining = self._explaining or asyncio.create_task(self._explained(fault))
+            raise await asyncio.shield(self._explaining) from fault
+
+    def _unreachable(self, fault: Fault) -> TeacherError:
+        message = f"cannot reach {self._provider}: {fault.message}"
+        hint = "check --base-url, and that the server runs"
+        if self._answers:
+            hint = "run the same command again: what was answered is in the journal"
+        return TeacherError(message, hint=hint)
+
+    async def _explained(self, fault: Fault) -> TeacherError:
+        """Say what stops the run: the server's words, and what to type next."""
+        advice = advise(fault, self._requests.settings, self._requests.url)
+        hint = advice.hint
+        if advice.is_about_model:
+            entries = await self._models.entries()
+            hint = "; ".join(filter(None, (hint, suggest(self._options.model, entries))))
+        message = f"{self._provider}: {fault.message}"
+        if not isinstance(fault, Fatal):
+            message += f" ({self._first_faults.most} requests failed alike, and none was answered)"
+            hint = hint or 'once it is solved, run it again; "--max-error-rate 1" asks all the same'
+        kind = TeacherRefusedError if advice.is_refusal else TeacherError
+        return kind(message, hint=hint)
 
     def _halt(self) -> None:
         """Send nothing more, without waiting for the run to notice the error."""
@@ -213,38 +324,3 @@ class Endpoint:
         self._pace.stop()
         if self._budget is not None:
             self._budget.stop()
-
-
-def _account(options: ChatOptions, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
-    """Let the SDK read the environment; a server that is not OpenAI's needs no key."""
-    has_own_server = urlsplit(options.url).hostname != OPENAI_HOST
-    key = os.environ.get("OPENAI_API_KEY") or ("none" if has_own_server else None)
-    if key is not None and not (key.isascii() and key.isprintable()):
-        message = "OPENAI_API_KEY holds a character that no HTTP header can"
-        raise TeacherRefusedError(message, hint='copy the key again: "export OPENAI_API_KEY=…"')
-    try:
-        return openai.AsyncOpenAI(api_key=key, base_url=options.base_url, http_client=http)
-    except openai.OpenAIError as exc:
-        raise TeacherRefusedError(
-            "no API key",
-            hint='type "export OPENAI_API_KEY=…", or name a server of your own with --base-url',
-        ) from exc
-
-
-def _headers(account: openai.AsyncOpenAI) -> dict[str, str]:
-    """Give the account's headers; those on the SDK's own doings would not be true of ours."""
-    every = {**account.default_headers, **account.auth_headers}
-    kept = {
-        name: value
-        for name, value in every.items()
-        if isinstance(value, str) and not name.startswith("X-Stainless-")
-    }
-    return kept | {"User-Agent": f"mitools/{__version__}"}
-
-
-def _http_client(options: ChatOptions) -> httpx2.AsyncClient:
-    # The default pool keeps 100 idle connections; beyond that each request would open a new one.
-    limits = httpx2.Limits(
-        max_connections=options.concurrency, max_keepalive_connections=options.concurrency
-    )
-    return openai.DefaultAioHttpClient(limits=limits, timeout=options.timeout_seconds)

@@ -10,7 +10,7 @@ from mitools.annotate.budget import Price, most_prompt_tokens, most_written_toke
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.memory import Memory
 from mitools.annotate.requests import Request
-from mitools.annotate.strategy import Strategy, converse
+from mitools.annotate.strategy import Strategy, converse, readable_gold
 from mitools.records import Record
 from mitools.tasks import task_of
 
@@ -49,7 +49,8 @@ class Estimate:
         basis: what the expected bill rests on, for people.
         low: every record done with the fewest calls.
         expected: as the records answered so far, or as assumed.
-        worst: every try used, every limit reached.
+        worst: every try used, every limit reached; repeats after faults of the endpoint are not
+            in it.
     """
 
     rows: int = 0
@@ -80,10 +81,12 @@ def estimate(
             result.open_rows += 1
             result.first_open = result.first_open or conversation.open[0]
             longest = list(log.missing)
-            if strategy.name == "star" and (gold := record.get("label")) is not None:
+            gold = readable_gold(record, its_task)
+            if strategy.name == "star" and gold is not None:
                 hinted = Question(record, its_task, hint=gold)
                 longest.append(memory.requests.make(hinted))
-            need.add(log, strategy.most_calls(log.RESAMPLES), longest)
+            most = strategy.most_calls(log.RESAMPLES, has_gold=gold is not None)
+            need.add(log, most, longest)
     _fill(result, seen, need, strategy)
     return result
 

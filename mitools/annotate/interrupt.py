@@ -53,8 +53,8 @@ class _Wakeable(io.RawIOBase):
 def wakeable_stdin() -> Iterator[Callable[[], None]]:
     """Put a stdin in place whose reader can be woken; gives what wakes it.
 
-    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. Where stdin is no file of
-    the operating system's, or cannot be waited for, waking does nothing.
+    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. Where stdin is not a file
+    of the operating system's, or cannot be waited for, waking does nothing.
     """
     try:
         raw = _Wakeable(sys.stdin.fileno())

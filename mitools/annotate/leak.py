@@ -9,8 +9,10 @@ import re
 
 __all__ = ["says_it_was_told"]
 
+# At most four adjectives: without a bound, each word of a long run of them is tried to its end.
 _ANSWER = (
-    r"(?:(?:correct|right|true|final|gold|actual|given|provided|stated|known)\s)*(?:answer|label)"
+    r"(?:(?:correct|right|true|final|gold|actual|given|provided|stated|known)\s){0,4}"
+    r"(?:answer|label)"
 )
 _TOLD = r"(?:given|told|provided|stated|supplied|known|informed|revealed)"
 _LEAK = re.compile(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from mitools.annotate.api import Problem, Question, Reply
 from mitools.annotate.journal import Entry, Journal
-from mitools.annotate.reply import read_completion
+from mitools.annotate.reply import UnfinishedError, parse_completion, read_answer
 from mitools.annotate.requests import Request, Requests
 from mitools.errors import SourceError
 
 __all__ = ["Memory"]
+
+_UNFINISHED = "unfinished"
 
 
 class Memory:
@@ -41,12 +45,21 @@ class Memory:
         entry = self.journal.find(request.key)
         if entry is None or (entry.kind != "ok" and not with_errors):
             return None
-        return self.read(entry, question, is_recalled=True)
+        reply = self.read(entry, question, is_recalled=True)
+        is_unfinished = reply.problem is not None and reply.problem.kind == _UNFINISHED
+        return None if is_unfinished and not with_errors else reply
 
-    def find_answer(self, request: Request) -> Entry | None:
-        """Look for an answer that another process may have written meanwhile."""
+    def find_entry(self, request: Request) -> Entry | None:
+        """Look for an answer that another process may have written meanwhile, or a failure."""
         entry = self.journal.find(request.key) if self.journal is not None else None
-        return entry if entry is not None and entry.kind == "ok" else None
+        if entry is not None and entry.kind == "ok":
+            try:
+                parse_completion(entry.response)
+            except UnfinishedError as exc:
+                return replace(entry, kind=_UNFINISHED, response=str(exc))
+            except ValueError:
+                pass  # whoever reads it says that the journal is damaged
+        return entry
 
     def read(self, entry: Entry, question: Question, *, is_recalled: bool = False) -> Reply:
         """Make a reply of an entry.
@@ -58,11 +71,27 @@ class Memory:
             failed = Reply(problem=Problem(entry.kind, entry.response))
             return self.finish(failed, question, is_recalled=is_recalled)
         try:
-            reply = read_completion(entry.response)
+            answer = parse_completion(entry.response)
+        except UnfinishedError as exc:  # kept as an answer by an older mitools
+            return self.finish(Reply(problem=Problem(_UNFINISHED, str(exc))), question)
         except ValueError as exc:
+            if isinstance(exc.__cause__, RecursionError):  # it was not, on a smaller stack
+                deep = Reply(problem=Problem("server_error", str(exc)))
+                return self.finish(deep, question, is_recalled=is_recalled)
             place = self.journal.path if self.journal else "journal"
             message = f"{place} is damaged: the response {entry.key[:12]}… is unreadable"
             raise SourceError(message, hint='go on with "--journal NEW"') from exc
+        return self.interpret(answer, question, is_recalled=is_recalled)
+
+    def interpret(
+        self, answer: Mapping[str, Any], question: Question, *, is_recalled: bool = False
+    ) -> Reply:
+        """Read a chat completion; one that cannot be read is the fault of its own record."""
+        try:
+            reply = read_answer(answer)
+        except Exception as exc:  # whatever a server sends, the other records go on
+            message = f"the response cannot be read: {type(exc).__name__}: {exc}"[:400]
+            reply = Reply(problem=Problem("server_error", message))
         return self.finish(reply, question, is_recalled=is_recalled)
 
     def finish(self, reply: Reply, question: Question, *, is_recalled: bool = False) -> Reply:

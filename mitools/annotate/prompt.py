@@ -27,7 +27,7 @@ from mitools.records import Reader, Record
 from mitools.schema import get_path
 from mitools.tasks import Task, letter_of, normalize
 
-__all__ = ["Message", "PromptSource", "Prompts"]
+__all__ = ["Message", "PromptSource", "Prompts", "read_template"]
 
 Message = dict[str, str]
 
@@ -117,7 +117,7 @@ class Prompts:
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._environment.globals["letter"] = letter_of
-        self._own_template = _read_text(source.template) if source.template else None
+        self._own_template = read_template(source.template) if source.template else None
         self._examples = _read_examples(source.examples) if source.examples else []
         self._prepared: dict[tuple[str, bool], _Prepared] = {}
 
@@ -245,7 +245,12 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _read_text(path: str) -> str:
+def read_template(path: str) -> str:
+    """Read a template's text.
+
+    Raises:
+        SourceError: it cannot be read, or is not UTF-8.
+    """
     try:
         return Path(path).read_text("utf-8")
     except OSError as exc:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mitools.annotate.api import Problem, Question, Reply
+from mitools.annotate.sqlite_text import from_sqlite, to_sqlite
 from mitools.errors import InvalidFieldError, MissingFieldError, SourceError, TeacherError, Where
 from mitools.files import open_input
 from mitools.records import parse_line
@@ -81,11 +82,12 @@ class ReplayTeacher(_Immediate):
 
     def recall(self, question: Question) -> Reply:
         query = "SELECT text FROM completions WHERE id = ? ORDER BY rowid LIMIT 1 OFFSET ?"
-        row = self._index.execute(query, (question.record["id"], question.sample)).fetchone()
+        name = to_sqlite(question.record["id"])
+        row = self._index.execute(query, (name, question.sample)).fetchone()
         if row is None:
             problem = Problem("missing", f"{self._path} has no completion for this id")
             return Reply(model=self._model, problem=problem)
-        return Reply(text=row[0], model=self._model)
+        return Reply(text=from_sqlite(row[0]), model=self._model)
 
     async def close(self) -> None:
         self._index.close()
@@ -113,14 +115,14 @@ class DemoTeacher(_Immediate):
         return Reply(text=text, model="demo")
 
 
-def _rows(path: str) -> Iterator[tuple[str, str]]:
+def _rows(path: str) -> Iterator[tuple[str | bytes, str | bytes]]:
     for where, row in _tables(path):
         for name in ("id", "completion"):
             if row.get(name) is None:
                 raise MissingFieldError(f'field "{name}" is missing', where=where, hint=_HINT)
         if not isinstance(row["completion"], str):
             raise InvalidFieldError('field "completion" must be a string', where=where, hint=_HINT)
-        yield str(row["id"]), row["completion"]
+        yield to_sqlite(str(row["id"])), to_sqlite(row["completion"])
 
 
 def _tables(path: str) -> Iterator[tuple[Where, dict[str, Any]]]:

@@ -13,16 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from mitools.annotate.api import Question
+from mitools.annotate.base_url import BaseUrl
 from mitools.annotate.prompt import Message, Prompts
-from mitools.errors import TeacherError
+from mitools.errors import UsageError
 
-__all__ = ["OPENAI_HOST", "PATH", "ChatOptions", "Request", "Requests"]
+__all__ = ["ALIKE_FAILURES", "OPENAI_HOST", "ChatOptions", "Request", "Requests"]
 
+ALIKE_FAILURES = 10
 OPENAI_HOST = "api.openai.com"
-PATH = "/chat/completions"
 
 _OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 
@@ -39,6 +39,10 @@ class ChatOptions:
         concurrency: requests under way at once.
         timeout_seconds: for one request, from sending to the last byte.
         retries: how often one request is sent again after a fault that may pass.
+        max_wait_seconds: how long the server may ask to wait without an answer in between.
+        max_response_bytes: bound on the unpacked body of a response.
+        alike_failures: stop where so many different requests fail alike before any is answered;
+            None never does.
     """
 
     model: str
@@ -48,6 +52,9 @@ class ChatOptions:
     concurrency: int = 16
     timeout_seconds: float = 300.0
     retries: int = 5
+    max_wait_seconds: float = 600.0
+    max_response_bytes: int = 16 << 20
+    alike_failures: int | None = ALIKE_FAILURES
 
     @property
     def url(self) -> str:
@@ -90,10 +97,17 @@ class _Form:
         Args:
             body: makes the body around the last message's content.
             provider: the endpoint's URL.
+
+        Raises:
+            UsageError: what the user gave cannot be sent.
         """
         gap = f"gap {secrets.token_hex(16)}"  # no prompt can hold it
         before, after = _canonical(body(gap)).split(_canonical(gap))
-        self._before, self._after = before.encode(), after.encode()
+        try:
+            self._before, self._after = before.encode(), after.encode()
+        except UnicodeEncodeError as exc:  # half a surrogate pair, or bytes of the command line
+            message = "the model's name, --system or --param holds text that is not UTF-8"
+            raise UsageError(message, hint="write it in UTF-8") from exc
         self._hash = hashlib.sha256(b'{"body":' + self._before)
         self._end = f',"provider":{_canonical(provider)},"sample":'
 
@@ -118,30 +132,28 @@ class Requests:
     """Makes request bodies.
 
     Attributes:
-        provider: the endpoint's URL without a login; part of every key.
+        url: the endpoint.
+        provider: its URL without login and query, as it is shown.
+        settings: fields of the request body beside model and messages.
     """
 
     def __init__(self, options: ChatOptions, prompts: Prompts) -> None:
         """Check the URL.
 
         Raises:
-            TeacherError: it is none.
+            TeacherError: it is not the URL of an endpoint.
         """
-        parts = urlsplit(options.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            hint = 'write it as "http://HOST:PORT/v1"'
-            raise TeacherError(f'"{options.url}" is no URL', hint=hint)
-        host = parts.netloc.rpartition("@")[2]
-        self.provider = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        self.url = BaseUrl.parse(options.url)
+        self.provider = self.url.root
         self.options = options
         self._prompts = prompts
-        self._settings: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
         if options.max_tokens is not None:
             # OpenAI's newer models refuse the older name, older servers ignore the newer one.
-            is_openai = parts.hostname == OPENAI_HOST
+            is_openai = self.url.host == OPENAI_HOST
             name = "max_completion_tokens" if is_openai else "max_tokens"
-            self._settings[name] = options.max_tokens
-        self._settings |= options.params
+            self.settings[name] = options.max_tokens
+        self.settings |= options.params
         self._forms: dict[tuple[str, bool], _Form] = {}
 
     def make(self, question: Question) -> Request:
@@ -150,14 +162,14 @@ class Requests:
         known = (task.name, hint is not None)
         if known not in self._forms:
             head = self._prompts.head(task, is_hinted=hint is not None)
-            self._forms[known] = _Form(partial(self._body, head), self.provider)
+            self._forms[known] = _Form(partial(self._body, head), self.url.identity)
         return self._forms[known].fill(
             self._prompts.content(question.record, task, hint), question.sample
         )
 
     def _body(self, head: Sequence[Message], content: str) -> Mapping[str, Any]:
         messages = [*head, {"role": "user", "content": content}]
-        return {"model": self.options.model, "messages": messages, **self._settings}
+        return {"model": self.options.model, "messages": messages, **self.settings}
 
     def prompt_hash(self, question: Question) -> str:
         """Name the effective prompt, the same for all records."""

@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mitools.annotate.api import Answered, Teacher, UnaskedError
+from mitools.annotate.api import Answered, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.outlet import Outcome, Outlet, Place
 from mitools.annotate.strategy import Strategy, converse
@@ -34,6 +34,7 @@ __all__ = ["Run", "RunOptions", "StoppedError"]
 
 _WINDOW = 4
 _FEWEST_JUDGED = 50  # rows before a share of failures says anything
+_UNREAD_SHOWN = 3
 _READER_PATIENCE_SECONDS = 1.0
 
 
@@ -51,6 +52,8 @@ class RunOptions:
         task: the task of every record, whatever it says itself.
         strategy: what is asked about each.
         max_error_rate: the share of records without an answer at which to give up; None never does.
+        most_unread: the number of records at which to give up where no answer so far could be read;
+            None never does.
         on_failure: called with each record that got no answer; gives what is passed on, if any, or
             raises a :class:`~mitools.errors.MitoolsError` that ends the run.
         on_stop: called when reading is to stop, from any thread; wakes a source that waits.
@@ -61,15 +64,22 @@ class RunOptions:
     task: str | None = None
     strategy: Strategy = field(default_factory=Strategy)
     max_error_rate: float | None = None
+    most_unread: int | None = None
     on_failure: Callable[[Record], Record | None] | None = None
     on_stop: Callable[[], None] | None = None
 
 
 class Run:
-    """One pass of records through a teacher; a context manager, to be iterated once."""
+    """One pass of records through a teacher; a context manager, to be iterated once.
+
+    Attributes:
+        tally: counts what happened.
+        unread: the first records whose answers could not be read.
+    """
 
     def __init__(self, records: Iterable[Record], teacher: Teacher, options: RunOptions) -> None:
         self.tally = Tally()
+        self.unread: list[Record] = []
         self._records = iter(records)
         self._teacher = teacher
         self._options = options
@@ -97,15 +107,26 @@ class Run:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Cancel what is still under way; what has arrived is in the journal by then."""
+        """Put everything away; what has arrived is in the journal by then.
+
+        What is still under way is cancelled, unless an error ended the run: it is paid for, and
+        an error leaves time to keep it. A second ^C, or a closed downstream, does not.
+        """
         self.stop()
         self._outlet.close()  # the reader may be waiting for a place
         reader, loop = self._threads
         reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
-        asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        loop.join()
-        self._loop.close()
+        is_patient = kind is not None and issubclass(kind, Exception)
+        try:
+            if is_patient and not issubclass(kind or Exception, BrokenPipeError):
+                asyncio.run_coroutine_threadsafe(self._come_home(), self._loop).result()
+        finally:
+            try:
+                asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
+            finally:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                loop.join()
+                self._loop.close()
 
     def stop(self) -> None:
         """Read no more and send no more; what is under way still comes home. From any thread."""
@@ -135,6 +156,7 @@ class Run:
                 yield batch
             if self.tally.finished >= _FEWEST_JUDGED:
                 self._judge()
+            self._judge_reading()
             self._outlet.release(len(outcomes))
         if failure is not None:
             raise failure
@@ -163,6 +185,9 @@ class Run:
             self.tally.unasked += 1
             return None
         self.tally.add(outcome)
+        is_unread = outcome.problem is not None and outcome.problem.kind == "unreadable"
+        if is_unread and len(self.unread) < _UNREAD_SHOWN:
+            self.unread.append(outcome.record)
         if outcome.problem is not None and self._options.on_failure is not None:
             return self._options.on_failure(outcome.record)
         return outcome.record
@@ -170,13 +195,25 @@ class Run:
     def _judge(self) -> None:
         """Give up where too many records fail."""
         most, failed, of = self._options.max_error_rate, self.tally.failed, self.tally.finished
-        if most is None or failed.total() <= most * of or self._error is not None:
+        if not self._options.is_ordered:  # failures may be the first to finish
+            of = self.tally.read - self.tally.unasked
+        if most is None or not of or failed.total() / of <= most or self._error is not None:
             return
         message = (
             f"{failed.total():,} of {of:,} records got no answer, more than --max-error-rate "
             f"{most:g} allows (mostly: {failed.most_common(1)[0][0]})"
         )
         self._error = TeacherError(message, hint='look at "teacher.error" in the output')
+        self.stop()
+
+    def _judge_reading(self) -> None:
+        """Give up where answers come, and none of them can be read."""
+        most, unread = self._options.most_unread, self.tally.failed["unreadable"]
+        if most is None or unread < most or self.tally.answered or self._error is not None:
+            return
+        message = f"none of the first {unread:,} answers can be read as the task wants them"
+        hint = 'change the prompt or --task; to go on all the same: "--max-error-rate 1"'
+        self._error = TeacherError(message, hint=hint)
         self.stop()
 
     def _finish(self) -> None:
@@ -228,7 +265,7 @@ class Run:
             self._loop.call_soon_threadsafe(self._empty_inbox)
 
     def _empty_inbox(self) -> None:
-        self._is_inbox_due = False  # first: what comes from now on is announced anew
+        self._is_inbox_due = False  # first: what comes from now on is announced again
         while self._inbox:
             place, conversation = self._inbox.popleft()
             asking = self._loop.create_task(self._ask(place, conversation))
@@ -250,12 +287,25 @@ class Run:
             if len(questions) == 1:  # a task of its own would cost as much as the question
                 conversation.supply([await self._teacher.ask(questions[0])])
             else:
-                asking = (self._teacher.ask(question) for question in questions)
-                conversation.supply(await asyncio.gather(*asking))
+                conversation.supply(await self._ask_at_once(questions))
         return conversation.answered
 
+    async def _ask_at_once(self, questions: Sequence[Question]) -> list[Reply]:
+        """Ask several questions; where one fails, the others still come home and are kept."""
+        asking = (self._teacher.ask(question) for question in questions)
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if failures:  # what stopped the run says more than that it was stopped
+            raise min(failures, key=lambda failure: isinstance(failure, UnaskedError))
+        return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+
+    async def _come_home(self) -> None:
+        """Wait for what is under way; nothing new is sent by then."""
+        while self._asking:
+            await asyncio.wait(self._asking)
+
     async def _put_away(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = list(self._asking)  # not the teacher's own, which it puts away itself
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from mitools.annotate.journal import Entry, Journal
+from mitools.errors import MitoolsError
 
 __all__ = ["Scribe"]
 
@@ -25,7 +27,7 @@ class Scribe:
         """Write an entry; returns when it is committed.
 
         Raises:
-            MitoolsError: it could not be written.
+            OutputError: it could not be written; says where it is instead.
         """
         self._group.append(entry)
         if self._written is None:
@@ -59,5 +61,11 @@ class Scribe:
                 self._begin()
 
         loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(None, self._journal.write, group)
+        self._writing = loop.run_in_executor(None, self._write, group)
         self._writing.add_done_callback(end)
+
+    def _write(self, group: Sequence[Entry]) -> None:
+        try:
+            self._journal.write(group)
+        except MitoolsError as exc:
+            raise self._journal.rescue(group, exc) from exc

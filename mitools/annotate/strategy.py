@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from mitools.annotate.api import Answered, Dialogue, Problem, Question, Reply
 from mitools.annotate.leak import says_it_was_told
 from mitools.errors import UsageError
 from mitools.records import Record
-from mitools.tasks import Answer, Task, own_part
+from mitools.tasks import Answer, How, Task, own_part
 
-__all__ = ["KEEPS", "STRATEGIES", "Strategy", "converse"]
+__all__ = ["KEEPS", "STRATEGIES", "Strategy", "converse", "readable_gold"]
 
 STRATEGIES = ("blind", "hinted", "star")
 KEEPS = ("all", "agree", "vote")
@@ -40,6 +40,11 @@ class Strategy:
             first that agrees with gold or else the first (``agree``), or the first of the label
             that most samples have (``vote``, self-consistency, arXiv 2203.11171). None is
             ``agree`` where the strategy looks for agreement, else ``all``.
+        reading: the loosest place that a label is read from, one of
+            :data:`~mitools.schema.READINGS`. None is the last sentence where gold is known, which
+            shows a wrong reading, else a line of its own.
+        headers: what begins an example in the prompt, in lower case, such as ``story``; an answer
+            ends where a model goes on to invent the next one.
 
     Raises:
         UsageError: the numbers do not fit together.
@@ -49,6 +54,8 @@ class Strategy:
     samples: int = 1
     stop_after: int | None = None
     keep: str | None = None
+    reading: str | None = None
+    headers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.stop_after is not None and self.stop_after > self.samples:
@@ -59,16 +66,21 @@ class Strategy:
     def needs_gold(self) -> bool:
         return self.name == "hinted"
 
+    def how(self, record: Record, *, has_gold: bool) -> How:
+        """Tell how a completion for a record is read."""
+        loosest = self.reading or ("statement" if has_gold else "line")
+        return How(loosest, record["input"], self.headers)
+
     @property
     def kept(self) -> str:
         """The rule in force."""
         looks_for_agreement = self.name != "blind" or self.stop_after is not None
         return self.keep or ("agree" if looks_for_agreement else "all")
 
-    def most_calls(self, resamples: int) -> int:
-        """Bound the completions that one record can take."""
-        spare = 0 if self.stop_after is not None else self.samples * resamples
-        hinted = 1 + resamples if self.name == "star" else 0
+    def most_calls(self, resamples: int, *, has_gold: bool = True) -> int:
+        """Bound the completions that one record can take; without gold, none can agree with it."""
+        spare = 0 if self.stop_after is not None and has_gold else self.samples * resamples
+        hinted = 1 + resamples if self.name == "star" and has_gold else 0
         return self.samples + spare + hinted
 
     def expected_calls(self, share: float) -> float:
@@ -88,8 +100,7 @@ class Strategy:
         return calls + missed
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
+class _Sample(NamedTuple):
     """One completion, read."""
 
     answer: Answer
@@ -108,11 +119,34 @@ class _Sample:
             "rationale": self.answer.rationale if is_answered else None,
             "agrees": self.agrees,
         }
+        if is_answered and self.answer.read_by is not None:
+            verdict["read_by"] = self.answer.read_by
         if self.is_hinted:
             verdict["hinted"] = True
         if self.is_leak:
             verdict["leak"] = True
         return verdict
+
+
+def readable_gold(record: Record, task: Task) -> str | None:
+    """Give the gold label; None where there is none, or where it is not an answer of the task."""
+    gold: str | None = record.get("label")
+    return gold if task.is_valid(gold) else None
+
+
+class _Case(NamedTuple):
+    """One record, and how it is questioned.
+
+    Attributes:
+        gold: its gold label; None where there is none, or where it is not an answer of the task.
+        how: how its completions are read.
+    """
+
+    record: Record
+    task: Task
+    strategy: Strategy
+    gold: str | None
+    how: How
 
 
 def converse(record: Record, task: Task, strategy: Strategy, resamples: int) -> Dialogue:
@@ -122,61 +156,62 @@ def converse(record: Record, task: Task, strategy: Strategy, resamples: int) -> 
         record: with ``input``, and with ``choices`` and ``label`` where they are known.
         task: reads the answers.
         strategy: what to ask.
-        resamples: how often a completion that cannot be read is drawn anew; where agreement is
+        resamples: how often a completion that cannot be read is drawn again; where agreement is
             looked for, the next sample serves for that.
     """
-    gold = record.get("label")
+    gold = readable_gold(record, task)
+    case = _Case(record, task, strategy, gold, strategy.how(record, has_gold=gold is not None))
     if strategy.needs_gold:
         if gold is None:
             return _without_gold(record)
-        samples = yield from _draw(record, task, strategy, resamples, gold)
+        samples = yield from _draw(case, resamples, gold)
     else:
-        samples = yield from _draw(record, task, strategy, resamples, None)
-        is_missed = gold is not None and not any(sample.agrees for sample in samples)
-        if strategy.name == "star" and is_missed and any(map(_is_askable_again, samples)):
-            samples += yield from _draw(record, task, Strategy(), resamples, gold)
+        samples = yield from _draw(case, resamples, None)
+        is_star = strategy.name == "star" and gold is not None
+        is_missed = is_star and not any(sample.agrees for sample in samples)
+        if is_missed and any(map(_is_askable_again, samples)):
+            once = case._replace(strategy=Strategy())
+            samples += yield from _draw(once, resamples, gold)
     return _answered(record, task, strategy, samples)
 
 
 Drawing = Generator[Sequence[Question], Sequence[Reply], list[_Sample]]
 
 
-def _draw(
-    record: Record, task: Task, strategy: Strategy, resamples: int, hint: str | None
-) -> Drawing:
+def _draw(case: _Case, resamples: int, hint: str | None) -> Drawing:
     """Draw samples of one prompt, numbered from 0."""
-    if strategy.stop_after is not None and record.get("label") is not None:
-        return (yield from _draw_until(strategy.stop_after, strategy.samples, record, task, hint))
-    drawn = yield from _ask(range(strategy.samples), record, task, hint)
+    if case.strategy.stop_after is not None and case.gold is not None:
+        return (yield from _draw_until(case.strategy.stop_after, case, hint))
+    drawn = yield from _ask(range(case.strategy.samples), case, hint)
     fresh = drawn
     for _ in range(resamples):
         unreadable = sum(map(_is_unreadable, fresh))
         if not unreadable:
             break
-        fresh = yield from _ask(range(len(drawn), len(drawn) + unreadable), record, task, hint)
+        fresh = yield from _ask(range(len(drawn), len(drawn) + unreadable), case, hint)
         drawn = drawn + fresh
     return drawn
 
 
-def _draw_until(wanted: int, most: int, record: Record, task: Task, hint: str | None) -> Drawing:
+def _draw_until(wanted: int, case: _Case, hint: str | None) -> Drawing:
     """Draw until so many agree, and never more at once than are surely needed."""
     drawn: list[_Sample] = []
     while True:
         agreeing = sum(sample.agrees is True for sample in drawn)
-        count = min(wanted - agreeing, most - len(drawn))
+        count = min(wanted - agreeing, case.strategy.samples - len(drawn))
         if count <= 0:
             return drawn
-        fresh = yield from _ask(range(len(drawn), len(drawn) + count), record, task, hint)
+        fresh = yield from _ask(range(len(drawn), len(drawn) + count), case, hint)
         drawn += fresh
         if len(fresh) < count or not any(map(_is_askable_again, fresh)):
             return drawn
 
 
-def _ask(numbers: Iterable[int], record: Record, task: Task, hint: str | None) -> Drawing:
-    questions = [Question(record, task, number, hint) for number in numbers]
+def _ask(numbers: Iterable[int], case: _Case, hint: str | None) -> Drawing:
+    questions = [Question(case.record, case.task, number, hint) for number in numbers]
     replies = yield questions
     return [
-        _read(reply, question)
+        _read_safely(reply, case, is_hinted=hint is not None)
         for question, reply in zip(questions, replies, strict=True)
         if question.sample == 0 or reply.problem is None or reply.problem.kind != "missing"
     ]
@@ -190,36 +225,46 @@ def _is_askable_again(sample: _Sample) -> bool:
     return sample.problem is None or _is_unreadable(sample)
 
 
-def _read(reply: Reply, question: Question) -> _Sample:
-    record, task = question.record, question.task
-    answer, problem = _parse(reply, task, record.get("choices"))
-    gold = record.get("label")
-    is_comparable = problem is None and gold is not None
-    agrees = task.is_equal(answer.label, gold) if is_comparable else None
-    is_hinted = question.hint is not None
+def _read_safely(reply: Reply, case: _Case, *, is_hinted: bool) -> _Sample:
+    """Read a reply; one that cannot be read, for whatever reason, is its own record's fault."""
+    try:
+        return _read(reply, case, is_hinted=is_hinted)
+    except Exception as exc:
+        message = f"reading the answer failed: {type(exc).__name__}: {exc}"[:400]
+        problem = Problem("unreadable", message)
+        return _Sample(Answer(None, ""), None, problem, reply, is_hinted, False)
+
+
+def _read(reply: Reply, case: _Case, *, is_hinted: bool) -> _Sample:
+    answer, problem = _parse(reply, case)
+    is_comparable = problem is None and case.gold is not None
+    agrees = case.task.is_equal(answer.label, case.gold) if is_comparable else None
     is_leak = is_hinted and says_it_was_told(reply.text)
     return _Sample(answer, agrees, problem, reply, is_hinted, is_leak)
 
 
-def _parse(
-    reply: Reply, task: Task, choices: Sequence[str] | None
-) -> tuple[Answer, Problem | None]:
+def _parse(reply: Reply, case: _Case) -> tuple[Answer, Problem | None]:
     if reply.problem is not None:
         return Answer(None, ""), reply.problem
-    if not reply.text:
-        kind = "truncated" if reply.is_truncated else "empty"
-        held = "thoughts only" if reply.thoughts else "nothing"
-        return Answer(None, ""), Problem(kind, f"the completion holds {held}")
-    # A label in the last, cut-off sentence may itself be cut off: 12 of 120.
-    text = _finished_part(reply.text) if reply.is_truncated else reply.text
-    answer = task.parse(text, choices)
+    text, how = reply.text, case.how
+    if reply.is_truncated:
+        # A label in the last, cut-off sentence may itself be cut off: 12 of 120. And the last
+        # sentence that is whole is not the one that was to be the last.
+        text, how = _finished_part(text), how.at_most("cue")
+    answer = case.task.parse(text, case.record.get("choices"), how)
     if answer.label is None:
+        if not own_part(reply.text):
+            kind = "truncated" if reply.is_truncated else "empty"
+            held = "thoughts only" if reply.thoughts or reply.text.strip() else "nothing"
+            return Answer(None, ""), Problem(kind, f"the completion holds {held}")
         if reply.is_truncated:
             return answer, Problem("truncated", "the token limit came before the answer")
         return answer, Problem(
             "unreadable", f"no answer can be read: {_tail(own_part(reply.text))}"
         )
-    return Answer(answer.label, answer.rationale or reply.thoughts), None
+    if not answer.rationale and reply.thoughts:
+        answer = replace(answer, rationale=reply.thoughts)
+    return answer, None
 
 
 def _finished_part(text: str) -> str:
@@ -234,7 +279,10 @@ def _tail(text: str, length: int = 80) -> str:
 
 
 def _without_gold(record: Record) -> Answered:
-    problem = Problem("no_gold", "there is no gold label to give as a hint")
+    message = "there is no gold label to give as a hint"
+    if record.get("label") is not None:
+        message = "the gold label cannot be read as an answer of the task"
+    problem = Problem("no_gold", message)
     teacher = {"label": None, "rationale": None, "agrees": None, "error": _error(problem)}
     return Answered({**record, "teacher": teacher}, problem, 0, 0)
 
@@ -242,23 +290,23 @@ def _without_gold(record: Record) -> Answered:
 def _answered(
     record: Record, task: Task, strategy: Strategy, samples: Sequence[_Sample]
 ) -> Answered:
-    chosen = _choose(samples, strategy.kept, task)
+    chosen = samples[0] if len(samples) == 1 else _choose(samples, strategy.kept, task)
     field = chosen.verdict
-    if strategy.samples > 1 or len({sample.is_hinted for sample in samples}) > 1:
+    is_mixed = len(samples) > 1 and len({sample.is_hinted for sample in samples}) > 1
+    if strategy.samples > 1 or is_mixed:
         field["samples"] = [_listed(sample) for sample in samples]
     if chosen.reply.model:
         field["model"] = chosen.reply.model
     if chosen.reply.prompt:
         field["prompt"] = chosen.reply.prompt
-    replies = [sample.reply for sample in samples]
-    if usage := _total(replies):
+    if usage := _total([sample.reply for sample in samples]):
         field["usage"] = usage
     if chosen.problem is not None:
         field["error"] = _error(chosen.problem)
-    fresh = [reply for reply in replies if not reply.is_recalled]
-    whole = {**record, "teacher": field}
-    recalled = len(replies) - len(fresh)
-    return Answered(whole, chosen.problem, len(replies), recalled, _total(fresh))
+    recalled = sum(sample.reply.is_recalled for sample in samples)
+    fresh = [sample.reply for sample in samples if not sample.reply.is_recalled] if recalled else []
+    spent = _total(fresh) if recalled else usage
+    return Answered({**record, "teacher": field}, chosen.problem, len(samples), recalled, spent)
 
 
 def _choose(samples: Sequence[_Sample], keep: str, task: Task) -> _Sample:

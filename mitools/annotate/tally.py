@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mitools.annotate.api import Answered
+from mitools.schema import READINGS
 
 __all__ = ["Tally"]
 
@@ -21,6 +22,7 @@ class Tally:
         unasked: records that were read but dropped because the run was stopped.
         with_gold: answered records whose gold label is known.
         agreeing: those whose labels are equal.
+        read_by: answered records by where in the completion their label stood.
         hinted: answered records whose rationale was given for a gold label that was shown.
         leaking: those that say so.
         replies: completions used.
@@ -34,6 +36,7 @@ class Tally:
     unasked: int = 0
     with_gold: int = 0
     agreeing: int = 0
+    read_by: Counter[str] = field(default_factory=Counter)
     hinted: int = 0
     leaking: int = 0
     replies: int = 0
@@ -49,11 +52,14 @@ class Tally:
         if teacher["agrees"] is not None:
             self.with_gold += 1
             self.agreeing += teacher["agrees"]
+        if "read_by" in teacher:
+            self.read_by[teacher["read_by"]] += 1
         self.hinted += teacher.get("hinted", False)
         self.leaking += teacher.get("leak", False)
         self.replies += answered.replies
         self.recalled += answered.recalled
-        self.spent.update(answered.spent)
+        if answered.spent:
+            self.spent.update(answered.spent)
 
     @property
     def finished(self) -> int:
@@ -82,6 +88,9 @@ class Tally:
         if self.with_gold:
             share = self.agreeing / self.with_gold
             details.append(f"{self.agreeing:,} of {self.with_gold:,} agree with gold ({share:.1%})")
+        if self.read_by:
+            ranks = [f"{self.read_by[name]:,} by {name}" for name in READINGS if self.read_by[name]]
+            details.append(f"read: {', '.join(ranks)}")
         if self.hinted:
             details.append(
                 f"{self.hinted:,} with the answer shown, {self.leaking:,} of them say so"

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mitools.console import Console
+from mitools.console import Console, guard_stderr
 
 __all__ = ["COMMANDS", "main", "mitools"]
 
@@ -95,7 +95,7 @@ def mitools() -> None:
     Each command is a stage: it reads JSON Lines, adds what it knows, and writes JSON Lines.
 
     \b
-    mitools load svamp | mitools annotate -m gpt-5-mini | mitools split |
+    mitools load svamp | mitools annotate -m MODEL | mitools split |
       mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain
     """
 
@@ -103,6 +103,7 @@ def mitools() -> None:
 def main() -> None:
     """Entry point of the ``mitools`` command."""
     _hold_closed_streams()
+    guard_stderr()
     mitools(prog_name="mitools")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +17,22 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from mitools.bounds import DEEPEST, DEFAULTS, Bounds
+from mitools.cli._places import (
+    DivertOr,
+    OutputPath,
+    RecipePath,
+    TypedOption,
+    check_roles,
+    from_recipe,
+)
+from mitools.cli._sizes import Size
 from mitools.console import Console
+from mitools.diverted import diverted_pieces, is_diverted
 from mitools.errors import MitoolsError, OutputError, RecipeError, UsageError
-from mitools.files import STDOUT, atomic_output, output_errors
+from mitools.files import STDOUT, appended_output, atomic_output, output_errors, stream_number
 from mitools.recipe import find_recipe, load_table
 from mitools.records import Reader, Rejected, Writer
 
@@ -51,12 +62,6 @@ HINTS = {
 }
 
 
-class RecipePath(click.Path):
-    """A path option; in a recipe it is relative to the recipe's own folder."""
-
-    name = "path"
-
-
 @dataclass
 class Stage:
     """One run of a command: who speaks for it, and where its records come from and go."""
@@ -66,6 +71,7 @@ class Stage:
     files: tuple[str, ...] = ()
     output: str | None = None
     on_error: str = "stop"
+    bounds: Bounds = DEFAULTS
     debug: bool = False
     config: Path | None = None
     _closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -75,7 +81,7 @@ class Stage:
         """Open the input; on leaving, say how many lines were rejected."""
         with contextlib.ExitStack() as stack:
             on_reject = self._rejecter(stack)
-            reader = Reader(self.files, needs, on_reject, hints)
+            reader = Reader(self.files, needs, on_reject, hints, self.bounds)
             yield reader
             if reader.rejected:
                 done = "skipped" if self.on_error == "skip" else f"put into {self.on_error[7:]}"
@@ -88,17 +94,11 @@ class Stage:
         if self.on_error == "skip":
             return lambda bad: self.console.warn(f"skipped: {bad.error}")
         path = self.on_error.removeprefix("divert:")
-        # Not atomic: a diverted line must survive whatever ends the stage.
-        with output_errors(path):
-            stream = stack.enter_context(open(path, "w", encoding="utf-8"))  # noqa: SIM115
+        stream = stack.enter_context(appended_output(path, is_diverted))
 
         def divert(bad: Rejected) -> None:
-            where = bad.error.where
-            place = {"file": where.path, "line": where.line} if where else {}
             with output_errors(path):
-                stream.write(
-                    json.dumps({"error": str(bad.error), **place, "text": bad.text}) + "\n"
-                )
+                stream.writelines(diverted_pieces(bad))
                 stream.flush()
 
         return divert
@@ -106,7 +106,7 @@ class Stage:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
         """Open the output: stdout, or a file that appears whole or not at all."""
-        if self.output not in (None, STDOUT):
+        if self.output not in (None, STDOUT) and stream_number(str(self.output)) != 1:
             with atomic_output(str(self.output)) as stream:
                 yield Writer(stream, flush=False)
             return
@@ -122,12 +122,6 @@ def stdout() -> IO[str]:
     return sys.stdout
 
 
-def _check_on_error(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value in ("stop", "skip") or (value.startswith("divert:") and len(value) > len("divert:")):
-        return value
-    raise click.BadParameter('use "stop", "skip" or "divert:FILE"')
-
-
 def _apply_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
     if value is None:
         return None
@@ -138,6 +132,8 @@ def _apply_config(ctx: click.Context, _param: click.Parameter, value: str | None
 
 def use_recipe(ctx: click.Context, path: Path) -> None:
     """Let a recipe's table fill this command's options; the command line still wins.
+
+    What a recipe may not set is refused when the command line has been read, unless that sets it.
 
     Raises:
         RecipeError: a key is not an option of this command, or not with this value.
@@ -154,9 +150,11 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
             hint = f'did you mean "{close[0]}"?' if close else f'see "mitools {stage_name} --help"'
             raise RecipeError(f'{path}: [{stage_name}] has no option "{key}"', hint=hint)
         try:
-            if isinstance(param.type, RecipePath):
-                value = _beside(path, value)
+            value = from_recipe(param, path, value)
             param.type_cast_value(ctx, value)
+        except RecipeError as exc:
+            ctx.meta.setdefault(_REFUSED, {})[param.name] = exc
+            continue
         except (click.BadParameter, TypeError) as exc:
             problem = str(exc).rstrip(".")
             message = f"{path}: [{stage_name}] cannot take {key} = {value!r} ({problem})"
@@ -165,13 +163,14 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
     ctx.default_map = {**defaults, **(ctx.default_map or {})}
 
 
-def _beside(recipe: Path, value: Any) -> Any:
-    """Read a path, or several, from where the recipe is."""
-    if isinstance(value, list):
-        return [str(recipe.parent / one) for one in value]
-    return str(recipe.parent / value)
+def _refuse_unconfirmed(ctx: click.Context) -> None:
+    """Refuse what a recipe may not set, unless it was typed as well."""
+    for name, error in ctx.meta.get(_REFUSED, {}).items():
+        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            raise error
 
 
+_REFUSED = "mitools.refused"
 _NOT_IN_RECIPES = ("config", "help", "debug", "files", "quiet")
 
 
@@ -186,7 +185,10 @@ class StageCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         wants_traceback = "--debug" in args
         try:
-            return super().parse_args(ctx, args)
+            rest = self._parse(ctx, args)
+            _refuse_unconfirmed(ctx)
+            check_roles(ctx)
+            return rest
         except click.UsageError as exc:
             exc.ctx = exc.ctx or ctx  # the parser's own errors do not know the command
             raise
@@ -195,6 +197,14 @@ class StageCommand(click.Command):
                 raise
             Console(ctx.command_path).error(str(exc))
             ctx.exit(exc.exit_code)
+
+    def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as exc:
+            # A recipe that sets what only a person may set is told so, and not that it is missing.
+            name = exc.param.name if exc.param else None
+            raise ctx.meta.get(_REFUSED, {}).get(name, exc) from exc
 
     def invoke(self, ctx: click.Context) -> Any:
         console = Console(f"mitools {ctx.info_name}")
@@ -213,7 +223,7 @@ class StageCommand(click.Command):
             if ctx.params.get("debug"):
                 raise
             if not isinstance(exc, MitoolsError):
-                console.error(_defect(exc))
+                console.error(_unforeseen(exc))
                 ctx.exit(1)
             if isinstance(exc, OutputError):
                 abandon_stdout()
@@ -221,9 +231,15 @@ class StageCommand(click.Command):
             ctx.exit(exc.exit_code)
 
 
-def _defect(error: Exception) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{text}; a defect of mitools: run it again with --debug, and report what it says"
+def _unforeseen(error: Exception) -> str:
+    """Say in one line what nobody foresaw: a full memory, a failing disk, or a mistake of ours."""
+    if isinstance(error, MemoryError):
+        return "the memory is full; give it fewer or shorter records at once"
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror}; run it again with --debug to see where"
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"unexpected {text}; run it again with --debug to see where"
 
 
 def abandon_stdout() -> None:
@@ -235,7 +251,12 @@ def abandon_stdout() -> None:
 
 
 def stage(
-    name: str, *, reads: bool = True, writes: bool = True, argument: Decorator | None = None
+    name: str,
+    *,
+    reads: bool = True,
+    writes: bool = True,
+    rewrites: bool = True,
+    argument: Decorator | None = None,
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Make a click command of a function whose first parameter is a :class:`Stage`.
 
@@ -243,6 +264,7 @@ def stage(
         name: the command's name, also the name of its table in a recipe.
         reads: whether it takes ``FILE`` arguments and ``--on-error``.
         writes: whether it takes ``-o/--output``.
+        rewrites: whether that output may replace the input, as it holds the same records.
         argument: stands in for the ``FILE`` argument; its parameter is called ``files`` as well.
     """
 
@@ -252,38 +274,83 @@ def stage(
             quiet = params.pop("quiet")
             keys = ("files", "output", "on_error", "debug", "config")
             shared = {key: params.pop(key) for key in keys if key in params}
+            if reads:
+                shared["bounds"] = _bounds(params)
             function(Stage(name, Console(f"mitools {name}", quiet=quiet), **shared), **params)
 
         command: Callable[..., Any] = run
-        for option in reversed(_shared_options(reads, writes, argument or _FILES)):
+        output = _output_option(rewrites) if writes else None
+        for option in reversed(_shared_options(reads, output, argument or _FILES)):
             command = option(command)
         return click.command(name, cls=StageCommand)(command)
 
     return decorate
 
 
-_FILES = click.argument("files", nargs=-1, metavar="[FILE]...")
+_FILES = click.argument("files", nargs=-1, type=RecipePath(readable=False), metavar="[FILE]...")
 
 
-def _shared_options(reads: bool, writes: bool, argument: Decorator) -> list[Decorator]:
+def _output_option(rewrites: bool) -> Decorator:
+    return click.option(
+        "-o",
+        "--output",
+        cls=TypedOption,
+        type=OutputPath(replaces_input=rewrites),
+        metavar="FILE",
+        help="Write here instead of stdout.",
+    )
+
+
+_READING: list[Decorator] = [
+    click.option(
+        "--on-error",
+        default="stop",
+        show_default=True,
+        type=DivertOr("stop", "skip"),
+        metavar="stop|skip|divert:FILE",
+        help="How to handle invalid input lines; divert adds them to FILE.",
+    ),
+    click.option(
+        "--max-line-bytes",
+        type=Size(),
+        default=f"{DEFAULTS.line_bytes >> 20}M",
+        show_default=True,
+        metavar="SIZE",
+        help="Longest input line; K, M and G are units.",
+    ),
+    click.option(
+        "--max-depth",
+        type=click.IntRange(1, DEEPEST),
+        default=DEFAULTS.depth,
+        show_default=True,
+        metavar="N",
+        help="Deepest nesting of an input record.",
+    ),
+    click.option(
+        "--max-digits",
+        type=click.IntRange(640, 10**6),
+        default=DEFAULTS.digits,
+        show_default=True,
+        metavar="N",
+        help="Most digits of a whole number in the input.",
+    ),
+]
+
+
+def _bounds(params: dict[str, Any]) -> Bounds:
+    bounds = Bounds(*(params.pop(name) for name in ("max_line_bytes", "max_depth", "max_digits")))
+    sys.set_int_max_str_digits(bounds.digits)
+    return bounds
+
+
+def _shared_options(reads: bool, output: Decorator | None, argument: Decorator) -> list[Decorator]:
     options: list[Decorator] = []
     if reads:
         options += [argument]
-    if writes:
-        options += [
-            click.option("-o", "--output", metavar="FILE", help="Write here instead of stdout."),
-        ]
+    if output is not None:
+        options += [output]
     if reads:
-        options += [
-            click.option(
-                "--on-error",
-                default="stop",
-                show_default=True,
-                callback=_check_on_error,
-                metavar="stop|skip|divert:FILE",
-                help="What to do about a line that is no usable record.",
-            ),
-        ]
+        options += _READING
     return [
         *options,
         click.option(

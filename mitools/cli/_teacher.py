@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from mitools.cli._stage import Stage, stdout
 from mitools.errors import UsageError
 from mitools.files import STDOUT, atomic_output, output_errors
+from mitools.schema import READINGS
 
 if TYPE_CHECKING:
     from mitools.annotate import Teacher
@@ -25,7 +26,25 @@ if TYPE_CHECKING:
     from mitools.annotate.requests import Requests
     from mitools.annotate.strategy import Strategy
 
-__all__ = ["MadeTeacher", "dry_run", "emit_batch", "make_strategy", "make_teacher", "show_prompt"]
+__all__ = [
+    "MadeTeacher",
+    "dry_run",
+    "emit_batch",
+    "make_prompts",
+    "make_strategy",
+    "make_teacher",
+    "reading_option",
+    "show_prompt",
+]
+
+
+reading_option = click.option(
+    "--reading",
+    type=click.Choice(READINGS),
+    help="The loosest place that an answer is read from: a field (JSON or <answer>), \\boxed, "
+    'hashes (####), a cue such as "the answer is", a line of its own, or the last statement.  '
+    "[default: statement where gold is known, else line]",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +59,22 @@ class MadeTeacher:
 def make_strategy(options: Mapping[str, Any]) -> Strategy:
     from mitools.annotate.strategy import Strategy
 
-    return Strategy(options["strategy"], options["samples"], options["stop_after"], options["keep"])
+    return Strategy(
+        options["strategy"],
+        options["samples"],
+        options["stop_after"],
+        options["keep"],
+        options["reading"],
+        _headers(options["template"]),
+    )
+
+
+def _headers(template: str | None) -> frozenset[str]:
+    """List the headers of the user's template, which a model may repeat for an invented example."""
+    from mitools.annotate.prompt import read_template
+    from mitools.reading import headers_in
+
+    return headers_in(read_template(template)) if template else frozenset()
 
 
 def make_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
@@ -81,21 +115,21 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
     from mitools.annotate.memory import Memory
 
     if is_offline:
-        journal = _journal(options)
+        journal = _journal(options, is_read_only=not options["from_batch"])
         if options["from_batch"]:
             _import_results(stage, options["from_batch"], journal)
         memory = Memory(requests, journal)
         must_know = not options["from_batch"]
         return MadeTeacher(OfflineTeacher(memory, must_know=must_know), journal)
-    from mitools.annotate.endpoint import Endpoint
+    from mitools.annotate.endpoint import Endpoint, Notices
 
     if options["samples"] > 1 and options["temperature"] == 0:
         stage.console.warn("at temperature 0 all samples of a record are alike")
 
-    def on_pause(seconds: float) -> None:
-        stage.console.note(f"the teacher asks to wait: nothing is sent for {seconds:.1f} s")
+    def on_pause(seconds: float, words: str) -> None:
+        stage.console.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
 
-    endpoint = Endpoint(requests, budget, on_pause)
+    endpoint = Endpoint(requests, budget, Notices(on_pause, stage.console.warn))
     kept = None if options["no_journal"] else _journal(options)
     return MadeTeacher(ChatTeacher(Memory(requests, kept), endpoint), kept, budget)
 
@@ -104,16 +138,21 @@ def _requests(options: Mapping[str, Any]) -> Requests:
     if not options["model"]:
         hint = 'name it with "-m MODEL", or use "--teacher replay:FILE" or "--teacher demo"'
         raise UsageError("no teacher model", hint=hint)
-    from mitools.annotate.requests import ChatOptions, Requests
+    from mitools.annotate.requests import ALIKE_FAILURES, ChatOptions, Requests
 
     params = dict(options["params"])
     if options["temperature"] is not None:
         params = {"temperature": options["temperature"], **params}
-    names = ("model", "base_url", "max_tokens", "concurrency", "retries")
+    names = ("model", "base_url", "max_tokens", "concurrency", "retries", "max_response_bytes")
+    stops_early = options["max_error_rate"] is None  # else the user says when
     chat = ChatOptions(
-        **{key: options[key] for key in names}, params=params, timeout_seconds=options["timeout"]
+        **{key: options[key] for key in names},
+        params=params,
+        timeout_seconds=options["timeout"],
+        max_wait_seconds=options["max_wait"],
+        alike_failures=ALIKE_FAILURES if stops_early else None,
     )
-    return Requests(chat, _prompts(options))
+    return Requests(chat, make_prompts(options))
 
 
 def _budget(options: Mapping[str, Any]) -> Budget | None:
@@ -136,10 +175,10 @@ def _bounds_answers(options: Mapping[str, Any]) -> bool:
     return options["max_tokens"] is not None or any(name in options["params"] for name in names)
 
 
-def _journal(options: Mapping[str, Any]) -> Journal:
+def _journal(options: Mapping[str, Any], *, is_read_only: bool = False) -> Journal:
     from mitools.annotate.journal import Journal
 
-    return Journal(_journal_place(options))
+    return Journal(_journal_place(options), is_read_only=is_read_only)
 
 
 def _journal_place(options: Mapping[str, Any]) -> Path:
@@ -168,7 +207,7 @@ def _remembering(options: Mapping[str, Any]) -> Iterator[Memory]:
     if options["no_journal"] or not _journal_place(options).exists():
         yield Memory(requests, None)
         return
-    journal = _journal(options)
+    journal = _journal(options, is_read_only=True)
     try:
         yield Memory(requests, journal)
     finally:
@@ -178,6 +217,7 @@ def _remembering(options: Mapping[str, Any]) -> Iterator[Memory]:
 def emit_batch(stage: Stage, options: Mapping[str, Any]) -> None:
     """Write what is to be asked, and no record."""
     from mitools.annotate.batch import MOST_BYTES, MOST_REQUESTS, emit_requests
+    from mitools.gold import with_label_sets
 
     _check_endpoint(options, "emit_batch")
     with (
@@ -185,7 +225,8 @@ def emit_batch(stage: Stage, options: Mapping[str, Any]) -> None:
         stage.reading("input") as records,
         _open_batch(options["emit_batch"]) as out,
     ):
-        done = emit_requests(records, memory, make_strategy(options), options["task"], out)
+        known = with_label_sets(records, options["task"])
+        done = emit_requests(known, memory, make_strategy(options), options["task"], out)
     stage.console.note(
         f"{done.rows:,} records: {done.answered:,} answered already, {done.requests:,} requests"
     )
@@ -210,10 +251,12 @@ def _open_batch(path: str) -> Iterator[IO[str]]:
 def dry_run(stage: Stage, options: Mapping[str, Any]) -> None:
     """Say what a run will take."""
     from mitools.annotate.estimate import estimate
+    from mitools.gold import with_label_sets
 
     _check_endpoint(options, "dry_run")
     with _remembering(options) as memory, stage.reading("input") as records:
-        found = estimate(records, memory, make_strategy(options), options["task"])
+        known = with_label_sets(records, options["task"])
+        found = estimate(known, memory, make_strategy(options), options["task"])
         lines = _estimate_lines(found, options["price"])
         messages: list[Message] = []
         if found.first_open is not None:
@@ -230,6 +273,7 @@ def _estimate_lines(found: Estimate, price: Price | None) -> list[str]:
     for name in ("low", "expected", "worst"):
         lines.append(f"{name:10}{_bill_line(getattr(found, name), price)}")
     lines += ["", f"expected: {found.basis}"]
+    lines.append("worst: every try and token that is allowed; repeats after faults come on top")
     if price is None:
         lines.append('cost: unknown; add "--price IN,OUT", USD per million tokens')
     return lines
@@ -247,7 +291,7 @@ def show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
     from mitools.annotate.api import Question
     from mitools.tasks import task_of
 
-    prompts = _prompts(options)
+    prompts = make_prompts(options)
     with stage.reading("input") as records, output_errors("<stdout>"):
         record = next(iter(records))
         hint = record.get("label") if options["strategy"] == "hinted" else None
@@ -256,12 +300,15 @@ def show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
 
 
 def _write_messages(messages: list[Message]) -> None:
+    """Print a prompt; what could drive a terminal is spelt out, and is sent as it is."""
+    from mitools.annotate.words import visible
+
     for message in messages:
-        stdout().write(f"--- {message['role']}\n{message['content']}\n\n")
+        stdout().write(visible(f"--- {message['role']}\n{message['content']}\n\n"))
     stdout().flush()
 
 
-def _prompts(options: Mapping[str, Any]) -> Prompts:
+def make_prompts(options: Mapping[str, Any]) -> Prompts:
     from mitools.annotate.prompt import Prompts, PromptSource
 
     return Prompts(PromptSource(options["system"], options["template"], options["examples"]))

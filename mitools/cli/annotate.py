@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mitools.cli._stage import RecipePath, Stage, seed_option, stage
+from mitools.cli._failures import OnFailure, failures
+from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
+from mitools.cli._sizes import Size
+from mitools.cli._stage import Stage, seed_option, stage
 from mitools.cli._teacher import (
     MadeTeacher,
     dry_run,
     emit_batch,
+    make_prompts,
     make_strategy,
     make_teacher,
+    reading_option,
     show_prompt,
 )
-from mitools.errors import TeacherError
-from mitools.files import output_errors
-from mitools.records import Reader, Record, Writer
+from mitools.records import Reader, Record
 from mitools.schema import TASKS
 
 if TYPE_CHECKING:
@@ -32,19 +35,10 @@ __all__ = ["command"]
 STRATEGIES = ("blind", "hinted", "star")
 KEEPS = ("all", "agree", "vote")
 
-OnFailure = Callable[[Record], Record | None]
+FEWEST_UNREAD = 20
+"""Answers after which a teacher is given up where none of them could be read."""
 
-
-def _check_teacher(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value in ("openai", "replay", "demo") or value.removeprefix("replay:") not in ("", value):
-        return value
-    raise click.BadParameter('use "openai", "replay:FILE", "replay" or "demo"')
-
-
-def _check_failure(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    if value in ("emit", "fail") or value.removeprefix("divert:") not in ("", value):
-        return value
-    raise click.BadParameter('use "emit", "fail" or "divert:FILE"')
+_PROMPT_CHARACTERS = 2000
 
 
 def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
@@ -80,19 +74,25 @@ def _parse_params(
 
 @stage("annotate")
 @click.option("-m", "--model", metavar="MODEL", help="The teacher's name at its endpoint.")
-@click.option("--base-url", metavar="URL", help="Endpoint.  [default: OPENAI_BASE_URL, or OpenAI]")
+@click.option(
+    "--base-url",
+    cls=TypedOption,
+    metavar="URL",
+    help="Endpoint.  [default: OPENAI_BASE_URL, or OpenAI]",
+)
 @click.option(
     "--teacher",
     default="openai",
     show_default=True,
     metavar="openai|replay:FILE|replay|demo",
-    callback=_check_teacher,
+    type=ReplayOr("openai", "replay", "demo"),
     help="An OpenAI-compatible endpoint; completions by id from FILE, or from each record's own "
     "field; or the rules of the built-in demo.",
 )
 @click.option(
     "--task", type=click.Choice(TASKS), help="How answers are read.  [default: by record]"
 )
+@reading_option
 @click.option("--system", metavar="TEXT", help="System message.  [default: by task]")
 @click.option(
     "--template",
@@ -168,6 +168,23 @@ def _parse_params(
     help="For one request, after faults that may pass; waiting for a rate limit costs none.",
 )
 @click.option(
+    "--max-wait",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop when the endpoint has asked to wait (rate limit, Retry-After) for so long without "
+    "answering any request, or asks to wait for longer than this.",
+)
+@click.option(
+    "--max-response-bytes",
+    default="16M",
+    show_default=True,
+    metavar="SIZE",
+    type=Size(),
+    help="Refuse larger responses, after unpacking; K, M and G are units.",
+)
+@click.option(
     "--price",
     metavar="IN,OUT",
     callback=_check_price,
@@ -182,16 +199,25 @@ def _parse_params(
 @click.option("--dry-run", is_flag=True, help="Say what it will cost, with one prompt, and stop.")
 @click.option(
     "--emit-batch",
+    cls=TypedOption,
+    type=OutputPath(),
     metavar="FILE",
     help="Write what is to be asked as requests for the OpenAI Batch API or vllm run-batch.",
 )
 @click.option(
     "--from-batch",
     multiple=True,
+    type=RecipePath(),
     metavar="FILE",
     help="Take the answers from a batch's output; repeatable.",
 )
-@click.option("--journal", metavar="PATH", help="Where answers are kept.  [default: user cache]")
+@click.option(
+    "--journal",
+    cls=TypedOption,
+    type=OutputPath(),
+    metavar="PATH",
+    help="Where answers are kept.  [default: user cache]",
+)
 @click.option("--no-journal", is_flag=True, help="Keep nothing, and ask everything.")
 @click.option("--offline", is_flag=True, help="Answer from the journal alone.")
 @click.option(
@@ -199,14 +225,15 @@ def _parse_params(
     default="emit",
     show_default=True,
     metavar="emit|fail|divert:FILE",
-    callback=_check_failure,
+    type=DivertOr("emit", "fail"),
     help="What to do with a record that got no answer; it says why in teacher.error.",
 )
 @click.option(
     "--max-error-rate",
     type=click.FloatRange(0, 1),
     metavar="FRACTION",
-    help="Give up when more of the records than this get no answer.",
+    help="Stop when a larger share of the records than this gets no answer.  [default: when the "
+    f"first 10 requests fail alike, or none of the first {FEWEST_UNREAD} answers can be read]",
 )
 @click.option(
     "--error-rate",
@@ -227,9 +254,9 @@ def command(stage: Stage, **options: Any) -> None:
     permission), 130 after ^C.
 
     \b
-    mitools annotate -m gpt-5-mini data.jsonl > annotated.jsonl
-    mitools annotate -m qwen3 --base-url http://localhost:8000/v1 data.jsonl
-    mitools annotate -m gpt-5-mini --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
+    mitools annotate -m MODEL data.jsonl > annotated.jsonl
+    mitools annotate -m MODEL --base-url http://localhost:8000/v1 data.jsonl
+    mitools annotate -m MODEL --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
     mitools annotate --teacher replay:completions.jsonl data.jsonl
     """
     if options["show_prompt"]:
@@ -243,19 +270,25 @@ def command(stage: Stage, **options: Any) -> None:
 
 
 def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
+    from mitools.gold import GoldCheck, with_label_sets
+
     teacher = make_teacher(stage, options)
     with (
         _waking() as on_stop,
         stage.reading("input") as records,
         stage.writing() as out,
-        _failures(options["on_failure"]) as on_failure,
+        failures(options["on_failure"]) as on_failure,
         stage.console.progress("annotating") as update,
     ):
-        run = _make_run(records, teacher.teacher, options, on_failure, on_stop)
-        with _reporting(stage, run, records, teacher), _stopping(run):
+        gold = GoldCheck(options["task"])
+        checked = gold.watch(with_label_sets(records, options["task"]))
+        run = _make_run(checked, teacher.teacher, options, on_failure, on_stop)
+        with _reporting(stage, run, records, teacher, options), _stopping(run):
             for batch in run.batches():
                 out.write_batch(batch)
                 update(len(batch), "")
+    if warning := gold.warning():
+        stage.console.warn(warning)
 
 
 def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:
@@ -265,7 +298,7 @@ def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:
 
 
 def _make_run(
-    records: Reader,
+    records: Iterable[Record],
     teacher: Teacher,
     options: Mapping[str, Any],
     on_failure: OnFailure | None,
@@ -279,6 +312,7 @@ def _make_run(
         task=options["task"],
         strategy=make_strategy(options),
         max_error_rate=options["max_error_rate"],
+        most_unread=FEWEST_UNREAD if options["max_error_rate"] is None else None,
         on_failure=on_failure,
         on_stop=on_stop,
     )
@@ -294,7 +328,9 @@ def _stopping(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _reporting(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> Iterator[None]:
+def _reporting(
+    stage: Stage, run: Run, records: Reader, made: MadeTeacher, options: Mapping[str, Any]
+) -> Iterator[None]:
     """Say at the end what happened, however it ended; say nothing to a closed downstream."""
     try:
         yield
@@ -302,40 +338,42 @@ def _reporting(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> It
         raise
     except BaseException:
         _report(stage, run, records, made)
-        if made.journal is not None and run.tally.replies > run.tally.recalled:
+        if run.unread and not run.tally.answered:
+            _show_unread(stage, run, options)
+        if made.journal is not None and made.journal.has_written:
             stage.console.note(f"run it again to go on; answers are kept in {made.journal.path}")
         raise
     _report(stage, run, records, made)
 
 
 def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
-    if not (run.tally.replies or records.rejected):
+    is_paid = made.budget is not None and made.budget.spent > 0
+    if not (run.tally.replies or records.rejected or is_paid):
         return
     for line in run.tally.lines(records.rejected):
         stage.console.note(line)
     budget = made.budget
     if budget is None:
         return
-    limit = "" if budget.limit is None else f" of ${budget.limit:,.4f}"
-    stage.console.note(f"${budget.spent:,.4f}{limit} spent")
+    for line in budget.lines():
+        stage.console.note(line)
     if budget.limit is not None and budget.spent > budget.limit:
-        stage.console.warn("the server counted more tokens than --max-tokens allows")
+        stage.console.warn(
+            f"${budget.spent - budget.limit:,.4f} over --max-cost: it was under way when the "
+            "server first took more tokens than it was asked for"
+        )
 
 
-@contextlib.contextmanager
-def _failures(choice: str) -> Iterator[OnFailure | None]:
-    """Give what is called with each record that got no answer."""
-    if choice == "emit":
-        yield None
-    elif choice == "fail":
-        yield _raise_failure
-    else:
-        path = choice.removeprefix("divert:")
-        with output_errors(path), open(path, "w", encoding="utf-8", newline="\n") as stream:
-            yield Writer(stream).write
+def _show_unread(stage: Stage, run: Run, options: Mapping[str, Any]) -> None:
+    """Show what was asked, and what came back that cannot be read."""
+    from mitools.tasks import task_of
 
-
-def _raise_failure(record: Record) -> None:
-    error = record["teacher"]["error"]
-    message = f"record {record['id']!r} got no answer: {error['kind']}: {error['message']}"
-    raise TeacherError(message, hint='to go on without it: "--on-failure emit" or "divert:FILE"')
+    if options["teacher"] == "openai":
+        record = run.unread[0]
+        hint = record.get("label") if options["strategy"] == "hinted" else None
+        task = task_of(record, options["task"])
+        for message in make_prompts(options).messages(record, task, hint):
+            text = message["content"][:_PROMPT_CHARACTERS]
+            stage.console.note(f"prompt, {message['role']}: {text}")
+    for record in run.unread:
+        stage.console.note(f"record {record['id']}: {record['teacher']['error']['message']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -13,8 +14,8 @@ import click
 
 from mitools.cli._eval_options import Options
 from mitools.cli._examine import Judge, judging
+from mitools.cli._places import ModelName, OutputPath, RecipePath, TypedOption
 from mitools.cli._stage import Stage, abandon_stdout, seed_option, stage
-from mitools.console import Console
 from mitools.errors import UsageError
 from mitools.evaluate.probes import PROBES
 from mitools.files import STDOUT, atomic_output
@@ -64,7 +65,7 @@ class Found:
 @click.option(
     "--student",
     metavar="DIR",
-    type=click.Path(),
+    type=RecipePath(),
     help="Ask this student. Without it, records that already hold answers are scored again.",
 )
 @click.option(
@@ -77,7 +78,11 @@ class Found:
     "--task", type=click.Choice(TASKS), help="Compare labels so, whatever the records say."
 )
 @click.option(
-    "--summary", metavar="FILE", type=click.Path(), help="Write all figures here, as JSON."
+    "--summary",
+    cls=TypedOption,
+    metavar="FILE",
+    type=OutputPath(),
+    help="Write all figures here, as JSON.",
 )
 @click.option(
     "--rationales/--no-rationales",
@@ -125,6 +130,7 @@ class Found:
 )
 @click.option(
     "--embedding",
+    type=ModelName(),
     metavar="PATH",
     help="Compare rationales with their references by this sentence encoder too: a local folder, "
     "or package:NAME for one in an installed package.",
@@ -136,10 +142,17 @@ class Found:
     "--compare, prefer one student's to the other's, shown in both orders.",
 )
 @click.option(
-    "--judge-url", metavar="URL", help="Its endpoint.  [default: OPENAI_BASE_URL, or OpenAI]"
+    "--judge-url",
+    cls=TypedOption,
+    metavar="URL",
+    help="Its endpoint.  [default: OPENAI_BASE_URL, or OpenAI]",
 )
 @click.option(
-    "--judge-journal", metavar="PATH", help="Where its replies are kept.  [default: user cache]"
+    "--judge-journal",
+    cls=TypedOption,
+    type=OutputPath(),
+    metavar="PATH",
+    help="Where its replies are kept.  [default: user cache]",
 )
 @click.option(
     "--judge-records",
@@ -153,7 +166,7 @@ class Found:
     "--compare",
     metavar="FILE",
     multiple=True,
-    type=click.Path(),
+    type=RecipePath(),
     help="Compare with a baseline's judged records of the same examples; repeat for its seeds.",
 )
 @click.option("--seeds", is_flag=True, help="Each FILE is a run with a seed of its own.")
@@ -190,7 +203,7 @@ def command(stage: Stage, **options: Any) -> None:
     """
     asked = Options(**options)
     asked.check(stage.files)
-    baselines = [_baseline(path, asked) for path in asked.compare]
+    baselines = [_baseline(stage, path, asked) for path in asked.compare]
     parts = [replace(stage, files=(path,)) for path in stage.files] if asked.seeds else [stage]
     with (
         judging(stage, asked.judge_options()) as judge,
@@ -204,18 +217,28 @@ def command(stage: Stage, **options: Any) -> None:
 
 
 def _evaluate(
-    stage: Stage, options: Options, out: Outlet | None, similarity: Similarity | None = None
+    stage: Stage,
+    options: Options,
+    out: Outlet | None,
+    similarity: Similarity | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Evaluate the records of one input, and pass them on where there is somewhere to."""
     from mitools.evaluate.run import Evaluation
+    from mitools.gold import GoldCheck, with_known_labels
 
+    gold = GoldCheck(options.task)
     opener = _opener(options) if options.student else None
-    evaluation = Evaluation(options.settings(similarity), opener, stage.console.warn)
+    evaluation = Evaluation(options.settings(similarity), opener, warn or stage.console.warn)
     with stage.reading("input") as records, stage.console.progress("evaluating") as update:
-        for record in evaluation.run(records):
+        metadata = None if opener is None else lambda: opener().student.metadata
+        known = with_known_labels(records, metadata, options.task)
+        for record in evaluation.run(gold.watch(known), records.reject):
             if out is not None:
                 out.write(record)
             update(1, "")
+    if warning := gold.warning():
+        stage.console.warn(warning)
     return evaluation
 
 
@@ -228,13 +251,20 @@ def _similarity(options: Options) -> Similarity | None:
     return open_similarity(options.embedding, options.device)
 
 
-def _baseline(path: str, options: Options) -> Evaluation:
-    """Score a baseline's records again; no model is asked."""
-    quiet = Stage("eval", Console("mitools eval", quiet=True), files=(path,))
-    return _evaluate(quiet, replace(options, student=None, simulator="none", compare=(path,)), None)
+def _baseline(stage: Stage, path: str, options: Options) -> Evaluation:
+    """Score a baseline's records again; no model is asked, and only invalid lines are told of."""
+    scoring = replace(options, student=None, simulator="none", compare=(path,))
+    other = replace(stage, files=(path,))
+    return _evaluate(other, scoring, None, warn=lambda _text: None)
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
+    if options.device is not None:  # a wrong one is a wrong command: say so before reading
+        from mitools.student.devices import choose_device
+
+        choose_device(options.device)
+
+    @functools.cache
     def opener() -> Opened:
         from mitools.evaluate.opening import open_student
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ import click
 
 from mitools.cli._explain_options import Options, Probability, compile_pattern
 from mitools.cli._explain_output import awaits_pipe, report, showing, shows_to_terminal
-from mitools.cli._stage import RecipePath, Stage, seed_option, stage
+from mitools.cli._places import OutputPath, RecipePath, TypedOption
+from mitools.cli._stage import Stage, seed_option, stage
 from mitools.errors import UsageError
 from mitools.files import STDIN
-from mitools.records import Reader, Record
+from mitools.gold import label_set, with_known_labels
+from mitools.records import Record, Reject, raise_fault
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ READ_AHEAD = 1000
 stages before it, and a long input must not be waited for."""
 
 
-@stage("explain")
+@stage("explain", rewrites=False)
 @click.option("--wrong", is_flag=True, help="Only where the student's label is not gold.")
 @click.option("--right", is_flag=True, help="Only where the student's label is gold.")
 @click.option(
@@ -114,7 +117,8 @@ stages before it, and a long input must not be waited for."""
 )
 @click.option(
     "--html",
-    type=RecipePath(),
+    cls=TypedOption,
+    type=OutputPath(),
     metavar="FILE",
     help="Write one page for a browser, with figures, plots and the matching records, instead of "
     "showing them.",
@@ -186,19 +190,30 @@ def command(stage: Stage, **options: Any) -> None:
     opener = _opener(asked) if asked.student else None
     settings, versus = asked.settings(), _versus(stage, asked)
     explanation = Explanation(settings, opener, stage.console.warn, versus)
-    with _records(stage, asked, opener) as records, showing(stage, asked, explanation) as show:
-        items = explanation.run(records)
+    with (
+        _records(stage, asked, opener) as (records, reject),
+        showing(stage, asked, explanation) as show,
+    ):
+        items = explanation.run(records, reject)
         if asked.student or asked.html:
             items = _progressing(stage, asked, items)
         if awaits_pipe(stage, asked):
             items = read_ahead(items, READ_AHEAD)
         for item in items:
-            show(item)
+            try:
+                show(item)
+            except Exception as exc:  # reject raises again what is not about the record
+                reject(item.record, exc)
     report(stage, explanation, asked)
 
 
 def _opener(options: Options) -> Callable[[], Opened]:
     import functools
+
+    if options.device is not None:  # a wrong one is a wrong command: say so before reading
+        from mitools.student.devices import choose_device
+
+        choose_device(options.device)
 
     @functools.cache
     def opener() -> Opened:
@@ -218,19 +233,21 @@ def _versus(stage: Stage, options: Options) -> Versus | None:
         raise UsageError("both students cannot come from stdin", hint="name a file")
     from mitools.explain.versus import Versus
 
-    return Versus(Reader((options.vs,)), options.vs)
+    with replace(stage, files=(options.vs,)).reading() as records:
+        return Versus(records, options.vs)
 
 
 @contextlib.contextmanager
 def _records(
     stage: Stage, options: Options, opener: Callable[[], Opened] | None
-) -> Iterator[Iterable[Record]]:
-    """Open the input, or make a record of ``--text``."""
+) -> Iterator[tuple[Iterable[Record], Reject]]:
+    """Open the input, or make a record of ``--text``; and say how to reject a record of it."""
     if options.text is None:
         if options.choices is not None:
             raise UsageError("--choices goes with --text", hint='add --text "…"')
         with stage.reading("input") as records:
-            yield records
+            metadata = None if opener is None else lambda: opener().student.metadata
+            yield with_known_labels(records, metadata, options.task), records.reject
         return
     if opener is None:
         raise UsageError("--text needs a student to ask", hint="add --student DIR")
@@ -242,7 +259,12 @@ def _records(
     if options.choices is not None:
         record["choices"] = [choice for choice in choices if choice]
         task = task if task == "labels" else "choice"
-    yield [{**record, "task": task} if task in TASKS else record]
+    elif known := label_set(opener().student.metadata):
+        record["choices"] = known
+    elif "labels" in (options.task, None if options.task else task):
+        message = "the student does not say which labels it learned"
+        raise UsageError(message, hint='name them: "--choices A,B,C"')
+    yield [{**record, "task": task} if task in TASKS else record], raise_fault
 
 
 def _progressing(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[Item]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from mitools.cli._places import RecipePath, SourceName
 from mitools.cli._stage import Stage, seed_option, stage, use_recipe
 from mitools.errors import UsageError
 from mitools.files import STDIN
@@ -16,13 +17,17 @@ from mitools.recipe import find_recipe, is_recipe_name
 from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
-    from mitools.sources import Part
+    from mitools.bounds import Bounds
+    from mitools.sources import FileOptions, Part, Plan
 
 __all__ = ["command"]
 
 _HUB_PREFIX = "hf:"
 _DEMO = "demo"
 _DEMO_SIZE = 1000
+# As in mitools.sources, which would take too long to import for --help.
+_FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+_LABEL_FORMS = ("text", "key", "letter", "index0", "index1")
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -86,17 +91,13 @@ def _take_recipe(
     return ()
 
 
-def _read_source(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Find a file that a recipe names beside the recipe."""
-    is_file = value is not None and value != _DEMO and not value.startswith(_HUB_PREFIX)
-    config = ctx.params.get("config")
-    if is_file and config and ctx.get_parameter_source("source") is ParameterSource.DEFAULT_MAP:
-        return str(config.parent / str(value))
-    return value
-
-
 _SOURCES = click.argument(
-    "files", nargs=-1, metavar="[SOURCE]...", is_eager=True, callback=_take_recipe
+    "files",
+    nargs=-1,
+    type=RecipePath(readable=False),
+    metavar="[SOURCE]...",
+    is_eager=True,
+    callback=_take_recipe,
 )
 
 
@@ -112,14 +113,28 @@ _SOURCES = click.argument(
     "path or a Jinja2 template. Repeatable; an empty SPEC leaves the field out.",
 )
 @click.option(
+    "--preset",
+    metavar="NAME",
+    help="Map the fields of a published data set: anli, aqua, arc, arc-original, "
+    "boolq, csqa, esnli, esnli-original, gsm8k, hellaswag, mmlu, openbookqa, piqa, race, siqa or "
+    "winogrande.",
+)
+@click.option(
     "--labels",
     type=_names,
     default=(),
     metavar="A,B,…",
-    help="The only labels; 0, 1 … in the source stand for them in this order.",
+    help="The only labels; whole numbers in the source stand for them in this order.",
 )
 @click.option(
     "--choices", type=_names, default=(), metavar="A,B,…", help="The choices of every record."
+)
+@click.option(
+    "--label-is",
+    type=click.Choice(_LABEL_FORMS),
+    help="How labels are written: as the text of a choice, its key, its letter, or its place, "
+    "counted from 0 (index0) or from 1 (index1). Without it the first rows decide, and labels that "
+    "they leave open are refused.",
 )
 @click.option(
     "--task",
@@ -138,7 +153,16 @@ _SOURCES = click.argument(
     metavar="N",
     help="Take N records of each file or Hub split.",
 )
-@click.option("--source", callback=_read_source, metavar="SOURCE", help="For recipes: the SOURCE.")
+@click.option("--format", type=click.Choice(_FORMATS), help="Format of files and of stdin.")
+@click.option(
+    "--delimiter",
+    metavar="CHAR",
+    help="CSV: what separates cells: a character, or tab, comma, semicolon, pipe.",
+)
+@click.option(
+    "--encoding", metavar="NAME", help="Encoding of texts, such as utf-16.  [default: utf-8]"
+)
+@click.option("--source", type=SourceName(), metavar="SOURCE", help="For recipes: the SOURCE.")
 @click.option("--name", metavar="NAME", help="Hub: which configuration of the data set.")
 @click.option("--revision", metavar="REV", help="Hub: branch, tag or commit.")
 @click.option(
@@ -159,16 +183,32 @@ def command(stage: Stage, source: str | None, limit: int | None, **options: Any)
 
     SOURCE is the name of a recipe, hf:ORG/NAME for a data set of the Hugging Face Hub, demo for
     word problems made on the spot, or a .jsonl, .json, .csv, .tsv or .parquet file; JSON Lines on
-    stdin without any. Other source fields pass through.
+    stdin without any. Other source fields pass through. Filters for templates: lettered (choices as
+    lines), after('MARK') and before('MARK') (the last mark in a text), number (the only one in it).
 
     \b
     mitools load svamp
     mitools load -c svamp my-problems.parquet
+    mitools load gsm8k.jsonl --preset gsm8k
     mitools load quiz.csv --map input=question --map label=answer --map choices=a,b,c,d
     mitools load nli.jsonl --labels entailment,neutral,contradiction \\
       --map 'input=Premise: {{ premise }}\\nHypothesis: {{ hypothesis }}'
     """
-    from mitools.sources import Plan, load
+    from mitools.gold import GoldCheck
+    from mitools.sources import load
+
+    names = stage.files or ((source,) if source else (STDIN,))
+    plan, gold = _plan(options), GoldCheck()
+    with stage.reading("input") as reader, stage.writing() as out:
+        for record in load(_parts(names, options, plan, stage.bounds), plan, reader, limit, gold):
+            out.write(record)
+    if warning := gold.warning():
+        stage.console.warn(warning)
+    stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
+
+
+def _plan(options: Mapping[str, Any]) -> Plan:
+    from mitools.sources import Plan, with_preset
 
     keep = options["keep_fields"]
     plan = Plan(
@@ -179,28 +219,34 @@ def command(stage: Stage, source: str | None, limit: int | None, **options: Any)
         keep=None if keep is None else frozenset(keep),
         drop=frozenset(options["drop_fields"]),
         split=options["as_split"],
+        label_is=options["label_is"],
     )
-    names = stage.files or ((source,) if source else (STDIN,))
-    with stage.reading("input") as reader, stage.writing() as out:
-        for record in load(_parts(names, options), plan, reader, limit):
-            out.write(record)
-    stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
+    return with_preset(plan, options["preset"]) if options["preset"] else plan
 
 
-def _parts(names: tuple[str, ...], options: Mapping[str, Any]) -> Iterator[Part]:
+def _file_options(options: Mapping[str, Any], plan: Plan, bounds: Bounds) -> FileOptions:
+    from mitools.sources import FileOptions
+
+    named = {name: options[name] for name in ("format", "delimiter", "encoding")}
+    return FileOptions(**named, columns=plan.columns, bounds=bounds)
+
+
+def _parts(
+    names: tuple[str, ...], options: Mapping[str, Any], plan: Plan, bounds: Bounds
+) -> Iterator[Part]:
     from mitools.sources import HubSource, open_demo, open_hub, open_named
 
     _refuse_useless(names, options)
+    as_files = _file_options(options, plan, bounds)
     for name in names:
         if name == _DEMO and not Path(name).exists():
             yield open_demo(options["n"] or _DEMO_SIZE, options["seed"])
         elif name.startswith(_HUB_PREFIX):
             path = name.removeprefix(_HUB_PREFIX)
-            yield from open_hub(
-                HubSource(path, options["name"], options["revision"], options["hub_splits"])
-            )
+            source = HubSource(path, options["name"], options["revision"], options["hub_splits"])
+            yield from open_hub(source, plan.columns)
         else:
-            yield open_named(name)
+            yield open_named(name, as_files)
 
 
 def _refuse_useless(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
@@ -211,6 +257,10 @@ def _refuse_useless(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
     }
     if "n" in given and _DEMO not in names:
         raise UsageError("--n is for the demo only", hint="use --limit")
+    are_files = [name for name in names if name != _DEMO and not name.startswith(_HUB_PREFIX)]
+    for option in ("format", "delimiter", "encoding"):
+        if option in given and not are_files:
+            raise UsageError(f"--{option} is for files and stdin only", hint="leave it out")
     for option in ("name", "revision", "hub_splits"):
         if option in given and not any(name.startswith(_HUB_PREFIX) for name in names):
             flag = {"hub_splits": "hf-split"}.get(option, option)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mitools.cli._stage import Stage, stage, stdout
+from mitools.escape import on_one_line
 from mitools.files import output_errors
 
 __all__ = ["command"]
@@ -19,5 +20,6 @@ def command(stage: Stage) -> None:
 
     with output_errors("<stdout>"):
         for name in list_recipes():
-            stdout().write(f"{name}\t{find_recipe(name)}\n")
+            path = on_one_line(str(find_recipe(name)))
+            stdout().write(f"{on_one_line(name)}\t{path}\n")
         stdout().flush()

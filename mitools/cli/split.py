@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from mitools.cli._stage import RecipePath, Stage, seed_option, stage
+from mitools.cli._places import OutputFolder, OutputPath, RecipePath, TypedOption
+from mitools.cli._stage import Stage, seed_option, stage
 from mitools.errors import EmptyInputError, UsageError
 from mitools.files import STDIN
 from mitools.records import Record
@@ -26,6 +29,8 @@ __all__ = ["command"]
 Write = Callable[[Record], None]
 
 _KEY = "group|input|id"
+
+_FILE_OF = {name: f"{name}.jsonl" for name in SPLITS}
 
 
 def _check_select(
@@ -94,7 +99,13 @@ def _check_select(
     metavar="N",
     help="Texts overlap that share N words in a row; a text of 8 to N words, all of them.",
 )
-@click.option("--report", metavar="FILE", help="Write all figures to this file, as JSON.")
+@click.option(
+    "--report",
+    cls=TypedOption,
+    type=OutputPath(),
+    metavar="FILE",
+    help="Write all figures to this file, as JSON.",
+)
 @click.option(
     "--select",
     multiple=True,
@@ -104,7 +115,8 @@ def _check_select(
 )
 @click.option(
     "--out-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    cls=TypedOption,
+    type=OutputFolder(_FILE_OF.values(), file_okay=False, path_type=Path),
     metavar="DIR",
     help="Write DIR/train.jsonl, DIR/valid.jsonl and DIR/test.jsonl; stdout only with -o -.",
 )
@@ -197,7 +209,9 @@ def _split_twice(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
     with Spool() as spool, _writing(stage, options) as write:
         with _figures(options["report"]) as write_figures:
             with stage.reading(_KEY) as records:
-                division = divide(records, plan, spool, stage.console.progress)
+                division = divide(
+                    records, plan, spool, stage.console.progress, partial(_records_of, stage)
+                )
             _check_selected(division.report, options["select"])
             if options["report"]:
                 write_figures(as_json(division.report, division.clusters()))
@@ -207,6 +221,12 @@ def _split_twice(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
                 if record["split"] in options["select"]:
                     write(record)
                 update(1, "")
+
+
+def _records_of(stage: Stage, path: str) -> Iterator[Record]:
+    """Read another file, by the rules for invalid lines that hold for the input."""
+    with replace(stage, files=(path,)).reading("input") as records:
+        yield from records
 
 
 @contextlib.contextmanager
@@ -228,18 +248,20 @@ def _figures(path: str | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 @contextlib.contextmanager
 def _writing(stage: Stage, options: Mapping[str, Any]) -> Iterator[Write]:
     """Open everything that a record is written to."""
-    from mitools.files import atomic_output, output_errors
+    from mitools.files import output_errors
+    from mitools.parts import atomic_parts
     from mitools.records import Writer
 
     folder: Path | None = options["out_dir"]
     with contextlib.ExitStack() as stack:
         parts: dict[str, Writer] = {}
         if folder is not None:
-            with output_errors(str(folder)):
-                folder.mkdir(parents=True, exist_ok=True)
-            for name in options["select"]:
-                stream = stack.enter_context(atomic_output(folder / f"{name}.jsonl"))
-                parts[name] = Writer(stream, flush=False)
+            names = [_FILE_OF[name] for name in options["select"]]
+            _warn_of_others(stage, folder, names)
+            streams = stack.enter_context(atomic_parts(folder, "split", names))
+            parts = {
+                name: Writer(streams[_FILE_OF[name]], flush=False) for name in options["select"]
+            }
         out = None
         if folder is None or stage.output is not None:
             out = stack.enter_context(stage.writing())
@@ -252,6 +274,13 @@ def _writing(stage: Stage, options: Mapping[str, Any]) -> Iterator[Write]:
                 out.write(record)
 
         yield write
+
+
+def _warn_of_others(stage: Stage, folder: Path, names: list[str]) -> None:
+    """Say which parts of an earlier split will lie beside the new ones."""
+    for name in _FILE_OF.values():
+        if name not in names and (folder / name).exists():
+            stage.console.warn(f"{folder / name} is of an earlier split, and stays")
 
 
 def _check_selected(report: Report, select: tuple[str, ...]) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._places import ModelName, OutputFolder, TypedOption
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.console import Update
 from mitools.records import Record
 
 if TYPE_CHECKING:
     from mitools.train.options import TrainOptions
+    from mitools.train.resume import Finished
     from mitools.train.run import Run
 
 __all__ = ["command"]
@@ -23,10 +25,16 @@ __all__ = ["command"]
 
 @stage("train")
 @click.option(
-    "--save", required=True, metavar="DIR", help="The student's folder; it appears when done."
+    "--save",
+    cls=TypedOption,
+    required=True,
+    type=OutputFolder(),
+    metavar="DIR",
+    help="The student's folder; it appears when done.",
 )
 @click.option(
     "--student",
+    type=ModelName(),
     default="google/flan-t5-small",
     show_default=True,
     metavar="MODEL",
@@ -238,7 +246,12 @@ __all__ = ["command"]
     "--dry-run", is_flag=True, help="Read and tokenize, say what training would take, and stop."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
-@click.option("--overwrite", is_flag=True, help="Replace a student or an unfinished run.")
+@click.option(
+    "--overwrite",
+    cls=TypedOption,
+    is_flag=True,
+    help="Replace a student or an unfinished run.",
+)
 @seed_option
 def command(stage: Stage, save: str, **options: Any) -> None:
     """Teach a small student to answer and to explain.
@@ -257,7 +270,8 @@ def command(stage: Stage, save: str, **options: Any) -> None:
     chosen = TrainOptions(save=Path(save), **_with_preset(options))
     if _is_first():
         chosen.check()
-    run = _train(stage, _prepare(stage, chosen))
+    run = _prepare(stage, chosen)
+    _train(stage, run)
     try:
         if _is_first() and (stage.output or not sys.stdout.isatty()):
             with stage.writing() as out:
@@ -271,10 +285,14 @@ def _show_plan(stage: Stage, options: dict[str, Any]) -> None:
     import tempfile
 
     from mitools.train.options import TrainOptions
+    from mitools.train.resume import Finished
 
     with tempfile.TemporaryDirectory(prefix="mitools-") as folder:
         aside = {**_with_preset(options), "resume": False, "overwrite": False}
-        run = _prepare(stage, TrainOptions(save=Path(folder) / "student", **aside))
+        chosen = TrainOptions(save=Path(folder) / "student", **aside)
+        chosen.check()
+        run = _prepare(stage, chosen)
+        assert not isinstance(run, Finished)
         stage.console.table("training would take", ["", ""], run.plan())
 
 
@@ -299,17 +317,24 @@ def _with_preset(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, **unsaid}
 
 
-def _prepare(stage: Stage, chosen: TrainOptions) -> Run:
+def _prepare(stage: Stage, chosen: TrainOptions) -> Run | Finished:
+    from mitools.gold import with_label_sets
     from mitools.train.run import prepare
 
     if not _is_first():
         stage.console.quiet = True
         return prepare(iter(()), chosen, stage.console.note)
     with stage.reading("input") as records, stage.console.progress("reading") as update:
-        return prepare(_counted(records, update), chosen, stage.console.note)
+        known = with_label_sets(records, chosen.task)
+        return prepare(_counted(known, update), chosen, stage.console.note)
 
 
-def _train(stage: Stage, run: Run) -> Run:
+def _train(stage: Stage, run: Run | Finished) -> None:
+    from mitools.train.run import Run
+
+    if not isinstance(run, Run):
+        stage.console.note(f"{run.options.save} is trained already; passing its records on")
+        return
     with stage.console.progress("training", run.total_steps, "steps") as update:
         done = 0
 
@@ -321,7 +346,6 @@ def _train(stage: Stage, run: Run) -> Run:
         metrics = run.execute(show)
     found = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
     stage.console.note(f"saved {run.options.save} ({found})")
-    return run
 
 
 def _counted(records: Iterable[Record], update: Update) -> Iterator[Record]:

@@ -26,7 +26,7 @@ from mitools.evaluate.sample import Sample
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.evaluate.summary import Tally
-from mitools.records import Record
+from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
 
 __all__ = ["EvalOptions", "Evaluation", "Opened", "predict"]
@@ -72,27 +72,43 @@ class Evaluation:
         self._ids: set[bytes] = set()
         self._repeated: Counter[str] = Counter()
 
-    def run(self, records: Iterable[Record]) -> Iterator[Record]:
+    def run(self, records: Iterable[Record], reject: Reject = raise_fault) -> Iterator[Record]:
         """Yield the records of the wanted part, each with ``student`` and ``scores``.
+
+        Args:
+            records: what to evaluate.
+            reject: called with each record that cannot be judged, and why.
 
         Raises:
             EmptyInputError: no record is of the wanted part.
-            MissingFieldError: a record holds no ``student`` and none is to be asked.
+            DataError: by default, where a record cannot be judged; as one that holds no
+                ``student`` where none is to be asked.
         """
-        selected = self._select(records)
-        for record in self._asked(selected) if self._open_student else self._as_they_are(selected):
-            task = task_of(record, self.options.task)
-            record = scored(record, task)
-            if self._is_for_fitting(record):
-                self.tally.add_valid(record, task)
+        selected = self._select(records, reject)
+        pairs = self._asked(selected) if self._open_student else ((one, one) for one in selected)
+        for given, answered in pairs:
+            try:
+                record = self._judged(answered)
+            except Exception as exc:
+                reject(given, exc)
             else:
-                self.tally.add(record, task)
-                if self.options.outcomes:
-                    self.outcomes.add(record)
-                if self.options.kept:
-                    self.sample.add(Kept(record))
-            yield record
+                yield record
         self._conclude()
+
+    def _judged(self, record: Record) -> Record:
+        if self._open_student is None:
+            record = self._as_it_is(record)
+        task = task_of(record, self.options.task)
+        record = scored(record, task)
+        if self._is_for_fitting(record):
+            self.tally.add_valid(record, task)
+            return record
+        self.tally.add(record, task)
+        if self.options.outcomes:
+            self.outcomes.add(record)
+        if self.options.kept:
+            self.sample.add(Kept(record))
+        return record
 
     def summary(
         self, seed: int = 0, update: Callable[[int], None] = lambda _count: None
@@ -146,15 +162,19 @@ class Evaluation:
         )
         return run_probes(subject, self.options.probes)
 
-    def _select(self, records: Iterable[Record]) -> Iterator[Record]:
+    def _select(self, records: Iterable[Record], reject: Reject) -> Iterator[Record]:
         part = self.options.part
         wanted = (None, "test") if part is None else (part,)
         for record in records:
             split = record.get("split")
             self._splits[split] += 1
             if part == "all" or split in wanted or self._is_for_fitting(record):
-                self._note_id(str(record.get("id", "")))
-                yield record
+                try:
+                    self._note_id(str(record.get("id", "")))
+                except InvalidFieldError as exc:
+                    reject(record, exc)
+                else:
+                    yield record
             elif split == "train":
                 self.tally.add_taught(record)
 
@@ -171,7 +191,8 @@ class Evaluation:
             self._repeated[name] += 1
         self._ids.add(digest)
 
-    def _asked(self, records: Iterator[Record]) -> Iterator[Record]:
+    def _asked(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
+        """Give each record with the answered one that was made of it."""
         assert self._open_student is not None
         while chunk := list(islice(records, self.options.chunk)):
             if self.opened is None:
@@ -179,7 +200,7 @@ class Evaluation:
                 self._check_task(chunk[0])
             answers, said = self._ask(chunk, self.opened), origin(self.opened)
             for record, answer in zip(chunk, answers, strict=True):
-                yield {**record, "student": {**answer, **said}}
+                yield record, {**record, "student": {**answer, **said}}
 
     def _ask(self, chunk: Sequence[Record], opened: Opened) -> list[dict[str, Any]]:
         """Let the student answer a chunk; of records for fitting, only the label is wanted."""
@@ -209,20 +230,19 @@ class Evaluation:
         if isinstance(taught, str) and taught != found:
             self._warn(f'the student learned the task "{taught}", the records are "{found}"')
 
-    def _as_they_are(self, records: Iterator[Record]) -> Iterator[Record]:
-        for record in records:
-            student = record.get("student")
-            if student is None:
-                raise MissingFieldError(
-                    f'record "{record.get("id")}": field "student" is missing',
-                    hint='name the student that is to answer: "--student DIR"',
-                )
-            _check_confidence(record)
-            if not self.options.rationales:
-                dropped = ("rationale", "rationale_truncated")
-                student = {name: value for name, value in student.items() if name not in dropped}
-                record = {**record, "student": student}
-            yield record
+    def _as_it_is(self, record: Record) -> Record:
+        student = record.get("student")
+        if student is None:
+            raise MissingFieldError(
+                f'record "{record.get("id")}": field "student" is missing',
+                hint='name the student that is to answer: "--student DIR"',
+            )
+        _check_confidence(record)
+        if self.options.rationales:
+            return record
+        dropped = ("rationale", "rationale_truncated")
+        kept = {name: value for name, value in student.items() if name not in dropped}
+        return {**record, "student": kept}
 
     def _conclude(self) -> None:
         if not self.tally.records:

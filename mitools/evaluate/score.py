@@ -30,18 +30,17 @@ VERDICTS = (
 def verdict(record: Record, task: Task) -> dict[str, Any]:
     """Judge what the student said.
 
-    ``correct`` and ``exact`` are null without gold. The verdicts on the rationale are there only
-    where the student has one (an empty one counts); ``decode_agrees`` only where a label was
-    decoded beside the scored choices.
+    ``correct`` and ``exact`` are null without gold, and where gold is not an answer of the task: a
+    whole solution in place of its result tells nothing about the student. The verdicts on the
+    rationale are there only where the student has one (an empty one counts); ``decode_agrees`` only
+    where a label was decoded beside the scored choices.
     """
     student, gold, choices = record["student"], record.get("label"), record.get("choices")
     label = student.get("label")
-    known = gold is not None
+    known = gold is not None and task.is_valid(gold)
     scores: dict[str, Any] = {
         "correct": task.is_equal(label, gold) if known else None,
-        "exact": (label is not None and label.strip() == gold.strip())
-        if gold is not None
-        else None,
+        "exact": label is not None and label.strip() == str(gold).strip() if known else None,
         "valid": task.is_valid(label, choices or None),
     }
     if student.get("decoded") is not None:

@@ -74,7 +74,7 @@ class _Labels:
         if "decode_agrees" in scores:
             self.decoded += 1
             self.agrees += scores["decode_agrees"]
-        if task.name == "labels" and gold is not None:
+        if task.name == "labels" and gold is not None and scores["correct"] is not None:
             given = normalize(label) if label is not None and scores["valid"] else None
             self.confusion[normalize(gold), given] += 1
 

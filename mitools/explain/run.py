@@ -15,7 +15,7 @@ from mitools.explain.build_view import view_of
 from mitools.explain.filters import Criteria, Item, Selection, Tally
 from mitools.explain.versus import Comparison, Versus
 from mitools.explain.view import Thresholds, View
-from mitools.records import Record
+from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
 
 if TYPE_CHECKING:
@@ -93,9 +93,16 @@ class Explanation:
         self._open_student = open_student
         self._opened: Opened | None = None
         self._warn = warn
+        self._reject: Reject = raise_fault
 
-    def run(self, records: Iterable[Record]) -> Iterator[Item]:
-        """Yield the items to show."""
+    def run(self, records: Iterable[Record], reject: Reject = raise_fault) -> Iterator[Item]:
+        """Yield the items to show.
+
+        Args:
+            records: what to look at.
+            reject: called with each record that cannot be looked at, and why.
+        """
+        self._reject = reject
         criteria, selection = self.settings.criteria, self.settings.selection
         items = self._meeting(criteria.matches_without_student, self._looked_at(records))
         if self.versus is not None:
@@ -117,8 +124,13 @@ class Explanation:
             second = self.versus.answer_to(record) if self.versus else None
             if self.versus and second is None:
                 self.tally.unanswered += 1
+                continue
+            try:
+                item = self._item(record, position, second)
+            except Exception as exc:
+                self._reject(record, exc)
             else:
-                yield self._item(record, position, second)
+                yield item
         self.has_read_all = True
 
     def _item(self, record: Record, position: int, second: Record | None) -> Item:
@@ -137,9 +149,15 @@ class Explanation:
             self.comparison.add(item.view)
             yield item
 
-    @staticmethod
-    def _meeting(matches: Callable[[View], bool], items: Iterable[Item]) -> Iterator[Item]:
-        return (item for item in items if matches(item.view))
+    def _meeting(self, matches: Callable[[View], bool], items: Iterable[Item]) -> Iterator[Item]:
+        for item in items:
+            try:
+                is_met = matches(item.view)
+            except Exception as exc:
+                self._reject(item.record, exc)
+            else:
+                if is_met:
+                    yield item
 
     def _counted(self, items: Iterable[Item]) -> Iterator[Item]:
         for item in items:

@@ -17,8 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mitools.escape import on_one_line, visible
 from mitools.explain.view import LITTLE_MASS, Bar, Side, Step, Support, View, Who
-from mitools.explain.visible import on_one_line, visible
 
 __all__ = ["Terminal", "rule_above"]
 

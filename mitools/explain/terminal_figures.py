@@ -13,11 +13,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mitools.escape import on_one_line
 from mitools.explain.cards import Figure, Missing, by_reason, cards
 from mitools.explain.panels import Panel, Row, panels
 from mitools.explain.summaries import Summary, told_of
 from mitools.explain.terminal import Terminal, rule_above
-from mitools.explain.visible import on_one_line
 
 __all__ = ["render_figures"]
 

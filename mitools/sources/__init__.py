@@ -1,8 +1,16 @@
 """load: data sets of the Hub, local files and the built-in demo, as records.
 
-:mod:`formats` and :mod:`hub` turn a source into parts with rows, :mod:`mapping` turns a row into a
-record (:mod:`answers` reads its choices and label). Which records are let in is the reader's rule,
-as in every stage.
+:mod:`part` is what a source is made of: a name and rows. Where rows come from:
+
+- :mod:`formats`: which format a local file is in; :mod:`opening` and :mod:`recognition` look at its
+  first bytes; :mod:`json_text`, :mod:`delimited` and :mod:`parquet` read it.
+- :mod:`hub`: data sets of the Hugging Face Hub.
+
+How a row becomes a record: :mod:`mapping`, with :mod:`templates`, by :mod:`answers` (choices and
+labels as texts), :mod:`labelling` (how a source writes its labels, decided once), :mod:`ahead` (the
+rows that decide it) and :mod:`published` (well-known data sets). :mod:`readable` refuses a source
+whose gold labels the task cannot read. Which records are let in is the reader's rule, as in every
+stage.
 """
 
 from __future__ import annotations
@@ -12,20 +20,30 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mitools.errors import SourceError, Where
+from mitools.errors import EmptyInputError, SourceError, Where
 from mitools.files import STDIN
+from mitools.gold import GoldCheck
 from mitools.recipe import list_recipes
 from mitools.records import Reader, Record
+from mitools.sources.ahead import Ahead
+from mitools.sources.answers import LABEL_FORMS
 from mitools.sources.formats import ENDINGS, open_file
 from mitools.sources.hub import PREFIX, HubSource, open_hub
-from mitools.sources.mapping import TARGETS, Mapper, Plan
+from mitools.sources.mapping import TARGETS, Plan, with_preset
+from mitools.sources.opening import FORMATS, FileOptions
 from mitools.sources.part import Part, table_row
+from mitools.sources.published import PRESETS
+from mitools.sources.readable import with_readable_gold
 
 __all__ = [
     "DEMO",
     "ENDINGS",
+    "FORMATS",
+    "LABEL_FORMS",
     "PREFIX",
+    "PRESETS",
     "TARGETS",
+    "FileOptions",
     "HubSource",
     "Part",
     "Plan",
@@ -34,13 +52,18 @@ __all__ = [
     "open_file",
     "open_hub",
     "open_named",
+    "with_preset",
 ]
 
 DEMO = "demo"
 
 
 def load(
-    parts: Iterable[Part], plan: Plan, reader: Reader, limit: int | None = None
+    parts: Iterable[Part],
+    plan: Plan,
+    reader: Reader,
+    limit: int | None = None,
+    gold: GoldCheck | None = None,
 ) -> Iterator[Record]:
     """Read parts, one after the other, as records.
 
@@ -49,18 +72,27 @@ def load(
         plan: what becomes of each field.
         reader: decides which records are let in, gives ids and counts.
         limit: how many records to take of each part.
+        gold: counts the gold labels that the task cannot read.
 
     Raises:
         EmptyInputError: no part had a record.
+        SourceError: how labels are written cannot be told, or the task reads hardly any of them.
     """
-    names = []
-    for part in parts:
-        names.append(part.name)
-        yield from itertools.islice(reader.admit(part.rows, Mapper(plan, part)), limit)
+    names: list[str] = []
+
+    def records() -> Iterator[Record]:
+        for part, mapper, rows in Ahead(parts, plan):
+            names.append(part.name)
+            yield from itertools.islice(reader.admit(rows, mapper), limit)
+
+    yield from with_readable_gold(records(), gold or GoldCheck(), plan.fields.get("label", "label"))
+    if not reader.count and not reader.rejected and names and names != ["<stdin>"]:
+        hint = "check that it is complete, and not a header alone"
+        raise EmptyInputError(f"{' '.join(names)}: no records", hint=hint)
     reader.check_not_empty(names)
 
 
-def open_named(name: str) -> Part:
+def open_named(name: str, options: FileOptions | None = None) -> Part:
     """Open a file by a name that a person typed.
 
     Raises:
@@ -69,7 +101,7 @@ def open_named(name: str) -> Part:
     if Path(name).is_dir():
         raise SourceError(f"{name} is a folder", hint=f'name its files: "mitools load {name}/*"')
     if name == STDIN or Path(name).exists() or Path(name).suffix:
-        return open_file(name)
+        return open_file(name, options)
     known = [*list_recipes(), DEMO]
     close = difflib.get_close_matches(name, known, n=1)
     if close:

@@ -1,4 +1,8 @@
-"""Choices and labels in the many ways that data sets write them, as plain strings."""
+"""Choices and labels in the many ways that data sets write them, as plain strings.
+
+:func:`meanings` lists what a label can mean; which of the ways a source uses is decided once, in
+:mod:`mitools.sources.labelling`, and :func:`label_among` then reads by that way alone.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,34 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from mitools.errors import InvalidFieldError, Where
 from mitools.tasks import letter_of, normalize
 
-__all__ = ["Choices", "as_text", "label_among", "lettered", "read_choices"]
+__all__ = [
+    "LABEL_FORMS",
+    "Choices",
+    "LabelForm",
+    "as_text",
+    "is_code",
+    "is_unlabelled",
+    "label_among",
+    "lettered",
+    "meanings",
+    "read_choices",
+    "shortened",
+]
+
+LabelForm = Literal["text", "key", "letter", "index0", "index1"]
+"""How a label is written: as a choice's text, key or letter, or as its place from 0 or from 1."""
+
+LABEL_FORMS: tuple[LabelForm, ...] = get_args(LabelForm)
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
+_WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes whole numbers beside blanks as 1.0
+_MARK = re.compile(r"\s*\(?([A-Za-z])[).:]\s*(?=\S)")
+_BOOLEANS = {True: ("true", "yes"), False: ("false", "no")}
 
 
 @dataclass(frozen=True)
@@ -22,7 +46,7 @@ class Choices:
     """The possible answers of an example, and the keys that its label may go by instead.
 
     Attributes:
-        texts: the answers themselves.
+        texts: the answers themselves; a blank one keeps the place of an option that is not there.
         keys: their marks, such as ``A`` to ``E``, in the same order; empty where there are none.
         have_letters: whether a single letter means a place among them.
     """
@@ -31,18 +55,28 @@ class Choices:
     keys: tuple[str, ...] = ()
     have_letters: bool = True
 
+    @property
+    def offered(self) -> list[str]:
+        """The answers that can be given: all but the blank ones."""
+        return [text for text in self.texts if text]
+
+    def at(self, place: int) -> str | None:
+        """Give the answer at a place, counted from 0; None where there is none."""
+        return (self.texts[place] or None) if 0 <= place < len(self.texts) else None
+
 
 def read_choices(value: Any, where: Where | None = None) -> Choices | None:
     """Read choices from a cell; None where there are none.
 
     A list of texts, or in JSON what stands for one; ``{"label": [...], "text": [...]}``; a list of
-    ``{"label": ..., "text": ...}``; an object with the keys as names.
+    ``{"label": ..., "text": ...}``; an object with the keys as names. Texts that begin with their
+    own letters, in order (``A)21``, ``B)25``), are split into keys and texts.
 
     Raises:
         InvalidFieldError: it is nothing of the kind.
     """
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(value)
     if not value:
         return None
@@ -52,59 +86,147 @@ def read_choices(value: Any, where: Where | None = None) -> Choices | None:
         if isinstance(value.get("text"), list):
             keys, texts = value.get("label") or (), value["text"]
         else:
-            given = {key: text for key, text in value.items() if text is not None}
-            keys, texts = list(given), list(given.values())
+            keys, texts = list(value), list(value.values())
     elif isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
         keys = [item.get("label") for item in value]
         texts = [item.get("text") for item in value]
     if not isinstance(texts, list) or len(keys) not in (0, len(texts)):
         hint = 'name the list, or the fields in order: "--map choices=a,b,c"'
-        raise InvalidFieldError('field "choices" is no list of texts', where=where, hint=hint)
+        raise InvalidFieldError('field "choices" is not a list of texts', where=where, hint=hint)
     read = [as_text(text, "choices", where) or "" for text in texts]
-    return Choices(tuple(read), tuple(str(key) for key in keys))
+    while read and not read[-1]:  # padding at the end takes no place
+        read.pop()
+    if not read:
+        return None
+    found = Choices(tuple(read), tuple(map(str, keys))[: len(read)])
+    return found if found.keys else _without_marks(found)
 
 
-def label_among(value: Any, choices: Choices, where: Where | None = None) -> str | None:
-    """Find the choice that a label means: by key, by text, by letter or by its place from 0.
+def _without_marks(choices: Choices) -> Choices:
+    """Split ``A)21`` into a key and a text, where every choice begins with its own letter."""
+    first = choices.texts[0]
+    if (first and not _MARK.match(first)) or len(choices.offered) < 2:
+        return choices
+    keys, texts = [], []
+    for place, text in enumerate(choices.texts):
+        mark = _MARK.match(text)
+        if text and (mark is None or mark[1].lower() != letter_of(place)):
+            return choices
+        keys.append(mark[1] if mark else letter_of(place).upper())
+        texts.append(text[mark.end() :] if mark else "")
+    return Choices(tuple(texts), tuple(keys))
 
-    None stands for no label, and so does -1, as in data sets of the Hub.
+
+def is_unlabelled(value: Any) -> bool:
+    """Tell whether a label stands for none: null, blank, -1 (the Hub's) or - (SNLI's)."""
+    return value is None or (not isinstance(value, bool) and _stripped(value) in ("", "-1", "-"))
+
+
+def is_code(value: Any) -> bool:
+    """Tell whether a label is a letter or a whole number, which may stand for a place."""
+    text = _stripped(value)
+    return bool(_WHOLE.fullmatch(text) or _LETTER.fullmatch(text))
+
+
+def meanings(value: Any, choices: Choices) -> dict[LabelForm, str]:
+    """List what a label can mean among choices, by how it may be written.
+
+    Empty where it is no label, or none of them.
+    """
+    if isinstance(value, list | Mapping) or value is None:
+        return {}
+    found = {form: _read(value, choices, form) for form in LABEL_FORMS}
+    return {form: choice for form, choice in found.items() if choice is not None}
+
+
+def label_among(
+    value: Any, choices: Choices, form: LabelForm | None, where: Where | None = None
+) -> str | None:
+    """Find the choice that a label means, when it is known how labels are written.
+
+    Args:
+        form: how; None where no label so far was one of its choices.
+
+    Returns:
+        The choice as it is written among them; None stands for no label.
 
     Raises:
         InvalidFieldError: it means none of them.
     """
+    if isinstance(value, list | Mapping):
+        as_text(value, "label", where)  # refuses it
+    found = None if form is None else _read(value, choices, form)
+    if found is not None or is_unlabelled(value):
+        return found
+    raise _not_among(value, choices, form, where)
+
+
+def _read(value: Any, choices: Choices, form: LabelForm) -> str | None:
+    if form == "text":
+        return _by_text(value, choices)
+    if isinstance(value, bool):
+        return None
+    text = _stripped(value)
+    if form == "key":
+        return choices.at(choices.keys.index(text)) if text in choices.keys else None
+    if form == "letter":
+        match = _LETTER.fullmatch(text) if choices.have_letters else None
+        return choices.at(ord(match[1].lower()) - ord("a")) if match else None
+    whole = _WHOLE.fullmatch(text)
+    return choices.at(int(whole[1]) - (form == "index1")) if whole else None
+
+
+def _by_text(value: Any, choices: Choices) -> str | None:
+    names: tuple[str, ...]
+    if isinstance(value, bool):
+        names = _BOOLEANS[value]
+    elif isinstance(value, str):
+        if value in choices.texts:
+            return value or None
+        names = (value,)
+    else:
+        names = (_stripped(value),)
+    for name in map(normalize, names):
+        for choice in choices.texts:
+            if choice and normalize(choice) == name:
+                return choice
+    return None
+
+
+def _stripped(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = as_text(value, "label", where)
-    if text is None or text == "-1":
-        return None
-    texts = choices.texts
-    if text in choices.keys:
-        return texts[choices.keys.index(text)]
-    if isinstance(value, int) and not isinstance(value, bool):
-        if 0 <= value < len(texts):
-            return texts[value]
-    elif text in texts:
-        return text
-    same = [choice for choice in texts if normalize(choice) == normalize(text)]
-    if same:
-        return same[0]
-    place = _place(text.strip(), choices.have_letters)
-    if place is not None and place < len(texts):
-        return texts[place]
-    offered = _short(", ".join(texts), 200)
-    message = f'label "{_short(text, 60)}" is none of its choices ({offered})'
-    hint = 'map another field with "--map label=FIELD", or go on without it: "--on-error skip"'
-    raise InvalidFieldError(message, where=where, hint=hint)
+    return str(value).strip()
 
 
-def _place(text: str, have_letters: bool) -> int | None:
-    if text.isdecimal():
-        return int(text)
-    match = _LETTER.fullmatch(text) if have_letters else None
-    return ord(match[1].lower()) - ord("a") if match else None
+_AS: dict[LabelForm | None, str] = {
+    None: "",
+    "text": "",
+    "key": ", read as a key",
+    "letter": ", read as a letter",
+    "index0": ", counted from 0",
+    "index1": ", counted from 1",
+}
 
 
-def _short(text: str, characters: int) -> str:
+def _not_among(
+    value: Any, choices: Choices, form: LabelForm | None, where: Where | None
+) -> InvalidFieldError:
+    offered = shortened(", ".join(choices.offered), 200)
+    written = as_text(value, "label") or ""
+    message = f'label "{shortened(written, 60)}" is none of its choices ({offered}){_AS[form]}'
+    others = [] if form is None else [name for name in meanings(value, choices)]
+    if others:
+        hint = (
+            f'labels of this source are read by "--label-is {form}": choose another '
+            f'("--label-is {others[0]}"), or go on without it: "--on-error skip"'
+        )
+    else:
+        hint = 'map another field with "--map label=FIELD", or go on without it: "--on-error skip"'
+    return InvalidFieldError(message, where=where, hint=hint)
+
+
+def shortened(text: str, characters: int) -> str:
     """Fit a text that a user wrote into a message of one line."""
     text = " ".join(text.split())
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
@@ -113,7 +235,7 @@ def _short(text: str, characters: int) -> str:
 def lettered(value: Any) -> str:
     """Render choices as lines of "(a) first", "(b) second" …; a filter of the templates."""
     choices = read_choices(value)
-    texts = choices.texts if choices else ()
+    texts = choices.offered if choices else ()
     marks = [letter_of(place) if place < 26 else str(place + 1) for place in range(len(texts))]
     return "\n".join(f"({mark}) {text}" for mark, text in zip(marks, texts, strict=True))
 

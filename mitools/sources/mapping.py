@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from mitools.errors import InvalidFieldError, MissingFieldError, UsageError, Where
+from mitools.errors import MissingFieldError, UsageError, Where
 from mitools.records import Record
 from mitools.schema import TASKS
-from mitools.sources.answers import Choices, as_text, label_among, lettered, read_choices
+from mitools.sources.answers import (
+    Choices,
+    LabelForm,
+    as_text,
+    label_among,
+    read_choices,
+)
+from mitools.sources.labelling import Labelling, form_of_classes
 from mitools.sources.part import Part
+from mitools.sources.published import PRESETS, preset_for
+from mitools.sources.templates import Extract, compile_template, is_template, names_in
 
-if TYPE_CHECKING:
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-__all__ = ["TARGETS", "Mapper", "Plan"]
+__all__ = ["TARGETS", "Mapper", "Plan", "with_preset"]
 
 TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
 _USUAL_INPUTS = ("question", "text", "problem", "prompt", "sentence", "query", "instruction")
 _USUAL_SPLITS = {"validation": "valid", "val": "valid", "dev": "valid"}
-
-Extract = Callable[[Mapping[str, Any], Where], Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Plan:
         keep: the only other source fields to keep; None keeps all.
         drop: other source fields to leave out.
         split: the split of every record; None leaves it to the source.
+        label_is: how labels are written; None lets the rows of the source decide.
+        label_likely: how they are written where the rows leave it open; None refuses that.
 
     Raises:
         UsageError: a target is no field of a record, a template is wrong, or two attributes clash.
@@ -53,6 +59,8 @@ class Plan:
     keep: frozenset[str] | None = None
     drop: frozenset[str] = frozenset()
     split: str | None = None
+    label_is: LabelForm | None = None
+    label_likely: LabelForm | None = None
 
     def __post_init__(self) -> None:
         for target, spec in self.fields.items():
@@ -66,20 +74,101 @@ class Plan:
         if self.labels and self.choices:
             raise UsageError("--labels and --choices exclude each other", hint="give one of them")
 
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """List the columns of a table that must be read; all where one that is used is missing."""
+        used = {name for target, spec in self.fields.items() for name in _names_of(target, spec)}
+        firsts = {name if name in names else name.split(".")[0] for name in used}
+        if not firsts <= set(names):
+            return list(names)
+        needed = {*firsts, *TARGETS, "task"}
+        return [name for name in names if name in needed or self.keeps(name)]
+
+    def keeps(self, name: str) -> bool:
+        """Tell whether a field passes through that no field of the record is made of."""
+        return name not in self.drop and (self.keep is None or name in self.keep)
+
+
+def with_preset(plan: Plan, name: str) -> Plan:
+    """Fill what a plan leaves open with what fits a published data set.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
+    if name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"use one of {', '.join(PRESETS)}"
+        raise UsageError(f'no preset "{name}"', hint=hint)
+    preset = PRESETS[name]
+    is_free = not plan.labels and not plan.choices
+    return replace(
+        plan,
+        fields={**preset.fields, **plan.fields},
+        labels=preset.labels if is_free else plan.labels,
+        task=plan.task or preset.task,
+        label_likely=plan.label_likely or preset.label_likely,
+    )
+
 
 class Mapper:
     """Turn the rows of one part into records, by a plan."""
 
-    def __init__(self, plan: Plan, part: Part) -> None:
+    def __init__(self, plan: Plan, part: Part, labelling: Labelling | None = None) -> None:
+        """Prepare for a part.
+
+        Args:
+            labelling: how the source writes its labels; shared by all parts of it.
+        """
         self._plan = plan
+        self._labelling = labelling or Labelling(plan.label_is, plan.label_likely)
         self._split = plan.split or part.split
         self._extract = {name: _extractor(name, plan.fields.get(name, name)) for name in TARGETS}
         # A field that has the name already may be absent; one that was asked for may not.
         self._asked = frozenset(plan.fields)
         self._classes = part.classes.get(plan.fields.get("label", "label"), ())
-        names = [spec for spec in plan.fields.values() if not _is_template(spec)]
-        several = [name.strip() for name in plan.fields.get("choices", "").split(",")]
-        self._used = {*names, *several, *TARGETS, "task"} | plan.drop
+        names = [
+            name
+            for target, spec in plan.fields.items()
+            if not is_template(spec)
+            for name in _names_of(target, spec)
+        ]
+        self._left_out = {*names, *TARGETS, "task"} | plan.drop
+
+    def weigh(self, values: Record, where: Where) -> bool:
+        """Take a row as evidence of how labels are written; False where it tells nothing."""
+        if self._own_form(values) is not None:
+            return False
+        label = self._value("label", values, where)
+        if label is None:
+            return False
+        choices = self._choices(self._value("choices", values, where), where)
+        return choices is not None and self._labelling.weigh(label, choices, where)
+
+    def _value(self, name: str, values: Record, where: Where) -> Any:
+        is_there = name in self._asked or name in values
+        return self._extract[name](values, where) if is_there else None
+
+    def _form(self, values: Record, label: Any, choices: Choices, where: Where) -> LabelForm | None:
+        own = self._own_form(values)
+        if own is not None or self._labelling.form is not None:
+            return own or self._labelling.form
+        if self._labelling.weigh(label, choices, where):  # nobody has read ahead
+            self._labelling.decide()
+        return self._labelling.form
+
+    def _own_form(self, values: Record) -> LabelForm | None:
+        """Tell how labels are written where rows need not be asked: by a feature, or in records."""
+        if self._classes:  # by now the label is the name of its class
+            return form_of_classes(self._classes) if self._has_choices(values) else "text"
+        if self._plan.label_is:
+            return self._plan.label_is
+        is_record = values.get("task") in ("choice", "labels") and not (
+            self._asked & {"label", "choices"} or self._plan.labels or self._plan.choices
+        )
+        return "text" if is_record and isinstance(values.get("choices"), list) else None
+
+    def _has_choices(self, values: Record) -> bool:
+        given = self._plan.labels or self._plan.choices or self._plan.fields.get("choices")
+        return bool(given or values.get("choices"))
 
     def __call__(self, values: Record, where: Where) -> Record:
         """Make a record of a row.
@@ -98,13 +187,13 @@ class Mapper:
         choices = self._choices(found.get("choices"), where)
         label = found.get("label")
         if choices is not None:
-            label = label_among(label, choices, where)
+            label = label_among(label, choices, self._form(values, label, choices, where), where)
         record: Record = {
             "id": as_text(found.get("id"), "id", where),
             "input": as_text(found["input"], "input", where),
             "label": as_text(label, "label", where),
             "task": self._task(values, found.get("choices"), choices),
-            "choices": list(choices.texts) if choices else None,
+            "choices": choices.offered if choices else None,
             "rationale": as_text(found.get("rationale"), "rationale", where),
             "group": as_text(found.get("group"), "group", where),
         }
@@ -121,7 +210,7 @@ class Mapper:
         }
         keep = self._plan.keep
         for name, value in values.items():
-            if name not in self._used and (keep is None or name in keep):
+            if name not in self._left_out and (keep is None or name in keep):
                 record[name] = value
         split = self._split or found.get("split")
         if split is not None:
@@ -148,8 +237,12 @@ class Mapper:
         return "choice" if choices else "text"
 
 
-def _is_template(spec: str) -> bool:
-    return "{{" in spec or "{%" in spec
+def _names_of(target: str, spec: str) -> set[str]:
+    """List the source fields that a specification uses, by name or by path."""
+    if is_template(spec):
+        return names_in(spec)
+    names = spec.split(",") if target == "choices" else [spec]
+    return {name.strip() for name in names if name.strip()}
 
 
 def _extractor(target: str, spec: str) -> Extract:
@@ -160,8 +253,8 @@ def _extractor(target: str, spec: str) -> Extract:
     """
     if not spec.strip():
         return lambda _values, _where: None
-    if _is_template(spec):
-        return _template(target, spec)
+    if is_template(spec):
+        return compile_template(target, spec)
     if target == "choices" and "," in spec:
         names = [name.strip() for name in spec.split(",")]
         return lambda values, where: [_look_up(name, target, values, where) for name in names]
@@ -189,47 +282,25 @@ def _missing(path: str, target: str, values: Mapping[str, Any], where: Where) ->
     close = difflib.get_close_matches(path, values, n=1) if path != target else []
     usual = [name for name in _USUAL_INPUTS if name in values] if target == "input" else []
     guess = [*close, *usual, "FIELD"][0]
+    preset = preset_for(values) if target == "input" and path == target else None
     if close:
         hint = f'did you mean "--map {target}={guess}"?'
+    elif preset:
+        hint = f'these are the fields of {PRESETS[preset].title}: add "--preset {preset}"'
     else:
         hint = f'name it with "--map {target}={guess}"'
+        lists = [name for name, value in values.items() if _is_list_of_objects(value)]
+        if target == "input" and lists and not usual:
+            hint += f", or take the objects in it: \"jq -c '.{lists[0]}[]' FILE | mitools load -\""
     message = f'field "{path}" is missing among {_listed(values)}'
     return MissingFieldError(message, where=where, hint=hint)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
 def _listed(names: Iterable[str], at_most: int = 12) -> str:
     shown = list(names)
     more = ["…"] if len(shown) > at_most else []
     return ", ".join([*shown[:at_most], *more])
-
-
-def _template(target: str, spec: str) -> Extract:
-    import jinja2
-
-    try:
-        template = _environment().from_string(spec.replace("\\n", "\n").replace("\\t", "\t"))
-    except jinja2.TemplateError as exc:
-        hint = "see https://jinja.palletsprojects.com/templates"
-        raise UsageError(f"--map {target}: the template is wrong ({exc})", hint=hint) from exc
-
-    def render(values: Mapping[str, Any], where: Where) -> str:
-        try:
-            return template.render(values)
-        except jinja2.UndefinedError as exc:
-            hint = "where only some rows have it, write \"{{ field | default('') }}\""
-            message = f"--map {target}: {exc.message}, among {_listed(values)}"
-            raise MissingFieldError(message, where=where, hint=hint) from exc
-        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
-            raise InvalidFieldError(f"--map {target}: {exc}", where=where) from exc
-
-    return render
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    # Recipes travel: a template may compute a text, and nothing else.
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
-    environment.filters["lettered"] = lettered
-    return environment

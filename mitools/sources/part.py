@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,9 +13,11 @@ from typing import Any
 from mitools.errors import Where
 from mitools.records import Record, Row
 
-__all__ = ["Part", "clean", "table_row"]
+__all__ = ["Classes", "Columns", "Part", "clean", "table_row"]
 
 Classes = Mapping[str, tuple[str, ...]]
+Columns = Callable[[Sequence[str]], list[str]]
+"""Chooses those columns of a table that are to be read."""
 
 
 @dataclass(frozen=True)

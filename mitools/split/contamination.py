@@ -7,7 +7,7 @@ of other valid and test records. What counts as the same text is :mod:`overlap`'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,15 @@ from mitools.schema import SPLITS, get_path
 from mitools.split.overlap import MOST_TEXTS, NgramIndex, words_of
 from mitools.split.spool import Progress, Spool
 
-__all__ = ["Comparison", "Contamination", "Leak", "Studied", "find_leaks"]
+__all__ = [
+    "Comparison",
+    "Contamination",
+    "Leak",
+    "Read",
+    "Studied",
+    "find_leaks",
+    "read_inputs",
+]
 
 _TRAIN, _VALID, _TEST = range(3)
 _NOBODY = -1
@@ -145,8 +153,20 @@ class _Finds:
         return np.where(is_own, self.second[grams], found)
 
 
+Read = Callable[[str], Iterable[Record]]
+"""Give the records of a file, each with an input."""
+
+
+def read_inputs(path: str) -> Iterable[Record]:
+    return Reader((path,), ("input",))
+
+
 def find_leaks(
-    run: Studied, files: Iterable[str], ngram_words: int, progress: Progress
+    run: Studied,
+    files: Iterable[str],
+    ngram_words: int,
+    progress: Progress,
+    read: Read = read_inputs,
 ) -> Contamination:
     """Look the inputs of valid and test up in all places.
 
@@ -159,7 +179,7 @@ def find_leaks(
     )
     finds = _search_run(run, index, counts, progress)
     for path in files:
-        finds.append(_search_file(path, index, progress))
+        finds.append(_search_file(path, read(path), index, progress))
     is_wording = counts > MOST_TEXTS
     has_input = run.texts != 0
     return Contamination(
@@ -214,11 +234,13 @@ def _rationales(record: Record) -> Iterator[str]:
             yield text
 
 
-def _search_file(path: str, index: NgramIndex, progress: Progress) -> _Finds:
+def _search_file(
+    path: str, records: Iterable[Record], index: NgramIndex, progress: Progress
+) -> _Finds:
     found = _Finds.nothing(path, len(index))
     found.ids = {}
     with progress(f"searching {path}", None) as update:
-        for number, record in enumerate(Reader((path,), ("input",))):
+        for number, record in enumerate(records):
             update(1, "")
             if found.note(index.find(words_of(record["input"])), number):
                 found.ids[number] = record["id"]

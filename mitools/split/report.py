@@ -217,7 +217,7 @@ def notes(report: Report) -> list[str]:
         who = f"{report.followers:,} {_plural(report.followers)}"
         found.append(f"{who} went where others of the group already were")
     if report.kept and report.kept == report.total:
-        found.append('every record kept the split it had; "--reassign" would draw anew')
+        found.append('every record kept the split it had; "--reassign" would draw it again')
     return found
 
 
@@ -241,7 +241,7 @@ def _about_units(report: Report) -> list[str]:
     found = []
     if report.straddling:
         who = "1 group lies" if report.straddling == 1 else f"{report.straddling:,} groups lie"
-        found.append(f'{who} in several splits already; "--reassign" would draw anew')
+        found.append(f'{who} in several splits already; "--reassign" would draw it again')
     off = {name: size.records - round(size.wanted) for name, size in report.sizes.items()}
     if report.is_exact and any(off.values()):
         parts = ", ".join(f"{name} {_signed(number)}" for name, number in off.items() if number)

@@ -5,9 +5,9 @@ What a record's split depends on:
 - By hash, where sizes need not be exact and duplicates do not matter: on its own key, as
   :class:`Splitter` has it.
 - Otherwise on its unit, a group or a cluster of duplicates, which is never divided. A split that a
-  record already has is kept, unless it is to be drawn anew; the others of its unit follow it there,
-  and the fractions are of the records in all other units. Where a unit already lies in several
-  splits, they follow most of it.
+  record already has is kept, unless it is to be drawn again; the others of its unit follow it
+  there, and the fractions are of the records in all other units. Where a unit already lies in
+  several splits, they follow most of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mitools.errors import MissingExtraError, MissingFieldError
 from mitools.records import Record
 from mitools.schema import SPLITS, get_path
 from mitools.split.assign import normalized_input, position, split_key
-from mitools.split.contamination import Studied, find_leaks
+from mitools.split.contamination import Read, Studied, find_leaks, read_inputs
 from mitools.split.drawing import LEFT_OUT, Drawing
 from mitools.split.plan import Plan
 from mitools.split.report import Duplicates, Report
@@ -84,11 +84,18 @@ class _Facts:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
-def divide(records: Iterable[Record], plan: Plan, spool: Spool, progress: Progress) -> Division:
+def divide(
+    records: Iterable[Record],
+    plan: Plan,
+    spool: Spool,
+    progress: Progress,
+    read: Read = read_inputs,
+) -> Division:
     """Read all records, and decide on the split of each.
 
     Args:
         spool: an empty one, which the records go into.
+        read: gives the records of a file to compare with.
 
     Raises:
         MissingExtraError: near-duplicates need a package that is not installed.
@@ -111,7 +118,7 @@ def divide(records: Iterable[Record], plan: Plan, spool: Spool, progress: Progre
     found = None
     if plan.against:
         run = Studied(spool, splits, units.of_record, texts)
-        found = find_leaks(run, plan.against, plan.ngram_words, progress)
+        found = find_leaks(run, plan.against, plan.ngram_words, progress, read)
     report = Report(
         fractions=plan.fractions,
         sizes=drawing.sizes(all_splits),
@@ -168,7 +175,7 @@ def _value_name(value: Any) -> str:
 
 
 def _strata(facts: _Facts, seed: int) -> tuple[list[str], NDArray[np.int64]]:
-    """Number the values anew, so that the order of the records leaves no trace.
+    """Number the values again, so that the order of the records leaves no trace.
 
     Returns:
         The values, and [N] the number of each record's.

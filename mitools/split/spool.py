@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
+from mitools.bounds import OWN
 from mitools.errors import OutputError
 from mitools.files import input_errors
 from mitools.records import Record, dump_line, parse_line
@@ -76,7 +77,7 @@ class Spool:
         self._file.seek(0)
         with input_errors("the temporary file"):
             for line in self._file:
-                yield parse_line(line.decode())
+                yield parse_line(line.decode(), bounds=OWN)
 
     def numbered(self, what: str, progress: Progress) -> Iterator[tuple[int, Record]]:
         """Give all records with their numbers, and show how far the pass is."""
@@ -90,7 +91,7 @@ class Spool:
         start, end = self._ends[index], self._ends[index + 1]
         with input_errors("the temporary file"):
             line = os.pread(self._file.fileno(), end - start, start)
-        return parse_line(line.decode())
+        return parse_line(line.decode(), bounds=OWN)
 
 
 def _no_room(error: OSError) -> OutputError:

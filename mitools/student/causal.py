@@ -29,6 +29,7 @@ __all__ = [
     "given_cache",
     "positions",
     "read_prefix",
+    "taken_by",
 ]
 
 
@@ -91,14 +92,26 @@ def causal_forward(model: Any, pairs: Pairs, prefix: Prefix | None = None) -> An
         mask = torch.cat([prefix.mask, mask], dim=1)
         past = given_cache(model, _fork(prefix.cache))
     # Prompts end in the same column, so the vocabulary head runs on the last T + 1 columns only.
-    return model(
+    kept = pairs.target_ids.shape[1] + 1
+    output = model(
         input_ids=ids,
         attention_mask=mask,
-        position_ids=positions(mask)[:, -ids.shape[1] :],
-        logits_to_keep=pairs.target_ids.shape[1] + 1,
         use_cache=False,
+        **taken_by(model, position_ids=positions(mask)[:, -ids.shape[1] :], logits_to_keep=kept),
         **past,
     )
+    if output.logits.dim() == 3:
+        output.logits = output.logits[:, -kept:]
+    return output
+
+
+def taken_by(model: Any, **arguments: Any) -> dict[str, Any]:
+    """Keep the arguments that a model's forward pass knows.
+
+    Some models number positions by the mask themselves; some give all logits.
+    """
+    names = inspect.signature(type(model).forward).parameters
+    return {name: value for name, value in arguments.items() if name in names}
 
 
 def positions(mask: Tensor) -> Tensor:
@@ -122,9 +135,8 @@ def _read(model: Any, ids: Tensor, mask: Tensor) -> Any:
     return model(
         input_ids=ids,
         attention_mask=mask,
-        position_ids=positions(mask),
-        logits_to_keep=1,
         use_cache=True,
+        **taken_by(model, position_ids=positions(mask), logits_to_keep=1),
     )
 
 
@@ -137,7 +149,7 @@ def causal_shared_logits(model: Any, pairs: Pairs, owners: Tensor) -> Tensor:
         owners: [N] the prompt of each target.
     """
     output = _read(model, pairs.prompt_ids, pairs.prompt_mask)
-    first: Tensor = output.logits[owners]  # (N, 1, V) of the first target token
+    first: Tensor = output.logits[:, -1:][owners]  # (N, 1, V) of the first target token
     ids, mask = pairs.target_ids[:, :-1], pairs.target_mask[:, :-1]
     if not ids.shape[1]:
         return first
@@ -146,8 +158,8 @@ def causal_shared_logits(model: Any, pairs: Pairs, owners: Tensor) -> Tensor:
     rest = model(
         input_ids=ids,
         attention_mask=mask,
-        position_ids=positions(mask)[:, -ids.shape[1] :],
         use_cache=False,
+        **taken_by(model, position_ids=positions(mask)[:, -ids.shape[1] :]),
         **given_cache(model, prefix.cache),
     )
     return torch.cat([first, rest.logits], dim=1)

@@ -17,7 +17,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from mitools.student.causal import given_cache
+from mitools.student.causal import given_cache, taken_by
 from mitools.student.codec import Kind
 
 __all__ = ["Decoded", "Prompts", "decode", "drops_rows_alike"]
@@ -132,9 +132,8 @@ class _Batch:
             output = self._model(
                 input_ids=self._next,
                 attention_mask=self._mask,
-                position_ids=positions,
                 use_cache=True,
-                logits_to_keep=1,
+                **taken_by(self._model, position_ids=positions, logits_to_keep=1),
                 **self._past,
             )
         else:
@@ -202,6 +201,7 @@ def _generate(model: Any, prompts: Prompts, limit: int) -> list[Decoded]:
         attention_mask=prompts.mask,
         generation_config=config,
         logits_processor=LogitsProcessorList([tracker]),
+        trust_remote_code=False,
         **begun,
     )
     written = output[:, -len(tracker.steps) :].tolist()

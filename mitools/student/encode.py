@@ -7,7 +7,6 @@ refused, since leaving it out would give other vectors.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+from transformers import AutoConfig, AutoModel
 
-from mitools.errors import MissingExtraError, SourceError
+from mitools.errors import SourceError, StudentError
+from mitools.student.boundary import library_errors
 from mitools.student.codec import tokenizable
+from mitools.student.devices import choose_device
+from mitools.student.fit import check_loaded, check_room
+from mitools.student.models import be_quiet, load_tokenizer, look_into
+from mitools.student.packages import PREFIX, find_packaged_model
 
 __all__ = ["SentenceEncoder", "find_encoder", "pool"]
 
@@ -34,23 +37,17 @@ def find_encoder(spec: str) -> Path:
 
     Raises:
         SourceError: there is none.
+        StudentError: the package carries none.
         MissingExtraError: the package is not installed.
     """
-    name = spec.removeprefix("package:")
-    if name == spec:
-        if not (Path(spec) / "config.json").is_file():
-            raise SourceError(f"{spec} holds no sentence encoder", hint=_HINT)
-        return Path(spec)
-    found = importlib.util.find_spec(name) if name.isidentifier() else None
-    if found is None or found.origin is None:
-        hint = f'"pip install {name.replace("_", "-")}"'
-        raise MissingExtraError(f"the package {name} is not installed", hint=hint)
-    # Pooling has a config.json too, in a folder below the encoder's own.
-    configs = Path(found.origin).parent.rglob("config.json")
-    folders = sorted((path.parent for path in configs), key=lambda path: len(path.parts))
-    if not folders:
-        raise SourceError(f"the package {name} carries no sentence encoder", hint=_HINT)
-    return folders[0]
+    if spec.startswith(PREFIX):
+        folder, gguf = find_packaged_model(spec.removeprefix(PREFIX))
+        if gguf:
+            raise SourceError(f"{spec} is a GGUF file, not a sentence encoder", hint=_HINT)
+        return folder
+    if not (Path(spec) / "config.json").is_file():
+        raise SourceError(f"{spec} holds no sentence encoder", hint=_HINT)
+    return Path(spec)
 
 
 def pool(states: Tensor, mask: Tensor) -> Tensor:
@@ -92,37 +89,75 @@ class SentenceEncoder:
             device: a torch device; by default the GPU where there is one.
 
         Raises:
+            UsageError: there is no such device.
             SourceError: it cannot be opened, or has a step that is not known here.
+            StudentError: the package carries none.
             MissingExtraError: the package is not installed.
         """
+        chosen = choose_device(device)
         self.name = spec
         self.folder = find_encoder(spec)
-        transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
+        be_quiet()
         self._check_steps()
         settings = self._read("sentence_bert_config.json")
+        if not isinstance(settings, dict):
+            message = f"{self.folder / 'sentence_bert_config.json'} does not hold an object"
+            raise SourceError(message, hint=_HINT)
         self._lowers_case = bool(settings.get("do_lower_case"))
-        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            self._model = AutoModel.from_pretrained(self.folder, dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as exc:
-            reason = str(exc).strip().partition("\n")[0] or type(exc).__name__
-            raise SourceError(f"cannot open the encoder {spec}: {reason}", hint=_HINT) from exc
-        self._model.to(chosen).eval()
+            self._model, self._tokenizer = self._open()
+        except StudentError as exc:
+            message = exc.message.replace("the student", "the encoder")
+            raise SourceError(message, hint=exc.hint) from exc
+        with library_errors(f"cannot move the encoder {spec} to {chosen}", 'try "--device cpu"'):
+            self._model.to(chosen).eval()
         positions = getattr(self._model.config, "max_position_embeddings", None) or _LONGEST
-        self._longest = min(settings.get("max_seq_length") or _LONGEST, positions)
+        longest = settings.get("max_seq_length") or _LONGEST
+        if type(longest) is not int or longest < 1:
+            raise SourceError(f"{spec} has max_seq_length {longest!r}", hint=_HINT)
+        self._longest = min(longest, positions)
+
+    def _open(self) -> tuple[Any, Any]:
+        """Open model and tokenizer, whose files must fit together.
+
+        Raises:
+            StudentError: they cannot be opened.
+        """
+        folder = str(self.folder)
+        with library_errors(f"cannot open the encoder {self.name}", _HINT):
+            inventory = look_into(folder, self.name)
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            build = AutoModel.from_config
+            check_room(lambda: build(config, trust_remote_code=False), inventory, self.name)
+            model, found = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                weights_only=True,
+                ignore_mismatched_sizes=True,  # they are refused below, with their names
+                output_loading_info=True,
+            )
+            missing = {key for key in found["missing_keys"] if not key.startswith("pooler.")}
+            check_loaded({**found, "missing_keys": missing}, self.name, strict=False)
+            tokenizer = load_tokenizer(folder, self.name)
+            rows = len(model.get_input_embeddings().weight)
+            if max(tokenizer.get_vocab().values(), default=0) >= rows:
+                message = f"{self.name}: its tokenizer has more tokens than its model"
+                raise StudentError(message, hint="use the tokenizer that belongs to this model")
+        return model, tokenizer
 
     def _check_steps(self) -> None:
         """Make sure that mean pooling is what it was trained with."""
         steps = self._read("modules.json") or []
+        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+            raise SourceError(f"{self.folder / 'modules.json'} does not list steps", hint=_HINT)
         for step in steps:
             kind = str(step.get("type")).rpartition(".")[2]
             if kind not in _STEPS:
                 message = f"{self.name} has a step {kind}, which is not known here"
                 raise SourceError(message, hint="name an encoder with mean pooling and no more")
             pooling = self._read(f"{step.get('path')}/config.json") if kind == "Pooling" else {}
-            modes = _pooling_modes(pooling)
+            modes = _pooling_modes(pooling if isinstance(pooling, dict) else {})
             if modes and modes != {"mean"}:
                 message = f"{self.name} pools by {', '.join(sorted(modes))}, not by the mean"
                 raise SourceError(message, hint="name an encoder with mean pooling")
@@ -131,7 +166,7 @@ class SentenceEncoder:
         path = self.folder / name
         try:
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except (OSError, ValueError) as exc:
+        except (OSError, ValueError, RecursionError) as exc:
             raise SourceError(f"cannot read {path}: {exc}", hint=_HINT) from exc
 
     @torch.inference_mode()

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 
-from mitools.errors import OutputError
+from mitools.errors import OutputError, StudentError
 from mitools.files import output_errors
+from mitools.student.boundary import library_errors
 from mitools.student.codec import PREFIXES, Codec
+from mitools.student.devices import choose_device
 from mitools.student.local import LocalStudent
 from mitools.student.lora import merged_weights
-from mitools.student.metadata import read_metadata, write_metadata
+from mitools.student.metadata import LIMITS, METADATA_NAME, read_metadata, write_metadata
 from mitools.student.models import open_checkpoint
+from mitools.student.trial import check_forward
 
 __all__ = ["load_student", "save_student"]
-
-_LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
 
 
 def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, Any]) -> None:
@@ -38,7 +38,7 @@ def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, 
         except SafetensorError as exc:  # how a full disk looks from Rust
             raise OutputError(f"cannot write {folder}: {exc}", hint="free some space") from exc
         codec.tokenizer.save_pretrained(folder)
-    asked = {name: getattr(codec, name) for name in ("kind", "order", "prefix_position", *_LIMITS)}
+    asked = {name: getattr(codec, name) for name in ("kind", "order", "prefix_position", *LIMITS)}
     write_metadata(folder, {"prefixes": dict(PREFIXES), **asked, **metadata})
 
 
@@ -55,21 +55,27 @@ def load_student(
         tokens_per_batch: rows × longest row in one batch; larger is faster until memory is full.
 
     Raises:
+        UsageError: there is no such device.
         StudentError: the folder holds no usable student.
     """
+    chosen = choose_device(device)
     folder = Path(path)
     metadata = read_metadata(folder)
-    base = open_checkpoint(str(folder), str(folder))
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    limits = {name: int(metadata[name]) for name in _LIMITS}
+    base = open_checkpoint(str(folder), str(folder), strict=True)
+    if base.kind != metadata["kind"]:
+        message = f"{folder}: {METADATA_NAME} says {metadata['kind']}, config.json {base.kind}"
+        raise StudentError(message, hint="train it again")
     budget = tokens_per_batch or (65_536 if chosen.type == "cuda" else 4_096)
     codec = Codec(
         base.tokenizer,
         base.kind,
-        limits["max_input_tokens"],
-        limits["max_label_tokens"],
-        limits["max_rationale_tokens"],
+        metadata["max_input_tokens"],
+        metadata["max_label_tokens"],
+        metadata["max_rationale_tokens"],
         order=metadata["order"],
         prefix_position=metadata["prefix_position"],
     )
-    return LocalStudent(base.model.to(chosen), codec, metadata, tokens_per_batch=budget)
+    check_forward(base.model, codec)
+    with library_errors(f"cannot move the student {folder} to {chosen}", 'try "--device cpu"'):
+        model = base.model.to(chosen)
+    return LocalStudent(model, codec, metadata, tokens_per_batch=budget)

@@ -10,6 +10,7 @@ import torch
 
 from mitools.errors import StudentError
 from mitools.student.api import Generation
+from mitools.student.boundary import is_out_of_memory
 from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Order, Purpose
 from mitools.student.decoding import Decoded, Prompts, decode, drops_rows_alike
@@ -233,7 +234,10 @@ class LocalStudent:
 
 
 class _Evaluating:
-    """Switch a model to evaluation and back, so that a model in training can be asked too."""
+    """Switch a model to evaluation and back, so that a model in training can be asked too.
+
+    Also says what to do when memory runs out inside.
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -242,5 +246,8 @@ class _Evaluating:
     def __enter__(self) -> None:
         self.model.eval()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self.model.train(self.was_training)
+        if error is not None and is_out_of_memory(error):
+            hint = 'lower --tokens-per-batch, or use "--device cpu"'
+            raise StudentError("not enough memory to ask the student", hint=hint) from error

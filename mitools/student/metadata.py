@@ -10,10 +10,21 @@ from typing import Any
 from mitools.errors import StudentError
 from mitools.student.codec import ORDERS, PREFIX_POSITIONS, PREFIXES
 
-__all__ = ["FORMAT", "METADATA_NAME", "read_metadata", "write_metadata"]
+__all__ = [
+    "FORMAT",
+    "LIMITS",
+    "METADATA_NAME",
+    "is_student",
+    "read_metadata",
+    "write_metadata",
+]
 
 METADATA_NAME = "mitools.json"
 FORMAT = 1
+LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
+
+_MOST_TOKENS = 1 << 20
+_LARGEST = 16 << 20  # bytes
 
 
 def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
@@ -30,12 +41,14 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     path = folder / METADATA_NAME
     hint = 'name the folder that was given to "mitools train --save"'
     try:
+        if path.stat().st_size > _LARGEST:
+            raise StudentError(f"{path} is larger than {_LARGEST >> 20} MiB", hint=hint)
         metadata = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise StudentError(
             f"{folder} holds no student ({METADATA_NAME} is missing)", hint=hint
         ) from exc
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise StudentError(f"cannot read {path}: {exc}", hint=hint) from exc
     if not isinstance(metadata, dict) or metadata.get("kind") not in ("seq2seq", "causal"):
         raise StudentError(f"{path} does not describe a student", hint=hint)
@@ -50,4 +63,18 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         if metadata[name] not in known:
             message = f"{path} has {name} {json.dumps(metadata[name])}, which is not known here"
             raise StudentError(message, hint='upgrade: "pip install -U mitools"')
+    for name in LIMITS:
+        value = metadata.get(name)
+        if type(value) is not int or not 2 <= value <= _MOST_TOKENS:
+            message = f"{path} has {name} {json.dumps(value)}, which is not a number of tokens"
+            raise StudentError(message, hint="train it again")
     return metadata
+
+
+def is_student(folder: Path) -> bool:
+    """Tell whether a folder is a student of ours, readable or of another version."""
+    try:
+        found = json.loads((folder / METADATA_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"format", "kind", "prefixes"} <= found.keys()

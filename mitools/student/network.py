@@ -186,13 +186,22 @@ def _forward(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> 
     if kind == "causal":
         assert not isinstance(read, Tensor)
         return causal_forward(model, pairs, read)
-    labels = pairs.target_ids.masked_fill(pairs.target_mask == 0, -100)
     source: dict[str, Any] = {"input_ids": pairs.prompt_ids}
     if read is not None:
         source = {"encoder_outputs": BaseModelOutput(last_hidden_state=read)}
     return model(
         **source,
         attention_mask=pairs.prompt_mask,
-        decoder_input_ids=model.prepare_decoder_input_ids_from_labels(labels=labels),
+        decoder_input_ids=_decoder_inputs(model, pairs),
         use_cache=False,
     )
+
+
+def _decoder_inputs(model: Any, pairs: Pairs) -> Tensor:
+    """Put the first token in front of the targets: [B, T], of which entry t is before token t.
+
+    Models can do that too, but not all of them alike; decoding begins with this token.
+    """
+    start = model.config.decoder_start_token_id
+    first = pairs.target_ids.new_full((len(pairs.target_ids), 1), start)
+    return torch.cat([first, pairs.target_ids[:, :-1]], dim=1)

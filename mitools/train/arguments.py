@@ -22,8 +22,6 @@ tokens in pieces of 8, 4, 2: 16.2, 12.9, 11.5. A piece of this size holds 14 of 
 latter, and of a narrow model the whole batch, where pieces of 2 take half as long again.
 """
 
-_SELECTION = {"accuracy": "eval_selection", "label-loss": "eval_label_loss"}
-
 
 def training_arguments(
     options: TrainOptions, rows: int, validates: bool, processes: int = 1, *, row_size: float = 0
@@ -41,14 +39,14 @@ def training_arguments(
         TrainingError: see :func:`uses_bf16`.
     """
     if options.batch_size % processes:
-        message = f"--batch-size {options.batch_size} is no multiple of {processes} processes"
-        raise UsageError(message, hint="make it one")
+        message = f"--batch-size {options.batch_size} is not a multiple of {processes} processes"
+        raise UsageError(message, hint="choose a multiple")
     share = options.batch_size // processes
     chosen = options.micro_batch_size or records_a_piece(options.objective, share, row_size)
     micro = min(chosen, share)
     if share % micro:
-        message = f"{share} records a process are no multiple of --micro-batch-size {micro}"
-        raise UsageError(message, hint="make it one")
+        message = f"{share} records a process are not a multiple of --micro-batch-size {micro}"
+        raise UsageError(message, hint="choose a divisor")
     per_epoch = math.ceil(rows / options.batch_size)
     total = options.max_steps or math.ceil(options.epochs * per_epoch)
     every = options.eval_every or (max(1, total // 10) if options.max_steps else per_epoch)
@@ -69,10 +67,9 @@ def training_arguments(
         eval_steps=min(every, total),
         save_strategy="steps",
         save_steps=min(every, total),
-        save_total_limit=2,
         load_best_model_at_end=validates,
-        metric_for_best_model=_SELECTION[options.select_by] if validates else None,
-        greater_is_better=options.select_by == "accuracy",
+        metric_for_best_model="eval_selection" if validates else None,
+        greater_is_better=True,
         logging_steps=max(1, min(50, total // 20)),
         logging_nan_inf_filter=False,
         remove_unused_columns=False,

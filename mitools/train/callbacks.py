@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import signal
@@ -11,9 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
-__all__ = ["Interrupt", "LogCallback", "OnStep"]
+from mitools.train.checkpoints import checkpoint_path, damage_of, read_state
+
+__all__ = ["Interrupt", "LogCallback", "OnStep", "Patience", "Resumption", "trim_log"]
 
 OnStep = Callable[[int, Mapping[str, float]], None]
 """Receives the number of optimizer steps done and the latest logged numbers."""
@@ -44,6 +53,52 @@ class LogCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if state.is_world_process_zero:
             self.on_step(state.global_step, self.latest)
+
+
+def trim_log(path: Path, checkpoint: str | None) -> None:
+    """Take the lines out of a log that a resumed run will write again."""
+    if not path.exists():
+        return
+    last = 0 if checkpoint is None else read_state(Path(checkpoint))["global_step"]
+    kept = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):  # half a line, where the run was killed
+            line = json.loads(text)
+            if checkpoint is not None and line["step"] <= last:
+                kept.append(text + "\n")
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+class Patience(EarlyStoppingCallback):  # type: ignore[misc]
+    """Stop early, and count on where a resumed run left off."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        super().on_train_begin(args, state, control, **rest)
+        saved = state.stateful_callbacks.get(type(self).__name__)
+        if isinstance(saved, dict) and state.global_step:
+            count = saved.get("attributes", {}).get("early_stopping_patience_counter", 0)
+            self.early_stopping_patience_counter = int(count)
+
+
+class Resumption(TrainerCallback):  # type: ignore[misc]
+    """Find the best model of a resumed run where it is now."""
+
+    def __init__(self, work: Path) -> None:
+        self.work = work
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        step = state.best_global_step
+        if not step:
+            return
+        best = checkpoint_path(self.work, step)
+        if damage_of(best) is None:
+            state.best_model_checkpoint = str(best)
+        else:
+            state.best_metric = state.best_global_step = state.best_model_checkpoint = None
 
 
 class Interrupt(TrainerCallback):  # type: ignore[misc]

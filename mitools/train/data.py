@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from numpy.typing import NDArray
 
+from mitools.bounds import OWN
 from mitools.errors import DataError
 from mitools.files import output_errors
 from mitools.records import Record, Writer, dump_line, parse_line
@@ -61,7 +62,7 @@ class Spool:
     def __iter__(self) -> Iterator[Record]:
         with self.path.open(encoding="utf-8") as stream:
             for line in stream:
-                yield parse_line(line)
+                yield parse_line(line, bounds=OWN)
 
     def of_split(self, split: str) -> Iterator[Record]:
         """Records of one split; a record that was never split counts as training."""

@@ -42,9 +42,19 @@ from mitools.train.objective import (
     token_losses,
 )
 
-__all__ = ["COUNTS", "Task", "TwoTaskModel", "count_targets", "pairs_of", "word_mask"]
+__all__ = [
+    "COUNTS",
+    "LOSS_COUNTS",
+    "Task",
+    "TwoTaskModel",
+    "count_targets",
+    "pairs_of",
+    "word_mask",
+]
 
 COUNTS = ("label_tokens", "rationale_tokens", "pairs", "rows")
+LOSS_COUNTS = ("label_loss", "rationale_loss", "mi_loss")
+"""The losses that are means over the first of these counts, in their order."""
 
 _CONTRASTIVE_LOSSES = {"infonce": infonce_losses, "jsd": jsd_losses, "nwj": nwj_losses}
 
@@ -202,9 +212,12 @@ class TwoTaskModel(nn.Module):
         return self._run_alone(rationale, label).losses.sum(dim=-1) / counts
 
     def weigh(self, losses: Mapping[str, float]) -> float:
-        """Combine both tasks' losses by α, as training does, without the MI term."""
+        """Combine both tasks' losses by α, as training does, without the MI term.
+
+        A loss that was not measured adds nothing.
+        """
         alpha = self.objective.alpha
-        return alpha * losses["label_loss"] + (1 - alpha) * losses["rationale_loss"]
+        return alpha * losses.get("label_loss", 0) + (1 - alpha) * losses.get("rationale_loss", 0)
 
     def _run(self, label: Task, rationale: Task | None) -> tuple[_Seen, ...]:
         kind = self.codec.kind

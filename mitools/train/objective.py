@@ -25,6 +25,7 @@ from torch import Tensor
 
 from mitools.errors import UsageError
 from mitools.student.codec import Order
+from mitools.train.ranges import check_ranges
 
 __all__ = [
     "CONTRASTIVE_TERMS",
@@ -156,13 +157,10 @@ def check_weights(alpha: float, beta: float, mi: MiTerm) -> None:
     """Refuse weights under which the objective makes no sense.
 
     Raises:
-        UsageError: α outside [0, 1], negative β, or a mutual-information term without a rationale
-            task to inform.
+        UsageError: α outside [0, 1], β negative or not finite, or a mutual-information term without
+            a rationale task to inform.
     """
-    if not 0 <= alpha <= 1:
-        raise UsageError(f"--alpha {alpha} is no share", hint="choose a number from 0 to 1")
-    if beta < 0:
-        raise UsageError(f"--beta {beta} would minimize the mutual information", hint="use >= 0")
+    check_ranges({"alpha": alpha, "beta": beta})
     if alpha == 1 and mi != "none" and beta > 0:
         message = "--alpha 1 leaves the rationale task out, so there is nothing to inform"
         raise UsageError(message, hint='add "--mi none", or choose a smaller --alpha')

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from mitools.errors import OutputError, UsageError
 from mitools.student.codec import Order, PrefixPosition
-from mitools.student.metadata import METADATA_NAME
+from mitools.student.metadata import is_student
 from mitools.train.objective import (
     CONTRASTIVE_TERMS,
     Critic,
@@ -18,8 +21,10 @@ from mitools.train.objective import (
     Pool,
     SameLabel,
 )
+from mitools.train.ranges import check_ranges
+from mitools.train.workspace import check_work_folder
 
-__all__ = ["PRESETS", "TrainOptions"]
+__all__ = ["PRESETS", "TrainOptions", "is_replaceable"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     # arXiv:2403.03348, section 4, and the defaults of its code.
@@ -112,7 +117,9 @@ class TrainOptions:
     @property
     def work(self) -> Path:
         """Where an unfinished run lives: checkpoints, log and tokenized records."""
-        return self.save.with_name(self.save.name + ".work")
+        # Beside the folder itself, not beside a link to it: one is renamed to the other.
+        place = Path(os.path.realpath(self.save)) if self.save.is_symlink() else self.save
+        return place.with_name(place.name + ".work")
 
     @property
     def objective(self) -> Objective:
@@ -148,15 +155,17 @@ class TrainOptions:
             OutputError: the folder to save to is taken.
         """
         self.check_values()
-        if self.save.exists() and not self.overwrite:
+        if self.save.exists():
+            self._check_taken()
+        check_work_folder(self.work, may_continue=self.resume, may_replace=self.overwrite)
+
+    def _check_taken(self) -> None:
+        if not (self.overwrite or self.resume):
             hint = 'choose another --save, or add "--overwrite"'
             raise OutputError(f"{self.save} is already there", hint=hint)
-        if self.save.exists() and not _is_replaceable(self.save):
+        if not is_replaceable(self.save):
             message = f"{self.save} holds something else than a student"
             raise OutputError(message, hint="choose another --save")
-        if self.work.exists() and not (self.resume or self.overwrite):
-            hint = 'add "--resume" to go on with it, or "--overwrite" to start anew'
-            raise OutputError(f"{self.work} holds an unfinished run", hint=hint)
 
     def check_values(self) -> None:
         """Refuse options that exclude each other or make no sense, whatever is on disk.
@@ -164,12 +173,17 @@ class TrainOptions:
         Raises:
             UsageError: some do.
         """
+        check_ranges(vars(self))
+        if self.save.name in ("", ".."):
+            raise UsageError(f"--save {self.save} does not name a new folder", hint="name one")
         self.objective.check()
         self.objective.check_order(self.order)
         micro = self.micro_batch_size or self.batch_size
         if self.batch_size % micro:
-            message = f"--batch-size {self.batch_size} is no multiple of --micro-batch-size {micro}"
-            raise UsageError(message, hint="make it one")
+            message = (
+                f"--batch-size {self.batch_size} is not a multiple of --micro-batch-size {micro}"
+            )
+            raise UsageError(message, hint="choose a divisor of the batch size")
         if self.resume and self.overwrite:
             raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
         self._check_data_options()
@@ -181,9 +195,6 @@ class TrainOptions:
             raise UsageError(message, hint="drop --lora, or start from a pretrained student")
 
     def _check_data_options(self) -> None:
-        if not 0 <= self.agreement_weight <= 1:
-            message = f"--agreement-weight {self.agreement_weight} is no share"
-            raise UsageError(message, hint="choose a number from 0 to 1")
         if self.soft_labels and self.labels_from == "gold":
             message = "--soft-labels learns the teacher's votes, --labels-from gold does not"
             raise UsageError(message, hint="drop one")
@@ -196,7 +207,17 @@ class TrainOptions:
         ignored = ("save", "resume", "overwrite")
         return {name: value for name, value in asdict(self).items() if name not in ignored}
 
+    def changes_since(self, before: Mapping[str, Any]) -> list[str]:
+        """Name the options that differ from those of an earlier run, as :meth:`as_json` gave them.
 
-def _is_replaceable(folder: Path) -> bool:
+        How a batch is cut does not count where its loss is a sum over its records.
+        """
+        now = json.loads(json.dumps(self.as_json()))
+        if self.objective.is_sum_over_rows:
+            now.pop("micro_batch_size")
+        return sorted(name for name, value in now.items() if before.get(name) != value)
+
+
+def is_replaceable(folder: Path) -> bool:
     """Tell whether overwriting loses no more than a student."""
-    return folder.is_dir() and ((folder / METADATA_NAME).exists() or not any(folder.iterdir()))
+    return folder.is_dir() and (is_student(folder) or not any(folder.iterdir()))

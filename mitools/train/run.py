@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import platform
 import shutil
 import time
@@ -13,26 +14,42 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 
-from mitools.errors import DataError, MitoolsError, TrainingError, UsageError
+from mitools.errors import DataError, MitoolsError, OutputError, TrainingError, UsageError
 from mitools.files import atomic_directory, output_errors
 from mitools.records import Record
 from mitools.student import save_student
+from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import PREFIXES, Codec, Purpose
 from mitools.student.lora import add_lora
 from mitools.student.models import Base, open_base
+from mitools.student.round_trip import check_saving
+from mitools.student.trial import check_forward
+from mitools.tasks import task_of
 from mitools.train.arguments import training_arguments
-from mitools.train.callbacks import Interrupt, LogCallback, OnStep
+from mitools.train.callbacks import Interrupt, LogCallback, OnStep, Patience, Resumption, trim_log
 from mitools.train.card import write_model_card
+from mitools.train.checkpoints import publish, sync_folder
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.data import Spool, TrainingData, build_data, lengths_of, open_data
 from mitools.train.example import example_of
 from mitools.train.model import TwoTaskModel
-from mitools.train.options import TrainOptions
+from mitools.train.options import TrainOptions, is_replaceable
 from mitools.train.plan import batch_shapes, describe_memory, describe_shapes
+from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes
+from mitools.train.resume import (
+    Finished,
+    find_checkpoint,
+    finished_run,
+    is_at_its_end,
+    is_started,
+    write_state,
+)
 from mitools.train.trainer import StudentTrainer
+from mitools.train.validate import final_metrics
+from mitools.train.workspace import Workspace
 
 __all__ = ["Interrupted", "Run", "prepare"]
 
@@ -42,8 +59,6 @@ class Interrupted(MitoolsError):
 
     exit_code = 130
 
-
-_MEASURES = ("accuracy", "label_loss", "rationale_loss", "mi_loss", "mi_estimate", "mi_shuffled")
 
 Note = Callable[[str], None]
 """Receives a sentence for people."""
@@ -57,6 +72,7 @@ class Run:
         spool: every record that was read, training or not; it passes them on.
         checkpoint: what to go on from.
         processes: this process among those that share the run; the first one saves.
+        workspace: the work folder, in the first process.
     """
 
     options: TrainOptions
@@ -67,6 +83,7 @@ class Run:
     base_name: str
     checkpoint: str | None = None
     processes: Processes = field(default_factory=Processes)
+    workspace: Workspace | None = None
 
     @property
     def arguments(self) -> TrainingArguments:
@@ -107,21 +124,39 @@ class Run:
 
         Raises:
             Interrupted: a signal came; the checkpoint to go on with is saved.
-            TrainingError: the loss became NaN or infinite, or a checkpoint is unusable.
+            TrainingError: the loss became NaN or infinite, memory ran out, or a checkpoint is
+                unusable.
             OutputError: the disk is full.
         """
+        try:
+            return self._execute(on_step)
+        except BaseException as exc:
+            if self.workspace is not None:
+                self.workspace.release()
+            if is_out_of_memory(exc):
+                raise self._out_of_memory() from exc
+            raise
+
+    def _execute(self, on_step: OnStep) -> dict[str, float]:
         started = time.monotonic()
         interrupt = Interrupt()
         log = LogCallback(self.options.work / "log.jsonl", on_step)
         trainer = self._make_trainer([interrupt, log])
         with output_errors(str(self.options.work)), interrupt.armed():
-            trainer.train(resume_from_checkpoint=self.checkpoint)
+            if self.processes.is_first:
+                trim_log(log.path, self.checkpoint)
+            try:
+                self._train(trainer)
+            except KeyboardInterrupt as exc:  # the second signal
+                message = f"stopped at once in step {trainer.state.global_step + 1:,}"
+                hint = 'run the same command with "--resume" to go on from the last checkpoint'
+                raise Interrupted(message, hint=hint) from exc
         self.processes.meet()  # the first one removes what the others may still be loading
         if interrupt.signal is not None:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
             raise Interrupted(message, hint='run the same command with "--resume" to go on')
-        metrics = _final_metrics(trainer.state.log_history, trainer.state.best_global_step)
+        metrics = final_metrics(trainer.state.log_history, trainer.state.best_global_step)
         run = {
             **metrics,
             "steps": trainer.state.global_step,
@@ -131,10 +166,29 @@ class Run:
             self._save({**run, "train_seconds": round(time.monotonic() - started, 1)})
         return metrics
 
+    def _train(self, trainer: StudentTrainer) -> None:
+        """Make the steps that are left."""
+        total = trainer.args.max_steps
+        if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
+            trainer.restore(self.checkpoint)  # the engine would make one step more
+        else:
+            trainer.train(resume_from_checkpoint=self.checkpoint)
+
+    def _out_of_memory(self) -> TrainingError:
+        size = self.arguments.per_device_train_batch_size
+        if size > 1 and self.options.objective.is_sum_over_rows:
+            hint = f'run it again with "--resume" and a --micro-batch-size below {size}'
+        elif size > 1:
+            hint = f'lower --batch-size ({self.options.batch_size}), and add "--overwrite"'
+        else:
+            hint = 'lower --max-input-tokens or choose a smaller student, and add "--overwrite"'
+        return TrainingError(f"not enough memory for a forward pass of {size:,} records", hint=hint)
+
     def _make_trainer(self, callbacks: list[Any]) -> StudentTrainer:
         options = self.options
         if options.patience is not None and self.data.valid is not None:
-            callbacks.append(EarlyStoppingCallback(early_stopping_patience=options.patience))
+            callbacks.append(Patience(early_stopping_patience=options.patience))
+        callbacks.append(Resumption(options.work))
         trainer = StudentTrainer(
             model=self.model,
             args=self.arguments,
@@ -159,21 +213,33 @@ class Run:
 
     def _save(self, results: Mapping[str, Any]) -> None:
         metadata = self._metadata(results)
-        with atomic_directory(self.options.save) as folder:
-            save_student(folder, self.model.student, self.codec, metadata)
-            write_model_card(folder, metadata, self.options.save.name)
-            shutil.copy(self.options.work / "log.jsonl", folder / "log.jsonl")
+        work, save = self.options.work, self.options.save
+        try:
+            with atomic_directory(work / "student") as folder:
+                save_student(folder, self.model.student, self.codec, metadata)
+                write_model_card(folder, metadata, save.name)
+                shutil.copy(work / "log.jsonl", folder / "log.jsonl")
+                sync_folder(folder)
+            with output_errors(str(save)):
+                final = Path(os.path.realpath(save))
+                if final.exists() and not is_replaceable(final):
+                    raise FileExistsError(errno.EEXIST, "something else has taken its name")
+                publish(work / "student", final, work / "replaced")
+        except OutputError as exc:
+            hint = 'make room, and run the same command with "--resume"'
+            raise OutputError(exc.message, hint=hint) from exc
 
     def clean(self) -> None:
         """Remove what only an unfinished run needs; the spool is gone after this."""
-        if self.processes.is_first:
-            shutil.rmtree(self.options.work, ignore_errors=True)
+        if self.workspace is not None:
+            self.workspace.delete()
 
     def _metadata(self, results: Mapping[str, Any]) -> dict[str, Any]:
         first = next(iter(self.spool), {})
         return {
             "base": self.base_name,
             "task": self.options.task or first.get("task"),
+            "labels": self._labels(),
             "trained": self._trained(),
             "options": self.options.as_json(),
             "results": dict(results),
@@ -184,6 +250,16 @@ class Run:
             | {"python": platform.python_version()},
         }
 
+    def _labels(self) -> list[str] | None:
+        """Give the label set of the task ``labels``; None where there is none, or several."""
+        found: set[tuple[str, ...]] = set()
+        for record in self.spool.of_split("train"):
+            if task_of(record, self.options.task).name == "labels":
+                found.add(tuple(record.get("choices") or ()))
+            if len(found) > 1:
+                return None
+        return list(found.pop()) or None if found else None
+
     def _trained(self) -> list[Purpose]:
         """Name the tasks that the student is taught: those with a weight and with a target."""
         shares: dict[Purpose, float] = {
@@ -193,46 +269,61 @@ class Run:
         return [name for name, share in shares.items() if share > 0 and self.data.has(name)]
 
 
-def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run:
+def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run | Finished:
     """Read every record, open the base model and tokenize; nothing is trained yet.
 
     Of several processes the first one does all that; the others leave ``records`` alone and use
     what it left on disk.
 
+    Returns:
+        A run that is ready to start; or one that was finished before, with its records.
+
     Raises:
         UsageError, OutputError: the options do not work, or the folder is taken.
         DataError: nothing can be trained on.
-        StudentError: the base model cannot be opened.
-        TrainingError: what is to be resumed is another run.
+        StudentError: the base model cannot be opened, or cannot be trained and saved.
+        TrainingError: what is to be resumed is another run or in use, or the student's tokenizer
+            cannot tell the answers apart.
     """
     processes = Processes.found()
     if not processes.is_first:
         return _follow(options, processes)
     options.check()
-    _refuse_foreign(options)
+    workspace = Workspace(options.work, empty=options.overwrite)
     try:
-        return _prepare(records, options, note, processes)
+        return _prepare(records, options, note, processes, workspace)
     except BaseException:
-        if not (options.work / "run.json").exists():  # there is nothing to go on with
-            shutil.rmtree(options.work, ignore_errors=True)
+        if is_started(options.work):
+            workspace.release()
+        else:  # there is nothing to go on with
+            workspace.delete()
         raise
 
 
 def _prepare(
-    records: Iterable[Record], options: TrainOptions, note: Note, processes: Processes
-) -> Run:
-    work = _make_work(options)
-    processes.withdraw(work)
+    records: Iterable[Record],
+    options: TrainOptions,
+    note: Note,
+    processes: Processes,
+    workspace: Workspace,
+) -> Run | Finished:
+    work = workspace.path
     processes.meet()
     spool = Spool.fill(work / "records.jsonl", records)
     if not spool.counts["train"]:
         found = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
         raise DataError(f"no training record among them ({found})", hint='run "mitools split"')
-    base, codec = _open_student(spool, options)
+    if (finished := finished_run(options, spool, workspace)) is not None:
+        return finished
+    checkpoint = find_checkpoint(options, spool.digest, note)
+    base, codec = _open_student(spool, options, note)
+    check_forward(base.model, codec)
+    check_saving(base.model, codec, work / "trial")
+    lost = check_texts(spool.of_split("train"), codec, options)
     data = build_data(spool, codec, options)
-    _report(data, spool, note)
-    checkpoint = _checkpoint(options, spool.digest, note)
+    _report(data, spool, note, lost)
     model = TwoTaskModel(base.model, codec, options.objective)
+    write_state(options, spool.digest)
     processes.announce(
         work,
         {
@@ -242,7 +333,7 @@ def _prepare(
             "checkpoint": checkpoint,
         },
     )
-    return Run(options, spool, codec, data, model, base.name, checkpoint, processes)
+    return Run(options, spool, codec, data, model, base.name, checkpoint, processes, workspace)
 
 
 def _follow(options: TrainOptions, processes: Processes) -> Run:
@@ -250,51 +341,30 @@ def _follow(options: TrainOptions, processes: Processes) -> Run:
     processes.meet()
     found = processes.await_files(options.work)
     spool = Spool(options.work / "records.jsonl", Counter(found["counts"]), found["digest"])
-    base, codec = _open_student(spool, options)
+    base, codec = _open_student(spool, options, lambda _: None)
     data = open_data(options.work, found["notes"])
     model = TwoTaskModel(base.model, codec, options.objective)
     return Run(options, spool, codec, data, model, base.name, found["checkpoint"], processes)
 
 
-def _open_student(spool: Spool, options: TrainOptions) -> tuple[Base, Codec]:
+def _open_student(spool: Spool, options: TrainOptions, note: Note) -> tuple[Base, Codec]:
     base = open_base(options.student, lambda: _texts(spool, options), options.seed)
     if options.prefix_position == "after" and base.kind == "seq2seq":
         message = "--prefix-position after is for causal students: an encoder reads all at once"
         raise UsageError(message, hint="drop it, or choose a causal --student")
     if options.lora:
         add_lora(base.model, options.lora)
+    limits = fit_limits(base.model.config, base.kind, options, note)
     codec = Codec(
         base.tokenizer,
         base.kind,
-        options.max_input_tokens,
-        options.max_label_tokens,
-        options.max_rationale_tokens,
+        limits.max_input_tokens,
+        limits.max_label_tokens,
+        limits.max_rationale_tokens,
         options.order,
         options.prefix_position,
     )
     return base, codec
-
-
-def _checkpoint(options: TrainOptions, digest: str, note: Note) -> str | None:
-    """Find the checkpoint to go on from, and refuse one that another run left."""
-    state = {"options": options.as_json(), "data": digest}
-    path = options.work / "run.json"
-    if options.resume and path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        _check_same(before, json.loads(json.dumps(state)), options.work)
-        found = _last_complete(options.work)
-        note(f"going on from {found}" if found else "no checkpoint yet; starting anew")
-        return found
-    path.write_text(json.dumps(state, indent=2), encoding="utf-8")
-    return None
-
-
-def _make_work(options: TrainOptions) -> Path:
-    with output_errors(str(options.work)):
-        if options.overwrite:
-            shutil.rmtree(options.work, ignore_errors=True)
-        options.work.mkdir(parents=True, exist_ok=True)
-    return options.work
 
 
 def _texts(spool: Spool, options: TrainOptions) -> Iterator[str]:
@@ -305,53 +375,12 @@ def _texts(spool: Spool, options: TrainOptions) -> Iterator[str]:
         yield from (text for text in texts if text)
 
 
-def _report(data: TrainingData, spool: Spool, note: Note) -> None:
+def _report(data: TrainingData, spool: Spool, note: Note, lost: Mapping[str, int]) -> None:
     valid = 0 if data.valid is None else len(data.valid)
     other = spool.counts.total() - spool.counts["train"] - spool.counts["valid"]
     note(f"{len(data.train):,} records to train on, {valid:,} to validate, {other:,} kept out")
-    for what, count in data.notes.items():
+    for what, count in {**data.notes, **lost}.items():
         if count:
             note(f"{count:,} training records {what}")
     if not valid:
         note("nothing to validate with, so the last step is kept, not the best")
-
-
-def _refuse_foreign(options: TrainOptions) -> None:
-    is_ours = options.overwrite or (options.work / "run.json").exists()
-    if not is_ours and any(options.work.glob("checkpoint-*")):
-        message = f"{options.work} holds checkpoints of something that mitools did not start"
-        raise TrainingError(message, hint='move them away, or start anew with "--overwrite"')
-
-
-def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], work: Path) -> None:
-    if before.get("data") != now["data"]:
-        message = f"the records differ from those that {work} was trained on"
-        raise TrainingError(message, hint='feed it the same ones, or start anew with "--overwrite"')
-    old = before.get("options", {})
-    changed = sorted(name for name, value in now["options"].items() if old.get(name) != value)
-    if changed:
-        name = changed[0]
-        message = f"{work} was trained with {name} = {old.get(name)}, not {now['options'][name]}"
-        raise TrainingError(message, hint='use the same options, or start anew with "--overwrite"')
-
-
-def _last_complete(work: Path) -> str | None:
-    """Find the newest checkpoint that was written to its end; the trainer's state comes last."""
-    for folder in sorted(work.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
-        if (folder / "trainer_state.json").exists():
-            return str(folder)
-        shutil.rmtree(folder)  # half-written when the run died
-    return None
-
-
-def _final_metrics(history: list[dict[str, float]], best_step: int | None) -> dict[str, float]:
-    lines = [line for line in history if "eval_label_loss" in line]
-    best = [line for line in lines if line["step"] == best_step] or lines[-1:]
-    if best:
-        return {
-            f"valid_{name}": best[0][key]
-            for name in _MEASURES
-            if (key := f"eval_{name}") in best[0]
-        }
-    losses = [line for line in history if "loss" in line][-1:]
-    return {"train_loss": losses[0]["loss"]} if losses else {}

@@ -6,30 +6,40 @@ run needs to be trusted (checkpoints without pickles of our own, a stop on NaN, 
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
+import safetensors
 import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from mitools.errors import OutputError, TrainingError
 from mitools.student import save_student
+from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
-from mitools.student.lora import adapter_weights, is_adapted
+from mitools.train.checkpoints import (
+    STATE,
+    checkpoint_path,
+    damage_of,
+    publish,
+    rotate,
+    seal,
+)
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.data import lengths_of
 from mitools.train.dropout import fast_dropout
-from mitools.train.model import COUNTS, TwoTaskModel, count_targets
+from mitools.train.model import COUNTS, LOSS_COUNTS, TwoTaskModel, count_targets
 from mitools.train.sampler import BatchesByLength
 from mitools.train.validate import Validation, measure_accuracy
+from mitools.train.weights import load_checkpoint, save_extras, unusable
+from mitools.train.workspace import remove
 
-__all__ = ["StudentTrainer", "load_checkpoint"]
+__all__ = ["StudentTrainer"]
 
 TIE_BREAK = 1e5
 """What a loss is divided by before it is taken off an accuracy: it only decides between equals.
@@ -37,10 +47,6 @@ TIE_BREAK = 1e5
 Without it the first of several models that answer equally well would be kept, and that is the one
 that has learned to explain the least.
 """
-
-_WEIGHTS = "model.safetensors"
-_CRITIC = "critic.safetensors"
-_ADAPTERS = "adapters.safetensors"
 
 
 class StudentTrainer(Trainer):  # type: ignore[misc]
@@ -62,6 +68,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         **rest: Any,
     ) -> None:
         super().__init__(**rest)
+        self._part: Path | None = None
+        self._logged_step = 0
         self.codec = codec
         self.metadata = metadata
         self.measures_accuracy = measures_accuracy
@@ -74,6 +82,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self._parts: dict[str, Tensor] = defaultdict(
             lambda: torch.zeros((), device=self.args.device)
         )
+        self._counted = torch.zeros(len(COUNTS), device=self.args.device)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> BatchesByLength:
         return self.order
@@ -130,6 +139,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             raise self._not_finite(ids, outputs)
         for name, value in outputs.items():
             self._parts[name] += value.detach()
+        if num_items_in_batch is not None:
+            self._counted += num_items_in_batch
         # Processes average their gradients, while the counts are sums over all of them.
         loss = outputs["loss"] * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
@@ -145,8 +156,10 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Measure losses, the information estimate and, if asked, label accuracy on valid.
 
         ``label_loss`` and ``rationale_loss`` are in nats a token, ``mi_loss`` a pair (a row in the
-        paper's term), lower is better; 0 where there is none. ``mi_estimate`` and its control
-        ``mi_shuffled`` are in nats, see :mod:`mitools.train.estimate`; absent with few pairs.
+        paper's term), lower is better; each is absent where there was nothing to measure it on.
+        ``mi_estimate`` and its control ``mi_shuffled`` are in nats, see
+        :mod:`mitools.train.estimate`; absent with few pairs. ``selection`` is what the best model
+        is best in: accuracy, or without it the loss with its sign turned; higher is better.
         """
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()
@@ -155,10 +168,13 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         model.train()
         metrics = found.losses(of_rows=model.objective.mi == "paper")
         metrics |= found.information(self.args.seed)
+        accuracy = None
         if self.measures_accuracy:
             student = LocalStudent(model.student, self.codec)
-            metrics["accuracy"] = measure_accuracy(student, self.eval_dataset["record"])
-            metrics["selection"] = metrics["accuracy"] - min(10.0, model.weigh(metrics)) / TIE_BREAK
+            accuracy = measure_accuracy(student, self.eval_dataset["record"])
+        metrics["selection"] = _selection(model, metrics, accuracy, self.measures_accuracy)
+        if accuracy is not None:
+            metrics["accuracy"] = accuracy
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
@@ -184,80 +200,106 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         return found.reduced(lambda sums: self.accelerator.reduce(sums.to(self.args.device)).cpu())
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the parts of the loss, each a mean over the steps since the last line."""
-        steps = self.state.global_step - getattr(self, "_logged_step", 0)
+        """Add the parts of the loss, each a mean over the steps since the last line.
+
+        A part that nothing was measured for in these steps is left out.
+        """
+        steps = self.state.global_step - max(self._logged_step, self._initial_global_step)
         if "loss" in logs and steps > 0:
-            # Each process has its share of every sum; names are sorted, so that all speak in turn.
-            for name in sorted(self._parts):
+            # The counts are of all processes together; a loss is the share of this one.
+            counted = dict(zip(LOSS_COUNTS, self._counted.tolist(), strict=False))
+            for name in sorted(self._parts):  # sorted, so that all processes speak in turn
                 total = self.accelerator.reduce(self._parts[name], "sum")
-                logs[name] = float(total) / steps
+                if counted.get(name, 1) > 0:
+                    logs[name] = float(total) / steps
             self._parts.clear()
+            self._counted.zero_()
             self._logged_step = self.state.global_step
         super().log(logs, start_time)
 
+    def _get_output_dir(self, trial: Any) -> str:
+        """Write a checkpoint aside until it is whole."""
+        folder: str = super()._get_output_dir(trial) if self._part is None else str(self._part)
+        return folder
+
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Save everything to resume from; a checkpoint that fails leaves the one before it."""
+        work, step = Path(self.args.output_dir), self.state.global_step
+        self._part = work / "part"
         try:
             super()._save_checkpoint(model, trial)
-        except (OSError, RuntimeError, OutputError) as exc:  # torch says RuntimeError
-            step = self.state.global_step
-            reason = str(exc).splitlines()[0]
+            if self.state.best_global_step == step:
+                self.state.best_model_checkpoint = str(checkpoint_path(work, step))
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                self._finish_checkpoint(work, step)
+            self.accelerator.wait_for_everyone()
+        except (OSError, RuntimeError, OutputError, safetensors.SafetensorError) as exc:
+            if is_out_of_memory(exc):
+                raise
+            shutil.rmtree(self._part, ignore_errors=True)  # the space that is left may be needed
+            reason = str(exc).splitlines()[0]  # torch says RuntimeError
             hint = 'free some space and run the same command with "--resume"'
             message = f"cannot save a checkpoint at step {step:,}: {reason}"
             raise OutputError(message, hint=hint) from exc
+        finally:
+            self._part = None
+
+    def _finish_checkpoint(self, work: Path, step: int) -> None:
+        """Seal what was written aside, and give it its name."""
+        part = work / "part"
+        written, final = checkpoint_path(part, step), checkpoint_path(work, step)
+        self.state.save_to_json(str(written / STATE))
+        seal(written)
+        publish(written, final, part / "old")
+        remove(part)
+        rotate(work, step, self.state.best_global_step)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         save_student(folder, model.student, self.codec, self.metadata)
-        if is_adapted(model.student):
-            safetensors.torch.save_file(adapter_weights(model.student), folder / _ADAPTERS)
-        if model.critic is not None:
-            safetensors.torch.save_file(model.critic.state_dict(), folder / _CRITIC)
+        save_extras(model, folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         load_checkpoint(self.accelerator.unwrap_model(self.model), resume_from_checkpoint)
 
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with unusable(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with unusable(checkpoint):
+            super()._load_rng_state(checkpoint)
+
     def _load_best_model(self) -> None:
         load_checkpoint(self.accelerator.unwrap_model(self.model), self.state.best_model_checkpoint)
 
-
-def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
-    """Put a checkpoint's weights, those of the critic too, into the model in place.
-
-    Raises:
-        TrainingError: a file is missing, damaged or of another model.
-    """
-    student = model.student
-    if is_adapted(student):
-        # The weights beside them never changed: they are those that the run started from.
-        missing, unexpected = _load_into(student, folder, _ADAPTERS)
-        missing = sorted(set(missing) & adapter_weights(student).keys())
-    else:
-        missing, unexpected = _load_into(student, folder, _WEIGHTS)
-    if model.critic is not None:
-        for found, more in zip(
-            (missing, unexpected), _load_into(model.critic, folder, _CRITIC), strict=True
-        ):
-            found += more
-    student.tie_weights()
-    tied = set(getattr(student, "all_tied_weights_keys", None) or ())
-    wrong = sorted((set(missing) - tied) | set(unexpected))
-    if wrong:
-        message = f"the checkpoint {folder} is of another model ({wrong[0]} does not fit)"
-        raise TrainingError(message, hint='start anew with "--overwrite"')
+    def restore(self, checkpoint: str) -> None:
+        """Take up a run that has made its last step: its state, and the best model it found."""
+        with unusable(checkpoint):
+            self.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE))
+        best = self.state.best_global_step
+        folder = checkpoint_path(Path(self.args.output_dir), best) if best else Path(checkpoint)
+        has_best = self.args.load_best_model_at_end and damage_of(folder) is None
+        load_checkpoint(
+            self.accelerator.unwrap_model(self.model), str(folder) if has_best else checkpoint
+        )
 
 
-def _load_into(module: nn.Module, folder: str, name: str) -> tuple[list[str], list[str]]:
-    try:
-        weights = safetensors.torch.load_file(os.path.join(folder, name))
-        missing, unexpected = module.load_state_dict(weights, strict=False)
-    except (OSError, RuntimeError, safetensors.SafetensorError) as exc:
-        reason = str(exc).splitlines()[0]
-        hint = 'start anew with "--overwrite"'
-        raise TrainingError(f"cannot use the checkpoint {folder}: {reason}", hint=hint) from exc
-    return list(missing), list(unexpected)
+def _selection(
+    model: TwoTaskModel,
+    metrics: Mapping[str, float],
+    accuracy: float | None,
+    measures_accuracy: bool,
+) -> float:
+    """Say how good a model is by one number, higher is better."""
+    if accuracy is not None:
+        return accuracy - min(10.0, model.weigh(metrics)) / TIE_BREAK
+    if not measures_accuracy and "label_loss" in metrics:
+        return -metrics["label_loss"]
+    return -model.weigh(metrics)
 
 
 class _EpochCallback(TrainerCallback):  # type: ignore[misc]

@@ -2,7 +2,8 @@
 # The objectives side by side: compare.sh RECORDS DIR [OPTION OF TRAIN]... trains and measures a student
 # of each objective with each of SEEDS (0 1 2), and sets their answers to the test part against
 # those of BASELINE's students (label: those that learn labels only). RECORDS are annotated and split.
-# OBJECTIVES="label none maxpool" takes some of them. Stopped half-way, the same command goes on.
+# OBJECTIVES="label none maxpool" takes some of them. Stopped half-way, the same command goes on;
+# OVERWRITE=1 does everything again.
 set -euo pipefail
 records=${1:?"usage: compare.sh RECORDS DIR [OPTION OF TRAIN]..."}
 out=${2:?"usage: compare.sh RECORDS DIR [OPTION OF TRAIN]..."}
@@ -16,8 +17,13 @@ for seed in ${SEEDS:-0 1 2}; do
       label) options=(--mi none --alpha 1) ;;
       *) options=(--mi "$objective") ;;
     esac
-    [ -e "$run" ] || mitools train "$records" "${options[@]}" "$@" --seed "$seed" --resume --save "$run" -o /dev/null
-    [ -e "$run.json" ] || mitools eval "$records" --student "$run" --summary "$run.json" -o "$run.jsonl"
+    if [ -n "${OVERWRITE:-}" ] || [ ! -e "$run" ]; then
+      again=${OVERWRITE:+--overwrite}
+      mitools train "$records" "${options[@]}" "$@" --seed "$seed" "${again:---resume}" --save "$run" -o /dev/null
+    fi
+    if [ -n "${OVERWRITE:-}" ] || [ ! -e "$run.json" ] || [ ! -e "$run.jsonl" ]; then
+      mitools eval "$records" --student "$run" --summary "$run.json" -o "$run.jsonl"
+    fi
   done
 done
 

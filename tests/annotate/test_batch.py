@@ -166,7 +166,9 @@ def test_a_failure_is_typed_and_never_replaces_an_answer(
 def test_what_is_no_result_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text('{"custom_id": "request-1"}\n')
-    with pytest.raises(InvalidFieldError, match=r'a:1: field "custom_id" is no key of ours'):
+    with pytest.raises(
+        InvalidFieldError, match=r'a:1: field "custom_id" is not a key of a request'
+    ):
         bring_in(tmp_path / "j", str(path))
     path.write_text("\n{oops\n")
     with pytest.raises(MalformedLineError, match="a:2: "):

@@ -29,6 +29,7 @@ def test_records_are_answered_compared_and_left_in_order(
         "label": "(10 + 7)",
         "rationale": "There are 10 and 7.",
         "agrees": True,
+        "read_by": "cue",
         "model": "fixture",
         "prompt": teacher["prompt"],
         "usage": {"prompt_tokens": 10, "completion_tokens": 5},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import select
 import signal
 import subprocess
@@ -72,12 +73,60 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
     assert [bool(record["teacher"]["label"]) for record in records] == [True, False, True, True]
     assert err.splitlines() == [
         "mitools annotate: 4 rows = 3 answered + 0 rejected + 1 failed (1 unreadable)",
-        "mitools annotate: 3 of 3 agree with gold (100.0%); 50 prompt and 25 completion tokens",
+        "mitools annotate: 3 of 3 agree with gold (100.0%); read: 3 by cue; "
+        "50 prompt and 25 completion tokens",
     ]
     status, again, err = run(server, lines(sums(4)), "--concurrency", "3", "--retries", "1")
     assert again == records
     assert err.endswith("5 of 5 completions from the journal\n")
     assert len(server.calls) == 5
+
+
+def test_a_teacher_whose_first_answers_cannot_be_read_is_given_up(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.act = lambda _call: Act(text="I would rather talk about the weather.")
+    journal = ("--journal", tmp_path / "journal")
+    status, records, err = run(server, lines(sums(200)), "--concurrency", "2", *journal)
+    assert status == 1
+    asked = len(server.calls)
+    assert 20 <= len(records) <= asked < 60
+    assert re.search(r"none of the first [2-5]\d answers can be read", err)
+    assert '"--max-error-rate 1"' in err
+    assert f"prompt, user: {sums(1)[0]['input']}" in err
+    assert err.count("rather talk about the weather.") == 3
+    status, records, err = run(
+        server, lines(sums(200)), "--max-error-rate", "1", *journal, "--retries", "0"
+    )
+    assert len(records) == 200
+    assert f"{asked:,} of " in err  # nothing was lost: they came from the journal
+
+
+def test_one_answer_that_can_be_read_keeps_a_teacher(server: FixtureServer) -> None:
+    server.act = lambda call: Act() if "11" in call.question else Act(text="No idea.")
+    status, records, _ = run(server, lines(sums(40)), "--concurrency", "1")
+    assert (status, len(records)) == (0, 40)
+
+
+def test_the_task_labels_without_its_labels_is_refused_before_anything_is_asked(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    rows = lines(sums(3))
+    for options in ((), ("--dry-run",), ("--emit-batch", tmp_path / "batch.jsonl")):
+        status, _, err = run(server, rows, "--task", "labels", *options)
+        assert status == 1
+        assert '"mitools load --labels A,B,C"' in err
+        assert server.calls == []
+    named = lines([{**record, "choices": ["1", "2"]} for record in sums(3)])
+    status, *_ = run(server, named, "--task", "labels", "--max-error-rate", "1")
+    assert server.calls
+
+
+def test_gold_that_the_task_cannot_read_is_counted(server: FixtureServer) -> None:
+    first, second = sums(2)
+    status, _, err = run(server, lines([first, {**second, "label": "#### 12 pears"}]))
+    assert status == 0
+    assert "warning: 1 of 2 gold labels cannot be read by the task equation" in err
 
 
 def test_a_row_is_answered_while_stdin_stays_open(server: FixtureServer) -> None:
@@ -133,6 +182,26 @@ def test_an_interrupt_drains_what_is_under_way(server: FixtureServer, tmp_path: 
     _, records, _ = run(server, lines(sums(5)), "--journal", tmp_path / "j")
     assert len(records) == 5
     assert len(server.calls) == 5
+
+
+def test_an_interrupt_keeps_the_samples_that_were_paid_for(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.default = Act(delay=0.5)
+    options = ("--samples", "8", "--concurrency", "3", "--journal", tmp_path / "j")
+    with start(server, *options) as process:
+        assert process.stdin is not None
+        process.stdin.write(lines(sums(1)).encode())  # and stays open
+        wait_until(lambda: len(server.calls) == 3)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        err = process.stderr.read().decode()
+        assert process.wait(10) == 130
+    assert f"run it again to go on; answers are kept in {tmp_path / 'j'}" in err
+    server.default = Act()
+    _, records, _ = run(server, lines(sums(1)), *options)
+    assert len(records[0]["teacher"]["samples"]) == 8
+    assert len(server.calls) == 8
 
 
 def test_a_second_interrupt_does_not_wait(server: FixtureServer) -> None:
@@ -256,6 +325,31 @@ def test_show_prompt_asks_nobody() -> None:
     assert done.stdout == "--- system\nBe brief.\n\n--- user\nAdd 10 and 7.\n\n"
 
 
+def test_a_shown_prompt_cannot_drive_a_terminal(server: FixtureServer) -> None:
+    record = {**sums(1)[0], "input": "Add\x1b]0;title\x07 10\nand 7.\u202e"}
+    for option in ("--show-prompt", "--dry-run"):
+        arguments = ["annotate", "-m", "m", "--base-url", server.url, option]
+        done = CliRunner().invoke(mitools, arguments, input=lines([record]))
+        assert done.exit_code == 0
+        assert "Add\\x1b]0;title\\x07 10\nand 7.\\u202e" in done.stdout
+        assert "\x1b" not in done.stdout
+    run(server, lines([record]))
+    assert server.calls[0].question == record["input"]  # sent as it is
+
+
+def test_an_error_of_the_servers_cannot_drive_a_terminal(server: FixtureServer) -> None:
+    words = "bad \x1b]0;pwn\x07\x1b[2J thing\r\nsecond"
+    server.default = Act(status=400, error={"error": {"message": words}})
+    _, records, err = run(server, lines(sums(2)))
+    message = records[0]["teacher"]["error"]["message"]
+    assert message == r"400: bad \x1b]0;pwn\x07\x1b[2J thing second"
+    assert "\x1b" not in err
+    server.default = Act(status=401, error={"error": {"message": words}})
+    _, _, err = run(server, lines(sums(2)))
+    assert r"401: bad \x1b]0;pwn\x07\x1b[2J thing second" in err
+    assert "\x1b" not in err
+
+
 def test_a_recipe_names_files_in_its_own_folder(server: FixtureServer, tmp_path: Path) -> None:
     (tmp_path / "prompt.j2").write_text("Sum? {{ input }}")
     example = {"input": "Add 1 and 1.", "label": "1 + 1", "rationale": "One and one."}
@@ -298,8 +392,25 @@ def test_help_needs_no_client() -> None:
 
 
 def test_a_recipes_model_is_not_credited_with_replayed_answers(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text('[annotate]\nmodel = "gpt-5-mini"\n')
+    (tmp_path / "recipe.toml").write_text('[annotate]\nmodel = "asked"\n')
     text = lines([{**sums(1)[0], "completion": "Why. The answer is (10 + 7)."}])
     arguments = ("-c", tmp_path / "recipe.toml", "--teacher", "replay")
     assert run(None, text, *arguments)[1][0]["teacher"]["model"] == "replay"
     assert run(None, text, *arguments, "-m", "palm")[1][0]["teacher"]["model"] == "palm"
+
+
+def test_gold_that_cannot_be_read_is_counted_and_shown(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "input": "?", "task": "equation", "label": "So 24.\n#### 24"},
+        {"id": "b", "input": "?", "task": "equation", "label": "24"},
+    ]
+    for row in rows:
+        row["completion"] = "Take it twice. This makes 24."
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    asked = ["annotate", "--teacher", "replay", "--no-journal", str(path)]
+    found = CliRunner().invoke(mitools, asked)
+    assert "1 of 1 agree with gold (100.0%); read: 1 by statement" in found.stderr
+    strict = CliRunner().invoke(mitools, [*asked, "--reading", "statement"])
+    assert "agree with gold (100.0%); read: 2 by statement" in strict.stderr
+    assert "1 of 2 gold labels cannot be read" in strict.stderr

@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from mitools.annotate import strategy
+from mitools.annotate.budget import Price
 from mitools.cli import annotate as cli
 from mitools.cli import mitools
 from tests.annotate.conftest import sums
 from tests.annotate.test_cli import lines, run
-from tests.server import Act, FixtureServer, complete, solve
+from tests.server import Act, FixtureServer, complete, solve, true_usage
 
+PRICE = Price(100_000.0, 1_000_000.0)
 PRICED = ("--price", "100000,1000000", "--max-tokens", "50")
 
 
@@ -34,7 +36,10 @@ def test_star_asks_again_with_the_answer_and_says_so(server: FixtureServer) -> N
     teacher = records[0]["teacher"]
     assert (teacher["label"], teacher["hinted"], teacher["agrees"]) == ("17", True, True)
     assert [sample["label"] for sample in teacher["samples"]] == ["1", "17"]
-    assert "1 of 1 agree with gold (100.0%); 1 with the answer shown, 0 of them say so" in err
+    assert (
+        "1 of 1 agree with gold (100.0%); read: 1 by cue; 1 with the answer shown, 0 of them say so"
+        in err
+    )
 
 
 def test_samples_are_drawn_until_enough_agree(server: FixtureServer) -> None:
@@ -50,17 +55,18 @@ def test_samples_are_drawn_until_enough_agree(server: FixtureServer) -> None:
 
 
 def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_path: Path) -> None:
+    server.act = lambda call: Act(usage=true_usage(call))
     options = (*PRICED, "--journal", tmp_path / "j", "--concurrency", "2")
     status, records, err = run(server, lines(sums(50)), *options, "--max-cost", "200")
     assert status == 4
     assert 0 < len(records) == len(server.calls) < 50
     assert [record["id"] for record in records] == [f"r{n}" for n in range(len(records))]
-    spent = 6 * len(records)
+    spent = PRICE.cost(server.billed["prompt_tokens"], server.billed["completion_tokens"])
     assert f"${spent:,.4f} of $200.0000 spent" in err
     assert "the budget is used up" in err
     assert "run it again to go on" in err
     before = len(server.calls)
-    status, rest, _ = run(server, lines(sums(50)), *options, "--max-cost", "1000")
+    status, rest, _ = run(server, lines(sums(50)), *options, "--max-cost", "3000")
     assert status == 0
     assert rest[:before] == records
     assert len(server.calls) == 50
@@ -92,7 +98,7 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
             ("--teacher", "replay", "--emit-batch", "-"),
             "--emit-batch is for a teacher behind an endpoint",
         ),
-        (("--base-url", "localhost:8000"), '"localhost:8000" is no URL'),
+        (("--base-url", "localhost:8000"), '"localhost:8000" is not the URL of an HTTP server'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -191,3 +197,32 @@ def test_the_prompt_with_the_hint_can_be_looked_at() -> None:
         mitools, ["annotate", "--strategy", "hinted", "--show-prompt"], input=lines(sums(1))
     )
     assert "Add 10 and 7.\n\nThe answer is 17. Give the reasons" in done.stdout
+
+
+def test_the_report_says_what_does_not_rest_on_the_servers_count(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.script = [Act(usage={"prompt_tokens": -5, "completion_tokens": True}), Act(status=502)]
+    server.act = lambda call: (server.script or [Act(usage=true_usage(call))]).pop(0)
+    options = (*PRICED, "--journal", tmp_path / "j", "--concurrency", "1", "--retries", "0")
+    status, _, err = run(server, lines(sums(3)), *options, "--max-cost", "2000")
+    assert status == 0
+    said = [line.removeprefix("mitools annotate: ") for line in err.splitlines()[2:]]
+    assert [line.partition("$")[0] for line in said] == [
+        "",
+        "the usage of 1 of 2 answers is not believable (no count of prompt tokens): they count in "
+        "full, ",
+        "1 requests without an answer may be on the bill: they count in full, ",
+    ]
+    status, _, err = run(server, lines(sums(3)[::2]), *options, "--max-cost", "2000")
+    assert err.endswith("mitools annotate: $0.0000 of $2,000.0000 spent\n")
+
+
+def test_a_cap_that_was_passed_is_said(server: FixtureServer, tmp_path: Path) -> None:
+    text = "On and on. " * 400 + "The answer is 1."
+    server.act = lambda call: Act(text=text, usage=true_usage(call, text))
+    options = (*PRICED, "--journal", tmp_path / "j", "--max-cost", "200")
+    status, records, err = run(server, lines(sums(30)), *options)
+    assert (status, len(records), len(server.calls)) == (4, 1, 1)
+    assert "1 answers took more tokens than was asked for" in err
+    assert "over --max-cost: it was under way when the server first took more tokens" in err

@@ -56,6 +56,7 @@ def test_completions_are_found_by_id_in_any_order(
         "label": "(10 + 7)",
         "rationale": "So 17.",
         "agrees": True,
+        "read_by": "cue",
         "model": "palm",
     }
     assert second["teacher"]["label"] == "(11 + 7)"
@@ -93,3 +94,11 @@ def test_the_demo_teacher_solves_the_demo() -> None:
 def test_the_demo_teacher_knows_nothing_else() -> None:
     records = [*problems(1, 0), {"id": "x", "input": "Who are you?", "task": "equation"}]
     assert run(DemoTeacher(0, 0.0), records)[1]["teacher"]["error"]["kind"] == "unknown"
+
+
+def test_half_a_surrogate_pair_is_a_letter_like_others(tmp_path: Path) -> None:
+    row = {"id": "r\ud83d", "completion": "Smile \ude00. The answer is (10 + 7)."}
+    path = tmp_path / "c.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    (record,) = run(ReplayTeacher(str(path)), [{**sums(1)[0], "id": "r\ud83d"}])
+    assert record["teacher"]["rationale"] == "Smile \ude00."

@@ -85,5 +85,5 @@ def test_openai_is_told_the_limit_by_its_newer_name() -> None:
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://h/v1", "http://", "/v1"])
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(TeacherError, match="is no URL; write it as"):
+    with pytest.raises(TeacherError, match=r"is not the URL of an HTTP server.*; write it as"):
         make(base_url=url)

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from mitools.annotate import Question, Reply, Run, RunOptions, StoppedError, UnaskedError
+from mitools.annotate import (
+    Problem,
+    Question,
+    Reply,
+    Run,
+    RunOptions,
+    StoppedError,
+    Strategy,
+    UnaskedError,
+)
 from mitools.errors import InvalidFieldError, TeacherError
 from mitools.records import Record
 from tests.annotate.conftest import sums
@@ -136,7 +145,7 @@ def test_failed_records_go_where_they_are_sent() -> None:
     assert kept == ["r1", "r3"]
     assert run.tally.lines() == [
         "5 rows = 3 answered + 0 rejected + 2 failed (2 unreadable)",
-        "0 of 3 agree with gold (0.0%)",
+        "0 of 3 agree with gold (0.0%); read: 3 by cue",
     ]
 
 
@@ -185,3 +194,82 @@ def test_no_answer_at_all_is_an_error_after_the_records() -> None:
     ):
         got.extend(run)
     assert len(got) == 3
+
+
+class Sampling(SlowTeacher):
+    """One of several samples fails at once; the others take a while."""
+
+    def __init__(self) -> None:
+        super().__init__(0.2)
+        self.came_home: list[int] = []
+
+    async def ask(self, question: Question) -> Reply:
+        if question.sample == 2:
+            raise TeacherError("out of quota")
+        reply = await super().ask(question)
+        self.came_home.append(question.sample)
+        return reply
+
+
+def test_where_one_sample_fails_the_others_come_home() -> None:
+    teacher = Sampling()
+    settings = RunOptions(strategy=Strategy(samples=8))
+    with (
+        pytest.raises(TeacherError, match="out of quota"),
+        Run(sums(1), teacher, settings) as run,
+    ):
+        list(run)
+    assert sorted(teacher.came_home) == [0, 1, 3, 4, 5, 6, 7]
+    assert teacher.cancelled == 0
+
+
+def test_an_error_waits_for_what_is_under_way_and_a_second_interrupt_does_not() -> None:
+    for error, cancelled in ((ValueError, 0), (BrokenPipeError, 4), (KeyboardInterrupt, 4)):
+        teacher = SlowTeacher(0.4)
+        with pytest.raises(error), Run(sums(50), teacher, RunOptions(concurrency=1)):  # noqa: PT012
+            time.sleep(0.1)
+            raise error
+        assert len(teacher.asked) == 4
+        assert teacher.cancelled == cancelled
+
+
+class Partly(SlowTeacher):
+    """Fails some records, and fails fast."""
+
+    def __init__(self, failing: int) -> None:
+        super().__init__()
+        self.failing = failing
+
+    async def ask(self, question: Question) -> Reply:
+        if int(question.record["id"][1:]) < self.failing:
+            return Reply(problem=Problem("bad_request", "no"))
+        await asyncio.sleep(0.05)
+        return Reply(text="The answer is 1.")
+
+
+@pytest.mark.parametrize("is_ordered", [True, False])
+@pytest.mark.parametrize("rows", [1, 3, 49, 200])
+def test_too_many_failures_end_the_run(rows: int, is_ordered: bool) -> None:
+    settings = RunOptions(is_ordered=is_ordered, max_error_rate=0.5)
+    got = []
+    with (
+        pytest.raises(TeacherError, match=r"more than --max-error-rate 0.5.*bad_request"),
+        Run(sums(rows), Partly(rows), settings) as run,
+    ):
+        got.extend(run)
+    assert len(got) >= min(rows, 50)
+    assert run.tally.read < 200 or rows < 200
+
+
+def test_as_many_failures_as_allowed_are_not_too_many() -> None:
+    settings = RunOptions(max_error_rate=0.29)  # 0.29 × 100 is 28.999999999999996
+    with Run(sums(100)[::-1], Partly(29), settings) as run:  # the last 29 fail
+        assert len(list(run)) == 100
+    assert run.tally.failed.total() == 29
+
+
+def test_failures_that_finish_first_are_not_held_to_be_all() -> None:
+    settings = RunOptions(concurrency=64, is_ordered=False, max_error_rate=0.5)
+    with Run(sums(200), Partly(60), settings) as run:
+        assert len(list(run)) == 200
+    assert run.tally.failed.total() == 60

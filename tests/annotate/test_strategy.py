@@ -56,7 +56,12 @@ def in_turn(*texts: str) -> Answers:
 def test_blind_asks_once_and_compares() -> None:
     teacher, waves = talk(Strategy(), in_turn(WRONG))
     assert waves == [[(0, None)]]
-    assert teacher == {"label": "8", "rationale": "3 and 5, so 8.", "agrees": False}
+    assert teacher == {
+        "label": "8",
+        "rationale": "3 and 5, so 8.",
+        "agrees": False,
+        "read_by": "cue",
+    }
 
 
 def test_an_unreadable_answer_is_drawn_anew_once() -> None:
@@ -175,6 +180,27 @@ def test_usage_counts_every_completion() -> None:
     assert teacher["usage"] == {"prompt_tokens": 30, "completion_tokens": 3}
 
 
+@pytest.mark.parametrize("error", [RecursionError, ValueError, ZeroDivisionError])
+def test_an_answer_that_breaks_its_reader_is_its_own_records_fault(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_named("equation")
+    parse = type(task).parse
+
+    def fragile(self: Any, text: str, *more: Any) -> Any:
+        if "boom" in text:
+            raise error("deep inside")
+        return parse(self, text, *more)
+
+    monkeypatch.setattr(type(task), "parse", fragile)
+    teacher, _ = talk(Strategy(), lambda _: Reply(text="boom", model="m"))
+    assert teacher["label"] is None
+    assert teacher["error"]["kind"] == "unreadable"
+    assert "deep inside" in teacher["error"]["message"]
+    teacher, _ = talk(Strategy(samples=2), in_turn("boom", RIGHT, RIGHT))
+    assert teacher["label"] == "7"
+
+
 def test_more_agreements_than_samples_cannot_be_wanted() -> None:
     with pytest.raises(UsageError, match="--stop-after 3 needs as many --samples"):
         Strategy(samples=2, stop_after=3)
@@ -192,11 +218,14 @@ def test_no_record_takes_more_calls_than_are_bounded(
     stop_after = data.draw(st.none() | st.integers(1, samples))
     strategy = Strategy(name, samples, stop_after)
     texts = st.sampled_from([RIGHT, WRONG, NOTHING, ""])
-    teacher, waves = talk(strategy, lambda _: Reply(text=data.draw(texts)), resamples=resamples)
+    record = data.draw(st.sampled_from([GOLD, {**GOLD, "label": None}]))
+    draw = lambda _: Reply(text=data.draw(texts))  # noqa: E731
+    teacher, waves = talk(strategy, draw, record, resamples)
     asked = [question for wave in waves for question in wave]
-    assert len(asked) <= strategy.most_calls(resamples)
+    has_gold = record["label"] is not None
+    assert len(asked) <= strategy.most_calls(resamples, has_gold=has_gold)
     assert len(set(asked)) == len(asked)
-    if stop_after is not None and name != "star":
+    if stop_after is not None and name != "star" and has_gold:
         agreeing = sum(sample["agrees"] is True for sample in teacher.get("samples", [teacher]))
         assert agreeing <= stop_after
 
@@ -217,3 +246,64 @@ def test_expected_calls_are_those_that_a_simulation_makes(strategy: Strategy, sh
         chance = share**right * (1 - share) ** (strategy.samples - right)
         total += chance * sum(map(len, waves))
     assert strategy.expected_calls(share) == pytest.approx(total)
+
+
+LAST = "Take 3 and 4. This makes 7."
+LINE = "Take 3 and 4.\n7"
+
+
+@pytest.mark.parametrize(
+    ("reading", "label", "text", "read_by"),
+    [
+        (None, "7", LAST, "statement"),
+        (None, None, LAST, None),
+        (None, None, LINE, "line"),
+        ("statement", None, LAST, "statement"),
+        ("cue", "7", LINE, None),
+        ("cue", "7", RIGHT, "cue"),
+        ("boxed", "7", RIGHT, None),
+        ("boxed", "7", "So \\boxed{7}.", "boxed"),
+    ],
+)
+def test_how_loosely_a_text_is_read_depends_on_gold(
+    reading: str | None, label: str | None, text: str, read_by: str | None
+) -> None:
+    record = {**GOLD, "label": label}
+    teacher, _ = talk(Strategy(reading=reading), in_turn(text), record, resamples=0)
+    assert teacher.get("read_by") == read_by
+    assert (teacher["label"] == "7") is (read_by is not None)
+
+
+def test_the_last_whole_sentence_of_a_cut_off_text_states_nothing() -> None:
+    def cut(question: Question) -> Reply:
+        return Reply(text="There are 3 and 4. They make 9 with 2. The answer", is_truncated=True)
+
+    teacher, _ = talk(Strategy(), cut, resamples=0)
+    assert teacher["error"]["kind"] == "truncated"
+
+
+@pytest.mark.parametrize("gold", ["He sold 3.\n#### 7", "7 apples", "\\frac{14}{2}"])
+def test_gold_that_is_not_an_answer_is_compared_with_nothing(gold: str) -> None:
+    record = {**GOLD, "label": gold}
+    teacher, waves = talk(Strategy("star", samples=2, stop_after=1), in_turn(RIGHT, RIGHT), record)
+    assert teacher["agrees"] is None
+    assert all(hint is None for wave in waves for _, hint in wave)
+    teacher, _ = talk(Strategy("hinted"), in_turn(RIGHT), record)
+    assert teacher["error"]["kind"] == "no_gold"
+
+
+def test_an_invented_example_after_the_records_own_header_is_cut() -> None:
+    record = {"id": "r", "input": "Tale: Add 3 and 4.", "label": "7"}
+    invented = "The answer is 7.\nTale: Add 1 and 1.\nThe answer is 2."
+    teacher, _ = talk(Strategy(), in_turn(f"3 and 4. {invented}"), record)
+    assert (teacher["label"], teacher["rationale"]) == ("7", "3 and 4.")
+    other = {**record, "input": "Add 3 and 4."}
+    of_template = Strategy(headers=frozenset({"tale"}))
+    assert talk(of_template, in_turn(invented), other)[0]["label"] == "7"
+
+
+def test_thoughts_of_a_replayed_text_are_its_reasons() -> None:
+    teacher, _ = talk(Strategy(), in_turn("<think>3 and 4.</think>\\boxed{7}"))
+    assert (teacher["label"], teacher["rationale"]) == ("7", "3 and 4.")
+    teacher, _ = talk(Strategy(), in_turn("<think>The answer is 7."), resamples=0)
+    assert teacher["error"] == {"kind": "empty", "message": "the completion holds thoughts only"}

@@ -94,6 +94,13 @@ def parsed(result: Result) -> list[dict[str, Any]]:
 EIGHT = [equation(number) for number in range(8)]
 
 
+def test_gold_that_the_task_cannot_read_is_counted(opened: list[Any], folder: Path) -> None:
+    result = run("--student", folder, records=[*EIGHT, {**equation(9), "label": "nine pears"}])
+    assert result.exit_code == 0
+    assert "warning: 1 of 9 gold labels cannot be read by the task equation" in result.stderr
+    assert "cannot be read" not in run("--student", folder, records=EIGHT).stderr
+
+
 def test_records_leave_in_order_with_answers_and_verdicts(opened: list[Any], folder: Path) -> None:
     result = run("--student", folder, records=EIGHT)
     assert result.exit_code == 0, result.stderr
@@ -181,7 +188,7 @@ def test_records_without_answers_and_no_student_say_what_to_type(opened: list[An
     result = run(records=EIGHT)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        'mitools eval: record "0": field "student" is missing; '
+        'mitools eval: <stdin>:1: record "0": field "student" is missing; '
         'name the student that is to answer: "--student DIR"\n'
     )
 
@@ -355,7 +362,8 @@ def test_a_shard_that_is_merged_twice_is_an_error(opened: list[Any], tmp_path: P
     result = run("--merge", shard, shard, "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 1
     assert result.stderr == (
-        'mitools eval: id "0" comes twice; give each shard once, and shards of one split\n'
+        f'mitools eval: {shard}:1: id "0" comes twice; '
+        "give each shard once, and shards of one split\n"
     )
     assert not (tmp_path / "out.jsonl").exists()
 

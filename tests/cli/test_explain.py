@@ -261,6 +261,21 @@ def test_choices_make_a_choice_of_whatever_the_student_learned(
     assert " equation ──" in run("--student", student, "--text", "x").stdout
 
 
+def test_a_student_of_labels_knows_them(student: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taught = {"task": "labels", "labels": ["sea", "tree"]}
+    monkeypatch.setattr(FakeStudent, "metadata", taught)
+    result = run("--student", student, "--text", "x", "--json")
+    record = json.loads(result.stdout)
+    assert (record["task"], record["choices"]) == ("labels", ["sea", "tree"])
+    assert record["student"]["label"] == "tree"
+    result = run("--student", student, "--json", stdin=jsonl({"id": "a", "input": "i"}))
+    assert json.loads(result.stdout)["choices"] == ["sea", "tree"]
+    monkeypatch.setattr(FakeStudent, "metadata", {"task": "labels"})
+    result = run("--student", student, "--text", "x")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert '"--choices A,B,C"' in result.stderr
+
+
 def test_a_text_can_be_passed_on_as_a_record(student: str) -> None:
     result = run("--student", student, "--text", "x", "--choices", "sea,tree", "--json")
     record = json.loads(result.stdout)
@@ -515,8 +530,7 @@ def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: P
         result = run(*options, stdin=jsonl(bad))
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr == (
-            'mitools explain: record "seen": "student.confidence" must lie within 0 and 1; '
-            "mend the field, or remove it\n"
+            'mitools explain: <stdin>:1: field "student.confidence" must lie within 0 and 1\n'
         )
 
 
@@ -526,7 +540,7 @@ def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: P
         (["--summary", "x.json", "--json"], "--summary is for people, --json is not"),
         (["--vs-summary", "x.json"], "--vs-summary is for a page of two students"),
         (["--html", "-", "--json"], "one output cannot hold both a page and records; name two"),
-        (["--html", "x", "--json", "-o", "x"], "one output cannot hold both"),
+        (["--html", "x", "--json", "-o", "x"], "x is both --output and --html"),
         (["--html", "x", "-o", "y"], "with --html, -o is for records; add --json, or drop -o"),
     ],
 )

@@ -132,6 +132,8 @@ def test_the_demo_is_seeded_and_sized() -> None:
         (("x.jsonl", "--n", "3"), "--n is for the demo only; use --limit"),
         (("x.jsonl", "--hf-split", "train"), "Hub only; use --as-split"),
         (("x.jsonl", "--name", "v1"), "--name is for data sets of the Hub only"),
+        (("hf:a/b", "--format", "csv"), "--format is for files and stdin only"),
+        (("demo", "--encoding", "latin-1"), "--encoding is for files and stdin only"),
         (("hf:a/b", "--hf-split", "dev=dev"), '"dev" is none of train, valid, test'),
         (("x.jsonl", "--map", "input"), '"input" is no FIELD=SPEC'),
         (("x.jsonl", "--map", "inptu=q"), 'did you mean "input"?'),

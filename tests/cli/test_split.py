@@ -90,7 +90,7 @@ def test_out_dir_leaves_what_else_is_there_and_appears_whole_or_not_at_all(tmp_p
 def test_a_split_already_there_is_kept_and_said() -> None:
     result = run(stdin=lines(40, split="test"))
     assert set(splits(result.stdout)) == {"test"}
-    assert '"--reassign" would draw anew' in result.stderr
+    assert '"--reassign" would draw it again' in result.stderr
     assert set(splits(run("--reassign", stdin=lines(40, split="test")).stdout)) > {"test"}
 
 

@@ -153,13 +153,13 @@ def test_a_malicious_label_is_invalid_fast_and_nothing_runs(label: str, tmp_path
     said = {"label": label, "rationale": f"So it is {label}."}
     record = {"id": "1", "input": "1 and 2", "label": "3", "task": "equation", "student": said}
     _, warm = run([record], tmp_path)
+    from mitools import expressions
     from mitools.evaluate.score import scored
-    from mitools.expressions import parse_expression
     from mitools.tasks import task_of
 
     seconds = []
     for _ in range(5):  # the quickest says what it takes, the others what the machine was doing
-        parse_expression.cache_clear()  # each run reads the label anew
+        expressions._parse.cache_clear()  # each run reads the label anew
         started = time.process_time()
         found = scored(record, task_of(record))
         seconds.append(time.process_time() - started)

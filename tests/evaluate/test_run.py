@@ -314,6 +314,15 @@ def test_records_without_a_split_beside_those_with_one_are_reported(student: Any
     assert warnings(student, parts()) == ['1 record without a split; counted with the split "test"']
 
 
+def test_gold_that_is_not_an_answer_counts_neither_right_nor_wrong(student: Any) -> None:
+    solution = {**equation(1), "label": "7 + 1 = 8\n#### 8"}
+    evaluation = Evaluation(EvalOptions(), opener(student))
+    (judged, other) = evaluation.run([solution, equation(2)])
+    assert judged["scores"]["correct"] is None
+    assert judged["scores"]["exact"] is None
+    assert other["scores"]["correct"] is not None
+
+
 def test_records_that_hold_answers_are_scored_again_alike(student: Any) -> None:
     student.labels = {"q1": "2", "q2": "3 + 0"}
     student.rationales = {"q1": "1 + 1 = 2"}

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mitools.escape import visible
 from mitools.explain.build_view import view_of
 from mitools.explain.terminal import MAX_CHARACTERS, Terminal
-from mitools.explain.visible import visible
 
 EQUATION: dict[str, Any] = {
     "id": "svamp-7",

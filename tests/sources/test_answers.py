@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from mitools.errors import InvalidFieldError
-from mitools.sources.answers import Choices, as_text, label_among, lettered, read_choices
+from mitools.sources.answers import (
+    LABEL_FORMS,
+    Choices,
+    LabelForm,
+    as_text,
+    label_among,
+    lettered,
+    meanings,
+    read_choices,
+)
 
 TEXTS = ("park", "coloring book", "garden center")
 
@@ -39,46 +48,87 @@ def test_what_is_no_list_of_texts_is_refused(cell: Any) -> None:
         read_choices(cell)
 
 
+def test_options_that_begin_with_their_letters_are_split_into_keys_and_texts() -> None:
+    assert read_choices(["A)21", "B)21.5", "C)22"]) == Choices(("21", "21.5", "22"), tuple("ABC"))
+    assert read_choices(["(a) up", "(b) down"]) == Choices(("up", "down"), ("a", "b"))
+    for texts in (["A)21", "C)22"], ["A. Smith", "J. Doe"], ["A)"], ["A) x"]):
+        assert read_choices(texts) == Choices(tuple(texts))
+
+
+def test_a_blank_option_is_not_offered_and_keeps_its_place() -> None:
+    choices = read_choices(["park", None, " ", "zoo", ""])
+    assert choices is not None
+    assert choices.offered == ["park", "zoo"]
+    assert label_among("D", choices, "letter") == "zoo"
+    assert label_among(3, choices, "index0") == "zoo"
+    with pytest.raises(InvalidFieldError):
+        label_among("B", choices, "letter")
+    assert read_choices(["", None]) is None
+
+
 @pytest.mark.parametrize(
-    ("label", "expected"),
+    ("label", "form", "expected"),
     [
-        ("coloring book", "coloring book"),
-        (" Coloring  book. ", "coloring book"),
-        ("B", "coloring book"),
-        ("b", "coloring book"),
-        ("(b)", "coloring book"),
-        (1, "coloring book"),
-        (1.0, "coloring book"),
-        ("1", "coloring book"),
-        (0, "park"),
-        (-1, None),
-        ("-1", None),
-        (None, None),
-        ("  ", None),
+        ("coloring book", "text", "coloring book"),
+        (" Coloring  book. ", "text", "coloring book"),
+        ("B", "letter", "coloring book"),
+        ("b", "letter", "coloring book"),
+        ("(b)", "letter", "coloring book"),
+        (1, "index0", "coloring book"),
+        (1.0, "index0", "coloring book"),
+        ("1", "index0", "coloring book"),
+        ("1.0", "index0", "coloring book"),
+        (0, "index0", "park"),
+        (1, "index1", "park"),
+        ("3", "index1", "garden center"),
+        (-1, "index0", None),
+        ("-1", "text", None),
+        ("-", "text", None),
+        (None, None, None),
+        ("  ", "text", None),
     ],
 )
-def test_a_label_is_found_among_choices(label: Any, expected: str | None) -> None:
-    assert label_among(label, Choices(TEXTS)) == expected
+def test_a_label_is_found_among_choices_by_the_way_it_is_written(
+    label: Any, form: LabelForm | None, expected: str | None
+) -> None:
+    assert label_among(label, Choices(TEXTS), form) == expected
 
 
-@pytest.mark.parametrize("label", ["library", "D", 3, "3", True])
-def test_a_label_that_is_no_choice_is_refused(label: Any) -> None:
+@pytest.mark.parametrize(
+    ("label", "form"),
+    [("library", "text"), ("B", "text"), ("D", "letter"), (3, "index0"), ("0", "index1")]
+    + [(True, form) for form in LABEL_FORMS]
+    + [("park", None)],
+)
+def test_a_label_that_is_no_choice_is_refused(label: Any, form: LabelForm | None) -> None:
     with pytest.raises(InvalidFieldError, match="none of its choices"):
-        label_among(label, Choices(TEXTS))
+        label_among(label, Choices(TEXTS), form)
 
 
-def test_keys_come_before_places_and_texts_before_letters() -> None:
-    counted_from_1 = Choices(TEXTS, ("1", "2", "3"))
-    assert label_among("1", counted_from_1) == "park"
-    assert label_among(3, counted_from_1) == "garden center"
-    assert label_among("A", Choices(("B", "A"))) == "A"
-    assert label_among("2", Choices(("1", "2", "0"))) == "2"
-    assert label_among(2, Choices(("1", "2", "0"))) == "0"
+def test_a_label_written_in_another_way_is_refused_with_the_option() -> None:
+    with pytest.raises(InvalidFieldError) as caught:
+        label_among("0", Choices(TEXTS), "index1")
+    assert 'read by "--label-is index1"' in caught.value.hint
+    assert '"--label-is index0"' in caught.value.hint
 
 
-def test_fixed_labels_have_no_letters() -> None:
-    with pytest.raises(InvalidFieldError):
-        label_among("b", Choices(("positive", "negative"), have_letters=False))
+def test_all_that_a_label_can_mean_is_listed() -> None:
+    assert meanings("1", Choices(TEXTS)) == {"index0": "coloring book", "index1": "park"}
+    assert meanings(2, Choices(("1", "2", "0"))) == {"text": "2", "index0": "0", "index1": "2"}
+    assert meanings("A", Choices(("B", "A"))) == {"text": "A", "letter": "B"}
+    keyed = Choices(TEXTS, ("1", "2", "3"))
+    assert meanings(3, keyed) == {"key": "garden center", "index1": "garden center"}
+    assert meanings("b", Choices(("positive", "negative"), have_letters=False)) == {}
+    assert meanings(["park"], Choices(TEXTS)) == {}
+
+
+def test_minus_one_is_a_label_where_it_is_a_choice() -> None:
+    assert label_among("-1", Choices(("1", "-1")), "text") == "-1"
+
+
+def test_true_and_false_are_also_yes_and_no() -> None:
+    assert label_among(True, Choices(("no", "yes")), "text") == "yes"
+    assert label_among(False, Choices(("False", "True")), "text") == "False"
 
 
 def test_lettered_writes_one_choice_a_line() -> None:
@@ -103,6 +153,6 @@ def test_a_list_is_no_text_and_the_hint_says_how_to_reach_into_it() -> None:
 
 def test_a_long_label_does_not_fill_the_screen() -> None:
     with pytest.raises(InvalidFieldError) as caught:
-        label_among("many words\n" * 100, Choices(TEXTS))
+        label_among("many words\n" * 100, Choices(TEXTS), "text")
     assert len(caught.value.message) < 150
     assert "\n" not in caught.value.message

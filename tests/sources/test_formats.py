@@ -117,7 +117,7 @@ def test_a_long_cell_is_read(tmp_path: Path) -> None:
         ("a.jsonl", '{"input": "a"}\n\n{"input": \n', 3, "not valid JSON"),
         ("a.jsonl", '{"input": "a"}\n[1]\n', 2, "must be an object"),
         ("a.jsonl", '{"input": "a"}\n{"inptu": "b"}\n', 2, '"--map input=FIELD"'),
-        ("a.json", '[\n{"input": "a"},\n{"input": NaN}\n]', 3, "NaN is no JSON number"),
+        ("a.json", '[\n{"input": "a"},\n{"input": NaN}\n]', 3, "NaN is not a JSON number"),
         ("a.json", '[\n{"input": "a"},\n3]', 3, "must be an object"),
         ("a.csv", 'input,label\n"x\ny",b\nc\nd,e\n', 4, "1 cells where the header names 2"),
         ("a.csv", 'input,label\na,b\n"c"x,d\n', 3, "expected after"),
@@ -144,7 +144,7 @@ def test_bytes_that_are_no_utf8_are_the_rows_error(tmp_path: Path) -> None:
     path.write_bytes(b"input,label\na,b\nsch\xf6n,c\nd,e\n")
     rejected: list[Rejected] = []
     assert [record["input"] for record in records_of(path, rejected)] == ["a", "d"]
-    assert f"{path}:3: not UTF-8; convert the file" in str(rejected[0].error)
+    assert f"{path}:3: not UTF-8 (byte 4 of the line); name the encoding" in str(rejected[0].error)
 
 
 def test_a_rejected_parquet_row_can_be_mended_and_loaded_again(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_rejected_parquet_row_can_be_mended_and_loaded_again(tmp_path: Path) -
         ("a.json", '[{"input": "a"}', "not valid JSON from here on"),
         ("a.csv", "input,input\na,b\n", 'names "input" twice'),
         ("a.csv", "input,,\na,b,c\n", "columns without a name"),
-        ("a.parquet", "no parquet", "is no Parquet file"),
+        ("a.parquet", "no parquet", "is not a Parquet file"),
         ("a.pkl", "x", "cannot tell what"),
         ("a.jsonl.gz", "", "no records"),
         ("a.csv", "input,label\n", "no records"),
@@ -186,7 +186,7 @@ def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"input": ["a"] * 1000}), tmp_path / "a.parquet")
     data = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(data[: len(data) // 2])
-    with pytest.raises(SourceError, match="no Parquet file"):
+    with pytest.raises(SourceError, match="not a Parquet file"):
         records_of(tmp_path / "a.parquet")
 
 

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from mitools.errors import InvalidFieldError, MissingFieldError, UsageError, Where
+from mitools.errors import (
+    InvalidFieldError,
+    MissingFieldError,
+    SourceError,
+    UsageError,
+    Where,
+)
 from mitools.records import Record
 from mitools.schema import validate
 from mitools.sources.mapping import Mapper, Plan
@@ -67,6 +73,11 @@ def test_a_misspelled_field_is_guessed() -> None:
 def test_a_missing_input_is_guessed() -> None:
     with pytest.raises(MissingFieldError, match=r'here:1: .*"--map input=question"'):
         record_of({"question": "q", "answer": "a"})
+
+
+def test_objects_in_a_list_are_pointed_at() -> None:
+    with pytest.raises(MissingFieldError, match=r"jq -c '\.data\[\]' FILE \| mitools load -"):
+        record_of({"version": 1, "data": [{"question": "q"}]})
 
 
 def test_an_empty_input_is_no_input() -> None:
@@ -134,7 +145,7 @@ def test_commonsense_qa_keys_become_texts() -> None:
 def test_choices_in_columns_of_their_own_are_gathered_and_renamed() -> None:
     row = {"q": "Where?", "opa": "park", "opb": 7, "cop": 1}
     fields = {"input": "q", "choices": "opa, opb", "label": "cop"}
-    assert record_of(row, fields=fields) == {
+    assert record_of(row, fields=fields, label_is="index0") == {
         "input": "Where?",
         "label": "7",
         "task": "choice",
@@ -144,7 +155,7 @@ def test_choices_in_columns_of_their_own_are_gathered_and_renamed() -> None:
 
 def test_labels_name_whole_numbers_and_are_the_choices() -> None:
     names = ("entailment", "neutral", "contradiction")
-    record = record_of({"input": "i", "label": 2}, labels=names)
+    record = record_of({"input": "i", "label": 2}, labels=names, label_is="index0")
     assert record == {
         "input": "i",
         "label": "contradiction",
@@ -155,6 +166,29 @@ def test_labels_name_whole_numbers_and_are_the_choices() -> None:
     assert record_of({"input": "i", "label": -1}, labels=names)["label"] is None
     with pytest.raises(InvalidFieldError, match='label "e" is none of its choices'):
         record_of({"input": "i", "label": "e"}, labels=names)
+
+
+def test_a_number_among_labels_that_fits_two_places_is_refused() -> None:
+    with pytest.raises(SourceError, match="--label-is index0"):
+        record_of({"input": "i", "label": 2}, labels=("world", "sports", "business", "science"))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [("01", "b"), ("12", "b"), ("AB", "b"), ("ab", "b"), ("ba", "a")]
+)
+def test_a_feature_of_classes_tells_how_labels_are_written(names: str, expected: str) -> None:
+    part = Part("here", (), {"label": tuple(names)})
+    for label_is in (None, "index0"):  # the feature comes first
+        row = {"input": "i", "label": names[1], "choices": ["a", "b"]}
+        assert record_of(row, part, label_is=label_is)["label"] == expected
+
+
+def test_columns_that_nothing_is_made_of_are_not_read() -> None:
+    names = ["q", "a", "b", "c", "id", "when"]
+    fields = {"input": "{{ q }}", "choices": "a, b"}
+    assert Plan(fields=fields, drop=frozenset(["a", "when"])).columns(names) == names[:-1]
+    assert Plan(fields=fields, keep=frozenset()).columns(names) == ["q", "a", "b", "id"]
+    assert Plan(fields={"input": "other"}, keep=frozenset()).columns(names) == names
 
 
 def test_class_names_of_the_label_are_the_choices_unless_the_row_has_some() -> None:

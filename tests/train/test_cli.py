@@ -63,3 +63,14 @@ def test_a_dry_run_says_what_training_would_take_and_leaves_nothing(
     assert not save.exists()
     assert not save.with_name("student.work").exists()
     assert json.loads(path.read_text().splitlines()[0])["id"] == "toy-0"
+
+
+def test_the_task_labels_without_its_labels_is_refused_before_any_step(
+    tmp_path: Path, tiny_seq2seq: Path, write_records: Callable[..., Path]
+) -> None:
+    path, save = write_records(toy_records()), tmp_path / "student"
+    arguments = [str(path), "--student", str(tiny_seq2seq), "--save", str(save)]
+    result = CliRunner().invoke(command, [*arguments, "--task", "labels"])
+    assert result.exit_code == 1
+    assert '"mitools load --labels A,B,C"' in result.stderr
+    assert not save.exists()

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from mitools.errors import TrainingError, UsageError
 from mitools.student import load_student
+from mitools.train.checkpoints import seal
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, prepare
 from tests.toys import toy_records
@@ -110,9 +111,13 @@ def test_a_checkpoint_is_a_whole_student_and_what_to_go_on_from(
     assert all(".lora_" in name for name in adapters)
     name = next(iter(adapters))
     save_file({key: value for key, value in adapters.items() if key != name}, path)
+    seal(checkpoint)  # whole, but of another model
     with pytest.raises(TrainingError, match=r"of another model.*--overwrite"):
         train(replace(chosen, resume=True))
     path.unlink()
+    with pytest.raises(TrainingError, match="no checkpoint that is whole"):
+        train(replace(chosen, resume=True))
+    seal(checkpoint)
     with pytest.raises(TrainingError, match="cannot use the checkpoint"):
         train(replace(chosen, resume=True))
 

@@ -19,6 +19,7 @@ from typing import IO, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mitools.escape import visible
 from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.cards import Card, Figure, Missing, all_figures, by_reason, cards
 from mitools.explain.filters import Item
@@ -40,7 +41,6 @@ from mitools.explain.panels import Panel, panels
 from mitools.explain.summaries import Summary, value_at
 from mitools.explain.versus import Comparison
 from mitools.explain.view import View
-from mitools.explain.visible import visible
 
 __all__ = ["About", "Page"]
 

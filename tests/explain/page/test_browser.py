@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mitools.explain.visible import visible
+from mitools.escape import visible
 from tests.explain.figures import hostile_summary, probed
 from tests.explain.page.browser import DESKTOP, PHONE, Screen, open_browser
 from tests.explain.page.pages import HOSTILE, choice, make_page, nli, rows_in

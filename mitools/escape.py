@@ -1,4 +1,8 @@
-"""Untrusted text made harmless: what could drive a terminal or mislead a reader is spelt out."""
+"""Untrusted text made harmless: what could drive a terminal or mislead a reader is spelt out.
+
+Texts of models, data files, servers and recipes pass through here before they reach a terminal: in
+:mod:`mitools.console`, and wherever a view for people is rendered.
+"""
 
 from __future__ import annotations
 

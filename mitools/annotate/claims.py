@@ -1,0 +1,134 @@
+"""What a server says of its own work is a claim: read the claim, and check it against the text.
+
+A bill is made by the server, and ``usage`` is only what it tells us of it. Some servers leave it
+out, some send nonsense, and some count less than they charge for. The text that came with it
+bounds the truth from below; what was asked for bounds it from above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+__all__ = ["Claim", "claim_of", "fewest_tokens", "likely_tokens", "read_usage"]
+
+_NAMES = ("prompt_tokens", "completion_tokens")
+_MOST_PLAUSIBLE = 10_000_000  # tokens; more than any model's context window
+_THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
+
+# Tokenizers in use split at white space before they merge, so a word takes a token or more; those
+# that merge across words save up to a third of the tokens (SuperBPE, arXiv 2503.13423).
+_FEWEST_A_WORD = 0.75
+_MOST_BYTES_A_TOKEN = 16  # averages are 3 to 5, in scripts that UTF-8 spells out up to 12
+_LIKELY_BYTES_A_TOKEN = 3
+
+
+def read_usage(usage: Any) -> dict[str, int] | None:
+    """Read the counts that can be counts of tokens; None where there is none.
+
+    JSON's true and false, negative numbers, fractions and numbers beyond every context window are
+    not.
+    """
+    if not isinstance(usage, Mapping):
+        return None
+    counts = {name: usage[name] for name in _NAMES if _is_count(usage.get(name))}
+    return counts or None
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= _MOST_PLAUSIBLE
+
+
+def fewest_tokens(text: str) -> int:
+    """Bound the tokens of a text from below, whatever the tokenizer."""
+    words = text.split()
+    size = sum(map(len, words)) if text.isascii() else len(_encoded("".join(words)))
+    return max(int(_FEWEST_A_WORD * len(words)), size // _MOST_BYTES_A_TOKEN)
+
+
+def likely_tokens(text: str) -> int:
+    """Estimate the tokens of a text, rather too many than too few."""
+    return max(len(text.split()), -(-len(_encoded(text)) // _LIKELY_BYTES_A_TOKEN))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one answer says of its cost, in tokens.
+
+    Attributes:
+        prompt: tokens read, as the server counted them; None where it gave no count.
+        written: tokens written, likewise. Some servers leave thoughts out of
+            ``completion_tokens``, and charge for them; ``total_tokens`` has them.
+        fewest_written: a lower bound on these, from the text.
+        likely_written: an estimate of these, from the text.
+    """
+
+    prompt: int | None
+    written: int | None
+    fewest_written: int
+    likely_written: int
+
+    def doubt(self, fewest_prompt: int) -> str:
+        """Say why the claim is not believable; empty where nothing speaks against it.
+
+        Args:
+            fewest_prompt: a lower bound on the tokens read.
+        """
+        counts = (
+            ("prompt", self.prompt, max(1, fewest_prompt)),
+            ("completion", self.written, max(1, self.fewest_written)),
+        )
+        for name, count, fewest in counts:
+            if count is None:
+                return f"no count of {name} tokens"
+            if count < fewest:
+                return f"{count:,} {name} tokens for a text of {fewest:,} or more"
+        return ""
+
+
+def claim_of(answer: Mapping[str, Any]) -> Claim:
+    """Read the claim in a chat completion. Never raises, whatever the server sent."""
+    usage = answer.get("usage")
+    counts = read_usage(usage) or {}
+    prompt, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
+    total = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+    if prompt is not None and written is not None and _is_count(total):
+        written = max(written, total - prompt)
+    texts = list(_texts(answer.get("choices")))
+    return Claim(
+        prompt,
+        written,
+        sum(map(fewest_tokens, texts)),
+        sum(map(likely_tokens, texts)),
+    )
+
+
+def _texts(choices: Any) -> Iterator[str]:
+    """Give what a model wrote: in all choices, for all of them are billed."""
+    for choice in choices if isinstance(choices, list) else ():
+        message = choice.get("message") if isinstance(choice, Mapping) else None
+        if not isinstance(message, Mapping):
+            continue
+        yield _flat(message.get("content"))
+        yield _flat(message.get("refusal"))
+        # Servers repeat the same thoughts under several names.
+        yield max((_flat(message.get(name)) for name in _THOUGHT_FIELDS), key=len)
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            function = call.get("function") if isinstance(call, Mapping) else None
+            yield _flat(function.get("arguments")) if isinstance(function, Mapping) else ""
+
+
+def _flat(content: Any) -> str:
+    """Join the text of a field that is a text or a list of parts."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    texts = (part.get("text") for part in content if isinstance(part, Mapping))
+    return "".join(text for text in texts if isinstance(text, str))

@@ -1,0 +1,21 @@
+"""Texts that SQLite can hold: half a surrogate pair is not UTF-8, and is kept as bytes."""
+
+from __future__ import annotations
+
+__all__ = ["from_sqlite", "to_sqlite"]
+
+
+def to_sqlite(text: str) -> str | bytes:
+    """Give a text as it is, or as bytes where SQLite would refuse it; nothing is lost."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def from_sqlite(value: str | bytes) -> str:
+    """Undo :func:`to_sqlite`."""
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value

@@ -1,0 +1,319 @@
+"""Options that name files, folders and hosts: what each is used for, and who may set it.
+
+Two rules live here, for every stage:
+
+- No file has two roles. A stage that empties, replaces or adds to a file which it also reads, or
+  writes twice, loses lines. :func:`check_roles` refuses that before anything is opened.
+- A recipe may come from somebody else. It may name files in its own folder to read; what is
+  written, replaced, or sent somewhere is typed by the person who runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitools.errors import RecipeError, UsageError
+from mitools.files import STDIN, STDOUT, stream_number
+
+__all__ = [
+    "DivertOr",
+    "ModelName",
+    "OutputFolder",
+    "OutputPath",
+    "RecipePath",
+    "ReplayOr",
+    "SourceName",
+    "TypedOption",
+    "check_roles",
+    "from_recipe",
+]
+
+
+_OUTPUT = "--output"
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a run uses a place for.
+
+    Attributes:
+        label: how the person named it: an option, ``FILE``, ``stdin``.
+        path: where it is, for messages.
+        keys: what identifies it; two roles that share one are of one file.
+        is_written: whether the run writes there.
+        is_records: whether it is an input of records; the output may replace that one.
+        replaces: whether it appears by rename when all was read, so that it may be such an input.
+        folder: for a folder that is replaced whole, its real path.
+    """
+
+    label: str
+    path: str
+    keys: frozenset[object]
+    is_written: bool = False
+    is_records: bool = False
+    replaces: bool = False
+    folder: str = ""
+
+
+class RecipePath(click.Path):
+    """A file or folder to read; in a recipe it lies in the recipe's own folder."""
+
+    name = "path"
+
+    def from_recipe(self, folder: Path, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._inside(folder, one) for one in value]
+        return self._inside(folder, value)
+
+    def _inside(self, folder: Path, value: Any) -> str:
+        path = folder / value
+        if not _is_inside(os.path.realpath(path), os.path.realpath(folder)):
+            raise _PowerError("may only read files in its own folder")
+        return str(path)
+
+    def roles(self, label: str, value: str) -> Iterator[Role]:
+        # What is not there cannot be overwritten; that it is missing is said when it is opened.
+        if value != STDIN and os.path.exists(value):
+            yield Role(label, value, _keys(value), is_records=not label.startswith("-"))
+
+
+class OutputPath(click.Path):
+    """A file to write; ``-`` is stdout. Never named by a recipe: see :class:`TypedOption`."""
+
+    name = "path"
+
+    def __init__(self, *, replaces_input: bool = False) -> None:
+        """Name a file to write.
+
+        Args:
+            replaces_input: whether it appears by rename and holds what the input held, so that it
+                may be the input.
+        """
+        # That it cannot be written is said by whoever opens it.
+        super().__init__(readable=False)
+        self._replaces_input = replaces_input
+
+    def roles(self, label: str, value: str) -> Iterator[Role]:
+        is_stdout = value == STDOUT or (label == _OUTPUT and _is_stdout(value))
+        if not is_stdout:  # that has a role of its own
+            yield Role(label, value, _keys(value), is_written=True, replaces=self._replaces_input)
+
+
+class OutputFolder(click.Path):
+    """A folder to make: replaced whole, or holding these files afterwards."""
+
+    name = "path"
+
+    def __init__(self, parts: Iterable[str] = (), **options: Any) -> None:
+        super().__init__(readable=False, **options)
+        self._parts = tuple(parts)
+
+    def roles(self, label: str, value: str | Path) -> Iterator[Role]:
+        for part in self._parts:
+            path = os.path.join(value, part)
+            yield Role(label, path, _keys(path), is_written=True, replaces=True)
+        if not self._parts:
+            path = os.path.realpath(value)
+            yield Role(label, str(value), _keys(str(value)), is_written=True, folder=path)
+
+
+class _Choice(click.ParamType[str]):
+    """One of some words, or a word with a file behind it."""
+
+    name = "text"
+    word: str
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in self._words or str(value).removeprefix(self.word) not in ("", value):
+            return str(value)
+        *most, last = [f'"{word}"' for word in (*self._words, f"{self.word}FILE")]
+        self.fail(f"use {', '.join(most)} or {last}", param, ctx)
+
+    def _file(self, value: str) -> str | None:
+        return value.removeprefix(self.word) if value.startswith(self.word) else None
+
+
+class DivertOr(_Choice):
+    """A word that says how to go on, or ``divert:FILE``, which adds to a file."""
+
+    word = "divert:"
+
+    def from_recipe(self, _folder: Path, value: Any) -> Any:
+        if self._file(str(value)) is not None:
+            raise _PowerError("may not name a file to write")
+        return value
+
+    def roles(self, label: str, value: str) -> Iterator[Role]:
+        path = self._file(value)
+        if path is not None:
+            yield Role(f"{label} divert", path, _keys(path), is_written=True)
+
+
+class ReplayOr(_Choice):
+    """The name of a teacher, or ``replay:FILE``, which reads a file."""
+
+    word = "replay:"
+
+    def from_recipe(self, folder: Path, value: Any) -> Any:
+        path = self._file(str(value))
+        return value if path is None else self.word + RecipePath().from_recipe(folder, path)
+
+    def roles(self, label: str, value: str) -> Iterator[Role]:
+        path = self._file(value)
+        yield from () if path is None else RecipePath().roles(f"{label} replay", path)
+
+
+class SourceName(click.ParamType[str]):
+    """A recipe's source: ``demo``, ``hf:ORG/NAME``, or a file in the recipe's own folder."""
+
+    name = "text"
+
+    def from_recipe(self, folder: Path, value: Any) -> Any:
+        if value == "demo":
+            return value
+        if str(value).startswith("hf:"):
+            if not re.fullmatch(r"hf:[\w.-]+/[\w.-]+", value) or ".." in value:
+                raise _PowerError("may only name a data set of the Hub as hf:ORG/NAME")
+            return value
+        return RecipePath().from_recipe(folder, value)
+
+    def roles(self, label: str, value: str) -> Iterator[Role]:
+        for role in RecipePath().roles(label, value):
+            yield replace(role, is_records=True)
+
+
+class ModelName(click.ParamType[str]):
+    """A model: a name on the Hub, something in an installed package, or a path."""
+
+    name = "text"
+
+    def from_recipe(self, _folder: Path, value: Any) -> Any:
+        path = str(value).rpartition(":")[2]
+        if path.startswith(("/", "~")) or ".." in Path(path).parts:
+            raise _PowerError("may not name a model by a path outside the current folder")
+        return value
+
+    def roles(self, label: str, value: str) -> Iterator[Role]:
+        yield from RecipePath().roles(label, value.removeprefix("encoder:"))
+
+
+class TypedOption(click.Option):
+    """An option that a recipe may not set: it writes, replaces, or says where data and keys go."""
+
+
+class _PowerError(Exception):
+    """A recipe wants something that it may not have."""
+
+
+def from_recipe(param: click.Parameter, recipe: Path, value: Any) -> Any:
+    """Give a recipe's value for an option, with paths read from where the recipe is.
+
+    Raises:
+        RecipeError: a recipe may not set this; the hint is what to type instead.
+    """
+    try:
+        if isinstance(param, TypedOption):
+            raise _PowerError("may not set this")
+        convert = getattr(param.type, "from_recipe", None)
+        return value if convert is None else convert(recipe.parent, value)
+    except ValueError as exc:  # such as a NUL in a path
+        raise RecipeError(f"{recipe}: {param.name} = {value!r}: {exc}", hint="fix it") from exc
+    except _PowerError as exc:
+        option = max(param.opts, key=len)
+        typed = option if value is True else f"{option} {shlex.quote(str(value))}"
+        message = f"{recipe}: {option.lstrip('-')} = {value!r}: a recipe {exc}"
+        raise RecipeError(message, hint=f"if you want it, type it yourself: {typed}") from exc
+
+
+def check_roles(ctx: click.Context) -> None:
+    """Refuse a run that would use one file for two things of which one is writing.
+
+    Raises:
+        UsageError: naming the file and both roles.
+    """
+    roles = [*_streams(ctx), *_named(ctx)]
+    for index, one in enumerate(roles):
+        for other in roles[index + 1 :]:
+            if _clash(one, other) or _clash(other, one):
+                path = one.path or other.path or "one file"
+                message = f"{path} is both {one.label} and {other.label}"
+                raise UsageError(message, hint="name another file for one of them")
+
+
+def _clash(written: Role, other: Role) -> bool:
+    if not written.is_written:
+        return False
+    if written.folder and other.path:
+        path = os.path.realpath(other.path)
+        folders = (written.folder, f"{written.folder}.work")
+        if any(_is_inside(path, folder) for folder in folders):
+            return True
+    if {written.label, other.label} == {"stdout", "stderr"}:  # as people often want it
+        return False
+    is_replaced = written.replaces and other.is_records
+    return bool(written.keys & other.keys) and not is_replaced
+
+
+def _named(ctx: click.Context) -> Iterator[Role]:
+    for param in ctx.command.params:
+        value = ctx.params.get(str(param.name))
+        find = getattr(param.type, "roles", None)
+        if find is None or value is None:
+            continue
+        is_argument = isinstance(param, click.Argument)
+        label = "FILE" if is_argument else max(param.opts, key=len)
+        for one in value if isinstance(value, tuple) else (value,):
+            yield from find(label, one)
+
+
+def _streams(ctx: click.Context) -> Iterator[Role]:
+    """Give the roles of the files that the shell opened."""
+    params = ctx.params
+    if "on_error" in params and (not params.get("files") or STDIN in params["files"]):
+        yield Role("stdin", "", _keys_of_stream(0), is_records=True)
+    if "output" in params and (params["output"] in (None, STDOUT) or _is_stdout(params["output"])):
+        yield Role("stdout", "", _keys_of_stream(1) | {("stream", 1)}, is_written=True)
+    yield Role("stderr", "", _keys_of_stream(2), is_written=True)
+
+
+def _is_stdout(path: str) -> bool:
+    return stream_number(path) == 1
+
+
+def _keys(path: str) -> frozenset[object]:
+    number = stream_number(path)
+    if number is not None:
+        return frozenset({("stream", number)})
+    try:
+        return _keys_of(os.stat(path))
+    except OSError:
+        return frozenset({os.path.realpath(path)})
+
+
+def _keys_of_stream(number: int) -> frozenset[object]:
+    with contextlib.suppress(OSError):
+        return _keys_of(os.fstat(number))
+    return frozenset()
+
+
+def _keys_of(found: os.stat_result) -> frozenset[object]:
+    # A device or a pipe holds nothing that could be lost.
+    is_kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    return frozenset({(found.st_dev, found.st_ino)}) if is_kept else frozenset()
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder

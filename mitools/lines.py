@@ -1,0 +1,220 @@
+"""Lines of JSON as rows: cut to bounds, decoded, parsed strictly.
+
+Everything that makes one line invalid by itself, whatever its fields mean, is decided here.
+:mod:`mitools.records` decides what a record is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, Any, NamedTuple
+
+from mitools.bounds import DEFAULTS, Bounds
+from mitools.errors import MalformedLineError, Where
+from mitools.files import STDIN, input_errors, open_input
+from mitools.schema import Record, json_type
+
+__all__ = ["Row", "cut_lines", "is_blank", "line_rows", "long_row", "parse_line", "too_long"]
+
+_PIECE_BYTES = 3 * 2**16  # a multiple of 3: base64 of the pieces is that of the whole
+
+_WAY_ON = 'or go on without it: "--on-error skip" or "--on-error divert:FILE"'
+
+
+class Row(NamedTuple):
+    """One line of a file, or row of a table, on its way to become a record.
+
+    Attributes:
+        where: its place in the input.
+        parse: gives the object in it, or raises :class:`~mitools.errors.DataError`.
+        line: gives it as it came, without the line break: bytes where it was a line of bytes.
+        rest: gives the bytes behind ``line``, where the line is longer than the bound, until the
+            next row is taken; None where it is not.
+    """
+
+    where: Where
+    parse: Callable[[], Record]
+    line: Callable[[], str | bytes]
+    rest: Iterator[bytes] | None = None
+
+
+def line_rows(path: str, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
+    """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
+
+    A line that is longer than the bound is never held whole: it becomes a row that cannot be
+    parsed, and what is left of it is passed over.
+
+    Raises:
+        SourceError: the file is missing, or damaged.
+    """
+    name = "<stdin>" if path == STDIN else path
+    with open_input(path) as stream, input_errors(name):
+        for number, (raw, rest) in enumerate(cut_lines(stream, bounds), start=1):
+            where = Where(name, number)
+            if rest is not None:
+                yield long_row(raw, rest, where, bounds)
+            elif not is_blank(raw):
+                parse = partial(_parse_bytes, raw, where, bounds)
+                yield Row(where, parse, partial(raw.removesuffix, b"\n"))
+
+
+def cut_lines(
+    stream: IO[bytes], bounds: Bounds = DEFAULTS
+) -> Iterator[tuple[bytes, Iterator[bytes] | None]]:
+    """Cut a stream into lines without ever holding one that is longer than the bound.
+
+    Yields:
+        A line with its line break, and None; or the beginning of one that is too long, and what
+        gives the rest of it in pieces until the next line is taken.
+    """
+    most = bounds.line_bytes + 1  # with its line break
+    for raw in iter(partial(stream.readline, most), b""):
+        if len(raw) < most or raw.endswith(b"\n"):
+            yield raw, None
+        else:
+            rest = _rest_of_line(stream)
+            yield raw, rest
+            for _ in rest:  # what nobody wanted
+                pass
+
+
+def long_row(raw: bytes, rest: Iterator[bytes], where: Where, bounds: Bounds) -> Row:
+    """Make a row of a line that is longer than the bound: it cannot be parsed, only put aside."""
+    return Row(where, partial(_fail_as_too_long, where, bounds), partial(bytes, raw), rest)
+
+
+def is_blank(raw: bytes) -> bool:
+    """Tell whether a line holds white space alone, or a byte order mark."""
+    return raw.isspace() or (raw.startswith(BOM_UTF8) and not raw.removeprefix(BOM_UTF8).strip())
+
+
+def _rest_of_line(stream: IO[bytes]) -> Iterator[bytes]:
+    while piece := stream.readline(_PIECE_BYTES):
+        yield piece.removesuffix(b"\n")
+        if piece.endswith(b"\n"):
+            return
+
+
+def _fail_as_too_long(where: Where, bounds: Bounds) -> Record:
+    raise too_long(where, bounds)
+
+
+def too_long(where: Where, bounds: Bounds) -> MalformedLineError:
+    hint = f'raise the bound with "--max-line-bytes SIZE", {_WAY_ON}'
+    message = f"the line is longer than {bounds.line_bytes:,} bytes"
+    return MalformedLineError(message, where=where, hint=hint)
+
+
+def _parse_bytes(raw: bytes, where: Where, bounds: Bounds) -> Record:
+    try:
+        text = raw.decode("utf-8-sig" if where.line == 1 else "utf-8")
+    except UnicodeDecodeError as exc:
+        hint = f'convert the file: "iconv -f LATIN1 -t UTF-8 {where.path}"'
+        message = f"not UTF-8 (byte {exc.start + 1} of the line)"
+        raise MalformedLineError(message, where=where, hint=hint) from exc
+    return parse_line(text, where, bounds)
+
+
+class _UnfitError(ValueError):
+    """What JSON's grammar allows and a record may not hold."""
+
+
+def _reject_constant(name: str) -> float:
+    raise _UnfitError(f"{name} is not a JSON number")
+
+
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _UnfitError(f"{_short(text)} is too large a number")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise _UnfitError(f"the key {_short(json.dumps(twice))} comes twice in one object")
+    return found
+
+
+def _short(text: str, characters: int = 60) -> str:
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_reject_constant, parse_float=_parse_float
+)
+
+
+# What the decoder itself calls between two searches for white space.
+_SCAN: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
+
+
+def _decode(text: str) -> Any:
+    # Nearly every line is an object and a line break.
+    if text.startswith("{"):
+        try:
+            value, end = _SCAN(text, 0)
+        except StopIteration:
+            pass  # the decoder says it in words
+        else:
+            if text[end:] in ("", "\n", "\r\n"):
+                return value
+    return _DECODER.decode(text)
+
+
+def parse_line(text: str, where: Where | None = None, bounds: Bounds = DEFAULTS) -> Record:
+    """Parse one line into a record, without validating its fields.
+
+    Raises:
+        MalformedLineError: not JSON, not an object, a key that comes twice, a NaN or an infinity,
+            nesting or a number beyond the bounds.
+    """
+    try:
+        value = _decode(text)
+    except (ValueError, RecursionError) as exc:
+        raise _malformed(exc, where, bounds) from exc
+    if not isinstance(value, dict):
+        message = f"a record must be an object, not {json_type(value)}"
+        raise MalformedLineError(message, where=where, hint="put one JSON object on each line")
+    # To count is fast, and nearly every line has fewer brackets than it may have levels.
+    if text.count("{") + text.count("[") > bounds.depth and _is_deeper(value, bounds.depth):
+        raise _too_deep(where, bounds)
+    return value
+
+
+def _malformed(
+    error: ValueError | RecursionError, where: Where | None, bounds: Bounds
+) -> MalformedLineError:
+    if isinstance(error, RecursionError):
+        return _too_deep(where, bounds)
+    hint = f"fix the line, {_WAY_ON}"
+    if isinstance(error, json.JSONDecodeError | _UnfitError):
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    else:  # Python's own words for it name a function to call
+        reason = "a number has too many digits"
+        hint = f'raise the bound with "--max-digits N", {_WAY_ON}'
+    return MalformedLineError(f"not valid JSON ({reason})", where=where, hint=hint)
+
+
+def _too_deep(where: Where | None, bounds: Bounds) -> MalformedLineError:
+    hint = f'raise the bound with "--max-depth N", {_WAY_ON}'
+    message = f"nested deeper than {bounds.depth} levels"
+    return MalformedLineError(message, where=where, hint=hint)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether lists and objects stand in one another beyond so many levels."""
+    level = [value]
+    for _ in range(levels):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,138 @@
+"""Answers in a field: a JSON object, fenced or not, or an ``<answer>`` tag."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from mitools.reading.characters import word_set
+
+__all__ = ["FieldAnswer", "answer_field"]
+
+_MOST_OBJECTS = 8
+_NAMES = word_set(
+    "answer finalanswer correctanswer label choice prediction result theanswer predictedlabel"
+    " verdict answerletter correctoption correctchoice option ans solution"
+)
+_REASONS = word_set(
+    "reasoning rationale explanation thought thoughts steps analysis justification reason why"
+    " thinking chainofthought stepbystep"
+)
+_TAG = re.compile(
+    r"<(?P<name>(?:final[_-]?)?answer|label|ans|choice|final)>(?P<held>.*?)(?:</(?P=name)>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LOOSE = re.compile(
+    r"""["'](?:final[_ ]?|correct[_ ]?)?(?:answer|label)["']\s{0,4}:\s{0,4}
+        (?:"(?P<double>[^"\n]{1,300})"|'(?P<single>[^'\n]{1,300})'|(?P<bare>-?[\w./]{1,60}))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_OBJECT = re.compile(r"\{(?=\s{0,80}\")")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAnswer:
+    """A field that holds the answer.
+
+    Attributes:
+        text: what it holds, as text; empty where it holds null or a structure.
+        begin: where the object or tag begins.
+        end: where it ends.
+        rationale: what a field for reasons beside it holds.
+    """
+
+    text: str
+    begin: int
+    end: int
+    rationale: str = ""
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=list
+)
+
+
+def answer_field(text: str, folded: str) -> FieldAnswer | None:
+    """Find the last field for an answer in a completion."""
+    if "{" in text:
+        found = _json_field(text)
+        if found is not None:
+            return found
+    if "<" in text and (
+        "answer>" in folded
+        or "label>" in folded
+        or "ans>" in folded
+        or "choice>" in folded
+        or "<final>" in folded
+    ):
+        return _tag_field(text, folded)
+    return None
+
+
+def _json_field(text: str) -> FieldAnswer | None:
+    found = None
+    place = 0
+    for _ in range(_MOST_OBJECTS):
+        match = _OBJECT.search(text, place)
+        if match is None:
+            break
+        place = match.end()
+        try:
+            pairs, end = _DECODER.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        place = end
+        found = _of_object(pairs, match.start(), end) or found
+    if found is None and "answer" in text.lower():
+        for match in list(_LOOSE.finditer(text))[-1:]:
+            held = match["double"] or match["single"] or match["bare"]
+            begin = text.rfind("{", 0, match.start())
+            if begin >= 0:
+                return FieldAnswer(held, begin, len(text))
+    return found
+
+
+def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
+    if not isinstance(pairs, list):
+        return None
+    held: str | None = None
+    reasons = ""
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2):
+            return None
+        name = re.sub(r"[\s_-]", "", str(pair[0])).lower()
+        if name in _NAMES:
+            held = _as_text(pair[1])
+        elif name in _REASONS:
+            reasons = _as_lines(pair[1])
+    return None if held is None else FieldAnswer(held, begin, end, reasons)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return value[0]
+    return value if isinstance(value, str) else ""
+
+
+def _as_lines(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return "\n".join(value)
+    return _as_text(value)
+
+
+def _tag_field(text: str, folded: str) -> FieldAnswer | None:
+    """Find the last pair of tags, without reading far behind one that is never closed."""
+    begin = -1
+    for name in ("answer", "final_answer", "final-answer", "label", "ans", "choice", "final"):
+        place = folded.rfind(f"<{name}>")
+        begin = max(begin, place)
+    if begin < 0:
+        return None
+    match = _TAG.match(text, begin)
+    if match is None or len(match["held"]) > 4000:
+        return None
+    return FieldAnswer(match["held"].strip(), match.start(), match.end())

@@ -1,0 +1,155 @@
+"""The possible answers of a record: which of them a text is, and which it mentions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from mitools.expressions import parse_expression
+from mitools.reading.characters import normalize
+
+__all__ = ["Options", "inflected", "loosened", "mentions"]
+
+_PUNCTUATION = re.compile(r"[\W_]+")
+_ARTICLE = re.compile(r"^(?:an?|the) ")
+_NEGATED = re.compile(
+    r"(?:\bnot|\bnon|n't|\bnever|\bno|\bneither|\bnor|\bwithout|\bcannot\s+be|\brather\s+than|\binstead\s+of"
+    r"|\bunlike|\banti)(?:\s+(?:be|been|necessarily|an?|the|really|quite|at|all|entirely|fully|clearly"
+    r"|directly|a\s+case\s+of))*[\s-]*\Z"
+)
+_SIGNED = re.compile(r"\W{0,4}\.\d")
+
+
+@lru_cache(maxsize=4096)
+def _short_loosened(choice: str) -> str:
+    return loosened(choice)
+
+
+class Options:
+    """The choices of one record, with their normalized forms."""
+
+    __slots__ = ("are_numbers", "choices", "forms")
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = choices
+        self.forms = [normalize(choice) for choice in choices]
+        self.are_numbers = all(
+            form[-1:].isdigit() and parse_expression(form) for form in self.forms
+        )
+
+    def named(self, text: str) -> str | None:
+        """Find the choice that a text is, apart from case, articles and punctuation."""
+        form = normalize(text)
+        if not form or _SIGNED.match(text):
+            return None  # .5 is not 5
+        if form in self.forms:
+            return self.choices[self.forms.index(form)]
+        loose = loosened(form)
+        for choice, own in zip(self.choices, self.forms, strict=True):
+            if not loose or abs(len(own) - len(form)) > 12 or own[-1:] not in (loose[-1], ")", "'"):
+                continue
+            known = _short_loosened(choice) if len(choice) <= 100 else loosened(choice)
+            if known == loose:
+                return choice if _same_sign(text, own) else None
+        return None
+
+
+def loosened(text: str) -> str:
+    """Also forgive articles, apostrophes, hyphens and inner spaces: ``vet's office``."""
+    return _PUNCTUATION.sub("", _ARTICLE.sub("", normalize(text)))
+
+
+def _same_sign(text: str, own: str) -> bool:
+    """Keep -5 and 5, or 1.5 and 15, apart, which loosening would not."""
+    if any(character.isdigit() for character in own):
+        return re.sub(r"[^\d.+-]", "", own).strip(".") == re.sub(r"[^\d.+-]", "", text).strip(".")
+    return True
+
+
+def mentions(text: str, choices: Sequence[str]) -> list[str]:
+    """List the different choices that a text names, in order; ``sea`` in ``sea world`` is not one.
+
+    A choice that is negated (``not neutral``, ``non-entailment``) is left out.
+    """
+    shown = normalize(text)
+    distinct = {
+        form: choice for choice in reversed(choices) if (form := normalize(choice)) in shown
+    }
+    distinct.pop("", None)
+    ordered = sorted(distinct, key=len, reverse=True)
+    # A pattern of all choices says the same, and takes a hundred times as long to compile.
+    places = [
+        (begin, rank, end)
+        for rank, form in enumerate(ordered)
+        for begin, end in _occurrences(shown, form)
+    ]
+    found: dict[str, None] = {}
+    free = 0
+    for begin, rank, end in sorted(places):
+        if begin < free:
+            continue
+        free = end
+        if not _NEGATED.search(shown, max(0, begin - 40), begin):
+            found[ordered[rank]] = None
+    return [distinct[form] for form in found]
+
+
+def _occurrences(shown: str, form: str) -> Iterator[tuple[int, int]]:
+    """Give where a choice stands as whole words, or in the plural."""
+    begin = shown.find(form)
+    while begin >= 0:
+        end = begin + len(form)
+        before, behind = shown[begin - 1 : begin], shown[end : end + 3]
+        if not _is_word(before) and not (form[0].isdigit() and before in tuple(".,-")):
+            for ending in ("es", "s", ""):
+                if behind.startswith(ending) and not _is_word(behind[len(ending) :][:1]):
+                    is_cut = form[-1].isdigit() and (ending or _DECIMALS.match(behind))
+                    if not is_cut:
+                        yield begin, end + len(ending)
+                    break
+        begin = shown.find(form, begin + 1)
+
+
+_DECIMALS = re.compile(r"[.,]\d")
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def inflected(folded: str, options: Options) -> list[str]:
+    """List the choices of one word that a text names in another form: ``entails``."""
+    words: dict[str, str] = {}
+    for option, form in zip(options.choices, options.forms, strict=True):
+        words |= dict.fromkeys(_inflections(form), option) if len(form) <= 40 else {}
+    found: dict[str, None] = {}
+    for match in _LONG_WORD.finditer(folded) if words else ():
+        choice = words.get(match[0])
+        if choice is None or folded[match.start() - 1 : match.start()] == "-":
+            continue
+        if not _NEGATED.search(folded, max(0, match.start() - 40), match.start()):
+            found[choice] = None
+    return list(found)
+
+
+@lru_cache(maxsize=4096)
+def _inflections(form: str) -> tuple[str, ...]:
+    """List other forms of a label's word, such as ``entails`` for entailment."""
+    if len(form) < 5 or not form.isascii() or not form.isalpha():
+        return ()
+    endings = {
+        "ment": ("", "s", "ed", "ing"),
+        "ion": ("", "s", "ed", "ing", "ory", "s"),
+        "ed": ("", "s", "ing", "es"),
+        "es": ("e", "ed", "ing"),
+        "s": ("", "ed", "ing"),
+    }
+    found = [f"{form}ly", f"{form}ity"]
+    for ending, others in endings.items():
+        if form.endswith(ending) and len(form) - len(ending) >= 4:
+            found += [form[: -len(ending)] + other for other in others]
+    return tuple(found)
+
+
+_LONG_WORD = re.compile(r"(?<![a-z])[a-z]{4,30}(?![a-z])")

@@ -1,0 +1,229 @@
+"""The four steps in a row: clean, cut, locate, read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mitools.reading.answer import RANKS, Answer, Choices, Found, How, Reader, Statement
+from mitools.reading.characters import fold
+from mitools.reading.clean import clean
+from mitools.reading.cues import Cue, closing_cue, cue_counts, find_cues, lead_of
+from mitools.reading.cut import own_part
+from mitools.reading.fields import FieldAnswer, answer_field
+from mitools.reading.locate import statements
+from mitools.reading.sentences import sentence_ends, sentence_start
+
+__all__ = ["own_text", "read_answer"]
+
+_PREFIX = re.compile(r"\s{0,40}a(?:nswer)?[ \t]?:[ \t]{0,8}(?=\S)")
+_FILLER = re.compile(r"[\W_]*(?:so|thus|therefore|hence|and|then)?[\W_]*", re.IGNORECASE)
+_HEADING = re.compile(
+    r"[^\w\n]{0,20}(?:(?:(?:the|my)\s)?(?:final\s)?(?:answer|result|solution|conclusion)|explanation"
+    r"|reasoning)?[^\w\n.!?)]{0,20}\Z",
+    re.IGNORECASE,
+)
+_LETTERED = re.compile(r"\s*(?:option\s|choice\s)?\(?[A-Za-z][.):](?=\s)", re.IGNORECASE)
+_FENCE = re.compile(r"```[\w-]{0,20}\s*\Z|~~~\s*\Z")
+_MARKS = ("\\boxed", "####", "<answer>")
+_LEADING = re.compile(
+    r"\A[\s*_#>-]*(?:explanation|reasoning|rationale|reason|because)\s*:[*_]*\s*", re.IGNORECASE
+)
+
+
+def read_answer(text: str, choices: Choices, reader: Reader, how: How) -> Answer:
+    """Read what a completion answers, and why.
+
+    Args:
+        text: the completion, as it came.
+        choices: the possible answers, where there are some.
+        reader: the task's own.
+        how: how loosely to read, and what the completion answers.
+
+    Returns:
+        The answer. Without one, the rationale is the completion's own part.
+    """
+    cleaned = clean(text)
+    part = _cut(cleaned.text, how)
+    own = part.text
+    field = answer_field(own, part.folded)
+    answer = None
+    if field is not None:
+        label = reader.read(field.text, choices)
+        if not isinstance(label, str):
+            return Answer(None, own)
+        answer = Answer(label, _beside(own, field), RANKS[0])
+    elif how.loosest != RANKS[0] and own:
+        answer = _by_statements(part, choices, reader, how)
+    if answer is None:
+        return Answer(None, own)
+    if not answer.rationale and cleaned.thoughts:
+        return Answer(answer.label, cleaned.thoughts, answer.read_by)
+    return answer
+
+
+def own_text(text: str, how: How | None = None) -> str:
+    """Give the part of a completion that answers: without thoughts, and without a next example."""
+    return _cut(clean(text).text, how or How()).text
+
+
+@dataclass(slots=True)
+class _Part:
+    """A completion's own part, and the same folded."""
+
+    text: str
+    folded: str
+    closing: Cue | None = None
+
+    def cues(self) -> Iterator[Cue]:
+        """Give the cues that count, from the last to the first."""
+        closing = self.closing or _closing(self.folded)
+        if closing is not None:
+            yield closing
+        for cue in reversed(find_cues(self.folded)[-_MOST_CUES:]):
+            if cue_counts(self.folded, cue):
+                yield cue
+
+
+def _closing(folded: str) -> Cue | None:
+    cue = closing_cue(folded)
+    return cue if cue is not None and cue_counts(folded, cue) else None
+
+
+_MOST_CUES = 40
+"""Cues that are tried, from the last; a completion of more repeats itself."""
+
+
+def _cut(text: str, how: How) -> _Part:
+    folded = fold(text)
+    prefix = _PREFIX.match(folded)
+    if prefix is not None and "answer" in folded[prefix.end() :]:
+        text, folded = text[prefix.end() :], folded[prefix.end() :]
+    end, closing = len(text), None
+    if ":" in folded or "\n" in folded:
+        answered = _Answered(folded)
+        end = own_part(text, folded, how.asked, how.names, answered.before)
+        closing = answered.closing if answered.place == end else None
+    own = text[:end].rstrip()
+    return _Part(own, folded[: len(own)], closing)
+
+
+class _Answered:
+    """Tells whether a text states an answer before a place; reads no further than it has to."""
+
+    def __init__(self, folded: str) -> None:
+        self._folded = folded
+        self._first: int | None = None  # where the first answer of the whole text is stated
+        self.place = -1
+        self.closing: Cue | None = None  # the cue of the last sentence before that place
+
+    def before(self, place: int) -> bool:
+        if self._first is None:
+            self.place = place
+            self.closing = _closing(self._folded[:place].rstrip())
+            if self.closing is not None:
+                return True
+            self._first = _first_statement(self._folded)
+        return self._first < place
+
+
+def _first_statement(folded: str) -> int:
+    """Give where an answer is first stated; the text's length where it is not."""
+    places = [folded.find(mark) for mark in _MARKS]
+    cues = find_cues(folded)
+    places.append(next((cue.begin for cue in cues if cue_counts(folded, cue)), -1))
+    return min((place for place in places if place >= 0), default=len(folded))
+
+
+def _by_statements(part: _Part, choices: Choices, reader: Reader, how: How) -> Answer | None:
+    """Try the places in order; the first that states anything decides."""
+    line: tuple[str, Statement] | None = None
+    for statement in statements(part.text, part.folded, part.cues(), how.loosest):
+        if line is not None and statement.rank != "line":
+            break
+        found = _read(statement, choices, reader)
+        if found is None:
+            continue
+        if not isinstance(found, str):
+            return Answer(None, _rationale(part, statement))
+        if statement.rank != "line":
+            if statement.rank in _MARKED and _is_contradicted(
+                part, found, statement, choices, reader
+            ):
+                return Answer(None, _rationale(part, statement))
+            return Answer(found, _rationale(part, statement), statement.rank)
+        if line is not None and line[0] != found:
+            return None  # the first line says one thing and the last another
+        line = line or (found, statement)
+    if line is None:
+        return None
+    return Answer(line[0], _rationale(part, line[1]), line[1].rank)
+
+
+def _is_contradicted(
+    part: _Part, label: str, marked: Statement, choices: Choices, reader: Reader
+) -> bool:
+    """Tell whether a cue behind a marked answer states another."""
+    for statement in statements(part.text, part.folded, part.cues(), "cue"):
+        if statement.rank == "cue" and statement.begin > marked.end:
+            found = _read(statement, choices, reader)
+            if isinstance(found, str):
+                return found != label
+    return False
+
+
+_MARKED = ("boxed", "hashes")
+
+
+def _read(statement: Statement, choices: Choices, reader: Reader) -> Found:
+    if statement.rank == "statement":
+        return reader.read_last(statement.text, choices)
+    if statement.is_exact:
+        return reader.read_exact(statement.text, choices)
+    return reader.read(statement.text, choices)
+
+
+def _rationale(part: _Part, statement: Statement) -> str:
+    """Take what stands before the sentence that states the answer, else what stands behind it."""
+    text = part.text
+    if statement.rank == "statement":
+        return text  # the last sentence of the reasoning belongs to it
+    if statement.rank == "line" and "\n" not in text:
+        return _behind_first(text)
+    begin = sentence_start(text, statement.begin)
+    before = _without_heading(text[:begin])
+    if not before:
+        stop = next(sentence_ends(text, statement.begin, statement.end), statement.end)
+        before = _LEADING.sub("", text[stop:].strip())
+    if not before:
+        before = text[: lead_of(part.folded, statement.begin)].strip(" ,;\n")
+    return "" if _FILLER.fullmatch(before) else before
+
+
+def _behind_first(text: str) -> str:
+    """Give the reasons behind an answer that begins the only line: ``B. Because …``."""
+    letter = _LETTERED.match(text)
+    end = letter.end() if letter else next(sentence_ends(text), len(text))
+    behind = text[end:].strip()
+    if behind:
+        return behind
+    return text if len(text.split()) > 5 else ""
+
+
+def _without_heading(text: str) -> str:
+    """Drop a heading that stands above the answer: ``**Final Answer**``."""
+    text = text.rstrip()
+    for _ in range(3):
+        begin = text.rfind("\n") + 1
+        if not _HEADING.match(text, begin) or not text:
+            break
+        text = text[:begin].rstrip()
+    return text.strip()
+
+
+def _beside(own: str, field: FieldAnswer) -> str:
+    if field.rationale:
+        return field.rationale.strip()
+    before = _FENCE.sub("", own[: field.begin]).strip()
+    return before or _FENCE.sub("", own[field.end :]).strip(" \n`")

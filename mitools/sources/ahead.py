@@ -1,0 +1,96 @@
+"""Reading ahead in a source until it is known how its labels are written, and no further."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mitools.records import Row
+from mitools.sources.labelling import MOST_HELD, Labelling
+from mitools.sources.mapping import Mapper, Plan
+from mitools.sources.part import Part
+
+__all__ = ["Ahead"]
+
+
+@dataclass
+class _Opened:
+    """A part with the rows of it that were read already."""
+
+    part: Part
+    mapper: Mapper
+    rest: Iterator[Row]
+    held: deque[Row] = field(default_factory=deque)
+
+
+class Ahead:
+    """Give the parts of a source, each with its mapper and its rows.
+
+    Rows pass at once but for those whose labels may be read in several ways: these are held, over
+    the ends of parts, until :class:`Labelling` is decided, at most :data:`MOST_HELD` of them.
+    """
+
+    def __init__(self, parts: Iterable[Part], plan: Plan) -> None:
+        self._parts = iter(parts)
+        self._plan = plan
+        self._labelling = Labelling(plan.label_is, plan.label_likely)
+        self._waiting: deque[_Opened] = deque()
+        self._silent = 0  # rows that told nothing; after many of them, looking costs too much
+
+    def __iter__(self) -> Iterator[tuple[Part, Mapper, Iterator[Row]]]:
+        while (opened := self._waiting.popleft() if self._waiting else self._open()) is not None:
+            yield opened.part, opened.mapper, self._rows(opened)
+
+    def _open(self) -> _Opened | None:
+        part = next(self._parts, None)
+        if part is None:
+            return None
+        return _Opened(part, Mapper(self._plan, part, self._labelling), iter(part.rows))
+
+    def _rows(self, opened: _Opened) -> Iterator[Row]:
+        while opened.held or (self._labelling.form is None and self._silent < MOST_HELD):
+            if opened.held:
+                yield opened.held.popleft()
+                continue
+            row = next(opened.rest, None)
+            if row is None:
+                return
+            row, is_evidence = _weighed(row, opened.mapper)
+            self._silent += not is_evidence
+            if is_evidence and self._labelling.form is None:
+                opened.held.append(row)
+                self._look_further(opened)
+                self._labelling.decide()
+            else:
+                yield row
+        yield from opened.rest
+
+    def _look_further(self, opened: _Opened) -> None:
+        """Hold rows, of this part and of the next ones, until it is decided or enough of them."""
+        count = 1
+        current: _Opened | None = opened
+        while current is not None:
+            while count < MOST_HELD and self._labelling.form is None:
+                row = next(current.rest, None)
+                if row is None:
+                    break
+                current.held.append(_weighed(row, current.mapper)[0])
+                if row.rest is not None:  # the rest of its line can be had until the next is read
+                    return
+                count += 1
+            else:
+                return
+            current = self._open()
+            if current is not None:
+                self._waiting.append(current)
+
+
+def _weighed(row: Row, mapper: Mapper) -> tuple[Row, bool]:
+    """Take a row as evidence; gives it back, parsed, and whether it told something."""
+    try:
+        values = row.parse()
+        is_evidence = mapper.weigh(values, row.where)
+    except Exception:  # it is raised again where the row is let in
+        return row, False
+    return row._replace(parse=lambda: values), is_evidence

@@ -1,0 +1,164 @@
+"""CSV and TSV as rows: a header, and as many cells in each row as it names."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import partial
+
+from mitools.bounds import Bounds
+from mitools.errors import DataError, MalformedLineError, SourceError, Where
+from mitools.lines import Row, cut_lines, too_long
+from mitools.records import Record
+from mitools.sources.opening import FileOptions, Text, open_text
+
+__all__ = ["csv_rows"]
+
+_MAX_CELL_CHARACTERS = 2**24
+_ROWS_COMPARED = 20
+_EXCEL_LINE = re.compile(r"\"?sep=(.)\"?")
+_DELIMITERS = (",", "\t", ";", "|")
+
+
+def csv_rows(path: str, delimiter: str, options: FileOptions, *, is_given: bool) -> Iterator[Row]:
+    """Read a table of text.
+
+    Args:
+        delimiter: between the cells of a row.
+        options: whose encoding and bounds hold.
+        is_given: whether a person named the delimiter; else another one that fits is looked for.
+
+    Raises:
+        SourceError: the header cannot be read or names a column twice, or another delimiter fits.
+    """
+    csv.field_size_limit(_MAX_CELL_CHARACTERS)
+    with open_text(path, "tsv" if delimiter == "\t" else "csv", options.encoding) as text:
+        if not is_given:
+            _check_delimiter(text, delimiter)
+        lines = _Lines(text, options.bounds)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            header = _checked_header(next(reader, []), text.name)
+        except csv.Error as exc:
+            raise SourceError(f"cannot read the header of {text.name}: {exc}") from exc
+        while True:
+            where = lines.begin_row()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as exc:
+                error = _row_error(exc, where, lines.rows)
+                error.__cause__ = exc
+                yield _bad_row(error, where, lines.row_text())
+            except DataError as exc:
+                yield _bad_row(exc, where, lines.row_text())
+            else:
+                if cells:
+                    yield _csv_row(header, cells, where, lines.row_text())
+
+
+class _Lines:
+    """The lines of a file as text, remembering those of the current row.
+
+    No generator: it must go on after the error of a line that cannot be decoded.
+    """
+
+    def __init__(self, text: Text, bounds: Bounds) -> None:
+        self._text = text
+        self._stream = cut_lines(text.stream, bounds)
+        self._bounds = bounds
+        self._number = 0
+        self._row: list[bytes] = []
+
+    @property
+    def rows(self) -> int:
+        """How many lines the current row has taken."""
+        return len(self._row)
+
+    def begin_row(self) -> Where:
+        self._row.clear()
+        return Where(self._text.name, self._number + 1)
+
+    def row_text(self) -> str:
+        raw = b"".join(self._row)
+        return raw.decode(self._text.encoding, "replace").rstrip("\r\n")
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        raw, rest = next(self._stream)
+        self._number += 1
+        self._row.append(raw)
+        if rest is not None:  # it is passed over: a line without end must not fill the memory
+            raise too_long(Where(self._text.name, self._number), self._bounds)
+        return self._text.decoded(raw, self._number)
+
+
+def _row_error(error: csv.Error, where: Where, lines: int) -> MalformedLineError:
+    if "unexpected end of data" in str(error):
+        lost = f": the {lines - 1:,} lines after it belong to it" if lines > 1 else ""
+        message = f"a quote that opens in this row is never closed (unexpected end of data){lost}"
+        return MalformedLineError(message, where=where, hint='close it, or write "" for a quote')
+    hint = 'write a quote inside quotes twice (""), and put quotes around a line break'
+    return MalformedLineError(str(error), where=where, hint=hint)
+
+
+def _bad_row(error: DataError, where: Where, text: str) -> Row:
+    def fail() -> Record:
+        raise error
+
+    return Row(where, fail, partial(str, text))
+
+
+def _csv_row(header: list[str], cells: list[str], where: Where, text: str) -> Row:
+    if len(cells) != len(header):
+        message = f"{len(cells)} cells where the header names {len(header)}"
+        hint = "put quotes around a cell that holds the separator"
+        return _bad_row(MalformedLineError(message, where=where, hint=hint), where, text)
+    if "\0" in text:
+        hint = "remove null bytes: \"tr -d '\\0' < FILE\""
+        error = MalformedLineError("the row holds a null byte", where=where, hint=hint)
+        return _bad_row(error, where, text)
+    values = {name: cell or None for name, cell in zip(header, cells, strict=True)}
+    return Row(where, partial(dict, values), partial(str, text))
+
+
+def _checked_header(header: list[str], path: str) -> list[str]:
+    names = [name.strip() for name in header]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        places = ", ".join(str(place + 1) for place, name in enumerate(names) if name == doubled[0])
+        problem = f'names "{doubled[0]}" twice' if doubled[0] else "has columns without a name"
+        message = f"the header of {path} {problem} (columns {places})"
+        raise SourceError(message, hint="give each column a name of its own in its first line")
+    return names
+
+
+def _check_delimiter(text: Text, delimiter: str) -> None:
+    """Refuse a table whose rows another delimiter cuts alike, where this one does not."""
+    lines = text.head.decode(text.encoding, "replace").removeprefix("\ufeff").split("\n")
+    if named := _EXCEL_LINE.fullmatch(lines[0].strip("\r")):
+        hint = f"remove it, and add --delimiter '{named[1]}'"
+        raise SourceError(f"the first line of {text.name} is a note for Excel", hint=hint)
+    whole = lines[:_ROWS_COMPARED]
+    width = _width(whole, delimiter)
+    for other in _DELIMITERS:
+        if other != delimiter and _width(whole, other) > width:
+            shown = "a tab" if other == "\t" else f'"{other}"'
+            chosen = "--format tsv" if other == "\t" else f"--delimiter '{other}'"
+            message = f"the columns of {text.name} are separated by {shown}, not by "
+            message += "a tab" if delimiter == "\t" else f'"{delimiter}"'
+            raise SourceError(message, hint=f"add {chosen}")
+
+
+def _width(lines: list[str], delimiter: str) -> int:
+    """Count the columns that a delimiter cuts; 1 where not every row has as many as the header."""
+    try:
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return 1
+    told = rows[: max(1, len(rows) - 1)]  # the last one may be cut off
+    return len(told[0]) if told and len({len(row) for row in told}) == 1 else 1

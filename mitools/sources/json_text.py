@@ -1,0 +1,144 @@
+"""JSON and JSON Lines as rows: objects in lists, one after the other, or one on each line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from functools import partial
+
+from mitools.bounds import DEFAULTS, Bounds
+from mitools.errors import SourceError, Where
+from mitools.files import STDIN
+from mitools.lines import Row, cut_lines, is_blank, long_row, parse_line
+from mitools.records import Record
+from mitools.sources.opening import Text, open_text
+
+__all__ = ["json_rows", "line_rows"]
+
+_SPACE = b"\xef\xbb\xbf \t\r\n"
+_GAP = re.compile(r"[ \t\r\n]*")
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
+
+
+def line_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
+    """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
+
+    Raises:
+        SourceError: the file is missing, damaged, or holds something else.
+    """
+    with open_text(path, "jsonl", encoding) as text:
+        _check_lines(text, path)
+        yield from _rows_of_lines(text, enumerate(cut_lines(text.stream, bounds), 1), bounds)
+
+
+Lines = Iterator[tuple[int, tuple[bytes, Iterator[bytes] | None]]]
+
+
+def _rows_of_lines(text: Text, lines: Lines, bounds: Bounds) -> Iterator[Row]:
+    for number, (raw, rest) in lines:
+        where = Where(text.name, number)
+        if rest is not None:
+            yield long_row(raw, rest, where, bounds)
+        elif not is_blank(raw):
+            parse = partial(_parse, text, raw, where, bounds)
+            yield Row(where, parse, partial(raw.removesuffix, b"\n"))
+
+
+def _parse(text: Text, raw: bytes, where: Where, bounds: Bounds) -> Record:
+    return parse_line(text.decoded(raw, where.line or 1), where, bounds)
+
+
+def _check_lines(text: Text, path: str) -> None:
+    """Refuse what has no line that can be an object; a damaged line among others is that line's."""
+    head = text.head.decode(text.encoding, "replace")
+    lines = [line.strip("\ufeff \t\r") for line in head.split("\n")]
+    lines = [line for line in lines if line]
+    if lines and lines[0].startswith("["):
+        message = f"{text.name} holds a JSON list, not JSON Lines"
+        raise SourceError(message, hint="add --format json")
+    if not lines or any(line.startswith("{") for line in lines):
+        return
+    source = "" if path == STDIN else f" {shlex.quote(path)}"
+    if len(lines) > 1 or path == STDIN:
+        message = f"{text.name} is not JSON Lines: none of its first lines begins an object"
+        hint = f'say what it is: "mitools load{source} --format csv"'
+        raise SourceError(message, hint=hint)
+
+
+def json_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
+    """Read lists of objects, objects one after the other, or JSON Lines, which often go by .json.
+
+    Raises:
+        SourceError: it is one object that holds the list, or is no JSON from some line on.
+    """
+    with open_text(path, "json", encoding) as text:
+        lines = enumerate(cut_lines(text.stream, bounds), start=1)
+        filled = ((n, line, rest) for n, (line, rest) in lines if line.strip(_SPACE))
+        number, first, rest = next(filled, (1, b"", None))
+        is_list = first.lstrip(_SPACE).startswith(b"[")
+        if not is_list and rest is None and _is_json(first):
+            yield from _rows_of_lines(text, iter([(number, (first, None))]), bounds)
+            yield from _rows_of_lines(text, lines, bounds)
+            return
+        whole = first + b"".join(rest or ()) + text.stream.read()
+        content = whole.decode(text.encoding, "replace").removeprefix("\ufeff")
+    if not is_list:
+        _refuse_single_object(content, path)
+    yield from _rows_of_values(content, text.name, number)
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        json.loads(raw.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
+    """Read the objects of all lists in a text, and those that stand alone.
+
+    What follows the end of a list is read too, or refused: it must not be lost.
+    """
+    decoder = json.JSONDecoder()
+    position, is_in_list = 0, False
+    while True:
+        start = position
+        gap = (_BETWEEN if is_in_list else _GAP).match(text, position)
+        position = gap.end() if gap else position
+        line += text.count("\n", start, position)
+        where = Where(name, line)
+        mark = text[position : position + 1]
+        if not mark and not is_in_list:
+            return
+        if mark == ("]" if is_in_list else "["):
+            is_in_list = not is_in_list
+            position += 1
+            continue
+        if not is_in_list and mark != "{":
+            message = "something that is neither a list nor an object follows here"
+            raise SourceError(message, where=where, hint="remove it, or check the file")
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError) as exc:
+            reason = exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
+            message = f"not valid JSON from here on ({reason})"
+            raise SourceError(message, where=where, hint="check that the file is complete") from exc
+        item = text[position:end]
+        yield Row(where, partial(parse_line, item, where), partial(str, item))
+        line += item.count("\n")
+        position = end
+
+
+def _refuse_single_object(text: str, path: str) -> None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return  # then there are several, or the line at fault is named
+    if isinstance(value, dict):
+        lists = [name for name, inner in value.items() if isinstance(inner, list)]
+        name = lists[0] if lists else "FIELD"
+        hint = f"pick the list in it: \"jq -c '.{name}[]' {path} | mitools load -\""
+        raise SourceError(f"{path} holds one object, not a list of objects", hint=hint)

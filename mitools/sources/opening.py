@@ -1,0 +1,201 @@
+"""A local file as a stream of UTF-8 bytes whose content was looked at before it is read."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from mitools.bounds import DEFAULTS, Bounds
+from mitools.errors import MalformedLineError, SourceError, UsageError, Where
+from mitools.files import STDIN, input_errors, open_input
+from mitools.sources.part import Columns
+from mitools.sources.recognition import check_content
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["FORMATS", "FileOptions", "Text", "open_text", "shown_name"]
+
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+
+_HEAD_BYTES = 2**16
+_PIECE_BYTES = 2**16
+_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What a file is, where its name and its content do not tell.
+
+    Attributes:
+        format: one of :data:`FORMATS`; None goes by the ending.
+        delimiter: between the cells of a row; makes it CSV.
+        encoding: of a text, as Python names it; None is UTF-8.
+        columns: chooses among the columns of a table; those left out are never converted.
+        bounds: what a line may be.
+
+    Raises:
+        UsageError: no such encoding, or no such delimiter.
+    """
+
+    format: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    columns: Columns = list
+    bounds: Bounds = DEFAULTS
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None:
+            delimiter = _DELIMITERS.get(self.delimiter, self.delimiter)
+            if len(delimiter) != 1 or delimiter in '"\r\n':
+                hint = f"give one character, or one of {', '.join(list(_DELIMITERS)[:4])}"
+                raise UsageError(f'"{self.delimiter}" cannot separate cells', hint=hint)
+            object.__setattr__(self, "delimiter", delimiter)
+        if self.encoding is not None:
+            try:
+                "".encode(self.encoding)  # refuses codecs that are not of texts, too
+            except (LookupError, ValueError) as exc:
+                hint = "use one such as utf-16, latin-1, cp1252, shift_jis or gb18030"
+                raise UsageError(f'no encoding "{self.encoding}"', hint=hint) from exc
+
+
+@dataclass(frozen=True)
+class Text:
+    """The lines of an open file.
+
+    Attributes:
+        name: as messages call it.
+        head: the first bytes of those lines.
+        stream: gives its lines as bytes.
+        encoding: what its bytes are in.
+    """
+
+    name: str
+    head: bytes
+    stream: IO[bytes]
+    encoding: str
+
+    def decoded(self, raw: bytes, number: int) -> str:
+        """Read one of its lines as text.
+
+        Raises:
+            MalformedLineError: it is not in the encoding.
+        """
+        try:
+            if number == 1 and self.encoding == "utf-8":
+                return raw.decode("utf-8-sig")
+            return raw.decode(self.encoding)
+        except UnicodeDecodeError as exc:
+            other = "cp1252" if self.encoding == "utf-8" else "utf-8"
+            hint = f'name the encoding of the file, such as "--encoding {other}"'
+            shown = self.encoding.upper()
+            message = f"not {shown} (byte {exc.start + 1} of the line)"
+            where = Where(self.name, number)
+            raise MalformedLineError(message, where=where, hint=hint) from exc
+
+
+def shown_name(path: str) -> str:
+    return "<stdin>" if path == STDIN else path
+
+
+@contextlib.contextmanager
+def open_text(path: str, kind: str, encoding: str | None) -> Iterator[Text]:
+    """Open a file of lines, and refuse what its first bytes show to be something else.
+
+    Raises:
+        SourceError: it is missing, damaged, packed, in UTF-16 or no text.
+    """
+    name = shown_name(path)
+    _check_ending(path, name)
+    with open_input(path) as opened, input_errors(name):
+        raw = cast("io.RawIOBase", opened)
+        stream = opened if hasattr(opened, "peek") else io.BufferedReader(raw)
+        head = _peek(stream)
+        check_content(head, name, kind, encoding)
+        _check_line_ends(head, path, kind, encoding)
+        if encoding is None or _keeps_line_ends(encoding):
+            yield Text(name, head, stream, encoding or "utf-8")
+        else:
+            recoder = _Recoder(stream, encoding, name)
+            recoded = io.BufferedReader(recoder, _PIECE_BYTES)
+            yield Text(name, _peek(recoded), recoded, "utf-8")
+
+
+def _peek(stream: object) -> bytes:
+    return bytes(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES])  # type: ignore[attr-defined]
+
+
+def _keeps_line_ends(encoding: str) -> bool:
+    """Tell whether lines can be cut before they are decoded."""
+    return "\n".encode(encoding) == b"\n" and "a\n".encode(encoding) == b"a\n"
+
+
+class _Recoder(io.RawIOBase):
+    """Turn a stream of text in UTF-16 and the like into UTF-8, a piece at a time."""
+
+    def __init__(self, stream: IO[bytes], encoding: str, name: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._name = name
+        self._lines = 1
+        self._ready = b""
+        self._is_at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._ready and not self._is_at_end:
+            self._advance()
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _advance(self) -> None:
+        packed = self._stream.read(_PIECE_BYTES)
+        self._is_at_end = not packed
+        try:
+            text = self._decoder.decode(packed, final=self._is_at_end)
+        except UnicodeError as exc:
+            where = Where(self._name, self._lines)
+            message = f"cannot decode the text from about here on ({exc})"
+            hint = 'check that the file is complete, or name another "--encoding"'
+            raise SourceError(message, where=where, hint=hint) from exc
+        self._lines += text.count("\n")
+        self._ready = text.encode("utf-8", "surrogatepass")
+
+
+def _check_ending(path: str, name: str) -> None:
+    """Refuse a file whose name says that it is packed, and whose content is not."""
+    magic = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}.get(Path(path).suffix)
+    if magic is None or path == STDIN or not os.path.isfile(path):
+        return
+    with contextlib.suppress(OSError), open(path, "rb") as stream:  # open_input says what is wrong
+        head = stream.read(len(magic))
+        # 0x184D2A50 to 5F begin a frame that zstd skips.
+        is_skipped = head[:1] in b"PQRSTUVWXYZ[\\]^_" and head[1:] == b"\x2a\x4d\x18"
+        if head and head != magic and not is_skipped:
+            ending = Path(path).suffix
+            hint = f'rename it to "{path.removesuffix(ending)}" if it is not packed at all'
+            raise SourceError(f"{name} is not packed as its ending {ending} says", hint=hint)
+
+
+def _check_line_ends(head: bytes, path: str, kind: str, encoding: str | None) -> None:
+    """Refuse lines that end in a carriage return alone, as on old Macs."""
+    if encoding and not _keeps_line_ends(encoding):
+        return
+    body = head.rstrip(b"\r\n") if len(head) < _HEAD_BYTES else head
+    if b"\r" in body and b"\n" not in head:
+        name, chosen = shown_name(path), f" --format {kind}" if kind else ""
+        source = "" if path == STDIN else f" < {shlex.quote(path)}"
+        hint = f"rewrite them: \"tr '\\r' '\\n'{source} | mitools load -{chosen}\""
+        raise SourceError(f"the lines of {name} end in a carriage return alone", hint=hint)

@@ -1,0 +1,202 @@
+"""What is checked before the first step, so that no run fails, or is for nothing, after the last.
+
+The model's positions must hold the texts, and the tokenizer must tell the answers apart.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mitools.errors import TrainingError, UsageError
+from mitools.records import Record
+from mitools.student.codec import Codec, Kind
+from mitools.tasks import Task, task_of
+from mitools.train.example import example_of
+from mitools.train.options import TrainOptions
+
+__all__ = ["Limits", "check_texts", "fit_limits", "positions_of"]
+
+_SHORTEST_INPUT = 8
+_RECORDS = 10_000
+_AT_ONCE = 1000
+_TOO_MANY = 0.5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The longest texts of a student, in tokens."""
+
+    max_input_tokens: int
+    max_label_tokens: int
+    max_rationale_tokens: int
+
+
+def positions_of(config: Any) -> tuple[int | None, int | None]:
+    """Give how many tokens a model can read and write; None where it has no limit.
+
+    Those of a causal model are for both together. Relative positions have no end, and rotary ones
+    go on beyond what the model was trained with.
+    """
+    reader = getattr(config, "encoder", None) or config
+    writer = getattr(config, "decoder", None) or config
+    read = _first_number(reader, "max_encoder_position_embeddings", "max_position_embeddings")
+    written = _first_number(writer, "max_decoder_position_embeddings", "max_position_embeddings")
+    return read, written
+
+
+def _first_number(config: Any, *names: str) -> int | None:
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    if getattr(text, "rope_parameters", None):
+        return None
+    found = (getattr(part, name, None) for part in (config, text) for name in names)
+    return next((value for value in found if isinstance(value, int) and value > 0), None)
+
+
+def fit_limits(
+    config: Any, kind: Kind, options: TrainOptions, note: Callable[[str], None]
+) -> Limits:
+    """Make the limits of a student fit into the positions of its model.
+
+    Inputs are cut where that is enough; labels and rationales only where their limits are the
+    defaults, which nobody asked for.
+
+    Raises:
+        UsageError: the limits that were asked for leave no room for the input.
+    """
+    label, rationale = options.max_label_tokens, options.max_rationale_tokens
+    read, written = positions_of(config)
+    is_one_pass = options.order != "separate"
+    beside = _SHORTEST_INPUT if kind == "causal" else 0
+    if written is not None and _room(label, rationale, is_one_pass) > written - beside:
+        part = written // 2 if beside else written
+        share = part // 2 if is_one_pass else part
+        label = min(label, share) if label == TrainOptions.max_label_tokens else label
+        rationale = (
+            min(rationale, share) if rationale == TrainOptions.max_rationale_tokens else rationale
+        )
+        if min(label, rationale) < 2 or _room(label, rationale, is_one_pass) > written - beside:
+            raise _too_long(options, written, is_one_pass, beside)
+        note(f"labels are cut at {label:,} and rationales at {rationale:,} tokens")
+    if kind == "causal":
+        read = None if written is None else written - _room(label, rationale, is_one_pass)
+    longest = options.max_input_tokens if read is None else min(options.max_input_tokens, read)
+    if longest < options.max_input_tokens:
+        note(f"inputs are cut at {longest:,} tokens: the student has {written or read:,} positions")
+    return Limits(longest, label, rationale)
+
+
+def _room(label: int, rationale: int, is_one_pass: bool) -> int:
+    return label + rationale if is_one_pass else max(label, rationale)
+
+
+def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: int) -> UsageError:
+    message = (
+        f"the student has {positions:,} positions, too few for --max-label-tokens "
+        f"{options.max_label_tokens} and --max-rationale-tokens {options.max_rationale_tokens}"
+    )
+    part = positions // 2 if beside else positions
+    share = part // 2 if is_one_pass else part
+    label, rationale = (
+        min(limit, share) for limit in (options.max_label_tokens, options.max_rationale_tokens)
+    )
+    if label < 2 or part < beside:
+        return UsageError(message, hint="choose a student with more positions")
+    hint = f'add "--max-label-tokens {label} --max-rationale-tokens {rationale}"'
+    return UsageError(message, hint=hint)
+
+
+@dataclass
+class _Known:
+    """The answers that were seen, by their tokens."""
+
+    codec: Codec
+    limit: int
+    texts: dict[tuple[int, ...], str] = field(default_factory=dict)
+    encoded: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+
+    def encode(self, texts: Iterable[str]) -> None:
+        """Encode new texts together; None stands for one that had to be cut."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.encoded]
+        for text, (ids, is_cut) in zip(new, self.codec.encode_targets("label", new), strict=True):
+            self.encoded[text] = None if is_cut else tuple(ids)
+
+
+def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) -> dict[str, int]:
+    """Refuse a tokenizer that cannot read the texts, or cannot tell two answers apart.
+
+    Looks at the first 10,000 training records.
+
+    Returns:
+        How many of these records have a label of which the tokenizer knows nothing; empty for none.
+
+    Raises:
+        TrainingError: most texts come out as nothing or as unknown tokens, or two answers that
+            the task tells apart come out as the same tokens.
+    """
+    known = _Known(codec, codec.max_label_tokens)
+    tokens: dict[str, list[int]] = {"inputs": [0, 0, 0, 0], "labels": [0, 0, 0, 0]}
+    first = itertools.islice(records, _RECORDS)
+    unreadable = 0
+    while batch := list(itertools.islice(first, _AT_ONCE)):
+        labels = [example_of(record, options).label for record in batch]
+        answers = [_answers(record, label) for record, label in zip(batch, labels, strict=True)]
+        known.encode(text for row in answers for text in row)
+        for record, row, label in zip(batch, answers, labels, strict=True):
+            _check_apart(known, task_of(record, options.task), row, label)
+        _count(tokens["inputs"], codec, [record["input"] for record in batch])
+        unreadable += _count(tokens["labels"], codec, [text for text in labels if text])
+    for what, (texts, empty, total, unknown) in tokens.items():
+        _check_readable(what, texts, empty, total, unknown)
+    return {"with a label that the tokenizer does not know": unreadable}
+
+
+def _answers(record: Mapping[str, Any], label: str | None) -> list[str]:
+    choices = [text for text in record.get("choices") or () if isinstance(text, str)]
+    return [*choices, *([label] if label else [])]
+
+
+def _check_apart(known: _Known, task: Task, answers: list[str], label: str | None) -> None:
+    """Compare the choices of a record with each other, and its label with all labels so far."""
+    here: dict[tuple[int, ...], str] = {}
+    for text in answers:
+        ids = known.encoded[text]
+        if ids is None:
+            continue
+        others = [here.setdefault(ids, text)]
+        if text == label:
+            others.append(known.texts.setdefault(ids, text))
+        for other in others:
+            if other != text and not task.is_equal(other, text):
+                message = f'"{other}" and "{text}" are the same tokens to this student'
+                hint = "rename one of these answers, or choose a student with another tokenizer"
+                raise TrainingError(message, hint=hint)
+
+
+def _count(sums: list[int], codec: Codec, texts: list[str]) -> int:
+    """Add up texts, empty ones, tokens and unknown tokens; give how many are unknown throughout."""
+    unknown_id, end_id = codec.tokenizer.unk_token_id, codec.tokenizer.eos_token_id
+    is_told_apart = unknown_id not in (None, end_id, codec.tokenizer.pad_token_id)
+    lost = 0
+    for text, (ids, _) in zip(texts, codec.encode_targets("label", texts), strict=True):
+        own = [token for token in ids if token != end_id]
+        unknown = own.count(unknown_id) if is_told_apart else 0
+        sums[0] += 1
+        sums[1] += bool(text.strip()) and not own
+        sums[2] += len(own)
+        sums[3] += unknown
+        # Some tokenizers put a token for the beginning of a word before the unknown one.
+        lost += bool(text.strip()) and (not own or (unknown > 0 and unknown >= len(own) - 1))
+    return lost
+
+
+def _check_readable(what: str, texts: int, empty: int, total: int, unknown: int) -> None:
+    hint = "choose a student whose tokenizer knows this language, and check its tokenizer files"
+    if empty > _TOO_MANY * texts:
+        message = f"the tokenizer makes nothing of {empty:,} of {texts:,} {what}"
+        raise TrainingError(message, hint=hint)
+    if unknown > _TOO_MANY * total:
+        message = f"the tokenizer does not know {unknown:,} of {total:,} tokens of the {what}"
+        raise TrainingError(message, hint=hint)

@@ -1,0 +1,91 @@
+"""Weights into and out of a checkpoint: those of the student, of its adapters and of the critic."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from mitools.errors import MitoolsError, TrainingError
+from mitools.student.boundary import is_out_of_memory, reason_of
+from mitools.student.fit import check_loaded
+from mitools.student.lora import adapter_weights, is_adapted
+from mitools.train.model import TwoTaskModel
+
+__all__ = ["load_checkpoint", "save_extras", "unusable"]
+
+_CRITIC = "critic.safetensors"
+_ADAPTERS = "adapters.safetensors"
+
+
+def save_extras(model: TwoTaskModel, folder: Path) -> None:
+    """Write what a checkpoint holds beside the student: adapters as they are, and the critic."""
+    if is_adapted(model.student):
+        safetensors.torch.save_file(adapter_weights(model.student), folder / _ADAPTERS)
+    if model.critic is not None:
+        safetensors.torch.save_file(model.critic.state_dict(), folder / _CRITIC)
+
+
+def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
+    """Put a checkpoint's weights, those of the critic too, into the model in place.
+
+    The student's are read as the library reads them: it renames and regroups the weights of some
+    models when it writes them.
+
+    Raises:
+        TrainingError: a file is missing, damaged or of another model.
+    """
+    with unusable(folder):
+        student = model.student
+        if is_adapted(student):
+            # The weights beside them never changed: they are those that the run started from.
+            weights = safetensors.torch.load_file(Path(folder) / _ADAPTERS)
+            _fill(student, weights, adapter_weights(student).keys(), folder)
+        else:
+            weights = _read_student(student, folder)
+            _fill(student, weights, student.state_dict().keys(), folder)
+            student.tie_weights()
+        if model.critic is not None:
+            weights = safetensors.torch.load_file(Path(folder) / _CRITIC)
+            _fill(model.critic, weights, model.critic.state_dict().keys(), folder)
+
+
+def _read_student(student: Any, folder: str) -> dict[str, Tensor]:
+    read, found = type(student).from_pretrained(
+        folder,
+        dtype=torch.float32,
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    check_loaded(found, folder, strict=True)
+    weights: dict[str, Tensor] = read.state_dict()
+    return weights
+
+
+def _fill(module: nn.Module, weights: dict[str, Tensor], wanted: Any, folder: str) -> None:
+    wrong = sorted(set(wanted) ^ weights.keys())
+    if wrong:
+        message = f"the checkpoint {folder} is of another model ({wrong[0]} does not fit)"
+        raise TrainingError(message, hint='start again with "--overwrite"')
+    module.load_state_dict(weights, strict=False)
+
+
+@contextlib.contextmanager
+def unusable(folder: str | None) -> Iterator[None]:
+    """Turn what goes wrong while a checkpoint is read into :class:`TrainingError`."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except Exception as exc:
+        if is_out_of_memory(exc):
+            raise
+        reason = exc.message if isinstance(exc, MitoolsError) else reason_of(exc)
+        hint = 'start again with "--overwrite"'
+        raise TrainingError(f"cannot use the checkpoint {folder}: {reason}", hint=hint) from exc
