@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEEPEST", "DEFAULTS", "OWN", "TABLE", "Bound", "Bounds"]
+__all__ = ["DEEPEST", "DEFAULTS", "JSON_BYTES", "OWN", "TABLE", "Bound", "Bounds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ DEFAULTS = Bounds()
 
 DEEPEST = 400
 """Levels that may be asked for at most: far below the 1,000 calls that Python allows."""
+
+JSON_BYTES = 256 * 2**20
+"""The longest JSON list that ``load`` reads, unpacked: unlike lines, a list is held whole."""
 
 OWN = Bounds(depth=DEEPEST)
 """For lines that mitools wrote itself, of records that were within the bounds of their run."""
@@ -72,6 +75,12 @@ TABLE = (
         f"{DEFAULTS.digits:,}",
         "--max-digits",
         "reading and writing a number takes the square of its digits",
+    ),
+    Bound(
+        "JSON list, unpacked",
+        f"{JSON_BYTES // 2**20} MiB",
+        "--max-json-bytes",
+        "a list is held whole, and a small packed file may hold any amount (load alone)",
     ),
     Bound(
         "response of a server, unpacked",

@@ -102,7 +102,8 @@ def test_every_option_in_the_table_is_one_of_every_stage_with_that_default() -> 
         assert bound.what
         assert bound.why
         everywhere = ("load", "annotate", "split", "train", "eval", "explain")
-        stages = ("annotate",) if bound.option == "--max-response-bytes" else everywhere
+        alone = {"--max-response-bytes": ("annotate",), "--max-json-bytes": ("load",)}
+        stages = alone.get(bound.option, everywhere)
         for stage in stages if bound.option else ():
             command = mitools.get_command(click.Context(mitools), stage)
             assert command is not None

@@ -75,7 +75,7 @@ mitools.errors: BudgetError DataError EmptyInputError InvalidFieldError Malforme
   MissingExtraError MissingFieldError MitoolsError OutputError RecipeError SourceError
   StudentError TeacherError TeacherRefusedError TrainingError UsageError Where
 mitools.schema: READINGS SCHEMA SPLITS TASKS Field Record get_path json_schema json_type validate
-mitools.bounds: DEEPEST DEFAULTS OWN TABLE Bound Bounds
+mitools.bounds: DEEPEST DEFAULTS JSON_BYTES OWN TABLE Bound Bounds
 mitools.escape: on_one_line visible
 mitools.packed: ZstdReader
 mitools.diverted: diverted_pieces is_diverted restored

@@ -22,9 +22,9 @@ from mitools.annotate.reply import read_completion
 from mitools.annotate.requests import Request
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.words import Words, words_in
-from mitools.errors import InvalidFieldError, SourceError, Where
-from mitools.files import open_input
-from mitools.records import Record, parse_line
+from mitools.errors import InvalidFieldError, Where
+from mitools.lines import line_rows
+from mitools.records import Record
 from mitools.tasks import task_of
 
 __all__ = ["MOST_BYTES", "MOST_REQUESTS", "Emitted", "Imported", "emit_requests", "import_results"]
@@ -106,29 +106,19 @@ def import_results(paths: Iterable[str], journal: Journal) -> Imported:
     done = Imported()
     group: list[Entry] = []
     for path in paths:
-        try:
-            with open_input(path) as stream:
-                for number, line in enumerate(stream, start=1):
-                    if line.isspace():
-                        continue
-                    entry = _entry(line, Where(path, number))
-                    done.answers += entry.kind == "ok"
-                    done.failures += entry.kind != "ok"
-                    group.append(entry)
-                    if len(group) == _GROUP:
-                        journal.write(group)
-                        group = []
-        except (OSError, EOFError) as exc:
-            raise SourceError(f"cannot read {path}: {exc}", hint="check the file") from exc
+        for row in line_rows(path):
+            entry = _entry(row.parse(), row.where)
+            done.answers += entry.kind == "ok"
+            done.failures += entry.kind != "ok"
+            group.append(entry)
+            if len(group) == _GROUP:
+                journal.write(group)
+                group = []
     journal.write(group)
     return done
 
 
-def _entry(line: bytes, where: Where) -> Entry:
-    try:
-        row = parse_line(line.decode("utf-8-sig"), where)
-    except UnicodeDecodeError as exc:
-        raise SourceError(f"{where.path} is not UTF-8", hint=_HINT) from exc
+def _entry(row: Record, where: Where) -> Entry:
     key = row.get("custom_id")
     if not isinstance(key, str) or not re.fullmatch(r"[0-9a-f]{64}", key):
         message = f'field "custom_id" is not a key of a request: {str(key)[:80]}'

@@ -6,16 +6,16 @@ Published completions enter the pipe here and are parsed exactly as live text.
 from __future__ import annotations
 
 import csv
-import io
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from mitools.annotate.api import Problem, Question, Reply
 from mitools.annotate.sqlite_text import from_sqlite, to_sqlite
+from mitools.bounds import DEFAULTS
 from mitools.errors import InvalidFieldError, MissingFieldError, SourceError, TeacherError, Where
-from mitools.files import open_input
-from mitools.records import parse_line
+from mitools.files import input_errors, open_input
+from mitools.lines import cut_lines, line_rows, too_long
 
 __all__ = ["DemoTeacher", "FieldTeacher", "ReplayTeacher"]
 
@@ -127,20 +127,27 @@ def _rows(path: str) -> Iterator[tuple[str | bytes, str | bytes]]:
 
 def _tables(path: str) -> Iterator[tuple[Where, dict[str, Any]]]:
     plain = path.removesuffix(".gz").removesuffix(".zst")
+    if not plain.endswith((".csv", ".tsv")):
+        for line in line_rows(path):
+            yield line.where, line.parse()
+        return
+    dialect = "excel-tab" if plain.endswith(".tsv") else "excel"
     try:
-        with open_input(path) as stream:
-            if plain.endswith((".csv", ".tsv")):
-                text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-                dialect = "excel-tab" if plain.endswith(".tsv") else "excel"
-                rows = csv.DictReader(text, dialect=dialect)
-                for row in rows:
-                    yield Where(path, rows.line_num), row
-                return
-            for number, line in enumerate(stream, start=1):
-                where = Where(path, number)
-                if not line.isspace():
-                    yield where, parse_line(line.decode("utf-8-sig"), where)
-    except UnicodeDecodeError as exc:
-        raise SourceError(f"{path} is not UTF-8", hint="convert it with iconv") from exc
-    except (OSError, EOFError, csv.Error) as exc:
+        with open_input(path) as stream, input_errors(path):
+            rows = csv.DictReader(_table_lines(stream, path), dialect=dialect)
+            for row in rows:
+                yield Where(path, rows.line_num), row
+    except csv.Error as exc:
         raise SourceError(f"cannot read {path}: {exc}", hint="check the file") from exc
+
+
+def _table_lines(stream: IO[bytes], path: str) -> Iterator[str]:
+    """Give the lines of a table as text, none of them longer than the bound."""
+    for number, (raw, rest) in enumerate(cut_lines(stream), start=1):
+        where = Where(path, number)
+        if rest is not None:
+            raise too_long(where, DEFAULTS)
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as exc:
+            raise SourceError(f"{where} is not UTF-8", hint="convert it with iconv") from exc

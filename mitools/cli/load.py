@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from mitools.bounds import JSON_BYTES
 from mitools.cli._places import RecipePath, SourceName
+from mitools.cli._sizes import Size
 from mitools.cli._stage import Stage, seed_option, stage, use_recipe
 from mitools.errors import UsageError
 from mitools.files import STDIN
@@ -162,6 +164,15 @@ _SOURCES = click.argument(
 @click.option(
     "--encoding", metavar="NAME", help="Encoding of texts, such as utf-16.  [default: utf-8]"
 )
+@click.option(
+    "--max-json-bytes",
+    "json_bytes",
+    default=f"{JSON_BYTES >> 20}M",
+    show_default=True,
+    metavar="SIZE",
+    type=Size(),
+    help="Longest JSON list, unpacked; K, M and G are units.",
+)
 @click.option("--source", type=SourceName(), metavar="SOURCE", help="For recipes: the SOURCE.")
 @click.option("--name", metavar="NAME", help="Hub: which configuration of the data set.")
 @click.option("--revision", metavar="REV", help="Hub: branch, tag or commit.")
@@ -227,7 +238,7 @@ def _plan(options: Mapping[str, Any]) -> Plan:
 def _file_options(options: Mapping[str, Any], plan: Plan, bounds: Bounds) -> FileOptions:
     from mitools.sources import FileOptions
 
-    named = {name: options[name] for name in ("format", "delimiter", "encoding")}
+    named = {name: options[name] for name in ("format", "delimiter", "encoding", "json_bytes")}
     return FileOptions(**named, columns=plan.columns, bounds=bounds)
 
 

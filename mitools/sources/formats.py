@@ -49,7 +49,7 @@ def open_file(path: str, options: FileOptions | None = None) -> Part:
     if kind == "jsonl":
         return Part(name, line_rows(path, options.encoding, options.bounds))
     if kind == "json":
-        return Part(name, json_rows(path, options.encoding, options.bounds))
+        return Part(name, json_rows(path, options))
     delimiter = options.delimiter or ("\t" if kind == "tsv" else ",")
     is_given = options.delimiter is not None
     return Part(name, csv_rows(path, delimiter, options, is_given=is_given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -13,10 +14,11 @@ from mitools.errors import SourceError, Where
 from mitools.files import STDIN
 from mitools.lines import Row, cut_lines, is_blank, long_row, parse_line
 from mitools.records import Record
-from mitools.sources.opening import Text, open_text
+from mitools.sources.opening import FileOptions, Text, open_text
 
 __all__ = ["json_rows", "line_rows"]
 
+_PIECE_BYTES = 2**20
 _SPACE = b"\xef\xbb\xbf \t\r\n"
 _GAP = re.compile(r"[ \t\r\n]*")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
@@ -67,13 +69,15 @@ def _check_lines(text: Text, path: str) -> None:
         raise SourceError(message, hint=hint)
 
 
-def json_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
+def json_rows(path: str, options: FileOptions) -> Iterator[Row]:
     """Read lists of objects, objects one after the other, or JSON Lines, which often go by .json.
 
     Raises:
-        SourceError: it is one object that holds the list, or is no JSON from some line on.
+        SourceError: it is one object that holds the list, is not JSON from some line on, or a list
+            that is longer than the bound.
     """
-    with open_text(path, "json", encoding) as text:
+    bounds = options.bounds
+    with open_text(path, "json", options.encoding) as text:
         lines = enumerate(cut_lines(text.stream, bounds), start=1)
         filled = ((n, line, rest) for n, (line, rest) in lines if line.strip(_SPACE))
         number, first, rest = next(filled, (1, b"", None))
@@ -82,11 +86,25 @@ def json_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS)
             yield from _rows_of_lines(text, iter([(number, (first, None))]), bounds)
             yield from _rows_of_lines(text, lines, bounds)
             return
-        whole = first + b"".join(rest or ()) + text.stream.read()
+        whole = _read_whole(first, rest or iter(()), text, options.json_bytes)
         content = whole.decode(text.encoding, "replace").removeprefix("\ufeff")
     if not is_list:
         _refuse_single_object(content, path)
     yield from _rows_of_values(content, text.name, number)
+
+
+def _read_whole(first: bytes, rest: Iterator[bytes], text: Text, most: int) -> bytes:
+    """Read a text to its end, but no more than so many bytes of it."""
+    pieces: list[bytes] = []
+    size = 0
+    behind = iter(partial(text.stream.read, _PIECE_BYTES), b"")
+    for piece in itertools.chain([first], rest, behind):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            hint = "make JSON Lines of it with \"jq -c '.[]'\", or raise --max-json-bytes"
+            raise SourceError(f"{text.name} is longer than {most:,} bytes", hint=hint)
+    return b"".join(pieces)
 
 
 def _is_json(raw: bytes) -> bool:

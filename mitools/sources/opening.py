@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from mitools.bounds import DEFAULTS, Bounds
+from mitools.bounds import DEFAULTS, JSON_BYTES, Bounds
 from mitools.errors import MalformedLineError, SourceError, UsageError, Where
 from mitools.files import STDIN, input_errors, open_input
 from mitools.sources.part import Columns
@@ -40,6 +40,7 @@ class FileOptions:
         encoding: of a text, as Python names it; None is UTF-8.
         columns: chooses among the columns of a table; those left out are never converted.
         bounds: what a line may be.
+        json_bytes: how long a list of JSON may be, unpacked.
 
     Raises:
         UsageError: no such encoding, or no such delimiter.
@@ -50,6 +51,7 @@ class FileOptions:
     encoding: str | None = None
     columns: Columns = list
     bounds: Bounds = DEFAULTS
+    json_bytes: int = JSON_BYTES
 
     def __post_init__(self) -> None:
         if self.delimiter is not None:

@@ -10,6 +10,7 @@ import pytest
 
 from mitools.annotate import Run, RunOptions, Teacher
 from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
+from mitools.bounds import DEFAULTS
 from mitools.demo import problems
 from mitools.errors import DataError, SourceError, TeacherError
 from mitools.records import Record
@@ -102,3 +103,12 @@ def test_half_a_surrogate_pair_is_a_letter_like_others(tmp_path: Path) -> None:
     path.write_text(json.dumps(row) + "\n")
     (record,) = run(ReplayTeacher(str(path)), [{**sums(1)[0], "id": "r\ud83d"}])
     assert record["teacher"]["rationale"] == "Smile \ude00."
+
+
+@pytest.mark.parametrize("name", ["answers.jsonl", "answers.csv"])
+def test_a_line_of_completions_without_end_is_not_read_whole(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    first = b"id,completion\n" if name.endswith("csv") else b'{"id": "1", "completion": "2"}\n'
+    path.write_bytes(first + b"a" * (DEFAULTS.line_bytes + 2))
+    with pytest.raises(DataError, match="line is longer than"):
+        ReplayTeacher(str(path))

@@ -16,7 +16,7 @@ import zstandard
 
 from mitools.errors import EmptyInputError, MitoolsError, SourceError
 from mitools.records import Reader, Record, Rejected
-from mitools.sources import Plan, load, open_file, open_named
+from mitools.sources import FileOptions, Plan, load, open_file, open_named
 
 ROWS = [{"input": "eins, zwei", "label": "drei"}, {"input": 'größer\n"x"', "label": None}]
 
@@ -239,3 +239,13 @@ def test_the_limit_counts_records_of_each_part(tmp_path: Path) -> None:
     two = written(tmp_path, "two.csv", CSV)
     parts = [open_file(str(path)) for path in (one, two)]
     assert [r["input"] for r in load(parts, Plan(), Reader(), limit=1)] == ["eins, zwei"] * 2
+
+
+def test_a_list_of_json_is_read_up_to_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "long.json.gz"
+    with gzip.open(path, "wt") as stream:
+        stream.write('[{"input": "' + "a" * 5_000_000 + '"}]')
+    options = FileOptions(json_bytes=2**21)
+    with pytest.raises(SourceError, match=r"longer than 2,097,152 bytes; .*--max-json-bytes"):
+        list(open_file(str(path), options).rows)
+    assert len(list(open_file(str(path)).rows)) == 1
