@@ -20,6 +20,7 @@ __all__ = ["ChoiceReader", "letter_of"]
 
 _LONGEST = 600
 _LONGEST_NAME = 400
+_SHORT = 40
 _FILLER = re.compile(
     r"(?:[\s,:=*~>\u2192]|[-\u2013\u2014](?![\d.])|(?:so|therefore|thus|hence|simply|clearly|definitely|probably|likely|most"
     r"\s+likely|just|indeed|actually|obviously|mostly|option|choice|letter|letra|lettre|opci[oó]n|op[cç][aã]o|alternativ[ae]|la|le|el|il|die|answer|number|either\s+way"
@@ -48,7 +49,7 @@ _BUT = re.compile(
 )
 _CONCLUDES = re.compile(
     r"\b(?:so|thus|therefore|hence|must|only|overall|conclude|clearly|fits|best|correct|in\s+conclusion"
-    r"|it\s+is|this\s+is|means\s+that|consequently|finally|the\s+answer)\b"
+    r"|it\s+is|this\s+is|right|(?:has|have)\s+to\s+be|means\s+that|consequently|finally|the\s+answer)\b"
 )
 _SEVERAL = re.compile(r"\b(?:or|both)\b")
 _SHORT_WORDS = frozenset({"no", "yes", "true", "false"})
@@ -131,9 +132,13 @@ class ChoiceReader:
             rest = behind[letter.end() :]
             if letter[0].lower() in ("a:", "a :") and options.named(rest.strip()) is None:
                 return None  # it may as well be short for "answer"
+            if _IS_SUBJECT.match(rest):
+                return None  # "(A) is too hot." is about an option
             is_alone = len(rest) < 80 or letter["closed"] or rest.startswith(".")
             return _by_letter(behind, options) if is_alone else None
         named = options.named(first_sentence(shown))
+        if named is None and options.are_numbers and len(shown) < _SHORT:
+            return _by_value(shown, options)  # "4 stars"
         return named if named is not None else _leading(shown, options)
 
     def read_last(self, text: str, choices: Choices) -> Found:
@@ -165,14 +170,24 @@ _IS_CORRECT = re.compile(
     r"(?:option\s|choice\s)?\(?([A-Z])\)?\s+is\s+(?:the\s+)?(?:only\s+)?(?:correct|right|best|answer)\b",
     re.IGNORECASE,
 )
+_IS_SUBJECT = re.compile(
+    r"\s(?:is|are|was|were|isn't|can|cannot|can't|could|would|does|doesn't|has|may|might)\s"
+)
 _EITHER = re.compile(r"\beither\b", re.IGNORECASE)
 _CLOSED_LETTER = re.compile(r"\(([A-Za-z])\)")
 _LAST_LETTER = re.compile(r"\b(?:is|be|option|choice|choose|pick)\s+([A-Z])\W*\Z")
 
 
+_ABOUT_WHAT = re.compile(
+    r"\s(?:with\s(?:respect|regard)\sto|in\srelation\sto|relative\sto|(?:based|depending)\son"
+    r"|given|according\sto)\s[^,;]{1,80}\Z"
+)
+
+
 def _ends_with(folded: str, name: str, options: Options) -> bool:
     """Tell whether a label stands in the predicate: among the last words of its sentence."""
-    last = " ".join(folded.split()[-(len(name.split()) + 3) :])
+    words = _ABOUT_WHAT.sub("", folded).split()
+    last = " ".join(words[-(len(name.split()) + 3) :])
     return normalize(name) in last or name in inflected(last, options)
 
 

@@ -73,6 +73,7 @@ _LINKED = {
 }
 # Before any noun but "answer", one of these says that it is the answer that is meant.
 _PLAIN_NOUNS = ("answer", "correction")
+_SENTENCE_MARKS = (".", "!", "?")  # behind one, "Label: neutral" begins a sentence
 _KINDS = ("final", "correct", "right", "best", "my", "true", "only", "predicted", "appropriate")
 _DETERMINERS = ("the", "an", "final", "correct", "our", "my")
 # At the beginning of a line, a noun with a colon; or a noun alone, above the answer.
@@ -197,7 +198,8 @@ def _linked_cues(folded: str, noun: str, pattern: re.Pattern[str]) -> Iterator[C
         if before[-1:].isalnum():
             continue
         word = before.rstrip(" \t\n*_`")
-        if noun not in _PLAIN_NOUNS and not word.endswith(_KINDS):
+        is_heading = match["colon"] is not None and word[-1:] in _SENTENCE_MARKS
+        if noun not in _PLAIN_NOUNS and not is_heading and not word.endswith(_KINDS):
             continue
         if match["direct"] and not word.endswith(_DETERMINERS):
             continue

@@ -7,6 +7,7 @@ or an inequality is unclear; so is a sum that contradicts its own result.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from mitools.expressions import MAX_LENGTH, parse_expression
 from mitools.reading.answer import UNCLEAR, Choices, Found
@@ -56,6 +57,8 @@ _BOUND = re.compile(
 _HEXADECIMAL = re.compile(r"(?<![\d.])0[xX][\da-fA-F]")
 _PER_CENT = re.compile(r"\bper\s+cent\b", re.IGNORECASE)
 _TWICE_SAID = re.compile(r"\b([A-Za-z]{3,12}(?:[- ][a-z]{3,5})?)\s\((\d{1,12})\)")
+_ALTERNATIVE = re.compile(r"\(\s?or\s([^()]{1,60})\)", re.IGNORECASE)
+_ROUNDING = Fraction(1, 100)
 _OR = re.compile(r"\bor\b", re.IGNORECASE)
 _NOT = re.compile(r"\s*(?:not|n't|neither|never)\b", re.IGNORECASE)
 _NOT_BUT = re.compile(r"\s*not\b[^,;]{1,80}?(?:,?\s+but|;\s*(?:it\s+is|but))\s", re.IGNORECASE)
@@ -120,6 +123,7 @@ def _read(text: str, *, is_bare: bool = False, digits_only: bool = False) -> Fou
         return UNCLEAR
     shown = with_eastern_scales(_TWICE_SAID.sub(_once, _PER_CENT.sub("percent", shown)))
     shown = _TIMES.sub(" * ", _FOOTNOTE.sub("", without_copula(shown)))
+    alternative = _ALTERNATIVE.search(shown)
     shown = shown if digits_only else _without_tail(shown)
     if not _HAS_DIGIT.search(shown):
         if digits_only:
@@ -136,7 +140,24 @@ def _read(text: str, *, is_bare: bool = False, digits_only: bool = False) -> Fou
         )
     if is_bare and not _is_bare(tokens):
         return None
-    return expression_of(tokens)
+    found = expression_of(tokens)
+    if alternative is not None and isinstance(found, str):
+        return found if _says_the_same(found, alternative[1]) else UNCLEAR
+    return found
+
+
+def _says_the_same(label: str, other: str) -> bool:
+    """Tell whether what stands in ``3/4 (or 0.75)`` is one value twice, or a rounded one."""
+    tokens = tokens_of(other)
+    if not any(token.kind == "number" for token in tokens):
+        return True  # a remark in words
+    again = expression_of(tokens)
+    first = parse_expression(label)
+    second = parse_expression(again) if isinstance(again, str) else None
+    if first is None or second is None:
+        return False
+    rounding = abs(first.value) * _ROUNDING if "." in other else 0
+    return abs(first.value - second.value) <= rounding
 
 
 def _once(match: re.Match[str]) -> str:

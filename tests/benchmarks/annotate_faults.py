@@ -304,7 +304,14 @@ def _bill(liar: Liar, rows: int, limit: float, concurrency: int) -> Bill:
 
         server.act = act
         options = ChatOptions(
-            "fixture", server.url, MOST_TOKENS, {}, concurrency, timeout_seconds=0.5, retries=0
+            "fixture",
+            server.url,
+            MOST_TOKENS,
+            {},
+            concurrency,
+            timeout_seconds=0.5,
+            retries=0,
+            alike_failures=None,  # the cap is to end the run, not that all requests fail alike
         )
         requests = Requests(options, Prompts(PromptSource()))
         memory = Memory(requests, Journal(Path(name) / "j"))

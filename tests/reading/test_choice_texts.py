@@ -20,6 +20,16 @@ LETTERS = ["C", "B", "A"]
 
 CHOSEN: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
     (
+        "options in turn",
+        ANIMALS,
+        [
+            ("(A) is a mammal. (B) is a bird. (C) is right.", "adder"),
+            ("(A) has fur. (B) has feathers.", None),
+            ("(A) can swim, (C) cannot.", None),
+            ("Only one flies. It has to be the heron.", "heron"),
+        ],
+    ),
+    (
         "shapes of a letter",
         ANIMALS,
         [
@@ -236,6 +246,21 @@ LABELLED: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("Is this a contradiction?", None),
             ("It could be neutral.", None),
         ],
+    ),
+    (
+        "what a label is related to",
+        NLI,
+        [
+            ("So the hypothesis is neutral with respect to the premise.", "neutral"),
+            ("Thus, it is a contradiction given the premise.", "contradiction"),
+            ("The boy sits. Label: entailment", "entailment"),
+            ("Is the label: neutral?", None),
+        ],
+    ),
+    (
+        "grades that are numbers",
+        ["1", "2", "3", "4", "5"],
+        [("3 stars", "3"), ("3", "3"), ("3/5", None), ("2-3 stars", None), ("2 or 3", None)],
     ),
     (
         "labels that begin with not",

@@ -389,6 +389,13 @@ READ: dict[str, list[tuple[str, str | None]]] = {
         ("There are 8 boxes. He might need 40 pens.", None),
         ("In 2 of the boxes there are 40 pens.", None),
     ],
+    "an alternative in parentheses": [
+        ("The answer is 3/8 (or 0.375).", "3/8"),
+        ("The answer is 2/3 (or about 0.67).", "2/3"),
+        ("The answer is 9 (or nine) pens.", "9"),
+        ("The answer is 9 (or 11).", None),
+        ("The answer is 9 (or 9.5).", None),
+    ],
     "reasons behind a label": [
         ("Answer: He has 8 boxes. Each box holds 5 pens. The answer is 40.", "40"),
         ("Answer: First, there are 8 boxes. Then we add.", None),
