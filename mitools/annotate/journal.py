@@ -22,6 +22,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from mitools.annotate.rescue import Entry, find_rescued, read_rescued, write_rescue
@@ -55,10 +57,20 @@ CREATE TABLE IF NOT EXISTS responses (
 _FIND = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
 _EVERY = "SELECT key, kind, response, record, sample FROM responses"
 _STORE = """
-INSERT INTO responses (key, kind, response, record, sample) VALUES (?, ?, ?, ?, ?)
+INSERT INTO responses (key, kind, response, record, sample) VALUES {}
 ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.response,
   created = CURRENT_TIMESTAMP WHERE responses.kind <> 'ok'
 """
+
+
+# While a statement runs, other threads do; before the next one this thread waits for its turn,
+# which takes milliseconds where the event loop is busy. So many rows go into one statement.
+_ROWS_A_STATEMENT = 100
+
+
+@cache
+def _store_sql(rows: int) -> str:
+    return _STORE.format(", ".join(["(?, ?, ?, ?, ?)"] * rows))
 
 
 def default_place(model: str) -> Path:
@@ -206,11 +218,13 @@ class Journal:
             place.unlink(missing_ok=True)  # another process may have taken it in as well
 
     def _store(self, entries: Iterable[Entry]) -> None:
-        rows = (
-            (e.key, e.kind, to_sqlite(e.response), to_sqlite(e.record), e.sample) for e in entries
-        )
         with self._transaction():
-            self._for_writing.executemany(_STORE, rows)
+            left = iter(entries)
+            while group := list(islice(left, _ROWS_A_STATEMENT)):
+                values: list[str | bytes | int] = []
+                for e in group:
+                    values += (e.key, e.kind, to_sqlite(e.response), to_sqlite(e.record), e.sample)
+                self._for_writing.execute(_store_sql(len(group)), values)
 
     def _remember(self, entries: Sequence[Entry]) -> None:
         """Hold what is in the log file alone, and not in the journal's own file yet.

@@ -245,17 +245,18 @@ def check_roles(ctx: click.Context) -> None:
         UsageError: naming the file and both roles.
     """
     roles = [*_streams(ctx), *_named(ctx)]
-    for index, one in enumerate(roles):
-        for other in roles[index + 1 :]:
-            if _clash(one, other) or _clash(other, one):
-                path = one.path or other.path or "one file"
-                message = f"{path} is both {one.label} and {other.label}"
+    for place, written in enumerate(roles):
+        if not written.is_written:  # most are not: a run may read thousands of files
+            continue
+        for index, other in enumerate(roles):
+            if index != place and _clash(written, other):
+                first, second = sorted([place, index])
+                path = roles[first].path or roles[second].path or "one file"
+                message = f"{path} is both {roles[first].label} and {roles[second].label}"
                 raise UsageError(message, hint="name another file for one of them")
 
 
 def _clash(written: Role, other: Role) -> bool:
-    if not written.is_written:
-        return False
     if written.folder and other.path:
         path = os.path.realpath(other.path)
         folders = (written.folder, f"{written.folder}.work")
