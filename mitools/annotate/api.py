@@ -108,7 +108,11 @@ class Teacher(Protocol):
 
     @property
     def resamples(self) -> int:
-        """How often an unreadable sample is drawn anew; 0 where another would be the same."""
+        """How often an unreadable sample is drawn again; 0 where another would be the same."""
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether :meth:`recall` answers every question, so that nothing is ever waited for."""
 
     def recall(self, question: Question) -> Reply | None:
         """Answer at once, without waiting for anything; None where that is impossible.

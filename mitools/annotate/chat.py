@@ -19,6 +19,7 @@ class OfflineTeacher:
     """Answers from the journal alone."""
 
     resamples = 1
+    is_immediate = True
 
     def __init__(self, memory: Memory, *, must_know: bool = True) -> None:
         """Take the journal over; it is closed with the teacher.
@@ -56,6 +57,7 @@ class ChatTeacher:
     """Asks a chat endpoint; asks nothing that the journal knows."""
 
     resamples = 1
+    is_immediate = False
 
     def __init__(self, memory: Memory, endpoint: Endpoint) -> None:
         """Take journal and endpoint over; they are closed with the teacher."""

@@ -27,6 +27,7 @@ class _Immediate:
     """A teacher whose every answer is at hand."""
 
     resamples = 0
+    is_immediate = True
 
     def recall(self, question: Question) -> Reply:
         raise NotImplementedError

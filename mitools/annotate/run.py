@@ -7,8 +7,8 @@ Three threads, so that a slow reader, a slow teacher and a slow writer never blo
 - the caller's thread takes the records out, in input order unless told otherwise.
 
 What goes from one thread to another goes in batches that form by themselves: to wake a thread
-costs more than to handle a record. There are four places per request under way, and a record has
-one from before it is read until its batch is done with: memory is bounded, and a blocked output
+costs more than to handle a record. There are four places per request under way, and 256 at least
+for a teacher that answers at once; a record has one from before it is read until its batch is done with: memory is bounded, and a blocked output
 starts no request.
 """
 
@@ -33,6 +33,7 @@ from mitools.tasks import task_of
 __all__ = ["Run", "RunOptions", "StoppedError"]
 
 _WINDOW = 4
+_IMMEDIATE_PLACES = 256  # where nothing is waited for, threads meet less often
 _FEWEST_JUDGED = 50  # rows before a share of failures says anything
 _UNREAD_SHOWN = 3
 _READER_PATIENCE_SECONDS = 1.0
@@ -83,7 +84,10 @@ class Run:
         self._records = iter(records)
         self._teacher = teacher
         self._options = options
-        self._outlet = Outlet(_WINDOW * options.concurrency, is_ordered=options.is_ordered)
+        places = _WINDOW * options.concurrency
+        if teacher.is_immediate:
+            places = max(places, _IMMEDIATE_PLACES)
+        self._outlet = Outlet(places, is_ordered=options.is_ordered)
         self._is_stopping = False
         self._is_whole = True  # in order, nothing may follow a record that was dropped
         self._error: BaseException | None = None

@@ -28,6 +28,7 @@ class SlowTeacher:
     """Answers after a while; remembers what happened to it."""
 
     resamples = 1
+    is_immediate = False
 
     def __init__(self, seconds: float = 0.01) -> None:
         self.seconds = seconds
