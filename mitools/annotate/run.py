@@ -8,8 +8,8 @@ Three threads, so that a slow reader, a slow teacher and a slow writer never blo
 
 What goes from one thread to another goes in batches that form by themselves: to wake a thread
 costs more than to handle a record. There are four places per request under way, and 256 at least
-for a teacher that answers at once; a record has one from before it is read until its batch is done with: memory is bounded, and a blocked output
-starts no request.
+for a teacher that answers at once. A record has one from before it is read until its batch is done
+with: memory is bounded, and a blocked output starts no request.
 """
 
 from __future__ import annotations
