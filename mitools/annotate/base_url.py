@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from mitools.annotate.words import on_one_line
+from mitools.annotate.words import short_line
 from mitools.errors import TeacherError
 
 __all__ = ["CHAT_PATH", "BaseUrl"]
@@ -111,7 +111,7 @@ def _shown(typed: str) -> str:
     """Leave out login, query and fragment, also where the text cannot be taken apart."""
     scheme, separator, rest = typed.rpartition("://") if "://" in typed else ("", "", typed)
     rest = re.split(r"[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
-    return on_one_line(f"{scheme}{separator}{rest}", 200)
+    return short_line(f"{scheme}{separator}{rest}", 200)
 
 
 def _is_secret(name: str) -> bool:

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 
-from mitools.annotate.words import Words, find_words, on_one_line
+from mitools.annotate.words import Words, find_words, short_line
 
 __all__ = [
     "Busy",
@@ -118,7 +118,7 @@ class Secrets:
         """Put a text on one bounded line, without the secrets."""
         for value in self._values:
             text = text.replace(value, "[key]")
-        return on_one_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text))
+        return short_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text))
 
 
 def sort_status(

@@ -15,7 +15,7 @@ from typing import Any
 
 from mitools.annotate.faults import Fault
 from mitools.annotate.transport import Transport
-from mitools.annotate.words import on_one_line
+from mitools.annotate.words import short_line
 
 __all__ = ["Models", "shutdown_date", "suggest"]
 
@@ -63,7 +63,7 @@ def suggest(model: str, entries: Sequence[Mapping[str, Any]]) -> str:
     short = {name[:_LONGEST_NAME] for name in names}
     close = difflib.get_close_matches(model[:_LONGEST_NAME], short, n=3, cutoff=0.5)
     shown = [*close, *(name for name in names if name not in close)][:_MOST_SHOWN]
-    listed = ", ".join(on_one_line(name, _LONGEST_NAME) for name in shown)
+    listed = ", ".join(short_line(name, _LONGEST_NAME) for name in shown)
     more = f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else ""
     return f"the endpoint has {listed}{more}"
 

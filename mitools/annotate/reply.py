@@ -13,7 +13,7 @@ from typing import Any
 
 from mitools.annotate.api import Problem, Reply
 from mitools.annotate.claims import read_usage
-from mitools.annotate.words import Words, find_words, on_one_line, words_in
+from mitools.annotate.words import Words, find_words, short_line, words_in
 from mitools.reading import clean
 from mitools.schema import json_type
 
@@ -114,7 +114,7 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
     if reason in _WITHHELD:
         return replace(reply, problem=Problem("content_filter", "the server withheld the answer"))
     if not reply.text and isinstance(message.get("refusal"), str):
-        return replace(reply, problem=Problem("refusal", on_one_line(message["refusal"])))
+        return replace(reply, problem=Problem("refusal", short_line(message["refusal"])))
     return reply
 
 
@@ -128,7 +128,7 @@ def _parsed(raw: str) -> dict[str, Any]:
     except ValueError as exc:
         words = find_words(raw)
         kind = {"page": "a web page", "events": "an event stream", "nothing": "an empty body"}
-        what = kind.get(words.form, f"not JSON ({on_one_line(str(exc), 80)})")
+        what = kind.get(words.form, f"not JSON ({short_line(str(exc), 80)})")
         raise NoCompletionError(f"{what}: {words.text}".rstrip(": "), words) from exc
     if not isinstance(answer, dict):
         raise _missing(answer, "not a chat completion")
@@ -162,7 +162,7 @@ def _missing(answer: Any, what: str) -> NoCompletionError:
         return NoCompletionError(words.text, words)
     if isinstance(answer, dict) and answer and "choices" not in answer:
         what += f" (fields: {', '.join(list(answer)[:10])})"
-    return NoCompletionError(on_one_line(what), words)
+    return NoCompletionError(short_line(what), words)
 
 
 def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
@@ -179,7 +179,7 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
         return reason
     error = choice.get("error") or answer.get("error")
     words = words_in({"error": error}) if error else Words()
-    shown = on_one_line(given, 80) if isinstance(given, str) else json_type(given)
+    shown = short_line(given, 80) if isinstance(given, str) else json_type(given)
     message = f'the generation ended with finish_reason "{shown}"'
     raise UnfinishedError(f"{message}: {words.text}".rstrip(": "), words)
 

@@ -29,7 +29,7 @@ from mitools import __version__
 from mitools.annotate.base_url import CHAT_PATH, BaseUrl
 from mitools.annotate.faults import Fatal, Fault, Lost, Secrets, TooLarge, Transient
 from mitools.annotate.requests import OPENAI_HOST, ChatOptions
-from mitools.annotate.words import on_one_line
+from mitools.annotate.words import short_line
 from mitools.errors import TeacherError, TeacherRefusedError
 
 __all__ = ["Response", "Transport"]
@@ -99,7 +99,7 @@ class Transport:
             self._http = _http_client(options)
             self._chat_url = httpx2.URL(url.at(CHAT_PATH))  # to take it apart each time takes time
         except (ValueError, OSError, ImportError, httpx2.InvalidURL) as exc:
-            message = f"cannot make an HTTP client for {url.root}: {on_one_line(str(exc))}"
+            message = f"cannot make an HTTP client for {url.root}: {short_line(str(exc))}"
             hint = "check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE, and --base-url"
             raise TeacherError(message, hint=hint) from exc
         account = _account(url, self._http)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Words", "find_words", "on_one_line", "visible", "words_in"]
+from mitools.escape import visible
+
+__all__ = ["Words", "find_words", "short_line", "words_in"]
 
 _LONGEST = 400  # characters of a message
 _LONGEST_FIELD = 80  # characters of a code, a type or a parameter's name
@@ -49,27 +50,7 @@ class Words:
     form: str = "nothing"
 
 
-class _Escapes(dict[int, str]):
-    """A translation table, filled as characters occur, of what must not be shown as it is."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        is_hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        if is_hidden and character not in "\n\t\u200c\u200d":
-            character = ascii(character)[1:-1]
-        self[code] = character
-        return character
-
-
-_ESCAPES = _Escapes()
-
-
-def visible(text: str) -> str:
-    """Spell out control and invisible characters; line breaks and tabs stay."""
-    return text.replace("\r\n", "\n").translate(_ESCAPES)
-
-
-def on_one_line(text: str, longest: int = _LONGEST) -> str:
+def short_line(text: str, longest: int = _LONGEST) -> str:
     """Make a text one visible line of bounded length."""
     line = visible(" ".join(text[: 8 * longest].split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
@@ -90,8 +71,8 @@ def find_words(body: str) -> Words:
         return events
     if re.match(r"<[a-z!?/]", head, re.IGNORECASE):
         is_page = re.search(r"<(?:!doctype html|html|head|body)\b", head[:2000], re.IGNORECASE)
-        return Words(_page_text(head) or on_one_line(head), form="page" if is_page else "text")
-    return Words(on_one_line(head), form="text")
+        return Words(_page_text(head) or short_line(head), form="page" if is_page else "text")
+    return Words(short_line(head), form="text")
 
 
 def words_in(value: Any) -> Words:
@@ -100,7 +81,7 @@ def words_in(value: Any) -> Words:
     fields = error if isinstance(error, Mapping) else {}
     code, kind = fields.get("code"), fields.get("type") or fields.get("status")
     return Words(
-        text=on_one_line(_said(error, 0)),
+        text=short_line(_said(error, 0)),
         code=_name(code if code is not None else fields.get("status")),
         kind=_name(kind),
         param=_name(fields.get("param")),
@@ -167,7 +148,7 @@ def _name(value: Any) -> str:
         return ""
     if isinstance(value, int) and abs(value) >= 10**9:  # longer ones need not be printable
         return ""
-    return on_one_line(str(value), _LONGEST_FIELD)
+    return short_line(str(value), _LONGEST_FIELD)
 
 
 def _in_events(text: str) -> Words | None:
@@ -191,7 +172,7 @@ def _in_events(text: str) -> Words | None:
         if found.text:
             return Words(found.text, found.code, found.kind, found.param, "events")
         carried.append(_delta(event))
-    return Words(on_one_line("".join(carried)), form="events") if carried else None
+    return Words(short_line("".join(carried)), form="events") if carried else None
 
 
 def _delta(event: Any) -> str:
@@ -219,7 +200,7 @@ def _page_text(page: str) -> str:
             size += len(words)
             if size > _LONGEST:
                 break
-    return on_one_line(html.unescape(": ".join(filter(None, (title, " ".join(text))))))
+    return short_line(html.unescape(": ".join(filter(None, (title, " ".join(text))))))
 
 
 def _pieces(page: str) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from mitools.cli._stage import Stage, stdout
 from mitools.errors import UsageError
+from mitools.escape import visible
 from mitools.files import STDOUT, atomic_output, output_errors
 from mitools.schema import READINGS
 
@@ -301,8 +302,6 @@ def show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
 
 def _write_messages(messages: list[Message]) -> None:
     """Print a prompt; what could drive a terminal is spelt out, and is sent as it is."""
-    from mitools.annotate.words import visible
-
     for message in messages:
         stdout().write(visible(f"--- {message['role']}\n{message['content']}\n\n"))
     stdout().flush()
