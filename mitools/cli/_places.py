@@ -233,7 +233,10 @@ def from_recipe(param: click.Parameter, recipe: Path, value: Any) -> Any:
         raise RecipeError(f"{recipe}: {param.name} = {value!r}: {exc}", hint="fix it") from exc
     except _PowerError as exc:
         option = max(param.opts, key=len)
-        typed = option if value is True else f"{option} {shlex.quote(str(value))}"
+        # On the command line a path is read from the current folder, not from the recipe's.
+        is_path = isinstance(param.type, RecipePath) and isinstance(value, str)
+        shown = os.path.relpath(recipe.parent / value) if is_path else str(value)
+        typed = option if value is True else f"{option} {shlex.quote(shown)}"
         message = f"{recipe}: {option.lstrip('-')} = {value!r}: a recipe {exc}"
         raise RecipeError(message, hint=f"if you want it, type it yourself: {typed}") from exc
 
