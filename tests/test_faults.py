@@ -124,17 +124,38 @@ def test_each_hostile_line_is_put_aside_and_the_good_ones_pass(stage: str, tmp_p
     assert "unexpected" not in done.stderr
 
 
-@EVERY_STAGE
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    ("stage", "name"), [(stage, name) for stage in STAGES for name in hostile_to(stage)]
+)
 def test_by_default_a_hostile_line_stops_the_stage_and_is_named(stage: str, name: str) -> None:
-    if name not in hostile_to(stage):
-        return
     done = run(stage, [json.dumps(GOOD), HOSTILE[name], json.dumps(GOOD)], "-q")
     assert done.exit_code == 1
     assert done.stderr.startswith(f"mitools {stage.split()[0]}: <stdin>:2: ")
     assert done.stderr.count("\n") == 1
     for word in ("unexpected", "Traceback", "defect"):
         assert word not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["UTF-16", "null bytes"])
+def test_load_refuses_a_source_that_begins_in_binary_whole(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad"
+    done = run("load", [json.dumps(GOOD), HOSTILE[name]], "--on-error", f"divert:{path}")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("mitools load: <stdin>")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_record_that_eval_puts_aside_leaves_no_trace_in_the_figures(tmp_path: Path) -> None:
+    good: list[str | bytes] = [json.dumps({**GOOD, "id": str(n)}) for n in range(5)]
+    every = [*good[:2], *HOSTILE.values(), *good[2:]]
+    summaries = []
+    for number, lines in enumerate((good, every)):
+        path = tmp_path / f"{number}.json"
+        done = run("eval", lines, "--on-error", "skip", "--summary", str(path))
+        assert done.exit_code == 0, done.stderr
+        summaries.append(json.loads(path.read_text()))
+    assert summaries[0]["records"] == 5
+    assert summaries[0] == summaries[1]
 
 
 def test_a_record_that_its_stage_cannot_use_is_put_aside_too(tmp_path: Path) -> None:
