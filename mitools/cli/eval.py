@@ -109,8 +109,8 @@ class Found:
     type=click.IntRange(min=0),
     default=99,
     show_default=True,
-    help="Deal rationales out anew this often, to see what chance tells; fewer are faster, and no "
-    "p-value is below 1 / (N + 1).",
+    help="Number of permutations for the chance baseline; fewer are faster, and no p-value is "
+    "below 1 / (N + 1).",
 )
 @click.option(
     "--probe",

@@ -26,7 +26,7 @@ class EvalOptions:
         temperature: also answer the validation records, without rationales, and fit a temperature
             on them; they leave with their answers and enter no other figure.
         simulator: what measures association and quality, ``local`` or ``none``.
-        permutations: how often rationales are dealt out anew, at most.
+        permutations: at most so many permutations of rationales for the chance baseline.
         chunk: how many records are asked at once.
         distinct: refuse an id that comes twice, as a shard does that is merged twice.
         outcomes: keep each record's outcomes, for a comparison of runs.

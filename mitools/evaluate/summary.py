@@ -189,7 +189,7 @@ class Tally:
         models: records by the student that answered, where they say so.
         fits_temperature: whether validation records are added too, to fit a temperature.
         simulator: what measures association and quality, ``local`` or ``none``.
-        permutations: how often rationales are dealt out anew, at most.
+        permutations: at most so many permutations of rationales for the chance baseline.
         similarity: compares rationales by meaning; None leaves that out.
     """
 

@@ -29,7 +29,7 @@ class TwoTaskCollator:
     A row that lacks one of them keeps its place there with an empty target, so that row b of both
     batches is always the same record; the mutual information pairs them by that.
 
-    Where a record has several targets, one is drawn anew in each pass over the data: by a hash of
+    Where a record has several targets, one is drawn in each pass over the data: by a hash of
     seed, pass and record, so that the draw depends neither on the batch, nor on the process, nor on
     whether the run was interrupted.
 

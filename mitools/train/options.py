@@ -56,7 +56,7 @@ class TrainOptions:
         beta_warmup: steps over which β grows from 0 to its full weight.
         agreement_weight: what a record counts whose teacher missed gold, see
             :func:`mitools.train.example.example_of`.
-        rationales: which of several to learn: the teacher's own, one drawn anew in each pass, or
+        rationales: which of several to learn: the teacher's own, one drawn in each pass, or
             the one that the student finds easiest at that moment.
         soft_labels: draw each pass's label from the teacher's votes.
         wrong_rationales: show the contrastive terms rationales of answers that missed gold.

@@ -56,7 +56,7 @@ def mcnemar(ours: Floats, theirs: Floats) -> float:
 def sign_flip(difference: Floats, seed: int) -> float:
     """Test paired differences [n] for a mean of 0: p of a random-sign test, two-sided.
 
-    The signs of all differences are drawn anew 10,000 times, fewer above 50,000 items; the p-value
+    The signs of all differences are drawn 10,000 times, fewer above 50,000 items; the p-value
     counts the observation among them. 1 where all differences are 0, or there are none.
     """
     values = np.sort(difference[difference != 0])

@@ -77,8 +77,8 @@ ASSOCIATION: Mapping[str, Measure] = {
     "cvi_masked": Measure("bits", higher_is_better=True),
     "leak_share": Measure("ratio", higher_is_better=False),
 }
-"""``cvi_net`` is ``cvi`` minus its mean over rationales dealt out anew within each gold class, with
-simulators fitted anew every time: what the rationale tells of the student's own answer beyond
+"""``cvi_net`` is ``cvi`` minus its mean over rationales permuted within each gold class, with
+simulators fitted again every time: what the rationale tells of the student's own answer beyond
 gold. ``cvi_masked`` is ``cvi`` with the words of all labels dropped from the rationales, and
 ``leak_share`` the part that this takes away, 1 - masked / cvi."""
 

@@ -2,7 +2,7 @@
 
 A simulator never guesses about an item that it was fitted on: five folds, each guessed by a model
 fitted on the other four. What it reads of a text is fixed beforehand, so the same rationales can be
-dealt out anew and read again. Owns ``sklearn``.
+permuted and read again. Owns ``sklearn``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Simulator(Protocol):
         """Tell whether there is nothing in the rationales that it could read."""
 
     def deal(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
-        """Deal the rationales out anew among the items with the same gold answer."""
+        """Permute the rationales among the items with the same gold answer."""
 
 
 def word_pairs(text: str) -> list[str]:

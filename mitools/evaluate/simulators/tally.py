@@ -47,7 +47,7 @@ class Simulated:
 
     Attributes:
         simulator: ``local``, or ``none`` to measure nothing here.
-        permutations: how often rationales are dealt out anew, at most.
+        permutations: at most so many permutations of rationales for the chance baseline.
     """
 
     simulator: SimulatorName = "none"

@@ -171,7 +171,7 @@ def _nearest(curve: Sequence[Risk], coverage: float) -> Risk:
 
 @dataclass(frozen=True, slots=True)
 class Permutations:
-    """A measure beside what it was with rationales dealt out anew.
+    """A measure beside what it was with permuted rationales.
 
     Attributes:
         bars: of a histogram, each its left and right edge and how many permutations fell between.
