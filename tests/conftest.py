@@ -58,7 +58,7 @@ def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from mitools.student.scratch import build_scratch
+    from mitools.student.base.scratch import build_scratch
 
     folder = tmp_path_factory.mktemp("tiny-causal")
     _, tokenizer = build_scratch((r["input"] for r in toy_records()), size="tiny", seed=0)
@@ -83,7 +83,7 @@ def tiny_causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_seq2seq(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A T5 with random weights and a few thousand parameters, as a checkpoint folder."""
-    from mitools.student.scratch import build_scratch
+    from mitools.student.base.scratch import build_scratch
 
     folder = tmp_path_factory.mktemp("tiny-seq2seq")
     model, tokenizer = build_scratch((r["input"] for r in toy_records()), size="tiny", seed=0)

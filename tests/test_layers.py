@@ -99,21 +99,21 @@ mitools.split: Fractions Splitter normalized_input position split_key
 mitools.split.exact: assign_exact assign_hashed hashed_subset nested_subset quotas strata_of
 mitools.split.near: NearDuplicates jaccard rows_per_band shingles
 mitools.split.overlap: FEWEST_WORDS MOST_TEXTS NgramIndex words_of
-mitools.split.plan: NGRAM_WORDS Nearness Plan
+mitools.split.options: NGRAM_WORDS Nearness Plan
 mitools.split.run: Division divide
 mitools.split.spool: Progress Spool
 mitools.split.units: Components Units joined_units units_by_place
 mitools.student: load_student save_student
-mitools.student.api: Generation Student
-mitools.student.encode: SentenceEncoder find_encoder pool
-mitools.student.probe: Instrument Span content_places
-mitools.train.objective: CONTRASTIVE_TERMS DIVERGENCES MI_TERMS POOLS Critic Divergence MiTerm
+mitools.student.protocol: Generation Student
+mitools.student.sentence_encoder: SentenceEncoder find_encoder pool
+mitools.student.instrument: Instrument Span content_places
+mitools.train.losses.objective: CONTRASTIVE_TERMS DIVERGENCES MI_TERMS POOLS Critic Divergence MiTerm
   Objective Pool SameLabel ShapeError check_weights divergence_losses maxpool_mi_losses
   normalize_pooled paper_mi_loss pooled_log_probs token_losses
-mitools.train.contrastive: Roles barber_agakov_losses batch_entropy infonce_bound infonce_losses
+mitools.train.losses.contrastive: Roles barber_agakov_losses batch_entropy infonce_bound infonce_losses
   jsd_losses nwj_losses pair_roles same_rows
-mitools.train.fused: Head fused_losses
-mitools.train.estimate: FEATURES Estimate estimate_information sketch
+mitools.train.losses.fused: Head fused_losses
+mitools.train.mi_estimate: FEATURES Estimate estimate_information sketch
 mitools.train.options: PRESETS TrainOptions is_replaceable
 mitools.evaluate.options: EvalOptions
 mitools.evaluate.run: EvalOptions Evaluation Opened predict

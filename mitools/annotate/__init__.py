@@ -4,7 +4,7 @@ Records go through a :class:`Run`, which asks a :class:`Teacher` what a strategy
 Only ``transport`` knows the openai package; importing this package does not import it.
 """
 
-from mitools.annotate.api import Answered, Problem, Question, Reply, Teacher, UnaskedError
+from mitools.annotate.protocol import Answered, Problem, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.run import Run, RunOptions, StoppedError
 from mitools.annotate.strategy import Strategy
 from mitools.annotate.tally import Tally

@@ -13,15 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from mitools.annotate.base_url import CHAT_PATH
+from mitools.annotate.client.base_url import CHAT_PATH
 from mitools.annotate.conversation import Conversation
-from mitools.annotate.faults import rejection_kind
-from mitools.annotate.journal import Entry, Journal
-from mitools.annotate.memory import Memory
-from mitools.annotate.reply import read_completion
-from mitools.annotate.requests import Request
+from mitools.annotate.client.faults import rejection_kind
+from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.kept_replies import Memory
+from mitools.annotate.client.completion import read_completion
+from mitools.annotate.client.requests import Request
 from mitools.annotate.strategy import Strategy, converse
-from mitools.annotate.words import Words, words_in
+from mitools.annotate.client.server_words import Words, words_in
 from mitools.errors import InvalidFieldError, Where
 from mitools.lines import line_rows
 from mitools.records import Record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mitools.annotate.api import Answered, Dialogue, Question, Reply
+from mitools.annotate.protocol import Answered, Dialogue, Question, Reply
 
 __all__ = ["Conversation"]
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from mitools.annotate.api import Answered
+from mitools.annotate.protocol import Answered
 
 __all__ = ["Outcome", "Outlet", "Place"]
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mitools.annotate.api import Answered, Question, Reply, Teacher, UnaskedError
+from mitools.annotate.protocol import Answered, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.outlet import Outcome, Outlet, Place
 from mitools.annotate.strategy import Strategy, converse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from mitools.annotate.api import Answered
+from mitools.annotate.protocol import Answered
 from mitools.schema import READINGS
 
 __all__ = ["Tally"]

@@ -19,12 +19,12 @@ from mitools.schema import READINGS
 
 if TYPE_CHECKING:
     from mitools.annotate import Teacher
-    from mitools.annotate.budget import Budget, Price
-    from mitools.annotate.estimate import Bill, Estimate
-    from mitools.annotate.journal import Journal
-    from mitools.annotate.memory import Memory
+    from mitools.annotate.client.budget import Budget, Price
+    from mitools.annotate.dry_run import Bill, Estimate
+    from mitools.annotate.client.journal import Journal
+    from mitools.annotate.client.kept_replies import Memory
     from mitools.annotate.prompt import Message, Prompts
-    from mitools.annotate.requests import Requests
+    from mitools.annotate.client.requests import Requests
     from mitools.annotate.strategy import Strategy
 
 __all__ = [
@@ -112,8 +112,8 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
         by = "--from-batch puts answers into" if options["from_batch"] else "--offline answers from"
         raise UsageError(f"{by} the journal", hint="leave out --no-journal")
     requests, budget = _requests(options), _budget(options)
-    from mitools.annotate.chat import ChatTeacher, OfflineTeacher
-    from mitools.annotate.memory import Memory
+    from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
+    from mitools.annotate.client.kept_replies import Memory
 
     if is_offline:
         journal = _journal(options, is_read_only=not options["from_batch"])
@@ -122,7 +122,7 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
         memory = Memory(requests, journal)
         must_know = not options["from_batch"]
         return MadeTeacher(OfflineTeacher(memory, must_know=must_know), journal)
-    from mitools.annotate.endpoint import Endpoint, Notices
+    from mitools.annotate.client.endpoint import Endpoint, Notices
 
     if options["samples"] > 1 and options["temperature"] == 0:
         stage.console.warn("at temperature 0 all samples of a record are alike")
@@ -139,7 +139,7 @@ def _requests(options: Mapping[str, Any]) -> Requests:
     if not options["model"]:
         hint = 'name it with "-m MODEL", or use "--teacher replay:FILE" or "--teacher demo"'
         raise UsageError("no teacher model", hint=hint)
-    from mitools.annotate.requests import ALIKE_FAILURES, ChatOptions, Requests
+    from mitools.annotate.client.requests import ALIKE_FAILURES, ChatOptions, Requests
 
     params = dict(options["params"])
     if options["temperature"] is not None:
@@ -166,7 +166,7 @@ def _budget(options: Mapping[str, Any]) -> Budget | None:
         raise UsageError(message, hint="add --max-tokens N")
     if price is None:
         return None
-    from mitools.annotate.budget import Budget
+    from mitools.annotate.client.budget import Budget
 
     return Budget(price, limit)
 
@@ -177,13 +177,13 @@ def _bounds_answers(options: Mapping[str, Any]) -> bool:
 
 
 def _journal(options: Mapping[str, Any], *, is_read_only: bool = False) -> Journal:
-    from mitools.annotate.journal import Journal
+    from mitools.annotate.client.journal import Journal
 
     return Journal(_journal_place(options), is_read_only=is_read_only)
 
 
 def _journal_place(options: Mapping[str, Any]) -> Path:
-    from mitools.annotate.journal import default_place
+    from mitools.annotate.client.journal import default_place
 
     return Path(options["journal"] or default_place(options["model"]))
 
@@ -202,7 +202,7 @@ def _import_results(stage: Stage, paths: tuple[str, ...], journal: Journal) -> N
 @contextlib.contextmanager
 def _remembering(options: Mapping[str, Any]) -> Iterator[Memory]:
     """Give what the journal knows, without making one."""
-    from mitools.annotate.memory import Memory
+    from mitools.annotate.client.kept_replies import Memory
 
     requests = _requests(options)
     if options["no_journal"] or not _journal_place(options).exists():
@@ -251,7 +251,7 @@ def _open_batch(path: str) -> Iterator[IO[str]]:
 
 def dry_run(stage: Stage, options: Mapping[str, Any]) -> None:
     """Say what a run will take."""
-    from mitools.annotate.estimate import estimate
+    from mitools.annotate.dry_run import estimate
     from mitools.gold import with_label_sets
 
     _check_endpoint(options, "dry_run")
@@ -289,7 +289,7 @@ def _bill_line(bill: Bill, price: Price | None) -> str:
 
 def show_prompt(stage: Stage, options: Mapping[str, Any]) -> None:
     """Print what would be asked about the first record."""
-    from mitools.annotate.api import Question
+    from mitools.annotate.protocol import Question
     from mitools.tasks import task_of
 
     prompts = make_prompts(options)

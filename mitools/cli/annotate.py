@@ -44,7 +44,7 @@ _PROMPT_CHARACTERS = 2000
 def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
     if value is None:
         return None
-    from mitools.annotate.budget import Price
+    from mitools.annotate.client.budget import Price
 
     try:
         return Price.parse(value)

@@ -21,7 +21,7 @@ from mitools.records import Record
 from mitools.schema import SPLITS
 
 if TYPE_CHECKING:
-    from mitools.split.plan import Plan
+    from mitools.split.options import Plan
     from mitools.split.report import Report
 
 __all__ = ["command"]
@@ -147,7 +147,7 @@ def command(stage: Stage, **options: Any) -> None:
 
 def _plan(stage: Stage, options: Mapping[str, Any]) -> Plan:
     from mitools.split import Fractions
-    from mitools.split.plan import Nearness, Plan
+    from mitools.split.options import Nearness, Plan
 
     _refuse_useless(options)
     if STDIN in options["against"] and (not stage.files or STDIN in stage.files):

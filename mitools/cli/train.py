@@ -17,7 +17,7 @@ from mitools.records import Record
 
 if TYPE_CHECKING:
     from mitools.train.options import TrainOptions
-    from mitools.train.resume import Finished
+    from mitools.train.work_folder.resume import Finished
     from mitools.train.run import Run
 
 __all__ = ["command"]
@@ -285,7 +285,7 @@ def _show_plan(stage: Stage, options: dict[str, Any]) -> None:
     import tempfile
 
     from mitools.train.options import TrainOptions
-    from mitools.train.resume import Finished
+    from mitools.train.work_folder.resume import Finished
 
     with tempfile.TemporaryDirectory(prefix="mitools-") as folder:
         aside = {**_with_preset(options), "resume": False, "overwrite": False}

@@ -44,7 +44,7 @@ def open_similarity(spec: str, device: str | None = None) -> Similarity:
         SourceError: there is no usable encoder.
         MissingExtraError: the package is not installed.
     """
-    from mitools.student.encode import SentenceEncoder
+    from mitools.student.sentence_encoder import SentenceEncoder
 
     encoder = SentenceEncoder(spec, device)
     encoder.name = f"{Path(spec).name}@{hash_student(encoder.folder)[:12]}"

@@ -12,7 +12,7 @@ from mitools.evaluate.measures.metric import rounded
 from mitools.records import Record
 
 if TYPE_CHECKING:
-    from mitools.student.api import Generation, Student
+    from mitools.student.protocol import Generation, Student
 
 __all__ = ["CHUNK", "Opened", "origin", "predict"]
 

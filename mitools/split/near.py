@@ -20,7 +20,7 @@ import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
-from mitools.split.plan import Nearness
+from mitools.split.options import Nearness
 from mitools.split.units import Components
 
 __all__ = ["NearDuplicates", "jaccard", "rows_per_band", "shingles"]

@@ -27,8 +27,8 @@ from mitools.records import Record
 from mitools.schema import SPLITS, get_path
 from mitools.split.assign import normalized_input, position, split_key
 from mitools.split.contamination import Read, Studied, find_leaks, read_inputs
-from mitools.split.drawing import LEFT_OUT, Drawing
-from mitools.split.plan import Plan
+from mitools.split.draw_splits import LEFT_OUT, Drawing
+from mitools.split.options import Plan
 from mitools.split.report import Duplicates, Report
 from mitools.split.spool import Progress, Spool
 from mitools.split.units import Units, joined_units, units_by_place

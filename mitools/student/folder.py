@@ -17,7 +17,7 @@ from mitools.student.devices import choose_device
 from mitools.student.local import LocalStudent
 from mitools.student.lora import merged_weights
 from mitools.student.metadata import LIMITS, METADATA_NAME, read_metadata, write_metadata
-from mitools.student.models import open_checkpoint
+from mitools.student.base.open_base import open_checkpoint
 from mitools.student.trial import check_forward
 
 __all__ = ["load_student", "save_student"]

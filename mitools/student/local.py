@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mitools.errors import StudentError
-from mitools.student.api import Generation
+from mitools.student.protocol import Generation
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Order, Purpose
@@ -22,7 +22,7 @@ _ORDER_OF: dict[Purpose, Order] = {"label": "rationale-label", "rationale": "lab
 
 
 class LocalStudent:
-    """A :class:`mitools.student.api.Student` around a transformers model.
+    """A :class:`mitools.student.protocol.Student` around a transformers model.
 
     Rows are sorted by length and batched under a token budget, so a batch holds little padding;
     the results come back in the order of the inputs.

@@ -12,7 +12,7 @@ from mitools.errors import OutputError, StudentError
 from mitools.student.boundary import library_errors
 from mitools.student.codec import Codec
 from mitools.student.folder import save_student
-from mitools.student.models import open_checkpoint
+from mitools.student.base.open_base import open_checkpoint
 from mitools.student.trial import Evaluating, trial_logits
 
 __all__ = ["KNOWN_TO_SAVE", "check_saving"]

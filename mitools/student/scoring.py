@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mitools.student.codec import Codec, Pairs
-from mitools.student.network import shared_logits, target_logits
+from mitools.student.forward import shared_logits, target_logits
 
 __all__ = ["Asked", "score_rows"]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from mitools.errors import StudentError
 from mitools.student.boundary import library_errors
 from mitools.student.codec import Codec, Pairs
-from mitools.student.network import target_logits
+from mitools.student.forward import target_logits
 
 __all__ = ["Evaluating", "check_forward", "trial_logits"]
 

@@ -8,7 +8,7 @@ import torch
 from transformers import TrainingArguments
 
 from mitools.errors import TrainingError, UsageError
-from mitools.train.objective import Objective
+from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
 
 __all__ = ["records_a_piece", "training_arguments", "uses_bf16"]

@@ -20,7 +20,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from mitools.train.checkpoints import checkpoint_path, damage_of, read_state
+from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, read_state
 
 __all__ = ["Interrupt", "LogCallback", "OnStep", "Patience", "Resumption", "trim_log"]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from mitools.errors import OutputError, UsageError
 from mitools.student.codec import Order, PrefixPosition
 from mitools.student.metadata import is_student
-from mitools.train.objective import (
+from mitools.train.losses.objective import (
     CONTRASTIVE_TERMS,
     Critic,
     Divergence,
@@ -22,7 +22,7 @@ from mitools.train.objective import (
     SameLabel,
 )
 from mitools.train.ranges import check_ranges
-from mitools.train.workspace import check_work_folder
+from mitools.train.work_folder.workspace import check_work_folder
 
 __all__ = ["PRESETS", "TrainOptions", "is_replaceable"]
 
@@ -48,7 +48,7 @@ class TrainOptions:
 
     Attributes:
         save: the folder that the student appears in, whole, when training has ended.
-        student: what to start from; see :mod:`mitools.student.models`.
+        student: what to start from; see :mod:`mitools.student.base.open_base`.
         order: two passes, or one with both texts, and which of them comes first.
         prefix_position: where the task prefix stands, see :mod:`mitools.student.codec`.
         lora: the rank of low-rank adapters that are trained in place of the weights; None trains

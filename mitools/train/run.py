@@ -23,23 +23,23 @@ from mitools.student import save_student
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import PREFIXES, Codec, Purpose
 from mitools.student.lora import add_lora
-from mitools.student.models import Base, open_base
+from mitools.student.base.open_base import Base, open_base
 from mitools.student.round_trip import check_saving
 from mitools.student.trial import check_forward
 from mitools.tasks import task_of
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import Interrupt, LogCallback, OnStep, Patience, Resumption, trim_log
 from mitools.train.card import write_model_card
-from mitools.train.checkpoints import publish, sync_folder
+from mitools.train.work_folder.checkpoints import publish, sync_folder
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.data import Spool, TrainingData, build_data, lengths_of, open_data
+from mitools.train.tokenized import Spool, TrainingData, build_data, lengths_of, open_data
 from mitools.train.example import example_of
-from mitools.train.model import TwoTaskModel
+from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.options import TrainOptions, is_replaceable
-from mitools.train.plan import batch_shapes, describe_memory, describe_shapes
+from mitools.train.dry_run import batch_shapes, describe_memory, describe_shapes
 from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes
-from mitools.train.resume import (
+from mitools.train.work_folder.resume import (
     Finished,
     find_checkpoint,
     finished_run,
@@ -49,7 +49,7 @@ from mitools.train.resume import (
 )
 from mitools.train.trainer import StudentTrainer
 from mitools.train.validate import final_metrics
-from mitools.train.workspace import Workspace
+from mitools.train.work_folder.workspace import Workspace
 
 __all__ = ["Interrupted", "Run", "prepare"]
 

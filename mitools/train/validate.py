@@ -10,10 +10,10 @@ from torch import Tensor
 
 from mitools.bounds import OWN
 from mitools.records import parse_line
-from mitools.student.api import Student
+from mitools.student.protocol import Student
 from mitools.tasks import task_of
-from mitools.train.estimate import FEATURES, estimate_information, sketch
-from mitools.train.model import LOSS_COUNTS
+from mitools.train.mi_estimate import FEATURES, estimate_information, sketch
+from mitools.train.two_task_model import LOSS_COUNTS
 
 __all__ = ["Validation", "final_metrics", "measure_accuracy"]
 
@@ -26,7 +26,7 @@ class Validation:
 
     Attributes:
         sums: [3] of the losses, as the model names them.
-        counts: [4] what they are sums over; see :data:`mitools.train.model.COUNTS`.
+        counts: [4] what they are sums over; see :data:`mitools.train.two_task_model.COUNTS`.
         words: [N, 2 · FEATURES + 1] of each record the sketches of what both tasks say, and whether
             it has both; 0 where another process looked.
         measured: [3] above 0 for each loss that the model gave.

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from mitools.errors import MitoolsError, TrainingError
 from mitools.student.boundary import is_out_of_memory, reason_of
-from mitools.student.fit import check_loaded
+from mitools.student.base.fit import check_loaded
 from mitools.student.lora import adapter_weights, is_adapted
-from mitools.train.model import TwoTaskModel
+from mitools.train.two_task_model import TwoTaskModel
 
 __all__ = ["load_checkpoint", "save_extras", "unusable"]
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from mitools.annotate import Run, RunOptions, Tally, Teacher
-from mitools.annotate.budget import Budget
-from mitools.annotate.chat import ChatTeacher, OfflineTeacher
-from mitools.annotate.endpoint import Endpoint
-from mitools.annotate.journal import Journal
-from mitools.annotate.memory import Memory
+from mitools.annotate.client.budget import Budget
+from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
+from mitools.annotate.client.endpoint import Endpoint
+from mitools.annotate.client.journal import Journal
+from mitools.annotate.client.kept_replies import Memory
 from mitools.annotate.prompt import Prompts, PromptSource
-from mitools.annotate.requests import ChatOptions, Requests
+from mitools.annotate.client.requests import ChatOptions, Requests
 from mitools.annotate.strategy import Strategy
 from mitools.records import Record
 from tests.server import KEY, FixtureServer

@@ -12,9 +12,9 @@ import pytest
 
 from mitools.annotate import Run, RunOptions, Strategy
 from mitools.annotate.batch import emit_requests, import_results
-from mitools.annotate.chat import OfflineTeacher
-from mitools.annotate.journal import Journal
-from mitools.annotate.requests import ChatOptions
+from mitools.annotate.client.teachers import OfflineTeacher
+from mitools.annotate.client.journal import Journal
+from mitools.annotate.client.requests import ChatOptions
 from mitools.errors import InvalidFieldError, MalformedLineError, SourceError
 from mitools.records import Record
 from tests.annotate.conftest import Annotate, remember, sums

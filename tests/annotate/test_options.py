@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mitools.annotate import strategy
-from mitools.annotate.budget import Price
+from mitools.annotate.client.budget import Price
 from mitools.cli import annotate as cli
 from mitools.cli import mitools
 from tests.annotate.conftest import sums

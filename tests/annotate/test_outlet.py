@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mitools.annotate.api import Answered
+from mitools.annotate.protocol import Answered
 from mitools.annotate.outlet import Outlet, Place
 
 

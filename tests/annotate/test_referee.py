@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mitools.annotate import Run, RunOptions
-from mitools.annotate.requests import ChatOptions
+from mitools.annotate.client.requests import ChatOptions
 from tests.annotate.conftest import asking, sums
 
 pytest.importorskip("llmock", reason="llmock is not installed")

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from mitools.annotate.faults import retry_after
-from mitools.annotate.pace import Pace
+from mitools.annotate.client.faults import retry_after
+from mitools.annotate.client.pace import Pace
 from mitools.errors import TeacherError
 from tests.annotate.conftest import Annotate, sums
 from tests.annotate.test_cli import lines, run

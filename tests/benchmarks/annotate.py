@@ -37,13 +37,13 @@ import click
 
 from mitools.annotate import Run as Annotation
 from mitools.annotate import RunOptions, Strategy
-from mitools.annotate.api import Question
-from mitools.annotate.chat import ChatTeacher
-from mitools.annotate.endpoint import Endpoint
-from mitools.annotate.journal import Journal
-from mitools.annotate.memory import Memory
+from mitools.annotate.protocol import Question
+from mitools.annotate.client.teachers import ChatTeacher
+from mitools.annotate.client.endpoint import Endpoint
+from mitools.annotate.client.journal import Journal
+from mitools.annotate.client.kept_replies import Memory
 from mitools.annotate.prompt import Prompts, PromptSource
-from mitools.annotate.requests import ChatOptions, Requests
+from mitools.annotate.client.requests import ChatOptions, Requests
 from mitools.tasks import task_named
 from tests.server import Act, Call, FixtureServer
 

@@ -37,13 +37,13 @@ from typing import Any
 import click
 
 from mitools.annotate import Run, RunOptions
-from mitools.annotate.budget import Budget, Price, Reservation
-from mitools.annotate.chat import ChatTeacher
-from mitools.annotate.endpoint import Endpoint
-from mitools.annotate.journal import Journal
-from mitools.annotate.memory import Memory
+from mitools.annotate.client.budget import Budget, Price, Reservation
+from mitools.annotate.client.teachers import ChatTeacher
+from mitools.annotate.client.endpoint import Endpoint
+from mitools.annotate.client.journal import Journal
+from mitools.annotate.client.kept_replies import Memory
 from mitools.annotate.prompt import Prompts, PromptSource
-from mitools.annotate.requests import ChatOptions, Requests
+from mitools.annotate.client.requests import ChatOptions, Requests
 from mitools.errors import TeacherError
 from mitools.records import Record
 from tests.server import Act, Call, FixtureServer, solve, true_usage

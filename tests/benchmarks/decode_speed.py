@@ -25,8 +25,8 @@ from mitools.demo import problems
 from mitools.student import load_student
 from mitools.student.codec import Codec, Purpose
 from mitools.student.local import LocalStudent
-from mitools.student.models import open_base
-from mitools.student.network import target_logits
+from mitools.student.base.open_base import open_base
+from mitools.student.forward import target_logits
 
 Said = tuple[list[str], int]
 """What was said to each record, and how many tokens that took."""

@@ -189,12 +189,12 @@ class Drill:
 def _import_all() -> None:
     """Import what a run imports; nothing is computed, so a fork is safe."""
     import mitools.cli.train
-    import mitools.student.scratch
+    import mitools.student.base.scratch
     import mitools.train.run  # noqa: F401
 
 
 def _make_student(folder: Path) -> None:
-    from mitools.student.scratch import build_scratch
+    from mitools.student.base.scratch import build_scratch
 
     texts = [str(record[name]) for record in toy_records() for name in ("input", "teacher")]
     model, tokenizer = build_scratch(texts, size="tiny", seed=0)

@@ -165,7 +165,7 @@ def test_rationales_are_compared_by_an_encoder_that_is_loaded_once(
                 float(text == reference) for text, reference in zip(texts, references, strict=True)
             ]
 
-    monkeypatch.setattr("mitools.student.encode.SentenceEncoder", Encoder)
+    monkeypatch.setattr("mitools.student.sentence_encoder.SentenceEncoder", Encoder)
     judged, file = write(tmp_path / "a.jsonl", "1 + 1 = 2"), tmp_path / "figures.json"
     taught = [
         {**json.loads(line), "teacher": {"label": "2", "rationale": "It is so.", "agrees": True}}

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import mitools.student.api
+import mitools.student.protocol
 from mitools.cli import mitools as cli
-from mitools.student.api import Generation
+from mitools.student.protocol import Generation
 from tests.explain.figures import probed
 
 SEEN = {
@@ -67,7 +67,7 @@ def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder = tmp_path / "runs" / "cqa"
     folder.mkdir(parents=True)
     package = types.ModuleType("mitools.student")
-    package.__dict__.update(api=mitools.student.api, load_student=load_student)
+    package.__dict__.update(api=mitools.student.protocol, load_student=load_student)
     monkeypatch.setitem(sys.modules, "mitools.student", package)
     return str(folder)
 

@@ -12,7 +12,7 @@ import pytest
 from mitools.evaluate.run import Opened
 from mitools.explain.filters import Criteria, Selection
 from mitools.explain.run import Explanation, Settings, read_ahead
-from mitools.student.api import Generation
+from mitools.student.protocol import Generation
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 from mitools.records import Record
 from mitools.split import Fractions
-from mitools.split.plan import Plan
+from mitools.split.options import Plan
 from mitools.split.report import Report
 from mitools.split.run import divide
 from mitools.split.spool import Spool

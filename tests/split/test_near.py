@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitools.split.near import NearDuplicates, jaccard, rows_per_band, shingles
-from mitools.split.plan import Nearness
+from mitools.split.options import Nearness
 from mitools.split.units import Components
 
 NEAR = Nearness()

@@ -15,7 +15,7 @@ from scipy.stats import chisquare
 from mitools.errors import MissingExtraError, MissingFieldError, UsageError
 from mitools.records import Record
 from mitools.split import Fractions, Splitter
-from mitools.split.plan import Nearness, Plan
+from mitools.split.options import Nearness, Plan
 from mitools.split.report import report_of, shares, warnings
 from mitools.split.run import divide as divide_run
 from mitools.split.spool import Spool

@@ -18,8 +18,8 @@ from mitools.student.causal import (
 )
 from mitools.student.codec import Codec, Pairs
 from mitools.student.local import LocalStudent
-from mitools.student.models import open_checkpoint
-from mitools.student.network import shared_logits, target_logits, two_task_states
+from mitools.student.base.open_base import open_checkpoint
+from mitools.student.forward import shared_logits, target_logits, two_task_states
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
@@ -137,7 +137,7 @@ def test_models_of_attention_alone_can_share(base: Any) -> None:
 def test_a_model_with_another_memory_shares_nothing_and_is_scored_all_the_same() -> None:
     from transformers import MambaConfig, MambaForCausalLM
 
-    from mitools.student.scratch import build_scratch
+    from mitools.student.base.scratch import build_scratch
 
     _, tokenizer = build_scratch(INPUTS, size="tiny")
     config = MambaConfig(

@@ -20,8 +20,8 @@ from mitools.student import load_student
 from mitools.student.codec import Codec
 from mitools.student.devices import choose_device
 from mitools.student.folder import save_student
-from mitools.student.gguf_file import check_gguf
-from mitools.student.models import open_base
+from mitools.student.base.gguf_file import check_gguf
+from mitools.student.base.open_base import open_base
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from transformers.cache_utils import DynamicCache
 
 from mitools.student.codec import Codec
 from mitools.student.decoding import Decoded, Prompts, decode, drops_rows_alike
-from mitools.student.models import open_checkpoint
+from mitools.student.base.open_base import open_checkpoint
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 

@@ -13,8 +13,8 @@ from mitools.errors import StudentError
 from mitools.student import load_student, save_student
 from mitools.student.codec import Codec, Order
 from mitools.student.local import LocalStudent
-from mitools.student.models import open_checkpoint
-from mitools.student.network import target_logits
+from mitools.student.base.open_base import open_checkpoint
+from mitools.student.forward import target_logits
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

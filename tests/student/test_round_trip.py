@@ -15,7 +15,7 @@ from mitools.errors import MitoolsError
 from mitools.student import load_student
 from mitools.student.codec import Codec, Kind
 from mitools.student.round_trip import KNOWN_TO_SAVE, check_saving
-from mitools.student.scratch import build_tokenizer
+from mitools.student.base.scratch import build_tokenizer
 from mitools.student.trial import check_forward, trial_logits
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, Run, prepare

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mitools.student.codec import Codec
-from mitools.student.models import open_checkpoint
+from mitools.student.base.open_base import open_checkpoint
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.sampler import BatchesByLength
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from mitools.errors import TrainingError, UsageError
 from mitools.student import load_student
-from mitools.train.checkpoints import seal
+from mitools.train.work_folder.checkpoints import seal
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, prepare
 from tests.toys import toy_records

@@ -13,12 +13,12 @@ from mitools.errors import UsageError
 from mitools.student import load_student
 from mitools.student.codec import PREFIXES, Codec, Order
 from mitools.student.local import LocalStudent
-from mitools.student.models import open_checkpoint
-from mitools.student.network import target_logits
-from mitools.student.scratch import build_scratch
+from mitools.student.base.open_base import open_checkpoint
+from mitools.student.forward import target_logits
+from mitools.student.base.scratch import build_scratch
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.model import TwoTaskModel, count_targets
-from mitools.train.objective import (
+from mitools.train.two_task_model import TwoTaskModel, count_targets
+from mitools.train.losses.objective import (
     Objective,
     divergence_losses,
     pooled_log_probs,

@@ -12,11 +12,11 @@ import torch
 from mitools.errors import UsageError
 from mitools.student import load_student
 from mitools.student.codec import Codec
-from mitools.student.models import open_checkpoint
+from mitools.student.base.open_base import open_checkpoint
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.data import Spool, build_data
-from mitools.train.model import TwoTaskModel
-from mitools.train.objective import Objective
+from mitools.train.tokenized import Spool, build_data
+from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
 from mitools.train.run import prepare
 from tests.toys import toy_records

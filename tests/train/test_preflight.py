@@ -25,8 +25,8 @@ from mitools.cli.train import command
 from mitools.errors import StudentError, TrainingError, UsageError
 from mitools.student import load_student
 from mitools.student.codec import Codec
-from mitools.student.models import open_base
-from mitools.student.scratch import build_tokenizer
+from mitools.student.base.open_base import open_base
+from mitools.student.base.scratch import build_tokenizer
 from mitools.student.trial import check_forward
 from mitools.train.options import TrainOptions
 from mitools.train.preflight import Limits, check_texts, fit_limits, positions_of

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from mitools.errors import DataError, OutputError, StudentError, TrainingError, UsageError
 from mitools.student import load_student
 from mitools.student.codec import ORDERS, Order
-from mitools.train.checkpoints import seal
+from mitools.train.work_folder.checkpoints import seal
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, prepare
 from tests.toys import toy_records
@@ -295,7 +295,7 @@ def test_nothing_to_train_on_says_what_to_do(tmp_path: Path, tiny_seq2seq: Path)
 def test_a_loss_that_explodes_stops_with_step_and_records(
     tmp_path: Path, tiny_seq2seq: Path
 ) -> None:
-    from mitools.student.models import open_checkpoint
+    from mitools.student.base.open_base import open_checkpoint
 
     base = open_checkpoint(str(tiny_seq2seq), "tiny")
     with torch.no_grad():

@@ -15,7 +15,7 @@ from mitools.records import Record
 from mitools.tasks import Task, task_of
 
 if TYPE_CHECKING:
-    from mitools.student.api import Student
+    from mitools.student.protocol import Student
 
 __all__ = ["Instrument", "Instruments", "Kept", "Subject", "draws", "open_instrument"]
 
@@ -23,7 +23,7 @@ Span = tuple[int, int]
 
 
 class Instrument(Protocol):
-    """Reaches into a student, see :class:`mitools.student.probe.Instrument`."""
+    """Reaches into a student, see :class:`mitools.student.instrument.Instrument`."""
 
     def noise(self, inputs: Sequence[str], sigma: float, seed: int) -> AbstractContextManager[None]:
         """Disturb these inputs while the student is asked about them."""
@@ -46,7 +46,7 @@ Instruments = Callable[[Any], Instrument | None]
 
 def open_instrument(student: Any) -> Instrument | None:
     """Make the instrument for a student on this machine; None for any other."""
-    from mitools.student import probe
+    from mitools.student import instrument as probe
     from mitools.student.local import LocalStudent
 
     return probe.Instrument(student) if isinstance(student, LocalStudent) else None

@@ -25,8 +25,8 @@ from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.measures.text import Overlap
 from mitools.evaluate.summary import Tally
 from mitools.records import Record
-from mitools.student.encode import SentenceEncoder
-from mitools.student.scratch import build_tokenizer
+from mitools.student.sentence_encoder import SentenceEncoder
+from mitools.student.base.scratch import build_tokenizer
 from mitools.tasks import task_of
 from tests.benchmarks.references.records import Said, equation_records, label_records
 from tests.benchmarks.references.rows import LOOP, Row, by_chance, end_margin, exact, named

@@ -10,7 +10,7 @@ from typing import Any
 
 from mitools.evaluate.probes.subject import Subject
 from mitools.records import Record
-from mitools.student.api import Generation
+from mitools.student.protocol import Generation
 
 Say = Callable[[str], str]
 

@@ -1,0 +1,208 @@
+"""Reading a chat completion: one normalizer for every place where servers put thoughts.
+
+vLLM called the field ``reasoning_content`` and later ``reasoning`` (vllm-project/vllm#27755),
+others leave them in the text, from where :mod:`mitools.reading` takes them. Knows no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mitools.annotate.protocol import Problem, Reply
+from mitools.annotate.client.usage import read_usage
+from mitools.annotate.client.server_words import Words, find_words, short_line, words_in
+from mitools.reading import clean
+from mitools.schema import json_type
+
+__all__ = [
+    "NoCompletionError",
+    "UnfinishedError",
+    "parse_completion",
+    "read_answer",
+    "read_completion",
+]
+
+_MOST_DIGITS = 100
+_LARGE = 1 << 20  # characters; only beyond them may there be too many values
+_MOST_VALUES = 500_000  # lists and objects, which take thirty times the memory of their text
+
+# Reasons to finish, in lower case and as several servers spell them, after which there is an
+# answer. Any other (error, abort, cancelled, network_error, insufficient_system_resource …) says
+# that the generation broke off, and a text that came with it is not an answer.
+_ENDED = (
+    *("stop", "stopped", "stop_sequence", "stop_token", "stop_str", "stop_string", "stop_word"),
+    *("eos", "eos_token", "eot", "end", "end_turn", "end_of_text", "end_of_turn", "done"),
+    *("complete", "completed", "finish", "finished", "finish_reason_stop", "normal", "success"),
+    *("tool_calls", "tool_call", "tool_use", "function_call", "pause_turn"),
+)
+_CUT = ("length", "max_tokens", "max_output_tokens", "max_length", "model_length", "token_limit")
+_WITHHELD = (
+    *("content_filter", "content_filtered", "safety", "sensitive", "recitation", "blocklist"),
+    *("prohibited_content", "spii", "refusal"),
+)
+
+_THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
+
+
+class NoCompletionError(ValueError):
+    """A body is not a chat completion that can be used.
+
+    Attributes:
+        words: what the server says of it.
+    """
+
+    def __init__(self, message: str, words: Words | None = None) -> None:
+        super().__init__(message)
+        self.words = words or Words()
+
+
+class UnfinishedError(NoCompletionError):
+    """A chat completion whose generation broke off."""
+
+
+def read_completion(raw: str) -> Reply:
+    """Read the JSON of a chat completion, as the server sent it.
+
+    Raises:
+        NoCompletionError: it is not one.
+        UnfinishedError: it says that the generation broke off.
+    """
+    return read_answer(parse_completion(raw))
+
+
+def parse_completion(raw: str) -> Mapping[str, Any]:
+    """Parse the JSON of a chat completion, and look whether it is one; interpret nothing.
+
+    Raises:
+        NoCompletionError: it is not one.
+        UnfinishedError: it says that the generation broke off.
+    """
+    answer = _parsed(raw)
+    choice = _first_choice(answer)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise _missing(answer, "a completion without a message")
+    content = message.get("content")
+    if not isinstance(content, str | list | dict | None):
+        why = f"the message's content is {json_type(content)}, not a text"
+        raise NoCompletionError(why)
+    _reason(choice, answer)
+    return answer
+
+
+def read_answer(answer: Mapping[str, Any]) -> Reply:
+    """Read what a chat completion says.
+
+    Args:
+        answer: as :func:`parse_completion` gave it.
+    """
+    choice = answer["choices"][0]
+    message = choice["message"]
+    reason = _reason(choice, answer)
+    said = clean(_flatten(message.get("content")))
+    model = answer.get("model")
+    reply = Reply(
+        text=said.text,
+        thoughts=_thoughts_field(message) or said.thoughts,
+        is_truncated=reason in _CUT,
+        model=_whole(model) if isinstance(model, str) else "",
+        usage=read_usage(answer.get("usage")),
+    )
+    if reason in _WITHHELD:
+        return replace(reply, problem=Problem("content_filter", "the server withheld the answer"))
+    if not reply.text and isinstance(message.get("refusal"), str):
+        return replace(reply, problem=Problem("refusal", short_line(message["refusal"])))
+    return reply
+
+
+def _parsed(raw: str) -> dict[str, Any]:
+    if len(raw) > _LARGE and raw.count("[") + raw.count("{") > _MOST_VALUES:
+        raise NoCompletionError("the body is JSON of too many lists and objects")
+    try:
+        answer = _parse_json(raw)
+    except RecursionError as exc:
+        raise NoCompletionError("the body is JSON that is nested too deeply") from exc
+    except ValueError as exc:
+        words = find_words(raw)
+        kind = {"page": "a web page", "events": "an event stream", "nothing": "an empty body"}
+        what = kind.get(words.form, f"not JSON ({short_line(str(exc), 80)})")
+        raise NoCompletionError(f"{what}: {words.text}".rstrip(": "), words) from exc
+    if not isinstance(answer, dict):
+        raise _missing(answer, "not a chat completion")
+    return answer
+
+
+def _parse_json(raw: str) -> Any:
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of more digits than Python converts; no field of ours
+        return json.loads(raw, parse_int=_parse_int)
+
+
+def _parse_int(digits: str) -> float:
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
+
+
+def _first_choice(answer: dict[str, Any]) -> dict[str, Any]:
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise _missing(answer, "not a chat completion")
+    return choices[0]
+
+
+def _missing(answer: Any, what: str) -> NoCompletionError:
+    """Explain a body that holds no answer by the error that it tells, or else by its fields."""
+    words = words_in(answer)
+    if words.text:
+        return NoCompletionError(words.text, words)
+    if isinstance(answer, dict) and answer and "choices" not in answer:
+        what += f" (fields: {', '.join(list(answer)[:10])})"
+    return NoCompletionError(short_line(what), words)
+
+
+def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """Give the reason to finish in lower case; empty where the server names none.
+
+    Raises:
+        UnfinishedError: the generation broke off.
+    """
+    given = choice.get("finish_reason")
+    if given is None:
+        given = ""
+    reason = given.lower().replace("-", "_") if isinstance(given, str) else None
+    if reason is not None and reason in ("", *_ENDED, *_CUT, *_WITHHELD):
+        return reason
+    error = choice.get("error") or answer.get("error")
+    words = words_in({"error": error}) if error else Words()
+    shown = short_line(given, 80) if isinstance(given, str) else json_type(given)
+    message = f'the generation ended with finish_reason "{shown}"'
+    raise UnfinishedError(f"{message}: {words.text}".rstrip(": "), words)
+
+
+def _whole(text: str) -> str:
+    """Replace half surrogates, which no file can hold; JSON may name them as ``\\ud83d``."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _flatten(content: Any) -> str:
+    """Join a message's content, which may come as a list of parts."""
+    if isinstance(content, str):
+        return _whole(content)
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, list):
+        return ""
+    parts = [part.get("text") for part in content if isinstance(part, dict)]
+    return _whole("".join(part for part in parts if isinstance(part, str)))
+
+
+def _thoughts_field(message: Mapping[str, Any]) -> str:
+    found = [_flatten(message.get(name)).strip() for name in _THOUGHT_FIELDS]
+    return next(filter(None, found), "")

@@ -1,0 +1,326 @@
+"""An OpenAI-compatible endpoint: paced, within the budget, retried, and given up with its words.
+
+Decides what a fault means for its request and for the run; how a request travels is
+``transport``'s. One layer of retries, ours, is enough (openai/openai-python#1725).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mitools.annotate.protocol import UnaskedError
+from mitools.annotate.client.base_url import CHAT_PATH
+from mitools.annotate.client.budget import Budget
+from mitools.annotate.client.faults import (
+    Busy,
+    Fatal,
+    Fault,
+    Rejected,
+    Transient,
+    may_be_billed,
+    sort_in_body,
+    sort_status,
+)
+from mitools.annotate.client.first_faults import FirstFaults
+from mitools.annotate.client.hints import advise, is_about_settings
+from mitools.annotate.client.journal import UNREAD, Entry
+from mitools.annotate.client.model_list import Models, shutdown_date, suggest
+from mitools.annotate.client.pace import Pace, backoff
+from mitools.annotate.client.completion import NoCompletionError, parse_completion
+from mitools.annotate.client.requests import Request, Requests
+from mitools.annotate.client.transport import Transport
+from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
+
+__all__ = ["Endpoint", "Notices", "Outcome"]
+
+_FIRST_CONTACT_TRIES = 3
+_LAST_LOOK_SECONDS = 0.25  # at the list of models, when a run is over before it came
+
+Keep = Callable[[str, str], Awaitable[Entry]]
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What is called with news for people; from the event loop's thread.
+
+    Attributes:
+        on_pause: with the seconds for which nothing is sent, and the server's words.
+        on_warning: with a text.
+    """
+
+    on_pause: Callable[[float, str], None] | None = None
+    on_warning: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request came to.
+
+    Attributes:
+        entry: what the journal has of it.
+        answer: the chat completion, where it has just arrived; nobody has read it yet.
+        is_known: whether another process had asked, so that nothing was sent.
+    """
+
+    entry: Entry
+    answer: Mapping[str, Any] | None = None
+    is_known: bool = False
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What one request has been through.
+
+    Attributes:
+        faults: faults that cost a retry.
+        busy_since: the loop's time at which the server first asked it to wait; None before that.
+        answers_seen: how many requests had been answered by then, or since.
+        has_failed_before: whether an earlier run gave it up.
+    """
+
+    faults: int = 0
+    busy_since: float | None = None
+    answers_seen: int = 0
+    has_failed_before: bool = False
+
+
+class Endpoint:
+    """Sends requests: paced, within the budget, retried, their faults sorted."""
+
+    def __init__(
+        self, requests: Requests, budget: Budget | None = None, notices: Notices | None = None
+    ) -> None:
+        """Make the client; nothing is sent yet.
+
+        Raises:
+            TeacherRefusedError: there is no API key.
+        """
+        self._requests = requests
+        self._options = requests.options
+        self._provider = requests.provider
+        self._budget = budget
+        self._notices = notices or Notices()
+        self._transport = Transport(requests.options, requests.url)
+        self._models = Models(self._transport)
+        self._first_faults = FirstFaults(requests.options.alike_failures)
+        self._pace = Pace(
+            requests.options.concurrency, requests.options.max_wait_seconds, self._notices.on_pause
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._answers = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._explaining: asyncio.Task[TeacherError] | None = None
+        self._is_stopped = False  # also before there is a loop to tell
+
+    def stop(self) -> None:
+        """Send nothing more. Safe from any thread."""
+        self._is_stopped = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._halt)
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._looking, self._explaining) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_LOOK_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        await self._transport.close()
+
+    def recalled(self) -> None:
+        """An earlier run was answered, so that a fault is not one of every request."""
+        self._first_faults.answered()
+
+    async def complete(
+        self, request: Request, known: Callable[[], Entry | None], keep: Keep
+    ) -> Outcome:
+        """Get one completion. Its place is held until ``keep`` has it on disk.
+
+        Args:
+            request: what to send.
+            known: looks for what the journal has of it by now.
+            keep: writes down a kind and a response.
+
+        Raises:
+            TeacherError: every further request would fail in the same way.
+            UnaskedError: the run was stopped before there was an answer.
+        """
+        self._loop = asyncio.get_running_loop()
+        if self._is_stopped:
+            raise UnaskedError
+        tries = _Tries()
+        is_retry = False
+        while True:
+            async with self._pace.turn(is_retry=is_retry) as sent_at:
+                entry = None if is_retry else known()
+                if entry is not None and entry.kind == "ok":
+                    return Outcome(entry, is_known=True)
+                tries.has_failed_before = tries.has_failed_before or entry is not None
+                try:
+                    raw, answer = await self._send(request)
+                except Fault as exc:
+                    if exc.body is not None:
+                        await keep(UNREAD, exc.body)
+                    fault = self._weighed(exc)
+                else:
+                    self._succeeded()
+                    return Outcome(await keep("ok", raw), answer)
+                delay = self._delay(fault, tries, sent_at)
+                if delay is None:
+                    await self._check_all(request, fault, tries)
+                    return Outcome(await keep(fault.kind, fault.message))
+            is_retry = True
+            if delay:
+                await self._pace.sleep(delay)
+
+    async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
+        """Send a request and account for it; gives the answer as it came, and its JSON."""
+        if self._budget is None:
+            return await self._post(request.content)
+        try:
+            reservation = await self._budget.reserve(request)
+        except BudgetError:
+            self._halt()
+            raise
+        try:
+            raw, answer = await self._post(request.content)
+        except Fault as exc:
+            if exc.is_maybe_billed:
+                self._budget.settle_lost(reservation)
+            else:
+                self._budget.release(reservation)
+            raise
+        except BaseException:
+            self._budget.settle_lost(reservation)
+            raise
+        self._budget.settle(reservation, answer)
+        return raw, answer
+
+    async def _post(self, content: bytes) -> tuple[str, Mapping[str, Any]]:
+        secrets = self._transport.secrets
+        response = await self._transport.post(CHAT_PATH, content, self._options.timeout_seconds)
+        if not response.is_success:
+            fault = sort_status(
+                response.status, response.reason, response.headers, response.text, secrets
+            )
+            fault.is_maybe_billed = may_be_billed(response.status, fault)
+            raise fault
+        try:
+            return response.text, parse_completion(response.text)
+        except NoCompletionError as exc:
+            fault = sort_in_body(str(exc), exc.words, secrets)
+            fault.body = response.text
+            raise fault from exc
+
+    def _succeeded(self) -> None:
+        self._answers += 1
+        self._first_faults.answered()
+        self._pace.succeeded()
+        if self._looking is None and self._notices.on_warning is not None:
+            self._looking = asyncio.create_task(self._look_at_models(self._notices.on_warning))
+
+    async def _look_at_models(self, warn: Callable[[str], None]) -> None:
+        """Warn where the endpoint says that the model will be shut down."""
+        model = self._options.model
+        date = shutdown_date(model, await self._models.entries())
+        if date is not None:
+            warn(f"{self._provider} shuts {model} down on {date.isoformat()}")
+
+    def _weighed(self, fault: Fault) -> Fault:
+        """See a fault in the light of what happened before."""
+        if isinstance(fault, Fatal):
+            # What answered a moment ago has the path and the model.
+            if self._answers and not fault.is_refusal:
+                return Transient("server_error", fault.message, fault.words)
+        elif isinstance(fault, Rejected) and is_about_settings(fault, self._requests.settings):
+            return Fatal(fault.message, fault.words)
+        return fault
+
+    def _delay(self, fault: Fault, tries: _Tries, sent_at: float) -> float | None:
+        """Choose the seconds to wait before another try; None where there is none.
+
+        A server that is too busy makes everyone wait, and that costs no retry; except where it
+        says so of one request while it answers others.
+
+        Raises:
+            TeacherError: the server has asked to wait for too long.
+        """
+        if isinstance(fault, Rejected | Fatal):
+            return None
+        if isinstance(fault, Busy):
+            self._hold(fault, sent_at)
+            now = asyncio.get_running_loop().time()
+            tries.busy_since = now if tries.busy_since is None else tries.busy_since
+            is_alone = not fault.is_rate_limit and self._answers > tries.answers_seen
+            tries.answers_seen = self._answers
+            if not is_alone:
+                is_over = now - tries.busy_since > self._options.max_wait_seconds
+                return None if is_over else 0.0
+        tries.faults += 1
+        return backoff(tries.faults - 1) if tries.faults <= self._patience(fault) else None
+
+    def _hold(self, fault: Busy, sent_at: float) -> None:
+        if self._pace.hold(sent_at, fault.wait_seconds, fault.message):
+            return
+        self._halt()
+        asked = ""
+        if fault.wait_seconds is not None and fault.wait_seconds > self._options.max_wait_seconds:
+            asked = f" (it asks for {fault.wait_seconds:,.0f} s)"
+        most = f"{self._options.max_wait_seconds:g} s"
+        message = f"{self._provider} asks to wait for longer than {most}{asked}: {fault.message}"
+        hint = "run it again later to go on, or raise --max-wait"
+        raise TeacherError(message, hint=hint) from fault
+
+    def _patience(self, fault: Fault) -> int:
+        if fault.is_unreachable and not self._answers:
+            return min(self._options.retries, _FIRST_CONTACT_TRIES - 1)
+        return self._options.retries
+
+    async def _check_all(self, request: Request, fault: Fault, tries: _Tries) -> None:
+        """Blame the endpoint or the settings where no record could have done better.
+
+        Raises:
+            TeacherError: every further request would fail in the same way.
+        """
+        if fault.is_unreachable:
+            self._halt()
+            raise self._unreachable(fault) from fault
+        is_of_all = isinstance(fault, Fatal)
+        if not is_of_all and not tries.has_failed_before:
+            is_of_all = self._first_faults.add(request, fault)
+        if is_of_all:
+            self._halt()
+            # All that fail meanwhile wait for one explanation, which may take a request.
+            self._explaining = self._explaining or asyncio.create_task(self._explained(fault))
+            raise await asyncio.shield(self._explaining) from fault
+
+    def _unreachable(self, fault: Fault) -> TeacherError:
+        message = f"cannot reach {self._provider}: {fault.message}"
+        hint = "check --base-url, and that the server runs"
+        if self._answers:
+            hint = "run the same command again: what was answered is in the journal"
+        return TeacherError(message, hint=hint)
+
+    async def _explained(self, fault: Fault) -> TeacherError:
+        """Say what stops the run: the server's words, and what to type next."""
+        advice = advise(fault, self._requests.settings, self._requests.url)
+        hint = advice.hint
+        if advice.is_about_model:
+            entries = await self._models.entries()
+            hint = "; ".join(filter(None, (hint, suggest(self._options.model, entries))))
+        message = f"{self._provider}: {fault.message}"
+        if not isinstance(fault, Fatal):
+            message += f" ({self._first_faults.most} requests failed alike, and none was answered)"
+            hint = hint or 'once it is solved, run it again; "--max-error-rate 1" asks all the same'
+        kind = TeacherRefusedError if advice.is_refusal else TeacherError
+        return kind(message, hint=hint)
+
+    def _halt(self) -> None:
+        """Send nothing more, without waiting for the run to notice the error."""
+        self._is_stopped = True
+        self._pace.stop()
+        if self._budget is not None:
+            self._budget.stop()

@@ -1,0 +1,91 @@
+"""What to type next where an endpoint refuses everything: from the server's words to an option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mitools.annotate.client.base_url import BaseUrl
+from mitools.annotate.client.faults import Fatal, Fault, TooLarge
+
+__all__ = ["Advice", "advise", "is_about_settings"]
+
+_KEY = re.compile(r"\b(?:api|access|secret)[ _-]?key\b|\bauthoriz|\bcredential", re.IGNORECASE)
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_UNKNOWN = r"not (?:found|exist|available|supported|valid)|no such|invalid|unknown|does not|doesn't"
+_MODEL = re.compile(rf"\bmodel\b.{{0,200}}?(?:{_UNKNOWN})|(?:{_UNKNOWN}) model\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do about a fault of every request.
+
+    Attributes:
+        hint: what to type next; empty where the server's words have to do.
+        is_refusal: whether it is about key, quota or permission.
+        is_about_model: whether the list of models helps.
+    """
+
+    hint: str = ""
+    is_refusal: bool = False
+    is_about_model: bool = False
+
+
+def is_about_settings(fault: Fault, settings: Mapping[str, Any]) -> bool:
+    """Tell whether the server refuses a field that each request has, by OpenAI's codes."""
+    words = fault.words
+    return words.param in settings and words.code.startswith("unsupported_")
+
+
+def advise(fault: Fault, settings: Mapping[str, Any], url: BaseUrl) -> Advice:
+    """Choose the advice for a fault.
+
+    Args:
+        fault: what every request came to.
+        settings: fields of the request body beside model and messages.
+        url: the endpoint.
+    """
+    words = fault.words
+    said = f"{words.text} {words.param}".lower()
+    if isinstance(fault, TooLarge):
+        return Advice("raise --max-response-bytes, or check --base-url")
+    if isinstance(fault, Fatal) and fault.is_refusal:
+        hint = "check OPENAI_API_KEY, and the account's credit and permissions"
+        if words.form == "page":
+            hint = "a web page says so: check --base-url, and what stands between, such as a proxy"
+        return Advice(hint, is_refusal=True)
+    if (setting := _blamed(said, settings)) is not None:
+        return Advice(setting)
+    if words.code == "model_not_found" or _MODEL.search(words.text):
+        return Advice("check -m", is_about_model=True)
+    if _KEY.search(words.text):
+        return Advice("check OPENAI_API_KEY", is_refusal=True)
+    if words.form == "page" or (isinstance(fault, Fatal) and fault.status in (404, 405)):
+        return Advice(_about_url(url), is_about_model=isinstance(fault, Fatal))
+    if isinstance(fault, Fatal):
+        return Advice("check --base-url, and the certificates of this machine")
+    return Advice()
+
+
+def _blamed(said: str, settings: Mapping[str, Any]) -> str | None:
+    """Find the setting that the server will not take, and how to leave it out."""
+    for name in sorted(settings, key=len, reverse=True):
+        if not re.search(rf"(?<![a-z_]){re.escape(name.lower())}(?![a-z_])", said):
+            continue
+        if name in _LIMITS:
+            other = next((limit for limit in _LIMITS if limit in said and limit != name), None)
+            if other is not None:
+                value = settings[name]
+                return f'type "--param {other}={value}" in place of --max-tokens'
+            return "change --max-tokens, or leave it out"
+        option = "--temperature" if name == "temperature" else f'"--param {name}=…"'
+        return f"leave {option} out, or change it"
+    return None
+
+
+def _about_url(url: BaseUrl) -> str:
+    if re.search(r"/v\d", url.root):
+        return f"check --base-url: requests went to {url.root}/chat/completions"
+    return f'check --base-url; most endpoints end in "/v1": try "--base-url {url.root}/v1"'

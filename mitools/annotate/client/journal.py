@@ -1,0 +1,340 @@
+"""The journal: every response that was paid for, kept by request, so that no one pays twice.
+
+One SQLite file in WAL mode. A response is committed before its record is emitted and before its
+place in the queue is given away, so a killed run loses at most the requests that were under way.
+``synchronous=NORMAL``: a killed process loses nothing that was committed, a power cut may lose the
+last moments but never damages the file.
+
+Several processes may share a journal. Errors are kept for people to read, and are asked again.
+
+That it can be written is found out by writing, when it is opened. Where a commit fails later, or
+the file is deleted, renamed or replaced while it is in use, what it would have held goes into a
+rescue file beside it (:mod:`mitools.annotate.client.rescue`), which the next opening takes in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+from mitools.annotate.client.rescue import Entry, find_rescued, read_rescued, write_rescue
+from mitools.annotate.client.sqlite_text import from_sqlite, to_sqlite
+from mitools.errors import MitoolsError, OutputError, SourceError
+
+__all__ = ["UNREAD", "Entry", "Journal", "default_place"]
+
+UNREAD = "unread"
+"""Kind of a body that came as an answer and is not one; kept for people, under a key of its own."""
+
+_APPLICATION = 0x6D69746C  # "mitl", so that another program's database is not taken for ours
+_VERSION = 1
+_CHECKED_BYTES = 100_000_000  # larger files would make every start wait
+_BUSY_SECONDS = 60
+_MOST_RECENT = 4_000_000  # characters; as much as SQLite by itself leaves in the log file
+
+# What SQLite raises where the file is sound, and will not be written.
+_REFUSALS = (sqlite3.OperationalError, sqlite3.DataError, sqlite3.ProgrammingError)
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS responses (
+  key TEXT PRIMARY KEY,      -- SHA-256 of body, provider and sample
+  kind TEXT NOT NULL,        -- ok, or the kind of error
+  response TEXT NOT NULL,    -- the server's JSON as it came, or the error's message
+  record TEXT NOT NULL,      -- id of the record that asked first
+  sample INTEGER NOT NULL,
+  created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+)
+"""
+_FIND = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
+_EVERY = "SELECT key, kind, response, record, sample FROM responses"
+_STORE = """
+INSERT INTO responses (key, kind, response, record, sample) VALUES {}
+ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.response,
+  created = CURRENT_TIMESTAMP WHERE responses.kind <> 'ok'
+"""
+
+
+# While a statement runs, other threads do; before the next one this thread waits for its turn,
+# which takes milliseconds where the event loop is busy. So many rows go into one statement.
+_ROWS_A_STATEMENT = 100
+
+
+@cache
+def _store_sql(rows: int) -> str:
+    return _STORE.format(", ".join(["(?, ?, ?, ?, ?)"] * rows))
+
+
+def default_place(model: str) -> Path:
+    """Say where the journal of a model is kept: the user's cache folder."""
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = re.sub(r"[^\w.-]+", "-", model).strip("-.") or "model"
+    return base / "mitools" / "annotate" / f"{name}.sqlite3"
+
+
+class Journal:
+    """An open journal. Lookups and writes may come from any thread.
+
+    Attributes:
+        path: of the file.
+        has_written: whether a response was written since it was opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
+        """Open or make it, and take in what was rescued for it.
+
+        Args:
+            path: of the file.
+            is_read_only: whether answers are only looked up in it.
+
+        Raises:
+            SourceError: it is damaged, or not a journal.
+            OutputError: it cannot be made or written.
+        """
+        self.path = Path(path)
+        self._reading, self._writing = threading.Lock(), threading.Lock()
+        self.has_written = False
+        self._is_displaced = False
+        self._is_rescued = False
+        self._recent: list[Entry] = []
+        self._recent_size = 0
+        with self._errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._for_writing = _connect(self.path)
+            try:
+                self._prepare(self._for_writing)
+                self._identity = _identity(self.path)
+                if not is_read_only:
+                    self._try_writing()
+                    self._take_in_rescued()
+                self._for_reading = _connect(self.path)  # a lookup need not wait for a commit
+            except BaseException:
+                self._for_writing.close()
+                raise
+
+    def find(self, key: str) -> Entry | None:
+        """Look a request up.
+
+        Raises:
+            SourceError: the journal is damaged.
+        """
+        try:
+            with self._reading:
+                row = self._for_reading.execute(_FIND, (key,)).fetchone()
+        except sqlite3.Error as exc:
+            raise self._explained(exc) from exc
+        return None if row is None else _entry(row)
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Write responses, all in one commit; an answer is never replaced.
+
+        Raises:
+            OutputError: they cannot be written, or not where anybody would find them.
+        """
+        entries = list(entries)
+        with self._errors(), self._writing:
+            self._check_place()
+            self.has_written = True
+            self._store(entries)
+            self._remember(entries)
+            self._check_place()
+
+    def rescue(self, entries: Sequence[Entry], reason: MitoolsError) -> OutputError:
+        """Put entries that :meth:`write` refused into a file of their own.
+
+        Where the journal is not in its place any more, all that it held goes there too, once.
+
+        Returns:
+            What is to be raised: the reason, and where the entries are.
+        """
+        with self._writing:
+            kept = [*entries]
+            if self._is_displaced and not self._is_rescued:
+                self._is_rescued = True
+                kept += self._all_entries()
+            try:
+                place = write_rescue(self.path, kept)
+            except OSError as exc:
+                message = (
+                    f"{reason.message}; its last answers cannot be kept anywhere else either: {exc}"
+                )
+                return OutputError(message, hint=reason.hint)
+        hint = f"its answers are in {place}, which the next run takes in"
+        if place.parent != self.path.parent:
+            hint = f"its answers are in {place}: move it beside the journal for the next run"
+        return OutputError(reason.message, hint=hint)
+
+    def close(self) -> None:
+        """Close the file.
+
+        Raises:
+            OutputError: what was written is not in its place any more.
+        """
+        lost: OutputError | None = None
+        if self.has_written and not self._is_rescued:
+            try:
+                self._check_place()
+            except OutputError as exc:
+                lost = self.rescue((), exc)
+        with self._errors(), self._reading, self._writing:
+            self._for_reading.close()
+            self._for_writing.close()
+        if lost is not None:
+            raise lost
+
+    def _check_place(self) -> None:
+        """Find out whether the file that is written to is still the one that will be found."""
+        if not self._is_displaced:
+            try:
+                found = _identity(self.path)
+            except OSError:
+                found = None
+            self._is_displaced = found != self._identity
+        if self._is_displaced:
+            message = f"journal {self.path} was deleted, renamed or replaced during the run"
+            raise OutputError(message, hint="run it again to go on")
+
+    def _try_writing(self) -> None:
+        """Write, so that what cannot be written is found before anything is paid for."""
+        with self._transaction():
+            self._for_writing.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _take_in_rescued(self) -> None:
+        for place in find_rescued(self.path):
+            self._store(read_rescued(place))
+            place.unlink(missing_ok=True)  # another process may have taken it in as well
+
+    def _store(self, entries: Iterable[Entry]) -> None:
+        with self._transaction():
+            left = iter(entries)
+            while group := list(islice(left, _ROWS_A_STATEMENT)):
+                values: list[str | bytes | int] = []
+                for e in group:
+                    values += (e.key, e.kind, to_sqlite(e.response), to_sqlite(e.record), e.sample)
+                self._for_writing.execute(_store_sql(len(group)), values)
+
+    def _remember(self, entries: Sequence[Entry]) -> None:
+        """Hold what is in the log file alone, and not in the journal's own file yet.
+
+        Whoever makes another journal in the place of one that was moved away resets the log file,
+        which is found by name.
+        """
+        self._recent += entries
+        self._recent_size += sum(len(entry.response) for entry in entries)
+        if self._recent_size > _MOST_RECENT:
+            busy, in_log, moved = self._for_writing.execute("PRAGMA wal_checkpoint").fetchone()
+            if not busy and in_log == moved:
+                self._recent, self._recent_size = [], 0
+            elif self._recent_size > 8 * _MOST_RECENT:  # somebody reads and does not end
+                self._recent, self._recent_size = [*entries], 0
+
+    def _all_entries(self) -> list[Entry]:
+        """Read what can be read of a journal that is not in its place any more."""
+        found = list(self._recent)
+        with contextlib.suppress(sqlite3.Error):
+            for row in self._for_writing.execute(_EVERY):
+                found.append(_entry(row))  # what comes before an error is kept
+        return found
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._for_writing.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._for_writing.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._for_writing.execute("ROLLBACK")
+            raise
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make sure that this is a sound journal; make one of an empty file."""
+        connection.execute("BEGIN")  # one view of the file, which another process may be making
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("COMMIT")
+        if tables and application != _APPLICATION:
+            hint = 'name another file with "--journal"'
+            raise SourceError(f"{self.path} is a database, but not a journal", hint=hint)
+        if version > _VERSION:
+            message = f"journal {self.path} was made by a newer mitools"
+            raise SourceError(message, hint='upgrade with "pip install -U mitools"')
+        if self.path.stat().st_size <= _CHECKED_BYTES:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+        _enter_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if not tables:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_TABLE)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as exc:
+            raise self._explained(exc) from exc
+
+    def _explained(self, exc: sqlite3.Error | OSError) -> MitoolsError:
+        """Say in our own words what SQLite and the file system say."""
+        another = 'use another place with "--journal PATH", or none with "--no-journal"'
+        if isinstance(exc, OSError):
+            return OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another)
+        if isinstance(exc, _REFUSALS):
+            hint = "free some space and run again" if "full" in str(exc) else another
+            return OutputError(f"journal {self.path}: {exc}", hint=hint)
+        hint = (
+            f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and go '
+            'on with "--journal NEW", or move it away and pay again'
+        )
+        message = f"journal {self.path} is damaged ({exc}); nothing in it was changed"
+        return SourceError(message, hint=hint)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _entry(row: tuple[str, str, str | bytes, str | bytes, int]) -> Entry:
+    key, kind, response, record, sample = row
+    if isinstance(response, str) and isinstance(record, str):  # nearly always
+        return Entry(key, kind, response, record, sample)
+    return Entry(key, kind, from_sqlite(response), from_sqlite(record), sample)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite does not wait by itself while another process does the same."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,188 @@
+"""What a run will cost, before it is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mitools.annotate.protocol import Question, Reply
+from mitools.annotate.client.budget import Price, most_prompt_tokens, most_written_tokens
+from mitools.annotate.conversation import Conversation
+from mitools.annotate.client.kept_replies import Memory
+from mitools.annotate.client.requests import Request
+from mitools.annotate.strategy import Strategy, converse, readable_gold
+from mitools.records import Record
+from mitools.tasks import task_of
+
+__all__ = ["Bill", "Estimate", "estimate"]
+
+_ENOUGH = 20  # answered records from which to learn what the others will take
+_BYTES_A_TOKEN = 4.0
+_TOKENS_AN_ANSWER = 100.0
+_RIGHT = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Calls and tokens; None where there is no bound."""
+
+    calls: float
+    prompt_tokens: float
+    completion_tokens: float | None
+
+    def cost(self, price: Price | None) -> float | None:
+        """In USD; None where a price or a bound is unknown."""
+        if price is None or self.completion_tokens is None:
+            return None
+        return price.cost(self.prompt_tokens, self.completion_tokens)
+
+
+@dataclass
+class Estimate:
+    """What is known before a run.
+
+    Attributes:
+        rows: records read.
+        recalled: completions that the journal has.
+        open_rows: records that need more.
+        first_open: the first question to be sent.
+        basis: what the expected bill rests on, for people.
+        low: every record done with the fewest calls.
+        expected: as the records answered so far, or as assumed.
+        worst: every try used, every limit reached; repeats after faults of the endpoint are not
+            in it.
+    """
+
+    rows: int = 0
+    recalled: int = 0
+    open_rows: int = 0
+    first_open: Question | None = None
+    basis: str = ""
+    low: Bill = field(default_factory=lambda: Bill(0, 0, 0))
+    expected: Bill = field(default_factory=lambda: Bill(0, 0, 0))
+    worst: Bill = field(default_factory=lambda: Bill(0, 0, 0))
+
+
+def estimate(
+    records: Iterable[Record], memory: Memory, strategy: Strategy, task: str | None
+) -> Estimate:
+    """Read the records, ask nothing, and tell what asking would take."""
+    result, seen, need = Estimate(), _Seen(), _Need()
+    for record in records:
+        result.rows += 1
+        log = _Log(memory)
+        its_task = task_of(record, task)
+        dialogue = converse(record, its_task, strategy, log.RESAMPLES)
+        conversation = Conversation(dialogue, log.recall)
+        result.recalled += len(log.known)
+        if conversation.answered is not None:
+            seen.add(log)
+        else:
+            result.open_rows += 1
+            result.first_open = result.first_open or conversation.open[0]
+            longest = list(log.missing)
+            gold = readable_gold(record, its_task)
+            if strategy.name == "star" and gold is not None:
+                hinted = Question(record, its_task, hint=gold)
+                longest.append(memory.requests.make(hinted))
+            most = strategy.most_calls(log.RESAMPLES, has_gold=gold is not None)
+            need.add(log, most, longest)
+    _fill(result, seen, need, strategy)
+    return result
+
+
+class _Log:
+    """One record's requests: those that the journal answers, and those that it does not."""
+
+    RESAMPLES = 1
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.known: list[tuple[Request, Reply]] = []
+        self.missing: list[Request] = []
+
+    def recall(self, question: Question) -> Reply | None:
+        request = self._memory.requests.make(question)
+        reply = self._memory.find(question, request)
+        if reply is None:
+            self.missing.append(request)
+        else:
+            self.known.append((request, reply))
+        return reply
+
+
+@dataclass
+class _Seen:
+    """Sums over the records that the journal answers."""
+
+    rows: int = 0
+    calls: int = 0
+    counted_calls: int = 0
+    prompt_bound: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def add(self, log: _Log) -> None:
+        self.rows += 1
+        self.calls += len(log.known)
+        for request, reply in log.known:
+            usage = reply.usage or {}
+            if {"prompt_tokens", "completion_tokens"} <= usage.keys():
+                self.counted_calls += 1
+                self.prompt_bound += most_prompt_tokens(request)
+                self.prompt_tokens += usage["prompt_tokens"]
+                self.completion_tokens += usage["completion_tokens"]
+
+    @property
+    def is_enough(self) -> bool:
+        return self.rows >= _ENOUGH and self.counted_calls >= _ENOUGH
+
+
+@dataclass
+class _Need:
+    """Sums over the records that the journal does not answer."""
+
+    rows: int = 0
+    known_calls: int = 0
+    fewest_calls: int = 0
+    most_calls: int = 0
+    prompt_bound: int = 0  # of the fewest calls
+    most_prompt_bound: int = 0
+    most_completion: int | None = 0
+
+    def add(self, log: _Log, most_calls: int, longest: Sequence[Request]) -> None:
+        self.rows += 1
+        self.known_calls += len(log.known)
+        self.fewest_calls += len(log.missing)
+        further = max(len(log.missing), most_calls - len(log.known))
+        self.most_calls += further
+        self.prompt_bound += sum(most_prompt_tokens(request) for request in log.missing)
+        bound = max(most_prompt_tokens(request) for request in longest)
+        self.most_prompt_bound += further * bound
+        written = most_written_tokens(log.missing[0])
+        if written is None or self.most_completion is None:
+            self.most_completion = None
+        else:
+            self.most_completion += further * written
+
+
+def _fill(result: Estimate, seen: _Seen, need: _Need, strategy: Strategy) -> None:
+    if seen.is_enough:
+        share = seen.prompt_tokens / seen.prompt_bound
+        answer = seen.completion_tokens / seen.counted_calls
+        calls = seen.calls / seen.rows
+        result.basis = f"as the {seen.rows:,} records that the journal answers"
+    else:
+        share, answer = 1 / _BYTES_A_TOKEN, _TOKENS_AN_ANSWER
+        calls = strategy.expected_calls(_RIGHT)
+        result.basis = (
+            f"assumed, as the journal answers fewer than {_ENOUGH} records: "
+            f"{_BYTES_A_TOKEN:g} bytes a token, {answer:g} tokens an answer, {_RIGHT:.0%} right"
+        )
+    fewest = need.fewest_calls
+    expected = max(float(fewest), calls * need.rows - need.known_calls)
+    prompt = share * need.prompt_bound
+    result.low = Bill(fewest, prompt, answer * fewest)
+    growth = expected / fewest if fewest else 1.0
+    result.expected = Bill(expected, prompt * growth, answer * expected)
+    result.worst = Bill(need.most_calls, need.most_prompt_bound, need.most_completion)

@@ -1,0 +1,279 @@
+"""Where a student comes from: a checkpoint, a GGUF file, a warm-started encoder, or nothing at all.
+
+    PATH or HUB NAME      a sequence-to-sequence or causal checkpoint
+    FILE.gguf             a causal model in llama.cpp's format, read into ordinary weights
+    encoder:SPEC          an encoder on both sides, as encoder and as decoder (arXiv:1907.12461)
+    package:NAME          the checkpoint or GGUF file that an installed Python package carries
+    scratch[:SIZE]        a small T5 with random weights and a tokenizer made from the records
+
+Weights are float32 in memory. Code from a checkpoint is never run. What its files claim is compared
+with what they hold before anything is built, see :mod:`mitools.student.base.inventory`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    EncoderDecoderModel,
+    PretrainedConfig,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
+from transformers.utils import logging as transformers_logging
+
+from mitools.errors import MissingExtraError, StudentError
+from mitools.student.boundary import library_errors
+from mitools.student.codec import Kind
+from mitools.student.base.fit import check_loaded, check_room, check_vocabulary, has_tokenizer_files
+from mitools.student.base.gguf_file import check_gguf
+from mitools.student.base.inventory import Inventory, check_declared, take_inventory
+from mitools.student.base.packages import PREFIX, find_packaged_model
+from mitools.student.base.scratch import build_scratch
+
+__all__ = ["Base", "be_quiet", "load_tokenizer", "look_into", "open_base", "open_checkpoint"]
+
+_GENERATOR_ENDINGS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+_GENERATORS = {
+    *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values(),
+    *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values(),
+}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A model to start from, with its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    kind: Kind
+    name: str
+
+
+def open_base(spec: str, texts: Callable[[], Iterable[str]], seed: int = 0) -> Base:
+    """Open the model that ``--student`` names.
+
+    Args:
+        texts: the training texts; only read for ``scratch``.
+        seed: makes random weights repeatable.
+
+    Raises:
+        StudentError: there is no such model, a file of it is damaged, or it can neither answer nor
+            explain.
+        MissingExtraError: the format needs a package that is not installed.
+    """
+    be_quiet()
+    torch.manual_seed(seed)
+    if spec == "scratch" or spec.startswith("scratch:"):
+        size = spec.partition(":")[2] or "small"
+        model, tokenizer = build_scratch(texts(), size=size, seed=seed)
+        return Base(model, tokenizer, "seq2seq", spec)
+    if spec.startswith("encoder:"):
+        return _warm_start(spec)
+    folder, gguf = _locate(spec)
+    if gguf:
+        return _read_gguf(folder, gguf, spec)
+    return open_checkpoint(folder, spec)
+
+
+def open_checkpoint(folder: str, name: str, *, strict: bool = False) -> Base:
+    """Open a checkpoint in a folder, in the Hub's cache or on the Hub.
+
+    Args:
+        strict: also refuse a folder with weights that its configuration leaves no place for.
+
+    Raises:
+        StudentError: it cannot be opened, its files do not fit together, or it has no head that
+            writes text.
+    """
+    be_quiet()
+    with library_errors(f"cannot open the student {name}"):
+        inventory = look_into(folder, name)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        heads = config.architectures or []
+        if heads and not any(map(_writes_text, heads)):
+            message = f"{name} is a {heads[0]}, which cannot write text"
+            raise StudentError(message, hint=f'warm-start it: "--student encoder:{name}"')
+        kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
+        auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
+        check_room(lambda: auto.from_config(config, trust_remote_code=False), inventory, name)
+        model, found = auto.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            weights_only=True,
+            ignore_mismatched_sizes=True,  # they are refused below, with their names
+            output_loading_info=True,
+        )
+        check_loaded(found, name, strict=strict)
+        tokenizer = load_tokenizer(folder, name)
+        _forget_code(model, tokenizer)
+        _ensure_padding(model, tokenizer, name)
+        check_vocabulary(model, tokenizer, name)
+    return Base(model, tokenizer, kind, name)
+
+
+def _writes_text(architecture: str) -> bool:
+    return architecture in _GENERATORS or architecture.endswith(_GENERATOR_ENDINGS)
+
+
+def look_into(folder: str, name: str) -> Inventory | None:
+    """Check what a checkpoint declares, and count what its weight files hold.
+
+    Returns:
+        None where it is not on this machine yet.
+    """
+    inventory = take_inventory(Path(folder)) if os.path.isdir(folder) else None
+    declared, _ = PretrainedConfig.get_config_dict(folder)
+    place = str(Path(folder) / "config.json") if os.path.isdir(folder) else f"{name}: config.json"
+    check_declared(declared, inventory, place)
+    return inventory
+
+
+def load_tokenizer(folder: str, name: str) -> Any:
+    """Open the tokenizer of a checkpoint.
+
+    Raises:
+        StudentError: it is missing or damaged.
+    """
+    tokenizer = None
+    try:
+        with library_errors(f"cannot open the tokenizer of {name}", "check the tokenizer's files"):
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except StudentError:
+        if not os.path.isdir(folder) or has_tokenizer_files(Path(folder)):
+            raise
+    needed = dict(getattr(tokenizer, "vocab_files_names", None) or {})
+    reads_bytes = tokenizer is not None and not needed  # and so has no file
+    if os.path.isdir(folder) and not (
+        reads_bytes or has_tokenizer_files(Path(folder), *needed.values())
+    ):
+        message = f"{folder} has no tokenizer files (tokenizer.json, or a vocabulary)"
+        raise StudentError(message, hint="copy those of its base model there")
+    return tokenizer
+
+
+def _locate(spec: str) -> tuple[str, str | None]:
+    """Split a spec into a folder and, where it is one, the GGUF file in it."""
+    if spec.startswith(PREFIX):
+        place, file = find_packaged_model(spec.removeprefix(PREFIX))
+        return str(place), file
+    if spec.endswith(".gguf"):
+        path = Path(spec)
+        if not path.is_file():
+            raise StudentError(f"no file {spec}", hint="check the path")
+        return str(path.parent), path.name
+    folder = Path(spec)
+    files = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
+    if not files or (folder / "config.json").exists():
+        return spec, None
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise StudentError(f"{spec} holds several GGUF files: {names}", hint="name one of them")
+    return str(folder), files[0].name
+
+
+def _read_gguf(folder: str, file: str, name: str) -> Base:
+    if importlib.util.find_spec("gguf") is None:
+        hint = 'run "pip install mitools[gguf]"'
+        raise MissingExtraError("reading a GGUF file needs the package gguf", hint=hint)
+    inventory = check_gguf(Path(folder) / file, name)
+    check_declared({"num_layers": inventory.layers}, inventory, str(Path(folder) / file))
+    hint = "download it again, or choose another file"
+    with library_errors(f"cannot open the student {name}", hint):
+        # Its progress bar has no switch.
+        with open(os.devnull, "w") as null, contextlib.redirect_stderr(null):
+            config = AutoConfig.from_pretrained(folder, gguf_file=file, trust_remote_code=False)
+            build = AutoModelForCausalLM.from_config
+            check_room(lambda: build(config, trust_remote_code=False), inventory, name)
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, gguf_file=file, trust_remote_code=False
+            )
+            packed, found = AutoModelForCausalLM.from_pretrained(
+                folder,
+                gguf_file=file,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        check_loaded(found, name, strict=False)
+        model = _unpack(packed)
+        _ensure_padding(model, tokenizer, name)
+        check_vocabulary(model, tokenizer, name)
+    return Base(model, tokenizer, "causal", name)
+
+
+def _unpack(packed: Any) -> Any:
+    """Move weights to a fresh model: transformers saves none that once was quantized."""
+    config = type(packed.config).from_dict(
+        {k: v for k, v in packed.config.to_dict().items() if k != "quantization_config"}
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    model.load_state_dict(packed.state_dict())
+    model.generation_config = packed.generation_config
+    return model
+
+
+def _warm_start(name: str) -> Base:
+    folder, gguf = _locate(name.removeprefix("encoder:"))
+    if gguf:
+        raise StudentError(f"{name} is a causal model", hint='leave "encoder:" out')
+    with library_errors(f"cannot open the student {name}"):
+        look_into(folder, name)
+        tokenizer = load_tokenizer(folder, name)
+        model = EncoderDecoderModel.from_encoder_decoder_pretrained(
+            folder,
+            folder,
+            encoder_trust_remote_code=False,
+            decoder_trust_remote_code=False,
+        )
+        if tokenizer.eos_token is None:
+            tokenizer.eos_token = tokenizer.sep_token
+        starts = (tokenizer.cls_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
+        first = next((token for token in starts if token is not None), None)
+        for config in (model.config, model.generation_config):
+            config.decoder_start_token_id = first
+            config.eos_token_id = tokenizer.eos_token_id
+            config.pad_token_id = tokenizer.pad_token_id
+        model.config.vocab_size = model.config.decoder.vocab_size
+        _ensure_padding(model, tokenizer, name)
+        check_vocabulary(model, tokenizer, name)
+    return Base(model.float(), tokenizer, "seq2seq", name)
+
+
+def _forget_code(model: Any, tokenizer: Any) -> None:
+    """Drop what points to Python code of the checkpoint, so that no student carries it on."""
+    for part in (model.config, model.generation_config):
+        if part is not None and hasattr(part, "auto_map"):
+            del part.auto_map
+    tokenizer.init_kwargs.pop("auto_map", None)
+
+
+def _ensure_padding(model: Any, tokenizer: Any, name: str) -> None:
+    if tokenizer.eos_token_id is None:
+        message = f"{name}: its tokenizer has no end token (eos_token)"
+        raise StudentError(message, hint="name one in its tokenizer_config.json")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
+
+
+def be_quiet() -> None:
+    """Keep transformers' own messages back: stdout and stderr are ours."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()

@@ -1,0 +1,235 @@
+"""Instruments for probing a student: noise on what it reads, and what its answers hang on.
+
+Both work on the embeddings of the *content*, the tokens that stand for the input itself: the task
+prefix, the end of the prompt and the targets are left alone. They reach the model through a hook on
+the module that reads prompts, so a probed student decodes and scores by its own code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mitools.errors import StudentError
+from mitools.student.codec import PREFIXES, Codec, Purpose, tokenizable
+from mitools.student.local import LocalStudent
+from mitools.student.forward import target_logits
+
+__all__ = ["Instrument", "Span", "content_places"]
+
+Span = tuple[int, int]
+"""Where a token begins and ends in the input, in characters."""
+
+_ROWS = 8
+"""Rows of one batch of attributions: a backward pass keeps every layer's states."""
+
+
+def content_places(codec: Codec, purpose: Purpose, text: str) -> dict[int, Span]:
+    """Find the tokens of a prompt that stand for the input: their places, and what they cover.
+
+    Raises:
+        StudentError: the tokenizer cannot say which characters a token covers.
+    """
+    if not getattr(codec.tokenizer, "is_fast", False):
+        message = "the student's tokenizer does not say which characters a token covers"
+        raise StudentError(message, hint="train it with a fast tokenizer")
+    lead = codec.lead(purpose)
+    prompt, _ = codec.encode_prompt(purpose, text)
+    encoded = codec.tokenizer(lead + tokenizable(text), return_offsets_mapping=True)
+    places: dict[int, Span] = {}
+    for index, (token, (start, end)) in enumerate(
+        zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+    ):
+        if index < len(prompt) and prompt[index] == token and end > max(start, len(lead)):
+            places[index] = (max(0, start - len(lead)), end - len(lead))
+    return places
+
+
+@dataclass
+class _Noise:
+    """The noise of one input, and whether it was met."""
+
+    units: Tensor  # [tokens, D], standard normal
+    is_met: bool = False
+
+
+class Instrument:
+    """Disturbs and differentiates a :class:`~mitools.student.local.LocalStudent`."""
+
+    def __init__(self, student: LocalStudent) -> None:
+        self.student = student
+        model, kind = student.model, student.codec.kind
+        self._reader = model.get_encoder() if kind == "seq2seq" else model.base_model
+        self._embed = self._reader.get_input_embeddings()
+
+    @contextmanager
+    def noise(self, inputs: Sequence[str], sigma: float, seed: int) -> Iterator[None]:
+        """Add Gaussian noise to the content of these inputs while the student is asked about them.
+
+        The noise of an input depends on it and on the seed alone: both passes get the same,
+        whatever the batch, and at every ``sigma`` it has the same shape.
+
+        Args:
+            inputs: all that will be asked about.
+            sigma: standard deviation in units of the root mean square of the disturbed embeddings,
+                so at 1 the noise is as loud as the input; at 0 nothing is changed.
+            seed: of the noise.
+        """
+        rows = {text: _Noise(self._draw(text, seed)) for text in inputs}
+        known: dict[tuple[int, ...], tuple[list[int], _Noise]] = {}
+        for text, noise in rows.items():
+            for purpose in PREFIXES:
+                prompt = self.student.codec.encode_prompt(purpose, text)[0]
+                places = list(content_places(self.student.codec, purpose, text))
+                # Up to its last content: what comes behind may be read later, and by itself.
+                known[tuple(prompt[: max(places, default=-1) + 1])] = (places, noise)
+        lengths = sorted({len(prompt) for prompt in known}, reverse=True)
+
+        def disturb(ids: Tensor, embeds: Tensor) -> Tensor:
+            changed = embeds.clone()
+            for row, tokens in enumerate(ids.tolist()):
+                if (found := self._match(tokens, lengths, known)) is None:
+                    continue
+                start, (places, noise) = found
+                noise.is_met = True
+                at = [start + place for place in places]
+                content = embeds[row, at].float()
+                units = noise.units[: len(at)].to(content)
+                loudness = content.square().mean().sqrt() if at else content.new_zeros(())
+                changed[row, at] = (content + sigma * loudness * units).to(embeds)
+            return changed
+
+        with self._reading(disturb) if sigma else _nothing():
+            yield
+        if sigma and not all(noise.is_met for noise in rows.values()):
+            raise StudentError("the student read its input in a way that noise cannot reach")
+
+    def _draw(self, text: str, seed: int) -> Tensor:
+        digest = hashlib.blake2b(f"{seed}\0{tokenizable(text)}".encode(), digest_size=8).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest) % 2**63)
+        codec = self.student.codec
+        tokens = max(len(content_places(codec, purpose, text)) for purpose in PREFIXES)
+        return torch.randn(tokens, self._embed.weight.shape[-1], generator=generator)
+
+    def _match(
+        self, tokens: list[int], lengths: list[int], known: dict[tuple[int, ...], Any]
+    ) -> tuple[int, Any] | None:
+        """Find the content that a row begins with, behind its padding: its start, and its noise."""
+        padding, start = self.student.codec.tokenizer.pad_token_id, 0
+        if self.student.codec.kind == "causal":
+            while start < len(tokens) and tokens[start] == padding:
+                start += 1
+        for length in lengths:
+            if found := known.get(tuple(tokens[start : start + length])):
+                return start, found
+        return None
+
+    @contextmanager
+    def _reading(self, change: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
+        """Let ``change`` make the embeddings [B, S, D] of each batch of token ids [B, S]."""
+
+        def hook(_module: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+            ids = args[0] if args else kwargs.get("input_ids")
+            if ids is None:
+                return None
+            embeds = change(ids, self._embed(ids))
+            rest = {name: value for name, value in kwargs.items() if name != "input_ids"}
+            return (None, *args[1:]) if args else (), {**rest, "inputs_embeds": embeds}
+
+        handle = self._reader.register_forward_pre_hook(hook, with_kwargs=True)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def attributions(
+        self,
+        purpose: Purpose,
+        inputs: Sequence[str],
+        targets: Sequence[str],
+        firsts: Sequence[str] | None = None,
+        *,
+        is_mean: bool,
+    ) -> list[dict[Span, float]]:
+        """Measure what each target's log-probability hangs on: gradient × input, by content token.
+
+        Args:
+            purpose: whose prompt is read.
+            inputs: what the student reads.
+            targets: the text to score behind each.
+            firsts: what the student said before, where it says both texts in one pass and the
+                target is the second.
+            is_mean: score by the mean over the target's tokens instead of their sum.
+
+        Returns:
+            For each input, by the characters that a token covers: the inner product of its
+            embedding with the gradient of the log-probability, in nats.
+        """
+        codec, model = self.student.codec, self.student.model
+        prompts = [codec.encode_prompt(purpose, text)[0] for text in inputs]
+        written = [codec.encode_target(purpose, text)[0] for text in targets]
+        leads: list[list[int]] = [[] for _ in inputs]
+        if firsts is not None and codec.first not in (None, purpose):
+            leads = [codec.encode_first(text) for text in firsts]
+        rows: list[list[float]] = []
+        was_training = model.training
+        model.eval()
+        try:
+            for first in range(0, len(inputs), _ROWS):
+                part = slice(first, first + _ROWS)
+                batch = (prompts[part], leads[part], written[part])
+                rows += self._gradient_by_input(*batch, is_mean=is_mean)
+        finally:
+            model.train(was_training)
+        return [
+            {span: row[place] for place, span in content_places(codec, purpose, text).items()}
+            for text, row in zip(inputs, rows, strict=True)
+        ]
+
+    def _gradient_by_input(
+        self,
+        prompts: list[list[int]],
+        leads: list[list[int]],
+        targets: list[list[int]],
+        *,
+        is_mean: bool,
+    ) -> list[list[float]]:
+        """Compute gradient × input for every token of each prompt; leads are given, not scored."""
+        codec = self.student.codec
+        pairs = codec.pad(prompts, [a + b for a, b in zip(leads, targets, strict=True)])
+        is_scored = pairs.target_mask.clone().to(self.student.device)
+        for row, lead in enumerate(leads):
+            is_scored[row, : len(lead)] = 0
+        pairs = type(pairs)(**{k: v.to(self.student.device) for k, v in pairs.as_dict().items()})
+        seen: list[Tensor] = []
+
+        def watch(_ids: Tensor, embeds: Tensor) -> Tensor:
+            seen.append(embeds.detach().requires_grad_())
+            return seen[-1]
+
+        with torch.enable_grad(), self._reading(watch):
+            logits = target_logits(self.student.model, codec.kind, pairs)
+            log_probs = logits.float().log_softmax(-1)
+            picked = log_probs.gather(-1, pairs.target_ids[..., None])[..., 0] * is_scored
+            scores = picked.sum(-1)
+            if is_mean:
+                scores = scores / is_scored.sum(-1)
+            (gradient,) = torch.autograd.grad(scores.sum(), seen[0])
+        products = (gradient.float() * seen[0].detach().float()).sum(-1).tolist()  # [B, S]
+        width = pairs.prompt_ids.shape[1]
+        skips = [width - len(p) if codec.kind == "causal" else 0 for p in prompts]
+        return [
+            row[skip : skip + len(prompt)]
+            for row, skip, prompt in zip(products, skips, prompts, strict=True)
+        ]
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

@@ -1,0 +1,321 @@
+"""The training objective: pure functions on tensors, no model, no file, no trainer.
+
+    L = α · label_loss + (1 − α) · rationale_loss + β · mi_loss
+
+B is the batch, T the target length (T_l of labels, T_r of rationales), V the vocabulary. A mask
+[B, T] is 1 (or true) on real tokens. Losses are in nats and in float32 whatever the logits are.
+
+Sums and counts are kept apart, so that a batch that is worked off in pieces, or by several
+processes, has exactly the gradient of the whole: divide each sum by the count over all pieces.
+
+Here are the losses of single rows and the choice between the terms. The terms that set a row
+against others are in :mod:`mitools.train.losses.contrastive`; :mod:`mitools.train.losses.fused` computes the
+same numbers as here without the [B, T, V] tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mitools.errors import UsageError
+from mitools.student.codec import Order
+from mitools.train.ranges import check_ranges
+
+__all__ = [
+    "CONTRASTIVE_TERMS",
+    "DIVERGENCES",
+    "MI_TERMS",
+    "POOLS",
+    "Critic",
+    "Divergence",
+    "MiTerm",
+    "Objective",
+    "Pool",
+    "SameLabel",
+    "ShapeError",
+    "check_weights",
+    "divergence_losses",
+    "maxpool_mi_losses",
+    "normalize_pooled",
+    "paper_mi_loss",
+    "pooled_log_probs",
+    "token_losses",
+]
+
+MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]
+MI_TERMS: tuple[MiTerm, ...] = ("none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba")
+CONTRASTIVE_TERMS: tuple[MiTerm, ...] = ("infonce", "jsd", "nwj")
+
+Pool = Literal["max", "mean", "logsumexp"]
+POOLS: tuple[Pool, ...] = ("max", "mean", "logsumexp")
+Divergence = Literal["ce", "kl", "jsd"]
+DIVERGENCES: tuple[Divergence, ...] = ("ce", "kl", "jsd")
+Critic = Literal["states", "vocabulary"]
+SameLabel = Literal["mask", "positive"]
+
+
+class ShapeError(ValueError):
+    """Two tensors that must agree in batch or vocabulary size do not."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Which losses are summed, with which weights, and how the MI term is computed.
+
+    Attributes:
+        alpha: weight of the label task; 1 − alpha is that of the rationale task.
+        beta: weight of the MI term.
+        mi: the MI term.
+        pool: how ``maxpool`` and ``ba`` make one distribution of a target's positions.
+        divergence: how ``maxpool`` compares the label's distribution to the rationale's.
+        critic: what ``infonce``, ``jsd`` and ``nwj`` score pairs by: projected decoder states, or
+            the pooled vocabulary distributions.
+        same_label: what two records with the same label are to each other in those terms; never a
+            wrong pair.
+        gradient: whether the MI term also moves the label side. ``auto``: it does in the
+            contrastive terms; in ``maxpool`` and ``ba`` it does not, as in the paper.
+    """
+
+    alpha: float = 0.5
+    beta: float = 0.1
+    mi: MiTerm = "maxpool"
+    pool: Pool = "max"
+    divergence: Divergence = "ce"
+    critic: Critic = "states"
+    same_label: SameLabel = "mask"
+    gradient: Literal["auto", "both", "rationale"] = "auto"
+
+    @property
+    def moves_label(self) -> bool:
+        """Whether a gradient of the MI term flows into the label side."""
+        if self.gradient == "auto":
+            return self.mi in CONTRASTIVE_TERMS
+        return self.gradient == "both"
+
+    @property
+    def needs_distributions(self) -> bool:
+        """Whether the MI term reads pooled vocabulary distributions."""
+        if self.mi in CONTRASTIVE_TERMS:
+            return self.critic == "vocabulary"
+        return self.mi in ("maxpool", "ba")
+
+    @property
+    def is_sum_over_rows(self) -> bool:
+        """Whether a batch's loss is the sum of what its rows give alone, however it is cut."""
+        return self.mi in ("none", "maxpool")
+
+    def check(self) -> None:
+        """Refuse weights and combinations under which the objective makes no sense.
+
+        Raises:
+            UsageError: see :func:`check_weights`; or the paper's term with a gradient that the
+                paper stops.
+        """
+        check_weights(self.alpha, self.beta, self.mi)
+        if self.mi == "paper" and self.gradient == "both":
+            message = "--mi paper stops the gradient of the label side by definition"
+            raise UsageError(message, hint='drop "--mi-gradient both", or use "--mi maxpool"')
+
+    def check_order(self, order: Order) -> None:
+        """Refuse what makes no sense for a student that says both texts in one pass.
+
+        In one pass, Z is read at the positions of the label and V at those of the rationale, of the
+        same sequence. What both *say* stays comparable there: words are what the student would
+        write, whatever it has read. So ``maxpool``, and the contrastive terms on words, remain. The
+        states are not: those of the later text have read the earlier one, which is enough to tell
+        a pair from a stranger, or to predict the label, without a word of it being said. So the
+        contrastive terms on states are refused, and ``ba`` where the rationale comes later; where
+        it comes first, its states have not seen the label. ``paper`` is the published computation,
+        which knows two passes. Without rationales there is nothing to put in order.
+
+        Raises:
+            UsageError: the objective does not go with this order.
+        """
+        if order == "separate":
+            return
+        if self.alpha == 1:
+            message = f"--alpha 1 trains labels alone, so --order {order} has nothing to order"
+            raise UsageError(message, hint="drop --order, or choose a smaller --alpha")
+        if self.mi == "paper":
+            message = f"--mi paper compares two separate passes, --order {order} makes one"
+            raise UsageError(message, hint='use "--mi maxpool", or drop --order')
+        if self.mi in CONTRASTIVE_TERMS and self.critic == "states":
+            message = f"in --order {order} the later text's states have read the earlier text"
+            raise UsageError(message, hint='add "--mi-critic vocabulary", or drop --order')
+        if self.mi == "ba" and order == "label-rationale":
+            message = "in --order label-rationale the rationale's states have read the label"
+            raise UsageError(message, hint='use "--mi maxpool", or "--order rationale-label"')
+
+
+def check_weights(alpha: float, beta: float, mi: MiTerm) -> None:
+    """Refuse weights under which the objective makes no sense.
+
+    Raises:
+        UsageError: α outside [0, 1], β negative or not finite, or a mutual-information term without
+            a rationale task to inform.
+    """
+    check_ranges({"alpha": alpha, "beta": beta})
+    if alpha == 1 and mi != "none" and beta > 0:
+        message = "--alpha 1 leaves the rationale task out, so there is nothing to inform"
+        raise UsageError(message, hint='add "--mi none", or choose a smaller --alpha')
+
+
+def token_losses(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Cross-entropy of every target token; 0 on padding, through which no gradient flows.
+
+    Args:
+        logits: [B, T, V] raw scores.
+        targets: [B, T] token ids.
+        mask: [B, T] real tokens.
+
+    Returns:
+        [B, T] nats, float32. Their sum over the count of real tokens is the usual mean loss.
+    """
+    _check(logits.shape[:2] == targets.shape == mask.shape, "logits", logits, "targets", targets)
+    ignored = targets.masked_fill(mask == 0, -100)
+    flat = F.cross_entropy(
+        _float(logits).flatten(0, 1), ignored.flatten(), ignore_index=-100, reduction="none"
+    )
+    return flat.view_as(targets)
+
+
+def paper_mi_loss(label_logits: Tensor, rationale_logits: Tensor) -> Tensor:
+    """The mutual-information term exactly as the authors' code computes it.
+
+    Probabilities are maximized over *all* positions, padding included, and the results are handed
+    to a cross-entropy that applies a softmax once more. With q and p the pooled label and rationale
+    probabilities of a row and S = Σ q, its value is S · logsumexp(p) − ⟨q, p⟩. Because padding
+    takes part, a row's loss depends on the longest row of its batch; use ``maxpool`` unless you
+    want to reproduce the paper.
+
+    Args:
+        label_logits: [B, T_l, V] raw scores; no gradient flows here.
+        rationale_logits: [B, T_r, V] raw scores.
+
+    Returns:
+        Scalar, float32, mean over the batch; lower is better.
+
+    Raises:
+        ShapeError: batch or vocabulary sizes differ.
+
+    Source: arXiv:2403.03348, section 3, and ``compute_loss`` of
+    https://github.com/xinchen9/cot_distillation_ACL2024 (model_utils.py).
+    """
+    _check_pair(label_logits, rationale_logits)
+    label_probs = label_logits.detach().float().softmax(dim=-1)
+    rationale_probs = rationale_logits.float().softmax(dim=-1)
+    label_pooled = label_probs.amax(dim=-2)  # (B, V)
+    rationale_pooled = rationale_probs.amax(dim=-2)  # (B, V)
+    return F.cross_entropy(rationale_pooled, label_pooled)
+
+
+def pooled_log_probs(logits: Tensor, mask: Tensor, pool: Pool = "max") -> Tensor:
+    """One distribution over words of all positions of a target, pooled in log space.
+
+    ``max``: a word counts as much as where it is likeliest; ``mean``: as its log-probability
+    averaged over positions (a geometric mean); ``logsumexp``: as its probability averaged over
+    positions. The result is normalized.
+
+    Args:
+        logits: [B, T, V] raw scores.
+        mask: [B, T] positions that take part.
+        pool: how positions are reduced.
+
+    Returns:
+        [B, V] log-probabilities that add up to 1, float32; uniform for a row that is all masked.
+    """
+    log_probs = _float(logits).log_softmax(dim=-1)
+    is_out = (mask == 0)[..., None]
+    if pool == "mean":
+        count = mask.ne(0).sum(dim=-1, keepdim=True).clamp(min=1)
+        return normalize_pooled(log_probs.masked_fill(is_out, 0).sum(dim=-2) / count)  # (B, V)
+    masked = log_probs.masked_fill(is_out, torch.finfo(log_probs.dtype).min)
+    return normalize_pooled(masked.amax(dim=-2) if pool == "max" else masked.logsumexp(dim=-2))
+
+
+def normalize_pooled(pooled: Tensor) -> Tensor:
+    """Turn pooled scores [B, V] into log-probabilities that add up to 1."""
+    return pooled.log_softmax(dim=-1)
+
+
+def divergence_losses(log_q: Tensor, log_p: Tensor, divergence: Divergence = "ce") -> Tensor:
+    """Compare the label's distribution q to the rationale's distribution p, row by row.
+
+    ``ce``: −Σ_v q(v) log p(v). ``kl``: that less the entropy of q, so 0 where both agree; the
+    same gradient in p. ``jsd``: half of KL(q‖m) plus half of KL(p‖m) with m the mean of both;
+    symmetric and at most log 2, so a word that p all but rules out cannot dominate.
+
+    Args:
+        log_q: [B, V] log-probabilities.
+        log_p: [B, V] log-probabilities.
+        divergence: which of them.
+
+    Returns:
+        [B] nats; lower is better.
+    """
+    q = log_q.exp()
+    if divergence == "ce":
+        return -(q * log_p).sum(dim=-1)
+    if divergence == "kl":
+        return (q * (log_q - log_p)).sum(dim=-1)
+    middle = torch.logaddexp(log_q, log_p) - math.log(2)
+    towards_q = (q * (log_q - middle)).sum(dim=-1)
+    return (towards_q + (log_p.exp() * (log_p - middle)).sum(dim=-1)) / 2
+
+
+def maxpool_mi_losses(
+    label_logits: Tensor,
+    label_mask: Tensor,
+    rationale_logits: Tensor,
+    rationale_mask: Tensor,
+    pool: Pool = "max",
+    divergence: Divergence = "ce",
+) -> tuple[Tensor, Tensor]:
+    """Distance of the pooled rationale distribution p̄ from the pooled label distribution q̄.
+
+    By default −Σ_v q̄(v) log p̄(v): the paper's idea, with padding and end tokens left out of the
+    pooling, the pooled scores normalized to distributions, and no second softmax. A row's loss
+    depends on nothing but that row.
+
+    Args:
+        label_logits: [B, T_l, V] raw scores; no gradient flows here.
+        label_mask: [B, T_l] label positions that take part (no padding, no end token).
+        rationale_logits: [B, T_r, V] raw scores.
+        rationale_mask: [B, T_r] likewise.
+        pool: see :func:`pooled_log_probs`.
+        divergence: see :func:`divergence_losses`.
+
+    Returns:
+        [B] nats, 0 for a row without a label or without a rationale; [B] whether the row counts.
+
+    Raises:
+        ShapeError: batch or vocabulary sizes differ.
+    """
+    _check_pair(label_logits, rationale_logits)
+    log_q = pooled_log_probs(label_logits.detach(), label_mask, pool)
+    log_p = pooled_log_probs(rationale_logits, rationale_mask, pool)
+    is_pair = label_mask.bool().any(dim=-1) & rationale_mask.bool().any(dim=-1)
+    losses = divergence_losses(log_q, log_p, divergence)
+    return torch.where(is_pair, losses, torch.zeros_like(losses)), is_pair
+
+
+def _float(tensor: Tensor) -> Tensor:
+    """At least float32: half precision is too coarse for a loss, float64 stays for checks."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _check_pair(left: Tensor, right: Tensor) -> None:
+    same = left.shape[0] == right.shape[0] and left.shape[-1] == right.shape[-1]
+    _check(same, "label_logits", left, "rationale_logits", right)
+
+
+def _check(is_ok: bool, name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
+    if not is_ok:
+        shapes = f"{name} {tuple(tensor.shape)} and {other_name} {tuple(other.shape)}"
+        raise ShapeError(f"{shapes} do not fit together")

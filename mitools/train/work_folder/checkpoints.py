@@ -1,0 +1,176 @@
+"""Checkpoints that are whole or not there: how they are sealed, checked, chosen and taken away.
+
+A checkpoint is written under another name, its files are hashed, and the list of hashes comes last;
+then the folder takes its own name. On resume every file is compared with that list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mitools.train.work_folder.workspace import remove
+
+__all__ = [
+    "MANIFEST",
+    "STATE",
+    "Found",
+    "checkpoint_path",
+    "damage_of",
+    "find_newest",
+    "publish",
+    "read_state",
+    "rotate",
+    "seal",
+    "sync_folder",
+]
+
+MANIFEST = "manifest.json"
+STATE = "trainer_state.json"
+
+_NAME = re.compile(r"checkpoint-([1-9][0-9]{0,11})")
+_KEPT = 2
+_NEEDED = ("optimizer.pt", "scheduler.pt", STATE)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search for a checkpoint gave.
+
+    Attributes:
+        path: the newest one that is whole; None where there is none.
+        damaged: newer ones with what is wrong with each.
+    """
+
+    path: Path | None
+    damaged: tuple[tuple[Path, str], ...] = ()
+
+
+def checkpoint_path(work: Path, step: int) -> Path:
+    return work / f"checkpoint-{step}"
+
+
+def seal(folder: Path) -> None:
+    """Write down the size and hash of every file of a folder, and put all of it on the disk.
+
+    Raises:
+        OSError: the disk is full or fails.
+    """
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / MANIFEST:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            files[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
+    part = folder / (MANIFEST + ".part")
+    part.write_text(json.dumps({"files": files}, indent=1), encoding="utf-8")
+    part.replace(folder / MANIFEST)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder, and all that is in it, on the disk."""
+    for path in (*folder.rglob("*"), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def publish(part: Path, final: Path, aside: Path) -> None:
+    """Give a finished folder its name; what bore it goes aside, and then away.
+
+    Both must lie on one file system.
+    """
+    if os.path.lexists(final):
+        final.rename(aside)
+    part.rename(final)
+    for folder in {final.parent, part.parent}:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    remove(aside)
+
+
+def damage_of(folder: Path) -> str | None:
+    """Say what is wrong with a checkpoint; None where every file is as it was written."""
+    if folder.is_symlink():
+        return "it is a link"
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+    except FileNotFoundError:
+        return f"{MANIFEST} is missing"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return f"{MANIFEST} is damaged"
+    missing = [name for name in _NEEDED if name not in files]
+    if missing:
+        return f"{missing[0]} is missing"
+    for name, expected in files.items():
+        if problem := _damage_of_file(folder, name, expected):
+            return f"{name} {problem}"
+    return None
+
+
+def _damage_of_file(folder: Path, name: str, expected: Any) -> str | None:
+    path = folder / name
+    if Path(name).is_absolute() or ".." in Path(name).parts or path.is_symlink():
+        return "lies outside"
+    try:
+        if not path.is_file():
+            return "is missing"
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            return f"has {size:,} bytes instead of {expected['bytes']:,}"
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, KeyError, TypeError, ValueError) as exc:
+        return f"cannot be read ({type(exc).__name__})"
+    return None if digest == expected.get("sha256") else "is damaged"
+
+
+def find_newest(work: Path) -> Found:
+    """Find the newest checkpoint that is whole, and what is wrong with newer ones."""
+    damaged: list[tuple[Path, str]] = []
+    for _, path in sorted(_numbered(work), reverse=True):
+        problem = damage_of(path)
+        if problem is None:
+            return Found(path, tuple(damaged))
+        damaged.append((path, problem))
+    return Found(None, tuple(damaged))
+
+
+def _numbered(work: Path) -> Iterator[tuple[int, Path]]:
+    for path in work.iterdir():
+        if (match := _NAME.fullmatch(path.name)) and (path.is_dir() or path.is_symlink()):
+            yield int(match[1]), path
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """Read what a whole checkpoint says about its run."""
+    state: dict[str, Any] = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def rotate(work: Path, last: int, best: int | None) -> None:
+    """Delete old checkpoints: two stay, among them the last and the best.
+
+    Those of later steps go as well: they belong to a course that was given up.
+    """
+    found = sorted(_numbered(work))
+    kept = {step for step, _ in found if step in (last, best)}
+    for step in [step for step, _ in found if step < last][::-1]:
+        if len(kept) < _KEPT:
+            kept.add(step)
+    for step, path in found:
+        if step not in kept:
+            remove(path)

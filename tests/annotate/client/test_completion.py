@@ -1,0 +1,124 @@
+"""The structure of a response: which completions are answers, and what the others say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.completion import NoCompletionError, UnfinishedError, read_completion
+from tests.annotate.conftest import Annotate, sums
+from tests.server import Act, FixtureServer, complete
+
+
+def finished(reason: Any, **more: Any) -> str:
+    answer = complete("The answer is 4.", "m")
+    answer["choices"][0] |= {"finish_reason": reason, **more}
+    return json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    "reason", ["stop", "STOP", "eos", "end_turn", "tool_calls", "stop-sequence", "", None]
+)
+def test_a_reason_after_which_there_is_an_answer(reason: str | None) -> None:
+    reply = read_completion(finished(reason))
+    assert (reply.text, reply.is_truncated, reply.problem) == ("The answer is 4.", False, None)
+
+
+@pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "model_length"])
+def test_a_cut_answer_is_called_so(reason: str) -> None:
+    assert read_completion(finished(reason)).is_truncated
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "SAFETY", "sensitive"])
+def test_a_withheld_answer_is_called_so(reason: str) -> None:
+    problem = read_completion(finished(reason)).problem
+    assert problem is not None
+    assert problem.kind == "content_filter"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("error", "abort", "cancelled", "network_error", "insufficient_system_resource"),
+        *("unknown", "new\x1b[2J", 7, ["stop"], {"reason": "stop"}, True),
+    ],
+)
+def test_any_other_reason_is_no_answer(reason: Any) -> None:
+    with pytest.raises(UnfinishedError, match="the generation ended with finish_reason") as caught:
+        read_completion(finished(reason))
+    assert str(caught.value).isprintable()
+
+
+def test_the_words_of_a_broken_generation_are_told() -> None:
+    with pytest.raises(UnfinishedError, match='finish_reason "error": Upstream died'):
+        read_completion(finished("error", error={"message": "Upstream died", "code": 502}))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"error": {"message": "overloaded"}}', "^overloaded$"),
+        ('{"error": "overloaded"}', "^overloaded$"),
+        ('{"choices": [], "error": {"message": "overloaded"}}', "^overloaded$"),
+        ('{"message": {"content": "4"}, "done": true}', r"\(fields: message, done\)"),
+        ("<html><title>Sign in</title></html>", "^a web page: Sign in$"),
+        ('data: {"error": "overloaded"}\n\n', "^an event stream: overloaded$"),
+        ("", "^an empty body$"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[" + "[]," * 600_000 + "1]", "too many lists and objects"),
+        ("null", "not a chat completion"),
+        ('{"choices": [{"message": {"content": {"a": 1}}}', "not JSON"),
+        ('{"choices": [{"message": {"content": true}}]}', "content is a boolean, not a text"),
+    ],
+    ids=range(12),
+)
+def test_what_is_no_completion_says_why(body: str, words: str) -> None:
+    with pytest.raises(NoCompletionError, match=words):
+        read_completion(body)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Act(text="Half of", finish_reason="error"),
+        Act(text="The answer is (1", finish_reason="abort"),
+        Act(error={"error": {"message": "Provider returned error", "code": 429}}),
+        Act(error={"error": "model is overloaded"}),
+        Act(error={"choices": None, "error": {"message": "upstream failed", "code": 502}}),
+        Act(error={"choices": []}),
+    ],
+    ids=["error", "abort", "429 in 200", "text", "null choices", "no choices"],
+)
+def test_a_fault_in_a_success_is_retried_and_asked_again_by_the_next_run(
+    fault: Act, server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    server.act = lambda call: fault if "11 and" in call.question else Act()
+    outcome = annotate(sums(3), journal=tmp_path / "j", retries=2)
+    assert outcome.kinds == ["", "server_error", ""]
+    assert len(server.calls) == 5
+    server.act = None
+    again = annotate(sums(3), journal=tmp_path / "j", retries=2)
+    assert again.kinds == ["", "", ""]
+    assert len(server.calls) == 6
+
+
+def test_an_unfinished_answer_in_an_old_journal_is_asked_again(
+    server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    annotate(sums(1), journal=tmp_path / "j")
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "j") as database:
+        database.execute("UPDATE responses SET response = ?", (finished("abort"),))
+    database.close()
+    journal = Journal(tmp_path / "j")
+    assert isinstance(journal, Journal)
+    journal.close()
+    assert annotate(sums(1), journal=tmp_path / "j").labels == ["(10 + 7)"]
+    assert len(server.calls) == 2
+    assert Entry("k", "ok", "").kind == "ok"

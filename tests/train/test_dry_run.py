@@ -1,0 +1,36 @@
+"""What a run would take, counted on rows whose answer is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from mitools.train.dry_run import batch_shapes
+
+
+def test_shapes_and_padding_are_counted() -> None:
+    lengths = [2, 4, 3, 3, 5]
+    rows = [
+        {
+            "label_prompt": [1] * n,
+            "label_target": [1],
+            "rationale_prompt": [1] * n,
+            "rationale_target": [1] * 2,
+        }
+        for n in lengths
+    ]
+    prompt, target, *rest = batch_shapes(rows, 2, 1, with_rationales=True)
+    assert (prompt.rows, prompt.widest) == (2, 5)
+    assert prompt.padding == pytest.approx(1 - 17 / (8 + 6 + 5))
+    assert target.padding == 0
+    assert [shape.name for shape in rest] == ["rationale_prompt", "rationale_target"]
+    assert len(batch_shapes(rows, 2, 1, with_rationales=False)) == 2
+    assert batch_shapes([], 2, 1, with_rationales=False)[0].padding == 0
+
+
+def test_pieces_of_a_sorted_batch_have_less_padding() -> None:
+    rows = [{"label_prompt": [1] * n, "label_target": [1]} for n in (2, 4, 3, 3, 5)]
+    whole, _ = batch_shapes(rows, 4, 1, with_rationales=False)
+    cut, _ = batch_shapes(rows, 2, 2, with_rationales=False)
+    assert whole.padding == pytest.approx(1 - 17 / (4 * 4 + 5))
+    assert cut.padding == pytest.approx(1 - 17 / (2 * 3 + 2 * 4 + 5))
+    assert (cut.rows, cut.widest) == (2, 5)
