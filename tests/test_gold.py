@@ -13,7 +13,7 @@ from mitools.cli import mitools
 from mitools.errors import MissingFieldError, Where
 from mitools.gold import GoldCheck, label_set, with_known_labels, with_label_sets
 from mitools.records import Reader, Row
-from mitools.sources import Part, Plan, load
+from mitools.sources import LoadOptions, Part, load
 
 SOLUTION = "Half of 48 is 48/2 = <<48/2=24>>24.\n#### 24"
 
@@ -109,7 +109,9 @@ def test_nothing_is_held_back_once_a_label_could_be_read() -> None:
             seen.append(number)
             yield Row(Where("here"), lambda: {"input": "q", "label": "1"}, str)
 
-    assert next(load([Part("here", rows())], Plan(task="equation"), Reader()))["label"] == "1"
+    assert (
+        next(load([Part("here", rows())], LoadOptions(task="equation"), Reader()))["label"] == "1"
+    )
     assert seen == [0]
 
 

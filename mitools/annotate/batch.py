@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from mitools.annotate.client.base_url import CHAT_PATH
-from mitools.annotate.conversation import Conversation
+from mitools.annotate.client.completion import read_completion
 from mitools.annotate.client.faults import rejection_kind
 from mitools.annotate.client.journal import Entry, Journal
-from mitools.annotate.client.kept_replies import Memory
-from mitools.annotate.client.completion import read_completion
+from mitools.annotate.client.kept_replies import KeptReplies
 from mitools.annotate.client.requests import Request
+from mitools.annotate.client.server_words import ServerWords, words_in
+from mitools.annotate.conversation import Conversation
 from mitools.annotate.strategy import Strategy, converse
-from mitools.annotate.client.server_words import Words, words_in
 from mitools.errors import InvalidFieldError, Where
 from mitools.lines import line_rows
 from mitools.records import Record
@@ -56,7 +56,11 @@ class Emitted:
 
 
 def emit_requests(
-    records: Iterable[Record], memory: Memory, strategy: Strategy, task: str | None, out: IO[str]
+    records: Iterable[Record],
+    memory: KeptReplies,
+    strategy: Strategy,
+    task: str | None,
+    out: IO[str],
 ) -> Emitted:
     """Write what has to be asked next about each record.
 
@@ -138,7 +142,7 @@ def _entry(row: Record, where: Where) -> Entry:
 
 def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
     """Find out what a service says of a request that failed; it says so in several places."""
-    found = next((words for part in (body, error) if (words := words_in(part)).text), Words())
+    found = next((words for part in (body, error) if (words := words_in(part)).text), ServerWords())
     code, message = found.code, found.text or "no reason given"
     kind = rejection_kind(code, message)
     if "expired" in code:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mitools.annotate.protocol import Question, Reply
 from mitools.annotate.client.budget import Price, most_prompt_tokens, most_written_tokens
-from mitools.annotate.conversation import Conversation
-from mitools.annotate.client.kept_replies import Memory
+from mitools.annotate.client.kept_replies import KeptReplies
 from mitools.annotate.client.requests import Request
+from mitools.annotate.conversation import Conversation
+from mitools.annotate.protocol import Question, Reply
 from mitools.annotate.strategy import Strategy, converse, readable_gold
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["Bill", "Estimate", "estimate"]
+__all__ = ["Bill", "CostEstimate", "estimate_cost"]
 
 _ENOUGH = 20  # answered records from which to learn what the others will take
 _BYTES_A_TOKEN = 4.0
@@ -38,7 +38,7 @@ class Bill:
 
 
 @dataclass
-class Estimate:
+class CostEstimate:
     """What is known before a run.
 
     Attributes:
@@ -63,11 +63,11 @@ class Estimate:
     worst: Bill = field(default_factory=lambda: Bill(0, 0, 0))
 
 
-def estimate(
-    records: Iterable[Record], memory: Memory, strategy: Strategy, task: str | None
-) -> Estimate:
+def estimate_cost(
+    records: Iterable[Record], memory: KeptReplies, strategy: Strategy, task: str | None
+) -> CostEstimate:
     """Read the records, ask nothing, and tell what asking would take."""
-    result, seen, need = Estimate(), _Seen(), _Need()
+    result, seen, need = CostEstimate(), _Seen(), _Need()
     for record in records:
         result.rows += 1
         log = _Log(memory)
@@ -96,7 +96,7 @@ class _Log:
 
     RESAMPLES = 1
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: KeptReplies) -> None:
         self._memory = memory
         self.known: list[tuple[Request, Reply]] = []
         self.missing: list[Request] = []
@@ -166,7 +166,7 @@ class _Need:
             self.most_completion += further * written
 
 
-def _fill(result: Estimate, seen: _Seen, need: _Need, strategy: Strategy) -> None:
+def _fill(result: CostEstimate, seen: _Seen, need: _Need, strategy: Strategy) -> None:
     if seen.is_enough:
         share = seen.prompt_tokens / seen.prompt_bound
         answer = seen.completion_tokens / seen.counted_calls

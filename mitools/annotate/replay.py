@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import IO, Any
 
-from mitools.annotate.protocol import Problem, Question, Reply
 from mitools.annotate.client.sqlite_text import from_sqlite, to_sqlite
+from mitools.annotate.protocol import Problem, Question, Reply
 from mitools.bounds import DEFAULTS
 from mitools.errors import InvalidFieldError, MissingFieldError, SourceError, TeacherError, Where
 from mitools.files import input_errors, open_input

@@ -21,16 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from mitools.annotate.protocol import Answered, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.outlet import Outcome, Outlet, Place
+from mitools.annotate.protocol import Answered, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
 from mitools.errors import MitoolsError, TeacherError
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["Run", "RunOptions", "StoppedError"]
+__all__ = ["AnnotationRun", "RunOptions", "StoppedError"]
 
 _WINDOW = 4
 _IMMEDIATE_PLACES = 256  # where nothing is waited for, threads meet less often
@@ -70,7 +70,7 @@ class RunOptions:
     on_stop: Callable[[], None] | None = None
 
 
-class Run:
+class AnnotationRun:
     """One pass of records through a teacher; a context manager, to be iterated once.
 
     Attributes:
@@ -100,7 +100,7 @@ class Run:
             threading.Thread(target=self._loop.run_forever, name="teacher", daemon=True),
         )
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> AnnotationRun:
         for thread in self._threads:
             thread.start()
         return self

@@ -12,8 +12,8 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from mitools.annotate.protocol import Answered, Dialogue, Problem, Question, Reply
 from mitools.annotate.leak import says_it_was_told
+from mitools.annotate.protocol import Answered, Dialogue, Problem, Question, Reply
 from mitools.errors import UsageError
 from mitools.records import Record
 from mitools.tasks import Answer, How, Task, own_part

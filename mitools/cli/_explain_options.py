@@ -14,7 +14,7 @@ from mitools.files import STDOUT
 
 if TYPE_CHECKING:
     from mitools.explain.filters import Criteria, Selection
-    from mitools.explain.run import Settings
+    from mitools.explain.run import ExplainOptions
     from mitools.explain.view import Change
 
 __all__ = ["Options", "Probability", "compile_pattern"]
@@ -124,13 +124,13 @@ class Options:
                 words.append(f"{option}={value}")
         return " ".join(words)
 
-    def settings(self) -> Settings:
-        from mitools.explain.run import Settings
+    def settings(self) -> ExplainOptions:
+        from mitools.explain.run import ExplainOptions
         from mitools.explain.view import HIGH_CONFIDENCE, LOW_CONFIDENCE, Thresholds
 
         low = LOW_CONFIDENCE if self.low_conf is None else self.low_conf
         high = HIGH_CONFIDENCE if self.high_conf_wrong is None else self.high_conf_wrong
-        return Settings(
+        return ExplainOptions(
             self._criteria(), self._selection(), Thresholds(low, high), self.task, self.batch_size
         )
 

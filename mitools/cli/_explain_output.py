@@ -22,7 +22,7 @@ from mitools.files import (
 from mitools.records import Record
 
 if TYPE_CHECKING:
-    from mitools.explain.filters import Item
+    from mitools.explain.filters import ViewedRecord
     from mitools.explain.page.write import About
     from mitools.explain.run import Explanation
     from mitools.explain.terminal import Terminal
@@ -34,7 +34,7 @@ MAX_AUTO_WIDTH = 180
 
 LARGE_PAGE_MB = 50
 
-Show = Callable[["Item"], None]
+Show = Callable[["ViewedRecord"], None]
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def showing(stage: Stage, options: Options, explanation: Explanation) -> Iterato
         if options.is_for_terminal:
             shows.append(stack.enter_context(_text(stage, options)))
 
-        def show(item: Item) -> None:
+        def show(item: ViewedRecord) -> None:
             for one in shows:
                 one(item)
 
@@ -152,7 +152,7 @@ def _report_size(stage: Stage, path: str, count: int) -> None:
     )
 
 
-def _record(item: Item) -> Record:
+def _record(item: ViewedRecord) -> Record:
     """Pass a record on as it came, beside it what a second student said."""
     if item.second is None:
         return item.record

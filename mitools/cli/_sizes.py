@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-__all__ = ["Size"]
+__all__ = ["ByteSize"]
 
 _SIZE = re.compile(r"(\d{1,12})\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}
 
 
-class Size(click.ParamType[int]):
+class ByteSize(click.ParamType[int]):
     """A number of bytes above 0; K, M and G are units of 1024."""
 
     name = "size"

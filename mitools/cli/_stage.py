@@ -28,7 +28,7 @@ from mitools.cli._places import (
     check_roles,
     from_recipe,
 )
-from mitools.cli._sizes import Size
+from mitools.cli._sizes import ByteSize
 from mitools.console import Console
 from mitools.diverted import diverted_pieces, is_diverted
 from mitools.errors import MitoolsError, OutputError, RecipeError, UsageError
@@ -312,7 +312,7 @@ _READING: list[Decorator] = [
     ),
     click.option(
         "--max-line-bytes",
-        type=Size(),
+        type=ByteSize(),
         default=f"{DEFAULTS.line_bytes >> 20}M",
         show_default=True,
         metavar="SIZE",

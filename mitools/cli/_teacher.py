@@ -20,11 +20,11 @@ from mitools.schema import READINGS
 if TYPE_CHECKING:
     from mitools.annotate import Teacher
     from mitools.annotate.client.budget import Budget, Price
-    from mitools.annotate.dry_run import Bill, Estimate
     from mitools.annotate.client.journal import Journal
-    from mitools.annotate.client.kept_replies import Memory
-    from mitools.annotate.prompt import Message, Prompts
+    from mitools.annotate.client.kept_replies import KeptReplies
     from mitools.annotate.client.requests import Requests
+    from mitools.annotate.dry_run import Bill, CostEstimate
+    from mitools.annotate.prompt import Message, Prompts
     from mitools.annotate.strategy import Strategy
 
 __all__ = [
@@ -112,14 +112,14 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
         by = "--from-batch puts answers into" if options["from_batch"] else "--offline answers from"
         raise UsageError(f"{by} the journal", hint="leave out --no-journal")
     requests, budget = _requests(options), _budget(options)
+    from mitools.annotate.client.kept_replies import KeptReplies
     from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
-    from mitools.annotate.client.kept_replies import Memory
 
     if is_offline:
         journal = _journal(options, is_read_only=not options["from_batch"])
         if options["from_batch"]:
             _import_results(stage, options["from_batch"], journal)
-        memory = Memory(requests, journal)
+        memory = KeptReplies(requests, journal)
         must_know = not options["from_batch"]
         return MadeTeacher(OfflineTeacher(memory, must_know=must_know), journal)
     from mitools.annotate.client.endpoint import Endpoint, Notices
@@ -132,7 +132,7 @@ def _chat_teacher(stage: Stage, options: Mapping[str, Any]) -> MadeTeacher:
 
     endpoint = Endpoint(requests, budget, Notices(on_pause, stage.console.warn))
     kept = None if options["no_journal"] else _journal(options)
-    return MadeTeacher(ChatTeacher(Memory(requests, kept), endpoint), kept, budget)
+    return MadeTeacher(ChatTeacher(KeptReplies(requests, kept), endpoint), kept, budget)
 
 
 def _requests(options: Mapping[str, Any]) -> Requests:
@@ -200,17 +200,17 @@ def _import_results(stage: Stage, paths: tuple[str, ...], journal: Journal) -> N
 
 
 @contextlib.contextmanager
-def _remembering(options: Mapping[str, Any]) -> Iterator[Memory]:
+def _remembering(options: Mapping[str, Any]) -> Iterator[KeptReplies]:
     """Give what the journal knows, without making one."""
-    from mitools.annotate.client.kept_replies import Memory
+    from mitools.annotate.client.kept_replies import KeptReplies
 
     requests = _requests(options)
     if options["no_journal"] or not _journal_place(options).exists():
-        yield Memory(requests, None)
+        yield KeptReplies(requests, None)
         return
     journal = _journal(options, is_read_only=True)
     try:
-        yield Memory(requests, journal)
+        yield KeptReplies(requests, journal)
     finally:
         journal.close()
 
@@ -251,13 +251,13 @@ def _open_batch(path: str) -> Iterator[IO[str]]:
 
 def dry_run(stage: Stage, options: Mapping[str, Any]) -> None:
     """Say what a run will take."""
-    from mitools.annotate.dry_run import estimate
+    from mitools.annotate.dry_run import estimate_cost
     from mitools.gold import with_label_sets
 
     _check_endpoint(options, "dry_run")
     with _remembering(options) as memory, stage.reading("input") as records:
         known = with_label_sets(records, options["task"])
-        found = estimate(known, memory, make_strategy(options), options["task"])
+        found = estimate_cost(known, memory, make_strategy(options), options["task"])
         lines = _estimate_lines(found, options["price"])
         messages: list[Message] = []
         if found.first_open is not None:
@@ -267,7 +267,7 @@ def dry_run(stage: Stage, options: Mapping[str, Any]) -> None:
         _write_messages(messages)
 
 
-def _estimate_lines(found: Estimate, price: Price | None) -> list[str]:
+def _estimate_lines(found: CostEstimate, price: Price | None) -> list[str]:
     rows = f"{found.rows:,} rows: {found.rows - found.open_rows:,} answered by the journal"
     lines = [f"{rows} ({found.recalled:,} completions), {found.open_rows:,} to ask", ""]
     lines.append(f"{'':10}{'calls':>12}{'prompt':>14}{'completion':>14}{'cost':>14}")

@@ -11,7 +11,7 @@ import click
 
 from mitools.cli._failures import OnFailure, failures
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
-from mitools.cli._sizes import Size
+from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, seed_option, stage
 from mitools.cli._teacher import (
     MadeTeacher,
@@ -27,7 +27,7 @@ from mitools.records import Reader, Record
 from mitools.schema import TASKS
 
 if TYPE_CHECKING:
-    from mitools.annotate import Run, Teacher
+    from mitools.annotate import AnnotationRun, Teacher
 
 __all__ = ["command"]
 
@@ -181,7 +181,7 @@ def _parse_params(
     default="16M",
     show_default=True,
     metavar="SIZE",
-    type=Size(),
+    type=ByteSize(),
     help="Refuse larger responses, after unpacking; K, M and G are units.",
 )
 @click.option(
@@ -303,8 +303,8 @@ def _make_run(
     options: Mapping[str, Any],
     on_failure: OnFailure | None,
     on_stop: Callable[[], None],
-) -> Run:
-    from mitools.annotate import Run, RunOptions
+) -> AnnotationRun:
+    from mitools.annotate import AnnotationRun, RunOptions
 
     settings = RunOptions(
         concurrency=options["concurrency"],
@@ -316,11 +316,11 @@ def _make_run(
         on_failure=on_failure,
         on_stop=on_stop,
     )
-    return Run(records, teacher, settings)
+    return AnnotationRun(records, teacher, settings)
 
 
 @contextlib.contextmanager
-def _stopping(run: Run) -> Iterator[None]:
+def _stopping(run: AnnotationRun) -> Iterator[None]:
     from mitools.annotate.interrupt import stopping_on_interrupt
 
     with run, stopping_on_interrupt(run.stop):
@@ -329,7 +329,7 @@ def _stopping(run: Run) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reporting(
-    stage: Stage, run: Run, records: Reader, made: MadeTeacher, options: Mapping[str, Any]
+    stage: Stage, run: AnnotationRun, records: Reader, made: MadeTeacher, options: Mapping[str, Any]
 ) -> Iterator[None]:
     """Say at the end what happened, however it ended; say nothing to a closed downstream."""
     try:
@@ -346,7 +346,7 @@ def _reporting(
     _report(stage, run, records, made)
 
 
-def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
+def _report(stage: Stage, run: AnnotationRun, records: Reader, made: MadeTeacher) -> None:
     is_paid = made.budget is not None and made.budget.spent > 0
     if not (run.tally.replies or records.rejected or is_paid):
         return
@@ -364,7 +364,7 @@ def _report(stage: Stage, run: Run, records: Reader, made: MadeTeacher) -> None:
         )
 
 
-def _show_unread(stage: Stage, run: Run, options: Mapping[str, Any]) -> None:
+def _show_unread(stage: Stage, run: AnnotationRun, options: Mapping[str, Any]) -> None:
     """Show what was asked, and what came back that cannot be read."""
     from mitools.tasks import task_of
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-class Outlet:
+class JudgedOutput:
     """Passes records on.
 
     A reader that has had enough ends the stage, as it does everywhere; but where a summary was
@@ -53,7 +53,7 @@ class Outlet:
 
 
 @dataclass(frozen=True)
-class Found:
+class EvaluationResults:
     """What there is to report on."""
 
     runs: list[Evaluation]
@@ -210,16 +210,16 @@ def command(stage: Stage, **options: Any) -> None:
         stage.writing() as out,
         _summary_file(asked.summary) as file,
     ):
-        outlet = Outlet(out, outlives_reader=asked.summary is not None)
+        outlet = JudgedOutput(out, outlives_reader=asked.summary is not None)
         similarity = _similarity(asked)
         runs = [_evaluate(part, asked, outlet, similarity) for part in parts]
-        _report(stage, asked, Found(runs, baselines, judge), file)
+        _report(stage, asked, EvaluationResults(runs, baselines, judge), file)
 
 
 def _evaluate(
     stage: Stage,
     options: Options,
-    out: Outlet | None,
+    out: JudgedOutput | None,
     similarity: Similarity | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -289,7 +289,7 @@ def _summary_file(path: str | None) -> Iterator[IO[str] | None]:
 def _report(
     stage: Stage,
     options: Options,
-    given: Found,
+    given: EvaluationResults,
     file: IO[str] | None,
 ) -> None:
     from mitools.evaluate import report

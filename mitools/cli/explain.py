@@ -23,7 +23,7 @@ from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import Opened
-    from mitools.explain.filters import Item
+    from mitools.explain.filters import ViewedRecord
     from mitools.explain.versus import Versus
 
 __all__ = ["command"]
@@ -267,10 +267,12 @@ def _records(
     yield [{**record, "task": task} if task in TASKS else record], raise_fault
 
 
-def _progressing(stage: Stage, options: Options, items: Iterator[Item]) -> Iterator[Item]:
+def _progressing(
+    stage: Stage, options: Options, items: Iterator[ViewedRecord]
+) -> Iterator[ViewedRecord]:
     """Show progress while a person waits: throughout, or until there is something to see."""
     to_terminal = shows_to_terminal(stage, options)
-    held: list[Item] = []
+    held: list[ViewedRecord] = []
     what = "asking the student" if options.student else "reading"
     with stage.console.progress(what) as update:
         for item in islice(items, 1) if to_terminal else items:

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from mitools.bounds import JSON_BYTES
 from mitools.cli._places import RecipePath, SourceName
-from mitools.cli._sizes import Size
+from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, seed_option, stage, use_recipe
 from mitools.errors import UsageError
 from mitools.files import STDIN
@@ -20,7 +20,7 @@ from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.bounds import Bounds
-    from mitools.sources import FileOptions, Part, Plan
+    from mitools.sources import FileOptions, LoadOptions, Part
 
 __all__ = ["command"]
 
@@ -170,7 +170,7 @@ _SOURCES = click.argument(
     default=f"{JSON_BYTES >> 20}M",
     show_default=True,
     metavar="SIZE",
-    type=Size(),
+    type=ByteSize(),
     help="Longest JSON list, unpacked; K, M and G are units.",
 )
 @click.option("--source", type=SourceName(), metavar="SOURCE", help="For recipes: the SOURCE.")
@@ -218,11 +218,11 @@ def command(stage: Stage, source: str | None, limit: int | None, **options: Any)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
 
 
-def _plan(options: Mapping[str, Any]) -> Plan:
-    from mitools.sources import Plan, with_preset
+def _plan(options: Mapping[str, Any]) -> LoadOptions:
+    from mitools.sources import LoadOptions, with_preset
 
     keep = options["keep_fields"]
-    plan = Plan(
+    plan = LoadOptions(
         fields=options["fields"],
         labels=options["labels"],
         choices=options["choices"],
@@ -235,7 +235,7 @@ def _plan(options: Mapping[str, Any]) -> Plan:
     return with_preset(plan, options["preset"]) if options["preset"] else plan
 
 
-def _file_options(options: Mapping[str, Any], plan: Plan, bounds: Bounds) -> FileOptions:
+def _file_options(options: Mapping[str, Any], plan: LoadOptions, bounds: Bounds) -> FileOptions:
     from mitools.sources import FileOptions
 
     named = {name: options[name] for name in ("format", "delimiter", "encoding", "json_bytes")}
@@ -243,7 +243,7 @@ def _file_options(options: Mapping[str, Any], plan: Plan, bounds: Bounds) -> Fil
 
 
 def _parts(
-    names: tuple[str, ...], options: Mapping[str, Any], plan: Plan, bounds: Bounds
+    names: tuple[str, ...], options: Mapping[str, Any], plan: LoadOptions, bounds: Bounds
 ) -> Iterator[Part]:
     from mitools.sources import HubSource, open_demo, open_hub, open_named
 

@@ -21,7 +21,7 @@ from mitools.records import Record
 from mitools.schema import SPLITS
 
 if TYPE_CHECKING:
-    from mitools.split.options import Plan
+    from mitools.split.options import SplitOptions
     from mitools.split.report import Report
 
 __all__ = ["command"]
@@ -145,14 +145,14 @@ def command(stage: Stage, **options: Any) -> None:
     (_split_twice if plan.reads_twice else _split_once)(stage, plan, options)
 
 
-def _plan(stage: Stage, options: Mapping[str, Any]) -> Plan:
+def _plan(stage: Stage, options: Mapping[str, Any]) -> SplitOptions:
     from mitools.split import Fractions
-    from mitools.split.options import Nearness, Plan
+    from mitools.split.options import Nearness, SplitOptions
 
     _refuse_useless(options)
     if STDIN in options["against"] and (not stage.files or STDIN in stage.files):
         raise UsageError("stdin holds the records already", hint="name a file after --against")
-    return Plan(
+    return SplitOptions(
         Fractions(options["test"], options["valid"]),
         is_exact=options["exact"],
         nearness=Nearness(options["threshold"], options["shingle_chars"]),
@@ -185,7 +185,7 @@ def _refuse_useless(options: Mapping[str, Any]) -> None:
             raise UsageError(f"--{flag} means nothing without {needed}", hint=f"add {needed}")
 
 
-def _split_once(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
+def _split_once(stage: Stage, plan: SplitOptions, options: Mapping[str, Any]) -> None:
     from mitools.split import Splitter
     from mitools.split.report import as_json, report_of
 
@@ -201,12 +201,12 @@ def _split_once(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
     _show(stage, report)
 
 
-def _split_twice(stage: Stage, plan: Plan, options: Mapping[str, Any]) -> None:
+def _split_twice(stage: Stage, plan: SplitOptions, options: Mapping[str, Any]) -> None:
     from mitools.split.report import as_json
     from mitools.split.run import divide
-    from mitools.split.spool import Spool
+    from mitools.split.spool import RecordSpool
 
-    with Spool() as spool, _writing(stage, options) as write:
+    with RecordSpool() as spool, _writing(stage, options) as write:
         with _figures(options["report"]) as write_figures:
             with stage.reading(_KEY) as records:
                 division = divide(

@@ -17,8 +17,8 @@ from mitools.records import Record
 
 if TYPE_CHECKING:
     from mitools.train.options import TrainOptions
+    from mitools.train.run import TrainingRun
     from mitools.train.work_folder.resume import Finished
-    from mitools.train.run import Run
 
 __all__ = ["command"]
 
@@ -317,7 +317,7 @@ def _with_preset(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, **unsaid}
 
 
-def _prepare(stage: Stage, chosen: TrainOptions) -> Run | Finished:
+def _prepare(stage: Stage, chosen: TrainOptions) -> TrainingRun | Finished:
     from mitools.gold import with_label_sets
     from mitools.train.run import prepare
 
@@ -329,10 +329,10 @@ def _prepare(stage: Stage, chosen: TrainOptions) -> Run | Finished:
         return prepare(_counted(known, update), chosen, stage.console.note)
 
 
-def _train(stage: Stage, run: Run | Finished) -> None:
-    from mitools.train.run import Run
+def _train(stage: Stage, run: TrainingRun | Finished) -> None:
+    from mitools.train.run import TrainingRun
 
-    if not isinstance(run, Run):
+    if not isinstance(run, TrainingRun):
         stage.console.note(f"{run.options.save} is trained already; passing its records on")
         return
     with stage.console.progress("training", run.total_steps, "steps") as update:

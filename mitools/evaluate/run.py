@@ -25,7 +25,7 @@ from mitools.evaluate.probes.subject import Instruments, Kept, Subject, open_ins
 from mitools.evaluate.sample import Sample
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulators.tally import UNTRAINED
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
 
@@ -58,7 +58,7 @@ class Evaluation:
         """
         self.options = options
         self.opened: Opened | None = None
-        self.tally = Tally(
+        self.tally = SummaryBuilder(
             fits_temperature=options.temperature,
             simulator=options.simulator,
             permutations=options.permutations,

@@ -23,9 +23,9 @@ from mitools.records import Record
 __all__ = [
     "FOLDS",
     "MOST_ITEMS",
-    "Item",
     "Keyed",
     "Sample",
+    "SampledRecord",
     "assign_folds",
     "hash_record",
     "without_words",
@@ -38,7 +38,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SampledRecord:
     """One record, as simulators see it.
 
     Attributes:
@@ -113,7 +113,7 @@ class Sample(Generic[K]):
         return [item for _, _, item in sorted(self._heap, key=lambda entry: -entry[0])]
 
 
-def assign_folds(items: Sequence[Item], seed: int) -> NDArray[np.int64]:
+def assign_folds(items: Sequence[SampledRecord], seed: int) -> NDArray[np.int64]:
     """Deal the items into 5 folds of like size: [n] from 0 to 4.
 
     Items of one group, or of one input, share a fold: otherwise a simulator could look the answer

@@ -38,7 +38,7 @@ from mitools.records import Record
 from mitools.schema import get_path
 from mitools.tasks import Task, normalize
 
-__all__ = ["Tally", "as_json"]
+__all__ = ["SummaryBuilder", "as_json"]
 
 NO_GOLD = "no record has a gold label"
 INTERVALS = (
@@ -181,7 +181,7 @@ class _Rationales:
 
 
 @dataclass
-class Tally:
+class SummaryBuilder:
     """Fold records that hold ``student`` and ``scores``; then :meth:`summary` says what they show.
 
     Attributes:

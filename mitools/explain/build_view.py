@@ -15,7 +15,7 @@ from mitools.errors import InvalidFieldError
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.score import verdict
-from mitools.explain.view import Bar, Change, Flag, Side, Step, Support, Thresholds, View, Who
+from mitools.explain.view import Bar, Change, Flag, Side, StepView, Support, Thresholds, View, Who
 from mitools.records import Record
 from mitools.tasks import Task, task_of
 
@@ -269,9 +269,9 @@ def _teacher_flags(teacher: Side | None) -> Iterator[Flag]:
         yield Flag("teacher_wrong", "teacher wrong")
 
 
-def _steps(rationale: str) -> tuple[Step, ...]:
+def _steps(rationale: str) -> tuple[StepView, ...]:
     return tuple(
-        Step(step.text, step.is_right, _number(step.value)) for step in find_steps(rationale)
+        StepView(step.text, step.is_right, _number(step.value)) for step in find_steps(rationale)
     )
 
 

@@ -17,13 +17,21 @@ from mitools.explain.view import Change, View
 from mitools.records import Record
 from mitools.tasks import task_named
 
-__all__ = ["SORT_KEYS", "Criteria", "Item", "Selection", "SortKey", "Supports", "Tally"]
+__all__ = [
+    "SORT_KEYS",
+    "Criteria",
+    "FilterCounts",
+    "Selection",
+    "SortKey",
+    "Supports",
+    "ViewedRecord",
+]
 
 SortKey = Literal["confidence", "id", "length"]
 SORT_KEYS: tuple[SortKey, ...] = ("confidence", "id", "length")
 
 
-class Item(NamedTuple):
+class ViewedRecord(NamedTuple):
     """A record and what there is to see in it; ``second`` is how a second student answered it."""
 
     record: Record
@@ -159,7 +167,7 @@ class Selection:
         """Whether the whole input is read before the first item can be shown."""
         return self.sort is not None or self.sample is not None
 
-    def apply(self, items: Iterable[Item]) -> Iterator[Item]:
+    def apply(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         """Select lazily: memory holds the sample, the limit when sorting, or one item.
 
         Sorting without a limit holds every item.
@@ -170,8 +178,10 @@ class Selection:
             items = self._sort(items, _KEYS[self.sort])
         yield from items if self.limit is None else _first(items, self.limit)
 
-    def _sort(self, items: Iterable[Item], value_of: Callable[[View], object]) -> list[Item]:
-        def key(item: Item) -> tuple[bool, object]:
+    def _sort(
+        self, items: Iterable[ViewedRecord], value_of: Callable[[View], object]
+    ) -> list[ViewedRecord]:
+        def key(item: ViewedRecord) -> tuple[bool, object]:
             value = value_of(item.view)
             return (value is None) is not self.reverse, value if value is not None else 0
 
@@ -188,7 +198,7 @@ _KEYS: dict[SortKey, Callable[[View], object]] = {
 }
 
 
-def _first(items: Iterable[Item], limit: int) -> Iterator[Item]:
+def _first(items: Iterable[ViewedRecord], limit: int) -> Iterator[ViewedRecord]:
     """Yield at most ``limit`` items without asking for one more: that one may be a long wait."""
     remaining = limit
     for item in items if limit > 0 else ():
@@ -198,10 +208,10 @@ def _first(items: Iterable[Item], limit: int) -> Iterator[Item]:
             return
 
 
-def _sample(items: Iterable[Item], size: int, seed: int) -> list[Item]:
+def _sample(items: Iterable[ViewedRecord], size: int, seed: int) -> list[ViewedRecord]:
     """Draw ``size`` items, each as likely as any other, and keep their order (algorithm R)."""
     rng = random.Random(seed)
-    kept: list[tuple[int, Item]] = []
+    kept: list[tuple[int, ViewedRecord]] = []
     for index, item in enumerate(items):
         if len(kept) < size:
             kept.append((index, item))
@@ -211,7 +221,7 @@ def _sample(items: Iterable[Item], size: int, seed: int) -> list[Item]:
 
 
 @dataclass
-class Tally:
+class FilterCounts:
     """Counts over one run.
 
     Attributes:

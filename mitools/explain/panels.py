@@ -23,7 +23,7 @@ from mitools.explain.cards import (
 )
 from mitools.explain.summaries import Summary, is_metric, is_number, metric_at, value_at
 
-__all__ = ["Panel", "Row", "panels"]
+__all__ = ["Panel", "PanelRow", "panels"]
 
 SCORES = ("1", "2", "3", "4", "5")
 
@@ -139,7 +139,7 @@ _BLOCKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PanelRow:
     """One measure of a panel: a figure for each student that has it; a reason where there is none.
 
     Attributes:
@@ -166,7 +166,7 @@ class Panel:
     path: str
     title: str
     about: str
-    rows: tuple[Row, ...]
+    rows: tuple[PanelRow, ...]
     notes: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
 
@@ -211,7 +211,7 @@ def _is_told(found: Mapping[str, Mapping[str, Any]]) -> bool:
     return any(map(has_value, found.values())) or (is_undefined and len(reasons) > 1)
 
 
-def _rows(told: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block) -> Iterator[Row]:
+def _rows(told: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block) -> Iterator[PanelRow]:
     for key, name, kind in block.rows:
         metrics = {
             who: found[key]
@@ -222,7 +222,7 @@ def _rows(told: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block) ->
             figures = tuple(_figure(who, metric, kind) for who, metric in metrics.items())
             first = next(iter(metrics.values()))
             better = direction(first.get("higher_is_better"))
-            yield Row(name, figures, better, _beside(first))
+            yield PanelRow(name, figures, better, _beside(first))
 
 
 def _figure(who: str, metric: Mapping[str, Any], kind: Kind) -> Figure:

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mitools.explain.build_view import view_of
-from mitools.explain.filters import Criteria, Item, Selection, Tally
-from mitools.explain.versus import Comparison, Versus
+from mitools.explain.filters import Criteria, FilterCounts, Selection, ViewedRecord
+from mitools.explain.versus import LabelChanges, Versus
 from mitools.explain.view import Thresholds, View
 from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
@@ -21,11 +21,11 @@ from mitools.tasks import task_of
 if TYPE_CHECKING:
     from mitools.evaluate.run import Opened
 
-__all__ = ["Explanation", "Settings", "read_ahead"]
+__all__ = ["ExplainOptions", "Explanation", "read_ahead"]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ExplainOptions:
     """What to show, and how to ask.
 
     Attributes:
@@ -43,12 +43,12 @@ class Settings:
     chunk: int = 32
 
 
-def read_ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
+def read_ahead(items: Iterator[ViewedRecord], count: int) -> Iterator[ViewedRecord]:
     """Await ``count`` items, or the end, before the first one is passed on.
 
     An interrupt ends the wait: what has arrived is passed on, and then the interrupt is.
     """
-    held: list[Item] = []
+    held: list[ViewedRecord] = []
     try:
         held.extend(islice(items, count))
     except KeyboardInterrupt:
@@ -71,7 +71,7 @@ class Explanation:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ExplainOptions,
         open_student: Callable[[], Opened] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
         versus: Versus | None = None,
@@ -86,8 +86,8 @@ class Explanation:
             versus: a second student's answers; only records that it answered are looked at.
         """
         self.settings = settings
-        self.tally = Tally()
-        self.comparison = Comparison()
+        self.tally = FilterCounts()
+        self.comparison = LabelChanges()
         self.versus = versus
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
@@ -95,7 +95,9 @@ class Explanation:
         self._warn = warn
         self._reject: Reject = raise_fault
 
-    def run(self, records: Iterable[Record], reject: Reject = raise_fault) -> Iterator[Item]:
+    def run(
+        self, records: Iterable[Record], reject: Reject = raise_fault
+    ) -> Iterator[ViewedRecord]:
         """Yield the items to show.
 
         Args:
@@ -117,7 +119,7 @@ class Explanation:
             yield item
         self.is_complete = True
 
-    def _looked_at(self, records: Iterable[Record]) -> Iterator[Item]:
+    def _looked_at(self, records: Iterable[Record]) -> Iterator[ViewedRecord]:
         for position, record in enumerate(records, start=1):
             self.tally.read = position
             self.tally.with_student += bool(record.get("student"))
@@ -133,7 +135,7 @@ class Explanation:
                 yield item
         self.has_read_all = True
 
-    def _item(self, record: Record, position: int, second: Record | None) -> Item:
+    def _item(self, record: Record, position: int, second: Record | None) -> ViewedRecord:
         settings = self.settings
         view = view_of(
             record,
@@ -142,14 +144,16 @@ class Explanation:
             thresholds=settings.thresholds,
             second=second,
         )
-        return Item(record, view, second)
+        return ViewedRecord(record, view, second)
 
-    def _compared(self, items: Iterable[Item]) -> Iterator[Item]:
+    def _compared(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
             self.comparison.add(item.view)
             yield item
 
-    def _meeting(self, matches: Callable[[View], bool], items: Iterable[Item]) -> Iterator[Item]:
+    def _meeting(
+        self, matches: Callable[[View], bool], items: Iterable[ViewedRecord]
+    ) -> Iterator[ViewedRecord]:
         for item in items:
             try:
                 is_met = matches(item.view)
@@ -159,12 +163,12 @@ class Explanation:
                 if is_met:
                     yield item
 
-    def _counted(self, items: Iterable[Item]) -> Iterator[Item]:
+    def _counted(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
             self.tally.matching += 1
             yield item
 
-    def _answered(self, items: Iterator[Item]) -> Iterator[Item]:
+    def _answered(self, items: Iterator[ViewedRecord]) -> Iterator[ViewedRecord]:
         """Let the student answer where nobody has, a chunk at a time."""
         if self._open_student is None:
             yield from items
@@ -178,7 +182,7 @@ class Explanation:
                 else:
                     yield self._item(next(answers), item.view.position, item.second)
 
-    def _ask(self, items: list[Item]) -> list[Record]:
+    def _ask(self, items: list[ViewedRecord]) -> list[Record]:
         from mitools.evaluate.predict import origin, predict
         from mitools.evaluate.score import scored
 

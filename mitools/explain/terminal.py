@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mitools.escape import on_one_line, visible
-from mitools.explain.view import LITTLE_MASS, Bar, Side, Step, Support, View, Who
+from mitools.explain.view import LITTLE_MASS, Bar, Side, StepView, Support, View, Who
 
 __all__ = ["Terminal", "rule_above"]
 
@@ -310,7 +310,7 @@ def _blocks(share: float, width: int) -> str:
     return ("█" * full + _EIGHTHS[rest]).strip().ljust(width)
 
 
-def _step(step: Step) -> Text:
+def _step(step: StepView) -> Text:
     if step.is_right:
         return Text.assemble(("✓", _RIGHT), " ", step.text)
     truth = f" ({step.value})" if step.value.startswith("≈") else f" (is {step.value})"

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from mitools.escape import on_one_line
 from mitools.explain.cards import Figure, Missing, by_reason, cards
-from mitools.explain.panels import Panel, Row, panels
+from mitools.explain.panels import Panel, PanelRow, panels
 from mitools.explain.summaries import Summary, told_of
 from mitools.explain.terminal import Terminal, rule_above
 
@@ -37,7 +37,7 @@ def render_figures(terminal: Terminal, summary: Summary) -> str:
     shown, unknown = cards({"student": summary})
     blocks, unknown_blocks = panels({"student": summary})
     parts: list[RenderableType] = [rule_above(("figures",), told_of(summary), terminal.width)]
-    rows = [Row(card.title, card.figures) for card in shown]
+    rows = [PanelRow(card.title, card.figures) for card in shown]
     if rows:
         parts.append(_table(rows, terminal.width, NAME_WIDTH + INDENT))
     for panel in blocks:
@@ -58,7 +58,7 @@ def _panel(panel: Panel, width: int) -> Iterator[RenderableType]:
         yield Padding(_quiet(note), inside)
 
 
-def _table(rows: Sequence[Row], width: int, name_width: int) -> Table:
+def _table(rows: Sequence[PanelRow], width: int, name_width: int) -> Table:
     """Lay figures out in columns: what, how much, between what and on how many."""
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     is_narrow = width < MIN_BESIDE

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Comparison", "Versus"]
+__all__ = ["LabelChanges", "Versus"]
 
 _QUESTION = ("input", "label", "choices", "task")
 """What must be the same for written verdicts to hold for the first student's record as well."""
@@ -96,7 +96,7 @@ def _digest(record: Record) -> int:
 
 
 @dataclass
-class Comparison:
+class LabelChanges:
     """What a second student made of the first one's labels, counted and tested."""
 
     counts: Counter[Change] = field(default_factory=Counter)

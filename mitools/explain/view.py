@@ -19,7 +19,7 @@ __all__ = [
     "Flag",
     "FlagName",
     "Side",
-    "Step",
+    "StepView",
     "Support",
     "Thresholds",
     "View",
@@ -64,7 +64,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepView:
     """One arithmetic step that a rationale states, such as ``12 + 7 = 19``.
 
     Attributes:
@@ -120,7 +120,7 @@ class Side:
     is_right: bool | None = None
     support: Support | None = None
     supports: Supports | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StepView, ...] = ()
     confidence: float | None = None
     bars: tuple[Bar, ...] = ()
     in_set_mass: float | None = None

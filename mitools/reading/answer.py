@@ -16,8 +16,8 @@ __all__ = [
     "Choices",
     "Found",
     "How",
-    "Reader",
     "Statement",
+    "TaskReader",
     "Unclear",
 ]
 
@@ -95,7 +95,7 @@ Found = str | Unclear | None
 """A label; or that the statement is unclear, which ends the search; or that it states nothing."""
 
 
-class Reader(Protocol):
+class TaskReader(Protocol):
     """How one task reads a statement."""
 
     def read(self, text: str, choices: Choices) -> Found:

@@ -13,7 +13,7 @@ from mitools.reading.answer import UNCLEAR, Choices, Found
 from mitools.reading.characters import normalize, plain
 from mitools.reading.notation import without_copula, without_latex, without_markup
 from mitools.reading.numbers import EquationReader
-from mitools.reading.options import Options, inflected, mentions
+from mitools.reading.options import ChoiceForms, inflected, mentions
 from mitools.reading.sentences import first_sentence, is_tentative
 
 __all__ = ["ChoiceReader", "letter_of"]
@@ -80,9 +80,9 @@ class ChoiceReader:
         shown = _shown(text)
         if not choices:
             return first_sentence(shown).strip("\"'") or None
-        return self._read(shown, Options(choices))
+        return self._read(shown, ChoiceForms(choices))
 
-    def _read(self, shown: str, options: Options, depth: int = 0) -> Found:
+    def _read(self, shown: str, options: ChoiceForms, depth: int = 0) -> Found:
         exact = _named(shown, options)
         if exact is not None:
             return exact
@@ -118,7 +118,7 @@ class ChoiceReader:
                 return choices[place]
         if "\n" in text and _lists_options(text):
             return None
-        shown, options = _shown(text), Options(choices)
+        shown, options = _shown(text), ChoiceForms(choices)
         exact = options.named(shown) if len(shown) < _LONGEST_NAME else None
         if exact is not None:
             return exact
@@ -146,7 +146,7 @@ class ChoiceReader:
         folded = normalize(shown)
         if not choices or is_tentative(folded) or _SEVERAL.search(folded):
             return None
-        options = Options(choices)
+        options = ChoiceForms(choices)
         named = [name for name in mentions(shown, choices) if len(name) > 1]
         if not self._letters_first:
             named = named or inflected(folded, options)
@@ -184,7 +184,7 @@ _ABOUT_WHAT = re.compile(
 )
 
 
-def _ends_with(folded: str, name: str, options: Options) -> bool:
+def _ends_with(folded: str, name: str, options: ChoiceForms) -> bool:
     """Tell whether a label stands in the predicate: among the last words of its sentence."""
     words = _ABOUT_WHAT.sub("", folded).split()
     last = " ".join(words[-(len(name.split()) + 3) :])
@@ -196,7 +196,7 @@ def _shown(text: str) -> str:
     return without_markup(without_latex(without_copula(text))).strip("\"'*_ \t\n")
 
 
-def _named(shown: str, options: Options) -> str | None:
+def _named(shown: str, options: ChoiceForms) -> str | None:
     """Find the choice whose name a statement, or its first sentence, is."""
     found = options.named(shown) if len(shown) < _LONGEST_NAME else None
     if found is not None:
@@ -205,7 +205,7 @@ def _named(shown: str, options: Options) -> str | None:
     return options.named(first) if len(first) < len(shown.rstrip(".!")) else None
 
 
-def _by_letter(shown: str, options: Options) -> Found:
+def _by_letter(shown: str, options: ChoiceForms) -> Found:
     """Read the letter; words behind it that are exactly another choice decide against it.
 
     A teacher reasons in words and looks the letter up, so there the letter is the slip.
@@ -238,7 +238,7 @@ def _by_letter(shown: str, options: Options) -> Found:
 _WORDS_END = re.compile(r"\.\s|\n|,?\s(?:because|since)\s")
 
 
-def _by_mention(shown: str, options: Options) -> Found:
+def _by_mention(shown: str, options: ChoiceForms) -> Found:
     sentence = first_sentence(shown)
     short = _leading(sentence, options)
     if short is not None:
@@ -265,7 +265,7 @@ def _is_predicate(sentence: str, form: str) -> bool:
     return form != "no" and words[-1:] == [form] and words[-2:-1] in (["is"], ["be"], ["was"])
 
 
-def _leading(shown: str, options: Options) -> str | None:
+def _leading(shown: str, options: ChoiceForms) -> str | None:
     """Read ``Yes, because …`` and ``neutral – the text …``: a choice, then a break."""
     if options.are_numbers:
         return None
@@ -279,7 +279,7 @@ def _leading(shown: str, options: Options) -> str | None:
     return best
 
 
-def _by_value(shown: str, options: Options) -> Found:
+def _by_value(shown: str, options: ChoiceForms) -> Found:
     """Where all choices are numbers, find the one with the value that is stated."""
     stated = _EQUATION.read(shown, None)
     if not isinstance(stated, str):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from mitools.expressions import parse_expression
 from mitools.reading.characters import normalize
 
-__all__ = ["Options", "inflected", "loosened", "mentions"]
+__all__ = ["ChoiceForms", "inflected", "loosened", "mentions"]
 
 _PUNCTUATION = re.compile(r"[\W_]+")
 _ARTICLE = re.compile(r"^(?:an?|the) ")
@@ -26,7 +26,7 @@ def _short_loosened(choice: str) -> str:
     return loosened(choice)
 
 
-class Options:
+class ChoiceForms:
     """The choices of one record, with their normalized forms."""
 
     __slots__ = ("are_numbers", "choices", "forms")
@@ -118,7 +118,7 @@ def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def inflected(folded: str, options: Options) -> list[str]:
+def inflected(folded: str, options: ChoiceForms) -> list[str]:
     """List the choices of one word that a text names in another form: ``entails``."""
     words: dict[str, str] = {}
     for option, form in zip(options.choices, options.forms, strict=True):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mitools.reading.answer import RANKS, Answer, Choices, Found, How, Reader, Statement
+from mitools.reading.answer import RANKS, Answer, Choices, Found, How, Statement, TaskReader
 from mitools.reading.characters import fold
 from mitools.reading.clean import clean
 from mitools.reading.cues import Cue, closing_cue, cue_counts, find_cues, lead_of
@@ -32,7 +32,7 @@ _LEADING = re.compile(
 )
 
 
-def read_answer(text: str, choices: Choices, reader: Reader, how: How) -> Answer:
+def read_answer(text: str, choices: Choices, reader: TaskReader, how: How) -> Answer:
     """Read what a completion answers, and why.
 
     Args:
@@ -136,7 +136,7 @@ def _first_statement(folded: str) -> int:
     return min((place for place in places if place >= 0), default=len(folded))
 
 
-def _by_statements(part: _Part, choices: Choices, reader: Reader, how: How) -> Answer | None:
+def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) -> Answer | None:
     """Try the places in order; the first that states anything decides."""
     line: tuple[str, Statement] | None = None
     for statement in statements(part.text, part.folded, part.cues(), how.loosest):
@@ -162,7 +162,7 @@ def _by_statements(part: _Part, choices: Choices, reader: Reader, how: How) -> A
 
 
 def _is_contradicted(
-    part: _Part, label: str, marked: Statement, choices: Choices, reader: Reader
+    part: _Part, label: str, marked: Statement, choices: Choices, reader: TaskReader
 ) -> bool:
     """Tell whether a cue behind a marked answer states another."""
     for statement in statements(part.text, part.folded, part.cues(), "cue"):
@@ -176,7 +176,7 @@ def _is_contradicted(
 _MARKED = ("boxed", "hashes")
 
 
-def _read(statement: Statement, choices: Choices, reader: Reader) -> Found:
+def _read(statement: Statement, choices: Choices, reader: TaskReader) -> Found:
     if statement.rank == "statement":
         return reader.read_last(statement.text, choices)
     if statement.is_exact:

@@ -29,7 +29,7 @@ from mitools.sources.ahead import Ahead
 from mitools.sources.answers import LABEL_FORMS
 from mitools.sources.formats import ENDINGS, open_file
 from mitools.sources.hub import PREFIX, HubSource, open_hub
-from mitools.sources.mapping import TARGETS, Plan, with_preset
+from mitools.sources.mapping import TARGETS, LoadOptions, with_preset
 from mitools.sources.opening import FORMATS, FileOptions
 from mitools.sources.part import Part, table_row
 from mitools.sources.published import PRESETS
@@ -45,8 +45,8 @@ __all__ = [
     "TARGETS",
     "FileOptions",
     "HubSource",
+    "LoadOptions",
     "Part",
-    "Plan",
     "load",
     "open_demo",
     "open_file",
@@ -60,7 +60,7 @@ DEMO = "demo"
 
 def load(
     parts: Iterable[Part],
-    plan: Plan,
+    plan: LoadOptions,
     reader: Reader,
     limit: int | None = None,
     gold: GoldCheck | None = None,

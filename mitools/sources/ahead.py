@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mitools.records import Row
 from mitools.sources.labelling import MOST_HELD, Labelling
-from mitools.sources.mapping import Mapper, Plan
+from mitools.sources.mapping import LoadOptions, Mapper
 from mitools.sources.part import Part
 
 __all__ = ["Ahead"]
@@ -31,7 +31,7 @@ class Ahead:
     the ends of parts, until :class:`Labelling` is decided, at most :data:`MOST_HELD` of them.
     """
 
-    def __init__(self, parts: Iterable[Part], plan: Plan) -> None:
+    def __init__(self, parts: Iterable[Part], plan: LoadOptions) -> None:
         self._parts = iter(parts)
         self._plan = plan
         self._labelling = Labelling(plan.label_is, plan.label_likely)

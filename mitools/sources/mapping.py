@@ -22,7 +22,7 @@ from mitools.sources.part import Part
 from mitools.sources.published import PRESETS, preset_for
 from mitools.sources.templates import Extract, compile_template, is_template, names_in
 
-__all__ = ["TARGETS", "Mapper", "Plan", "with_preset"]
+__all__ = ["TARGETS", "LoadOptions", "Mapper", "with_preset"]
 
 TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
 _USUAL_INPUTS = ("question", "text", "problem", "prompt", "sentence", "query", "instruction")
@@ -30,7 +30,7 @@ _USUAL_SPLITS = {"validation": "valid", "val": "valid", "dev": "valid"}
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadOptions:
     """What becomes of each field.
 
     Attributes:
@@ -88,7 +88,7 @@ class Plan:
         return name not in self.drop and (self.keep is None or name in self.keep)
 
 
-def with_preset(plan: Plan, name: str) -> Plan:
+def with_preset(plan: LoadOptions, name: str) -> LoadOptions:
     """Fill what a plan leaves open with what fits a published data set.
 
     Raises:
@@ -112,7 +112,7 @@ def with_preset(plan: Plan, name: str) -> Plan:
 class Mapper:
     """Turn the rows of one part into records, by a plan."""
 
-    def __init__(self, plan: Plan, part: Part, labelling: Labelling | None = None) -> None:
+    def __init__(self, plan: LoadOptions, part: Part, labelling: Labelling | None = None) -> None:
         """Prepare for a part.
 
         Args:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from mitools.records import Reader, Record
 from mitools.schema import SPLITS, get_path
 from mitools.split.overlap import MOST_TEXTS, NgramIndex, words_of
-from mitools.split.spool import Progress, Spool
+from mitools.split.spool import Progress, RecordSpool
 
 __all__ = [
-    "Comparison",
     "Contamination",
     "Leak",
+    "PlaceOverlap",
     "Read",
     "Studied",
     "find_leaks",
@@ -51,7 +51,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PlaceOverlap:
     """What was found in one place.
 
     Attributes:
@@ -81,7 +81,7 @@ class Contamination:
     ngram_words: int
     records: Mapping[str, int]
     wordings: int
-    comparisons: list[Comparison]
+    comparisons: list[PlaceOverlap]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Studied:
         texts: [N] a hash of each record's normalized input; 0 where it has none.
     """
 
-    spool: Spool
+    spool: RecordSpool
     splits: NDArray[np.int8]
     units: NDArray[np.int64]
     texts: NDArray[np.uint64]
@@ -250,7 +250,7 @@ def _search_file(
 
 def _compare(
     run: Studied, index: NgramIndex, found: _Finds, counts: NDArray[np.bool_]
-) -> Comparison:
+) -> PlaceOverlap:
     """Say which records have n-grams that were found.
 
     Args:
@@ -276,4 +276,4 @@ def _compare(
         )
         leaks.append(leak)
     leaks.sort(key=lambda leak: -leak.share)
-    return Comparison(found.place, found.texts, leaks)
+    return PlaceOverlap(found.place, found.texts, leaks)

@@ -21,8 +21,8 @@ from mitools.split.exact import (
     quotas,
     strata_of,
 )
-from mitools.split.options import Plan
-from mitools.split.report import Size, Stratum, shares
+from mitools.split.options import SplitOptions
+from mitools.split.report import SplitSize, Stratum, shares
 from mitools.split.units import Units
 
 __all__ = ["LEFT_OUT", "Drawing"]
@@ -49,7 +49,7 @@ class Drawing:
     units: Units
     given: NDArray[np.int8]
     strata: NDArray[np.int64]
-    plan: Plan
+    plan: SplitOptions
 
     @cached_property
     def _residents(self) -> NDArray[np.int64]:
@@ -119,7 +119,7 @@ class Drawing:
             is_in[rows] = hashed_subset(places, self.plan.subsample)
         return np.where(is_train & ~is_in[self.units.of_record], np.int8(LEFT_OUT), splits)
 
-    def sizes(self, splits: NDArray[np.int8]) -> dict[str, Size]:
+    def sizes(self, splits: NDArray[np.int8]) -> dict[str, SplitSize]:
         """Measure the splits."""
         found, kept, settled = (
             np.bincount(some, minlength=_COUNT)
@@ -133,7 +133,7 @@ class Drawing:
         in_units = np.unique(self.units.of_record * _COUNT + splits) % _COUNT
         groups = np.bincount(in_units, minlength=_COUNT)
         return {
-            name: Size(
+            name: SplitSize(
                 records=int(found[code]),
                 wanted=float(settled[code] + drawn_wanted[code]),
                 kept=int(kept[code]),

@@ -8,7 +8,7 @@ from typing import Literal
 from mitools.errors import UsageError
 from mitools.split.assign import Fractions, check_subsample
 
-__all__ = ["NGRAM_WORDS", "Nearness", "Plan"]
+__all__ = ["NGRAM_WORDS", "Nearness", "SplitOptions"]
 
 NGRAM_WORDS = 13
 """The n-grams of :mod:`overlap`, whose source has 13 words as the most."""
@@ -39,7 +39,7 @@ class Nearness:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SplitOptions:
     """How to split a run.
 
     Attributes:

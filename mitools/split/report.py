@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Duplicates",
     "Report",
-    "Size",
+    "SplitSize",
     "Stratum",
     "as_json",
     "leak_table",
@@ -35,7 +35,7 @@ _IDS_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Size:
+class SplitSize:
     """The size of one split, before a subset is taken of it.
 
     Attributes:
@@ -101,7 +101,7 @@ class Report:
     """
 
     fractions: Fractions
-    sizes: Mapping[str, Size]
+    sizes: Mapping[str, SplitSize]
     left_out: int = 0
     is_exact: bool = False
     stratify: str | None = None
@@ -134,7 +134,7 @@ def report_of(splitter: Splitter) -> Report:
     """Say what a split in one pass came to."""
     drawn = splitter.assigned.total()
     sizes = {
-        name: Size(
+        name: SplitSize(
             records=splitter.assigned[name] + splitter.kept[name],
             wanted=splitter.kept[name] + share * drawn,
             kept=splitter.kept[name],

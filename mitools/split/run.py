@@ -28,9 +28,9 @@ from mitools.schema import SPLITS, get_path
 from mitools.split.assign import normalized_input, position, split_key
 from mitools.split.contamination import Read, Studied, find_leaks, read_inputs
 from mitools.split.draw_splits import LEFT_OUT, Drawing
-from mitools.split.options import Plan
+from mitools.split.options import SplitOptions
 from mitools.split.report import Duplicates, Report
-from mitools.split.spool import Progress, Spool
+from mitools.split.spool import Progress, RecordSpool
 from mitools.split.units import Units, joined_units, units_by_place
 
 __all__ = ["Division", "divide"]
@@ -48,7 +48,7 @@ class Division:
         twins: [N] equal for duplicates; negative for a record without input; empty if not sought.
     """
 
-    spool: Spool
+    spool: RecordSpool
     splits: NDArray[np.int8]
     twins: NDArray[np.int64]
     report: Report
@@ -86,8 +86,8 @@ class _Facts:
 
 def divide(
     records: Iterable[Record],
-    plan: Plan,
-    spool: Spool,
+    plan: SplitOptions,
+    spool: RecordSpool,
     progress: Progress,
     read: Read = read_inputs,
 ) -> Division:
@@ -134,13 +134,15 @@ def divide(
     return Division(spool, splits, twins, report)
 
 
-def _check_installed(plan: Plan) -> None:
+def _check_installed(plan: SplitOptions) -> None:
     if plan.dedup == "near" and importlib.util.find_spec("datasketch") is None:
         hint = 'run "pip install mitools[dedup]"'
         raise MissingExtraError("--dedup near needs the package datasketch", hint=hint)
 
 
-def _read(records: Iterable[Record], plan: Plan, spool: Spool, progress: Progress) -> _Facts:
+def _read(
+    records: Iterable[Record], plan: SplitOptions, spool: RecordSpool, progress: Progress
+) -> _Facts:
     facts = _Facts()
     needs_texts = plan.dedup is not None or bool(plan.against)
     with progress("reading", None) as update:
@@ -189,7 +191,7 @@ def _strata(facts: _Facts, seed: int) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def _twins(
-    texts: NDArray[np.uint64], plan: Plan, spool: Spool, progress: Progress
+    texts: NDArray[np.uint64], plan: SplitOptions, spool: RecordSpool, progress: Progress
 ) -> NDArray[np.int64]:
     """Give records with the same input, or nearly the same, the same number."""
     distinct, first, numbers = np.unique(texts, return_index=True, return_inverse=True)
@@ -220,7 +222,7 @@ def _grouped(labels: NDArray[np.int64]) -> list[list[int]]:
     return [rows.tolist() for rows in np.split(order, starts) if len(rows)]
 
 
-def _duplicates(twins: NDArray[np.int64], units: Units, plan: Plan) -> Duplicates:
+def _duplicates(twins: NDArray[np.int64], units: Units, plan: SplitOptions) -> Duplicates:
     _, counts = np.unique(twins[twins >= 0], return_counts=True)
     several = counts[counts > 1]
     united = units.joined[units.joined > 1]

@@ -18,7 +18,7 @@ from mitools.errors import OutputError
 from mitools.files import input_errors
 from mitools.records import Record, dump_line, parse_line
 
-__all__ = ["Progress", "Spool"]
+__all__ = ["Progress", "RecordSpool"]
 
 Progress = Callable[
     [str, int | None], contextlib.AbstractContextManager[Callable[[int, str], None]]
@@ -28,7 +28,7 @@ Progress = Callable[
 _BUFFER_BYTES = 2**20
 
 
-class Spool:
+class RecordSpool:
     """Records on disk, in the order in which they came; a context that ends with them.
 
     Raises:
@@ -42,7 +42,7 @@ class Spool:
             raise _no_room(exc) from exc
         self._ends = array("Q", [0])
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> RecordSpool:
         return self
 
     def __exit__(

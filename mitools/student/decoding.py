@@ -20,7 +20,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from mitools.student.causal import given_cache, taken_by
 from mitools.student.codec import Kind
 
-__all__ = ["Decoded", "Prompts", "decode", "drops_rows_alike"]
+__all__ = ["Decoded", "EncodedPrompts", "decode", "drops_rows_alike"]
 
 _WASTE = 0.1
 """The share of rows that may be done before the batch is made smaller, which copies its cache."""
@@ -30,7 +30,7 @@ _TRIED_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
-class Prompts:
+class EncodedPrompts:
     """What B texts are decoded behind.
 
     Attributes:
@@ -62,7 +62,7 @@ class Decoded:
 
 @torch.inference_mode()
 def decode(
-    model: Any, kind: Kind, prompts: Prompts, limit: int, *, drops_rows: bool
+    model: Any, kind: Kind, prompts: EncodedPrompts, limit: int, *, drops_rows: bool
 ) -> list[Decoded]:
     """Take the likeliest token each time, until the end token or the limit.
 
@@ -79,7 +79,7 @@ def decode(
 
 
 @torch.inference_mode()
-def drops_rows_alike(model: Any, kind: Kind, prompts: Prompts) -> bool:
+def drops_rows_alike(model: Any, kind: Kind, prompts: EncodedPrompts) -> bool:
     """Try out whether dropping rows gives what ``generate`` gives, on a few tokens.
 
     It does not where a model's cache cannot be cut, or where its configuration makes ``generate``
@@ -107,7 +107,7 @@ def _is_alike(left: Decoded, right: Decoded) -> bool:
 class _Batch:
     """The rows that are still being decoded."""
 
-    def __init__(self, model: Any, kind: Kind, prompts: Prompts) -> None:
+    def __init__(self, model: Any, kind: Kind, prompts: EncodedPrompts) -> None:
         self._model = model
         self._is_causal = kind == "causal"
         self._mask = prompts.mask
@@ -160,7 +160,11 @@ class _Batch:
 
 
 def _decode_dropping(
-    model: Any, kind: Kind, prompts: Prompts, limit: int, leaving: dict[int, int] | None = None
+    model: Any,
+    kind: Kind,
+    prompts: EncodedPrompts,
+    limit: int,
+    leaving: dict[int, int] | None = None,
 ) -> list[Decoded]:
     """Decode, and let rows leave: at their end, or after as many tokens as ``leaving`` says."""
     limits = [(leaving or {}).get(row, limit) for row in range(len(prompts.ids))]
@@ -184,7 +188,7 @@ def _decode_dropping(
     return texts
 
 
-def _generate(model: Any, prompts: Prompts, limit: int) -> list[Decoded]:
+def _generate(model: Any, prompts: EncodedPrompts, limit: int) -> list[Decoded]:
     """Decode by the model's own ``generate``."""
     tracker = _GreedyLogProbs()
     config = GenerationConfig(

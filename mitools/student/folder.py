@@ -11,13 +11,13 @@ from safetensors import SafetensorError
 
 from mitools.errors import OutputError, StudentError
 from mitools.files import output_errors
+from mitools.student.base.open_base import open_checkpoint
 from mitools.student.boundary import library_errors
 from mitools.student.codec import PREFIXES, Codec
 from mitools.student.devices import choose_device
 from mitools.student.local import LocalStudent
 from mitools.student.lora import merged_weights
 from mitools.student.metadata import LIMITS, METADATA_NAME, read_metadata, write_metadata
-from mitools.student.base.open_base import open_checkpoint
 from mitools.student.trial import check_forward
 
 __all__ = ["load_student", "save_student"]

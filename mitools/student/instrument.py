@@ -18,8 +18,8 @@ from torch import Tensor
 
 from mitools.errors import StudentError
 from mitools.student.codec import PREFIXES, Codec, Purpose, tokenizable
-from mitools.student.local import LocalStudent
 from mitools.student.forward import target_logits
+from mitools.student.local import LocalStudent
 
 __all__ = ["Instrument", "Span", "content_places"]
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from mitools.errors import StudentError
-from mitools.student.protocol import Generation
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Order, Purpose
-from mitools.student.decoding import Decoded, Prompts, decode, drops_rows_alike
+from mitools.student.decoding import Decoded, EncodedPrompts, decode, drops_rows_alike
+from mitools.student.protocol import Generation
 from mitools.student.scoring import Asked, score_rows
 
 __all__ = ["LocalStudent"]
@@ -187,14 +187,14 @@ class LocalStudent:
 
     def _behind(
         self, prompts: Sequence[Sequence[int]], contexts: Sequence[Sequence[int]]
-    ) -> Prompts:
+    ) -> EncodedPrompts:
         tokenizer = self.codec.tokenizer
         pairs = self.codec.pad(prompts, [[]] * len(prompts))
         start = None
         if self.codec.kind == "seq2seq":
             first = self.model.config.decoder_start_token_id
             start = torch.tensor([[first, *context] for context in contexts], device=self.device)
-        return Prompts(
+        return EncodedPrompts(
             pairs.prompt_ids.to(self.device),
             pairs.prompt_mask.to(self.device),
             start,

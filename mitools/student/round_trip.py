@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from mitools.errors import OutputError, StudentError
+from mitools.student.base.open_base import open_checkpoint
 from mitools.student.boundary import library_errors
 from mitools.student.codec import Codec
 from mitools.student.folder import save_student
-from mitools.student.base.open_base import open_checkpoint
 from mitools.student.trial import Evaluating, trial_logits
 
 __all__ = ["KNOWN_TO_SAVE", "check_saving"]

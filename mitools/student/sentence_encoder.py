@@ -17,12 +17,12 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from mitools.errors import SourceError, StudentError
-from mitools.student.boundary import library_errors
-from mitools.student.codec import tokenizable
-from mitools.student.devices import choose_device
 from mitools.student.base.fit import check_loaded, check_room
 from mitools.student.base.open_base import be_quiet, load_tokenizer, look_into
 from mitools.student.base.packages import PREFIX, find_packaged_model
+from mitools.student.boundary import library_errors
+from mitools.student.codec import tokenizable
+from mitools.student.devices import choose_device
 
 __all__ = ["SentenceEncoder", "find_encoder", "pool"]
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from mitools.train.losses.contrastive import infonce_bound, pair_roles
 
-__all__ = ["FEATURES", "Estimate", "estimate_information", "sketch"]
+__all__ = ["FEATURES", "MiEstimate", "estimate_information", "sketch"]
 
 FEATURES = 256
 """Hashed features a distribution is reduced to."""
@@ -42,7 +42,7 @@ _RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MiEstimate:
     """What the probe found, in nats; higher is more.
 
     Attributes:
@@ -82,7 +82,7 @@ def sketch(log_probs: Tensor, seed: int = 0) -> Tensor:
     return empty.index_add_(1, places.to(log_probs.device), roots)
 
 
-def estimate_information(labels: Tensor, rationales: Tensor, seed: int = 0) -> Estimate | None:
+def estimate_information(labels: Tensor, rationales: Tensor, seed: int = 0) -> MiEstimate | None:
     """Estimate the mutual information of two sets of features of the same records.
 
     Args:
@@ -101,7 +101,7 @@ def estimate_information(labels: Tensor, rationales: Tensor, seed: int = 0) -> E
     left, right = (side.cpu().double()[order] for side in (labels, rationales))
     # One step round a random circle: everybody gets a rationale, and nobody his own.
     moved = right.roll(1, dims=0)
-    return Estimate(_cross_validated(left, right), _cross_validated(left, moved), size)
+    return MiEstimate(_cross_validated(left, right), _cross_validated(left, moved), size)
 
 
 def _cross_validated(left: Tensor, right: Tensor) -> float:

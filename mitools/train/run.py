@@ -20,25 +20,27 @@ from mitools.errors import DataError, MitoolsError, OutputError, TrainingError, 
 from mitools.files import atomic_directory, output_errors
 from mitools.records import Record
 from mitools.student import save_student
+from mitools.student.base.open_base import Base, open_base
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import PREFIXES, Codec, Purpose
 from mitools.student.lora import add_lora
-from mitools.student.base.open_base import Base, open_base
 from mitools.student.round_trip import check_saving
 from mitools.student.trial import check_forward
 from mitools.tasks import task_of
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import Interrupt, LogCallback, OnStep, Patience, Resumption, trim_log
 from mitools.train.card import write_model_card
-from mitools.train.work_folder.checkpoints import publish, sync_folder
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.tokenized import Spool, TrainingData, build_data, lengths_of, open_data
-from mitools.train.example import example_of
-from mitools.train.two_task_model import TwoTaskModel
-from mitools.train.options import TrainOptions, is_replaceable
 from mitools.train.dry_run import batch_shapes, describe_memory, describe_shapes
+from mitools.train.example import example_of
+from mitools.train.options import TrainOptions, is_replaceable
 from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes
+from mitools.train.tokenized import TokenSpool, TrainingData, build_data, lengths_of, open_data
+from mitools.train.trainer import StudentTrainer
+from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.validate import final_metrics
+from mitools.train.work_folder.checkpoints import publish, sync_folder
 from mitools.train.work_folder.resume import (
     Finished,
     find_checkpoint,
@@ -47,11 +49,9 @@ from mitools.train.work_folder.resume import (
     is_started,
     write_state,
 )
-from mitools.train.trainer import StudentTrainer
-from mitools.train.validate import final_metrics
 from mitools.train.work_folder.workspace import Workspace
 
-__all__ = ["Interrupted", "Run", "prepare"]
+__all__ = ["Interrupted", "TrainingRun", "prepare"]
 
 
 class Interrupted(MitoolsError):
@@ -65,7 +65,7 @@ Note = Callable[[str], None]
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A run that is ready to start.
 
     Attributes:
@@ -76,7 +76,7 @@ class Run:
     """
 
     options: TrainOptions
-    spool: Spool
+    spool: TokenSpool
     codec: Codec
     data: TrainingData
     model: TwoTaskModel
@@ -269,7 +269,7 @@ class Run:
         return [name for name, share in shares.items() if share > 0 and self.data.has(name)]
 
 
-def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Run | Finished:
+def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> TrainingRun | Finished:
     """Read every record, open the base model and tokenize; nothing is trained yet.
 
     Of several processes the first one does all that; the others leave ``records`` alone and use
@@ -306,10 +306,10 @@ def _prepare(
     note: Note,
     processes: Processes,
     workspace: Workspace,
-) -> Run | Finished:
+) -> TrainingRun | Finished:
     work = workspace.path
     processes.meet()
-    spool = Spool.fill(work / "records.jsonl", records)
+    spool = TokenSpool.fill(work / "records.jsonl", records)
     if not spool.counts["train"]:
         found = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
         raise DataError(f"no training record among them ({found})", hint='run "mitools split"')
@@ -333,21 +333,25 @@ def _prepare(
             "checkpoint": checkpoint,
         },
     )
-    return Run(options, spool, codec, data, model, base.name, checkpoint, processes, workspace)
+    return TrainingRun(
+        options, spool, codec, data, model, base.name, checkpoint, processes, workspace
+    )
 
 
-def _follow(options: TrainOptions, processes: Processes) -> Run:
+def _follow(options: TrainOptions, processes: Processes) -> TrainingRun:
     """Prepare a further process of a run from what the first one left on disk."""
     processes.meet()
     found = processes.await_files(options.work)
-    spool = Spool(options.work / "records.jsonl", Counter(found["counts"]), found["digest"])
+    spool = TokenSpool(options.work / "records.jsonl", Counter(found["counts"]), found["digest"])
     base, codec = _open_student(spool, options, lambda _: None)
     data = open_data(options.work, found["notes"])
     model = TwoTaskModel(base.model, codec, options.objective)
-    return Run(options, spool, codec, data, model, base.name, found["checkpoint"], processes)
+    return TrainingRun(
+        options, spool, codec, data, model, base.name, found["checkpoint"], processes
+    )
 
 
-def _open_student(spool: Spool, options: TrainOptions, note: Note) -> tuple[Base, Codec]:
+def _open_student(spool: TokenSpool, options: TrainOptions, note: Note) -> tuple[Base, Codec]:
     base = open_base(options.student, lambda: _texts(spool, options), options.seed)
     if options.prefix_position == "after" and base.kind == "seq2seq":
         message = "--prefix-position after is for causal students: an encoder reads all at once"
@@ -367,7 +371,7 @@ def _open_student(spool: Spool, options: TrainOptions, note: Note) -> tuple[Base
     return base, codec
 
 
-def _texts(spool: Spool, options: TrainOptions) -> Iterator[str]:
+def _texts(spool: TokenSpool, options: TrainOptions) -> Iterator[str]:
     for record in spool.of_split("train"):
         example = example_of(record, options)
         yield from (prefix + example.input for prefix in PREFIXES.values())
@@ -375,7 +379,7 @@ def _texts(spool: Spool, options: TrainOptions) -> Iterator[str]:
         yield from (text for text in texts if text)
 
 
-def _report(data: TrainingData, spool: Spool, note: Note, lost: Mapping[str, int]) -> None:
+def _report(data: TrainingData, spool: TokenSpool, note: Note, lost: Mapping[str, int]) -> None:
     valid = 0 if data.valid is None else len(data.valid)
     other = spool.counts.total() - spool.counts["train"] - spool.counts["valid"]
     note(f"{len(data.train):,} records to train on, {valid:,} to validate, {other:,} kept out")

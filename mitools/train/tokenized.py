@@ -31,14 +31,14 @@ from mitools.tasks import task_of
 from mitools.train.example import Example, example_of
 from mitools.train.options import TrainOptions
 
-__all__ = ["Spool", "TrainingData", "build_data", "lengths_of", "open_data"]
+__all__ = ["TokenSpool", "TrainingData", "build_data", "lengths_of", "open_data"]
 
 _ROWS_PER_BATCH = 1000
 _PURPOSES: tuple[Purpose, ...] = ("label", "rationale")
 
 
 @dataclass
-class Spool:
+class TokenSpool:
     """Every record of the run on disk: read once from the pipe, then as often as needed."""
 
     path: Path
@@ -46,7 +46,7 @@ class Spool:
     digest: str = ""
 
     @classmethod
-    def fill(cls, path: Path, records: Iterable[Record]) -> Spool:
+    def fill(cls, path: Path, records: Iterable[Record]) -> TokenSpool:
         """Write the records down, count their splits and hash what they say."""
         spool = cls(path)
         digest = hashlib.sha256()
@@ -123,7 +123,7 @@ def open_data(folder: Path, notes: Mapping[str, int]) -> TrainingData:
     return TrainingData(train, valid or None, notes)
 
 
-def build_data(spool: Spool, codec: Codec, options: TrainOptions) -> TrainingData:
+def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> TrainingData:
     """Tokenize the training and validation records; the test split is never touched.
 
     A record without a label still teaches its rationale, and the other way round; in one pass what

@@ -22,6 +22,13 @@ from mitools.student import save_student
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
+from mitools.train.collate import Batch, TwoTaskCollator
+from mitools.train.dropout import fast_dropout
+from mitools.train.sampler import BatchesByLength
+from mitools.train.tokenized import lengths_of
+from mitools.train.two_task_model import COUNTS, LOSS_COUNTS, TwoTaskModel, count_targets
+from mitools.train.validate import Validation, measure_accuracy
+from mitools.train.weights import load_checkpoint, save_extras, unusable
 from mitools.train.work_folder.checkpoints import (
     STATE,
     checkpoint_path,
@@ -30,13 +37,6 @@ from mitools.train.work_folder.checkpoints import (
     rotate,
     seal,
 )
-from mitools.train.collate import Batch, TwoTaskCollator
-from mitools.train.tokenized import lengths_of
-from mitools.train.dropout import fast_dropout
-from mitools.train.two_task_model import COUNTS, LOSS_COUNTS, TwoTaskModel, count_targets
-from mitools.train.sampler import BatchesByLength
-from mitools.train.validate import Validation, measure_accuracy
-from mitools.train.weights import load_checkpoint, save_extras, unusable
 from mitools.train.work_folder.workspace import remove
 
 __all__ = ["StudentTrainer"]
@@ -158,8 +158,9 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         ``label_loss`` and ``rationale_loss`` are in nats a token, ``mi_loss`` a pair (a row in the
         paper's term), lower is better; each is absent where there was nothing to measure it on.
         ``mi_estimate`` and its control ``mi_shuffled`` are in nats, see
-        :mod:`mitools.train.mi_estimate`; absent with few pairs. ``selection`` is what the best model
-        is best in: accuracy, or without it the loss with its sign turned; higher is better.
+        :mod:`mitools.train.mi_estimate`; absent with few pairs. ``selection`` is the metric that
+        selects the best checkpoint: accuracy, or without it the loss with its sign turned; higher
+        is better.
         """
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()

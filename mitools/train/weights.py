@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mitools.errors import MitoolsError, TrainingError
-from mitools.student.boundary import is_out_of_memory, reason_of
 from mitools.student.base.fit import check_loaded
+from mitools.student.boundary import is_out_of_memory, reason_of
 from mitools.student.lora import adapter_weights, is_adapted
 from mitools.train.two_task_model import TwoTaskModel
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import Run, RunOptions, Tally, Teacher
+from mitools.annotate import AnnotationRun, RunOptions, Tally, Teacher
 from mitools.annotate.client.budget import Budget
-from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import Memory
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.client.kept_replies import KeptReplies
 from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
+from mitools.annotate.prompt import Prompts, PromptSource
 from mitools.annotate.strategy import Strategy
 from mitools.records import Record
 from tests.server import KEY, FixtureServer
@@ -72,9 +72,9 @@ class Outcome:
 
 def remember(
     options: ChatOptions, journal: Path | None = None, source: PromptSource | None = None
-) -> Memory:
+) -> KeptReplies:
     requests = Requests(options, Prompts(source or PromptSource()))
-    return Memory(requests, Journal(journal) if journal else None)
+    return KeptReplies(requests, Journal(journal) if journal else None)
 
 
 def asking(options: ChatOptions) -> ChatTeacher:
@@ -106,7 +106,7 @@ def annotate(server: FixtureServer) -> Annotate:
         if options.pop("is_offline", False):
             teacher = OfflineTeacher(memory)
         settings = RunOptions(concurrency=chat.concurrency, **options)
-        with Run(records, teacher, settings) as running:
+        with AnnotationRun(records, teacher, settings) as running:
             return Outcome(list(running), running.tally)
 
     return run

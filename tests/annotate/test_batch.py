@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import Run, RunOptions, Strategy
+from mitools.annotate import AnnotationRun, RunOptions, Strategy
 from mitools.annotate.batch import emit_requests, import_results
-from mitools.annotate.client.teachers import OfflineTeacher
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.client.requests import ChatOptions
+from mitools.annotate.client.teachers import OfflineTeacher
 from mitools.errors import InvalidFieldError, MalformedLineError, SourceError
 from mitools.records import Record
 from tests.annotate.conftest import Annotate, remember, sums
@@ -64,7 +64,7 @@ def annotate_offline(
     records: list[Record], journal: Path, strategy: Strategy | None = None
 ) -> list[Record]:
     teacher = OfflineTeacher(remember(OPTIONS, journal), must_know=False)
-    with Run(records, teacher, RunOptions(strategy=strategy or Strategy())) as run:
+    with AnnotationRun(records, teacher, RunOptions(strategy=strategy or Strategy())) as run:
         return list(run)
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.annotate.client.test_budget import bound
 
 from mitools.annotate import Strategy
 from mitools.annotate.client.budget import Price
-from mitools.annotate.dry_run import Bill, Estimate, estimate
 from mitools.annotate.client.requests import ChatOptions
+from mitools.annotate.dry_run import Bill, CostEstimate, estimate_cost
 from mitools.records import Record
 from tests.annotate.conftest import Annotate, remember, sums
-from tests.annotate.test_budget import bound
 from tests.server import Act, FixtureServer
 
 
 def look(
     records: list[Record], url: str, journal: Path | None = None, strategy: Strategy | None = None
-) -> Estimate:
+) -> CostEstimate:
     memory = remember(ChatOptions("fixture", url, max_tokens=50), journal)
-    found = estimate(records, memory, strategy or Strategy(), None)
+    found = estimate_cost(records, memory, strategy or Strategy(), None)
     if memory.journal is not None:
         memory.journal.close()
     return found

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from mitools.annotate.protocol import Answered
 from mitools.annotate.outlet import Outlet, Place
+from mitools.annotate.protocol import Answered
 
 
 def answered(number: int) -> Answered:

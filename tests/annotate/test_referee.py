@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import Run, RunOptions
+from mitools.annotate import AnnotationRun, RunOptions
 from mitools.annotate.client.requests import ChatOptions
 from tests.annotate.conftest import asking, sums
 
@@ -16,7 +16,7 @@ pytest.importorskip("llmock", reason="llmock is not installed")
 def faults(llmock: Any, count: int, **options: Any) -> list[str]:
     """Annotate; give the kinds of what went wrong. llmock's words state an answer or none."""
     chat = ChatOptions("gpt-4o", llmock.base_url("openai"), concurrency=4, **options)
-    with Run(sums(count), asking(chat), RunOptions(concurrency=4, task="text")) as run:
+    with AnnotationRun(sums(count), asking(chat), RunOptions(concurrency=4, task="text")) as run:
         records = list(run)
     assert len(records) == count
     kinds = [record["teacher"].get("error", {}).get("kind", "unreadable") for record in records]

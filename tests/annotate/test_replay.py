@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mitools.annotate import Run, RunOptions, Teacher
+from mitools.annotate import AnnotationRun, RunOptions, Teacher
 from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
 from mitools.bounds import DEFAULTS
 from mitools.demo import problems
@@ -24,7 +24,7 @@ ROWS = [
 
 
 def run(teacher: Teacher, records: list[Record]) -> list[Record]:
-    with Run(records, teacher, RunOptions()) as running:
+    with AnnotationRun(records, teacher, RunOptions()) as running:
         return list(running)
 
 

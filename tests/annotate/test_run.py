@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from mitools.annotate import (
+    AnnotationRun,
     Problem,
     Question,
     Reply,
-    Run,
     RunOptions,
     StoppedError,
     Strategy,
@@ -67,7 +67,7 @@ def test_reading_waits_for_the_taker() -> None:
             taken += 1
             yield record
 
-    with Run(source(), SlowTeacher(), RunOptions(concurrency=2)) as run:
+    with AnnotationRun(source(), SlowTeacher(), RunOptions(concurrency=2)) as run:
         records = iter(run)
         next(records)
         time.sleep(0.1)
@@ -82,7 +82,7 @@ def test_a_reading_error_comes_after_what_was_read() -> None:
     got = []
     with (
         pytest.raises(InvalidFieldError, match="line 4"),
-        Run(source(), SlowTeacher(), RunOptions()) as run,
+        AnnotationRun(source(), SlowTeacher(), RunOptions()) as run,
     ):
         got.extend(run)
     assert len(got) == 3
@@ -99,7 +99,7 @@ def test_a_stopped_run_gives_out_what_is_under_way(is_ordered: bool) -> None:
         raise StoppedError
 
     settings = RunOptions(concurrency=4, is_ordered=is_ordered)
-    with Run(source(), teacher, settings) as run:
+    with AnnotationRun(source(), teacher, settings) as run:
         threading.Timer(0.1, run.stop).start()
         got = [record["id"] for record in run]
     assert sorted(got) == ["r0", "r1", "r2", "r3"]
@@ -109,7 +109,7 @@ def test_a_stopped_run_gives_out_what_is_under_way(is_ordered: bool) -> None:
 def test_leaving_early_cancels_and_puts_the_teacher_away() -> None:
     teacher = SlowTeacher(60)
     start = time.monotonic()
-    with Run(sums(50), teacher, RunOptions(concurrency=2)):
+    with AnnotationRun(sums(50), teacher, RunOptions(concurrency=2)):
         time.sleep(0.1)
     assert time.monotonic() - start < 2
     assert teacher.cancelled == len(teacher.asked) > 0
@@ -126,7 +126,7 @@ def test_a_crash_in_a_teacher_is_raised_and_ends_the_run() -> None:
     got = []
     with (
         pytest.raises(ZeroDivisionError),
-        Run(sums(100), Crashing(), RunOptions(concurrency=2)) as run,
+        AnnotationRun(sums(100), Crashing(), RunOptions(concurrency=2)) as run,
     ):
         got.extend(record["id"] for record in run)
     assert got == ["r0", "r1"]
@@ -141,7 +141,7 @@ def test_failed_records_go_where_they_are_sent() -> None:
 
     kept: list[str] = []
     settings = RunOptions(on_failure=lambda record: kept.append(record["id"]))
-    with Run(sums(5), Failing(), settings) as run:
+    with AnnotationRun(sums(5), Failing(), settings) as run:
         assert [record["id"] for record in run] == ["r0", "r2", "r4"]
     assert kept == ["r1", "r3"]
     assert run.tally.lines() == [
@@ -162,7 +162,7 @@ def test_a_failure_that_ends_the_run_comes_after_what_was_before_it() -> None:
     got = []
     with (
         pytest.raises(TeacherError, match="r3 failed"),
-        Run(sums(40), teacher, RunOptions(on_failure=refuse)) as run,
+        AnnotationRun(sums(40), teacher, RunOptions(on_failure=refuse)) as run,
     ):
         got.extend(record["id"] for record in run)
     assert got == ["r0", "r1", "r2"]
@@ -175,7 +175,7 @@ def test_what_is_ready_leaves_at_once_and_together() -> None:
             return None if is_slow else Reply(text="The answer is 1.")
 
     sizes = []
-    with Run(sums(6), Waiting(0.3), RunOptions(concurrency=2)) as run:
+    with AnnotationRun(sums(6), Waiting(0.3), RunOptions(concurrency=2)) as run:
         for batch in run.batches():
             sizes.append(len(batch))
             time.sleep(0.1)
@@ -191,7 +191,7 @@ def test_no_answer_at_all_is_an_error_after_the_records() -> None:
     got = []
     with (
         pytest.raises(TeacherError, match=r"none of 3 records got an answer \(mostly: empty\)"),
-        Run(sums(3), Silent(), RunOptions()) as run,
+        AnnotationRun(sums(3), Silent(), RunOptions()) as run,
     ):
         got.extend(run)
     assert len(got) == 3
@@ -217,7 +217,7 @@ def test_where_one_sample_fails_the_others_come_home() -> None:
     settings = RunOptions(strategy=Strategy(samples=8))
     with (
         pytest.raises(TeacherError, match="out of quota"),
-        Run(sums(1), teacher, settings) as run,
+        AnnotationRun(sums(1), teacher, settings) as run,
     ):
         list(run)
     assert sorted(teacher.came_home) == [0, 1, 3, 4, 5, 6, 7]
@@ -227,7 +227,7 @@ def test_where_one_sample_fails_the_others_come_home() -> None:
 def test_an_error_waits_for_what_is_under_way_and_a_second_interrupt_does_not() -> None:
     for error, cancelled in ((ValueError, 0), (BrokenPipeError, 4), (KeyboardInterrupt, 4)):
         teacher = SlowTeacher(0.4)
-        with pytest.raises(error), Run(sums(50), teacher, RunOptions(concurrency=1)):  # noqa: PT012
+        with pytest.raises(error), AnnotationRun(sums(50), teacher, RunOptions(concurrency=1)):  # noqa: PT012
             time.sleep(0.1)
             raise error
         assert len(teacher.asked) == 4
@@ -255,7 +255,7 @@ def test_too_many_failures_end_the_run(rows: int, is_ordered: bool) -> None:
     got = []
     with (
         pytest.raises(TeacherError, match=r"more than --max-error-rate 0.5.*bad_request"),
-        Run(sums(rows), Partly(rows), settings) as run,
+        AnnotationRun(sums(rows), Partly(rows), settings) as run,
     ):
         got.extend(run)
     assert len(got) >= min(rows, 50)
@@ -264,13 +264,13 @@ def test_too_many_failures_end_the_run(rows: int, is_ordered: bool) -> None:
 
 def test_as_many_failures_as_allowed_are_not_too_many() -> None:
     settings = RunOptions(max_error_rate=0.29)  # 0.29 × 100 is 28.999999999999996
-    with Run(sums(100)[::-1], Partly(29), settings) as run:  # the last 29 fail
+    with AnnotationRun(sums(100)[::-1], Partly(29), settings) as run:  # the last 29 fail
         assert len(list(run)) == 100
     assert run.tally.failed.total() == 29
 
 
 def test_failures_that_finish_first_are_not_held_to_be_all() -> None:
     settings = RunOptions(concurrency=64, is_ordered=False, max_error_rate=0.5)
-    with Run(sums(200), Partly(60), settings) as run:
+    with AnnotationRun(sums(200), Partly(60), settings) as run:
         assert len(list(run)) == 200
     assert run.tally.failed.total() == 60

@@ -35,15 +35,15 @@ from typing import Any
 
 import click
 
-from mitools.annotate import Run as Annotation
+from mitools.annotate import AnnotationRun as Annotation
 from mitools.annotate import RunOptions, Strategy
-from mitools.annotate.protocol import Question
-from mitools.annotate.client.teachers import ChatTeacher
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import Memory
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.client.kept_replies import KeptReplies
 from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.client.teachers import ChatTeacher
+from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.protocol import Question
 from mitools.tasks import task_named
 from tests.server import Act, Call, FixtureServer
 
@@ -93,7 +93,7 @@ asker([json.loads(line) for line in open(path)])
 
 
 @dataclass(frozen=True)
-class Run:
+class AnnotationRun:
     """One client process: seconds of wall and CPU time, peak memory in MB, the server's counts."""
 
     wall: float
@@ -118,7 +118,7 @@ def serving(latency: float) -> Iterator[int]:
             server.terminate()
 
 
-def measure(command: list[str], latency: float, folder: Path) -> Run:
+def measure(command: list[str], latency: float, folder: Path) -> AnnotationRun:
     """Run a client against a fresh server; ``URL`` in the command is the server's."""
     with serving(latency) as port:
         url = f"http://127.0.0.1:{port}/v1"
@@ -128,7 +128,7 @@ def measure(command: list[str], latency: float, folder: Path) -> Run:
         stats = json.loads(connection.getresponse().read())
         connection.close()
     cpu = usage.ru_utime + usage.ru_stime
-    return Run(seconds, cpu, usage.ru_maxrss / 1024, stats)
+    return AnnotationRun(seconds, cpu, usage.ru_maxrss / 1024, stats)
 
 
 def timed(command: list[str], folder: Path) -> tuple[float, Any]:
@@ -345,7 +345,7 @@ def ask_by_chance(strategy: Strategy, share: float, rows: int) -> Counted:
         data = write_questions(Path(name) / "data.jsonl", rows)
         records = [json.loads(line) for line in data.read_text().splitlines()]
         requests = Requests(ChatOptions("m", server.url), Prompts(PromptSource()))
-        teacher = ChatTeacher(Memory(requests, None), Endpoint(requests))
+        teacher = ChatTeacher(KeptReplies(requests, None), Endpoint(requests))
         with Annotation(records, teacher, RunOptions(strategy=strategy)) as run:
             done = [record["teacher"] for record in run]
         every = [teacher.get("samples", [teacher]) for teacher in done]

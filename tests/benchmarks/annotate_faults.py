@@ -36,14 +36,14 @@ from typing import Any
 
 import click
 
-from mitools.annotate import Run, RunOptions
+from mitools.annotate import AnnotationRun, RunOptions
 from mitools.annotate.client.budget import Budget, Price, Reservation
-from mitools.annotate.client.teachers import ChatTeacher
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import Memory
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.client.kept_replies import KeptReplies
 from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.client.teachers import ChatTeacher
+from mitools.annotate.prompt import Prompts, PromptSource
 from mitools.errors import TeacherError
 from mitools.records import Record
 from tests.server import Act, Call, FixtureServer, solve, true_usage
@@ -315,9 +315,9 @@ def _bill(liar: Liar, rows: int, limit: float, concurrency: int) -> Bill:
             alike_failures=None,  # the cap is to end the run, not that all requests fail alike
         )
         requests = Requests(options, Prompts(PromptSource()))
-        memory = Memory(requests, Journal(Path(name) / "j"))
+        memory = KeptReplies(requests, Journal(Path(name) / "j"))
         teacher = ChatTeacher(memory, Endpoint(requests, budget))
-        run = Run(_sums(rows), teacher, RunOptions(concurrency=concurrency))
+        run = AnnotationRun(_sums(rows), teacher, RunOptions(concurrency=concurrency))
         try:
             with run:
                 list(run)

@@ -23,10 +23,10 @@ import torch
 
 from mitools.demo import problems
 from mitools.student import load_student
-from mitools.student.codec import Codec, Purpose
-from mitools.student.local import LocalStudent
 from mitools.student.base.open_base import open_base
+from mitools.student.codec import Codec, Purpose
 from mitools.student.forward import target_logits
+from mitools.student.local import LocalStudent
 
 Said = tuple[list[str], int]
 """What was said to each record, and how many tokens that took."""

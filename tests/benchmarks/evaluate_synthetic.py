@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mitools.evaluate.measures.metric import Metric
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.tasks import task_of
 from tests.evaluate.synthetic import STUDENTS, answered
 
@@ -22,7 +22,7 @@ SECTIONS = ("label", "calibration", "consistency", "rationale", "association", "
 
 def summary_of(student: str, n: int, permutations: int) -> tuple[dict[str, Any], float]:
     """Summarize one student; also say the CPU seconds that it took."""
-    tally = Tally(simulator="local", permutations=permutations)
+    tally = SummaryBuilder(simulator="local", permutations=permutations)
     for record in answered(student, n):
         tally.add(record, task_of(record))
     started = time.process_time()

@@ -26,13 +26,13 @@ from torch import Tensor
 
 from mitools.demo import problems, solve
 from mitools.records import Record
+from mitools.student.base.scratch import build_scratch
 from mitools.student.codec import Codec
 from mitools.student.forward import target_logits
-from mitools.student.base.scratch import build_scratch
 from mitools.tasks import task_named
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.two_task_model import TwoTaskModel, pairs_of, word_mask
 from mitools.train.losses.objective import MiTerm, Objective
+from mitools.train.two_task_model import TwoTaskModel, pairs_of, word_mask
 
 BATCH = 16
 

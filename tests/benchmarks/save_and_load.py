@@ -24,8 +24,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import pytest  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
-from mitools.student.round_trip import KNOWN_TO_SAVE  # noqa: E402
 from mitools.student.base.scratch import build_tokenizer  # noqa: E402
+from mitools.student.round_trip import KNOWN_TO_SAVE  # noqa: E402
 from tests.student.test_round_trip import BY_NAME, try_class  # noqa: E402
 from tests.toys import toy_records  # noqa: E402
 

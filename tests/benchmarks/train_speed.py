@@ -49,13 +49,13 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DataCollatorForSeq2Seq, T5Config, T5ForConditionalGeneration
 
-from mitools.student.codec import Codec
 from mitools.student.base.scratch import build_tokenizer
+from mitools.student.codec import Codec
 from mitools.train.arguments import records_a_piece, uses_bf16
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.dropout import fast_dropout
-from mitools.train.two_task_model import TwoTaskModel, count_targets
 from mitools.train.losses.objective import Objective
+from mitools.train.two_task_model import TwoTaskModel, count_targets
 
 SHAPES: dict[str, dict[str, int]] = {
     "small": {

@@ -7,14 +7,14 @@ import pytest
 from mitools.evaluate.report import COLUMNS, metric_rows, noise_rows, quadrant_rows, title
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulators.association import ASSOCIATION
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.tasks import task_of
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 def summary(*answers: str, **more: Any) -> dict[str, Any]:
-    tally = Tally()
+    tally = SummaryBuilder()
     for number, answer in enumerate(answers):
         student = {"label": answer, "confidence": 0.75, "model": "svamp@12ab", **more}
         record = {

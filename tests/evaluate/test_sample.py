@@ -4,14 +4,14 @@ import random
 
 import numpy as np
 
-from mitools.evaluate.sample import FOLDS, Item, Sample, assign_folds, without_words
+from mitools.evaluate.sample import FOLDS, Sample, SampledRecord, assign_folds, without_words
 
 
-def item(number: int, **more: str) -> Item:
-    return Item(f"q{number}", f"because {number}", "a", **more)
+def item(number: int, **more: str) -> SampledRecord:
+    return SampledRecord(f"q{number}", f"because {number}", "a", **more)
 
 
-def sampled(items: list[Item], most: int) -> list[Item]:
+def sampled(items: list[SampledRecord], most: int) -> list[SampledRecord]:
     sample = Sample(most)
     for one in items:
         sample.add(one)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitools.evaluate.score import scored
-from mitools.evaluate.summary import Tally, as_json
+from mitools.evaluate.summary import SummaryBuilder, as_json
 from mitools.records import Record
 from mitools.tasks import task_of
 from tests.evaluate.synthetic import answered
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("few_resamples")
 SHAPE = {"value", "ci95", "n", "status", "reason", "unit", "higher_is_better"}
 
 
-def fold(records: Iterable[Record], tally: Tally | None = None) -> Tally:
-    tally = tally or Tally()
+def fold(records: Iterable[Record], tally: SummaryBuilder | None = None) -> SummaryBuilder:
+    tally = tally or SummaryBuilder()
     for record in records:
         tally.add(scored(record, task_of(record)), task_of(record))
     return tally
@@ -121,7 +121,7 @@ def test_rationale_editing_is_not_applicable() -> None:
 def test_simulators_measure_only_where_they_are_asked_to() -> None:
     records = answered("informative", 60)
     skipped = figures(records)
-    measured = as_json(fold(records, Tally(simulator="local", permutations=1)).summary(0))
+    measured = as_json(fold(records, SummaryBuilder(simulator="local", permutations=1)).summary(0))
     assert skipped["association"]["cvi"]["status"] == "skipped"
     assert skipped["simulator"] is None
     assert measured["association"]["cvi"]["status"] == "ok"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mitools.evaluate.measures import statistics
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.tasks import task_of
 from tests.evaluate.synthetic import STUDENTS, answered
 
@@ -24,7 +24,7 @@ def summaries() -> Iterator[Summaries]:
         patch.setattr(statistics, "_FEWEST_RESAMPLES", 400)
         found = {}
         for student in STUDENTS:
-            tally = Tally(simulator="local", permutations=19)
+            tally = SummaryBuilder(simulator="local", permutations=19)
             for record in answered(student, N):
                 tally.add(record, task_of(record))
             found[student] = tally.summary(0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mitools.explain.build_view import view_of
-from mitools.explain.view import Bar, Step, Support, Thresholds
+from mitools.explain.view import Bar, StepView, Support, Thresholds
 
 
 def equation(**fields: Any) -> dict[str, Any]:
@@ -116,10 +116,10 @@ def test_stated_steps_are_checked() -> None:
     view = view_of(equation(teacher={"label": "19", "rationale": rationale}))
     assert view.teacher is not None
     assert view.teacher.steps == (
-        Step("12 + 7 = 18", False, "19"),
-        Step("1 / 4 = 0.3", True, "0.25"),
-        Step("10 / 3 = 4", False, "≈ 3.333"),
-        Step("6 * 2 = 12", True, "12"),
+        StepView("12 + 7 = 18", False, "19"),
+        StepView("1 / 4 = 0.3", True, "0.25"),
+        StepView("10 / 3 = 4", False, "≈ 3.333"),
+        StepView("6 * 2 = 12", True, "12"),
     )
 
 

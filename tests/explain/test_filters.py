@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitools.explain.build_view import view_of
-from mitools.explain.filters import Criteria, Item, Selection, Tally
+from mitools.explain.filters import Criteria, FilterCounts, Selection, ViewedRecord
 
 
 def record(name: str, answer: str, rationale: str, **fields: Any) -> dict[str, Any]:
@@ -119,17 +119,17 @@ def test_a_criterion_that_no_student_can_change_needs_none(name: str) -> None:
     assert Criteria(**{name: value}, low_confidence=0.5).needs_student
 
 
-def items(*confidences: float | None) -> list[Item]:
+def items(*confidences: float | None) -> list[ViewedRecord]:
     found = []
     for index, confidence in enumerate(confidences):
         row = {"id": f"r{index}", "input": "x" * index, "student": {"label": "a"}}
         if confidence is not None:
             row["student"]["confidence"] = confidence  # type: ignore[index]
-        found.append(Item(row, view_of(row, index + 1)))
+        found.append(ViewedRecord(row, view_of(row, index + 1)))
     return found
 
 
-def ids(chosen: Iterator[Item]) -> list[str]:
+def ids(chosen: Iterator[ViewedRecord]) -> list[str]:
     return [item.view.id for item in chosen]
 
 
@@ -161,7 +161,7 @@ def test_a_limit_cuts_the_sorted_list(
 
 
 def test_a_limit_asks_for_no_item_beyond_it() -> None:
-    def endless() -> Iterator[Item]:
+    def endless() -> Iterator[ViewedRecord]:
         yield from items(0.1, 0.2)
         raise AssertionError("asked for a third")
 
@@ -191,7 +191,7 @@ def test_every_item_is_drawn_about_equally_often() -> None:
 
 
 def test_a_tally_counts_only_what_is_known() -> None:
-    tally = Tally(read=len(RECORDS), matching=len(RECORDS))
+    tally = FilterCounts(read=len(RECORDS), matching=len(RECORDS))
     for row in RECORDS:
         tally.show(view_of(row))
     assert (tally.right, tally.labelled) == (2, 7)
@@ -203,5 +203,5 @@ def test_a_tally_counts_only_what_is_known() -> None:
 
 
 def test_a_tally_leaves_out_what_nobody_said() -> None:
-    tally = Tally(read=1200, matching=2, shown=1)
+    tally = FilterCounts(read=1200, matching=2, shown=1)
     assert str(tally) == "1 shown of 2 matching of 1,200 read"

@@ -11,8 +11,8 @@ import pytest
 from mitools.errors import DataError
 from mitools.explain.build_view import view_of
 from mitools.explain.filters import Criteria
-from mitools.explain.run import Explanation, Settings
-from mitools.explain.versus import Comparison, Versus
+from mitools.explain.run import ExplainOptions, Explanation
+from mitools.explain.versus import LabelChanges, Versus
 
 CHOICES = ["sea", "tree", "car"]
 
@@ -50,7 +50,7 @@ SECOND = [
 
 
 def views(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any]:
-    explanation = Explanation(Settings(), versus=Versus(second, "b.jsonl"))
+    explanation = Explanation(ExplainOptions(), versus=Versus(second, "b.jsonl"))
     return {item.view.id: item.view for item in explanation.run(first)}
 
 
@@ -89,7 +89,7 @@ def test_changed_compares_labels_as_the_task_does_and_takes_silence_for_an_answe
 
 def test_what_is_missing_on_either_side_is_counted() -> None:
     versus = Versus(SECOND, "b.jsonl")
-    explanation = Explanation(Settings(), versus=versus)
+    explanation = Explanation(ExplainOptions(), versus=versus)
     assert versus.unmet == 7
     list(explanation.run(FIRST))
     assert (explanation.tally.read, explanation.tally.unanswered) == (7, 1)
@@ -159,7 +159,7 @@ def test_who_says_a_choice_names_the_second_as_well() -> None:
 
 
 def test_the_comparison_counts_each_of_the_four_and_nothing_unknown() -> None:
-    explanation = Explanation(Settings(), versus=Versus(SECOND, "b.jsonl"))
+    explanation = Explanation(ExplainOptions(), versus=Versus(SECOND, "b.jsonl"))
     list(explanation.run(FIRST))
     assert explanation.comparison.told() == (
         "fixed 1, broken 1, both right 1, both wrong 2; exact McNemar p = 1.000 "
@@ -167,8 +167,8 @@ def test_the_comparison_counts_each_of_the_four_and_nothing_unknown() -> None:
     )
 
 
-def compared(**counts: int) -> Comparison:
-    return Comparison(Counter(counts))  # type: ignore[arg-type]
+def compared(**counts: int) -> LabelChanges:
+    return LabelChanges(Counter(counts))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_the_difference_in_accuracy_has_an_interval() -> None:
 
 
 def test_swapping_the_students_swaps_fixed_and_broken() -> None:
-    there, back = Comparison(), Comparison()
+    there, back = LabelChanges(), LabelChanges()
     for view in views(FIRST, SECOND).values():
         there.add(view)
     for view in views(SECOND, FIRST).values():
@@ -220,14 +220,14 @@ def test_swapping_the_students_swaps_fixed_and_broken() -> None:
 
 
 def test_filters_on_the_outcome_do_not_bias_the_comparison() -> None:
-    settings = Settings(Criteria(changes=frozenset({"fixed"})))
+    settings = ExplainOptions(Criteria(changes=frozenset({"fixed"})))
     explanation = Explanation(settings, versus=Versus(SECOND, "b.jsonl"))
     assert [item.view.id for item in explanation.run(FIRST)] == ["fixed"]
     assert sum(explanation.comparison.counts.values()) == 5
 
 
 def test_filters_on_the_record_say_what_is_compared() -> None:
-    settings = Settings(Criteria(ids=frozenset({"fixed", "right"})))
+    settings = ExplainOptions(Criteria(ids=frozenset({"fixed", "right"})))
     explanation = Explanation(settings, versus=Versus(SECOND, "b.jsonl"))
     list(explanation.run(FIRST))
     assert dict(explanation.comparison.counts) == {"fixed": 1, "both_right": 1}

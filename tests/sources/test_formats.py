@@ -16,14 +16,14 @@ import zstandard
 
 from mitools.errors import EmptyInputError, MitoolsError, SourceError
 from mitools.records import Reader, Record, Rejected
-from mitools.sources import FileOptions, Plan, load, open_file, open_named
+from mitools.sources import FileOptions, LoadOptions, load, open_file, open_named
 
 ROWS = [{"input": "eins, zwei", "label": "drei"}, {"input": 'größer\n"x"', "label": None}]
 
 
 def records_of(path: Path, rejected: list[Rejected] | None = None, **plan: Any) -> list[Record]:
     reader = Reader(needs=("input",), on_reject=None if rejected is None else rejected.append)
-    return list(load([open_file(str(path))], Plan(**plan), reader))
+    return list(load([open_file(str(path))], LoadOptions(**plan), reader))
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -222,7 +222,7 @@ def test_an_unknown_name_is_guessed(tmp_path: Path) -> None:
         (str(tmp_path), "its files"),
     ]:
         with pytest.raises(SourceError) as caught:
-            list(load([open_named(name)], Plan(), Reader()))
+            list(load([open_named(name)], LoadOptions(), Reader()))
         assert hint in str(caught.value)
 
 
@@ -230,7 +230,7 @@ def test_ids_are_kept_or_derived_and_numbered_over_all_parts(tmp_path: Path) -> 
     one = written(tmp_path, "one.csv", "input,label\na,b\na,b\n")
     two = written(tmp_path, "two.json", '[{"input": "a", "label": "b"}, {"id": 7, "input": "a"}]')
     parts = [open_file(str(path)) for path in (one, two)]
-    first, second, third, fourth = [record["id"] for record in load(parts, Plan(), Reader())]
+    first, second, third, fourth = [record["id"] for record in load(parts, LoadOptions(), Reader())]
     assert (second, third, fourth) == (f"{first}-2", f"{first}-3", "7")
 
 
@@ -238,7 +238,7 @@ def test_the_limit_counts_records_of_each_part(tmp_path: Path) -> None:
     one = written(tmp_path, "one.jsonl", JSONL)
     two = written(tmp_path, "two.csv", CSV)
     parts = [open_file(str(path)) for path in (one, two)]
-    assert [r["input"] for r in load(parts, Plan(), Reader(), limit=1)] == ["eins, zwei"] * 2
+    assert [r["input"] for r in load(parts, LoadOptions(), Reader(), limit=1)] == ["eins, zwei"] * 2
 
 
 def test_a_list_of_json_is_read_up_to_a_bound(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from mitools.errors import (
 )
 from mitools.records import Record
 from mitools.schema import validate
-from mitools.sources.mapping import Mapper, Plan
+from mitools.sources.mapping import LoadOptions, Mapper
 from mitools.sources.part import Part
 
 HERE = Where("here", 1)
 
 
 def record_of(row: dict[str, Any], part: Part | None = None, /, **plan: Any) -> Record:
-    record = Mapper(Plan(**plan), part or Part("here", ()))(row, HERE)
+    record = Mapper(LoadOptions(**plan), part or Part("here", ()))(row, HERE)
     validate(record)
     return record
 
@@ -96,7 +96,7 @@ def test_a_template_is_strict_and_says_what_there_is() -> None:
 @pytest.mark.parametrize("spec", ["{{ input", "{% if %}", "{{ a | nofilter }}"])
 def test_a_wrong_template_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError, match="--map input: the template is wrong"):
-        Plan(fields={"input": spec})
+        LoadOptions(fields={"input": spec})
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_empty_mapping_leaves_a_field_out() -> None:
 @pytest.mark.parametrize(("target", "hint"), [("inputs", 'mean "input"'), ("x", "use one of id")])
 def test_only_fields_of_a_record_can_be_mapped(target: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint):
-        Plan(fields={target: "question"})
+        LoadOptions(fields={target: "question"})
 
 
 def test_commonsense_qa_keys_become_texts() -> None:
@@ -186,9 +186,9 @@ def test_a_feature_of_classes_tells_how_labels_are_written(names: str, expected:
 def test_columns_that_nothing_is_made_of_are_not_read() -> None:
     names = ["q", "a", "b", "c", "id", "when"]
     fields = {"input": "{{ q }}", "choices": "a, b"}
-    assert Plan(fields=fields, drop=frozenset(["a", "when"])).columns(names) == names[:-1]
-    assert Plan(fields=fields, keep=frozenset()).columns(names) == ["q", "a", "b", "id"]
-    assert Plan(fields={"input": "other"}, keep=frozenset()).columns(names) == names
+    assert LoadOptions(fields=fields, drop=frozenset(["a", "when"])).columns(names) == names[:-1]
+    assert LoadOptions(fields=fields, keep=frozenset()).columns(names) == ["q", "a", "b", "id"]
+    assert LoadOptions(fields={"input": "other"}, keep=frozenset()).columns(names) == names
 
 
 def test_class_names_of_the_label_are_the_choices_unless_the_row_has_some() -> None:
@@ -205,7 +205,7 @@ def test_fixed_choices_make_a_choice() -> None:
     record = record_of({"input": "i", "label": "yes"}, choices=("yes", "no"))
     assert (record["task"], record["choices"]) == ("choice", ["yes", "no"])
     with pytest.raises(UsageError, match="exclude each other"):
-        Plan(labels=("a",), choices=("b",))
+        LoadOptions(labels=("a",), choices=("b",))
 
 
 def test_the_task_asked_for_wins_then_the_records_own() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from mitools.errors import InvalidFieldError, SourceError
 from mitools.records import Reader, Record, Rejected
-from mitools.sources import FileOptions, Plan, load, open_file
+from mitools.sources import FileOptions, LoadOptions, load, open_file
 
 
 def bad_text() -> pa.Array:
@@ -26,7 +26,7 @@ def records_of(
     path: Path, columns: dict[str, Any], rejected: list[Rejected] | None = None, **plan: Any
 ) -> list[Record]:
     pq.write_table(pa.table({"input": ["a", "b"], **columns}), path)
-    made = Plan(**plan)
+    made = LoadOptions(**plan)
     options = FileOptions(columns=made.columns)
     reader = Reader(on_reject=None if rejected is None else rejected.append)
     found = list(load([open_file(str(path), options)], made, reader))
@@ -116,4 +116,4 @@ def test_damaged_pages_end_with_the_row_that_was_reached(path: Path) -> None:
     data[40:400] = bytes(360)
     path.write_bytes(data)
     with pytest.raises(SourceError, match=r"cannot read .* after row "):
-        list(load([open_file(str(path))], Plan(), Reader()))
+        list(load([open_file(str(path))], LoadOptions(), Reader()))

@@ -10,10 +10,10 @@ import pytest
 
 from mitools.records import Record
 from mitools.split import Fractions
-from mitools.split.options import Plan
+from mitools.split.options import SplitOptions
 from mitools.split.report import Report
 from mitools.split.run import divide
-from mitools.split.spool import Spool
+from mitools.split.spool import RecordSpool
 
 
 @contextlib.contextmanager
@@ -29,8 +29,8 @@ def run_divide() -> Divide:
     """Split records by a plan; gives them back with its report."""
 
     def run(records: list[Record], **options: Any) -> tuple[list[Record], Report]:
-        plan = Plan(**{"fractions": Fractions(test=0.2, valid=0.1), **options})
-        with Spool() as spool:
+        plan = SplitOptions(**{"fractions": Fractions(test=0.2, valid=0.1), **options})
+        with RecordSpool() as spool:
             division = divide(records, plan, spool, silent)
             return list(division), division.report
 

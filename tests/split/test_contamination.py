@@ -12,7 +12,7 @@ import pytest
 
 from mitools.errors import MissingFieldError, SourceError
 from mitools.records import Record
-from mitools.split.contamination import Comparison, Contamination
+from mitools.split.contamination import Contamination, PlaceOverlap
 from tests.conftest import WriteRecords
 from tests.split.conftest import Divide
 
@@ -56,7 +56,7 @@ def run_study(divide: Divide, write_records: WriteRecords) -> Any:
     return run
 
 
-def found(study: Contamination, place: str) -> Comparison:
+def found(study: Contamination, place: str) -> PlaceOverlap:
     (comparison,) = (item for item in study.comparisons if item.place == place)
     return comparison
 

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 
 from mitools.split import Fractions, Splitter
-from mitools.split.contamination import Comparison, Contamination, Leak
+from mitools.split.contamination import Contamination, Leak, PlaceOverlap
 from mitools.split.report import (
     Duplicates,
     Report,
-    Size,
+    SplitSize,
     Stratum,
     as_json,
     leak_table,
@@ -23,9 +23,9 @@ from mitools.split.report import (
 )
 
 SIZES = {
-    "train": Size(records=890, wanted=900, kept=100, groups=80),
-    "valid": Size(records=10, wanted=0, kept=0, groups=1),
-    "test": Size(records=100, wanted=100, kept=0, groups=1),
+    "train": SplitSize(records=890, wanted=900, kept=100, groups=80),
+    "valid": SplitSize(records=10, wanted=0, kept=0, groups=1),
+    "test": SplitSize(records=100, wanted=100, kept=0, groups=1),
 }
 
 
@@ -75,7 +75,7 @@ def test_the_worst_leaks_are_named() -> None:
         13,
         {"valid": 10, "test": 20},
         0,
-        [Comparison("x.jsonl", 1500, leaks), Comparison("y", 1, [])],
+        [PlaceOverlap("x.jsonl", 1500, leaks), PlaceOverlap("y", 1, [])],
     )
     _, rows = leak_table(found)
     assert rows == [

@@ -15,10 +15,10 @@ from scipy.stats import chisquare
 from mitools.errors import MissingExtraError, MissingFieldError, UsageError
 from mitools.records import Record
 from mitools.split import Fractions, Splitter
-from mitools.split.options import Nearness, Plan
+from mitools.split.options import Nearness, SplitOptions
 from mitools.split.report import report_of, shares, warnings
 from mitools.split.run import divide as divide_run
-from mitools.split.spool import Spool
+from mitools.split.spool import RecordSpool
 from tests.split.conftest import Divide, silent
 
 MODES: list[dict[str, Any]] = [
@@ -123,10 +123,10 @@ def test_records_without_input_are_split_too(divide: Divide, mode: dict[str, Any
 def test_memory_does_not_hold_the_records(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text('{"input": "x"}\n')
-    plan = Plan(stratify="label", dedup="exact", against=(str(path),))
+    plan = SplitOptions(stratify="label", dedup="exact", against=(str(path),))
     records = ({**record, "mine": "long " * 1000} for record in numbered(4000))
     tracemalloc.start()
-    with Spool() as spool:
+    with RecordSpool() as spool:
         for _ in divide_run(records, plan, spool, silent):
             pass
         _, peak_bytes = tracemalloc.get_traced_memory()
@@ -406,8 +406,8 @@ def test_a_missing_package_is_said_before_anything_is_read(
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Plan(subsample=0),
-        lambda: Plan(ngram_words=0),
+        lambda: SplitOptions(subsample=0),
+        lambda: SplitOptions(ngram_words=0),
         lambda: Nearness(threshold=0),
         lambda: Nearness(threshold=1.1),
         lambda: Nearness(threshold=float("nan")),

@@ -13,7 +13,7 @@ import pytest
 
 from mitools.errors import OutputError
 from mitools.records import Record
-from mitools.split.spool import Spool
+from mitools.split.spool import RecordSpool
 from tests.split.conftest import silent
 
 ODD: list[Record] = [
@@ -34,14 +34,14 @@ def small_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def fill(spool: Spool, records: list[Record]) -> None:
+def fill(spool: RecordSpool, records: list[Record]) -> None:
     for record in records:
         spool.add(record)
     spool.flush()
 
 
-def filled(records: list[Record]) -> Spool:
-    spool = Spool()
+def filled(records: list[Record]) -> RecordSpool:
+    spool = RecordSpool()
     fill(spool, records)
     return spool
 
@@ -72,7 +72,7 @@ def test_nothing_can_be_seen_of_it_and_nothing_stays(
 def test_a_full_disk_is_an_error_that_says_what_to_do(count: int) -> None:
     records = [{"id": str(number), "input": "word " * 50} for number in range(count)]
     problem = r"cannot keep the records in .*too large.*TMPDIR="
-    with Spool() as spool, small_disk(), pytest.raises(OutputError, match=problem):
+    with RecordSpool() as spool, small_disk(), pytest.raises(OutputError, match=problem):
         fill(spool, records)
 
 
@@ -81,4 +81,4 @@ def test_no_folder_for_temporary_files_is_an_error(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(OutputError, match="TMPDIR=FOLDER"):
-        Spool()
+        RecordSpool()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from mitools.student.base.open_base import open_checkpoint
 from mitools.student.causal import (
     behind,
     can_share_prefix,
@@ -17,9 +18,8 @@ from mitools.student.causal import (
     read_prefix,
 )
 from mitools.student.codec import Codec, Pairs
-from mitools.student.local import LocalStudent
-from mitools.student.base.open_base import open_checkpoint
 from mitools.student.forward import shared_logits, target_logits, two_task_states
+from mitools.student.local import LocalStudent
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

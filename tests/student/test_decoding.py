@@ -10,16 +10,16 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicCache
 
-from mitools.student.codec import Codec
-from mitools.student.decoding import Decoded, Prompts, decode, drops_rows_alike
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
+from mitools.student.decoding import Decoded, EncodedPrompts, decode, drops_rows_alike
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 
 TEXTS = ("Ann has 3 pears.", "Two.", "How many pears has Ann, and how many has Bob?", "1 2 3 4")
 
 
-def opened(request: pytest.FixtureRequest, kind: str) -> tuple[Any, Codec, Prompts]:
+def opened(request: pytest.FixtureRequest, kind: str) -> tuple[Any, Codec, EncodedPrompts]:
     folder: Path = request.getfixturevalue(kind)
     base = open_checkpoint(str(folder), kind)
     codec = Codec(base.tokenizer, base.kind)
@@ -32,10 +32,10 @@ def opened(request: pytest.FixtureRequest, kind: str) -> tuple[Any, Codec, Promp
     first = getattr(model.config, "decoder_start_token_id", None)
     start = torch.tensor([[first]] * len(TEXTS)) if codec.kind == "seq2seq" else None
     end, pad = codec.tokenizer.eos_token_id, codec.tokenizer.pad_token_id
-    return model, codec, Prompts(pairs.prompt_ids, pairs.prompt_mask, start, end, pad)
+    return model, codec, EncodedPrompts(pairs.prompt_ids, pairs.prompt_mask, start, end, pad)
 
 
-def ending_early(model: Any, codec: Codec, prompts: Prompts) -> Prompts:
+def ending_early(model: Any, codec: Codec, prompts: EncodedPrompts) -> EncodedPrompts:
     """Take for the end a token that some rows say sooner than others, or never."""
     never = replace(prompts, end_id=-1)
     texts = [text.tokens for text in decode(model, codec.kind, never, 24, drops_rows=True)]

@@ -11,11 +11,11 @@ import torch
 
 from mitools.errors import StudentError
 from mitools.evaluate.probes.attribution import rank_correlation, top_overlap
-from mitools.student.codec import Codec
-from mitools.student.local import LocalStudent
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
 from mitools.student.forward import target_logits
 from mitools.student.instrument import Instrument, content_places
+from mitools.student.local import LocalStudent
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

@@ -10,10 +10,10 @@ import torch
 
 from mitools.errors import MissingExtraError
 from mitools.student import load_student, save_student
-from mitools.student.codec import Codec
-from mitools.student.lora import adapter_weights, add_lora, is_adapted, merged_weights
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
 from mitools.student.forward import has_plain_head, target_logits
+from mitools.student.lora import adapter_weights, add_lora, is_adapted, merged_weights
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 

@@ -11,10 +11,10 @@ import torch
 
 from mitools.errors import StudentError
 from mitools.student import load_student, save_student
-from mitools.student.codec import Codec, Order
-from mitools.student.local import LocalStudent
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec, Order
 from mitools.student.forward import target_logits
+from mitools.student.local import LocalStudent
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

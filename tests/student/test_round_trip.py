@@ -13,12 +13,12 @@ import torch
 
 from mitools.errors import MitoolsError
 from mitools.student import load_student
+from mitools.student.base.scratch import build_tokenizer
 from mitools.student.codec import Codec, Kind
 from mitools.student.round_trip import KNOWN_TO_SAVE, check_saving
-from mitools.student.base.scratch import build_tokenizer
 from mitools.student.trial import check_forward, trial_logits
 from mitools.train.options import TrainOptions
-from mitools.train.run import Interrupted, Run, prepare
+from mitools.train.run import Interrupted, TrainingRun, prepare
 from tests.every_class import Unbuilt, build, classes
 from tests.toys import toy_records
 
@@ -63,7 +63,7 @@ def test_a_class_trains_stops_resumes_and_answers(
         max_rationale_tokens=24,
     )
     run = prepare(iter(toy_records()), chosen, lambda _: None)
-    assert isinstance(run, Run)
+    assert isinstance(run, TrainingRun)
 
     def interrupt(step: int, _logs: Any) -> None:
         if step == 1:
@@ -72,7 +72,7 @@ def test_a_class_trains_stops_resumes_and_answers(
     with pytest.raises(Interrupted):
         run.execute(interrupt)
     run = prepare(iter(toy_records()), replace(chosen, resume=True), lambda _: None)
-    assert isinstance(run, Run)
+    assert isinstance(run, TrainingRun)
     run.execute()
     run.clean()
     student = load_student(chosen.save, "cpu")

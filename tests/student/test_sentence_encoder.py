@@ -12,8 +12,8 @@ import torch
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from mitools.errors import MissingExtraError, SourceError
-from mitools.student.sentence_encoder import SentenceEncoder, find_encoder, pool
 from mitools.student.base.scratch import build_tokenizer
+from mitools.student.sentence_encoder import SentenceEncoder, find_encoder, pool
 from tests.toys import toy_records
 
 TEXTS = ["Ann has 3 pears.", "How many?", "", "Ann gets 2 pears and 17 more, so she has 22 pears."]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from mitools.student.codec import Codec
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.sampler import BatchesByLength
 

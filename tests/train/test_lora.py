@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from mitools.errors import TrainingError, UsageError
 from mitools.student import load_student
-from mitools.train.work_folder.checkpoints import seal
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, prepare
+from mitools.train.work_folder.checkpoints import seal
 from tests.toys import toy_records
 from tests.train.test_run import is_same, signal_at, weights
 

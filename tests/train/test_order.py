@@ -11,13 +11,12 @@ import torch
 
 from mitools.errors import UsageError
 from mitools.student import load_student
-from mitools.student.codec import PREFIXES, Codec, Order
-from mitools.student.local import LocalStudent
 from mitools.student.base.open_base import open_checkpoint
-from mitools.student.forward import target_logits
 from mitools.student.base.scratch import build_scratch
+from mitools.student.codec import PREFIXES, Codec, Order
+from mitools.student.forward import target_logits
+from mitools.student.local import LocalStudent
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.two_task_model import TwoTaskModel, count_targets
 from mitools.train.losses.objective import (
     Objective,
     divergence_losses,
@@ -25,6 +24,7 @@ from mitools.train.losses.objective import (
 )
 from mitools.train.options import TrainOptions
 from mitools.train.run import prepare
+from mitools.train.two_task_model import TwoTaskModel, count_targets
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

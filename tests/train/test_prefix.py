@@ -11,14 +11,14 @@ import torch
 
 from mitools.errors import UsageError
 from mitools.student import load_student
-from mitools.student.codec import Codec
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.tokenized import Spool, build_data
-from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
 from mitools.train.run import prepare
+from mitools.train.tokenized import TokenSpool, build_data
+from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
 
 
@@ -40,7 +40,7 @@ def batch_of(tmp_path: Path, codec: Codec) -> dict[str, Any]:
     records[0]["label"] = records[0]["teacher"]["label"] = None
     records[1]["teacher"]["rationale"] = ""
     records[3]["input"] *= 3
-    spool = Spool.fill(tmp_path / "records.jsonl", records)
+    spool = TokenSpool.fill(tmp_path / "records.jsonl", records)
     data = build_data(spool, codec, options(tmp_path, "x"))
     batch = TwoTaskCollator(codec, with_rationales=True)(list(data.train))
     del batch["ids"]

@@ -24,14 +24,14 @@ from transformers import (
 from mitools.cli.train import command
 from mitools.errors import StudentError, TrainingError, UsageError
 from mitools.student import load_student
-from mitools.student.codec import Codec
 from mitools.student.base.open_base import open_base
 from mitools.student.base.scratch import build_tokenizer
+from mitools.student.codec import Codec
 from mitools.student.trial import check_forward
 from mitools.train.options import TrainOptions
 from mitools.train.preflight import Limits, check_texts, fit_limits, positions_of
 from mitools.train.ranges import RANGES
-from mitools.train.run import Run, prepare
+from mitools.train.run import TrainingRun, prepare
 from tests.toys import toy_records
 
 
@@ -59,7 +59,7 @@ def test_inputs_are_cut_where_the_positions_of_a_model_end(tmp_path: Path) -> No
     student, notes = small_gpt2(tmp_path / "gpt2", 64), []  # type: tuple[Path, list[str]]
     chosen = options(tmp_path, student)
     run = prepare(iter(toy_records()), chosen, notes.append)
-    assert isinstance(run, Run)
+    assert isinstance(run, TrainingRun)
     assert notes[0] == "inputs are cut at 40 tokens: the student has 64 positions"
     run.execute()
     run.clean()
@@ -76,7 +76,7 @@ def test_targets_that_leave_no_room_are_refused_with_what_to_type(tmp_path: Path
     assert caught.value.hint == 'add "--max-label-tokens 16 --max-rationale-tokens 32"'
     hinted = options(tmp_path, Path(chosen.student), max_rationale_tokens=32)
     run = prepare(iter(toy_records()), hinted, lambda _: None)
-    assert isinstance(run, Run)
+    assert isinstance(run, TrainingRun)
     run.execute()
 
 
@@ -321,7 +321,7 @@ def test_a_folder_without_a_name_of_its_own_cannot_be_saved_to(save: str) -> Non
 def figures(folder: Path, student: Path, records: list[dict[str, Any]], **changes: Any) -> Any:
     chosen = options(folder, student, eval_every=1, **changes)
     run = prepare(iter(records), chosen, lambda _: None)
-    assert isinstance(run, Run)
+    assert isinstance(run, TrainingRun)
     run.execute()
     run.clean()
     lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]

@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 from mitools.errors import DataError, OutputError, StudentError, TrainingError, UsageError
 from mitools.student import load_student
 from mitools.student.codec import ORDERS, Order
-from mitools.train.work_folder.checkpoints import seal
 from mitools.train.options import TrainOptions
 from mitools.train.run import Interrupted, prepare
+from mitools.train.work_folder.checkpoints import seal
 from tests.toys import toy_records
 
 

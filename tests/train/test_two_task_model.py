@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from mitools.student.codec import Codec
 from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
 from mitools.student.forward import (
     has_plain_head,
     target_logits,
@@ -18,8 +18,8 @@ from mitools.student.forward import (
     two_task_states,
 )
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.two_task_model import TwoTaskModel, count_targets, pairs_of
 from mitools.train.losses.objective import MI_TERMS, Objective
+from mitools.train.two_task_model import TwoTaskModel, count_targets, pairs_of
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

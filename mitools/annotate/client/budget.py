@@ -5,10 +5,10 @@ reservation is settled. So what has been spent and what is under way never add u
 limit, however many requests run at once (spending first and counting later overshoots:
 BerriAI/litellm#34732).
 
-The server makes the bill, and its usage is only a claim (:mod:`mitools.annotate.client.usage`). A claim
-that is not believable counts in full, and so does a request whose answer was lost. A server that
-writes more than it was asked for makes every later reservation larger, by the worst ratio seen.
-Under a limit, requests start one at a time and double with each round that kept to what was
+The server makes the bill, and its usage is only a claim (:mod:`mitools.annotate.client.usage`). A
+claim that is not believable counts in full, and so does a request whose answer was lost. A server
+that writes more than it was asked for makes every later reservation larger, by the worst ratio
+seen. Under a limit, requests start one at a time and double with each round that kept to what was
 reserved: the first answer that does not arrives while little is under way.
 """
 
@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mitools.annotate.protocol import UnaskedError
-from mitools.annotate.client.usage import Claim, claim_of, fewest_tokens
 from mitools.annotate.client.requests import Request
+from mitools.annotate.client.usage import Claim, claim_of, fewest_tokens
+from mitools.annotate.protocol import UnaskedError
 from mitools.errors import BudgetError, UsageError
 
 __all__ = [

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mitools.annotate.protocol import Problem, Reply
+from mitools.annotate.client.server_words import ServerWords, find_words, short_line, words_in
 from mitools.annotate.client.usage import read_usage
-from mitools.annotate.client.server_words import Words, find_words, short_line, words_in
+from mitools.annotate.protocol import Problem, Reply
 from mitools.reading import clean
 from mitools.schema import json_type
 
@@ -54,9 +54,9 @@ class NoCompletionError(ValueError):
         words: what the server says of it.
     """
 
-    def __init__(self, message: str, words: Words | None = None) -> None:
+    def __init__(self, message: str, words: ServerWords | None = None) -> None:
         super().__init__(message)
-        self.words = words or Words()
+        self.words = words or ServerWords()
 
 
 class UnfinishedError(NoCompletionError):
@@ -178,7 +178,7 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     if reason is not None and reason in ("", *_ENDED, *_CUT, *_WITHHELD):
         return reason
     error = choice.get("error") or answer.get("error")
-    words = words_in({"error": error}) if error else Words()
+    words = words_in({"error": error}) if error else ServerWords()
     shown = short_line(given, 80) if isinstance(given, str) else json_type(given)
     message = f'the generation ended with finish_reason "{shown}"'
     raise UnfinishedError(f"{message}: {words.text}".rstrip(": "), words)

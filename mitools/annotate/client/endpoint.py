@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.annotate.protocol import UnaskedError
 from mitools.annotate.client.base_url import CHAT_PATH
 from mitools.annotate.client.budget import Budget
+from mitools.annotate.client.completion import NoCompletionError, parse_completion
 from mitools.annotate.client.faults import (
     Busy,
     Fatal,
     Fault,
-    Rejected,
+    RequestRejected,
     Transient,
     may_be_billed,
     sort_in_body,
@@ -27,11 +27,11 @@ from mitools.annotate.client.faults import (
 from mitools.annotate.client.first_faults import FirstFaults
 from mitools.annotate.client.hints import advise, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
-from mitools.annotate.client.model_list import Models, shutdown_date, suggest
+from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
-from mitools.annotate.client.completion import NoCompletionError, parse_completion
 from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.transport import Transport
+from mitools.annotate.protocol import UnaskedError
 from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
 
 __all__ = ["Endpoint", "Notices", "Outcome"]
@@ -104,7 +104,7 @@ class Endpoint:
         self._budget = budget
         self._notices = notices or Notices()
         self._transport = Transport(requests.options, requests.url)
-        self._models = Models(self._transport)
+        self._models = ModelList(self._transport)
         self._first_faults = FirstFaults(requests.options.alike_failures)
         self._pace = Pace(
             requests.options.concurrency, requests.options.max_wait_seconds, self._notices.on_pause
@@ -235,7 +235,9 @@ class Endpoint:
             # What answered a moment ago has the path and the model.
             if self._answers and not fault.is_refusal:
                 return Transient("server_error", fault.message, fault.words)
-        elif isinstance(fault, Rejected) and is_about_settings(fault, self._requests.settings):
+        elif isinstance(fault, RequestRejected) and is_about_settings(
+            fault, self._requests.settings
+        ):
             return Fatal(fault.message, fault.words)
         return fault
 
@@ -248,7 +250,7 @@ class Endpoint:
         Raises:
             TeacherError: the server has asked to wait for too long.
         """
-        if isinstance(fault, Rejected | Fatal):
+        if isinstance(fault, RequestRejected | Fatal):
             return None
         if isinstance(fault, Busy):
             self._hold(fault, sent_at)

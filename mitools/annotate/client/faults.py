@@ -1,8 +1,8 @@
 """The faults of one request: what they are, and what a server's status means.
 
-Four outcomes: the record is refused (:class:`Rejected`), the server is too busy (:class:`Busy`),
-the fault may pass (:class:`Transient`), or every request would fail (:class:`Fatal`). What may have
-been paid for says so (``is_maybe_billed``).
+Four outcomes: the record is refused (:class:`RequestRejected`), the server is too busy
+(:class:`Busy`), the fault may pass (:class:`Transient`), or every request would fail
+(:class:`Fatal`). What may have been paid for says so (``is_maybe_billed``).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 
-from mitools.annotate.client.server_words import Words, find_words, short_line
+from mitools.annotate.client.server_words import ServerWords, find_words, short_line
 
 __all__ = [
     "Busy",
     "Fatal",
     "Fault",
     "Lost",
-    "Rejected",
+    "RequestRejected",
     "Secrets",
     "TooLarge",
     "Transient",
@@ -48,18 +48,18 @@ class Fault(Exception):
     is_unreachable = False
     is_maybe_billed = False
 
-    def __init__(self, kind: str, message: str, words: Words | None = None) -> None:
+    def __init__(self, kind: str, message: str, words: ServerWords | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.words = words or Words()
+        self.words = words or ServerWords()
 
 
-class Rejected(Fault):
+class RequestRejected(Fault):
     """This request is refused; others may pass."""
 
 
-class TooLarge(Rejected):
+class TooLarge(RequestRejected):
     """The response is larger than it may be; the tokens in it may have to be paid."""
 
     is_maybe_billed = True
@@ -84,7 +84,7 @@ class Busy(Fault):
     """
 
     def __init__(
-        self, message: str, wait_seconds: float | None, *, is_rate_limit: bool, words: Words
+        self, message: str, wait_seconds: float | None, *, is_rate_limit: bool, words: ServerWords
     ) -> None:
         super().__init__("rate_limit" if is_rate_limit else "server_error", message, words)
         self.wait_seconds = wait_seconds
@@ -100,7 +100,12 @@ class Fatal(Fault):
     """
 
     def __init__(
-        self, message: str, words: Words | None = None, *, status: int = 0, is_refusal: bool = False
+        self,
+        message: str,
+        words: ServerWords | None = None,
+        *,
+        status: int = 0,
+        is_refusal: bool = False,
     ) -> None:
         super().__init__("refused", message, words)
         self.status = status
@@ -138,10 +143,10 @@ def sort_status(
         if wait is not None:
             return Busy(message, wait, is_rate_limit=False, words=words)
         return Transient("server_error", message, words)
-    return Rejected(rejection_kind(words.code, message), message, words)
+    return RequestRejected(rejection_kind(words.code, message), message, words)
 
 
-def sort_in_body(why: str, words: Words, secrets: Secrets) -> Fault:
+def sort_in_body(why: str, words: ServerWords, secrets: Secrets) -> Fault:
     """Sort a success whose body is not an answer, such as an error in a response of status 200."""
     message = f"the server sent no completion: {secrets.hide(why)}"
     if _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES:
@@ -153,12 +158,12 @@ _QUOTA = "insufficient_quota"
 _KEY_CODES = ("invalid_api_key", "account_deactivated", "billing_not_active")
 
 
-def _is_refusal(status: int, words: Words) -> bool:
+def _is_refusal(status: int, words: ServerWords) -> bool:
     is_by_code = _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES
     return status in (401, 402, 403) or is_by_code
 
 
-def _is_about_one_record(words: Words, message: str) -> bool:
+def _is_about_one_record(words: ServerWords, message: str) -> bool:
     """Tell a moderated input, for which gateways answer 403, from a refused account."""
     return rejection_kind(words.code, message) == "content_filter"
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mitools.annotate.client.journal import Entry, Journal
 from mitools.errors import MitoolsError
 
-__all__ = ["Scribe"]
+__all__ = ["JournalWriter"]
 
 
-class Scribe:
+class JournalWriter:
     """Hands entries to a journal, one group after the other, off the event loop's thread.
 
     Belongs to one event loop. What was handed in is written, whoever still waits for it.

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mitools.annotate.protocol import Problem, Question, Reply
-from mitools.annotate.client.journal import Entry, Journal
 from mitools.annotate.client.completion import UnfinishedError, parse_completion, read_answer
+from mitools.annotate.client.journal import Entry, Journal
 from mitools.annotate.client.requests import Request, Requests
+from mitools.annotate.protocol import Problem, Question, Reply
 from mitools.errors import SourceError
 
-__all__ = ["Memory"]
+__all__ = ["KeptReplies"]
 
 _UNFINISHED = "unfinished"
 
 
-class Memory:
+class KeptReplies:
     """A journal seen through the requests of one run; without a journal it knows nothing.
 
     Attributes:

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mitools.annotate.client.faults import Fault
-from mitools.annotate.client.transport import Transport
 from mitools.annotate.client.server_words import short_line
+from mitools.annotate.client.transport import Transport
 
-__all__ = ["Models", "shutdown_date", "suggest"]
+__all__ = ["ModelList", "shutdown_date", "suggest"]
 
 _PATH = "/models"
 _MOST_BYTES = 4 << 20
@@ -30,7 +30,7 @@ _LONGEST_NAME = 100
 _ENDING = re.compile(r"shut_?down|deprecat|retire|sunset|expir|end_of_life", re.IGNORECASE)
 
 
-class Models:
+class ModelList:
     """The list of one endpoint."""
 
     def __init__(self, transport: Transport) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from mitools.annotate.protocol import Question
 from mitools.annotate.client.base_url import BaseUrl
 from mitools.annotate.prompt import Message, Prompts
+from mitools.annotate.protocol import Question
 from mitools.errors import UsageError
 
 __all__ = ["ALIKE_FAILURES", "OPENAI_HOST", "ChatOptions", "Request", "Requests"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from mitools.escape import visible
 
-__all__ = ["Words", "find_words", "short_line", "words_in"]
+__all__ = ["ServerWords", "find_words", "short_line", "words_in"]
 
 _LONGEST = 400  # characters of a message
 _LONGEST_FIELD = 80  # characters of a code, a type or a parameter's name
@@ -32,7 +32,7 @@ _UNSEEN_TAGS = ("script", "style", "head", "noscript", "template")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ServerWords:
     """What a server said.
 
     Attributes:
@@ -56,11 +56,11 @@ def short_line(text: str, longest: int = _LONGEST) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def find_words(body: str) -> Words:
+def find_words(body: str) -> ServerWords:
     """Find what a body says went wrong."""
     text = body.lstrip("\ufeff \t\r\n")
     if not text:
-        return Words()
+        return ServerWords()
     if text[0] in '{["' and len(text) <= _MOST_JSON:
         try:
             return words_in(json.loads(text))
@@ -71,16 +71,16 @@ def find_words(body: str) -> Words:
         return events
     if re.match(r"<[a-z!?/]", head, re.IGNORECASE):
         is_page = re.search(r"<(?:!doctype html|html|head|body)\b", head[:2000], re.IGNORECASE)
-        return Words(_page_text(head) or short_line(head), form="page" if is_page else "text")
-    return Words(short_line(head), form="text")
+        return ServerWords(_page_text(head) or short_line(head), form="page" if is_page else "text")
+    return ServerWords(short_line(head), form="text")
 
 
-def words_in(value: Any) -> Words:
+def words_in(value: Any) -> ServerWords:
     """Find what a value that was read from JSON says went wrong."""
     error = _error_in(value)
     fields = error if isinstance(error, Mapping) else {}
     code, kind = fields.get("code"), fields.get("type") or fields.get("status")
-    return Words(
+    return ServerWords(
         text=short_line(_said(error, 0)),
         code=_name(code if code is not None else fields.get("status")),
         kind=_name(kind),
@@ -151,7 +151,7 @@ def _name(value: Any) -> str:
     return short_line(str(value), _LONGEST_FIELD)
 
 
-def _in_events(text: str) -> Words | None:
+def _in_events(text: str) -> ServerWords | None:
     """Read an event stream: the first error in it, or else the text that it carries.
 
     None where there is no event in it.
@@ -170,9 +170,9 @@ def _in_events(text: str) -> Words | None:
             continue
         found = words_in(event)
         if found.text:
-            return Words(found.text, found.code, found.kind, found.param, "events")
+            return ServerWords(found.text, found.code, found.kind, found.param, "events")
         carried.append(_delta(event))
-    return Words(short_line("".join(carried)), form="events") if carried else None
+    return ServerWords(short_line("".join(carried)), form="events") if carried else None
 
 
 def _delta(event: Any) -> str:

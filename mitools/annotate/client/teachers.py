@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from mitools.annotate.protocol import Problem, Question, Reply, UnaskedError
 from mitools.annotate.client.endpoint import Endpoint, Outcome
 from mitools.annotate.client.journal import UNREAD, Entry
-from mitools.annotate.client.kept_replies import Memory
+from mitools.annotate.client.journal_writer import JournalWriter
+from mitools.annotate.client.kept_replies import KeptReplies
 from mitools.annotate.client.requests import Request
-from mitools.annotate.client.journal_writer import Scribe
+from mitools.annotate.protocol import Problem, Question, Reply, UnaskedError
 from mitools.errors import MitoolsError, TeacherError
 
 __all__ = ["ChatTeacher", "OfflineTeacher"]
@@ -21,7 +21,7 @@ class OfflineTeacher:
     resamples = 1
     is_immediate = True
 
-    def __init__(self, memory: Memory, *, must_know: bool = True) -> None:
+    def __init__(self, memory: KeptReplies, *, must_know: bool = True) -> None:
         """Take the journal over; it is closed with the teacher.
 
         Args:
@@ -59,11 +59,11 @@ class ChatTeacher:
     resamples = 1
     is_immediate = False
 
-    def __init__(self, memory: Memory, endpoint: Endpoint) -> None:
+    def __init__(self, memory: KeptReplies, endpoint: Endpoint) -> None:
         """Take journal and endpoint over; they are closed with the teacher."""
         self._memory = memory
         self._endpoint = endpoint
-        self._scribe = None if memory.journal is None else Scribe(memory.journal)
+        self._scribe = None if memory.journal is None else JournalWriter(memory.journal)
         self._under_way: dict[str, asyncio.Future[Outcome]] = {}
         # The question is kept with its request, so that no other can have the same identity.
         self._prepared: dict[int, tuple[Question, Request]] = {}

@@ -71,7 +71,7 @@ def rouge_l(text: str, reference: str) -> float:
 
 
 class Similarity(Protocol):
-    """Compares texts by what they mean, see :class:`mitools.student.sentence_encoder.SentenceEncoder`."""
+    """Compares texts by what they mean; :mod:`mitools.student.sentence_encoder` has one."""
 
     name: str
 

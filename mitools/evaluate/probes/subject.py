@@ -17,13 +17,13 @@ from mitools.tasks import Task, task_of
 if TYPE_CHECKING:
     from mitools.student.protocol import Student
 
-__all__ = ["Instrument", "Instruments", "Kept", "Subject", "draws", "open_instrument"]
+__all__ = ["InstrumentProtocol", "Instruments", "Kept", "Subject", "draws", "open_instrument"]
 
 Span = tuple[int, int]
 
 
-class Instrument(Protocol):
-    """Reaches into a student, see :class:`mitools.student.instrument.Instrument`."""
+class InstrumentProtocol(Protocol):
+    """Reaches into a student, see :class:`mitools.student.instrument.InstrumentProtocol`."""
 
     def noise(self, inputs: Sequence[str], sigma: float, seed: int) -> AbstractContextManager[None]:
         """Disturb these inputs while the student is asked about them."""
@@ -40,11 +40,11 @@ class Instrument(Protocol):
         """Give what each target's log-probability hangs on, by token of the input."""
 
 
-Instruments = Callable[[Any], Instrument | None]
+Instruments = Callable[[Any], InstrumentProtocol | None]
 """Makes the instrument for a student; None where it is of a kind that cannot be reached into."""
 
 
-def open_instrument(student: Any) -> Instrument | None:
+def open_instrument(student: Any) -> InstrumentProtocol | None:
     """Make the instrument for a student on this machine; None for any other."""
     from mitools.student import instrument as probe
     from mitools.student.local import LocalStudent
@@ -80,7 +80,7 @@ class Subject:
     """
 
     student: Student
-    instrument: Instrument | None
+    instrument: InstrumentProtocol | None
     records: Sequence[Record]
     task: str | None = None
     chunk: int = 256

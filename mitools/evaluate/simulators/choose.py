@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.evaluate.sample import Item, assign_folds, without_words
+from mitools.evaluate.sample import SampledRecord, assign_folds, without_words
 from mitools.evaluate.simulators import choice_features, equation_features
 from mitools.evaluate.simulators.logit import Sets
 from mitools.evaluate.simulators.models import (
@@ -56,7 +56,7 @@ class Simulation:
         masked: the same where label words are left out; None where nothing would be left.
     """
 
-    items: Sequence[Item]
+    items: Sequence[SampledRecord]
     left_out: int
     simulator: Simulator
     given: Ints
@@ -69,14 +69,14 @@ class Simulation:
 class _Placed:
     """An item, its possible answers, and which of them are given and gold."""
 
-    item: Item
+    item: SampledRecord
     answers: Sequence[Any]
     given: int
     gold: int | None
 
 
 def simulate(
-    items: Sequence[Item], task: str, seed: int, folds: Ints | None = None
+    items: Sequence[SampledRecord], task: str, seed: int, folds: Ints | None = None
 ) -> Simulation | str:
     """Choose a family, and let it read the items.
 
@@ -118,14 +118,14 @@ def simulate(
     )
 
 
-def _fixed_labels(items: Sequence[Item]) -> list[str] | None:
+def _fixed_labels(items: Sequence[SampledRecord]) -> list[str] | None:
     """List the labels where all items have the same few choices."""
     sets = {frozenset(map(normalize, item.choices)) for item in items}
     labels = sorted(next(iter(sets))) if len(sets) == 1 else []
     return labels if 2 <= len(labels) <= MOST_LABELS else None
 
 
-def _place(item: Item, task: str, fixed: list[str] | None) -> _Placed | None:
+def _place(item: SampledRecord, task: str, fixed: list[str] | None) -> _Placed | None:
     if task == "equation":
         made = equation_features.candidates_in(item.input)
         given = equation_features.place_of(item.label, made)

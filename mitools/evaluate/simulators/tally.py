@@ -14,7 +14,7 @@ import numpy as np
 
 from mitools.evaluate.measures.labels import rate
 from mitools.evaluate.measures.metric import Measure, Metric, Status
-from mitools.evaluate.sample import Item, Sample
+from mitools.evaluate.sample import Sample, SampledRecord
 from mitools.evaluate.simulators.association import (
     PERMUTATIONS,
     associate,
@@ -52,8 +52,8 @@ class Simulated:
 
     simulator: SimulatorName = "none"
     permutations: int = PERMUTATIONS
-    _said: Sample[Item] = field(default_factory=Sample)
-    _taught: Sample[Item] = field(default_factory=Sample)
+    _said: Sample[SampledRecord] = field(default_factory=Sample)
+    _taught: Sample[SampledRecord] = field(default_factory=Sample)
     _explained: int = 0
     _untrained: int = 0
     _rationale_first: int = 0
@@ -156,7 +156,9 @@ def _rate_with(hits: int, n: int, by_words: int, by_simulator: int) -> Metric:
     return WITH_SIMULATOR.ok(hits / n, n, found.ci95, **details)
 
 
-def _read(taught: list[Item], unclear: list[Item], task: str, seed: int) -> tuple[int, int]:
+def _read(
+    taught: list[SampledRecord], unclear: list[SampledRecord], task: str, seed: int
+) -> tuple[int, int]:
     """Let S_E, fitted on what was taught, read unclear rationales: how many, and how many agree."""
     from mitools.evaluate.simulators.choose import simulate
 
@@ -177,8 +179,8 @@ def _read(taught: list[Item], unclear: list[Item], task: str, seed: int) -> tupl
     return int(is_unclear.sum()), int(guesses.is_right[is_unclear].sum())
 
 
-def _item(record: Record, rationale: str, label: str, supports: Any) -> Item:
-    return Item(
+def _item(record: Record, rationale: str, label: str, supports: Any) -> SampledRecord:
+    return SampledRecord(
         record["input"],
         rationale,
         label,

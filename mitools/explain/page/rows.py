@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mitools.explain.view import LITTLE_MASS, Bar, Side, Step, Support, View, Who
+from mitools.explain.view import LITTLE_MASS, Bar, Side, StepView, Support, View, Who
 
 __all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "row_of", "safe_json"]
 
@@ -101,7 +101,7 @@ def _support(support: Support) -> list[Any]:
     return [None if support.label is None else support.label[:MAX_LABEL], _of(support.of)]
 
 
-def _step(step: Step) -> list[Any]:
+def _step(step: StepView) -> list[Any]:
     return [step.text, int(step.is_right), step.value]
 
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from mitools.escape import visible
 from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.cards import Card, Figure, Missing, all_figures, by_reason, cards
-from mitools.explain.filters import Item
+from mitools.explain.filters import ViewedRecord
 from mitools.explain.page.curves import reliability_with_null, risk_curve
 from mitools.explain.page.figures import Fold, doubts, label_pair
 from mitools.explain.page.missing import missing_plots
@@ -39,7 +39,7 @@ from mitools.explain.page.probe_plots import Scores, Traces, probe_plot
 from mitools.explain.page.rows import row_of, safe_json
 from mitools.explain.panels import Panel, panels
 from mitools.explain.summaries import Summary, value_at
-from mitools.explain.versus import Comparison
+from mitools.explain.versus import LabelChanges
 from mitools.explain.view import View
 
 __all__ = ["About", "Page"]
@@ -75,7 +75,7 @@ class About:
     read: int = 0
     selection: str = ""
     second_source: str = ""
-    comparison: Comparison | None = None
+    comparison: LabelChanges | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -111,7 +111,7 @@ class Page:
     def __exit__(self, *_: object) -> None:
         self._spool.close()
 
-    def add(self, item: Item) -> None:
+    def add(self, item: ViewedRecord) -> None:
         """Add a record."""
         view = item.view
         for flag in view.flags:
@@ -267,7 +267,7 @@ def _kind(said: Mapping[str, Any]) -> dict[str, str]:
     return dict(zip(_KIND, (_TAUGHT.get(taught, ""), _ORDERS.get(order, "")), strict=True))
 
 
-def _compared(comparison: Comparison | None, seed: int) -> Iterator[str]:
+def _compared(comparison: LabelChanges | None, seed: int) -> Iterator[str]:
     """Say how two students compare, a sentence each."""
     difference = comparison.difference(seed) if comparison else None
     if comparison is None or difference is None:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Base models: finding, checking and opening the model that a student is made of."""

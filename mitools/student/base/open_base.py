@@ -36,13 +36,13 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import logging as transformers_logging
 
 from mitools.errors import MissingExtraError, StudentError
-from mitools.student.boundary import library_errors
-from mitools.student.codec import Kind
 from mitools.student.base.fit import check_loaded, check_room, check_vocabulary, has_tokenizer_files
 from mitools.student.base.gguf_file import check_gguf
 from mitools.student.base.inventory import Inventory, check_declared, take_inventory
 from mitools.student.base.packages import PREFIX, find_packaged_model
 from mitools.student.base.scratch import build_scratch
+from mitools.student.boundary import library_errors
+from mitools.student.codec import Kind
 
 __all__ = ["Base", "be_quiet", "load_tokenizer", "look_into", "open_base", "open_checkpoint"]
 

@@ -1,9 +1,10 @@
 """MI terms that set the pair of a record against pairs that do not belong together.
 
 Pure functions on scores. A score s[i, j] says how well label i and rationale j go together, higher
-is better; what makes it is a critic, see :mod:`mitools.train.losses.critic`. B is the batch: these terms
-compare the rows of one forward pass, so with gradient accumulation, or with several processes, a
-row meets the rows of its own piece only. Their sums still add up to a mean over all pairs.
+is better; what makes it is a critic, see :mod:`mitools.train.losses.critic`. B is the batch: these
+terms compare the rows of one forward pass, so with gradient accumulation, or with several
+processes, a row meets the rows of its own piece only. Their sums still add up to a mean over all
+pairs.
 
 Losses are in nats, float32, and 0 for a row with nothing to compare.
 """

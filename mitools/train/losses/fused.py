@@ -107,9 +107,10 @@ def fused_losses(
         chunk: tokens at a time; None chooses by the device. The result does not depend on it.
 
     Returns:
-        [B, T] nats as :func:`mitools.train.losses.objective.token_losses` gives them, 0 on padding; and
-        [B, V] log-probabilities as ``pooled_log_probs`` gives them, or None. Float32 (float64 for
-        float64 states), under autocast too, where only the products are in half precision.
+        [B, T] nats as :func:`mitools.train.losses.objective.token_losses` gives them, 0 on
+        padding; and [B, V] log-probabilities as ``pooled_log_probs`` gives them, or None. Float32
+        (float64 for float64 states), under autocast too, where only the products are in half
+        precision.
     """
     is_real = masks[0].bool()
     rows, columns = is_real.nonzero(as_tuple=True)

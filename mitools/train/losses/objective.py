@@ -9,8 +9,8 @@ Sums and counts are kept apart, so that a batch that is worked off in pieces, or
 processes, has exactly the gradient of the whole: divide each sum by the count over all pieces.
 
 Here are the losses of single rows and the choice between the terms. The terms that set a row
-against others are in :mod:`mitools.train.losses.contrastive`; :mod:`mitools.train.losses.fused` computes the
-same numbers as here without the [B, T, V] tensors.
+against others are in :mod:`mitools.train.losses.contrastive`; :mod:`mitools.train.losses.fused`
+computes the same numbers as here without the [B, T, V] tensors.
 """
 
 from __future__ import annotations

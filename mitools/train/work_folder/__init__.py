@@ -1,1 +1,1 @@
-"""TODO."""
+"""The work folder of a training run: its lock, its checkpoints, and going on from them."""

@@ -20,7 +20,7 @@ from mitools.train.work_folder.workspace import remove
 __all__ = [
     "MANIFEST",
     "STATE",
-    "Found",
+    "FoundCheckpoint",
     "checkpoint_path",
     "damage_of",
     "find_newest",
@@ -40,7 +40,7 @@ _NEEDED = ("optimizer.pt", "scheduler.pt", STATE)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCheckpoint:
     """What a search for a checkpoint gave.
 
     Attributes:
@@ -138,15 +138,15 @@ def _damage_of_file(folder: Path, name: str, expected: Any) -> str | None:
     return None if digest == expected.get("sha256") else "is damaged"
 
 
-def find_newest(work: Path) -> Found:
+def find_newest(work: Path) -> FoundCheckpoint:
     """Find the newest checkpoint that is whole, and what is wrong with newer ones."""
     damaged: list[tuple[Path, str]] = []
     for _, path in sorted(_numbered(work), reverse=True):
         problem = damage_of(path)
         if problem is None:
-            return Found(path, tuple(damaged))
+            return FoundCheckpoint(path, tuple(damaged))
         damaged.append((path, problem))
-    return Found(None, tuple(damaged))
+    return FoundCheckpoint(None, tuple(damaged))
 
 
 def _numbered(work: Path) -> Iterator[tuple[int, Path]]:

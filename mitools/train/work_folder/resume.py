@@ -10,9 +10,14 @@ from typing import Any
 
 from mitools.errors import OutputError, StudentError, TrainingError
 from mitools.student.metadata import read_metadata
-from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, find_newest, read_state
-from mitools.train.tokenized import Spool
 from mitools.train.options import TrainOptions
+from mitools.train.tokenized import TokenSpool
+from mitools.train.work_folder.checkpoints import (
+    checkpoint_path,
+    damage_of,
+    find_newest,
+    read_state,
+)
 from mitools.train.work_folder.workspace import Workspace
 
 __all__ = [
@@ -37,7 +42,7 @@ class Finished:
     """
 
     options: TrainOptions
-    spool: Spool
+    spool: TokenSpool
     workspace: Workspace
 
     def clean(self) -> None:
@@ -73,7 +78,7 @@ def _read_state(options: TrainOptions) -> dict[str, Any] | None:
     return found
 
 
-def finished_run(options: TrainOptions, spool: Spool, workspace: Workspace) -> Finished | None:
+def finished_run(options: TrainOptions, spool: TokenSpool, workspace: Workspace) -> Finished | None:
     """Tell whether the run that is to be resumed had saved its student already.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mitools.annotate.client.base_url import BaseUrl
-from mitools.annotate.prompt import Prompts, PromptSource
 from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.prompt import Prompts, PromptSource
 from mitools.errors import TeacherError
 from tests.annotate.conftest import Annotate, sums
 from tests.annotate.raw import ok

@@ -12,8 +12,8 @@ import pytest
 
 from mitools.annotate import UnaskedError
 from mitools.annotate.client.budget import Budget, Price, most_prompt_tokens, most_written_tokens
-from mitools.annotate.client.usage import claim_of, fewest_tokens, likely_tokens
 from mitools.annotate.client.requests import Request
+from mitools.annotate.client.usage import claim_of, fewest_tokens, likely_tokens
 from mitools.errors import BudgetError, UsageError
 from tests.annotate.conftest import Annotate, sums
 from tests.server import Act, Call, FixtureServer, complete, tokens, true_usage

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate.client.journal import Entry, Journal
 from mitools.annotate.client.completion import NoCompletionError, UnfinishedError, read_completion
+from mitools.annotate.client.journal import Entry, Journal
 from tests.annotate.conftest import Annotate, sums
 from tests.server import Act, FixtureServer, complete
 

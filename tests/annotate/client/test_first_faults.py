@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mitools.annotate.client.base_url import BaseUrl
-from mitools.annotate.client.faults import Fatal, Fault, Rejected, Secrets, sort_status
+from mitools.annotate.client.faults import Fatal, Fault, RequestRejected, Secrets, sort_status
 from mitools.annotate.client.hints import advise
 from mitools.errors import TeacherError, TeacherRefusedError
 from tests.annotate.conftest import Annotate, sums
@@ -247,7 +247,7 @@ def test_a_page_under_a_bare_host_is_told_of_v1() -> None:
     assert isinstance(found, Fatal)
     hint = advise(found, {}, BaseUrl.parse("http://h:8000")).hint
     assert hint.endswith('try "--base-url http://h:8000/v1"')
-    assert not isinstance(found, Rejected)
+    assert not isinstance(found, RequestRejected)
 
 
 def test_a_refusal_keeps_its_status(server: FixtureServer, annotate: Annotate) -> None:

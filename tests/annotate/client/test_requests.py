@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mitools.annotate import Question
-from mitools.annotate.prompt import Prompts, PromptSource
 from mitools.annotate.client.requests import ChatOptions, Request, Requests
+from mitools.annotate.prompt import Prompts, PromptSource
 from mitools.errors import TeacherError
 from mitools.tasks import task_named
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mitools.annotate import Run, RunOptions
-from mitools.annotate.prompt import PromptSource
+from mitools.annotate import AnnotationRun, RunOptions
 from mitools.annotate.client.requests import ChatOptions
+from mitools.annotate.prompt import PromptSource
 from mitools.errors import TeacherError, TeacherRefusedError
 from tests.annotate.conftest import Annotate, asking, sums
 from tests.server import KEY, Act, Call, FixtureServer
@@ -186,7 +186,7 @@ def test_what_was_under_way_at_a_refusal_comes_home(server: FixtureServer, tmp_p
     got = []
     with (
         pytest.raises(TeacherRefusedError),
-        Run(sums(50), teacher, RunOptions(concurrency=2)) as run,
+        AnnotationRun(sums(50), teacher, RunOptions(concurrency=2)) as run,
     ):
         got.extend(record["id"] for record in run)
     assert got == ["r0"]
@@ -276,7 +276,7 @@ def test_thoughts_are_the_rationale_wherever_they_stand(
 def test_a_slow_taker_starts_no_more_than_a_window(server: FixtureServer) -> None:
     options = ChatOptions("fixture", server.url, concurrency=2)
     teacher = asking(options)
-    with Run(sums(100), teacher, RunOptions(concurrency=2)) as run:
+    with AnnotationRun(sums(100), teacher, RunOptions(concurrency=2)) as run:
         records = iter(run)
         for _ in range(5):
             next(records)

@@ -22,10 +22,10 @@ from scipy.special import log_softmax
 from scipy.stats import bootstrap
 from sklearn.linear_model import LogisticRegression
 
-from mitools.evaluate.sample import Item
+from mitools.evaluate.sample import SampledRecord
 from mitools.evaluate.simulators.association import associate, rate_quality
 from mitools.evaluate.simulators.choose import Simulation, simulate
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record
 from mitools.tasks import task_of
 from tests.benchmarks.references.records import (
@@ -56,9 +56,9 @@ def rows() -> Iterator[Row]:
     yield from _candidate_rows()
 
 
-def _items(records: Sequence[Record]) -> list[Item]:
+def _items(records: Sequence[Record]) -> list[SampledRecord]:
     return [
-        Item(
+        SampledRecord(
             record["input"],
             record["student"]["rationale"],
             record["student"]["label"],
@@ -253,7 +253,7 @@ def _interval_rows(
 
 def _reading_rows() -> Iterator[Row]:
     records, taught = label_records(N, 7)[0], label_records(300, 8)[0]
-    tally = Tally(simulator="local", permutations=0)
+    tally = SummaryBuilder(simulator="local", permutations=0)
     for record in records:
         tally.add(record, task_of(record))
     for record in taught:

@@ -31,7 +31,7 @@ with warnings.catch_warnings():  # netcal's docstrings hold escapes that Python 
     from netcal.metrics import ECE
 
 from mitools.evaluate.measures.calibration import expected_calibration_error, mass_bins, width_bins
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record
 from mitools.tasks import task_of
 from tests.benchmarks.references.records import LABELS, Said, equation_records, label_records
@@ -71,7 +71,7 @@ class _Judged:
 
 
 def _summary(records: Sequence[Record], valid: Sequence[Record] = ()) -> dict[str, Any]:
-    tally = Tally(fits_temperature=True)
+    tally = SummaryBuilder(fits_temperature=True)
     for record in records:
         tally.add(record, task_of(record))
     for record in valid:

@@ -23,10 +23,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.measures.text import Overlap
-from mitools.evaluate.summary import Tally
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record
-from mitools.student.sentence_encoder import SentenceEncoder
 from mitools.student.base.scratch import build_tokenizer
+from mitools.student.sentence_encoder import SentenceEncoder
 from mitools.tasks import task_of
 from tests.benchmarks.references.records import Said, equation_records, label_records
 from tests.benchmarks.references.rows import LOOP, Row, by_chance, end_margin, exact, named
@@ -38,7 +38,7 @@ KNOWN = "counted as the texts were made"
 
 
 def _summary(records: Sequence[Record]) -> dict[str, Any]:
-    tally = Tally()
+    tally = SummaryBuilder()
     for record in records:
         tally.add(record, task_of(record))
     return tally.summary(0)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitools.evaluate.measures.metric import Metric
-from mitools.evaluate.sample import Item
+from mitools.evaluate.sample import SampledRecord
 from mitools.evaluate.simulators.association import (
     ASSOCIATION,
     ENOUGH_EXCEEDANCES,
@@ -35,7 +35,7 @@ def simulation(n: int = 100, *, says: str = "own", gold: bool = True) -> Simulat
         spoken = {"own": own, "gold": right}.get(says, 0)
         text = f"{('sun', 'rain')[right if rng.random() < 0.7 else 1 - right]} {number}"
         told = f"because {('warm', 'cold')[spoken]}" if says != "nothing" else ""
-        items.append(Item(text, told, names[own], names[right] if gold else None, names))
+        items.append(SampledRecord(text, told, names[own], names[right] if gold else None, names))
     found = simulate(items, "labels", 0)
     assert isinstance(found, Simulation)
     return found

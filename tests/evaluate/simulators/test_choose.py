@@ -5,45 +5,47 @@ import random
 import numpy as np
 import pytest
 
-from mitools.evaluate.sample import Item
+from mitools.evaluate.sample import SampledRecord
 from mitools.evaluate.simulators.choose import FEWEST_ITEMS, Simulation, simulate
 from mitools.evaluate.simulators.models import CandidateSimulator, LabelSimulator
 
 PLACES = ["sea", "garden", "bus depot", "school", "bridge", "forest", "kitchen"]
 
 
-def equations(n: int) -> list[Item]:
+def equations(n: int) -> list[SampledRecord]:
     rng = random.Random(0)
     items = []
     for number in range(n):
         a, b = rng.randrange(20, 90), rng.randrange(2, 9)
         label = f"{a} - {b}" if number % 3 else f"{a} + {b}"
         text = f"Ann has {a} pears and {'loses' if number % 2 else 'gets'} {b}."
-        items.append(Item(text, f"So {label} is it.", label, f"( {a} - {b} )"))
+        items.append(SampledRecord(text, f"So {label} is it.", label, f"( {a} - {b} )"))
     return items
 
 
-def choices(n: int) -> list[Item]:
+def choices(n: int) -> list[SampledRecord]:
     rng = random.Random(0)
     items = []
     for number in range(n):
         offered = tuple(rng.sample(PLACES, 4))
         text = f"where is number {number} {rng.choice(PLACES)}"
         items.append(
-            Item(text, f"It is the {offered[1]}.", offered[1], offered[number % 4], offered)
+            SampledRecord(
+                text, f"It is the {offered[1]}.", offered[1], offered[number % 4], offered
+            )
         )
     return items
 
 
-def labels(n: int) -> list[Item]:
+def labels(n: int) -> list[SampledRecord]:
     names = ("no", "Yes")
     return [
-        Item(f"q{number}", f"so {names[number % 2]}", names[number % 2], "yes", names)
+        SampledRecord(f"q{number}", f"so {names[number % 2]}", names[number % 2], "yes", names)
         for number in range(n)
     ]
 
 
-def simulated(items: list[Item], task: str) -> Simulation:
+def simulated(items: list[SampledRecord], task: str) -> Simulation:
     found = simulate(items, task, 0)
     assert isinstance(found, Simulation), found
     return found
@@ -86,7 +88,7 @@ def test_the_stated_answer_is_what_a_rationale_tells_of_a_choice() -> None:
 
 def test_a_simulator_of_the_input_sees_no_rationale() -> None:
     items = choices(60)
-    empty = [Item(one.input, "", one.label, one.gold, one.choices) for one in items]
+    empty = [SampledRecord(one.input, "", one.label, one.gold, one.choices) for one in items]
     ours, theirs = simulated(items, "choice"), simulated(empty, "choice")
     assert (ours.simulator.inputs == theirs.simulator.inputs).all()  # type: ignore[attr-defined]
 
@@ -94,15 +96,17 @@ def test_a_simulator_of_the_input_sees_no_rationale() -> None:
 def test_answers_that_are_not_among_the_possible_ones_are_left_out() -> None:
     items = labels(60)
     odd = [
-        Item("q", "so", "maybe", "yes", ("no", "yes")),
-        Item("q", "so", "no", "x", ("no", "yes")),
+        SampledRecord("q", "so", "maybe", "yes", ("no", "yes")),
+        SampledRecord("q", "so", "no", "x", ("no", "yes")),
     ]
     found = simulated([*items, *odd], "labels")
     assert (len(found.items), found.left_out) == (60, 2)
 
 
 def test_without_any_gold_everything_else_is_kept() -> None:
-    items = [Item(one.input, one.rationale, one.label, None, one.choices) for one in labels(60)]
+    items = [
+        SampledRecord(one.input, one.rationale, one.label, None, one.choices) for one in labels(60)
+    ]
     found = simulated(items, "labels")
     assert found.gold is None
     assert len(found.items) == 60
@@ -112,13 +116,15 @@ def test_without_any_gold_everything_else_is_kept() -> None:
     ("items", "task"),
     [
         (labels(FEWEST_ITEMS - 1), "labels"),
-        ([Item("no number", "r", "1", "1")] * 60, "equation"),
-        ([Item("q", "r", "a", "a", ("a",))] * 60, "choice"),
-        ([Item("q", "r", "a", "a")] * 60, "choice"),
-        ([Item("q", "r", "__import__('os')", "9**9**9")] * 60, "equation"),
+        ([SampledRecord("no number", "r", "1", "1")] * 60, "equation"),
+        ([SampledRecord("q", "r", "a", "a", ("a",))] * 60, "choice"),
+        ([SampledRecord("q", "r", "a", "a")] * 60, "choice"),
+        ([SampledRecord("q", "r", "__import__('os')", "9**9**9")] * 60, "equation"),
     ],
 )
-def test_too_few_items_that_could_be_guessed_give_a_reason(items: list[Item], task: str) -> None:
+def test_too_few_items_that_could_be_guessed_give_a_reason(
+    items: list[SampledRecord], task: str
+) -> None:
     found = simulate(items, task, 0)
     assert isinstance(found, str)
     assert f"a simulator wants {FEWEST_ITEMS}" in found

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mitools.explain.page.write import About, Page
-from mitools.explain.run import Explanation, Settings
+from mitools.explain.run import ExplainOptions, Explanation
 from mitools.explain.versus import Versus
 
 HOSTILE = {
@@ -82,7 +82,7 @@ def make_page(
 ) -> str:
     """Make a page of records, as text."""
     versus = None if second is None else Versus(map(dict, second), "second.jsonl")
-    explanation = Explanation(Settings(), versus=versus)
+    explanation = Explanation(ExplainOptions(), versus=versus)
     stream = io.StringIO()
     given = {"student": summary, "second": second_summary}
     with Page(summaries={who: one for who, one in given.items() if one is not None}) as page:

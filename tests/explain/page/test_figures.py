@@ -10,7 +10,7 @@ import pytest
 
 import mitools.explain.page.figures as figures
 from mitools.evaluate.score import scored
-from mitools.evaluate.summary import Tally, as_json
+from mitools.evaluate.summary import SummaryBuilder, as_json
 from mitools.explain.build_view import view_of
 from mitools.explain.cards import cards
 from mitools.explain.page.figures import Fold, doubts
@@ -33,7 +33,7 @@ def tally_of(name: str) -> dict[str, Any]:
 
 
 def tally(records: list[dict[str, Any]]) -> dict[str, Any]:
-    found = Tally()
+    found = SummaryBuilder()
     for record in records:
         task = task_of(record)
         found.add(scored(record, task), task)

@@ -397,10 +397,10 @@ def test_the_templates_are_inside_the_package() -> None:
 
 def test_a_summary_of_eval_fits_the_page() -> None:
     from mitools.evaluate.score import scored
-    from mitools.evaluate.summary import Tally
+    from mitools.evaluate.summary import SummaryBuilder
     from mitools.tasks import task_of
 
-    tally, records = Tally(), PAGES["one student"][0]
+    tally, records = SummaryBuilder(), PAGES["one student"][0]
     for record in records:
         tally.add(scored(record, task_of(record)), task_of(record))
     page = make_page(records, summary=as_json(tally.summary(seed=0)))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mitools.errors import MissingExtraError, StudentError
-from mitools.student.sentence_encoder import find_encoder
 from mitools.student.base.packages import find_packaged_model
+from mitools.student.sentence_encoder import find_encoder
 
 MODEL = ("model/config.json", "model/model.safetensors")
 

@@ -19,10 +19,10 @@ import torch
 from safetensors.torch import load_file
 
 from mitools.errors import OutputError, TrainingError
-from mitools.train.work_folder.checkpoints import damage_of, find_newest, rotate, seal
 from mitools.train.options import TrainOptions
+from mitools.train.run import Interrupted, TrainingRun, prepare
+from mitools.train.work_folder.checkpoints import damage_of, find_newest, rotate, seal
 from mitools.train.work_folder.resume import Finished
-from mitools.train.run import Interrupted, Run, prepare
 from mitools.train.work_folder.workspace import MARKER, Workspace, check_work_folder
 from tests.toys import toy_records
 
@@ -52,9 +52,9 @@ def stop_at(wanted: int) -> Callable[[int, Any], None]:
     return on_step
 
 
-def start(chosen: TrainOptions, notes: list[str] | None = None) -> Run:
+def start(chosen: TrainOptions, notes: list[str] | None = None) -> TrainingRun:
     run = prepare(iter(toy_records()), chosen, (notes if notes is not None else []).append)
-    assert isinstance(run, Run)
+    assert isinstance(run, TrainingRun)
     return run
 
 
@@ -196,7 +196,7 @@ def test_a_run_that_made_its_last_step_makes_no_other(
         chosen = options(folder, tiny_seq2seq, patience=patience, **changes)
         if folder.name == "cut":
             run = start(chosen)
-            monkeypatch.setattr(Run, "_save", lambda *_: (_ for _ in ()).throw(Stop))
+            monkeypatch.setattr(TrainingRun, "_save", lambda *_: (_ for _ in ()).throw(Stop))
             with pytest.raises(Stop):
                 run.execute()
             monkeypatch.undo()
@@ -367,7 +367,7 @@ def test_a_folder_that_its_holder_deletes_is_made_again(tmp_path: Path) -> None:
 
 
 def run_script(script: str, folder: Path, student: Path) -> str:
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(folder), str(student)],
@@ -403,7 +403,7 @@ from dataclasses import replace
 from pathlib import Path
 from mitools.errors import TrainingError
 from mitools.train.run import prepare
-from tests.train.test_checkpoints import options
+from tests.train.work_folder.test_checkpoints import options
 words = "a bear and a pear " * 400
 records = [
     {"id": str(i), "input": words, "label": str(i), "teacher": {"rationale": words}, "task": "text"}

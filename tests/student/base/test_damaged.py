@@ -17,11 +17,11 @@ from safetensors.torch import load_file, save_file
 
 from mitools.errors import MitoolsError, StudentError, UsageError
 from mitools.student import load_student
+from mitools.student.base.gguf_file import check_gguf
+from mitools.student.base.open_base import open_base
 from mitools.student.codec import Codec
 from mitools.student.devices import choose_device
 from mitools.student.folder import save_student
-from mitools.student.base.gguf_file import check_gguf
-from mitools.student.base.open_base import open_base
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 
 from mitools.errors import StudentError
 from mitools.student import load_student
-from mitools.student.codec import Codec
-from mitools.student.sentence_encoder import SentenceEncoder
-from mitools.student.folder import save_student
 from mitools.student.base.open_base import open_base
+from mitools.student.codec import Codec
+from mitools.student.folder import save_student
+from mitools.student.sentence_encoder import SentenceEncoder
 
 CODE = 'open(__file__ + ".was-run", "w").close()\nraise SystemExit("the code of the model ran")\n'
 CLASSES = ("AutoConfig", "AutoTokenizer", "AutoModelForSeq2SeqLM", "AutoModelForCausalLM")
