@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.annotate.client.test_budget import bound
 
 from mitools.annotate import Strategy
 from mitools.annotate.client.budget import Price
 from mitools.annotate.client.requests import ChatOptions
 from mitools.annotate.dry_run import Bill, CostEstimate, estimate_cost
 from mitools.records import Record
+from tests.annotate.client.test_budget import bound
 from tests.annotate.conftest import Annotate, remember, sums
 from tests.server import Act, FixtureServer
 
