@@ -85,6 +85,8 @@ class Codec:
         order: two passes, or which text comes first in the one.
         prefix_position: where the task prefix stands; behind the input of a causal student, both
             tasks begin with the same tokens, which need to be read once only.
+        concludes: whether the student was trained to give the label behind the rationale of its
+            explain pass as well; its prompt is that of the rationale.
     """
 
     tokenizer: Any
@@ -94,6 +96,7 @@ class Codec:
     max_rationale_tokens: int = 256
     order: Order = "separate"
     prefix_position: PrefixPosition = "before"
+    concludes: bool = False
 
     @property
     def first(self) -> Purpose | None:
@@ -169,12 +172,17 @@ class Codec:
         ]
 
     def encode_first(self, text: str) -> list[int]:
-        """Encode the first text of the one pass, so that the second can follow.
-
-        The second text is told where the first ends even if that had to be cut.
-        """
+        """Encode the first text of the one pass, so that the second can follow."""
         assert self.first is not None
-        ids, is_cut = self.encode_target(self.first, text)
+        return self.encode_context(self.first, text)
+
+    def encode_context(self, purpose: Purpose, text: str) -> list[int]:
+        """Encode a label or rationale that another text follows in the same pass.
+
+        It ends in an end token even if it had to be cut, as in training: see
+        :func:`mitools.student.sequence.join_targets`.
+        """
+        ids, is_cut = self.encode_target(purpose, text)
         return [*ids, self.tokenizer.eos_token_id] if is_cut else ids
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -38,7 +38,8 @@ def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, 
         except SafetensorError as exc:  # how a full disk looks from Rust
             raise OutputError(f"cannot write {folder}: {exc}", hint="free some space") from exc
         codec.tokenizer.save_pretrained(folder)
-    asked = {name: getattr(codec, name) for name in ("kind", "order", "prefix_position", *LIMITS)}
+    names = ("kind", "order", "prefix_position", "concludes", *LIMITS)
+    asked = {name: getattr(codec, name) for name in names}
     write_metadata(folder, {"prefixes": dict(PREFIXES), **asked, **metadata})
 
 
@@ -74,6 +75,7 @@ def load_student(
         metadata["max_rationale_tokens"],
         order=metadata["order"],
         prefix_position=metadata["prefix_position"],
+        concludes=metadata["concludes"],
     )
     check_forward(base.model, codec)
     with library_errors(f"cannot move the student {folder} to {chosen}", 'try "--device cpu"'):

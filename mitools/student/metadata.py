@@ -58,17 +58,30 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if metadata.get("prefixes") != dict(PREFIXES):
         raise StudentError(f"{path} was trained with other task prefixes", hint="train it again")
     # Students of before there was a choice.
-    metadata = {"order": "separate", "prefix_position": "before", **metadata}
+    metadata = {"order": "separate", "prefix_position": "before", "concludes": False, **metadata}
     for name, known in (("order", ORDERS), ("prefix_position", PREFIX_POSITIONS)):
         if metadata[name] not in known:
             message = f"{path} has {name} {json.dumps(metadata[name])}, which is not known here"
             raise StudentError(message, hint='upgrade: "pip install -U mitools"')
+    _check_concludes(path, metadata)
     for name in LIMITS:
         value = metadata.get(name)
         if type(value) is not int or not 2 <= value <= _MOST_TOKENS:
             message = f"{path} has {name} {json.dumps(value)}, which is not a number of tokens"
             raise StudentError(message, hint="train it again")
     return metadata
+
+
+def _check_concludes(path: Path, metadata: Mapping[str, Any]) -> None:
+    value, order = metadata["concludes"], metadata["order"]
+    if type(value) is not bool:
+        message = f"{path} has concludes {json.dumps(value)}, which is neither true nor false"
+        raise StudentError(message, hint="train it again")
+    if value and order != "separate":
+        message = (
+            f"{path} has concludes true and order {json.dumps(order)}, which exclude each other"
+        )
+        raise StudentError(message, hint="train it again")
 
 
 def is_student(folder: Path) -> bool:
