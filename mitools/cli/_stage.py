@@ -7,33 +7,26 @@ opens the input and the output by the rules that hold for all of them.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from types import MappingProxyType
+from typing import IO, Any
 
 import click
-from click.core import ParameterSource
 
-from mitools.bounds import DEEPEST, DEFAULTS, Bounds
-from mitools.cli._places import (
-    DivertOr,
-    OutputPath,
-    RecipePath,
-    TypedOption,
-    check_roles,
-    from_recipe,
-)
-from mitools.cli._sizes import ByteSize
+from mitools.bounds import DEFAULTS, Bounds
+from mitools.cli._config import config_option, refusal_of, refuse_unconfirmed, use_recipe
+from mitools.cli._help import Groups, grouped_options
+from mitools.cli._options import COMMON, INPUT_FILES, INPUT_LIMITS, output_option, seed_option
+from mitools.cli._places import RecipePath, check_roles
 from mitools.console import Console
 from mitools.diverted import diverted_pieces, is_diverted
-from mitools.errors import MitoolsError, OutputError, RecipeError, UsageError
+from mitools.errors import MitoolsError, OutputError, UsageError
 from mitools.files import STDOUT, appended_output, atomic_output, output_errors, stream_number
-from mitools.recipe import find_recipe, load_table
 from mitools.records import Reader, Rejected, Writer
 
 __all__ = [
@@ -49,7 +42,6 @@ __all__ = [
     "use_recipe",
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
 
 HINTS = {
@@ -122,71 +114,24 @@ def stdout() -> IO[str]:
     return sys.stdout
 
 
-def _apply_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
-    if value is None:
-        return None
-    path = find_recipe(value)
-    use_recipe(ctx, path)
-    return path
-
-
-def use_recipe(ctx: click.Context, path: Path) -> None:
-    """Let a recipe's table fill this command's options; the command line still wins.
-
-    What a recipe may not set is refused when the command line has been read, unless that sets it.
-
-    Raises:
-        RecipeError: a key is not an option of this command, or not with this value.
-    """
-    stage_name = ctx.info_name or ""
-    options = {
-        _key(param): param for param in ctx.command.params if param.name not in _NOT_IN_RECIPES
-    }
-    defaults: dict[str, Any] = {}
-    for key, value in load_table(path, stage_name).items():
-        param = options.get(key.replace("_", "-"))
-        if param is None or param.name is None:
-            close = difflib.get_close_matches(key, options, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f'see "mitools {stage_name} --help"'
-            raise RecipeError(f'{path}: [{stage_name}] has no option "{key}"', hint=hint)
-        try:
-            value = from_recipe(param, path, value)
-            param.type_cast_value(ctx, value)
-        except RecipeError as exc:
-            ctx.meta.setdefault(_REFUSED, {})[param.name] = exc
-            continue
-        except (click.BadParameter, TypeError) as exc:
-            problem = str(exc).rstrip(".")
-            message = f"{path}: [{stage_name}] cannot take {key} = {value!r} ({problem})"
-            raise RecipeError(message, hint=f'see "mitools {stage_name} --help"') from exc
-        defaults[param.name] = value
-    ctx.default_map = {**defaults, **(ctx.default_map or {})}
-
-
-def _refuse_unconfirmed(ctx: click.Context) -> None:
-    """Refuse what a recipe may not set, unless it was typed as well."""
-    for name, error in ctx.meta.get(_REFUSED, {}).items():
-        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
-            raise error
-
-
-_REFUSED = "mitools.refused"
-_NOT_IN_RECIPES = ("config", "help", "debug", "files", "quiet")
-
-
-def _key(param: click.Parameter) -> str:
-    longest = max(param.opts, key=len)
-    return longest.lstrip("-").replace("_", "-").lower()
-
-
 class StageCommand(click.Command):
     """A command that turns every error into one line and an exit status."""
+
+    groups: Groups = MappingProxyType({})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under the headings of their groups."""
+        for heading, options in grouped_options(ctx, self.groups).items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [row for option in options if (row := option.get_help_record(ctx))]
+                )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         wants_traceback = "--debug" in args
         try:
             rest = self._parse(ctx, args)
-            _refuse_unconfirmed(ctx)
+            refuse_unconfirmed(ctx)
             check_roles(ctx)
             return rest
         except click.UsageError as exc:
@@ -202,9 +147,9 @@ class StageCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter as exc:
-            # A recipe that sets what only a person may set is told so, and not that it is missing.
-            name = exc.param.name if exc.param else None
-            raise ctx.meta.get(_REFUSED, {}).get(name, exc) from exc
+            # Where a recipe sets what only a person may set, say that, and not that it is missing.
+            refused = refusal_of(ctx, exc.param.name if exc.param else None)
+            raise refused or exc from exc
 
     def invoke(self, ctx: click.Context) -> Any:
         console = Console(f"mitools {ctx.info_name}")
@@ -256,7 +201,8 @@ def stage(
     reads: bool = True,
     writes: bool = True,
     rewrites: bool = True,
-    argument: Decorator | None = None,
+    argument: Decorator = INPUT_FILES,
+    groups: Groups | None = None,
 ) -> Callable[[Callable[..., None]], click.Command]:
     """Make a click command of a function whose first parameter is a :class:`Stage`.
 
@@ -266,6 +212,7 @@ def stage(
         writes: whether it takes ``-o/--output``.
         rewrites: whether that output may replace the input, as it holds the same records.
         argument: stands in for the ``FILE`` argument; its parameter is called ``files`` as well.
+        groups: headings of the help, with the options under each.
     """
 
     def decorate(function: Callable[..., None]) -> click.Command:
@@ -278,100 +225,27 @@ def stage(
                 shared["bounds"] = _bounds(params)
             function(Stage(name, Console(f"mitools {name}", quiet=quiet), **shared), **params)
 
-        command: Callable[..., Any] = run
-        output = _output_option(rewrites) if writes else None
-        for option in reversed(_shared_options(reads, output, argument or _FILES)):
-            command = option(command)
-        return click.command(name, cls=StageCommand)(command)
+        options = [config_option, *COMMON]
+        if reads:
+            options = [*INPUT_LIMITS, *options]
+        if writes:
+            options = [output_option(replaces_input=rewrites), *options]
+        if reads:
+            options = [argument, *options]
+        made: Callable[..., Any] = run
+        for option in reversed(options):
+            made = option(made)
+        command = click.command(name, cls=StageCommand)(made)
+        command.groups = groups or {}
+        return command
 
     return decorate
-
-
-_FILES = click.argument("files", nargs=-1, type=RecipePath(readable=False), metavar="[FILE]...")
-
-
-def _output_option(rewrites: bool) -> Decorator:
-    return click.option(
-        "-o",
-        "--output",
-        cls=TypedOption,
-        type=OutputPath(replaces_input=rewrites),
-        metavar="FILE",
-        help="Write here instead of stdout.",
-    )
-
-
-_READING: list[Decorator] = [
-    click.option(
-        "--on-error",
-        default="stop",
-        show_default=True,
-        type=DivertOr("stop", "skip"),
-        metavar="stop|skip|divert:FILE",
-        help="How to handle invalid input lines; divert adds them to FILE.",
-    ),
-    click.option(
-        "--max-line-bytes",
-        type=ByteSize(),
-        default=f"{DEFAULTS.line_bytes >> 20}M",
-        show_default=True,
-        metavar="SIZE",
-        help="Longest input line; K, M and G are units.",
-    ),
-    click.option(
-        "--max-depth",
-        type=click.IntRange(1, DEEPEST),
-        default=DEFAULTS.depth,
-        show_default=True,
-        metavar="N",
-        help="Deepest nesting of an input record.",
-    ),
-    click.option(
-        "--max-digits",
-        type=click.IntRange(640, 10**6),
-        default=DEFAULTS.digits,
-        show_default=True,
-        metavar="N",
-        help="Most digits of a whole number in the input.",
-    ),
-]
 
 
 def _bounds(params: dict[str, Any]) -> Bounds:
     bounds = Bounds(*(params.pop(name) for name in ("max_line_bytes", "max_depth", "max_digits")))
     sys.set_int_max_str_digits(bounds.digits)
     return bounds
-
-
-def _shared_options(reads: bool, output: Decorator | None, argument: Decorator) -> list[Decorator]:
-    options: list[Decorator] = []
-    if reads:
-        options += [argument]
-    if output is not None:
-        options += [output]
-    if reads:
-        options += _READING
-    return [
-        *options,
-        click.option(
-            "-c",
-            "--config",
-            is_eager=True,
-            callback=_apply_config,
-            metavar="RECIPE|FILE",
-            help="Take options from this recipe, or from a TOML file of your own.",
-        ),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("--debug", is_flag=True, help="Show a traceback when something fails."),
-    ]
-
-
-def seed_option(function: F) -> F:
-    """Add ``--seed``."""
-    option = click.option(
-        "--seed", default=0, show_default=True, help="Same seed, same input: same output."
-    )
-    return option(function)
 
 
 def require_together(given: Mapping[str, Any], *names: str) -> None:

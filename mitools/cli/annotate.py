@@ -72,7 +72,18 @@ def _parse_params(
     return params
 
 
-@stage("annotate")
+GROUPS = {
+    "Teacher": "--model --base-url --teacher --error-rate --temperature --max-tokens --param",
+    "Prompt": "--system --template --examples --show-prompt",
+    "Answers": "--task --reading --strategy --samples --stop-after --keep",
+    "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
+    "Failures": "--on-failure --max-error-rate",
+    "Cost": "--dry-run --price --max-cost",
+    "Journal and batches": "--journal --no-journal --offline --emit-batch --from-batch",
+}
+
+
+@stage("annotate", groups=GROUPS)
 @click.option("-m", "--model", metavar="MODEL", help="The teacher's name at its endpoint.")
 @click.option(
     "--base-url",

@@ -61,7 +61,18 @@ class EvaluationResults:
     judge: Judge | None
 
 
-@stage("eval")
+GROUPS = {
+    "Student": "--student --rationales --decode --batch-size --tokens-per-batch --device",
+    "Records": "--split --task",
+    "Measures": "--temperature --simulator --permutations --embedding",
+    "Probes": "--probe --probe-records",
+    "Judge": "--judge --judge-url --judge-journal --judge-records",
+    "Several runs": "--compare --seeds --merge",
+    "Input and output": "--summary",
+}
+
+
+@stage("eval", groups=GROUPS)
 @click.option(
     "--student",
     metavar="DIR",

@@ -33,7 +33,18 @@ READ_AHEAD = 1000
 stages before it, and a long input must not be waited for."""
 
 
-@stage("explain", rewrites=False)
+GROUPS = {
+    "Filters": "--wrong --right --inconsistent --consistent --low-conf --high-conf-wrong "
+    "--supports --teacher-wrong --disagree --grep --label --id --split",
+    "Second student": "--vs --fixed --broken --changed",
+    "Order": "--sort --reverse --limit --sample",
+    "Student": "--student --text --choices --task --batch-size --device",
+    "Input and output": "--json --html --summary --vs-summary",
+    "Terminal": "--width --color --pager",
+}
+
+
+@stage("explain", rewrites=False, groups=GROUPS)
 @click.option("--wrong", is_flag=True, help="Only where the student's label is not gold.")
 @click.option("--right", is_flag=True, help="Only where the student's label is gold.")
 @click.option(

@@ -103,7 +103,18 @@ _SOURCES = click.argument(
 )
 
 
-@stage("load", argument=_SOURCES)
+GROUPS = {
+    "Fields": "--preset --map --choices --keep-fields --drop-fields",
+    "Labels": "--task --labels --label-is",
+    "Records": "--limit --as-split",
+    "Files": "--format --delimiter --encoding --max-json-bytes",
+    "Hub": "--name --revision --hf-split",
+    "Demo": "--n",
+    "Input and output": "--source",
+}
+
+
+@stage("load", argument=_SOURCES, groups=GROUPS)
 @click.option(
     "--map",
     "fields",

@@ -13,7 +13,7 @@ from mitools.files import output_errors
 __all__ = ["command"]
 
 
-@stage("schema", reads=False, writes=False)
+@stage("schema", reads=False, writes=False, groups={"Content": "--bounds"})
 @click.option(
     "--bounds", is_flag=True, help="Print what a line of input may be, and what raises each bound."
 )

@@ -43,7 +43,15 @@ def _check_select(
     return tuple(name for name in SPLITS if name in names) or SPLITS
 
 
-@stage("split")
+GROUPS = {
+    "Sizes": "--test --valid --exact --stratify --reassign --subsample",
+    "Duplicates": "--dedup --threshold --shingle-chars",
+    "Overlap": "--against --ngram-words --report",
+    "Input and output": "--select --out-dir",
+}
+
+
+@stage("split", groups=GROUPS)
 @click.option(
     "--test", default=0.1, show_default=True, metavar="FRACTION", help="Share of the test split."
 )

@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+GROUPS = {
+    "Student": "--save --student --order --prefix-position --lora",
+    "Objective": "--mi --mi-pool --mi-divergence --mi-critic --mi-same-label --mi-gradient --alpha "
+    "--beta --beta-warmup",
+    "Data": "--task --labels-from --rationales-from --rationales --soft-labels --agreement-weight "
+    "--wrong-rationales --max-input-tokens --max-label-tokens --max-rationale-tokens",
+    "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
+    "--batch-size --micro-batch-size --precision",
+    "Validation": "--eval-every --patience --select-by --valid-limit",
+    "Run": "--dry-run --resume --overwrite",
+}
 
-@stage("train")
+
+@stage("train", groups=GROUPS)
 @click.option(
     "--save",
     cls=TypedOption,

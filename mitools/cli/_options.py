@@ -1,0 +1,156 @@
+"""Options that several commands share: one definition and one help text for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from mitools.bounds import DEEPEST, DEFAULTS
+from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
+from mitools.cli._sizes import ByteSize
+from mitools.schema import TASKS
+
+__all__ = [
+    "COMMON",
+    "INPUT_FILES",
+    "INPUT_LIMITS",
+    "batch_size_option",
+    "device_option",
+    "output_option",
+    "seed_option",
+    "student_option",
+    "task_option",
+    "tokens_per_batch_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+
+INPUT_FILES: Decorator = click.argument(
+    "files", nargs=-1, type=RecipePath(readable=False), metavar="[FILE]..."
+)
+
+INPUT_LIMITS: list[Decorator] = [
+    click.option(
+        "--on-error",
+        default="stop",
+        show_default=True,
+        type=DivertOr("stop", "skip"),
+        metavar="stop|skip|divert:FILE",
+        help="How to handle invalid input lines; divert adds them to FILE.",
+    ),
+    click.option(
+        "--max-line-bytes",
+        type=ByteSize(),
+        default=f"{DEFAULTS.line_bytes >> 20}M",
+        show_default=True,
+        metavar="SIZE",
+        help="Longest input line; K, M and G are units.",
+    ),
+    click.option(
+        "--max-depth",
+        type=click.IntRange(1, DEEPEST),
+        default=DEFAULTS.depth,
+        show_default=True,
+        metavar="N",
+        help="Deepest nesting of an input record.",
+    ),
+    click.option(
+        "--max-digits",
+        type=click.IntRange(640, 10**6),
+        default=DEFAULTS.digits,
+        show_default=True,
+        metavar="N",
+        help="Most digits of a whole number in the input.",
+    ),
+]
+
+COMMON: list[Decorator] = [
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    click.option("--debug", is_flag=True, help="Show a traceback when something fails."),
+]
+
+
+def output_option(*, replaces_input: bool) -> Decorator:
+    """Make ``-o/--output``.
+
+    Args:
+        replaces_input: whether the output may replace the input, as it holds the same records.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        cls=TypedOption,
+        type=OutputPath(replaces_input=replaces_input),
+        metavar="FILE",
+        help="Output file instead of stdout.",
+    )
+
+
+def batch_size_option(default: int) -> Callable[[F], F]:
+    """Make ``--batch-size`` of a stage that asks a student."""
+    return click.option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="Records given to the student at once.",
+    )
+
+
+def device_option(function: F) -> F:
+    """Add ``--device``."""
+    option = click.option(
+        "--device",
+        metavar="NAME",
+        help='Device of the student, such as "cpu" or "cuda:1".  [default: GPU if available]',
+    )
+    return option(function)
+
+
+def seed_option(function: F) -> F:
+    """Add ``--seed``."""
+    option = click.option(
+        "--seed",
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Random seed: the same seed and input give the same output.",
+    )
+    return option(function)
+
+
+def student_option(function: F) -> F:
+    """Add ``--student`` to a stage that asks a trained one."""
+    option = click.option(
+        "--student",
+        type=RecipePath(),
+        metavar="DIR",
+        help="Folder of the student to ask. Without it, answers in the records are used.",
+    )
+    return option(function)
+
+
+def task_option(function: F) -> F:
+    """Add ``--task``."""
+    option = click.option(
+        "--task",
+        type=click.Choice(TASKS),
+        help="How labels are read and compared.  [default: as the record says]",
+    )
+    return option(function)
+
+
+def tokens_per_batch_option(function: F) -> F:
+    """Add ``--tokens-per-batch``."""
+    option = click.option(
+        "--tokens-per-batch",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Most tokens that the model reads at once; fewer need less memory.  "
+        "[default: by device]",
+    )
+    return option(function)
