@@ -40,7 +40,7 @@ def server() -> Iterator[FixtureServer]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait next to nothing before a retry."""
     for module in ("endpoint", "pace"):
-        monkeypatch.setattr(f"mitools.annotate.{module}.backoff", lambda _attempt: 0.01)
+        monkeypatch.setattr(f"mitools.annotate.client.{module}.backoff", lambda _attempt: 0.01)
 
 
 def sums(count: int, first: int = 10) -> list[Record]:
