@@ -42,29 +42,71 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 CHOICE_MEASURES: Mapping[str, Measure] = {
-    "gold_nll": Measure("nats", higher_is_better=False),
-    "gold_brier": Measure("squared error", higher_is_better=False),
-    "in_set_mass": Measure("fraction", higher_is_better=True),
+    "gold_nll": Measure(
+        "NLL of the gold choice",
+        "nats",
+        higher_is_better=False,
+        about="Mean negative log-probability of gold among the scored choices.",
+    ),
+    "gold_brier": Measure(
+        "Brier score over choices",
+        "squared error",
+        higher_is_better=False,
+        about="Mean squared distance of all choice probabilities from gold, 0 to 2.",
+    ),
+    "in_set_mass": Measure(
+        "in-set mass",
+        "fraction",
+        higher_is_better=True,
+        about="Mean probability of the choices among all texts that the student could output.",
+    ),
 }
-"""Means over records whose choices were scored: -log of gold's probability among the choices, the
-squared distance of all their probabilities from gold (0 to 2), and the probability that the
-student gives to the choices at all, out of every text it could write."""
+"""Means over the records whose choices were scored."""
 
-TEMPERATURE = Measure("ratio", higher_is_better=None)
-"""What log-probabilities are best divided by, fitted on validation records: above 1 where the
-student is too sure of itself, below 1 where it is not sure enough."""
+TEMPERATURE = Measure(
+    "fitted temperature",
+    "ratio",
+    higher_is_better=None,
+    about="Divisor of the log-probabilities with the least NLL on the validation records: above 1 "
+    "for an overconfident student, below 1 for an underconfident one.",
+)
 
 AFTER: Mapping[str, Measure] = {
-    "nll": Measure("nats", higher_is_better=False),
-    "brier": Measure("squared error", higher_is_better=False),
-    "ece_width": Measure("fraction", higher_is_better=False),
-    "ece_mass": Measure("fraction", higher_is_better=False),
-    "mean_confidence": Measure("fraction", higher_is_better=None),
+    "nll": Measure(
+        "NLL after scaling",
+        "nats",
+        higher_is_better=False,
+        about="Mean negative log-probability of the outcome at the fitted temperature: of gold "
+        "among scored choices, else of whether the decoded label is right.",
+    ),
+    "brier": Measure(
+        "Brier score after scaling",
+        "squared error",
+        higher_is_better=False,
+        about="Brier score of the confidence at the fitted temperature.",
+    ),
+    "ece_width": Measure(
+        "ECE after scaling, width",
+        "fraction",
+        higher_is_better=False,
+        about="Expected calibration error at the fitted temperature, 15 bins of equal width.",
+    ),
+    "ece_mass": Measure(
+        "ECE after scaling, mass",
+        "fraction",
+        higher_is_better=False,
+        about="Expected calibration error at the fitted temperature, 15 bins with the same number "
+        "of records.",
+    ),
+    "mean_confidence": Measure(
+        "mean scaled confidence",
+        "fraction",
+        higher_is_better=None,
+        about="Mean confidence at the fitted temperature.",
+    ),
 }
-"""The evaluated records at that temperature, each beside its value ``before``. ``nll`` is what the
-temperature is fitted to: -log of gold's probability among the scored choices, or, for a decoded
-label, of the probability that was stated for what came out. The others are those of
-``calibration``."""
+"""Figures of the evaluated records at that temperature, each with its value ``before``. ``nll`` is
+the loss that the temperature minimizes; the others are those of ``calibration``."""
 
 NOT_ASKED = 'no temperature was asked for ("--temperature")'
 

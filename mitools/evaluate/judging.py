@@ -85,11 +85,38 @@ first, second or tie:
 Better: first"""
 
 MEASURES: Mapping[str, Measure] = {
-    "score": Measure("points from 1 to 5", higher_is_better=True),
-    "win_rate": Measure("fraction", higher_is_better=True),
-    "order_agreement": Measure("fraction", higher_is_better=True),
-    "first_preferred": Measure("fraction", higher_is_better=None),
-    "readable": Measure("fraction", higher_is_better=True),
+    "score": Measure(
+        "judge's score",
+        "points from 1 to 5",
+        higher_is_better=True,
+        about="Mean score of the rationales by the rubric of the judge.",
+    ),
+    "win_rate": Measure(
+        "judge prefers this student",
+        "fraction",
+        higher_is_better=True,
+        about="Mean win rate against the baseline: 1 where the judge prefers this student's "
+        "rationale in both orders, 0 where the baseline's, 0.5 where the orders disagree or "
+        "tie.",
+    ),
+    "order_agreement": Measure(
+        "same verdict in both orders",
+        "fraction",
+        higher_is_better=True,
+        about="Share of judged pairs with the same verdict in both orders.",
+    ),
+    "first_preferred": Measure(
+        "preferred for coming first",
+        "fraction",
+        higher_is_better=None,
+        about="Share of verdicts for the rationale that is shown first, ties left out.",
+    ),
+    "readable": Measure(
+        "replies with a verdict",
+        "fraction",
+        higher_is_better=True,
+        about="Share of the judge's replies that state a score or a verdict.",
+    ),
 }
 """``score`` is the mean rubric score of the rationales. Against a baseline, a record is won by 1
 where the judge prefers this student's rationale in both orders, by 0 where the other's, and halves

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.errors import DataError
+from mitools.evaluate.measures.calibration import MEASURES as CALIBRATION
 from mitools.evaluate.measures.calibration import confidence_nll
 from mitools.evaluate.measures.comparison import compare_runs, holm, resampled_means
+from mitools.evaluate.measures.consistency import CONSISTENCY
+from mitools.evaluate.measures.labels import ACCURACY, VALID
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.statistics import percentile_interval
 from mitools.records import Record
@@ -26,11 +29,11 @@ Floats = NDArray[np.float64]
 Name = tuple[str, int]
 
 MEASURES: Mapping[str, Measure] = {
-    "accuracy": Measure("fraction", higher_is_better=True),
-    "consistency": Measure("fraction", higher_is_better=True),
-    "valid": Measure("fraction", higher_is_better=True),
-    "brier": Measure("squared error", higher_is_better=False),
-    "nll": Measure("nats", higher_is_better=False),
+    "accuracy": ACCURACY,
+    "consistency": CONSISTENCY,
+    "valid": VALID,
+    "brier": CALIBRATION["brier"],
+    "nll": CALIBRATION["nll"],
 }
 """Means over the records for which every run has the outcome, so that ``consistency`` counts only
 rationales that support an answer in all runs."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mitools.evaluate.measures.metric import Metric
+from mitools.evaluate.catalog import with_reference
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.ranking import COVERAGES
 
 __all__ = [
     "COLUMNS",
@@ -19,6 +21,7 @@ __all__ = [
     "quadrant_rows",
     "tables",
     "title",
+    "titled",
 ]
 
 COLUMNS = ("", "value", "95% interval", "n")
@@ -37,112 +40,44 @@ COMPARISON_COLUMNS = (
 NOISE_COLUMNS = ("", "accuracy", "consistency", "coverage", "label stays")
 QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
 
-_NAMES = {
-    "label": {
-        "accuracy": "accuracy",
-        "exact_match": "exact match",
-        "valid": "valid labels",
-        "macro_f1": "macro-F1",
-        "decode_agreement": "decoding agrees",
-    },
-    "calibration": {
-        "mean_confidence": "mean confidence",
-        "ece_width": "ECE, 15 equal-width bins",
-        "ece_mass": "ECE, 15 equal-mass bins",
-        "brier": "Brier",
-        "nll": "NLL (nats)",
-        "auroc": "AUROC of confidence",
-        "aurc": "AURC",
-        "excess_aurc": "AURC above the best ranking",
-        "accuracy_at_50": "accuracy, surest 50%",
-        "accuracy_at_80": "accuracy, surest 80%",
-        "accuracy_at_90": "accuracy, surest 90%",
-        "accuracy_at_95": "accuracy, surest 95%",
-        "classwise_ece": "classwise ECE",
-        "in_set_mass": "in-set mass",
-    },
-    "temperature": {
-        "temperature": "temperature, fitted on valid",
-        "nll": "NLL of gold at it (nats)",
-        "ece_width": "ECE at it, equal width",
-        "ece_mass": "ECE at it, equal mass",
-        "brier": "Brier at it",
-    },
-    "consistency": {
-        "consistency": "consistency",
-        "coverage": "its coverage",
-        "with_simulator": "consistency, open ones simulated",
-    },
-    "association": {
-        "cvi_net": "CVI beyond gold (bits)",
-        "cvi": "CVI (bits)",
-        "cvi_masked": "CVI without label words (bits)",
-        "leak_share": "share that label words carry",
-        "rq": "RQ of its own label",
-        "las": "LAS of its own label",
-    },
-    "quality": {"cvi": "CVI of gold (bits)", "rq": "RQ of gold"},
-    "judge": {
-        "score": "judge's score (1 to 5)",
-        "win_rate": "judge prefers this student",
-        "order_agreement": "… the same in both orders",
-        "readable": "… replies with a verdict",
-    },
-    "rationale": {
-        "steps_right": "arithmetic steps right",
-        "empty": "empty rationales",
-        "truncated": "truncated",
-        "repeated_4grams": "repeated 4-grams",
-        "copied_4grams": "4-grams from the input",
-        "label_mention": "names its label",
-    },
+_SHOWN: Mapping[str, tuple[str, ...]] = {
+    "label": ("accuracy", "exact_match", "valid", "macro_f1", "decode_agreement"),
+    "calibration": (
+        *("mean_confidence", "ece_width", "ece_mass", "brier", "nll"),
+        *("auroc", "aurc", "excess_aurc"),
+        *(f"accuracy_at_{share}" for share in COVERAGES),
+        *("classwise_ece", "in_set_mass"),
+    ),
+    "temperature": ("temperature", "nll", "ece_width", "ece_mass", "brier"),
+    "consistency": ("consistency", "coverage", "with_simulator"),
+    "association": ("cvi_net", "cvi", "cvi_masked", "leak_share", "rq", "las"),
+    "quality": ("cvi", "rq"),
+    "judge": ("score", "win_rate", "order_agreement", "readable"),
+    "rationale": (
+        *("steps_right", "empty", "truncated", "repeated_4grams", "copied_4grams"),
+        "label_mention",
+    ),
 }
-_PROBES = {
-    "robustness": {
-        "accuracy_drop": "accuracy lost to noise",
-        "consistency_drop": "consistency lost to noise",
-        "equivalence_gap": "gap between the two",
-    },
-    "attribution": {
-        "spearman_gain": "attribution agreement (ρ above null)",
-        "spearman": "… its ρ",
-        "top_overlap_gain": "top-20% overlap above null",
-    },
-    "counterfactual": {
-        "flip_coverage": "labels that a word changes",
-        "mentioned": "… and the rationale has the word",
-    },
-    "cue": {
-        "followed": "suggested answers followed",
-        "accuracy_change": "accuracy with the suggestion",
-        "acknowledged": "… followed, and said so",
-        "rationalized": "… followed, and argued for it",
-    },
-}
-_EDITING = {
-    "early_answering": "early answering (AOC)",
-    "added_mistakes": "labels that a mistake changes",
-    "filler_tokens": "labels that filler changes",
-    "perturbed_rationale": "labels that other words change",
-    "indirect_effect": "labels another rationale changes",
+"""The figures that have a row, by section of the summary, in their order."""
+
+_SHOWN_OF_PROBES: Mapping[str, tuple[str, ...]] = {
+    "robustness": ("accuracy_drop", "consistency_drop", "equivalence_gap"),
+    "attribution": ("spearman_gain", "spearman", "top_overlap_gain"),
+    "counterfactual": ("flip_coverage", "mentioned"),
+    "cue": ("followed", "accuracy_change", "acknowledged", "rationalized"),
 }
 _DIFFERENCES = frozenset(
     ["accuracy_drop", "consistency_drop", "equivalence_gap", "top_overlap_gain", "accuracy_change"]
 )
-"""Probes' figures that are one share less another: told in points, not in percent."""
+"""Probes' figures that are differences of shares: written in points, not in percent."""
 
 _ALL_OR_ONE = ("association", "quality")
-"""What is missing here is missing for one reason, which the headline states."""
+"""All figures of these sections are missing for one reason, which the headline states."""
 
-_OVERLAPS = {"teacher": "teacher", "human": "human"}
-_OVERLAP_NAMES = {
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge_l": "ROUGE-L",
-    "length_ratio": "length ratio",
-    "embedding": "meaning shared",
-}
+_SHOWN_OVERLAPS = ("teacher", "human")
 
+_UNITS = {"nats": "nats", "bits": "bits", "points from 1 to 5": "1 to 5"}
+"""Units that a row names behind the title; others show in the value, or have no name."""
 
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
@@ -177,16 +112,16 @@ def notes(found: Mapping[str, Any]) -> list[str]:
     said = []
     if unmatched := found["comparison"]["unmatched"]:
         said.append(f"{unmatched:,} records are not in all runs, and were left out")
-    for name, metric in found["comparison"]["metrics"].items():
+    for metric in found["comparison"]["metrics"].values():
         if note := metric.details.get("note"):
-            said.append(f"{name}: {note}")
+            said.append(f"{metric.measure.title}: {note}")
     return said
 
 
 def _seed_rows(metrics: Mapping[str, Metric]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for name, metric in metrics.items():
-        if row := _row(name, metric):
+    for metric in metrics.values():
+        if row := _row(titled(metric.measure), metric):
             each = ", ".join(_number(metric, value) for value in metric.details.get("by_run", ()))
             rows.append((*row, each))
     return rows
@@ -194,14 +129,14 @@ def _seed_rows(metrics: Mapping[str, Metric]) -> list[tuple[str, ...]]:
 
 def _comparison_rows(comparison: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for name, metric in comparison["metrics"].items():
+    for metric in comparison["metrics"].values():
         if metric.value is None:
             continue
         low, high = metric.ci95 or (metric.value, metric.value)
         details = metric.details
         rows.append(
             (
-                name,
+                titled(metric.measure),
                 _number(metric, details["theirs"]),
                 _number(metric, details["ours"]),
                 _signed(metric, metric.value),
@@ -227,27 +162,34 @@ def title(summary: Mapping[str, Any]) -> str:
     return f"{records:,} record{'s' * (records != 1)}, task {tasks}{by}"
 
 
+def titled(measure: Measure) -> str:
+    """Name a measure as its row does: its title, and its unit where the value does not show it."""
+    unit = _UNITS.get(measure.unit)
+    return f"{measure.title} ({unit})" if unit else measure.title
+
+
 def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """List the figures that apply, and why one that applies is missing."""
     rows = [
-        _row(name, summary[section][key])
-        for section, names in _NAMES.items()
-        for key, name in names.items()
+        _row(titled(summary[section][key].measure), summary[section][key])
+        for section, keys in _SHOWN.items()
+        for key in keys
         if summary[section][key].status == "ok" or section not in _ALL_OR_ONE or key == "cvi_net"
     ]
     rows += [
-        _row(f"{name} with {whose}", summary["overlap"][reference][key])
-        for reference, whose in _OVERLAPS.items()
+        _row(titled(with_reference(metric.measure, reference)), metric)
+        for reference in _SHOWN_OVERLAPS
         if summary["overlap"][reference]["bleu"].status == "ok"
-        for key, name in _OVERLAP_NAMES.items()
+        for metric in summary["overlap"][reference].values()
     ]
     rows += [
-        _row(name, summary["probes"][probe][key], " points" if key in _DIFFERENCES else "%")
-        for probe, names in _PROBES.items()
-        for key, name in names.items()
+        _row(titled(metric.measure), metric, " points" if key in _DIFFERENCES else "%")
+        for probe, keys in _SHOWN_OF_PROBES.items()
+        for key in keys
+        if (metric := summary["probes"][probe][key])
     ]
     editing = summary["association"]["rationale_editing"]
-    rows += [_row(name, editing[key]) for key, name in _EDITING.items()]
+    rows += [_row(titled(metric.measure), metric) for metric in editing.values()]
     return [row for row in rows if row]
 
 

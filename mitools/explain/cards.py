@@ -1,7 +1,7 @@
 """Figures as people read them: cards of the main ones, panels of those that belong together.
 
-Knows the form of a summary and the names that ``eval`` gives its measures; what they mean is said
-in a sentence each. Nothing is computed here. How cards look is the business of
+Knows the form of a summary; names and descriptions of its figures stand on their measures. Nothing
+is computed here. How cards look is the business of
 :mod:`mitools.explain.page` and :mod:`mitools.explain.terminal_figures`.
 """
 
@@ -11,9 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from mitools.evaluate.catalog import FIGURES
+from mitools.evaluate.measures.metric import Measure
 from mitools.explain.summaries import Summary, metric_at, metrics_in
 
 __all__ = [
+    "TEACHER",
     "Card",
     "Figure",
     "Kind",
@@ -34,28 +37,22 @@ __all__ = [
 Kind = Literal["", "points", "signed"]
 """How a fraction is written: as percent, or, where it is a difference, in points."""
 
-_CARDS = (
-    ("label.accuracy", "Accuracy", "labels that are gold"),
-    ("label.macro_f1", "Macro-F1", "mean over the labels, each counting the same"),
-    ("consistency.consistency", "Consistency", "rationales that support the label given"),
-    (
-        "association.cvi_net",
-        "CVI net",
-        "what rationales tell of the student's own answers, beyond gold's class",
-    ),
-    ("calibration.ece_width", "Calibration error", "gap between confidence and accuracy"),
-    ("calibration.auroc", "AUROC", "chance that a right answer is surer than a wrong one"),
-    ("calibration.accuracy_at_80", "Accuracy, surest 80%", "labels that are gold among them"),
-    ("calibration.aurc", "AURC", "mean error rate over all coverages"),
-    ("rationale.steps_right", "Steps right", "arithmetic that rationales state, checked"),
-    ("overlap.teacher.rouge_l", "ROUGE-L", "overlap with the teacher's rationales"),
-    (
-        "overlap.teacher.embedding",
-        "Meaning shared",
-        "likeness to the teacher's rationales, by a sentence encoder",
-    ),
-    ("teacher.agrees", "Teacher right", "the teacher's labels that are gold"),
+TEACHER = Measure(
+    "teacher right",
+    "fraction",
+    higher_is_better=None,
+    about="Share of the teacher's labels that equal gold, among records where both are known.",
 )
+
+_TEACHER_PATH = "teacher.agrees"
+
+_CARDS = (
+    *("label.accuracy", "label.macro_f1", "consistency.consistency", "association.cvi_net"),
+    *("calibration.ece_width", "calibration.auroc", "calibration.accuracy_at_80"),
+    *("calibration.aurc", "rationale.steps_right", "overlap.teacher.rouge_l"),
+    *("overlap.teacher.embedding", _TEACHER_PATH),
+)
+"""The figures that have a card, by their dotted paths in a summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A measure and its figures: one for each student."""
+    """A measure and its figures: one for each student.
 
+    Attributes:
+        path: of the figure in a summary.
+    """
+
+    path: str
     title: str
     about: str
     figures: tuple[Figure, ...]
@@ -121,8 +123,10 @@ def cards(summaries: Mapping[str, Summary]) -> tuple[list[Card], list[Missing]]:
     shown: list[Card] = []
     missing: list[Missing] = []
     first = next(iter(summaries))
-    for path, title, about in _CARDS:
-        is_teachers = path.startswith("teacher.")
+    for path in _CARDS:
+        is_teachers = path == _TEACHER_PATH
+        measure = TEACHER if is_teachers else FIGURES[path]
+        title = measure.title[0].upper() + measure.title[1:]
         owners = [first] if is_teachers else list(summaries)
         known = {who: found for who in owners if (found := metric_at(summaries[who], path))}
         valued = {who: metric for who, metric in known.items() if has_value(metric)}
@@ -132,7 +136,7 @@ def cards(summaries: Mapping[str, Summary]) -> tuple[list[Card], list[Missing]]:
             better = next(iter(valued.values())).get("higher_is_better")
             named_owners = {"teacher" if is_teachers else who: one for who, one in valued.items()}
             figures = tuple(figure_of(who, metric) for who, metric in named_owners.items())
-            shown.append(Card(title, about, figures, direction(better)))
+            shown.append(Card(path, title, measure.about, figures, direction(better)))
     return shown, missing
 
 

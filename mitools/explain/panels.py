@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mitools.evaluate.catalog import FIGURES
 from mitools.explain.cards import (
     Figure,
     Kind,
@@ -30,25 +31,19 @@ SCORES = ("1", "2", "3", "4", "5")
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Where a panel's figures are in a summary, and how they are called.
+    """Where a panel's figures are in a summary, and how they are introduced.
 
     Attributes:
-        rows: key, name and form of each; what begins with dots is part of the one above.
+        rows: key and form of each; its name stands on its measure.
     """
 
     path: str
     title: str
     about: str
-    rows: tuple[tuple[str, str, Kind], ...]
+    rows: tuple[tuple[str, Kind], ...]
 
 
-_OUTCOMES: tuple[tuple[str, str], ...] = (
-    ("accuracy", "accuracy"),
-    ("consistency", "consistency"),
-    ("valid", "valid labels"),
-    ("brier", "Brier"),
-    ("nll", "NLL"),
-)
+_OUTCOMES = ("accuracy", "consistency", "valid", "brier", "nll")
 
 _BLOCKS = (
     _Block(
@@ -56,13 +51,13 @@ _BLOCKS = (
         "Compared with the baseline",
         "This student minus the baseline, on the records that both answered; p after Holm allows "
         "for how many measures were looked at.",
-        tuple((key, name, "signed") for key, name in _OUTCOMES),
+        tuple((key, "signed") for key in _OUTCOMES),
     ),
     _Block(
         "seeds",
         "Over the runs",
         "Means over training runs with seeds of their own; intervals allow for runs and records.",
-        tuple((key, name, "") for key, name in _OUTCOMES),
+        tuple((key, "") for key in _OUTCOMES),
     ),
     _Block(
         "probes.robustness",
@@ -70,9 +65,9 @@ _BLOCKS = (
         "The same noise for label and rationale: what each loses, on average over its levels. "
         "Where one suffers and the other does not, they hang on different things.",
         (
-            ("accuracy_drop", "accuracy lost", "points"),
-            ("consistency_drop", "consistency lost", "points"),
-            ("equivalence_gap", "gap between the two", "points"),
+            ("accuracy_drop", "points"),
+            ("consistency_drop", "points"),
+            ("equivalence_gap", "points"),
         ),
     ),
     _Block(
@@ -81,12 +76,12 @@ _BLOCKS = (
         "Do label and rationale hang on the same words of the input, by gradient × input? What "
         "counts is the gain over another record's rationale.",
         (
-            ("spearman_gain", "rank correlation, gain", "signed"),
-            ("spearman", "… with its own rationale", ""),
-            ("spearman_null", "… with another one's", ""),
-            ("top_overlap_gain", "top-fifth overlap, gain", "signed"),
-            ("top_overlap", "… with its own rationale", ""),
-            ("top_overlap_null", "… with another one's", ""),
+            ("spearman_gain", "signed"),
+            ("spearman", ""),
+            ("spearman_null", ""),
+            ("top_overlap_gain", "signed"),
+            ("top_overlap", ""),
+            ("top_overlap_null", ""),
         ),
     ),
     _Block(
@@ -94,8 +89,8 @@ _BLOCKS = (
         "A word put in",
         "Where one more word changes the label, does the rationale mention that word?",
         (
-            ("flip_coverage", "labels that a word changes", ""),
-            ("mentioned", "… rationale has the word", ""),
+            ("flip_coverage", ""),
+            ("mentioned", ""),
         ),
     ),
     _Block(
@@ -103,10 +98,10 @@ _BLOCKS = (
         "A wrong answer suggested",
         "Does the student follow what it is told, and does its rationale say so?",
         (
-            ("followed", "labels that follow it", ""),
-            ("acknowledged", "… rationale says so", ""),
-            ("rationalized", "… rationale argues for it", ""),
-            ("accuracy_change", "accuracy, change by it", "signed"),
+            ("followed", ""),
+            ("acknowledged", ""),
+            ("rationalized", ""),
+            ("accuracy_change", "signed"),
         ),
     ),
     _Block(
@@ -115,11 +110,11 @@ _BLOCKS = (
         "Does the label follow the rationale that it is decoded behind? Early answering is the "
         "area over the curve of labels that are final when only part of it is there.",
         (
-            ("added_mistakes", "labels a mistake changes", ""),
-            ("perturbed_rationale", "labels other words change", ""),
-            ("filler_tokens", "labels mere dots change", ""),
-            ("indirect_effect", "labels another's changes", ""),
-            ("early_answering", "early answering, area", ""),
+            ("added_mistakes", ""),
+            ("perturbed_rationale", ""),
+            ("filler_tokens", ""),
+            ("indirect_effect", ""),
+            ("early_answering", ""),
         ),
     ),
     _Block(
@@ -128,11 +123,11 @@ _BLOCKS = (
         "Another model's opinion of the rationales. Models like what is long and fluent, and of "
         "two what comes first, so that two are shown in both orders.",
         (
-            ("score", "score, from 1 to 5", ""),
-            ("win_rate", "preferred to the baseline's", ""),
-            ("order_agreement", "same verdict in both orders", ""),
-            ("first_preferred", "preferred for coming first", ""),
-            ("readable", "replies with a verdict", ""),
+            ("score", ""),
+            ("win_rate", ""),
+            ("order_agreement", ""),
+            ("first_preferred", ""),
+            ("readable", ""),
         ),
     ),
 )
@@ -200,7 +195,7 @@ def panels(summaries: Mapping[str, Summary]) -> tuple[list[Panel], list[Missing]
 
 
 def _metrics(summary: Summary, block: _Block) -> dict[str, Mapping[str, Any]]:
-    found = {key: metric_at(summary, f"{block.path}.{key}") for key, _, _ in block.rows}
+    found = {key: metric_at(summary, f"{block.path}.{key}") for key, _ in block.rows}
     return {key: metric for key, metric in found.items() if metric is not None}
 
 
@@ -212,7 +207,7 @@ def _is_told(found: Mapping[str, Mapping[str, Any]]) -> bool:
 
 
 def _rows(told: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block) -> Iterator[PanelRow]:
-    for key, name, kind in block.rows:
+    for key, kind in block.rows:
         metrics = {
             who: found[key]
             for who, found in told.items()
@@ -222,7 +217,8 @@ def _rows(told: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block) ->
             figures = tuple(_figure(who, metric, kind) for who, metric in metrics.items())
             first = next(iter(metrics.values()))
             better = direction(first.get("higher_is_better"))
-            yield PanelRow(name, figures, better, _beside(first))
+            title = FIGURES[f"{block.path}.{key}"].title
+            yield PanelRow(title, figures, better, _beside(first))
 
 
 def _figure(who: str, metric: Mapping[str, Any], kind: Kind) -> Figure:

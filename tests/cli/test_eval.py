@@ -269,8 +269,8 @@ def test_a_temperature_is_fitted_on_valid_and_shown(opened: list[Any], folder: P
     result = run("--student", folder, "--temperature", records=records)
     assert [record["id"] for record in parsed(result)] == [str(n) for n in range(24)]
     rows = [line.split() for line in result.stderr.splitlines()]
-    assert ["temperature,", "fitted", "on", "valid", "2.050", "8"] in rows
-    assert any(row[:4] == ["NLL", "of", "gold", "at"] and row[-2] == "before" for row in rows)
+    assert ["fitted", "temperature", "2.050", "8"] in rows
+    assert any(row[:3] == ["NLL", "after", "scaling"] and row[-2] == "before" for row in rows)
 
 
 @pytest.mark.parametrize("part", ["valid", "all"])

@@ -179,7 +179,7 @@ def test_rationales_are_compared_by_an_encoder_that_is_loaded_once(
     found = json.loads(file.read_text())["overlap"]
     assert (found["teacher"]["embedding"]["value"], found["teacher"]["embedding"]["n"]) == (0.25, 4)
     assert found["teacher_correct"]["embedding"]["encoder"].startswith("here@")
-    assert "meaning shared with teacher" in result.stderr
+    assert "embedding cosine with teacher" in result.stderr
 
 
 def test_a_wrong_encoder_is_noticed_before_any_record_is_read(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from mitools.evaluate.measures.simulatability import ASSOCIATION
 from mitools.evaluate.report import COLUMNS, metric_rows, noise_rows, quadrant_rows, title
 from mitools.evaluate.score import scored
-from mitools.evaluate.simulators.association import ASSOCIATION
 from mitools.evaluate.summary import SummaryBuilder
 from mitools.tasks import task_of
 
@@ -35,7 +35,7 @@ def test_the_title_says_what_was_measured() -> None:
 def test_rows_show_value_interval_and_n() -> None:
     rows = {row[0]: row[1:] for row in metric_rows(summary("2", "3"))}
     assert rows["accuracy"] == ("50.0%", "9.5 to 90.5", "2")
-    assert rows["Brier"] == ("0.312", "0.062 to 0.562", "2")
+    assert rows["Brier score"] == ("0.312", "0.062 to 0.562", "2")
     assert rows["ECE, 15 equal-width bins"][1].endswith(" by chance")
     assert all(len(row) == len(COLUMNS) - 1 for row in rows.values())
 
@@ -45,7 +45,7 @@ def test_a_figure_that_was_mended_shows_what_it_was() -> None:
     measure = found["temperature"]["nll"].measure
     found["temperature"]["nll"] = measure.ok(0.5, 20, before=0.75)
     rows = {row[0]: row[1:] for row in metric_rows(found)}
-    assert rows["NLL of gold at it (nats)"] == ("0.500", "0.750 before", "20")
+    assert rows["NLL after scaling (nats)"] == ("0.500", "0.750 before", "20")
 
 
 def test_the_headline_shows_its_p_value_and_what_hangs_on_it_is_left_out() -> None:
@@ -69,7 +69,7 @@ def test_differences_of_shares_are_told_in_points() -> None:
         robustness[name] = robustness[name].measure.ok(0.03, 20, (-0.01, 0.07))
     rows = {row[0]: row[1:] for row in metric_rows(found)}
     assert rows["accuracy lost to noise"] == ("3.0 points", "-1.0 to 7.0", "20")
-    assert rows["gap between the two"][0] == "3.0 points"
+    assert rows["robustness gap"][0] == "3.0 points"
 
 
 def test_figures_that_do_not_apply_are_left_out_and_undefined_ones_explained() -> None:

@@ -57,7 +57,7 @@ def test_a_measure_that_is_undefined_makes_no_card_and_says_why() -> None:
     assert found == []
     assert [(one.name, one.reason) for one in missing] == [
         ("Accuracy", "no gold"),
-        ("AUROC", "never"),
+        ("AUROC of confidence", "never"),
     ]
 
 

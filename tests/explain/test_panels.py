@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mitools.evaluate import judging
+from mitools.evaluate.measures.simulatability import RATIONALE_EDITING
 from mitools.evaluate.outcomes import MEASURES
 from mitools.evaluate.probes.run import unasked_probes
-from mitools.evaluate.simulators.association import RATIONALE_EDITING
 from mitools.explain.cards import by_reason
 from mitools.explain.panels import Panel, panels
 from tests.explain.figures import metric, missing, probed, unprobed
@@ -25,15 +25,15 @@ def told(panel: Panel) -> dict[str, tuple[str, str, str]]:
 
 def test_a_probe_has_value_interval_and_n() -> None:
     noise = panel_named("Noise in the input", probed())
-    assert told(noise)["accuracy lost"] == ("3.1 points", "-1.0 to 5.2", "n 200")
+    assert told(noise)["accuracy lost to noise"] == ("3.1 points", "-1.0 to 5.2", "n 200")
     cue = panel_named("A wrong answer suggested", probed())
-    assert told(cue)["accuracy, change by it"] == (
+    assert told(cue)["accuracy change by the cue"] == (
         "-25.0 points",
         "-30.0 to -20.0",
         "n 200",
     )
     words = panel_named("Words they hang on", probed())
-    assert told(words)["rank correlation, gain"][0] == "+0.123"
+    assert told(words)["attribution ρ above null"][0] == "+0.123"
 
 
 def test_what_is_not_determined_has_its_reason() -> None:
@@ -46,10 +46,10 @@ def test_what_is_not_determined_has_its_reason() -> None:
 
 def test_a_judge_is_named_and_its_scores_counted() -> None:
     judge = panel_named("A model as judge", probed())
-    assert told(judge)["score, from 1 to 5"] == ("3.50 of 5", "3.20 to 3.80", "n 10")
+    assert told(judge)["judge's score"] == ("3.50 of 5", "3.20 to 3.80", "n 10")
     assert judge.notes == ("by gpt-x, shown 10 of 200 records",)
     assert judge.counts == (1, 1, 2, 4, 2)
-    assert "preferred to the baseline's" not in told(judge)
+    assert "judge prefers this student" not in told(judge)
 
 
 def test_what_nobody_asked_for_is_missing_and_says_how_to_ask() -> None:

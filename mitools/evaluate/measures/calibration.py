@@ -41,21 +41,71 @@ BINS = 15
 REDRAWS = 1_000
 
 MEASURES: Mapping[str, Measure] = {
-    "mean_confidence": Measure("fraction", higher_is_better=None),
-    "ece_width": Measure("fraction", higher_is_better=False),
-    "ece_mass": Measure("fraction", higher_is_better=False),
-    "brier": Measure("squared error", higher_is_better=False),
-    "nll": Measure("nats", higher_is_better=False),
-    "auroc": Measure("probability", higher_is_better=True),
-    "aurc": Measure("fraction", higher_is_better=False),
-    "excess_aurc": Measure("fraction", higher_is_better=False),
-    **{f"accuracy_at_{share}": Measure("fraction", higher_is_better=True) for share in COVERAGES},
+    "mean_confidence": Measure(
+        "mean confidence",
+        "fraction",
+        higher_is_better=None,
+        about="Mean stated probability of the answers, over all records that state one.",
+    ),
+    "ece_width": Measure(
+        "ECE, 15 equal-width bins",
+        "fraction",
+        higher_is_better=False,
+        about="Expected calibration error: gap between accuracy and mean confidence, averaged over "
+        "15 bins of equal width.",
+    ),
+    "ece_mass": Measure(
+        "ECE, 15 equal-mass bins",
+        "fraction",
+        higher_is_better=False,
+        about="Expected calibration error over 15 bins with the same number of records.",
+    ),
+    "brier": Measure(
+        "Brier score",
+        "squared error",
+        higher_is_better=False,
+        about="Mean squared distance between the confidence and whether the answer is right.",
+    ),
+    "nll": Measure(
+        "NLL",
+        "nats",
+        higher_is_better=False,
+        about="Mean negative log-likelihood of whether the answer is right, under the stated "
+        "confidence.",
+    ),
+    "auroc": Measure(
+        "AUROC of confidence",
+        "probability",
+        higher_is_better=True,
+        about="Probability that a right answer has a higher confidence than a wrong one; ties "
+        "count half.",
+    ),
+    "aurc": Measure(
+        "AURC",
+        "fraction",
+        higher_is_better=False,
+        about="Area under the risk-coverage curve: mean error rate over all coverages, most "
+        "confident answers first.",
+    ),
+    "excess_aurc": Measure(
+        "excess AURC",
+        "fraction",
+        higher_is_better=False,
+        about="AURC minus the AURC of a perfect ranking of the same answers.",
+    ),
+    **{
+        f"accuracy_at_{share}": Measure(
+            f"accuracy at {share}% coverage",
+            "fraction",
+            higher_is_better=True,
+            about=f"Accuracy on the most confident {share}% of the answers.",
+        )
+        for share in COVERAGES
+    },
 }
 """``brier`` and ``nll`` score the event "this answer is right", so they mean the same for scored
-choices and for decoded labels. ``aurc`` is the mean error rate over all coverages, most confident
-first, and ``excess_aurc`` what it lies above that of a perfect ranking of the same answers.
-``accuracy_at_80`` is the accuracy on the most confident 80%. All are over the records that have
-both a gold label and a confidence; a summary's ``mean_confidence`` is over all that state one."""
+choices and for decoded labels. All are over the records that have both a gold label and a
+confidence; a summary's ``mean_confidence`` is over all records that state one."""
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LARGEST = 1.0 - 2.0**-24

@@ -17,11 +17,14 @@ __all__ = ["CLASSWISE_ECE", "classwise_error", "classwise_metric"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CLASSWISE_ECE = Measure("fraction", higher_is_better=False)
-"""Mean over labels of the calibration error of that label's probability, 15 equal-width bins.
-
-Source: Kull et al., arXiv:1910.12656.
-"""
+CLASSWISE_ECE = Measure(
+    "classwise ECE",
+    "fraction",
+    higher_is_better=False,
+    about="Mean over labels of the calibration error of that label's probability, 15 equal-width "
+    "bins.",
+)
+"""Source: Kull et al., arXiv:1910.12656."""
 
 
 def classwise_error(chances: Floats, gold: Ints) -> float:

@@ -19,11 +19,20 @@ __all__ = ["CONSISTENCY", "COVERAGE", "Consistency", "Supports", "supports_whose
 
 Supports = Literal["student", "gold", "other", "none"]
 
-CONSISTENCY = Measure("fraction", higher_is_better=True)
-"""Among the rationales that support an answer, the share that supports the student's label."""
+CONSISTENCY = Measure(
+    "consistency",
+    "fraction",
+    higher_is_better=True,
+    about="Share of rationales that support the student's own label, among those that support an "
+    "answer.",
+)
 
-COVERAGE = Measure("fraction", higher_is_better=None)
-"""Share of rationales that support an answer that can be made out."""
+COVERAGE = Measure(
+    "coverage of consistency",
+    "fraction",
+    higher_is_better=None,
+    about="Share of rationales whose supported answer can be read from their words.",
+)
 
 
 def supports_whose(

@@ -16,20 +16,44 @@ from mitools.evaluate.measures.statistics import bootstrap, spread_interval, wil
 
 __all__ = ["ACCURACY", "DECODE_AGREEMENT", "EXACT_MATCH", "MACRO_F1", "VALID", "macro_f1", "rate"]
 
-ACCURACY = Measure("fraction", higher_is_better=True)
-"""Share of gold-labelled records whose label equals gold for the task; having no label is wrong."""
+ACCURACY = Measure(
+    "accuracy",
+    "fraction",
+    higher_is_better=True,
+    about="Share of records with a gold label whose label equals it, as the task compares labels. "
+    "A record without a label is wrong.",
+)
 
-EXACT_MATCH = Measure("fraction", higher_is_better=True)
-"""Share of gold-labelled records whose label is gold's very characters, outer spaces apart."""
+EXACT_MATCH = Measure(
+    "exact match",
+    "fraction",
+    higher_is_better=True,
+    about="Share of records with a gold label whose label has the same characters, outer spaces "
+    "aside.",
+)
 
-VALID = Measure("fraction", higher_is_better=True)
-"""Share of records whose label is a possible answer of the task at all."""
+VALID = Measure(
+    "valid labels",
+    "fraction",
+    higher_is_better=True,
+    about="Share of records whose label is a possible answer of the task.",
+)
 
-DECODE_AGREEMENT = Measure("fraction", higher_is_better=True)
-"""Share of scored records where decoding greedily gives the best-scored choice."""
+DECODE_AGREEMENT = Measure(
+    "decoding agrees",
+    "fraction",
+    higher_is_better=True,
+    about="Share of records with scored choices where greedy decoding gives the choice that scored "
+    "best.",
+)
 
-MACRO_F1 = Measure("fraction", higher_is_better=True)
-"""Mean F1 over the labels that occur as gold or as an answer, each label counting the same."""
+MACRO_F1 = Measure(
+    "macro-F1",
+    "fraction",
+    higher_is_better=True,
+    about="Mean F1 over the labels that occur as gold or as an answer, each label with the same "
+    "weight.",
+)
 
 Confusion = Mapping[tuple[str, str | None], int]
 """Records by gold label and answer; the answer is None where it is none of the set."""

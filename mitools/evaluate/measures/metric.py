@@ -61,12 +61,16 @@ class Measure:
     """The declaration of a metric.
 
     Attributes:
+        title: the name that tables and pages show.
         unit: of the value: ``fraction`` (0 to 1), ``points`` (0 to 100), ``nats``, ``ratio`` …
         higher_is_better: None where neither direction is better by itself.
+        about: what it measures, in one or two sentences.
     """
 
+    title: str
     unit: str
-    higher_is_better: bool | None
+    higher_is_better: bool | None = field(kw_only=True)
+    about: str = field(kw_only=True)
 
     def ok(self, value: float, n: int, ci95: Interval | None = None, **details: Any) -> Metric:
         """State a value.

@@ -19,16 +19,46 @@ from mitools.evaluate.measures.statistics import mean_intervals, ratio_interval
 __all__ = ["MEASURES", "Surface", "copied_share", "mentions", "repeated_share", "words"]
 
 MEASURES: Mapping[str, Measure] = {
-    "empty": Measure("fraction", higher_is_better=False),
-    "truncated": Measure("fraction", higher_is_better=False),
-    "repeated_4grams": Measure("fraction", higher_is_better=False),
-    "copied_4grams": Measure("fraction", higher_is_better=None),
-    "label_mention": Measure("fraction", higher_is_better=None),
-    "steps_right": Measure("fraction", higher_is_better=True),
+    "empty": Measure(
+        "empty rationales",
+        "fraction",
+        higher_is_better=False,
+        about="Share of rationales without any text.",
+    ),
+    "truncated": Measure(
+        "truncated rationales",
+        "fraction",
+        higher_is_better=False,
+        about="Share of rationales that reached the length limit before the end token.",
+    ),
+    "repeated_4grams": Measure(
+        "repeated 4-grams",
+        "fraction",
+        higher_is_better=False,
+        about="Share of a rationale's 4-grams that occur in it before; mean over rationales of "
+        "four words or more.",
+    ),
+    "copied_4grams": Measure(
+        "4-grams copied from input",
+        "fraction",
+        higher_is_better=None,
+        about="Share of a rationale's 4-grams that occur in the input; mean over rationales of "
+        "four words or more.",
+    ),
+    "label_mention": Measure(
+        "rationales naming the label",
+        "fraction",
+        higher_is_better=None,
+        about="Share of rationales that contain the student's own label.",
+    ),
+    "steps_right": Measure(
+        "correct arithmetic steps",
+        "fraction",
+        higher_is_better=True,
+        about="Share of all stated arithmetic steps, such as 2 + 3 = 5, that are right.",
+    ),
 }
-"""``empty``, ``truncated`` (no end token) and ``label_mention`` (of the student's own label) are
-shares of rationales; the 4-gram shares are means over the rationales with four words or more;
-``steps_right`` is the share of all stated arithmetic steps, resampled by rationale."""
+"""The interval of ``steps_right`` resamples rationales, not steps."""
 
 N = 4
 _TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|[^\W\d_]+|[-+*/×÷]")

@@ -23,16 +23,39 @@ from mitools.evaluate.measures.statistics import bootstrap, mean_intervals, perc
 __all__ = ["MEASURES", "Overlap", "Similarity", "longest_common_subsequence", "rouge_l"]
 
 MEASURES: Mapping[str, Measure] = {
-    "bleu": Measure("points", higher_is_better=True),
-    "chrf": Measure("points", higher_is_better=True),
-    "rouge_l": Measure("F1", higher_is_better=True),
-    "length_ratio": Measure("ratio", higher_is_better=None),
-    "embedding": Measure("cosine", higher_is_better=True),
+    "bleu": Measure(
+        "BLEU",
+        "points",
+        higher_is_better=True,
+        about="Corpus BLEU of sacreBLEU against the reference rationales, 0 to 100.",
+    ),
+    "chrf": Measure(
+        "chrF",
+        "points",
+        higher_is_better=True,
+        about="Corpus chrF of sacreBLEU against the reference rationales, 0 to 100.",
+    ),
+    "rouge_l": Measure(
+        "ROUGE-L",
+        "F1",
+        higher_is_better=True,
+        about="Mean ROUGE-L F1 of each rationale and its reference rationale.",
+    ),
+    "length_ratio": Measure(
+        "length ratio",
+        "ratio",
+        higher_is_better=None,
+        about="Tokens of the rationales divided by tokens of the reference rationales.",
+    ),
+    "embedding": Measure(
+        "embedding cosine",
+        "cosine",
+        higher_is_better=True,
+        about="Mean cosine of the embeddings of each rationale and its reference, -1 to 1, by a "
+        "sentence encoder. Compare only figures of one encoder.",
+    ),
 }
-"""``bleu`` and ``chrf`` are sacreBLEU's, over the corpus and not averaged, 0 to 100; ``rouge_l``
-the mean F1 over pairs; ``length_ratio`` tokens written / tokens of the references; ``embedding``
-the mean cosine, -1 to 1, of the vectors that a sentence encoder makes of both. Encoders differ in
-what unrelated texts score, so compare at the same encoder only."""
+"""Encoders differ in the cosine of unrelated texts: compare ``embedding`` for one encoder only."""
 
 _COUNTED = ("bleu", "chrf", "rouge_l", "length_ratio")
 _PAIRS_AT_ONCE = 64

@@ -30,18 +30,46 @@ FEWEST_TOKENS = 5
 TOP = 0.2
 
 MEASURES: Mapping[str, Measure] = {
-    "spearman": Measure("correlation", higher_is_better=True),
-    "spearman_null": Measure("correlation", higher_is_better=None),
-    "spearman_gain": Measure("correlation", higher_is_better=True),
-    "top_overlap": Measure("fraction", higher_is_better=True),
-    "top_overlap_null": Measure("fraction", higher_is_better=None),
-    "top_overlap_gain": Measure("fraction", higher_is_better=True),
+    "spearman": Measure(
+        "attribution ρ",
+        "correlation",
+        higher_is_better=True,
+        about="Spearman's rank correlation of the gradient × input sizes of label and rationale, "
+        "over the tokens of the input.",
+    ),
+    "spearman_null": Measure(
+        "attribution ρ, mismatched",
+        "correlation",
+        higher_is_better=None,
+        about="The same correlation with another record's rationale.",
+    ),
+    "spearman_gain": Measure(
+        "attribution ρ above null",
+        "correlation",
+        higher_is_better=True,
+        about="Attribution ρ minus its mismatched value, by record.",
+    ),
+    "top_overlap": Measure(
+        "top-20% overlap",
+        "fraction",
+        higher_is_better=True,
+        about="Share of tokens that the largest fifths of the two attributions have in common.",
+    ),
+    "top_overlap_null": Measure(
+        "top-20% overlap, mismatched",
+        "fraction",
+        higher_is_better=None,
+        about="The same overlap with another record's rationale.",
+    ),
+    "top_overlap_gain": Measure(
+        "top-20% overlap above null",
+        "fraction",
+        higher_is_better=True,
+        about="Top-20% overlap minus its mismatched value, by record.",
+    ),
 }
 """Means over records whose input has five tokens or more, whose rationale is not empty, and whose
-sizes are not all alike. ``spearman`` is the rank correlation of the sizes of gradient × input of
-the label and of the rationale, ``top_overlap`` the share that their largest fifths have in common;
-``*_null`` is the same with another record's rationale, and ``*_gain`` the difference, by record.
-Identical passes give 1; undefined where no such record is left."""
+sizes are not all equal. Identical passes give 1. Undefined where no such record is left."""
 
 _OUT_OF_REACH = "this kind of student has no gradients"
 

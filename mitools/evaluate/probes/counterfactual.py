@@ -34,12 +34,22 @@ WORDS = (
 )
 
 MEASURES: Mapping[str, Measure] = {
-    "flip_coverage": Measure("fraction", higher_is_better=None),
-    "mentioned": Measure("fraction", higher_is_better=True),
+    "flip_coverage": Measure(
+        "labels changed by a word",
+        "fraction",
+        higher_is_better=None,
+        about="Share of records where some inserted word changes the label.",
+    ),
+    "mentioned": Measure(
+        "inserted words mentioned",
+        "fraction",
+        higher_is_better=True,
+        about="Share of these records whose rationale for the changed input contains the inserted "
+        "word.",
+    ),
 }
-"""``flip_coverage`` is the share of records in which some inserted word changes the label;
-``mentioned`` the share of those whose rationale, given for the changed input, has that word as a
-whole word, whatever its case. Undefined without records, and without flips."""
+"""A word is mentioned where it occurs as a whole word, whatever its case. ``flip_coverage`` is
+undefined without records, ``mentioned`` without changed labels."""
 
 _BEFORE_NOUN = re.compile(
     r"\b(?:a|the|his|her|their|its|my|your|our|some|any|each|every|this|that|these|those|\d+)"

@@ -19,14 +19,12 @@ import numpy as np
 
 from mitools.evaluate.measures.labels import rate
 from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.simulatability import RATIONALE_EDITING, rationale_editing
 from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.probes.subject import Subject, draws
-from mitools.evaluate.simulators.association import RATIONALE_EDITING, rationale_editing
 from mitools.records import Record
 
 __all__ = [
-    "CHANGED",
-    "EARLY_ANSWERING",
     "FRACTIONS",
     "cut_short",
     "filled",
@@ -37,18 +35,6 @@ __all__ = [
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of a rationale's words, from its beginning, after which the label is asked for."""
-
-EARLY_ANSWERING = Measure("fraction", higher_is_better=None)
-"""Area over the curve of the share of labels that are already the final one, against the share of
-the rationale that is there (trapezoids over :data:`FRACTIONS`): 0 where the rationale changes
-nothing, 0.875 where only all of it does. ``by_fraction`` holds the curve. Mean over records with a
-rationale; undefined without any."""
-
-CHANGED = Measure("fraction", higher_is_better=None)
-"""Share of labels that change under an edit: ``added_mistakes`` (a number, else a named choice, is
-another), ``filler_tokens`` (as many dots as it had words), ``perturbed_rationale`` (half of its
-words come from other rationales), ``indirect_effect`` (another record's rationale). Over the
-records whose rationale can be so edited; undefined without any."""
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?!\w|\.\d)")
 
@@ -95,18 +81,14 @@ def probe_editing(subject: Subject) -> dict[str, Metric]:
     told = [record for record in subject.records if record["student"].get("rationale", "").split()]
     if not told:
         reason = "no record has a rationale by the student"
-        return {name: _measure(name).undefined(reason) for name in RATIONALE_EDITING}
+        return {name: measure.undefined(reason) for name, measure in RATIONALE_EDITING.items()}
     own = [record["student"]["rationale"] for record in told]
     final = _labels_after(subject, told, own)
     metrics = {"early_answering": _early_answering(subject, told, final)}
     for name, edit in _edits(subject, own).items():
         edited = [edit(record, place) for place, record in enumerate(told)]
-        metrics[name] = _changed(subject, told, final, edited)
+        metrics[name] = _changed(subject, RATIONALE_EDITING[name], told, final, edited)
     return {name: metrics[name] for name in RATIONALE_EDITING}
-
-
-def _measure(name: str) -> Measure:
-    return EARLY_ANSWERING if name == "early_answering" else CHANGED
 
 
 Edit = Callable[[Record, int], str | None]
@@ -181,11 +163,13 @@ def _early_answering(
         for fraction, row in zip(FRACTIONS, same, strict=True)
     ]
     interval = mean_intervals(over[:, None], subject.seed)[0]
-    return EARLY_ANSWERING.ok(float(over.mean()), len(records), interval, by_fraction=curve)
+    measure = RATIONALE_EDITING["early_answering"]
+    return measure.ok(float(over.mean()), len(records), interval, by_fraction=curve)
 
 
 def _changed(
     subject: Subject,
+    measure: Measure,
     records: Sequence[Record],
     final: Sequence[str | None],
     edited: Sequence[str | None],
@@ -200,4 +184,4 @@ def _changed(
         not _is_same(subject, record, label, after)
         for (record, label, _), after in zip(kept, labels, strict=True)
     )
-    return rate(CHANGED, changed, len(kept), empty="no rationale can be edited so")
+    return rate(measure, changed, len(kept), empty="no rationale can be edited so")

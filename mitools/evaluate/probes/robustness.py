@@ -24,7 +24,7 @@ from mitools.evaluate.measures.statistics import bootstrap, percentile_interval
 from mitools.evaluate.probes.subject import Subject
 from mitools.records import Record
 
-__all__ = ["MEASURES", "SAME_LABEL", "SIGMAS", "probe_robustness"]
+__all__ = ["LEVEL_MEASURES", "MEASURES", "SAME_LABEL", "SIGMAS", "probe_robustness"]
 
 Floats = NDArray[np.float64]
 
@@ -32,18 +32,47 @@ SIGMAS = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Standard deviations of the noise, in units of the root mean square of the input's embeddings."""
 
 MEASURES: Mapping[str, Measure] = {
-    "accuracy_drop": Measure("fraction", higher_is_better=False),
-    "consistency_drop": Measure("fraction", higher_is_better=False),
-    "equivalence_gap": Measure("fraction", higher_is_better=False),
+    "accuracy_drop": Measure(
+        "accuracy lost to noise",
+        "fraction",
+        higher_is_better=False,
+        about="Accuracy without noise minus accuracy with noise on the input, mean over the noise "
+        "levels above 0.",
+    ),
+    "consistency_drop": Measure(
+        "consistency lost to noise",
+        "fraction",
+        higher_is_better=False,
+        about="Consistency without noise minus consistency with noise on the input, mean over the "
+        "noise levels above 0.",
+    ),
+    "equivalence_gap": Measure(
+        "robustness gap",
+        "fraction",
+        higher_is_better=False,
+        about="Absolute difference between the two drops, mean over the noise levels above 0: 0 "
+        "where label and rationale lose the same.",
+    ),
 }
-"""``accuracy_drop`` and ``consistency_drop`` are the figure without noise minus the figure with it,
-averaged over the levels of noise above 0; ``equivalence_gap`` is the mean over these levels of the
-absolute difference between the two drops, 0 where label and rationale suffer alike. Accuracy is
-over records with gold, consistency at each level over the rationales that support an answer;
-undefined where there is no such record without noise or at some level. Bootstrap over records."""
+"""Accuracy is over records with gold, consistency at each level over the rationales that support an
+answer. Undefined where there is no such record without noise or at some level. Bootstrap over
+records."""
 
-SAME_LABEL = Measure("fraction", higher_is_better=True)
-"""Share of records whose label is the one of the unprobed run; 1 without noise."""
+SAME_LABEL = Measure(
+    "labels unchanged by noise",
+    "fraction",
+    higher_is_better=True,
+    about="Share of records whose label is the same as in the run without a probe; 1 without "
+    "noise.",
+)
+
+LEVEL_MEASURES: Mapping[str, Measure] = {
+    "accuracy": ACCURACY,
+    "consistency": CONSISTENCY,
+    "coverage": COVERAGE,
+    "same_label": SAME_LABEL,
+}
+"""The figures of each level of noise."""
 
 _OUT_OF_REACH = "this kind of student has no embeddings that noise could be added to"
 

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evaluate.measures.labels import rate
-from mitools.evaluate.measures.metric import Measure, Metric, Status
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.simulatability import ASSOCIATION, QUALITY
 from mitools.evaluate.measures.statistics import (
     bootstrap,
     mean_intervals,
@@ -32,18 +33,12 @@ if TYPE_CHECKING:
     from mitools.evaluate.simulators.models import Guesses
 
 __all__ = [
-    "ASSOCIATION",
     "ENOUGH_EXCEEDANCES",
     "FEWEST_IN_BIN",
     "PERMUTATIONS",
-    "QUALITY",
-    "RATIONALE_EDITING",
     "associate",
     "leak_adjusted",
     "rate_quality",
-    "rationale_editing",
-    "unasked_editing",
-    "without_simulator",
 ]
 
 Floats = NDArray[np.float64]
@@ -55,67 +50,6 @@ PERMUTATIONS = 99
 ENOUGH_EXCEEDANCES = 10
 """Permutations end early once so many did as well as the observation: the p-value is then known to
 be large, and is this many over the permutations made (Besag and Clifford, Biometrika 78, 1991)."""
-
-QUALITY: Mapping[str, Measure] = {
-    "accuracy_x": Measure("fraction", higher_is_better=None),
-    "accuracy_e": Measure("fraction", higher_is_better=None),
-    "accuracy_xe": Measure("fraction", higher_is_better=None),
-    "rq": Measure("fraction", higher_is_better=True),
-    "las": Measure("fraction", higher_is_better=True),
-    "cvi": Measure("bits", higher_is_better=True),
-}
-"""``accuracy_*`` are A_X, A_E and A_XE. ``rq`` is A_XE - A_X (Wiegreffe et al., arXiv:2010.12762).
-``las`` is the mean of that difference over the items that leak, where S_E is right, and those that
-do not (Hase et al., arXiv:2010.04119); it came out negative for truly informative rationales, and
-is there for comparison with papers. ``cvi``, conditional V-information, is the mean of
-log₂ S_XE - log₂ S_X of the target (Hewitt et al., arXiv:2109.09234). All are means over items whose
-target is among the possible answers."""
-
-ASSOCIATION: Mapping[str, Measure] = {
-    "cvi_net": Measure("bits", higher_is_better=True),
-    **QUALITY,
-    "cvi_masked": Measure("bits", higher_is_better=True),
-    "leak_share": Measure("ratio", higher_is_better=False),
-}
-"""``cvi_net`` is ``cvi`` minus its mean over rationales permuted within each gold class, with
-simulators fitted again every time: what the rationale tells of the student's own answer beyond
-gold. ``cvi_masked`` is ``cvi`` with the words of all labels dropped from the rationales, and
-``leak_share`` the part that this takes away, 1 - masked / cvi."""
-
-_CHANGED = Measure("fraction", higher_is_better=None)
-
-RATIONALE_EDITING = (
-    "early_answering",
-    "added_mistakes",
-    "filler_tokens",
-    "perturbed_rationale",
-    "indirect_effect",
-)
-"""Share of labels that change when the rationale is cut short, given a mistake, replaced by filler
-(Lanham et al., arXiv:2307.13702), perturbed (SCOTT, arXiv:2305.01879), or set to a counterfactual
-(FRODO, arXiv:2402.13950)."""
-
-
-_UNREAD = "the label never reads the rationale: it is given in a pass of its own, or before it"
-
-
-def rationale_editing(reason: str = _UNREAD) -> dict[str, Metric]:
-    """State every rationale-editing test of a label that reads no rationale: none applies."""
-    return {name: _CHANGED.not_applicable(reason) for name in RATIONALE_EDITING}
-
-
-def unasked_editing() -> dict[str, Metric]:
-    """State every rationale-editing test of a student that could be tested so."""
-    reason = 'it edits rationales and asks again: "--probe editing"'
-    return {name: _CHANGED.skipped(reason) for name in RATIONALE_EDITING}
-
-
-def without_simulator(status: Status, reason: str) -> dict[str, dict[str, Metric]]:
-    """State both blocks where no simulator was fitted."""
-    return {
-        block: {name: Metric(measure, status, reason=reason) for name, measure in measures.items()}
-        for block, measures in (("association", ASSOCIATION), ("quality", QUALITY))
-    }
 
 
 @dataclass(frozen=True)
@@ -134,8 +68,8 @@ class _Guessed:
     def bits(self) -> Floats:
         return self.by_both.bits - self.by_input.bits
 
-    def metrics(self, seed: int) -> dict[str, Metric]:
-        """Compute :data:`QUALITY` but for the means."""
+    def metrics(self, measures: Mapping[str, Measure], seed: int) -> dict[str, Metric]:
+        """Compute the rates of these measures, and LAS; the means are not among them."""
         n = len(self.gain)
         guesses = {
             "accuracy_x": self.by_input,
@@ -143,10 +77,11 @@ class _Guessed:
             "accuracy_xe": self.by_both,
         }
         rates = {
-            name: rate(QUALITY[name], int(guess.is_right.sum()), n, empty="")
+            name: rate(measures[name], int(guess.is_right.sum()), n, empty="")
             for name, guess in guesses.items()
         }
-        return {**rates, "las": leak_adjusted(self.gain, self.by_told.is_right, seed)}
+        las = leak_adjusted(self.gain, self.by_told.is_right, seed, measures["las"])
+        return {**rates, "las": las}
 
 
 def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str, Metric]:
@@ -154,7 +89,7 @@ def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str,
     target = simulation.given
     guessed = _guess(simulation, target)
     columns = {"rq": guessed.gain, "cvi": guessed.bits}
-    metrics = guessed.metrics(seed)
+    metrics = guessed.metrics(ASSOCIATION, seed)
     why_not = _why_no_net(simulation, permutations)
     details: dict[str, Any] = {}
     if why_not is None:
@@ -162,7 +97,7 @@ def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str,
     if simulation.masked is not None:
         masked = simulation.simulator.guess(target, sees_input=True, rationales=simulation.masked)
         columns["cvi_masked"] = masked.bits - guessed.by_input.bits
-    metrics |= _means(columns, seed)
+    metrics |= _means(ASSOCIATION, columns, seed)
     if why_not is None:
         metrics["cvi_net"] = replace(metrics["cvi_net"], details=details)
     else:
@@ -176,7 +111,8 @@ def rate_quality(simulation: Simulation, seed: int) -> dict[str, Metric]:
     if simulation.gold is None:
         return {name: one.undefined(_NO_GOLD) for name, one in QUALITY.items()}
     guessed = _guess(simulation, simulation.gold)
-    metrics = guessed.metrics(seed) | _means({"rq": guessed.gain, "cvi": guessed.bits}, seed)
+    means = _means(QUALITY, {"rq": guessed.gain, "cvi": guessed.bits}, seed)
+    metrics = guessed.metrics(QUALITY, seed) | means
     return {name: metrics[name] for name in QUALITY}
 
 
@@ -192,28 +128,32 @@ def _guess(simulation: Simulation, target: Ints) -> _Guessed:
     )
 
 
-def _means(columns: Mapping[str, Floats], seed: int) -> dict[str, Metric]:
+def _means(
+    measures: Mapping[str, Measure], columns: Mapping[str, Floats], seed: int
+) -> dict[str, Metric]:
     """State the mean of each column [n]; the same resamples serve all."""
     table = np.column_stack(list(columns.values()))
     intervals = mean_intervals(table, seed)
     return {
-        name: ASSOCIATION[name].ok(float(values.mean()), len(values), interval)
+        name: measures[name].ok(float(values.mean()), len(values), interval)
         for (name, values), interval in zip(columns.items(), intervals, strict=True)
     }
 
 
-def leak_adjusted(gain: Floats, leaks: Bools, seed: int) -> Metric:
+def leak_adjusted(
+    gain: Floats, leaks: Bools, seed: int, measure: Measure = QUALITY["las"]
+) -> Metric:
     """Average the gain in accuracy over leaking and other items, each half the weight (LAS).
 
     Args:
         gain: [n] 1 where only S_XE is right, -1 where only S_X is, else 0.
         leaks: [n] whether S_E is right.
         seed: of the bootstrap.
+        measure: which LAS this is: that of gold, or of the student's own label.
 
     Undefined where either bin holds fewer than 20 items.
     """
-    n, measure = len(gain), QUALITY["las"]
-    leaking = int(leaks.sum())
+    n, leaking = len(gain), int(leaks.sum())
     details = {"leaking": leaking, "not_leaking": n - leaking}
     if min(leaking, n - leaking) < FEWEST_IN_BIN:
         found = f"{leaking} rationales leak the answer and {n - leaking} do not"

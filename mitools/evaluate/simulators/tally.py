@@ -13,27 +13,21 @@ from typing import Any, Literal
 import numpy as np
 
 from mitools.evaluate.measures.labels import rate
-from mitools.evaluate.measures.metric import Measure, Metric, Status
-from mitools.evaluate.sample import Sample, SampledRecord
-from mitools.evaluate.simulators.association import (
-    PERMUTATIONS,
-    associate,
-    rate_quality,
+from mitools.evaluate.measures.metric import Metric, Status
+from mitools.evaluate.measures.simulatability import (
+    WITH_SIMULATOR,
     rationale_editing,
     unasked_editing,
     without_simulator,
 )
+from mitools.evaluate.sample import Sample, SampledRecord
+from mitools.evaluate.simulators.association import PERMUTATIONS, associate, rate_quality
 from mitools.records import Record
 from mitools.schema import get_path
 
-__all__ = ["UNASKED", "UNTRAINED", "WITH_SIMULATOR", "Simulated", "SimulatorName"]
+__all__ = ["UNASKED", "UNTRAINED", "Simulated", "SimulatorName"]
 
 SimulatorName = Literal["local", "none"]
-
-WITH_SIMULATOR = Measure("fraction", higher_is_better=True)
-"""Consistency where a rationale whose words leave open what it supports is read by S_E, fitted on
-the teacher's rationales and labels of the training records: the share, among rationales that
-are not empty, that supports the student's label."""
 
 _NOT_ASKED = 'no simulator was asked for ("--simulator local")'
 UNTRAINED = "the student was trained to answer, not to explain"

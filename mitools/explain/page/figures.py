@@ -27,9 +27,10 @@ from mitools.evaluate.measures.calibration import (
 )
 from mitools.evaluate.measures.consistency import Consistency
 from mitools.evaluate.measures.labels import ACCURACY, MACRO_F1, macro_f1, rate
-from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.measures.ranking import COVERAGES, rank_statistics
 from mitools.evaluate.simulators.tally import UNTRAINED
+from mitools.explain.cards import TEACHER
 from mitools.explain.summaries import metric_at
 from mitools.explain.view import Side, View
 from mitools.tasks import normalize, task_named
@@ -44,9 +45,6 @@ __all__ = [
 MAX_RESAMPLED = 2_000
 """Records up to which intervals are resampled here; 10,000 would take a quarter of a minute, and
 ``eval`` has done it already."""
-
-TEACHER = Measure("fraction", higher_is_better=None)
-"""Share of the teacher's labels that equal gold, among records where both are known."""
 
 NO_INTERVAL = 'more records than are resampled here; "mitools eval --summary" has the interval'
 

@@ -183,7 +183,7 @@ class Page:
             "figures": all_figures(summaries),
             "plots": plots,
             "has_plots": any(plots.values()),
-            "cvi": _figure_of(shown, "CVI net"),
+            "cvi": _figure_of(shown, "association.cvi_net"),
             "simulator": value_at(summaries["student"], "simulator.family"),
             "unknown": [*unknown, *unknown_blocks],
         }
@@ -293,8 +293,8 @@ def _panel_plots(panel: Panel, summaries: Mapping[str, Summary]) -> dict[str, Tr
     return {who: plot for who, plot in found.items() if plot is not None}
 
 
-def _figure_of(found: list[Card], title: str) -> Figure | None:
-    return next((card.figures[0] for card in found if card.title == title), None)
+def _figure_of(found: list[Card], path: str) -> Figure | None:
+    return next((card.figures[0] for card in found if card.path == path), None)
 
 
 def _label_pair(view: View) -> dict[str, str]:

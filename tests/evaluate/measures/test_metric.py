@@ -6,7 +6,7 @@ import pytest
 
 from mitools.evaluate.measures.metric import Measure, rounded
 
-SHARE = Measure("fraction", higher_is_better=True)
+SHARE = Measure("share", "fraction", higher_is_better=True, about="A share.")
 
 
 def test_a_metric_states_value_interval_n_status_reason_unit_and_direction() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mitools.evaluate.measures.simulatability import RATIONALE_EDITING
 from mitools.evaluate.probes.editing import (
     cut_short,
     filled,
@@ -14,7 +15,6 @@ from mitools.evaluate.probes.editing import (
     perturbed,
     probe_editing,
 )
-from mitools.evaluate.simulators.association import RATIONALE_EDITING
 from tests.evaluate.probes.subjects import Talker, choice, subject
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

@@ -212,7 +212,7 @@ def test_the_same_records_make_the_same_page(name: str, page: str) -> None:
 
 def test_cards_and_plots_are_there_where_their_data_is() -> None:
     text = Outline(page_named("one student")).words
-    for title in ("Accuracy", "Consistency", "Calibration error", "Teacher right"):
+    for title in ("Accuracy", "Consistency", "ECE, 15 equal-width bins", "Teacher right"):
         assert title in text
     for title in ("Label and rationale", "Reliability", "Risk and coverage"):
         assert title in text
@@ -282,9 +282,9 @@ def test_probes_and_a_judge_have_panels_with_plots() -> None:
     text = outline.words
     for title in ("Noise in the input", "A word put in", "A wrong answer suggested"):
         assert title in text
-    assert "accuracy lost 3.1 points -1.0 to 5.2 · n 200" in text
-    assert "… rationale has the word undefined: none of 8 insertions changes" in text
-    assert "score, from 1 to 5 3.50 of 5 3.20 to 3.80 · n 10" in text
+    assert "accuracy lost to noise 3.1 points -1.0 to 5.2 · n 200" in text
+    assert "inserted words mentioned undefined: none of 8 insertions changes" in text
+    assert "judge's score 3.50 of 5 3.20 to 3.80 · n 10" in text
     assert "by gpt-x, shown 10 of 200 records" in text
     labels = [str(attributes.get("aria-label")) for tag, attributes in outline.elements]
     assert "Scores: 1 1 times, 2 1 times, 3 2 times, 4 4 times, 5 2 times" in labels
