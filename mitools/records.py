@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -22,9 +23,10 @@ from mitools.errors import (
     InvalidFieldError,
     MissingFieldError,
     MitoolsError,
+    UsageError,
     Where,
 )
-from mitools.files import STDIN
+from mitools.files import STDIN, STDOUT, atomic_output
 from mitools.lines import Row, line_rows, parse_line
 from mitools.schema import Record, get_path, validate
 
@@ -41,6 +43,8 @@ __all__ = [
     "line_rows",
     "parse_line",
     "raise_fault",
+    "read_records",
+    "write_records",
 ]
 
 
@@ -280,3 +284,46 @@ class Writer:
         self.count += len(records)
         if self._flushes:
             self._stream.flush()
+
+
+def read_records(*paths: str | os.PathLike[str], needs: Iterable[str] = ()) -> Iterator[Record]:
+    """Read the records of JSON Lines files, one file after the other.
+
+    Args:
+        paths: the files; ``.gz`` and ``.zst`` are unpacked, ``-`` is stdin.
+        needs: fields that every record must have, as dotted paths; ``label|teacher.label`` means
+            either.
+
+    Yields:
+        Validated records; one without an ``id`` gets one, derived from its content.
+
+    Raises:
+        UsageError: no file is named.
+        SourceError: a file is missing or damaged.
+        DataError: a line is not a record, a field is missing, or there is no record at all.
+    """
+    if not paths:
+        raise UsageError("no file to read", hint='name one; "-" is stdin')
+    return iter(Reader(tuple(os.fspath(path) for path in paths), tuple(needs)))
+
+
+def write_records(path: str | os.PathLike[str], records: Iterable[Record]) -> int:
+    """Write records to a JSON Lines file, which appears when all of them are written.
+
+    Args:
+        path: the file; ``.gz`` and ``.zst`` are packed. It may be one that ``records`` are read
+            from.
+
+    Returns:
+        How many records were written.
+
+    Raises:
+        UsageError: ``path`` is ``-``.
+        OutputError: the file cannot be written.
+    """
+    if os.fspath(path) == STDOUT:
+        raise UsageError("records can only be written to a file", hint="name one")
+    with atomic_output(path) as stream:
+        writer = Writer(stream, flush=False)
+        writer.write_all(records)
+    return writer.count

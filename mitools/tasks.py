@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from mitools.errors import UsageError
 from mitools.expressions import find_expressions, parse_expression
-from mitools.reading import Answer, How, own_text, read_answer
+from mitools.reading import Answer, How, own_text, read_completion
 from mitools.reading.answer import Choices
 from mitools.reading.characters import normalize
 from mitools.reading.choices import ChoiceReader, letter_of
@@ -30,6 +30,7 @@ __all__ = [
     "letter_of",
     "normalize",
     "own_part",
+    "read_answer",
     "task_named",
     "task_of",
 ]
@@ -91,7 +92,7 @@ class _Choice:
     _reader: ChoiceReader = _CHOICES
 
     def parse(self, text: str, choices: Choices = None, how: How = _AS_ANY) -> Answer:
-        answer = read_answer(text, choices, self._reader, how)
+        answer = read_completion(text, choices, self._reader, how)
         return self._as_stated(text, choices, how, answer) if choices else answer
 
     def _as_stated(self, text: str, choices: Sequence[str], how: How, answer: Answer) -> Answer:
@@ -159,7 +160,7 @@ class _Text:
     _reader: TextReader = _TEXTS
 
     def parse(self, text: str, choices: Choices = None, how: How = _AS_ANY) -> Answer:
-        return read_answer(text, choices, self._reader, how)
+        return read_completion(text, choices, self._reader, how)
 
     def is_equal(self, left: str | None, right: str | None) -> bool:
         return left is not None and right is not None and normalize(left) == normalize(right)
@@ -182,7 +183,7 @@ class _Equation:
     _reader: EquationReader = _EQUATIONS
 
     def parse(self, text: str, choices: Choices = None, how: How = _AS_ANY) -> Answer:
-        return read_answer(text, choices, self._reader, how)
+        return read_completion(text, choices, self._reader, how)
 
     def is_equal(self, left: str | None, right: str | None) -> bool:
         if left is None or right is None:
@@ -219,6 +220,26 @@ def task_named(name: str) -> Task:
     if name not in _TASKS:
         raise UsageError(f'no task "{name}"', hint=f"tasks: {', '.join(_TASKS)}")
     return _TASKS[name]
+
+
+def read_answer(text: str, task: str = "text", choices: Choices = None) -> Answer:
+    """Read the label and the rationale out of a completion, as ``annotate`` does.
+
+    Args:
+        text: the completion, as the model wrote it.
+        task: one of :data:`TASK_NAMES`.
+        choices: the possible labels, for the tasks ``choice`` and ``labels``.
+
+    Returns:
+        The answer; its label is None where the text states none clearly.
+
+    Raises:
+        UsageError: there is no such task.
+
+    >>> read_answer("She has 3 + 4 apples. The answer is 7.", "equation").label
+    '7'
+    """
+    return task_named(task).parse(text, choices)
 
 
 def task_of(record: Mapping[str, Any], override: str | None = None) -> Task:

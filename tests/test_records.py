@@ -18,6 +18,7 @@ from mitools.errors import (
     MalformedLineError,
     MissingFieldError,
     SourceError,
+    UsageError,
     Where,
 )
 from mitools.records import (
@@ -30,6 +31,8 @@ from mitools.records import (
     dump_line,
     line_rows,
     parse_line,
+    read_records,
+    write_records,
 )
 
 
@@ -396,3 +399,53 @@ def test_rows_of_a_file_are_parsed_one_by_one(tmp_path: Path) -> None:
     assert (bad.line(), good.parse()) == (b"bad", {"a": 1})
     with pytest.raises(MalformedLineError):
         bad.parse()
+
+
+# Files, from Python
+
+
+def test_records_are_read_from_files_by_the_rules_of_every_stage(tmp_path: Path) -> None:
+    first = tmp_path / "first.jsonl"
+    first.write_text('{"input": "a"}\n\n{"id": "2", "input": "b", "mine": 1}\n')
+    second = write_bytes(tmp_path, b'{"id": "3", "input": "c"}\n', "second.jsonl")
+    found = list(read_records(first, second, needs=["input"]))
+    assert [record["input"] for record in found] == ["a", "b", "c"]
+    assert found[0]["id"] == content_id({"input": "a"})
+    assert found[1]["mine"] == 1
+    with pytest.raises(MissingFieldError, match=r'second\.jsonl:1: field "label" is missing'):
+        list(read_records(second, needs=["label"]))
+
+
+def test_no_file_is_named_is_a_usage_error_and_not_stdin() -> None:
+    with pytest.raises(UsageError, match="no file to read"):
+        read_records()
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+def test_records_are_written_to_a_file_and_counted(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"out.jsonl{ending}"
+    records = [{"id": "1", "input": "größer"}, {"id": "2", "input": "b"}]
+    assert write_records(path, records) == 2
+    assert list(read_records(path)) == records
+
+
+def test_a_file_may_be_written_from_its_own_records(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    write_records(path, [{"id": "1", "input": "a"}, {"id": "2", "input": "b"}])
+    changed = ({**record, "split": "test"} for record in read_records(path))
+    assert write_records(path, changed) == 2
+    assert [record["split"] for record in read_records(path)] == ["test", "test"]
+
+
+def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    write_records(path, [{"id": "1", "input": "a"}])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_records(path, [{"id": "2", "input": "b"}, {"id": "3", "score": float("nan")}])
+    assert [record["id"] for record in read_records(path)] == ["1"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data.jsonl"]
+
+
+def test_records_cannot_be_written_to_stdout_from_python() -> None:
+    with pytest.raises(UsageError, match="only be written to a file"):
+        write_records("-", [])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mitools.errors import UsageError
 from mitools.expressions import find_expressions, parse_expression
 from mitools.reading.options import mentions as _mentions
-from mitools.tasks import normalize, task_named, task_of
+from mitools.tasks import Answer, normalize, read_answer, task_named, task_of
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CHOICES = ["bus depot", "beach", "train station", "bridge", "bridge"]
@@ -291,3 +291,13 @@ def test_released_completions_are_read(
     assert sum(equal) == agree
     assert sum(answer.label is None for answer in read) == unreadable
     assert all(answer.rationale for answer in read)
+
+
+def test_an_answer_is_read_by_the_name_of_its_task() -> None:
+    text = "She has 3 + 4 apples. The answer is 7."
+    assert read_answer(text, "equation") == Answer("7", "She has 3 + 4 apples.", "cue")
+    assert read_answer("The answer is (B).", "choice", ["sea", "tree"]).label == "tree"
+    assert read_answer("The answer is blue.").label == "blue"
+    assert read_answer("I do not know.", "equation").label is None
+    with pytest.raises(UsageError, match='no task "number"; tasks: choice, labels'):
+        read_answer(text, "number")

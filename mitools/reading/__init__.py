@@ -17,6 +17,6 @@ it works on hostile text: nothing is evaluated, and the work grows with the leng
 from mitools.reading.answer import RANKS, Answer, How
 from mitools.reading.clean import clean
 from mitools.reading.cut import headers_in
-from mitools.reading.read import own_text, read_answer
+from mitools.reading.read import own_text, read_completion
 
-__all__ = ["RANKS", "Answer", "How", "clean", "headers_in", "own_text", "read_answer"]
+__all__ = ["RANKS", "Answer", "How", "clean", "headers_in", "own_text", "read_completion"]

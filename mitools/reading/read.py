@@ -15,7 +15,7 @@ from mitools.reading.fields import FieldAnswer, answer_field
 from mitools.reading.locate import statements
 from mitools.reading.sentences import sentence_ends, sentence_start
 
-__all__ = ["own_text", "read_answer"]
+__all__ = ["own_text", "read_completion"]
 
 _PREFIX = re.compile(r"\s{0,40}a(?:nswer)?[ \t]?:[ \t]{0,8}(?=\S)")
 _FILLER = re.compile(r"[\W_]*(?:so|thus|therefore|hence|and|then)?[\W_]*", re.IGNORECASE)
@@ -32,7 +32,7 @@ _LEADING = re.compile(
 )
 
 
-def read_answer(text: str, choices: Choices, reader: TaskReader, how: How) -> Answer:
+def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -> Answer:
     """Read what a completion answers, and why.
 
     Args:
