@@ -2,16 +2,19 @@
 
 Four steps, the same for live replies, batches, replayed files and fields of records:
 
-- :mod:`~mitools.reading.clean`: thoughts and chat tokens off (``characters``: one form for each)
-- :mod:`~mitools.reading.cut`: end where another example begins
-- :mod:`~mitools.reading.locate`: the places that may state an answer, the surest first (``fields``:
-  JSON and tags; ``cues``: "the answer is"; ``sentences``: where one ends)
-- the readers of each task: :mod:`~mitools.reading.numbers` (with ``tokens``, ``notation`` and
-  ``number_words``), :mod:`~mitools.reading.choices`, :mod:`~mitools.reading.texts`
+1. :mod:`~mitools.reading.clean` removes thoughts and chat tokens (``characters``: one form for
+   many spellings of a character).
+2. :mod:`~mitools.reading.cut` ends the text where another example begins.
+3. :mod:`~mitools.reading.locate` finds the places that may state an answer, the surest first
+   (``fields``: JSON and tags; ``cues``: "the answer is", with ``languages`` other than English;
+   ``sentences``: where a sentence ends).
+4. The reader of the task reads the label there: :mod:`~mitools.reading.numbers` (with ``tokens``,
+   ``notation``, ``number_words`` and ``arithmetic``), :mod:`~mitools.reading.choices` (with
+   ``options``: which possible answer a text is) or :mod:`~mitools.reading.texts`.
 
-:mod:`~mitools.reading.read` runs them; :mod:`~mitools.reading.answer` is what they exchange. All of
-it works on hostile text: nothing is evaluated, and the work grows with the length and no faster.
-:mod:`mitools.tasks` is the door to it for the rest of the package.
+:mod:`~mitools.reading.read` runs the steps; :mod:`~mitools.reading.answer` holds the types that
+pass between them. The text is untrusted: nothing in it is evaluated, and the time grows linearly
+with its length. The rest of the package calls :mod:`mitools.tasks`, which calls this package.
 """
 
 from mitools.reading.answer import RANKS, Answer, How
