@@ -1,8 +1,8 @@
-"""Instruments for probing a student: noise on what it reads, and what its answers hang on.
+"""Instruments for probing a student: noise on its input, and attribution of its answers.
 
 Both work on the embeddings of the *content*, the tokens that stand for the input itself: the task
-prefix, the end of the prompt and the targets are left alone. They reach the model through a hook on
-the module that reads prompts, so a probed student decodes and scores by its own code.
+prefix, the end of the prompt and the targets stay as they are. They reach the model through a hook
+on the module that reads prompts, so a probed student decodes and scores by its own code.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _ROWS = 8
 
 
 def content_places(codec: Codec, purpose: Purpose, text: str) -> dict[int, Span]:
-    """Find the tokens of a prompt that stand for the input: their places, and what they cover.
+    """Return the tokens of a prompt that stand for the input: their places and their spans.
 
     Raises:
-        StudentError: the tokenizer cannot say which characters a token covers.
+        StudentError: the tokenizer does not report which characters a token covers.
     """
     if not getattr(codec.tokenizer, "is_fast", False):
-        message = "the student's tokenizer does not say which characters a token covers"
+        message = "the student's tokenizer does not report which characters a token covers"
         raise StudentError(message, hint="train it with a fast tokenizer")
     lead = codec.lead(purpose)
     prompt, _ = codec.encode_prompt(purpose, text)
@@ -53,14 +53,17 @@ def content_places(codec: Codec, purpose: Purpose, text: str) -> dict[int, Span]
 
 @dataclass
 class _Noise:
-    """The noise of one input, and whether it was met."""
+    """The noise of one input, and whether a prompt with that input was read."""
 
     units: Tensor  # [tokens, D], standard normal
     is_met: bool = False
 
 
 class Instrument:
-    """Disturbs and differentiates a :class:`~mitools.student.local.LocalStudent`."""
+    """Adds noise to a :class:`~mitools.student.local.LocalStudent`'s input; differentiates by it.
+
+    The student is otherwise left as it is.
+    """
 
     def __init__(self, student: LocalStudent) -> None:
         self.student = student
@@ -70,16 +73,16 @@ class Instrument:
 
     @contextmanager
     def noise(self, inputs: Sequence[str], sigma: float, seed: int) -> Iterator[None]:
-        """Add Gaussian noise to the content of these inputs while the student is asked about them.
+        """Add Gaussian noise to the content of these inputs while the student answers them.
 
-        The noise of an input depends on it and on the seed alone: both passes get the same,
-        whatever the batch, and at every ``sigma`` it has the same shape.
+        The noise of an input depends on the input and the seed alone: it is the same in both
+        passes and in every batch, and ``sigma`` only scales it.
 
         Args:
-            inputs: all that will be asked about.
+            inputs: all inputs that will be read.
             sigma: standard deviation in units of the root mean square of the disturbed embeddings,
-                so at 1 the noise is as loud as the input; at 0 nothing is changed.
-            seed: of the noise.
+                so at 1 the noise is as loud as the input; 0 changes nothing.
+            seed: seed of the noise.
         """
         rows = {text: _Noise(self._draw(text, seed)) for text in inputs}
         known: dict[tuple[int, ...], tuple[list[int], _Noise]] = {}
@@ -87,7 +90,7 @@ class Instrument:
             for purpose in PREFIXES:
                 prompt = self.student.codec.encode_prompt(purpose, text)[0]
                 places = list(content_places(self.student.codec, purpose, text))
-                # Up to its last content: what comes behind may be read later, and by itself.
+                # Up to the last content token: the rest may be read later, and by itself.
                 known[tuple(prompt[: max(places, default=-1) + 1])] = (places, noise)
         lengths = sorted({len(prompt) for prompt in known}, reverse=True)
 
@@ -108,7 +111,7 @@ class Instrument:
         with self._reading(disturb) if sigma else _nothing():
             yield
         if sigma and not all(noise.is_met for noise in rows.values()):
-            raise StudentError("the student read its input in a way that noise cannot reach")
+            raise StudentError("the student read its input in a way that noise does not reach")
 
     def _draw(self, text: str, seed: int) -> Tensor:
         digest = hashlib.blake2b(f"{seed}\0{tokenizable(text)}".encode(), digest_size=8).digest()
@@ -120,7 +123,7 @@ class Instrument:
     def _match(
         self, tokens: list[int], lengths: list[int], known: dict[tuple[int, ...], Any]
     ) -> tuple[int, Any] | None:
-        """Find the content that a row begins with, behind its padding: its start, and its noise."""
+        """Find the content that a row begins with, behind its padding: its start and its noise."""
         padding, start = self.student.codec.tokenizer.pad_token_id, 0
         if self.student.codec.kind == "causal":
             while start < len(tokens) and tokens[start] == padding:
@@ -132,7 +135,7 @@ class Instrument:
 
     @contextmanager
     def _reading(self, change: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
-        """Let ``change`` make the embeddings [B, S, D] of each batch of token ids [B, S]."""
+        """Replace the embeddings [B, S, D] of each batch of token ids [B, S] by ``change``'s."""
 
         def hook(_module: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             ids = args[0] if args else kwargs.get("input_ids")
@@ -157,14 +160,14 @@ class Instrument:
         *,
         is_mean: bool,
     ) -> list[dict[Span, float]]:
-        """Measure what each target's log-probability hangs on: gradient × input, by content token.
+        """Attribute each target's log-probability to content tokens: gradient × input.
 
         Args:
-            purpose: whose prompt is read.
+            purpose: task whose prompt is read.
             inputs: what the student reads.
-            targets: the text to score behind each.
-            firsts: what the student said before, where it says both texts in one pass and the
-                target is the second.
+            targets: text to score behind each input.
+            firsts: first texts, where the student gives both texts in one pass and the target is
+                the second one; other students ignore them.
             is_mean: score by the mean over the target's tokens instead of their sum.
 
         Returns:
@@ -200,7 +203,7 @@ class Instrument:
         *,
         is_mean: bool,
     ) -> list[list[float]]:
-        """Compute gradient × input for every token of each prompt; leads are given, not scored."""
+        """Compute gradient × input for every token of each prompt; leads are read, not scored."""
         codec = self.student.codec
         pairs = codec.pad(prompts, [a + b for a, b in zip(leads, targets, strict=True)])
         is_scored = pairs.target_mask.clone().to(self.student.device)

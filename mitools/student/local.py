@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,24 +12,27 @@ import torch
 from mitools.errors import StudentError
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.causal import can_share_prefix
-from mitools.student.codec import Codec, Order, Purpose
-from mitools.student.decoding import Decoded, EncodedPrompts, decode, drops_rows_alike
-from mitools.student.protocol import Generation
+from mitools.student.codec import Codec, Purpose
+from mitools.student.decoding import Decoded, EncodedPrompts, Sampling, decode, drops_rows_alike
+from mitools.student.protocol import SAMPLING_TEMPERATURE, Generation
 from mitools.student.scoring import Asked, score_rows
 
 __all__ = ["LocalStudent"]
 
-_ORDER_OF: dict[Purpose, Order] = {"label": "rationale-label", "rationale": "label-rationale"}
+_TO_TRAIN: dict[Purpose, str] = {
+    "label": 'train one with "--mi conclude" or "--order rationale-label"',
+    "rationale": 'train one with "--order label-rationale"',
+}
 
 
 class LocalStudent:
     """A :class:`mitools.student.protocol.Student` around a transformers model.
 
     Rows are sorted by length and batched under a token budget, so a batch holds little padding;
-    the results come back in the order of the inputs.
+    results keep the order of the inputs.
 
-    A student of one pass continues from the *text* of what it said first, tokenized as in training;
-    so it does not matter whether that text was decoded just now or handed over by the caller.
+    A text that continues another one continues its *text*, tokenized as in training. So it does
+    not matter whether the first text was decoded just now or given by the caller.
     """
 
     def __init__(
@@ -67,19 +71,18 @@ class LocalStudent:
         rationales: Sequence[str] | None = None,
     ) -> list[list[float]]:
         """Score every choice of every input: the log-probability of its tokens, end included."""
-        prompts = self._prompts("label", inputs)
-        contexts = self._contexts("label", inputs, rationales)
-        targets = [
-            [self.codec.encode_target("label", choice)[0] for choice in row] for row in choices
-        ]
+        codec = self._codec_of("label", rationales)
+        prompts = self._prompts(codec, "label", inputs)
+        contexts = self._contexts(codec, "label", inputs, rationales)
+        targets = [[codec.encode_target("label", choice)[0] for choice in row] for row in choices]
         return self._score(prompts, contexts, targets)
 
     def score_targets(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
     ) -> list[float]:
         """Sum the log-probabilities of each target's tokens behind its prompt."""
-        found = self._score(prompts, [[] for _ in prompts], [[target] for target in targets])
-        return [score for (score,) in found]
+        rows = self._score(prompts, [[] for _ in prompts], [[target] for target in targets])
+        return [score for (score,) in rows]
 
     def _score(
         self,
@@ -87,41 +90,45 @@ class LocalStudent:
         contexts: Sequence[Sequence[int]],
         targets: Sequence[Sequence[Sequence[int]]],
     ) -> list[list[float]]:
-        """Score targets that come behind a prompt and what the student has said already."""
+        """Score targets behind a prompt and the text that they continue."""
+        # A causal model reads prompt and context as one prompt, once for all targets behind it.
         if self.codec.kind == "causal":
             prompts = [[*p, *c] for p, c in zip(prompts, contexts, strict=True)]
             contexts = [[] for _ in prompts]
+        # Each job is a prompt with some of its targets: as many as fit into one batch.
+        groups = _grouped(prompts, contexts, targets)
         jobs = [
-            (index, part)
-            for index, row in enumerate(targets)
-            for part in self._parts(len(prompts[index]) + len(contexts[index]), row)
+            (rows[0][0], [rows[place] for place in part])
+            for rows in groups
+            for part in self._parts([_length(prompts, contexts, targets, *row) for row in rows])
         ]
         lengths = [
-            len(part) * (len(prompts[i]) + len(contexts[i]) + max(len(targets[i][c]) for c in part))
-            for i, part in jobs
+            len(part) * max(_length(prompts, contexts, targets, *row) for row in part)
+            for _, part in jobs
         ]
         scores = [[0.0] * len(row) for row in targets]
         with self._evaluating():
+            # Batches hold jobs of like length. Within one, a decoder reads context and target as
+            # one sequence, of which the context is skipped in the sum.
             for batch in self._batches(lengths):
                 chosen = [jobs[number] for number in batch]
-                rows = [(place, c) for place, (_, part) in enumerate(chosen) for c in part]
+                rows = [(place, *row) for place, (_, part) in enumerate(chosen) for row in part]
                 asked = Asked(
                     [prompts[index] for index, _ in chosen],
-                    [place for place, _ in rows],
-                    [[*contexts[chosen[p][0]], *targets[chosen[p][0]][c]] for p, c in rows],
-                    [len(contexts[chosen[place][0]]) for place, _ in rows],
+                    [place for place, _, _ in rows],
+                    [[*contexts[index], *targets[index][c]] for _, index, c in rows],
+                    [len(contexts[index]) for _, index, _ in rows],
                 )
-                found = score_rows(self.model, self.codec, asked, shares=self.shares_prompts)
-                for (place, choice), score in zip(rows, found, strict=True):
-                    scores[chosen[place][0]][choice] = score
+                sums = score_rows(self.model, self.codec, asked, shares=self.shares_prompts)
+                for (_, index, choice), score in zip(rows, sums, strict=True):
+                    scores[index][choice] = score
         return scores
 
-    def _parts(self, length: int, targets: Sequence[Sequence[int]]) -> Iterator[range]:
+    def _parts(self, lengths: Sequence[int]) -> Iterator[range]:
         """Cut the targets behind one prompt into pieces that fit into a batch."""
-        longest = max((len(target) for target in targets), default=0)
-        size = max(1, self.tokens_per_batch // max(1, length + longest))
-        for low in range(0, len(targets), size):
-            yield range(low, min(low + size, len(targets)))
+        size = max(1, self.tokens_per_batch // max(1, *lengths)) if lengths else 1
+        for low in range(0, len(lengths), size):
+            yield range(low, min(low + size, len(lengths)))
 
     def generate_labels(
         self, inputs: Sequence[str], rationales: Sequence[str] | None = None
@@ -135,60 +142,109 @@ class LocalStudent:
         """Decode one rationale per input, greedily."""
         return self._generate("rationale", inputs, labels)
 
-    def _prompts(self, purpose: Purpose, inputs: Sequence[str]) -> list[list[int]]:
-        return [self.codec.encode_prompt(purpose, text)[0] for text in inputs]
+    def sample_rationales(
+        self,
+        inputs: Sequence[str],
+        seeds: Sequence[int],
+        temperature: float = SAMPLING_TEMPERATURE,
+    ) -> list[Generation]:
+        """Draw one rationale per input; each depends on its input and its seed alone."""
+        if len(seeds) != len(inputs):
+            message = f"{len(seeds)} seeds for {len(inputs)} inputs"
+            raise StudentError(message, hint="give one for each input")
+        return self._generate("rationale", inputs, None, (seeds, temperature))
+
+    def _codec_of(self, purpose: Purpose, first_texts: Sequence[str] | None) -> Codec:
+        """Choose the reading: behind a given rationale a student that concludes has its own."""
+        if purpose == "label" and first_texts is not None and self.codec.concludes:
+            return replace(self.codec, order="rationale-label", concludes=False)
+        return self.codec
+
+    @staticmethod
+    def _prompts(codec: Codec, purpose: Purpose, inputs: Sequence[str]) -> list[list[int]]:
+        return [codec.encode_prompt(purpose, text)[0] for text in inputs]
 
     def _contexts(
-        self, purpose: Purpose, inputs: Sequence[str], first_texts: Sequence[str] | None
+        self,
+        codec: Codec,
+        purpose: Purpose,
+        inputs: Sequence[str],
+        first_texts: Sequence[str] | None,
     ) -> list[list[int]]:
-        """Encode what comes before the wanted text in the one pass; nothing where it is first."""
-        first = self.codec.first
+        """Encode the text that comes before the wanted one in a pass; empty where none does."""
+        first = codec.first
         if first is None or purpose == first:
             if first_texts is not None:
                 message = f"this student gives its {purpose} before, or apart from, anything else"
-                raise StudentError(message, hint=f"train one with --order {_ORDER_OF[purpose]}")
+                raise StudentError(message, hint=_TO_TRAIN[purpose])
             return [[] for _ in inputs]
         if first_texts is None:
-            first_texts = [found.text for found in self._generate(first, inputs, None)]
+            first_texts = [generation.text for generation in self._generate(first, inputs, None)]
         if len(first_texts) != len(inputs):
             message = f"{len(first_texts)} texts to continue from for {len(inputs)} inputs"
             raise StudentError(message, hint="give one for each input")
-        return [self.codec.encode_first(text) for text in first_texts]
+        return [codec.encode_first(text) for text in first_texts]
 
     @torch.inference_mode()
     def _generate(
-        self, purpose: Purpose, inputs: Sequence[str], first_texts: Sequence[str] | None
+        self,
+        purpose: Purpose,
+        inputs: Sequence[str],
+        first_texts: Sequence[str] | None,
+        drawn: tuple[Sequence[int], float] | None = None,
     ) -> list[Generation]:
-        prompts = self._prompts(purpose, inputs)
-        contexts = self._contexts(purpose, inputs, first_texts)
+        """Decode one text per input: greedily, or drawn with a seed each at a temperature."""
+        codec = self._codec_of(purpose, first_texts)
+        prompts = self._prompts(codec, purpose, inputs)
+        contexts = self._contexts(codec, purpose, inputs, first_texts)
         keys = [len(context) for context in contexts]
-        if self.codec.kind == "causal":
+        if codec.kind == "causal":
             prompts = [p + c for p, c in zip(prompts, contexts, strict=True)]
             contexts, keys = [[] for _ in prompts], [0 for _ in prompts]
-        found: dict[int, Generation] = {}
-        limit = self.codec.limit(purpose)
+        texts: dict[int, Generation] = {}
+        limit = codec.limit(purpose)
         lengths = [len(p) + k + limit for p, k in zip(prompts, keys, strict=True)]
         with self._evaluating():
-            # A decoder has no left padding that all architectures agree on, so what it continues
-            # is of one length in a batch.
+            # A decoder has no left padding that all architectures agree on, so the contexts of one
+            # batch have one length.
             for batch in self._batches(lengths, keys):
-                rows = self._generate_batch(
-                    [prompts[index] for index in batch], [contexts[index] for index in batch], limit
+                asked = self._encoded(
+                    [prompts[index] for index in batch],
+                    [contexts[index] for index in batch],
+                    shares=drawn is not None or codec is not self.codec,
                 )
-                found.update(zip(batch, rows, strict=True))
-        return [found[index] for index in range(len(prompts))]
+                sampling = None
+                if drawn is not None:
+                    seeds, temperature = drawn
+                    uniforms = _uniforms([seeds[index] for index in batch], limit)
+                    sampling = Sampling(temperature, uniforms.to(self.device))
+                rows = decode(
+                    self.model,
+                    codec.kind,
+                    asked,
+                    limit,
+                    drops_rows=self.drops_rows,
+                    sampling=sampling,
+                )
+                texts.update(zip(batch, map(self._finish, rows), strict=True))
+        return [texts[index] for index in range(len(prompts))]
 
-    def _generate_batch(
-        self, prompts: Sequence[Sequence[int]], contexts: Sequence[Sequence[int]], limit: int
-    ) -> list[Generation]:
-        asked = self._behind(prompts, contexts)
-        found = decode(self.model, self.codec.kind, asked, limit, drops_rows=self.drops_rows)
-        return [self._finish(text) for text in found]
-
-    def _behind(
-        self, prompts: Sequence[Sequence[int]], contexts: Sequence[Sequence[int]]
+    def _encoded(
+        self,
+        prompts: Sequence[Sequence[int]],
+        contexts: Sequence[Sequence[int]],
+        *,
+        shares: bool = False,
     ) -> EncodedPrompts:
+        """Pad the prompts of a batch; ``shares`` keeps one of those that are equal."""
         tokenizer = self.codec.tokenizer
+        owners = None
+        if shares:
+            distinct = list(dict.fromkeys(map(tuple, prompts)))
+            if len(distinct) < len(prompts):
+                places = {prompt: place for place, prompt in enumerate(distinct)}
+                owners = torch.tensor([places[tuple(p)] for p in prompts], device=self.device)
+                prompts = distinct
         pairs = self.codec.pad(prompts, [[]] * len(prompts))
         start = None
         if self.codec.kind == "seq2seq":
@@ -200,6 +256,7 @@ class LocalStudent:
             start,
             tokenizer.eos_token_id,
             tokenizer.pad_token_id,
+            owners,
         )
 
     @cached_property
@@ -207,12 +264,12 @@ class LocalStudent:
         """Whether rows that are done can leave a batch."""
         prompts = [self.codec.encode_prompt("label", text)[0] for text in ("1", "One, two, three.")]
         with self._evaluating():
-            return drops_rows_alike(self.model, self.codec.kind, self._behind(prompts, [[], []]))
+            return drops_rows_alike(self.model, self.codec.kind, self._encoded(prompts, [[], []]))
 
-    def _finish(self, found: Decoded) -> Generation:
-        is_truncated = self.codec.tokenizer.eos_token_id not in found.tokens
-        text = self.codec.decode(found.tokens)
-        return Generation(text, sum(found.log_probs), is_truncated, len(found.tokens))
+    def _finish(self, decoded: Decoded) -> Generation:
+        is_truncated = self.codec.tokenizer.eos_token_id not in decoded.tokens
+        text = self.codec.decode(decoded.tokens)
+        return Generation(text, sum(decoded.log_probs), is_truncated, len(decoded.tokens))
 
     def _batches(
         self, lengths: Sequence[int], keys: Sequence[int] | None = None
@@ -233,10 +290,44 @@ class LocalStudent:
         return _Evaluating(self.model)
 
 
+def _grouped(
+    prompts: Sequence[Sequence[int]],
+    contexts: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[Sequence[int]]],
+) -> list[list[tuple[int, int]]]:
+    """List the targets by the prompt that they share, each as its row and its number there.
+
+    Rows share a prompt where it is equal and each has a context of its own; others are kept apart,
+    so that what a batch holds does not depend on chance repetitions among the inputs.
+    """
+    groups: dict[Any, list[tuple[int, int]]] = {}
+    for index, (prompt, context) in enumerate(zip(prompts, contexts, strict=True)):
+        rows = groups.setdefault(tuple(prompt) if context else index, [])
+        rows += [(index, choice) for choice in range(len(targets[index]))]
+    return [rows for rows in groups.values() if rows]
+
+
+def _length(
+    prompts: Sequence[Sequence[int]],
+    contexts: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[Sequence[int]]],
+    index: int,
+    choice: int,
+) -> int:
+    """Count the tokens that a model reads to score one target."""
+    return len(prompts[index]) + len(contexts[index]) + len(targets[index][choice])
+
+
+def _uniforms(seeds: Sequence[int], limit: int) -> torch.Tensor:
+    """Draw [N, L] numbers from 0 up to 1, each row from its own seed."""
+    rows = [torch.rand(limit, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    return torch.stack(rows)
+
+
 class _Evaluating:
     """Switch a model to evaluation and back, so that a model in training can be asked too.
 
-    Also says what to do when memory runs out inside.
+    Where memory runs out inside, state what to do.
     """
 
     def __init__(self, model: Any) -> None:

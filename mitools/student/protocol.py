@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Generation", "Student"]
+__all__ = ["SAMPLING_TEMPERATURE", "Generation", "Student", "can_conclude", "can_predict"]
+
+SAMPLING_TEMPERATURE = 0.7
+"""Temperature at which rationales are drawn; common for voting over samples (arXiv:2203.11171)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +18,10 @@ class Generation:
 
     Attributes:
         text: the text, special tokens removed and outer white space stripped.
-        log_prob: natural log of the probability of its tokens, the end token included.
+        log_prob: natural log of the probability of its tokens, the end token included; of a drawn
+            text at temperature 1, whatever the temperature it was drawn at.
         is_truncated: whether it ran into the length limit before its end token.
-        tokens: how many tokens were generated, the end token included.
+        tokens: number of tokens generated, the end token included.
     """
 
     text: str
@@ -29,19 +33,26 @@ class Generation:
 class Student(Protocol):
     """A model that answers and explains.
 
-    Its ``metadata["order"]`` says how. ``separate``: in two passes over the same input, and the
-    rationale is no input to the label pass. ``label-rationale`` and ``rationale-label``: in one
-    pass, in which what comes second continues what comes first. There a method that gives the
-    second text takes the first ones, one for each input, to continue from; without them the student
+    Its ``metadata["order"]`` states how. ``separate``: in two passes over the same input, and the
+    rationale is not an input of the label pass. ``label-rationale`` and ``rationale-label``: in one
+    pass, in which the second text continues the first one. There a method that returns the second
+    text takes the first ones, one for each input, to continue from; without them the student
     decodes them itself, which costs a pass. Other methods, and students, refuse them.
 
+    A student of two passes whose metadata has ``concludes`` reads a label in two ways. Without
+    rationales it is p(y | x), of the predict pass. With them it is q(y | x, r): the explain pass
+    continues behind the rationale and its end token to the label, exactly as a student of the order
+    ``rationale-label`` does. :func:`can_predict` and :func:`can_conclude` state which ways a
+    student has.
+
     All methods keep the order of ``inputs`` and batch as they like; batching never changes an
-    answer beyond rounding.
+    answer beyond rounding. To read a label behind several rationales of one input, repeat the
+    input: an encoder reads equal prompts of a batch once.
     """
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What ``mitools.json`` says: format, kind, order, task, versions, seeds, metrics."""
+        """Content of ``mitools.json``: format, kind, order, task, versions, seeds, metrics."""
 
     def score_choices(
         self,
@@ -60,3 +71,28 @@ class Student(Protocol):
         self, inputs: Sequence[str], labels: Sequence[str] | None = None
     ) -> list[Generation]:
         """Decode one rationale per input, greedily."""
+
+    def sample_rationales(
+        self,
+        inputs: Sequence[str],
+        seeds: Sequence[int],
+        temperature: float = SAMPLING_TEMPERATURE,
+    ) -> list[Generation]:
+        """Draw one rationale per input, token by token.
+
+        Args:
+            inputs: what the student reads.
+            seeds: one for each input, from 0 to 2⁶³ - 1; a rationale depends on its input and its
+                seed, not on the other inputs.
+            temperature: divides the logits; above 0.
+        """
+
+
+def can_conclude(metadata: Mapping[str, Any]) -> bool:
+    """Whether the student reads a label behind a given rationale, q(y | x, r)."""
+    return metadata.get("order") == "rationale-label" or metadata.get("concludes") is True
+
+
+def can_predict(metadata: Mapping[str, Any]) -> bool:
+    """Whether the student reads a label from the input alone, p(y | x)."""
+    return metadata.get("order") != "rationale-label"

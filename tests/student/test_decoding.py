@@ -11,8 +11,15 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from mitools.student.base.open_base import open_checkpoint
-from mitools.student.codec import Codec
-from mitools.student.decoding import Decoded, EncodedPrompts, decode, drops_rows_alike
+from mitools.student.codec import Codec, Pairs
+from mitools.student.decoding import (
+    Decoded,
+    EncodedPrompts,
+    Sampling,
+    decode,
+    drops_rows_alike,
+)
+from mitools.student.forward import target_logits
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 
@@ -98,3 +105,42 @@ def test_a_model_is_tried_out_first(
 
     model.generation_config.no_repeat_ngram_size = 1  # generate then does more than we do
     assert not drops_rows_alike(model, codec.kind, two)
+
+
+@Kinds
+@pytest.mark.parametrize("drops_rows", [True, False])
+def test_drawn_tokens_have_the_log_probability_of_their_place(
+    request: pytest.FixtureRequest, kind: str, drops_rows: bool
+) -> None:
+    model, codec, prompts = opened(request, kind)
+    prompts = ending_early(model, codec, prompts)
+    sampling = Sampling(0.7, torch.rand(len(TEXTS), 24, generator=torch.Generator().manual_seed(1)))
+    texts = decode(model, codec.kind, prompts, 24, drops_rows=drops_rows, sampling=sampling)
+    greedy = decode(model, codec.kind, prompts, 24, drops_rows=drops_rows)
+    assert [text.tokens for text in texts] != [text.tokens for text in greedy]
+    encoded = codec.pad([[0]] * len(texts), [text.tokens for text in texts])
+    pairs = Pairs(prompts.ids, prompts.mask, encoded.target_ids, encoded.target_mask)
+    with torch.no_grad():
+        log_probs = target_logits(model, codec.kind, pairs).float().log_softmax(-1)
+    for row, text in enumerate(texts):
+        expected = [log_probs[row, t, token].item() for t, token in enumerate(text.tokens)]
+        assert text.log_probs == pytest.approx(expected, abs=1e-3)
+
+
+@Kinds
+def test_texts_that_share_a_prompt_are_those_of_prompts_of_their_own(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    model, codec, prompts = opened(request, kind)
+    owners = torch.tensor([2, 0, 0, 1, 3, 2])
+    start = None if prompts.start is None else prompts.start[owners]
+    shared = replace(ending_early(model, codec, prompts), owners=owners, start=start)
+    assert len(shared) == 6
+    sampling = Sampling(1.0, torch.rand(6, 24, generator=torch.Generator().manual_seed(2)))
+    for how in (None, sampling):
+        ours = decode(model, codec.kind, shared, 24, drops_rows=True, sampling=how)
+        for drops_rows in (True, False):
+            theirs = decode(
+                model, codec.kind, shared.expanded(), 24, drops_rows=drops_rows, sampling=how
+            )
+            assert_same(ours, theirs)

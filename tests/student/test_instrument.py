@@ -149,7 +149,7 @@ def test_noise_reaches_a_prompt_that_is_read_once_for_both_tasks(
 def test_noise_that_never_arrives_is_noticed(request: pytest.FixtureRequest, kind: str) -> None:
     instrument = Instrument(student_of(request, kind))
     with (
-        pytest.raises(StudentError, match="in a way that noise cannot reach"),
+        pytest.raises(StudentError, match="in a way that noise does not reach"),
         instrument.noise(INPUTS, 0.5, seed=0),
     ):
         pass
