@@ -3,8 +3,9 @@
 - the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``recipes``,
   ``schema``; ``COMMANDS`` below lists them with their one-line help
 - ``_stage``: what every command shares: its streams, its errors and its exit status
-- ``_options``: options that several commands share; ``_help``: the headings of ``--help``;
-  ``_config``: options from a recipe; ``_sizes``: sizes such as ``16M``
+- ``_options``: options that several commands share; ``_fields``: options from the fields of an
+  options class; ``_help``: the headings of ``--help``; ``_config``: options from a recipe;
+  ``_sizes``: sizes such as ``16M``
 - ``_places``: options that name files, folders and hosts, and who may set them
 - ``_teacher``, ``_failures``: of ``annotate``; ``_eval_options``, ``_examine``: of ``eval``;
   ``_explain_options``, ``_explain_output``: of ``explain``

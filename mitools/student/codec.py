@@ -12,10 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from mitools.student.layout import (
+    ORDERS,
+    PREFIX_POSITIONS,
+    PREFIXES,
+    Kind,
+    Order,
+    PrefixPosition,
+    Purpose,
+)
 
 __all__ = [
     "ORDERS",
@@ -30,21 +40,7 @@ __all__ = [
     "tokenizable",
 ]
 
-Kind = Literal["seq2seq", "causal"]
-Purpose = Literal["label", "rationale"]
-
-Order = Literal["separate", "label-rationale", "rationale-label"]
-ORDERS: tuple[Order, ...] = ("separate", "label-rationale", "rationale-label")
-"""Two passes; or one, of which the label (arXiv:2406.14511) or the rationale comes first."""
-
-PrefixPosition = Literal["before", "after"]
-PREFIX_POSITIONS: tuple[PrefixPosition, ...] = ("before", "after")
-"""Where the task prefix stands: before the input, or (causal students only) after it."""
-
 _FIRST: dict[Order, Purpose] = {"label-rationale": "label", "rationale-label": "rationale"}
-
-# Source: Distilling Step-by-Step (arXiv:2305.02301), section 3.2.
-PREFIXES: dict[Purpose, str] = {"label": "predict: ", "rationale": "explain: "}
 
 
 def tokenizable(text: str) -> str:

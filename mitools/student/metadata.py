@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import StudentError
-from mitools.student.codec import ORDERS, PREFIX_POSITIONS, PREFIXES
+from mitools.student.layout import ORDERS, PREFIX_POSITIONS, PREFIXES
 
 __all__ = [
     "FORMAT",

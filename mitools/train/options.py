@@ -1,4 +1,8 @@
-"""What a training run is told: one frozen value, checked before anything is read."""
+"""Options of a training run: one frozen value, checked before anything is read.
+
+A new option is one annotated field here; the command line makes its option from that. This module
+imports no torch, so that ``mitools train --help`` is quick.
+"""
 
 from __future__ import annotations
 
@@ -7,112 +11,219 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mitools.errors import OutputError, UsageError
-from mitools.student.codec import Order, PrefixPosition
+from mitools.student.layout import Order, PrefixPosition
 from mitools.student.metadata import is_student
-from mitools.train.losses.objective import (
+from mitools.train.choices import (
     CONTRASTIVE_TERMS,
+    DEFAULT_ALPHA,
+    DEFAULT_BETA,
+    DEFAULT_CRITIC,
+    DEFAULT_DIVERGENCE,
+    DEFAULT_GRADIENT,
+    DEFAULT_MI,
+    DEFAULT_POOL,
+    DEFAULT_SAME_LABEL,
+    PRESETS,
     Critic,
     Divergence,
+    Gradient,
+    LabelSource,
     MiTerm,
-    Objective,
     Pool,
+    Precision,
+    PresetName,
+    RationaleChoice,
+    RationaleSource,
     SameLabel,
+    Schedule,
+    Selection,
 )
-from mitools.train.ranges import check_ranges
+from mitools.train.fields import Help, check_ranges
+from mitools.train.ranges import (
+    COUNT,
+    EPOCHS,
+    INPUT_TOKENS,
+    RANK,
+    RATE,
+    SEED,
+    SHARE,
+    STEPS,
+    TARGET_TOKENS,
+    WEIGHT,
+)
 from mitools.train.work_folder.workspace import check_work_folder
 
-__all__ = ["PRESETS", "TrainOptions", "is_replaceable"]
+if TYPE_CHECKING:
+    from mitools.train.losses.objective import Objective
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # arXiv:2403.03348, section 4, and the defaults of its code.
-    "paper": {
-        "mi": "paper",
-        "alpha": 0.5,
-        "beta": 0.1,
-        "learning_rate": 5e-5,
-        "batch_size": 64,
-        "max_steps": 10_000,
-        "max_input_tokens": 1024,
-        "max_label_tokens": 256,
-        "max_rationale_tokens": 256,
-    }
-}
+__all__ = ["TrainOptions", "is_replaceable"]
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """Everything that decides a run.
 
+    The help text of each field is its documentation; here is what a help text is too short for.
+
     Attributes:
-        save: the folder that the student appears in, whole, when training has ended.
-        student: what to start from; see :mod:`mitools.student.base.open_base`.
-        order: two passes, or one with both texts, and which of them comes first.
-        prefix_position: where the task prefix stands, see :mod:`mitools.student.codec`.
-        lora: the rank of low-rank adapters that are trained in place of the weights; None trains
-            the weights.
-        beta_warmup: steps over which β grows from 0 to its full weight.
-        agreement_weight: what a record counts whose teacher missed gold, see
-            :func:`mitools.train.example.example_of`.
-        rationales: which of several to learn: the teacher's own, one drawn in each pass, or
-            the one that the student finds easiest at that moment.
-        soft_labels: draw each pass's label from the teacher's votes.
-        wrong_rationales: show the contrastive terms rationales of answers that missed gold.
-        max_steps: optimizer steps; None means ``epochs`` passes over the training records.
-        learning_rate: peak; None means 1e-3 for ``scratch`` and for adapters, and 1e-4 for the
-            weights of anything pretrained.
-        batch_size: records in one optimizer step.
-        micro_batch_size: records in one forward pass; None means the whole batch; on a CPU, if
-            the loss is a sum over records, as many of it as are fastest.
-        eval_every: optimizer steps between validations; None means once an epoch, or ten times
-            in a run of ``max_steps``.
-        patience: stop after so many validations without a new best; None never stops early.
-        select_by: what the best model is the best in.
-        valid_limit: validation records used (the first ones); None means all.
+        student: see :mod:`mitools.student.base.open_base` for what it may name.
+        prefix_position: see :mod:`mitools.student.layout`.
+        learning_rate: None means 1e-3 for ``scratch`` and for adapters, and 1e-4 for the weights
+            of a pretrained model.
+        micro_batch_size: None means the whole batch; on a CPU, if the loss is a sum over records,
+            as many of its records as are fastest.
+        agreement_weight: see :func:`mitools.train.example.example_of`.
+        eval_every: None means once an epoch, or ten times in a run of ``max_steps``.
+        valid_limit: the first ones are used; None means all.
     """
 
-    save: Path
-    student: str
-    order: Order = "separate"
-    prefix_position: PrefixPosition = "before"
-    lora: int | None = None
-    mi: MiTerm = "none"
-    mi_pool: Pool = "max"
-    mi_divergence: Divergence = "ce"
-    mi_critic: Critic = "states"
-    mi_same_label: SameLabel = "mask"
-    mi_gradient: Literal["auto", "both", "rationale"] = "auto"
-    alpha: float = 0.5
-    beta: float = 0.1
-    beta_warmup: int = 0
-    agreement_weight: float = 1.0
-    rationales: Literal["one", "sample", "min"] = "one"
-    soft_labels: bool = False
-    wrong_rationales: bool = False
-    epochs: float = 3.0
-    max_steps: int | None = None
-    learning_rate: float | None = None
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    warmup_steps: int = 0
-    weight_decay: float = 0.0
-    batch_size: int = 16
-    micro_batch_size: int | None = None
-    max_input_tokens: int = 512
-    max_label_tokens: int = 64
-    max_rationale_tokens: int = 256
-    labels_from: Literal["auto", "gold", "teacher"] = "auto"
-    rationales_from: Literal["auto", "teacher", "human"] = "auto"
-    eval_every: int | None = None
-    patience: int | None = None
-    select_by: Literal["accuracy", "label-loss"] = "accuracy"
-    valid_limit: int | None = 500
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
-    task: str | None = None
-    resume: bool = False
-    overwrite: bool = False
+    save: Annotated[
+        Path, Help("Folder of the trained student; it appears when training is complete.")
+    ]
+    student: Annotated[
+        str,
+        Help(
+            "Base model: a folder or Hub name (T5, Flan-T5, SmolLM2 …), FILE.gguf, encoder:MODEL, "
+            "package:NAME or scratch[:SIZE]."
+        ),
+    ] = "google/flan-t5-small"
+    order: Annotated[
+        Order, Help("Separate passes for label and rationale, or both in one pass in this order.")
+    ] = "separate"
+    prefix_position: Annotated[
+        PrefixPosition,
+        Help(
+            "Position of the task prefix in the prompt. After the input (causal students only), "
+            "both tasks share one reading of it."
+        ),
+    ] = "before"
+    lora: Annotated[
+        int | None,
+        Help(
+            "Rank of low-rank adapters to train instead of the weights; they are merged when "
+            "saved.",
+            RANK,
+            metavar="RANK",
+        ),
+    ] = None
+    mi: Annotated[
+        MiTerm,
+        Help(
+            "Mutual-information (MI) term of the loss: none (DSS), as published (paper), masked "
+            "and normalized (maxpool), contrastive (infonce, jsd, nwj) or Barber-Agakov (ba)."
+        ),
+    ] = DEFAULT_MI
+    mi_pool: Annotated[
+        Pool, Help("How maxpool and ba pool the distributions at all positions.")
+    ] = DEFAULT_POOL
+    mi_divergence: Annotated[
+        Divergence, Help("How maxpool compares the label's distribution with the rationale's.")
+    ] = DEFAULT_DIVERGENCE
+    mi_critic: Annotated[
+        Critic,
+        Help("What infonce, jsd and nwj compare: decoder states or vocabulary distributions."),
+    ] = DEFAULT_CRITIC
+    mi_same_label: Annotated[
+        SameLabel,
+        Help(
+            "How infonce, jsd and nwj treat two records with the same label: left out (mask) or "
+            "as a positive pair."
+        ),
+    ] = DEFAULT_SAME_LABEL
+    mi_gradient: Annotated[
+        Gradient,
+        Help(
+            "Side that receives the gradient of the MI term; auto is both for infonce, jsd and "
+            "nwj, otherwise the rationale."
+        ),
+    ] = DEFAULT_GRADIENT
+    alpha: Annotated[
+        float, Help("Weight of the label loss; the rationale loss has 1 - alpha.", SHARE)
+    ] = DEFAULT_ALPHA
+    beta: Annotated[float, Help("Weight of the MI term.", WEIGHT)] = DEFAULT_BETA
+    beta_warmup: Annotated[
+        int, Help("Steps in which the weight of the MI term rises from 0 to --beta.", STEPS)
+    ] = 0
+    agreement_weight: Annotated[
+        float, Help("Loss weight of rationales whose teacher label is wrong, 0 to 1.", SHARE)
+    ] = 1.0
+    rationales: Annotated[
+        RationaleChoice,
+        Help(
+            "Which rationale to learn if teacher.samples has several: the teacher's own (one), a "
+            "random one in each epoch (sample) or the one with the lowest loss (min)."
+        ),
+    ] = "one"
+    soft_labels: Annotated[
+        bool, Help("Draw the label of each epoch from the votes in teacher.samples.")
+    ] = False
+    wrong_rationales: Annotated[
+        bool,
+        Help("Use rationales of wrong teacher labels as negatives in infonce, jsd and nwj."),
+    ] = False
+    epochs: Annotated[float, Help("Passes over the training records.", EPOCHS)] = 3.0
+    max_steps: Annotated[
+        int | None, Help("Number of optimizer steps; overrides --epochs.", COUNT)
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        Help("Peak learning rate.  [default: 1e-4; 1e-3 for scratch and --lora]", RATE, flag="lr"),
+    ] = None
+    schedule: Annotated[Schedule, Help("Learning-rate schedule after the warm-up.")] = "linear"
+    warmup_steps: Annotated[int, Help("Steps of learning-rate warm-up.", STEPS)] = 0
+    weight_decay: Annotated[float, Help("Weight decay of AdamW.", WEIGHT)] = 0.0
+    batch_size: Annotated[int, Help("Records per optimizer step.", COUNT)] = 16
+    micro_batch_size: Annotated[
+        int | None,
+        Help("Records per forward pass.  [default: --batch-size; fewer on a CPU]", COUNT),
+    ] = None
+    max_input_tokens: Annotated[int, Help("Maximum input length in tokens.", INPUT_TOKENS)] = 512
+    max_label_tokens: Annotated[int, Help("Maximum label length in tokens.", TARGET_TOKENS)] = 64
+    max_rationale_tokens: Annotated[
+        int, Help("Maximum rationale length in tokens.", TARGET_TOKENS)
+    ] = 256
+    labels_from: Annotated[
+        LabelSource, Help("Source of the labels; auto is gold where known, else the teacher.")
+    ] = "auto"
+    rationales_from: Annotated[
+        RationaleSource,
+        Help("Source of the rationales; auto is the teacher where it gave one, else the human."),
+    ] = "auto"
+    eval_every: Annotated[
+        int | None,
+        Help("Steps between validations.  [default: an epoch; --max-steps / 10]", COUNT),
+    ] = None
+    patience: Annotated[
+        int | None,
+        Help("Stop after this many validations without improvement.  [default: never]", COUNT),
+    ] = None
+    select_by: Annotated[Selection, Help("Metric that selects the best checkpoint.")] = "accuracy"
+    valid_limit: Annotated[int | None, Help("Maximum number of validation records.", COUNT)] = 500
+    precision: Annotated[
+        Precision,
+        Help("Numeric precision; auto is bf16 autocast where the hardware computes in bf16."),
+    ] = "auto"
+    seed: Annotated[
+        int, Help("Random seed: the same seed and input give the same student.", SEED)
+    ] = 0
+    task: Annotated[
+        str | None, Help("How labels are read and compared.  [default: as the record says]")
+    ] = None
+    resume: Annotated[bool, Help("Continue an interrupted run.")] = False
+    overwrite: Annotated[bool, Help("Replace an existing student or unfinished run.")] = False
+
+    @classmethod
+    def from_preset(cls, preset: PresetName | None, **given: Any) -> TrainOptions:
+        """Make options whose defaults are those of a preset.
+
+        Args:
+            preset: its name; None takes the defaults of this class.
+            given: fields to set; they override the preset.
+        """
+        return cls(**{**(PRESETS[preset] if preset else {}), **given})
 
     @property
     def work(self) -> Path:
@@ -123,6 +234,8 @@ class TrainOptions:
 
     @property
     def objective(self) -> Objective:
+        from mitools.train.losses.objective import Objective  # imports torch
+
         return Objective(
             alpha=self.alpha,
             beta=self.beta,
@@ -173,7 +286,7 @@ class TrainOptions:
         Raises:
             UsageError: some do.
         """
-        check_ranges(vars(self))
+        check_ranges(self)
         if self.save.name in ("", ".."):
             raise UsageError(f"--save {self.save} does not name a new folder", hint="name one")
         self.objective.check()

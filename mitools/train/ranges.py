@@ -1,29 +1,36 @@
-"""The values that each numeric option of a run may have.
-
-Written once, for the command line and for those who call the library.
-"""
+"""Ranges of the numeric options of training, for the command line and for the library alike."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mitools.errors import UsageError
 
-__all__ = ["RANGES", "Range", "check_ranges"]
-
-_COUNT = 1_000_000_000
-_TOKENS = 1_000_000
+__all__ = [
+    "COUNT",
+    "EPOCHS",
+    "INPUT_TOKENS",
+    "RANK",
+    "RATE",
+    "SEED",
+    "SHARE",
+    "STEPS",
+    "TARGET_TOKENS",
+    "WEIGHT",
+    "Range",
+    "check_range",
+]
 
 
 @dataclass(frozen=True)
 class Range:
-    """From ``low`` to ``high``, both included unless ``is_open``: then ``low`` is not.
+    """An interval of numbers.
 
     Attributes:
-        high: None means any finite number.
+        low: the smallest value; with ``is_open``, values must be larger.
+        high: the largest value; None allows any finite number.
+        is_open: whether ``low`` itself is excluded.
     """
 
     low: float
@@ -46,41 +53,27 @@ class Range:
         return f"a finite number above {self.low:g}" if self.is_open else "0 or a positive number"
 
 
-RANGES: dict[str, Range] = {
-    "alpha": Range(0, 1),
-    "beta": Range(0),
-    "beta_warmup": Range(0, _COUNT),
-    "agreement_weight": Range(0, 1),
-    "lora": Range(1, 65_536),
-    "epochs": Range(0, 1_000_000, is_open=True),
-    "max_steps": Range(1, _COUNT),
-    "learning_rate": Range(0, is_open=True),
-    "warmup_steps": Range(0, _COUNT),
-    "weight_decay": Range(0),
-    "batch_size": Range(1, _COUNT),
-    "micro_batch_size": Range(1, _COUNT),
-    "max_input_tokens": Range(8, _TOKENS),
-    "max_label_tokens": Range(2, _TOKENS),
-    "max_rationale_tokens": Range(2, _TOKENS),
-    "eval_every": Range(1, _COUNT),
-    "patience": Range(1, _COUNT),
-    "valid_limit": Range(1, _COUNT),
-    "seed": Range(0, 2**32 - 1),
-}
-"""By the name of the field of :class:`mitools.train.options.TrainOptions`."""
-
-_FLAGS = {"learning_rate": "lr"}
+SHARE = Range(0, 1)
+WEIGHT = Range(0)
+RATE = Range(0, is_open=True)
+RANK = Range(1, 65_536)
+COUNT = Range(1, 1_000_000_000)
+STEPS = Range(0, 1_000_000_000)
+EPOCHS = Range(0, 1_000_000, is_open=True)
+INPUT_TOKENS = Range(8, 1_000_000)
+TARGET_TOKENS = Range(2, 1_000_000)
+SEED = Range(0, 2**32 - 1)
 
 
-def check_ranges(values: Mapping[str, Any]) -> None:
-    """Refuse the first option whose value lies outside its range; None is no value.
+def check_range(flag: str, value: float, allowed: Range) -> None:
+    """Refuse a value outside its range.
+
+    Args:
+        flag: the name of the option, without the dashes.
 
     Raises:
-        UsageError: one does.
+        UsageError: it is outside.
     """
-    for name, allowed in RANGES.items():
-        value = values.get(name)
-        if value is not None and not allowed.holds(value):
-            flag = _FLAGS.get(name, name).replace("_", "-")
-            shown = f"{value:g}" if isinstance(value, float) else value
-            raise UsageError(f"--{flag} must be {allowed}, not {shown}")
+    if not allowed.holds(value):
+        shown = f"{value:g}" if isinstance(value, float) else value
+        raise UsageError(f"--{flag} must be {allowed}, not {shown}")

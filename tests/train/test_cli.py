@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -13,40 +12,48 @@ from click.testing import CliRunner
 
 from mitools.cli import train as module
 from mitools.cli.train import command
+from mitools.train.fields import option_fields
+from mitools.train.options import TrainOptions
 from tests.toys import toy_records
 
 
-def options_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> dict[str, Any]:
+def options_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> TrainOptions:
     """Give what the options come to, without training."""
-    found: dict[str, Any] = {}
-
-    def show_plan(_stage: Any, options: dict[str, Any]) -> None:
-        found.update(module._with_preset(options))
-
-    monkeypatch.setattr(module, "_show_plan", show_plan)
+    found: list[TrainOptions] = []
+    monkeypatch.setattr(module, "_show_plan", lambda _stage, options: found.append(options))
     result = CliRunner().invoke(command, ["--save", "x", "--dry-run", *args])
     assert result.exit_code == 0, result.output
-    return found
+    return found[0]
 
 
 def test_a_preset_fills_what_nobody_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = options_of(monkeypatch, "--preset", "paper", "--batch-size", "16")
-    assert (found["mi"], found["learning_rate"], found["max_steps"]) == ("paper", 5e-5, 10_000)
-    assert found["batch_size"] == 16
-    assert "preset" not in found
+    assert (found.mi, found.learning_rate, found.max_steps) == ("paper", 5e-5, 10_000)
+    assert found.batch_size == 16
     recipe = tmp_path / "mine.toml"
     recipe.write_text('[train]\npreset = "paper"\nmax-steps = 7\n')
     found = options_of(monkeypatch, "--config", str(recipe))
-    assert (found["mi"], found["max_steps"]) == ("paper", 7)
-    assert options_of(monkeypatch)["batch_size"] == 16
+    assert (found.mi, found.max_steps) == ("paper", 7)
 
 
-def test_every_key_of_a_preset_is_an_option() -> None:
-    from mitools.train.options import PRESETS
+def test_without_options_a_run_has_the_defaults_of_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert options_of(monkeypatch) == TrainOptions(save=Path("x"))
 
-    names = {param.name for param in command.params if isinstance(param, click.Option)}
-    for preset in PRESETS.values():
-        assert set(preset) <= names
+
+def test_every_field_of_the_options_is_an_option_with_its_default_and_its_values() -> None:
+    params = {param.name: param for param in command.params}
+    for field in option_fields(TrainOptions):
+        param = params[field.name]
+        assert isinstance(param, click.Option)
+        assert f"--{field.flag}" in param.opts
+        assert param.required == field.is_required
+        if field.default is not None and field.type is not bool:
+            assert param.default == field.default
+        if field.choices:
+            assert isinstance(param.type, click.Choice)
+            assert tuple(param.type.choices) == field.choices
 
 
 def test_a_dry_run_says_what_training_would_take_and_leaves_nothing(

@@ -17,15 +17,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mitools.errors import UsageError
-from mitools.student.codec import Order
-from mitools.train.ranges import check_ranges
+from mitools.student.layout import Order
+from mitools.train.choices import (
+    CONTRASTIVE_TERMS,
+    DEFAULT_ALPHA,
+    DEFAULT_BETA,
+    DEFAULT_CRITIC,
+    DEFAULT_DIVERGENCE,
+    DEFAULT_GRADIENT,
+    DEFAULT_MI,
+    DEFAULT_POOL,
+    DEFAULT_SAME_LABEL,
+    DIVERGENCES,
+    MI_TERMS,
+    POOLS,
+    Critic,
+    Divergence,
+    Gradient,
+    MiTerm,
+    Pool,
+    SameLabel,
+)
+from mitools.train.ranges import SHARE, WEIGHT, check_range
 
 __all__ = [
     "CONTRASTIVE_TERMS",
@@ -47,17 +66,6 @@ __all__ = [
     "pooled_log_probs",
     "token_losses",
 ]
-
-MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]
-MI_TERMS: tuple[MiTerm, ...] = ("none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba")
-CONTRASTIVE_TERMS: tuple[MiTerm, ...] = ("infonce", "jsd", "nwj")
-
-Pool = Literal["max", "mean", "logsumexp"]
-POOLS: tuple[Pool, ...] = ("max", "mean", "logsumexp")
-Divergence = Literal["ce", "kl", "jsd"]
-DIVERGENCES: tuple[Divergence, ...] = ("ce", "kl", "jsd")
-Critic = Literal["states", "vocabulary"]
-SameLabel = Literal["mask", "positive"]
 
 
 class ShapeError(ValueError):
@@ -82,14 +90,14 @@ class Objective:
             contrastive terms; in ``maxpool`` and ``ba`` it does not, as in the paper.
     """
 
-    alpha: float = 0.5
-    beta: float = 0.1
-    mi: MiTerm = "maxpool"
-    pool: Pool = "max"
-    divergence: Divergence = "ce"
-    critic: Critic = "states"
-    same_label: SameLabel = "mask"
-    gradient: Literal["auto", "both", "rationale"] = "auto"
+    alpha: float = DEFAULT_ALPHA
+    beta: float = DEFAULT_BETA
+    mi: MiTerm = DEFAULT_MI
+    pool: Pool = DEFAULT_POOL
+    divergence: Divergence = DEFAULT_DIVERGENCE
+    critic: Critic = DEFAULT_CRITIC
+    same_label: SameLabel = DEFAULT_SAME_LABEL
+    gradient: Gradient = DEFAULT_GRADIENT
 
     @property
     def moves_label(self) -> bool:
@@ -160,7 +168,8 @@ def check_weights(alpha: float, beta: float, mi: MiTerm) -> None:
         UsageError: α outside [0, 1], β negative or not finite, or a mutual-information term without
             a rationale task to inform.
     """
-    check_ranges({"alpha": alpha, "beta": beta})
+    check_range("alpha", alpha, SHARE)
+    check_range("beta", beta, WEIGHT)
     if alpha == 1 and mi != "none" and beta > 0:
         message = "--alpha 1 leaves the rationale task out, so there is nothing to inform"
         raise UsageError(message, hint='add "--mi none", or choose a smaller --alpha')

@@ -1,0 +1,32 @@
+"""How the texts of a student are laid out: its tasks, their prefixes, and their order; no torch.
+
+:mod:`mitools.student.codec` encodes texts in this layout.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+__all__ = [
+    "ORDERS",
+    "PREFIXES",
+    "PREFIX_POSITIONS",
+    "Kind",
+    "Order",
+    "PrefixPosition",
+    "Purpose",
+]
+
+Kind = Literal["seq2seq", "causal"]
+Purpose = Literal["label", "rationale"]
+
+Order = Literal["separate", "label-rationale", "rationale-label"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+"""Two passes; or one, of which the label (arXiv:2406.14511) or the rationale comes first."""
+
+PrefixPosition = Literal["before", "after"]
+PREFIX_POSITIONS: tuple[PrefixPosition, ...] = get_args(PrefixPosition)
+"""Where the task prefix stands: before the input, or (causal students only) after it."""
+
+# Source: Distilling Step-by-Step (arXiv:2305.02301), section 3.2.
+PREFIXES: dict[Purpose, str] = {"label": "predict: ", "rationale": "explain: "}

@@ -1,0 +1,94 @@
+"""Choices, shared defaults and presets of training; no torch, so that help texts can read them.
+
+Each option that is one of several words has its type here and the tuple of its values. A default
+stands here where both :class:`mitools.train.losses.objective.Objective` and
+:class:`mitools.train.options.TrainOptions` have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+__all__ = [
+    "CONTRASTIVE_TERMS",
+    "DEFAULT_ALPHA",
+    "DEFAULT_BETA",
+    "DEFAULT_CRITIC",
+    "DEFAULT_DIVERGENCE",
+    "DEFAULT_GRADIENT",
+    "DEFAULT_MI",
+    "DEFAULT_POOL",
+    "DEFAULT_SAME_LABEL",
+    "DIVERGENCES",
+    "MI_TERMS",
+    "POOLS",
+    "PRESETS",
+    "Critic",
+    "Divergence",
+    "Gradient",
+    "LabelSource",
+    "MiTerm",
+    "Pool",
+    "Precision",
+    "PresetName",
+    "RationaleChoice",
+    "RationaleSource",
+    "SameLabel",
+    "Schedule",
+    "Selection",
+]
+
+# The objective
+
+MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]
+MI_TERMS: tuple[MiTerm, ...] = get_args(MiTerm)
+CONTRASTIVE_TERMS: tuple[MiTerm, ...] = ("infonce", "jsd", "nwj")
+
+Pool = Literal["max", "mean", "logsumexp"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
+
+Divergence = Literal["ce", "kl", "jsd"]
+DIVERGENCES: tuple[Divergence, ...] = get_args(Divergence)
+
+Critic = Literal["states", "vocabulary"]
+SameLabel = Literal["mask", "positive"]
+Gradient = Literal["auto", "both", "rationale"]
+
+DEFAULT_ALPHA = 0.5
+DEFAULT_BETA = 0.1
+DEFAULT_MI: MiTerm = "none"
+DEFAULT_POOL: Pool = "max"
+DEFAULT_DIVERGENCE: Divergence = "ce"
+DEFAULT_CRITIC: Critic = "states"
+DEFAULT_SAME_LABEL: SameLabel = "mask"
+DEFAULT_GRADIENT: Gradient = "auto"
+
+# The data
+
+LabelSource = Literal["auto", "gold", "teacher"]
+RationaleSource = Literal["auto", "teacher", "human"]
+RationaleChoice = Literal["one", "sample", "min"]
+
+# The run
+
+Schedule = Literal["linear", "cosine", "constant"]
+Selection = Literal["accuracy", "label-loss"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+PresetName = Literal["paper"]
+PRESETS: Mapping[PresetName, Mapping[str, Any]] = {
+    # arXiv:2403.03348, section 4, and the defaults of its code.
+    "paper": {
+        "mi": "paper",
+        "alpha": 0.5,
+        "beta": 0.1,
+        "learning_rate": 5e-5,
+        "batch_size": 64,
+        "max_steps": 10_000,
+        "max_input_tokens": 1024,
+        "max_label_tokens": 256,
+        "max_rationale_tokens": 256,
+    }
+}
+"""Values of fields of ``TrainOptions`` that replace its defaults, by the preset's name."""

@@ -1,0 +1,92 @@
+"""Options as annotated fields: one declaration gives type, default, help text and range.
+
+A field of an options class is written as ``alpha: Annotated[float, Help("…", SHARE)] = 0.5``. The
+command line reads these declarations to make its options, and :func:`check_ranges` to check them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from mitools.train.ranges import Range, check_range
+
+__all__ = ["Help", "OptionField", "check_ranges", "option_fields"]
+
+
+@dataclass(frozen=True)
+class Help:
+    """What a field's type and default do not say.
+
+    Attributes:
+        text: the help text, a noun phrase or an imperative with a period.
+        within: the range of a number.
+        flag: the option's name on the command line, where it is not the field's.
+        metavar: the placeholder of the value in the help.
+    """
+
+    text: str
+    within: Range | None = None
+    flag: str | None = None
+    metavar: str | None = None
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """One field of an options class.
+
+    Attributes:
+        name: the field's name.
+        type: the type of its values; ``str`` where they are one of ``choices``.
+        choices: the possible values; empty where the type alone decides.
+        default: None where there is none.
+        is_required: whether there is no default at all.
+    """
+
+    name: str
+    type: type
+    choices: tuple[str, ...]
+    default: Any
+    is_required: bool
+    help: Help
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line, without the dashes."""
+        return (self.help.flag or self.name).replace("_", "-")
+
+
+@functools.cache
+def option_fields(options: type) -> tuple[OptionField, ...]:
+    """Read the declarations of a dataclass whose fields are all annotated with :class:`Help`."""
+    hints = get_type_hints(options, include_extras=True)
+    return tuple(_option_field(field, hints[field.name]) for field in dataclasses.fields(options))
+
+
+def _option_field(field: dataclasses.Field[Any], hint: Any) -> OptionField:
+    assert get_origin(hint) is Annotated, f"{field.name} has no help"
+    declared, help_ = get_args(hint)
+    if get_origin(declared) in (Union, types.UnionType):
+        declared = next(kind for kind in get_args(declared) if kind is not types.NoneType)
+    choices = get_args(declared) if get_origin(declared) is Literal else ()
+    is_required = field.default is dataclasses.MISSING
+    default = None if is_required else field.default
+    return OptionField(
+        field.name, str if choices else declared, choices, default, is_required, help_
+    )
+
+
+def check_ranges(options: object) -> None:
+    """Refuse the first number of an options object outside its range; None is not checked.
+
+    Raises:
+        UsageError: naming the option, its range and the value.
+    """
+    declared: type = type(options)
+    for field in option_fields(declared):
+        value = getattr(options, field.name)
+        if field.help.within is not None and value is not None:
+            check_range(field.flag, value, field.help.within)
