@@ -117,7 +117,7 @@ def test_version_is_the_package_s() -> None:
         ),
         (
             ("split", "--valid", "0.7", "--test", "0.7"),
-            "mitools split: test and valid take more than everything (0.7 + 0.7); "
+            "mitools split: the shares of test and valid add up to more than 1 (0.7 + 0.7); "
             "lower --test or --valid",
         ),
         (
@@ -160,7 +160,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise KeyError("two\nlines")
 
-    monkeypatch.setattr("mitools.split.Splitter.split", fail)
+    monkeypatch.setattr("mitools.split.HashSplitter.split", fail)
     assert run("split", stdin='{"input": "a"}\n') == (
         1,
         "",

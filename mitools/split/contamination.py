@@ -1,8 +1,9 @@
-"""Where texts of valid and test records turn up that should not: a report, which changes nothing.
+"""Contamination: texts of valid and test records that also occur elsewhere.
 
-Inputs of valid and test records are looked up in the inputs of other files (few-shot examples, a
-training set), in the inputs of this run's train records, in their rationales, and in the rationales
-of other valid and test records. What counts as the same text is :mod:`overlap`'s business.
+The inputs of valid and test records are compared with the inputs of other files (few-shot examples,
+a training set), with the inputs and rationales of this run's train records, and with the rationales
+of other valid and test records. :mod:`~mitools.split.ngrams` defines when two texts overlap. The
+result is a report; no record changes.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from numpy.typing import NDArray
 
 from mitools.records import Reader, Record
 from mitools.schema import SPLITS, get_path
-from mitools.split.overlap import MOST_TEXTS, NgramIndex, words_of
+from mitools.split.ngrams import MOST_TEXTS, NgramIndex, words_of
 from mitools.split.spool import Progress, RecordSpool
 
 __all__ = [
-    "Contamination",
+    "ContaminationReport",
     "Leak",
     "PlaceOverlap",
-    "Read",
-    "Studied",
+    "ReadInputs",
+    "SplitArrays",
     "find_leaks",
-    "read_inputs",
+    "read_file_inputs",
 ]
 
 _TRAIN, _VALID, _TEST = range(3)
@@ -35,12 +36,12 @@ _NOBODY = -1
 
 @dataclass(frozen=True)
 class Leak:
-    """A valid or test record with a text that another place has as well.
+    """A valid or test record whose input overlaps with a text of a place.
 
     Attributes:
-        share: of its n-grams how many are there, above 0 and at most 1.
+        share: share of its n-grams that occur there, above 0 and at most 1.
         other: the id of the first record there that has one of them.
-        words: the first n-gram that they share.
+        words: the first shared n-gram.
     """
 
     id: str
@@ -52,12 +53,12 @@ class Leak:
 
 @dataclass(frozen=True)
 class PlaceOverlap:
-    """What was found in one place.
+    """The overlaps with one place.
 
     Attributes:
-        place: where: a file, or a part of the run.
-        texts: how many texts were looked at there.
-        leaks: what is there, the worst first.
+        place: a file, or a part of the run.
+        texts: number of texts there.
+        leaks: the overlapping records, the largest share first.
     """
 
     place: str
@@ -65,17 +66,18 @@ class PlaceOverlap:
     leaks: list[Leak]
 
     def count(self, split: str) -> int:
+        """Count the overlapping records of a split."""
         return sum(leak.split == split for leak in self.leaks)
 
 
 @dataclass(frozen=True)
-class Contamination:
-    """What was found in all places.
+class ContaminationReport:
+    """The overlaps with all places.
 
     Attributes:
-        ngram_words: words in an n-gram.
-        records: how many records of valid and test have an input, by split.
-        wordings: n-grams that did not count, since more than ten texts of the run have them.
+        ngram_words: words per n-gram.
+        records: number of valid and test records with an input, by split.
+        wordings: number of ignored n-grams: more than ten texts of the run have each of them.
     """
 
     ngram_words: int
@@ -85,13 +87,13 @@ class Contamination:
 
 
 @dataclass(frozen=True)
-class Studied:
-    """A run that has been split.
+class SplitArrays:
+    """A run with its splits, as arrays.
 
     Attributes:
-        splits: [N] the index of each record's split; negative where it was left out.
-        units: [N] what each record stays together with.
-        texts: [N] a hash of each record's normalized input; 0 where it has none.
+        splits: [N] the index of each record's split; negative if the record is left out.
+        units: [N] the unit of each record.
+        texts: [N] a hash of each record's normalized input; 0 if it has none.
     """
 
     spool: RecordSpool
@@ -100,7 +102,7 @@ class Studied:
     texts: NDArray[np.uint64]
 
     def firsts(self, *splits: int) -> NDArray[np.bool_]:
-        """[N] whether a record is the first of these splits with its input."""
+        """Return [N] whether a record is the first one of these splits with its input."""
         rows = np.flatnonzero(np.isin(self.splits, splits) & (self.texts != 0))
         _, chosen = np.unique(self.texts[rows], return_index=True)
         found = np.zeros(len(self.splits), dtype=np.bool_)
@@ -109,13 +111,14 @@ class Studied:
 
 
 @dataclass
-class _Finds:
-    """Which n-grams were found in one place.
+class _NgramOwners:
+    """The first records of one place that have each n-gram.
 
     Attributes:
-        first: [G] the number of the first record that has an n-gram; -1 where none has.
-        second: [G] the first of another unit than that, where a record must not meet itself.
-        ids: names of records that are not of the run.
+        first: [G] the number of the first record with an n-gram; -1 if there is none.
+        second: [G] the first such record of another unit, if records are compared with their own
+            run; -1 if there is none.
+        ids: ids of records that are not of the run, by number.
     """
 
     place: str
@@ -125,16 +128,18 @@ class _Finds:
     ids: dict[int, str] | None = None
 
     @classmethod
-    def nothing(cls, place: str, grams: int) -> _Finds:
+    def empty(cls, place: str, grams: int) -> _NgramOwners:
         return cls(place, np.full(grams, _NOBODY))
 
     def note(self, grams: NDArray[np.int64], record: int) -> bool:
-        """Note who has these n-grams; true where somebody is the first."""
+        """Note a record with these n-grams; return whether it is the first for any of them."""
         new = grams[self.first[grams] == _NOBODY]
         self.first[new] = record
         return bool(len(new))
 
     def note_of_unit(self, grams: NDArray[np.int64], record: int, units: NDArray[np.int64]) -> None:
+        """Note a record of the run; keep the first record of a second unit as well."""
+        """Note a record of the run; keep the first record of a second unit as well."""
         if self.second is None:
             self.second = np.full(len(self.first), _NOBODY)
         known = self.first[grams]
@@ -145,33 +150,47 @@ class _Finds:
     def others(
         self, grams: NDArray[np.int64], texts: NDArray[np.int64], units: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """[P] who has the n-gram of each pair, not counting the unit that it belongs to."""
-        found = self.first[grams]
+        """Return [P] the first record with the n-gram of each pair, of another unit than its own.
+
+        Args:
+            grams: [P] the n-gram of each pair.
+            texts: [P] the record of each pair.
+            units: [N] the unit of each record.
+        """
+        owners = self.first[grams]
         if self.second is None:
-            return found
-        is_own = (found != _NOBODY) & (units[found] == units[texts])
-        return np.where(is_own, self.second[grams], found)
+            return owners
+        is_own = (owners != _NOBODY) & (units[owners] == units[texts])
+        return np.where(is_own, self.second[grams], owners)
 
 
-Read = Callable[[str], Iterable[Record]]
-"""Give the records of a file, each with an input."""
+ReadInputs = Callable[[str], Iterable[Record]]
+"""Returns the records of a file, each with an input."""
 
 
-def read_inputs(path: str) -> Iterable[Record]:
+def read_file_inputs(path: str) -> Iterable[Record]:
+    """Read the records of a JSON Lines file; each must have an input."""
     return Reader((path,), ("input",))
 
 
 def find_leaks(
-    run: Studied,
+    run: SplitArrays,
     files: Iterable[str],
     ngram_words: int,
     progress: Progress,
-    read: Read = read_inputs,
-) -> Contamination:
-    """Look the inputs of valid and test up in all places.
+    read: ReadInputs = read_file_inputs,
+) -> ContaminationReport:
+    """Compare the inputs of valid and test with all places.
+
+    Args:
+        run: the records and their splits.
+        files: files to compare with.
+        ngram_words: words per n-gram.
+        progress: shows the progress of each pass.
+        read: reads the records of a file.
 
     Raises:
-        SourceError, DataError: a file cannot be read, or holds something else than records.
+        SourceError, DataError: a file cannot be read, or does not hold records.
     """
     index = _index(run, ngram_words, progress)
     counts = np.bincount(
@@ -182,7 +201,7 @@ def find_leaks(
         finds.append(_search_file(path, read(path), index, progress))
     is_wording = counts > MOST_TEXTS
     has_input = run.texts != 0
-    return Contamination(
+    return ContaminationReport(
         ngram_words,
         {SPLITS[code]: int((has_input & (run.splits == code)).sum()) for code in (_VALID, _TEST)},
         int(is_wording.sum()),
@@ -190,7 +209,7 @@ def find_leaks(
     )
 
 
-def _index(run: Studied, ngram_words: int, progress: Progress) -> NgramIndex:
+def _index(run: SplitArrays, ngram_words: int, progress: Progress) -> NgramIndex:
     index = NgramIndex(ngram_words)
     is_studied = np.isin(run.splits, (_VALID, _TEST)) & (run.texts != 0)
     for number, record in run.spool.numbered("indexing valid and test", progress):
@@ -201,13 +220,15 @@ def _index(run: Studied, ngram_words: int, progress: Progress) -> NgramIndex:
 
 
 def _search_run(
-    run: Studied, index: NgramIndex, counts: NDArray[np.int64], progress: Progress
-) -> list[_Finds]:
-    """Search the run itself, and count in how many texts each n-gram is."""
+    run: SplitArrays, index: NgramIndex, counts: NDArray[np.int64], progress: Progress
+) -> list[_NgramOwners]:
+    """Search the run itself, and add to ``counts`` the texts that have each n-gram."""
     inputs, rationales, others = (
-        _Finds.nothing(place, len(index))
+        _NgramOwners.empty(place, len(index))
         for place in ("train inputs", "train rationales", "other records' rationales")
     )
+    # Equal inputs count once, or a question asked eleven times would be ignored as a template.
+    # Equal inputs count once, or a question asked eleven times would be ignored as a template.
     is_new = run.firsts(_TRAIN)
     for number, record in run.spool.numbered("searching the run", progress):
         is_train = run.splits[number] == _TRAIN
@@ -236,8 +257,8 @@ def _rationales(record: Record) -> Iterator[str]:
 
 def _search_file(
     path: str, records: Iterable[Record], index: NgramIndex, progress: Progress
-) -> _Finds:
-    found = _Finds.nothing(path, len(index))
+) -> _NgramOwners:
+    found = _NgramOwners.empty(path, len(index))
     found.ids = {}
     with progress(f"searching {path}", None) as update:
         for number, record in enumerate(records):
@@ -249,16 +270,18 @@ def _search_file(
 
 
 def _compare(
-    run: Studied, index: NgramIndex, found: _Finds, counts: NDArray[np.bool_]
+    run: SplitArrays, index: NgramIndex, found: _NgramOwners, counts: NDArray[np.bool_]
 ) -> PlaceOverlap:
-    """Say which records have n-grams that were found.
+    """List the records that share n-grams with a place.
 
     Args:
-        counts: [G] whether an n-gram counts.
+        counts: [G] whether an n-gram counts; templates do not.
     """
     grams, texts = index.pair_grams, index.pair_texts
     others = found.others(grams, texts, run.units)
     totals = np.bincount(texts[counts[grams]], minlength=len(run.splits))
+    # The pairs (record, n-gram) that occur in the place, in runs of one record each.
+    # The pairs (record, n-gram) that occur in the place, in runs of one record each.
     rows = np.flatnonzero((others != _NOBODY) & counts[grams])
     rows = rows[np.argsort(texts[rows], kind="stable")]
     edges = np.flatnonzero(np.diff(texts[rows], prepend=-1, append=-1))

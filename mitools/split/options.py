@@ -1,86 +1,140 @@
-"""What a user may ask of a split, checked."""
+"""The options of a split, their defaults and their checks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from mitools.errors import UsageError
-from mitools.split.assign import Fractions, check_subsample
+from mitools.schema import SPLITS
+from mitools.split.by_hash import Fractions, check_subsample
 
-__all__ = ["NGRAM_WORDS", "Nearness", "SplitOptions"]
+__all__ = ["DEDUP_MODES", "DedupMode", "NearDuplicateRule", "SplitOptions"]
 
-NGRAM_WORDS = 13
-"""The n-grams of :mod:`overlap`, whose source has 13 words as the most."""
+DedupMode = Literal["exact", "near"]
+DEDUP_MODES: tuple[str, ...] = get_args(DedupMode)
 
 
 @dataclass(frozen=True)
-class Nearness:
+class NearDuplicateRule:
     """When two inputs are near-duplicates.
 
     Attributes:
-        threshold: the least Jaccard index of their sets of shingles.
-        shingle_chars: characters in a shingle. Five suit questions of a few sentences: a changed
-            word costs as many shingles as it has letters, and four.
+        threshold: the least Jaccard similarity of their sets of shingles.
+        shingle_chars: characters per shingle.
 
     Raises:
-        UsageError: the threshold is not above 0 and at most 1, or a shingle has no character.
+        UsageError: the threshold is not above 0 and at most 1, or a shingle has no characters.
     """
 
-    threshold: float = 0.8
-    shingle_chars: int = 5
+    threshold: float
+    shingle_chars: int
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
-            message = "--threshold must lie above 0 and not above 1"
+            message = f"--threshold must be above 0 and at most 1, not {self.threshold:g}"
             raise UsageError(message, hint="try --threshold 0.8")
         if self.shingle_chars < 1:
-            raise UsageError("--shingle-chars must be at least 1", hint="try --shingle-chars 5")
+            message = f"--shingle-chars must be at least 1, not {self.shingle_chars}"
+            raise UsageError(message, hint="try --shingle-chars 5")
 
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How to split a run.
+    """How to split records. The names are those of the options of ``mitools split``.
 
     Attributes:
-        reassign: ignore the split that a record already has; otherwise it is kept.
-        subsample: of the train records, pass on only this nested share.
-        is_exact: sizes to the record, not as chance has them.
-        stratify: dotted path of a field whose values are to be spread evenly; means ``is_exact``.
-        dedup: keep inputs that are the same, or nearly so, in one split.
-        nearness: what "nearly" means.
-        against: files whose inputs should not be in valid or test; report what is.
-        ngram_words: how many words in a row two texts must share to overlap.
+        test: share of the test split, 0 to 1.
+        valid: share of the validation split, 0 to 1; train gets the rest.
+        reassign: assign again the records that already have a split; otherwise they keep it.
+        exact: exact split sizes, instead of sizes in expectation.
+        stratify: dotted path of a field whose values keep the same shares in every split; implies
+            ``exact``.
+        dedup: keep records with equal (``exact``) or similar (``near``) inputs in one split.
+        threshold: least Jaccard similarity of near-duplicate inputs.
+        shingle_chars: characters per shingle. Five suit questions of a few sentences: one changed
+            word changes as many shingles as it has letters, plus four.
+        subsample: share of the train records to pass on; a larger subset contains every smaller
+            one.
+        against: files to compare the valid and test inputs with; overlaps are reported.
+        ngram_words: words per n-gram of that comparison; 13 is the most that its source uses, see
+            :mod:`mitools.split.ngrams`.
+        select: the splits to pass on.
+        seed: seed of the hash.
 
     Raises:
-        UsageError: a number is out of its range.
+        UsageError: a value is out of its range.
     """
 
-    fractions: Fractions = field(default_factory=Fractions)
-    seed: int = 0
+    test: float = 0.1
+    valid: float = 0.1
     reassign: bool = False
-    subsample: float = 1.0
-    is_exact: bool = False
+    exact: bool = False
     stratify: str | None = None
-    dedup: Literal["exact", "near"] | None = None
-    nearness: Nearness = field(default_factory=Nearness)
+    dedup: DedupMode | None = None
+    threshold: float = 0.8
+    shingle_chars: int = 5
+    subsample: float = 1.0
     against: tuple[str, ...] = ()
-    ngram_words: int = NGRAM_WORDS
+    ngram_words: int = 13
+    select: tuple[str, ...] = SPLITS
+    seed: int = 0
 
     def __post_init__(self) -> None:
+        # Both check their ranges.
+        self.fractions  # noqa: B018
+        self.near_duplicates  # noqa: B018
         check_subsample(self.subsample)
         if self.ngram_words < 1:
-            raise UsageError("--ngram-words must be at least 1", hint="try --ngram-words 13")
+            message = f"--ngram-words must be at least 1, not {self.ngram_words}"
+            raise UsageError(message, hint="try --ngram-words 13")
+        for name in self.select:
+            if name not in SPLITS:
+                hint = f"choose from {', '.join(SPLITS)}"
+                raise UsageError(f'--select: "{name}" is not a split', hint=hint)
+
+    def check(self, given: Collection[str] = ()) -> None:
+        """Check that no option is without effect.
+
+        Args:
+            given: names of the fields that the user has set for this run. The default of another
+                field, or its value in a recipe, may be without effect.
+
+        Raises:
+            UsageError: a field of ``given`` needs another option.
+        """
+        needs = {
+            "threshold": ("--dedup near", self.dedup == "near"),
+            "shingle_chars": ("--dedup near", self.dedup == "near"),
+            "ngram_words": ("--against", bool(self.against)),
+        }
+        for name, (needed, is_set) in needs.items():
+            if name in given and not is_set:
+                message = f"--{name.replace('_', '-')} has no effect without {needed}"
+                raise UsageError(message, hint=f"add {needed}")
 
     @property
-    def sizes_are_exact(self) -> bool:
-        return self.is_exact or self.stratify is not None
+    def fractions(self) -> Fractions:
+        """The shares of test and valid."""
+        return Fractions(self.test, self.valid)
 
     @property
-    def divides_units(self) -> bool:
-        """Whether a record's split depends on more than its own key."""
-        return self.sizes_are_exact or self.dedup is not None
+    def near_duplicates(self) -> NearDuplicateRule:
+        """When two inputs are near-duplicates."""
+        return NearDuplicateRule(self.threshold, self.shingle_chars)
+
+    @property
+    def has_exact_sizes(self) -> bool:
+        """Whether the split sizes are exact."""
+        return self.exact or self.stratify is not None
+
+    @property
+    def assigns_units(self) -> bool:
+        """Whether whole units are assigned: a split then depends on more than a record's key."""
+        return self.has_exact_sizes or self.dedup is not None
 
     @property
     def reads_twice(self) -> bool:
-        return self.divides_units or bool(self.against)
+        """Whether all records are read before the first one is passed on."""
+        return self.assigns_units or bool(self.against)

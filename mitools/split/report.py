@@ -1,4 +1,4 @@
-"""What came of a split: figures, and the same as rows for people and as JSON."""
+"""The report on a split: its figures, as table rows and messages for people and as JSON."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from mitools.errors import EmptyInputError
 from mitools.schema import SPLITS
-from mitools.split.assign import Fractions, Splitter
+from mitools.split.by_hash import Fractions, HashSplitter
 
 if TYPE_CHECKING:
-    from mitools.split.contamination import Contamination
+    from mitools.split.contamination import ContaminationReport
 
 __all__ = [
-    "Duplicates",
-    "Report",
+    "DuplicateCounts",
+    "SplitReport",
     "SplitSize",
-    "Stratum",
+    "StratumSize",
     "as_json",
+    "check_selected",
     "leak_table",
     "notes",
     "report_of",
@@ -28,7 +30,7 @@ __all__ = [
 ]
 
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
-"""Names of the columns, and rows."""
+"""Column names, and rows."""
 
 _STRATA_SHOWN = 12
 _IDS_SHOWN = 3
@@ -39,9 +41,11 @@ class SplitSize:
     """The size of one split, before a subset is taken of it.
 
     Attributes:
-        wanted: records it should have: those that it had, and its fraction of the others.
-        kept: records that were in it already.
-        groups: groups and clusters in it; None where they were not counted.
+        records: number of records.
+        wanted: expected number: the records that already had this split, and its share of the
+            others.
+        kept: records that already had this split.
+        groups: units in it; None if they were not counted.
     """
 
     records: int
@@ -51,11 +55,12 @@ class SplitSize:
 
 
 @dataclass(frozen=True)
-class Stratum:
-    """How the records with one value of the field are spread, by split.
+class StratumSize:
+    """The records with one value of the field to stratify by.
 
     Attributes:
-        wanted: as many as there should be, groups aside.
+        records: number of records, by split.
+        wanted: expected number, by split, if groups could be divided.
     """
 
     value: str
@@ -64,20 +69,21 @@ class Stratum:
 
     @property
     def total(self) -> int:
+        """Number of records."""
         return sum(self.records.values())
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """What ``--dedup`` found.
+class DuplicateCounts:
+    """The duplicates that ``dedup`` found.
 
     Attributes:
-        threshold: the least Jaccard index of near-duplicates; None where inputs were to be equal.
-        clusters: sets of two or more records whose inputs are the same, or nearly.
-        records: how many records are in them.
-        largest: how many are in the largest.
-        joined: how many groups were joined to another one, which would have been apart.
-        largest_unit: records that now stay together with the most others.
+        threshold: least Jaccard similarity of near-duplicates; None if inputs had to be equal.
+        clusters: number of sets of two or more records with duplicate inputs.
+        records: number of records in them.
+        largest: records in the largest cluster.
+        joined: number of groups that duplicates joined to another group.
+        largest_unit: records in the largest unit.
     """
 
     threshold: float | None
@@ -89,15 +95,20 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Figures of one run.
+class SplitReport:
+    """The figures of one run.
 
     Attributes:
-        left_out: train records that the subset is without.
-        is_exact: whether sizes were to be exact.
-        strata: by value of the field, the largest first; None without one.
-        straddling: units that lay in several splits already, and stay so.
-        followers: records that went where others of their unit already were.
+        fractions: the requested shares.
+        sizes: by split.
+        left_out: train records outside the subset.
+        is_exact: whether exact sizes were requested.
+        stratify: the field to stratify by; None without one.
+        strata: by value of that field, the largest first; None without one.
+        straddling: units that already lay in several splits, and remain there.
+        followers: records assigned to the split that others of their unit already had.
+        duplicates: what ``dedup`` found; None without it.
+        contamination: what ``against`` found; None without it.
     """
 
     fractions: Fractions
@@ -105,33 +116,35 @@ class Report:
     left_out: int = 0
     is_exact: bool = False
     stratify: str | None = None
-    strata: list[Stratum] | None = None
+    strata: list[StratumSize] | None = None
     straddling: int = 0
     followers: int = 0
-    duplicates: Duplicates | None = None
-    contamination: Contamination | None = None
+    duplicates: DuplicateCounts | None = None
+    contamination: ContaminationReport | None = None
 
     @property
     def total(self) -> int:
+        """Number of records."""
         return sum(size.records for size in self.sizes.values())
 
     @property
     def kept(self) -> int:
+        """Number of records that kept the split they had."""
         return sum(size.kept for size in self.sizes.values())
 
     def written(self, split: str) -> int:
-        """Count the records of a split that are passed on."""
+        """Return the number of records of a split that are passed on."""
         return self.sizes[split].records - (self.left_out if split == "train" else 0)
 
 
 def shares(fractions: Fractions) -> dict[str, float]:
-    """Return the fraction of each split."""
+    """Return the share of each split."""
     train = 1 - fractions.test - fractions.valid
     return {"train": train, "valid": fractions.valid, "test": fractions.test}
 
 
-def report_of(splitter: Splitter) -> Report:
-    """Say what a split in one pass came to."""
+def report_of(splitter: HashSplitter) -> SplitReport:
+    """Make the report on a split by hash."""
     drawn = splitter.assigned.total()
     sizes = {
         name: SplitSize(
@@ -141,14 +154,26 @@ def report_of(splitter: Splitter) -> Report:
         )
         for name, share in shares(splitter.fractions).items()
     }
-    return Report(splitter.fractions, sizes, splitter.left_out)
+    return SplitReport(splitter.fractions, sizes, splitter.left_out)
 
 
-def size_table(report: Report) -> Table:
-    """Lay out records, share and wanted share by split, and what exact sizes could not reach."""
+def check_selected(report: SplitReport, select: Sequence[str]) -> None:
+    """Check that the selected splits have records.
+
+    Raises:
+        EmptyInputError: they have none.
+    """
+    if not any(report.written(name) for name in select):
+        sizes = ", ".join(f"{report.written(name):,} {name}" for name in SPLITS)
+        hint = f"raise --{select[0]}" if select[0] != "train" else "lower --test or --valid"
+        raise EmptyInputError(f"no record is selected ({sizes})", hint=hint)
+
+
+def size_table(report: SplitReport) -> Table:
+    """Return the table of split sizes, with the deviation from exact sizes if requested."""
     has_groups = all(size.groups is not None for size in report.sizes.values())
     columns = ["split", "records", "share", "wanted"]
-    columns += ["off by"] * report.is_exact + ["groups"] * has_groups + ["had it already"]
+    columns += ["off by"] * report.is_exact + ["groups"] * has_groups + ["had it before"]
     rows = []
     for name, size in report.sizes.items():
         row = [name, f"{size.records:,}", *(_share(n, report) for n in (size.records, size.wanted))]
@@ -158,7 +183,7 @@ def size_table(report: Report) -> Table:
     return tuple(columns), rows
 
 
-def _share(records: float, report: Report) -> str:
+def _share(records: float, report: SplitReport) -> str:
     return f"{records / report.total:.1%}"
 
 
@@ -166,8 +191,8 @@ def _signed(number: int) -> str:
     return f"{number:+,}" if number else "0"
 
 
-def strata_table(report: Report) -> Table:
-    """Lay out records by stratum and split, and by how many they miss what was wanted."""
+def strata_table(report: SplitReport) -> Table:
+    """Return the table of strata, with the deviations from the expected numbers."""
     strata = report.strata or []
     columns = (report.stratify or "", "records", *SPLITS)
     shown = [(stratum.value, [stratum]) for stratum in strata[:_STRATA_SHOWN]]
@@ -184,9 +209,9 @@ def strata_table(report: Report) -> Table:
     return columns, rows
 
 
-def leak_table(found: Contamination) -> Table:
-    """Lay out how many records of valid and test turn up where, and some of their ids."""
-    columns = ("looked for in", "texts", "valid", "test", "most of all")
+def leak_table(found: ContaminationReport) -> Table:
+    """Return the table of overlapping valid and test records by place, with some of their ids."""
+    columns = ("place", "texts", "valid", "test", "largest overlaps")
     rows = []
     for comparison in found.comparisons:
         counts = [
@@ -198,8 +223,8 @@ def leak_table(found: Contamination) -> Table:
     return columns, rows
 
 
-def notes(report: Report) -> list[str]:
-    """Say what is worth knowing, one line each."""
+def notes(report: SplitReport) -> list[str]:
+    """Return notes for the user, one line each."""
     found = []
     if report.left_out:
         train = report.sizes["train"].records
@@ -212,23 +237,23 @@ def notes(report: Report) -> list[str]:
         text = f"duplicates: {some.records:,} records in {some.clusters:,} clusters"
         text += f", {some.largest:,} in the largest" if some.clusters else ""
         groups = "1 group" if some.joined == 1 else f"{some.joined:,} groups"
-        found.append(text + (f"; {groups} joined others" if some.joined else ""))
+        found.append(text + (f"; {groups} joined to others" if some.joined else ""))
     if report.followers:
         who = f"{report.followers:,} {_plural(report.followers)}"
-        found.append(f"{who} went where others of the group already were")
+        found.append(f"{who} assigned to the split that others of the group already had")
     if report.kept and report.kept == report.total:
-        found.append('every record kept the split it had; "--reassign" would draw it again')
+        found.append('all records keep the split they had; to assign them again, add "--reassign"')
     return found
 
 
-def warnings(report: Report) -> list[str]:
-    """Say what a user should look at, one line each."""
+def warnings(report: SplitReport) -> list[str]:
+    """Return warnings for the user, one line each."""
     found = []
     for name, share in shares(report.fractions).items():
         if name != "train" and share and not report.sizes[name].records:
-            found.append(f"no record is in {name}: there are too few")
+            found.append(f"no record is in {name}: too few records")
     if report.left_out and not report.written("train"):
-        found.append("no record is in the subset of train: there are too few")
+        found.append("no record is in the subset of train: too few records")
     found += _about_units(report)
     if report.strata is not None:
         found += _about_strata(report, report.strata)
@@ -237,24 +262,24 @@ def warnings(report: Report) -> list[str]:
     return found
 
 
-def _about_units(report: Report) -> list[str]:
+def _about_units(report: SplitReport) -> list[str]:
     found = []
     if report.straddling:
-        who = "1 group lies" if report.straddling == 1 else f"{report.straddling:,} groups lie"
-        found.append(f'{who} in several splits already; "--reassign" would draw it again')
+        who = "1 group is" if report.straddling == 1 else f"{report.straddling:,} groups are"
+        found.append(f'{who} already in several splits; to assign again, add "--reassign"')
     off = {name: size.records - round(size.wanted) for name, size in report.sizes.items()}
     if report.is_exact and any(off.values()):
         parts = ", ".join(f"{name} {_signed(number)}" for name, number in off.items() if number)
-        found.append(f"groups are not divided, so the sizes are off by some records: {parts}")
+        found.append(f"groups are not divided, so the sizes are not exact: {parts}")
     some = report.duplicates
     if some is not None and some.largest_unit > report.total / 10:
-        text = f"{some.largest_unit / report.total:.0%} of the records are one group"
+        text = f"{some.largest_unit / report.total:.0%} of the records are in one group"
         can_help = some.threshold is not None and some.joined
-        found.append(text + ("; a higher --threshold divides more" if can_help else ""))
+        found.append(text + ("; a higher --threshold joins fewer" if can_help else ""))
     return found
 
 
-def _about_strata(report: Report, strata: list[Stratum]) -> list[str]:
+def _about_strata(report: SplitReport, strata: list[StratumSize]) -> list[str]:
     wanted = [name for name, share in shares(report.fractions).items() if share > 0]
     rare = [item for item in strata if not all(item.records[name] for name in wanted)]
     if not rare:
@@ -266,25 +291,26 @@ def _about_strata(report: Report, strata: list[Stratum]) -> list[str]:
     ]
 
 
-def _about_leaks(found: Contamination) -> list[str]:
-    said = []
+def _about_leaks(found: ContaminationReport) -> list[str]:
+    lines = []
     for comparison in found.comparisons:
         counts = {name: comparison.count(name) for name in ("test", "valid")}
         if comparison.leaks:
             who = " and ".join(f"{count:,} {name}" for name, count in counts.items() if count)
             overlap = "record overlaps" if len(comparison.leaks) == 1 else "records overlap"
-            said.append(f"{who} {overlap} with {comparison.place}")
-    return said
+            lines.append(f"{who} {overlap} with {comparison.place}")
+    return lines
 
 
 def _plural(count: int) -> str:
     return "record" if count == 1 else "records"
 
 
-def as_json(report: Report, clusters: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
-    """Render all figures for programs.
+def as_json(report: SplitReport, clusters: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
+    """Return all figures as plain values.
 
     Args:
+        report: the figures.
         clusters: the ids of each cluster of duplicates.
     """
     sizes = {
@@ -304,7 +330,7 @@ def as_json(report: Report, clusters: Sequence[Sequence[str]] = ()) -> dict[str,
     return found
 
 
-def _leaks_as_json(found: Contamination) -> dict[str, Any]:
+def _leaks_as_json(found: ContaminationReport) -> dict[str, Any]:
     places = []
     for comparison in found.comparisons:
         counts = {name: comparison.count(name) for name in ("valid", "test")}

@@ -29,7 +29,7 @@ from typing import Any
 
 import click
 
-from mitools.split.assign import normalized_input
+from mitools.split.by_hash import normalized_input
 
 COPIES = 0.05
 LABELS = {"yes": 0.6, "no": 0.3, "maybe": 0.09, "never": 0.0099, "odd": 0.0001}
@@ -149,7 +149,7 @@ def leaks(path: str) -> None:
 
 def similarity(left: str, right: str) -> float:
     # Imported late: a child's peak of memory is never below what its parent had when it began.
-    from mitools.split.near import jaccard, shingles
+    from mitools.split.near_duplicates import jaccard, shingles
 
     return jaccard(shingles(left, SHINGLE_CHARS), shingles(right, SHINGLE_CHARS))
 

@@ -61,7 +61,7 @@ def test_selecting_nothing_is_no_success() -> None:
 def test_an_unknown_split_is_a_usage_error() -> None:
     result = run("--select", "dev", stdin=lines(3))
     assert result.exit_code == 2
-    assert '"dev" is none of train, valid, test' in result.stderr
+    assert '--select: "dev" is not a split; choose from train, valid, test' in result.stderr
 
 
 def test_out_dir_writes_one_file_a_split_and_nothing_on_stdout(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_out_dir_leaves_what_else_is_there_and_appears_whole_or_not_at_all(tmp_p
 def test_a_split_already_there_is_kept_and_said() -> None:
     result = run(stdin=lines(40, split="test"))
     assert set(splits(result.stdout)) == {"test"}
-    assert '"--reassign" would draw it again' in result.stderr
+    assert 'to assign them again, add "--reassign"' in result.stderr
     assert set(splits(run("--reassign", stdin=lines(40, split="test")).stdout)) > {"test"}
 
 
@@ -159,17 +159,17 @@ def test_sizes_groups_and_what_is_missing_are_shown() -> None:
     shown, _, warned = run("--stratify", "label", stdin=grouped).stderr.rpartition("mitools split:")
     expected = """\
 mitools split: 100 records
-  split  records  share  wanted  off by  groups  had it already
-  train       81  81.0%   80.0%      +1      27               0
-  valid        9   9.0%   10.0%      -1       3               0
-  test        10  10.0%   10.0%       0       4               0
+  split  records  share  wanted  off by  groups  had it before
+  train       81  81.0%   80.0%      +1      27              0
+  valid        9   9.0%   10.0%      -1       3              0
+  test        10  10.0%   10.0%       0       4              0
 mitools split: by label
   label  records    train   valid  test
   a           50       40       5     5
   b           50  41 (+1)  4 (-1)     5
 """
     assert shown == expected
-    problem = "groups are not divided, so the sizes are off by some records: train +1, valid -1"
+    problem = "groups are not divided, so the sizes are not exact: train +1, valid -1"
     assert warned == f" warning: {problem}\n"
 
 
@@ -248,7 +248,7 @@ def test_a_disk_too_small_for_the_records_is_one_line() -> None:
         result = run("--exact", stdin=labelled(1000))
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("mitools split: cannot keep the records in ")
-    assert "free some space there, or name a roomier folder: TMPDIR=FOLDER" in result.stderr
+    assert "free some space there, or name a folder with more space: TMPDIR=FOLDER" in result.stderr
     assert result.stderr.count("\n") == 1
     with small_disk():
         assert run("-q", stdin=labelled(1000)).exit_code == 0  # by hash nothing is kept
@@ -268,7 +268,7 @@ def test_selecting_and_parts_go_with_every_mode(tmp_path: Path) -> None:
 def test_a_field_that_no_record_has_is_one_line() -> None:
     result = run("--stratify", "labl", stdin=labelled(9))
     assert (result.exit_code, result.stdout) == (1, "")
-    problem = 'no record has a value in field "labl"; name another field after --stratify'
+    problem = 'no record has a value in field "labl"; name another field with --stratify'
     assert result.stderr == f"mitools split: {problem}\n"
 
 
@@ -315,7 +315,7 @@ def test_leaks_are_shown_written_and_change_nothing(
     result = run("--against", str(path), "--report", str(report), stdin=text)
     assert result.exit_code == 0
     assert result.stdout == run(stdin=text).stdout
-    assert "texts of valid and test elsewhere, by 13 words in a row" in result.stderr
+    assert "overlaps of valid and test inputs, by n-grams of 13 words" in result.stderr
     assert f"warning: 1 test record overlaps with {path}\n" in result.stderr
     figures = json.loads(report.read_text())["contamination"]
     (place,) = (item for item in figures["places"] if item["place"] == str(path))
@@ -335,7 +335,7 @@ def test_clean_data_is_not_warned_of(leaky: tuple[str, Path], tmp_path: Path) ->
 def test_stdin_cannot_be_records_and_something_to_compare_with(leaky: tuple[str, Path]) -> None:
     result = run("--against", "-", stdin=leaky[0])
     assert result.exit_code == 2
-    assert "stdin holds the records already" in result.stderr
+    assert "stdin is already the input" in result.stderr
     assert run(str(leaky[1]), "--against", "-", stdin=leaky[0]).exit_code == 0
 
 
@@ -402,22 +402,22 @@ def test_a_disk_too_small_for_the_parts_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        (("--threshold", "0.5"), "--threshold means nothing without --dedup near"),
-        (("--dedup", "exact", "--shingle-chars", "3"), "--shingle-chars means nothing without"),
-        (("--ngram-words", "8"), "--ngram-words means nothing without --against"),
-        (("--dedup", "near", "--threshold", "0"), "--threshold must lie above 0"),
+        (("--threshold", "0.5"), "--threshold has no effect without --dedup near"),
+        (("--dedup", "exact", "--shingle-chars", "3"), "--shingle-chars has no effect without"),
+        (("--ngram-words", "8"), "--ngram-words has no effect without --against"),
+        (("--dedup", "near", "--threshold", "0"), "--threshold must be above 0"),
         (("--dedup", "near", "--shingle-chars", "0"), "--shingle-chars must be at least 1"),
         (("--against", "x", "--ngram-words", "0"), "--ngram-words must be at least 1"),
-        (("--subsample", "1.5"), "--subsample must lie above 0"),
+        (("--subsample", "1.5"), "--subsample must be above 0"),
     ],
 )
-def test_options_that_mean_nothing_are_usage_errors(args: tuple[str, ...], problem: str) -> None:
+def test_options_without_effect_are_usage_errors(args: tuple[str, ...], problem: str) -> None:
     result = run(*args, stdin=lines(3))
     assert (result.exit_code, result.stdout) == (2, "")
     assert problem in result.stderr
 
 
-def test_a_recipe_may_hold_options_that_lie_idle(tmp_path: Path) -> None:
+def test_a_recipe_may_hold_options_without_effect(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[split]\nthreshold = 0.5\nngram-words = 8\nexact = true\n")
     assert "off by" in run("-c", str(path), stdin=lines(20)).stderr

@@ -227,7 +227,7 @@ def test_what_a_library_warns_of_is_escaped_in_a_real_run(tmp_path: Path) -> Non
         "    warnings.warn('warned \\x1b[31m \\u202e')\n"
         "    logging.getLogger('some.library').error('logged \\x9b31m')\n"
         "    raise ValueError('raised \\x1b[31m')\n"
-        "mitools.split.Splitter.split = split\n"
+        "mitools.split.HashSplitter.split = split\n"
         "main()\n"
     )
     done = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 
 from mitools.errors import MissingFieldError, SourceError
 from mitools.records import Record
-from mitools.split.contamination import Contamination, PlaceOverlap
+from mitools.split.contamination import ContaminationReport, PlaceOverlap
 from tests.conftest import WriteRecords
 from tests.split.conftest import Divide
 
@@ -47,7 +47,7 @@ def changed(records: list[Record], number: int, **fields: Any) -> list[Record]:
 def run_study(divide: Divide, write_records: WriteRecords) -> Any:
     """Compare records with a file, which holds nothing of theirs where none is given."""
 
-    def run(records: list[Record], other: str | None = None, **options: Any) -> Contamination:
+    def run(records: list[Record], other: str | None = None, **options: Any) -> ContaminationReport:
         path = other or str(write_records([{"input": sentence("else")}]))
         _, report = divide(records, against=(path,), **options)
         assert report.contamination is not None
@@ -56,12 +56,12 @@ def run_study(divide: Divide, write_records: WriteRecords) -> Any:
     return run
 
 
-def found(study: Contamination, place: str) -> PlaceOverlap:
+def found(study: ContaminationReport, place: str) -> PlaceOverlap:
     (comparison,) = (item for item in study.comparisons if item.place == place)
     return comparison
 
 
-def ids(study: Contamination, place: str) -> list[str]:
+def ids(study: ContaminationReport, place: str) -> list[str]:
     return [leak.id for leak in found(study, place).leaks]
 
 

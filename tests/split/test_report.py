@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from mitools.split import Fractions, Splitter
-from mitools.split.contamination import Contamination, Leak, PlaceOverlap
+from mitools.split import Fractions, HashSplitter
+from mitools.split.contamination import ContaminationReport, Leak, PlaceOverlap
 from mitools.split.report import (
-    Duplicates,
-    Report,
+    DuplicateCounts,
+    SplitReport,
     SplitSize,
-    Stratum,
+    StratumSize,
     as_json,
     leak_table,
     notes,
@@ -29,9 +29,9 @@ SIZES = {
 }
 
 
-def stratum(value: str, *records: int) -> Stratum:
+def stratum(value: str, *records: int) -> StratumSize:
     names = ("train", "valid", "test")
-    return Stratum(value, dict(zip(names, records, strict=True)), dict.fromkeys(names, 1))
+    return StratumSize(value, dict(zip(names, records, strict=True)), dict.fromkeys(names, 1))
 
 
 def leak(name: str, share: float, split: str = "test") -> Leak:
@@ -39,21 +39,21 @@ def leak(name: str, share: float, split: str = "test") -> Leak:
 
 
 def test_a_pass_by_hash_is_reported_without_groups() -> None:
-    splitter = Splitter(Fractions(test=0.2, valid=0.1))
+    splitter = HashSplitter(Fractions(test=0.2, valid=0.1))
     splitter.assigned, splitter.kept = Counter(train=70, test=30), Counter(test=100)
     report = report_of(splitter)
     columns, rows = size_table(report)
-    assert columns == ("split", "records", "share", "wanted", "had it already")
+    assert columns == ("split", "records", "share", "wanted", "had it before")
     assert rows == [
         ("train", "70", "35.0%", "35.0%", "0"),
         ("valid", "0", "0.0%", "5.0%", "0"),
         ("test", "130", "65.0%", "60.0%", "100"),
     ]
-    assert warnings(report) == ["no record is in valid: there are too few"]
+    assert warnings(report) == ["no record is in valid: too few records"]
 
 
 def test_exact_sizes_say_by_how_many_records_they_are_off() -> None:
-    columns, rows = size_table(Report(Fractions(0.1, 0), SIZES, is_exact=True))
+    columns, rows = size_table(SplitReport(Fractions(0.1, 0), SIZES, is_exact=True))
     assert columns[3:6] == ("wanted", "off by", "groups")
     assert [row[4] for row in rows] == ["-10", "+10", "0"]
     assert [row[5] for row in rows] == ["80", "1", "1"]
@@ -61,7 +61,7 @@ def test_exact_sizes_say_by_how_many_records_they_are_off() -> None:
 
 def test_the_largest_strata_are_shown_and_the_others_summed_up() -> None:
     strata = [stratum(f"v{row}", 1, 2, 1) for row in range(15)]
-    report = Report(Fractions(), SIZES, stratify="label", strata=strata)
+    report = SplitReport(Fractions(0.1, 0.1), SIZES, stratify="label", strata=strata)
     columns, rows = strata_table(report)
     assert columns == ("label", "records", "train", "valid", "test")
     assert len(rows) == 13
@@ -71,7 +71,7 @@ def test_the_largest_strata_are_shown_and_the_others_summed_up() -> None:
 
 def test_the_worst_leaks_are_named() -> None:
     leaks = [leak("a", 1.0), leak("b", 0.5, "valid"), leak("c", 0.25), leak("d", 0.1)]
-    found = Contamination(
+    found = ContaminationReport(
         13,
         {"valid": 10, "test": 20},
         0,
@@ -82,9 +82,11 @@ def test_the_worst_leaks_are_named() -> None:
         ("x.jsonl", "1,500", "1 of 10", "3 of 20", "a 100%, b 50%, c 25%"),
         ("y", "1", "0 of 10", "0 of 20", ""),
     ]
-    said = warnings(Report(Fractions(0.1, 0), SIZES, contamination=found))
+    said = warnings(SplitReport(Fractions(0.1, 0), SIZES, contamination=found))
     assert said == ["3 test and 1 valid records overlap with x.jsonl"]
-    as_figures = as_json(Report(Fractions(), SIZES, contamination=found))["contamination"]
+    as_figures = as_json(SplitReport(Fractions(0.1, 0.1), SIZES, contamination=found))[
+        "contamination"
+    ]
     assert [place["test"] for place in as_figures["places"]] == [3, 0]
     assert as_figures["places"][0]["leaks"][0] == {
         "id": "a",
@@ -96,11 +98,11 @@ def test_the_worst_leaks_are_named() -> None:
 
 
 def test_duplicates_are_summed_up_and_their_records_named() -> None:
-    some = Duplicates(0.8, clusters=2, records=5, largest=3, joined=1, largest_unit=3)
-    report = Report(Fractions(), SIZES, duplicates=some, followers=1)
+    some = DuplicateCounts(0.8, clusters=2, records=5, largest=3, joined=1, largest_unit=3)
+    report = SplitReport(Fractions(0.1, 0.1), SIZES, duplicates=some, followers=1)
     assert notes(report) == [
-        "duplicates: 5 records in 2 clusters, 3 in the largest; 1 group joined others",
-        "1 record went where others of the group already were",
+        "duplicates: 5 records in 2 clusters, 3 in the largest; 1 group joined to others",
+        "1 record assigned to the split that others of the group already had",
     ]
     figures = as_json(report, [["a", "b"], ["c", "d", "e"]])["duplicates"]
     assert (figures["threshold"], figures["ids"]) == (0.8, [["a", "b"], ["c", "d", "e"]])
@@ -108,7 +110,7 @@ def test_duplicates_are_summed_up_and_their_records_named() -> None:
 
 @pytest.mark.parametrize(("left_out", "share"), [(0, None), (801, "10.0%")])
 def test_the_subset_is_said_where_there_is_one(left_out: int, share: str | None) -> None:
-    report = Report(Fractions(), SIZES, left_out=left_out)
+    report = SplitReport(Fractions(0.1, 0.1), SIZES, left_out=left_out)
     assert report.written("train") == 890 - left_out
     assert report.written("test") == 100
     assert notes(report) == ([f"subset of train: 89 of 890 records ({share})"] if share else [])

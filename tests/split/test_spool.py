@@ -13,8 +13,7 @@ import pytest
 
 from mitools.errors import OutputError
 from mitools.records import Record
-from mitools.split.spool import RecordSpool
-from tests.split.conftest import silent
+from mitools.split.spool import RecordSpool, no_progress
 
 ODD: list[Record] = [
     {"id": "a", "input": "größer 你好 😀\u2028\x85", "mine": [1, 1.0, 1e300, None, {"x": {}}]},
@@ -55,7 +54,9 @@ def test_records_come_back_as_they_were_as_often_as_asked() -> None:
 
 def test_a_record_can_be_fetched_in_the_middle_of_a_pass() -> None:
     with filled(ODD) as spool:
-        seen = [(record, spool[2 - number]) for number, record in spool.numbered("all", silent)]
+        seen = [
+            (record, spool[2 - number]) for number, record in spool.numbered("all", no_progress)
+        ]
     assert seen == list(zip(ODD, ODD[::-1], strict=True))
 
 

@@ -1,6 +1,6 @@
-"""Drawing splits for the units of a run, around those that have theirs already.
+"""Assigning splits to the units of a run; records that already have a split keep it.
 
-Pure functions on arrays; knows no record and no file.
+Works on arrays, not on records or files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.schema import SPLITS
-from mitools.split.exact import (
+from mitools.split.exact_sizes import (
     assign_exact,
     assign_hashed,
     hashed_subset,
@@ -22,52 +22,54 @@ from mitools.split.exact import (
     strata_of,
 )
 from mitools.split.options import SplitOptions
-from mitools.split.report import SplitSize, Stratum, shares
+from mitools.split.report import SplitSize, StratumSize, shares
 from mitools.split.units import Units
 
-__all__ = ["LEFT_OUT", "Drawing"]
+__all__ = ["LEFT_OUT", "UnitAssignment"]
 
 LEFT_OUT = -1
-"""Stands for the split of a record that the subset of train is without."""
+"""In place of a split: the record is a train record outside the subset."""
 
 _TRAIN = SPLITS.index("train")
 _COUNT = len(SPLITS)
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """What the splits of a run are drawn from.
+class UnitAssignment:
+    """The assignment of splits to the records of a run.
 
-    A record's split is drawn unless it has one already. Where units are what is divided, the other
-    records of a unit follow those that have one, to where most of them are.
+    A record that already has a split keeps it. Where whole units are assigned, the other records of
+    its unit follow it, to the split that most of them have. All other records are drawn.
 
     Attributes:
-        given: [N] the index of the split that a record has; negative where it has none.
+        units: the unit of each record.
+        given: [N] the index of the split that a record already has; negative if it has none.
         strata: [N] the stratum of each record; all 0 without strata.
+        options: how to split.
     """
 
     units: Units
     given: NDArray[np.int8]
     strata: NDArray[np.int64]
-    plan: SplitOptions
+    options: SplitOptions
 
     @cached_property
     def _residents(self) -> NDArray[np.int64]:
-        """[U, 3] records of each unit that have a split already, by split."""
+        """[U, 3] records of each unit that already have a split, by split."""
         is_kept = self.given >= 0
         cells = self.units.of_record[is_kept] * _COUNT + self.given[is_kept]
         return np.bincount(cells, minlength=len(self.units) * _COUNT).reshape(-1, _COUNT)
 
     @property
     def straddling(self) -> int:
-        """Units that lie in several splits already, where units are what is divided."""
+        """Number of units that already lie in several splits, where whole units are assigned."""
         several = (self._residents > 0).sum(axis=1) > 1
-        return int(several.sum()) if self.plan.divides_units else 0
+        return int(several.sum()) if self.options.assigns_units else 0
 
     @cached_property
     def is_follower(self) -> NDArray[np.bool_]:
-        """[N] whether a record goes where others of its unit already are."""
-        if not self.plan.divides_units:
+        """[N] whether a record follows others of its unit."""
+        if not self.options.assigns_units:
             return np.zeros(len(self.given), dtype=np.bool_)
         residents: NDArray[np.int64] = self._residents.sum(axis=1)
         return (self.given < 0) & (residents[self.units.of_record] > 0)
@@ -78,33 +80,34 @@ class Drawing:
         return (self.given < 0) & ~self.is_follower
 
     def splits(self) -> NDArray[np.int8]:
-        """Decide for every record; [N] the index of its split."""
+        """Return [N] the index of each record's split."""
+        # Units with a given split start there; the draw below replaces only the other units.
         chosen = self._residents.argmax(axis=1).astype(np.int8)
         owners = self.units.of_record[self.is_drawn]
         sizes = np.bincount(owners, minlength=len(self.units))
         rows = np.flatnonzero(sizes)
         places = self.units.places[rows]
-        if self.plan.sizes_are_exact:
+        if self.options.has_exact_sizes:
             strata = self._strata_of_units(self.is_drawn)
-            chosen[rows] = assign_exact(places, sizes[rows], strata[rows], self.plan.fractions)
+            chosen[rows] = assign_exact(places, sizes[rows], strata[rows], self.options.fractions)
         else:
-            chosen[rows] = assign_hashed(places, self.plan.fractions)
+            chosen[rows] = assign_hashed(places, self.options.fractions)
         return np.where(self.given >= 0, self.given, chosen[self.units.of_record])
 
     def _strata_of_units(self, of_records: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """[U] the stratum that each unit counts for, by some of its records."""
-        if self.plan.stratify is None:
+        """Return [U] the stratum of each unit, by those of its records."""
+        if self.options.stratify is None:
             return np.zeros(len(self.units), dtype=np.int64)
         owners = self.units.of_record[of_records]
         return strata_of(owners, self.strata[of_records], len(self.units))
 
     def without_rest(self, splits: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Leave out the train records that the subset is without.
+        """Leave out the train records outside the subset.
 
         Returns:
-            [N] as ``splits``, but :data:`LEFT_OUT` for those.
+            [N] ``splits``, with :data:`LEFT_OUT` for those records.
         """
-        if self.plan.subsample == 1:
+        if self.options.subsample == 1:
             return splits
         is_train = splits == _TRAIN
         owners = self.units.of_record[is_train]
@@ -112,24 +115,24 @@ class Drawing:
         rows = np.flatnonzero(sizes)
         places = self.units.places[rows]
         is_in = np.zeros(len(self.units), dtype=np.bool_)
-        if self.plan.sizes_are_exact:
+        if self.options.has_exact_sizes:
             strata = self._strata_of_units(is_train)
-            is_in[rows] = nested_subset(places, sizes[rows], strata[rows], self.plan.subsample)
+            is_in[rows] = nested_subset(places, sizes[rows], strata[rows], self.options.subsample)
         else:
-            is_in[rows] = hashed_subset(places, self.plan.subsample)
+            is_in[rows] = hashed_subset(places, self.options.subsample)
         return np.where(is_train & ~is_in[self.units.of_record], np.int8(LEFT_OUT), splits)
 
     def sizes(self, splits: NDArray[np.int8]) -> dict[str, SplitSize]:
-        """Measure the splits."""
+        """Count the records and units of each split."""
         found, kept, settled = (
             np.bincount(some, minlength=_COUNT)
             for some in (splits, self.given[self.given >= 0], splits[~self.is_drawn])
         )
         drawn = self.strata[self.is_drawn]
-        if self.plan.sizes_are_exact:
-            drawn_wanted = quotas(np.bincount(drawn).tolist(), self.plan.fractions).sum(axis=0)
+        if self.options.has_exact_sizes:
+            drawn_wanted = quotas(np.bincount(drawn).tolist(), self.options.fractions).sum(axis=0)
         else:
-            drawn_wanted = np.array(list(shares(self.plan.fractions).values())) * len(drawn)
+            drawn_wanted = np.array(list(shares(self.options.fractions).values())) * len(drawn)
         in_units = np.unique(self.units.of_record * _COUNT + splits) % _COUNT
         groups = np.bincount(in_units, minlength=_COUNT)
         return {
@@ -142,8 +145,8 @@ class Drawing:
             for code, name in enumerate(SPLITS)
         }
 
-    def stratum_sizes(self, splits: NDArray[np.int8], names: Sequence[str]) -> list[Stratum]:
-        """Measure the strata, the largest first."""
+    def stratum_sizes(self, splits: NDArray[np.int8], names: Sequence[str]) -> list[StratumSize]:
+        """Count the records of each stratum by split, the largest stratum first."""
         cells = self.strata * _COUNT + splits
 
         def table(rows: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -152,9 +155,9 @@ class Drawing:
 
         found = table(np.ones(len(splits), dtype=np.bool_))
         drawn = table(self.is_drawn)
-        wanted = found - drawn + quotas(drawn.sum(axis=1).tolist(), self.plan.fractions)
+        wanted = found - drawn + quotas(drawn.sum(axis=1).tolist(), self.options.fractions)
         strata = [
-            Stratum(
+            StratumSize(
                 name,
                 dict(zip(SPLITS, records.tolist(), strict=True)),
                 dict(zip(SPLITS, quota.tolist(), strict=True)),

@@ -1,12 +1,12 @@
-"""Words in a row that texts share: an index of the n-grams of some texts, to look others up in.
+"""Word n-grams that texts share: an index of the n-grams of some texts, to look up other texts.
 
-After the contamination study of GPT-3: a text overlaps with another where they share an n-gram of
-words, whatever its case and punctuation. There n is the 5th percentile of the lengths of a data
-set, at least 8 and at most 13; here it is taken text by text, so that questions of one data set
-may have different lengths: 13 words, or all of a text of 8 to 12. A shorter text overlaps only with
-one that is the same, since so few words prove nothing within a longer one. An n-gram that more than
-ten texts of the run have is the wording of the task, a prompt or a template, and does not count;
-GPT-3 leaves out those in more than ten documents of the training set, for the same reason.
+After the contamination study of GPT-3: two texts overlap if they share an n-gram of words, without
+regard to case and punctuation. There n is the 5th percentile of the lengths of a data set, at least
+8 and at most 13. Here n is chosen for each text, since the questions of one data set may differ in
+length: 13 words, or the whole text if it has 8 to 12. A shorter text overlaps only with an equal
+text, since so few words prove nothing within a longer one. An n-gram that more than ten texts of
+the run have belongs to the task's prompt or template and does not count; GPT-3 ignores those in
+more than ten documents of the training set, for the same reason.
 
 Source: Brown et al., "Language Models are Few-Shot Learners", arXiv:2005.14165, appendix C.
 """
@@ -33,18 +33,18 @@ _MASK = 2**64 - 1
 
 
 def words_of(text: str) -> list[str]:
-    """Reduce a text to its words, without case and punctuation."""
+    """Return the words of a text, without case and punctuation."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 class NgramIndex:
-    """The n-grams of some texts, and which of them each text has.
+    """The n-grams of some texts, and the texts that have them.
 
-    Texts are numbered by the caller. First :meth:`add` all, then :meth:`close`, then look up.
-    N-grams are kept as numbers of 64 bits; that two share one is out of the question.
+    Texts are numbered by the caller. Call :meth:`add` for each, then :meth:`close`, then look up.
+    N-grams are stored as hashes of 64 bits; collisions are negligible.
 
     Args:
-        ngram_words: how many words make an n-gram.
+        ngram_words: words per n-gram.
     """
 
     def __init__(self, ngram_words: int) -> None:
@@ -53,21 +53,21 @@ class NgramIndex:
         self._texts = array("q")
         self._lengths: set[int] = set()
         self.pair_grams: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        """[P] which n-gram: one entry for each text and n-gram of it, by n-gram, then text."""
+        """[P] the n-gram of each pair of an n-gram and a text; sorted by n-gram, then text."""
         self.pair_texts: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        """[P] which text."""
+        """[P] the text of each pair."""
         self._sorted: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
 
     def __len__(self) -> int:
-        """Return how many distinct n-grams there are."""
+        """Return the number of distinct n-grams."""
         return len(self._sorted)
 
     def length_for(self, words: list[str]) -> int:
-        """Return how many words of this text make an n-gram: all of them where there are few."""
+        """Return the words per n-gram for this text; all of its words if it is short."""
         return min(self.ngram_words, len(words))
 
     def add(self, text: int, words: list[str]) -> None:
-        """Take in the n-grams of a text; one without words has none."""
+        """Add the n-grams of a text; a text without words has none."""
         length = self.length_for(words)
         if length:
             self._lengths.add(length)
@@ -76,7 +76,7 @@ class NgramIndex:
             self._texts.extend([text] * len(grams))
 
     def close(self) -> None:
-        """Sort what was added."""
+        """Sort the added n-grams."""
         grams = np.frombuffer(self._grams, dtype=np.uint64)
         texts = np.frombuffer(self._texts, dtype=np.int64)
         order = np.lexsort((texts, grams))
@@ -85,7 +85,7 @@ class NgramIndex:
         self._grams, self._texts = array("Q"), array("q")
 
     def find(self, words: list[str]) -> NDArray[np.int64]:
-        """Find the n-grams that a text shares with the index, each once."""
+        """Return the n-grams that a text shares with the index, each once."""
         fitting = [length for length in self._lengths if self._may_match(length, len(words))]
         if not fitting:
             return np.zeros(0, dtype=np.int64)
@@ -94,7 +94,7 @@ class NgramIndex:
         return np.unique(places[places >= 0])
 
     def quote(self, words: list[str], grams: NDArray[np.int64]) -> str:
-        """Spell out the first of these n-grams in a text of the index; empty: it has none."""
+        """Return the words of the first of these n-grams in a text of the index; "" if none."""
         length = self.length_for(words)
         if not length:
             return ""
@@ -104,7 +104,7 @@ class NgramIndex:
         return ""
 
     def _places(self, grams: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Find each n-gram; -1 where it is not in the index."""
+        """Return the number of each n-gram; -1 if it is not in the index."""
         places = np.searchsorted(self._sorted, grams)
         places[places == len(self._sorted)] = 0
         return np.where(self._sorted[places] == grams, places, -1)
@@ -120,7 +120,7 @@ def _hashes(words: list[str]) -> NDArray[np.uint64]:
 
 
 def _grams(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
-    """Hash each run of ``length`` words: a polynomial in the hashes of the words, modulo 2^64."""
+    """Hash each n-gram of ``length`` words: a polynomial in the words' hashes, modulo 2^64."""
     powers = [pow(_BASE, power, 2**64) for power in range(length)]
     runs = np.lib.stride_tricks.sliding_window_view(hashes, length)
     return np.asarray((runs * np.array(powers, dtype=np.uint64)).sum(axis=1, dtype=np.uint64))

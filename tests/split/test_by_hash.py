@@ -14,8 +14,8 @@ from scipy.stats import chisquare, kstest
 
 from mitools.errors import MissingFieldError, UsageError
 from mitools.records import Record
-from mitools.split import Fractions, Splitter, normalized_input, position, split_key
-from mitools.split.assign import is_in_subset, rehash
+from mitools.split import Fractions, HashSplitter, normalized_input, position, split_key
+from mitools.split.by_hash import is_in_subset, rehash
 
 FRACTIONS = Fractions(test=0.2, valid=0.1)
 
@@ -25,7 +25,7 @@ def numbered(n: int) -> list[Record]:
 
 
 def splits_of(records: list[Record], **options: Any) -> dict[str, str]:
-    splitter = Splitter(**{"fractions": FRACTIONS, **options})
+    splitter = HashSplitter(**{"fractions": FRACTIONS, **options})
     return {record["id"]: record["split"] for record in splitter.split(records)}
 
 
@@ -70,7 +70,7 @@ def test_groups_never_straddle_splits() -> None:
     rng = random.Random(0)
     records = [{**record, "group": f"g{rng.randrange(300)}"} for record in numbered(2000)]
     sides = defaultdict(set)
-    for record in Splitter(FRACTIONS).split(records):
+    for record in HashSplitter(FRACTIONS).split(records):
         sides[record["group"]].add(record["split"])
     assert all(len(names) == 1 for names in sides.values())
     assert {name for names in sides.values() for name in names} == {"train", "valid", "test"}
@@ -120,7 +120,7 @@ def test_every_place_has_an_owner_up_to_the_last() -> None:
 
 def test_a_split_already_there_is_kept_unless_told_otherwise() -> None:
     records = [{**record, "split": "test"} for record in numbered(50)] + numbered(80)[50:]
-    splitter = Splitter(FRACTIONS)
+    splitter = HashSplitter(FRACTIONS)
     found = [record["split"] for record in splitter.split(records)]
     assert found[:50] == ["test"] * 50
     assert (splitter.kept["test"], splitter.assigned.total()) == (50, 30)
@@ -129,7 +129,7 @@ def test_a_split_already_there_is_kept_unless_told_otherwise() -> None:
 
 def test_a_record_that_came_is_not_changed() -> None:
     record = {"id": "a", "input": "b", "split": None, "mine": [1]}
-    (done,) = Splitter().split([record])
+    (done,) = HashSplitter(FRACTIONS).split([record])
     assert record["split"] is None
     assert list(done) == ["id", "input", "split", "mine"]
 
@@ -159,7 +159,7 @@ def test_impossible_fractions_are_refused(test: float, valid: float) -> None:
 
 
 def train_part(records: list[Record], **options: Any) -> set[str]:
-    found = Splitter(FRACTIONS, **options).split(records)
+    found = HashSplitter(FRACTIONS, **options).split(records)
     return {record["id"] for record in found if record["split"] == "train"}
 
 
@@ -213,7 +213,7 @@ def test_a_subset_holds_whole_groups() -> None:
 
 
 def test_a_record_left_out_is_counted() -> None:
-    splitter = Splitter(FRACTIONS, subsample=0.25)
+    splitter = HashSplitter(FRACTIONS, subsample=0.25)
     passed = list(splitter.split([{**record, "split": "train"} for record in numbered(400)]))
     assert len(passed) + splitter.left_out == splitter.kept["train"] == 400
     assert len(passed) == pytest.approx(100, abs=30)
@@ -222,7 +222,7 @@ def test_a_record_left_out_is_counted() -> None:
 @pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan")])
 def test_impossible_subsets_are_refused(share: float) -> None:
     with pytest.raises(UsageError):
-        Splitter(subsample=share)
+        HashSplitter(FRACTIONS, subsample=share)
 
 
 def test_the_whole_is_a_subset_too() -> None:

@@ -1,7 +1,7 @@
-"""Exact sizes: which unit goes where, so that splits and strata have just the records they should.
+"""Exact sizes: units are assigned so that each split, and each stratum of it, has its quota.
 
-A unit is what stays together: a group, or a cluster of duplicates. Pure functions on arrays; knows
-no record and no file. The columns of a table of sizes are train, valid and test, in that order.
+A unit is a group or a cluster of duplicates; it is never divided. Pure functions on arrays, not on
+records or files. The columns of a table of sizes are train, valid and test, in that order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.schema import SPLITS
-from mitools.split.assign import Fractions, is_in_subset, rehash
+from mitools.split.by_hash import Fractions, is_in_subset, rehash
 
 __all__ = ["assign_exact", "assign_hashed", "hashed_subset", "nested_subset", "quotas", "strata_of"]
 
@@ -22,28 +22,29 @@ _AT_ONCE = 2**14
 
 
 def _ints(numbers: NDArray[np.generic]) -> Iterator[int]:
-    """Give numbers one by one; a list of a million takes more memory than all else here."""
+    """Yield Python numbers in blocks; a list of them all would take more memory than the arrays."""
     for start in range(0, len(numbers), _AT_ONCE):
         yield from numbers[start : start + _AT_ONCE].tolist()
 
 
 def quotas(sizes: Sequence[int], fractions: Fractions) -> NDArray[np.int64]:
-    """Share out the records of each stratum over the splits, in whole records.
+    """Divide the records of each stratum among the splits, in whole records.
 
-    Each share is rounded down, and what is left of a stratum goes to the splits with the largest
-    remainders; so every cell is its exact share rounded down or up. A remainder counts what earlier
-    strata, the larger ones, gave too little or too much, so that the sums over all strata are right
-    as well: a thousand strata of one record each have a hundred in a test split of 10%.
+    The largest remainder method: each share is rounded down, and the remaining records of a stratum
+    go to the splits with the largest remainders. So every cell is its exact share rounded down or
+    up. Strata are processed from the largest to the smallest, and the rounding error of earlier
+    strata is added to the remainder; so the sums over all strata are right too: of a thousand
+    strata with one record each, a test split of 10% gets a hundred.
 
     Args:
-        sizes: [S] records by stratum.
+        sizes: [S] records per stratum.
 
     Returns:
         [S, 3] records; rows add up to ``sizes``.
     """
     test, valid = (Fraction(repr(float(share))) for share in (fractions.test, fractions.valid))
     shares = (1 - test - valid, valid, test)
-    owed = [Fraction(0)] * 3
+    owed = [Fraction(0)] * 3  # records that each split still lacks after the strata so far
     table = np.zeros((len(sizes), 3), dtype=np.int64)
     for row in sorted(range(len(sizes)), key=lambda row: (-sizes[row], row)):
         exact = [share * sizes[row] for share in shares]
@@ -59,15 +60,15 @@ def quotas(sizes: Sequence[int], fractions: Fractions) -> NDArray[np.int64]:
 
 
 def strata_of(units: NDArray[np.int64], strata: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Find the stratum that most records of each unit belong to; of equals, the first.
+    """Find the stratum that most records of each unit belong to; the first of several.
 
     Args:
         units: [N] the unit of each record.
-        strata: [N] its stratum.
-        count: how many units there are.
+        strata: [N] the stratum of each record.
+        count: number of units.
 
     Returns:
-        [count] a stratum for each unit; 0 where it has no record.
+        [count] the stratum of each unit; 0 if it has no records.
     """
     width = int(strata.max()) + 1 if len(strata) else 1
     cells, votes = np.unique(units * width + strata, return_counts=True)
@@ -81,10 +82,10 @@ def strata_of(units: NDArray[np.int64], strata: NDArray[np.int64], count: int) -
 
 
 def assign_hashed(places: NDArray[np.uint64], fractions: Fractions) -> NDArray[np.int8]:
-    """Give each unit the split that its place alone decides, as :class:`Splitter` would.
+    """Assign each unit by its place alone, as :class:`HashSplitter` does.
 
     Args:
-        places: [U] where each unit's key was hashed to.
+        places: [U] the hash of each unit's key.
 
     Returns:
         [U] the index of its split.
@@ -100,18 +101,18 @@ def assign_exact(
     strata: NDArray[np.int64],
     fractions: Fractions,
 ) -> NDArray[np.int8]:
-    """Rank the units of each stratum by their place, and fill the splits to the record.
+    """Fill the quota of each split and stratum with units, in the order of their places.
 
-    Test takes units from the low end up and valid from the high end down while they fit, train the
-    rest: as by hash alone, but for the last few. A unit that is too large for the room left is
-    passed over for those behind it. Room that no unit fits into is given to the first one that
-    leaves the split nearer to its size than without it. What a split got too few or too many in one
-    stratum is made up for in the next, so that it adds up to no more than half a unit.
+    Test takes units from the low end up and valid from the high end down while they fit; train
+    takes the rest. The result is that of the hash alone, except for the last few units. A unit too
+    large for the remaining room is skipped for the units behind it. If no unit fits exactly, the
+    first unit that brings the split closer to its quota is taken. The error of a split in one
+    stratum is corrected in the next, so that in all it is at most half a unit.
 
     Args:
-        places: [U] distinct; where each unit's key was hashed to.
-        sizes: [U] how many records it has.
-        strata: [U] the stratum it counts for.
+        places: [U] distinct; the hash of each unit's key.
+        sizes: [U] number of records.
+        strata: [U] the stratum.
 
     Returns:
         [U] the index of its split.
@@ -123,6 +124,7 @@ def assign_exact(
     wanted = quotas([int(sizes[ranked].sum()) for ranked in members], fractions)
     owed = {_TEST: 0, _VALID: 0}
     for ranked, row in zip(members, wanted.tolist(), strict=True):
+        # Test fills from the low end, valid from the high end of what test left.
         for split, way in ((_TEST, 1), (_VALID, -1)):
             room = row[split] + owed[split]
             taken = _fill(ranked[splits[ranked] == _TRAIN][::way], sizes, room)
@@ -135,7 +137,7 @@ def _fill(ranked: NDArray[np.int64], sizes: NDArray[np.int64], room: int) -> lis
     """Choose units in their order until they hold ``room`` records, or nearly.
 
     Args:
-        room: negative where a split has too many already.
+        room: records; negative if the split already has too many.
     """
     taken: list[int] = []
     passed: list[tuple[int, int]] = []
@@ -147,16 +149,16 @@ def _fill(ranked: NDArray[np.int64], sizes: NDArray[np.int64], room: int) -> lis
             room -= size
         else:
             passed.append((unit, size))
-    # As much too many is no farther off than too few, and better than an empty split.
+    # An excess as large as the shortage is no worse, and better than an empty split.
     near = [unit for unit, size in passed if size <= 2 * room]
     return taken + near[:1]
 
 
 def hashed_subset(places: NDArray[np.uint64], fraction: float) -> NDArray[np.bool_]:
-    """Choose units as their places alone decide, as :class:`Splitter` would.
+    """Choose the subset by the places alone, as :class:`HashSplitter` does.
 
     Args:
-        places: [U] where each unit's key was hashed to.
+        places: [U] the hash of each unit's key.
 
     Returns:
         [U] whether a unit is in the subset.
@@ -171,16 +173,16 @@ def nested_subset(
     strata: NDArray[np.int64],
     fraction: float,
 ) -> NDArray[np.bool_]:
-    """Choose units that hold this fraction of the records, in all and of each stratum.
+    """Choose units that hold this fraction of the records, in total and of each stratum.
 
-    All units stand in one row, those of a stratum evenly spaced in the order of their second hash;
-    a subset is the head of that row. So a larger subset contains every smaller one, and has the
-    strata in the same proportion as nearly as whole units allow.
+    All units are put in one order, in which those of a stratum are evenly spaced, by their second
+    hash; a subset is the head of that order. So a larger subset contains every smaller one, and
+    each stratum keeps its share as far as whole units allow.
 
     Args:
-        places: [U] distinct; where each unit's key was hashed to.
-        sizes: [U] how many records it has.
-        strata: [U] the stratum it counts for.
+        places: [U] distinct; the hash of each unit's key.
+        sizes: [U] number of records.
+        strata: [U] the stratum.
         fraction: above 0, at most 1.
 
     Returns:
@@ -192,10 +194,11 @@ def nested_subset(
     ranks = np.fromiter(rehashed, dtype=np.uint64, count=len(places))
     order = np.lexsort((ranks, strata))
     firsts = np.flatnonzero(np.diff(strata[order], prepend=-1))
-    # A start of its own for each stratum, or all those of one record would come in at one time.
+    # Each stratum has its own offset; otherwise all strata of one record would share one position.
     starts = [rehash(int(ranks[unit]), "stratum") / 2**64 for unit in order[firsts]]
     which = np.repeat(np.arange(len(firsts)), np.diff(firsts, append=len(order)))
     ordered = sizes[order]
+    # The records before each unit, within its stratum, give its position in [0, 1).
     before = np.cumsum(ordered) - ordered
     before -= before[firsts][which]
     totals = np.add.reduceat(ordered, firsts)

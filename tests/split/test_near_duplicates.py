@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.split.near import NearDuplicates, jaccard, rows_per_band, shingles
-from mitools.split.options import Nearness
+from mitools.split.near_duplicates import NearDuplicates, jaccard, rows_per_band, shingles
+from mitools.split.options import NearDuplicateRule, SplitOptions
 from mitools.split.units import Components
 
-NEAR = Nearness()
+NEAR = SplitOptions().near_duplicates
 
 
-def clusters(texts: list[str], nearness: Nearness = NEAR) -> list[int]:
+def clusters(texts: list[str], nearness: NearDuplicateRule = NEAR) -> list[int]:
     near = NearDuplicates(len(texts), lambda number: texts[number], nearness)
     for number, text in enumerate(texts):
         near.add(number, text)
     return [int(label) for label in near.clusters()]
 
 
-def clusters_by_all_pairs(texts: list[str], nearness: Nearness = NEAR) -> list[int]:
+def clusters_by_all_pairs(texts: list[str], nearness: NearDuplicateRule = NEAR) -> list[int]:
     pieces = [shingles(text, nearness.shingle_chars) for text in texts]
     components = Components(len(texts))
     for one, other in combinations(range(len(texts)), 2):
@@ -79,8 +79,8 @@ def test_a_band_still_finds_pairs_at_the_threshold(threshold: float, rows: int) 
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("nearness", [NEAR, Nearness(0.6, 4), Nearness(0.9, 3)])
-def test_clusters_are_those_of_all_pairs(seed: int, nearness: Nearness) -> None:
+@pytest.mark.parametrize("nearness", [NEAR, NearDuplicateRule(0.6, 4), NearDuplicateRule(0.9, 3)])
+def test_clusters_are_those_of_all_pairs(seed: int, nearness: NearDuplicateRule) -> None:
     texts, _ = planted(300, seed)
     found = clusters(texts, nearness)
     assert found == clusters_by_all_pairs(texts, nearness)

@@ -1,12 +1,12 @@
-"""Which split a record belongs to: a pure function of its key, the fractions and the seed.
+"""Splits by hash: a pure function of a record's key, the fractions and the seed.
 
 A key is hashed to a number u in [0, 1). Test takes the numbers from 0 up, valid those from 1 down,
-train what lies between; so no other record has a say, a record appended or moved never changes the
-split of another, and a larger test part contains the smaller one. A pass over any number of
-records needs no memory.
+and train the numbers between. So a record's split does not depend on other records: adding or
+reordering records never changes it, and a larger test split contains every smaller one. A pass over
+the records needs constant memory.
 
-A nested subset of train is drawn by a second hash, of the first number, so that it knows nothing of
-where train begins and ends.
+A nested subset of train is drawn by a second hash, of the first number. It is therefore independent
+of the bounds of train.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mitools.records import Record
 __all__ = [
     "SCALE",
     "Fractions",
-    "Splitter",
+    "HashSplitter",
     "check_subsample",
     "is_in_subset",
     "normalized_input",
@@ -37,19 +37,19 @@ SCALE = 2**64
 
 
 def position(key: str, seed: int) -> int:
-    """Hash a key to a place between 0 (inclusive) and 2^64 (exclusive), evenly spread.
+    """Hash a key to a place between 0 (inclusive) and 2^64 (exclusive), uniformly.
 
     BLAKE2b with a digest of 8 bytes over the seed in decimal, a zero byte and the key in UTF-8,
-    read as a big-endian integer. It is a promise: another number would move people's test sets.
+    read as a big-endian integer. This must never change: it would move records between splits.
     """
     return _hash(f"{seed}\0{key}")
 
 
 def rehash(place: int, purpose: str) -> int:
-    """Hash a place once more, to a number that is as evenly spread and independent of it.
+    """Hash a place to a second place, uniform and independent of the first.
 
-    Its text is the purpose, a zero byte and the place as 16 hexadecimal digits; each purpose has
-    numbers of its own.
+    The hashed text is the purpose, a zero byte and the place as 16 hexadecimal digits. Different
+    purposes give independent places.
     """
     return _hash(f"{purpose}\0{place:016x}")
 
@@ -60,31 +60,32 @@ def _hash(text: str) -> int:
 
 
 def is_in_subset(place: int, fraction: float) -> bool:
-    """Say whether a place is in the subset of this size; every larger subset has it too."""
+    """Return whether a place is in the subset of this size; then every larger one has it too."""
     return rehash(place, "subsample") < int(fraction * SCALE)
 
 
 def check_subsample(fraction: float) -> None:
-    """Raise :class:`UsageError` where a subset cannot be that large."""
+    """Raise :class:`UsageError` unless the size of a subset is above 0 and at most 1."""
     if not 0 < fraction <= 1:
-        raise UsageError("--subsample must lie above 0 and not above 1", hint="try --subsample 0.1")
+        message = f"--subsample must be above 0 and at most 1, not {fraction:g}"
+        raise UsageError(message, hint="try --subsample 0.1")
 
 
 def normalized_input(text: str) -> str:
-    """Reduce an input to what makes it the same question: case and white space do not.
+    """Normalize case, white space and compatibility characters of an input.
 
-    Kept apart from the comparison of labels, which may improve; this may not change.
+    Separate from the normalization of labels: that one may improve, this one must never change.
     """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def split_key(record: Record) -> str:
-    """Name what must stay on one side: the group, else the input, else the id of a record.
+    """Return the key that decides the split: the group, else the input, else the id of a record.
 
-    Several records of one question (its rationales, its paraphrases) share their input or group.
+    Records of one question (several rationales, paraphrases) share their input or their group.
 
     Raises:
-        MissingFieldError: it has none of the three.
+        MissingFieldError: the record has none of the three.
     """
     for name in ("group", "input", "id"):
         value = record.get(name)
@@ -95,45 +96,46 @@ def split_key(record: Record) -> str:
 
 @dataclass(frozen=True)
 class Fractions:
-    """How much of the data test and valid get; train gets the rest.
+    """The shares of test and valid; train gets the rest.
 
     Raises:
-        UsageError: a fraction is not between 0 and 1, or they add up to more than 1.
+        UsageError: a fraction is not between 0 and 1, or their sum is more than 1.
     """
 
-    test: float = 0.1
-    valid: float = 0.1
+    test: float
+    valid: float
 
     def __post_init__(self) -> None:
         for name in ("test", "valid"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"--{name} must lie between 0 and 1", hint=f"try --{name} 0.1")
+                message = f"--{name} must be between 0 and 1, not {getattr(self, name):g}"
+                raise UsageError(message, hint=f"try --{name} 0.1")
         if self.test + self.valid > 1:
             total = f"{self.test:g} + {self.valid:g}"
-            message = f"test and valid take more than everything ({total})"
+            message = f"the shares of test and valid add up to more than 1 ({total})"
             raise UsageError(message, hint="lower --test or --valid")
 
     def split_at(self, place: int) -> str:
-        """Name the split that owns a place between 0 and 2^64."""
-        # Whole numbers: as a float, 1 - 2^-64 would be 1 and belong to nobody.
+        """Return the split of a place between 0 and 2^64."""
+        # Whole numbers: as a float, 1 - 2^-64 would be 1 and lie in no split.
         if place < int(self.test * SCALE):
             return "test"
         return "valid" if place >= SCALE - int(self.valid * SCALE) else "train"
 
 
 @dataclass
-class Splitter:
-    """Write ``split`` on records, and count.
+class HashSplitter:
+    """Sets the field ``split`` of records by their hash, and counts them.
 
     Attributes:
         reassign: ignore the split that a record already has; otherwise it is kept.
-        subsample: of the train records, pass on only this nested share.
-        assigned: how many records were put into each split by their key.
-        kept: how many had theirs already, by split.
-        left_out: how many train records the subset is without; they are counted in the above.
+        subsample: share of the train records to pass on, as a nested subset.
+        assigned: records assigned by their hash, by split.
+        kept: records that already had a split, by split.
+        left_out: train records outside the subset; the counts above include them.
     """
 
-    fractions: Fractions = Fractions()
+    fractions: Fractions
     seed: int = 0
     reassign: bool = False
     subsample: float = 1.0
@@ -145,7 +147,7 @@ class Splitter:
         check_subsample(self.subsample)
 
     def split(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Give each record its split, in order and as it comes."""
+        """Yield each record with its split, in input order, without buffering."""
         for record in records:
             given = None if self.reassign else record.get("split")
             name = given or self.fractions.split_at(self._place(record))

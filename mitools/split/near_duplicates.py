@@ -1,12 +1,12 @@
 """Near-duplicates: texts that share most of their shingles, found among any number of them.
 
-A shingle is a piece of ``shingle_chars`` characters of a normalized text; the similarity of two
-texts is the Jaccard index of their sets of shingles. MinHash signatures bring together pairs that
-may be similar (locality-sensitive hashing), and each such pair is then compared for real, so that
-chance joins nothing. Clusters are transitive. Owns ``datasketch``.
+A shingle is a piece of ``shingle_chars`` characters of a normalized text. The similarity of two
+texts is the Jaccard index of their sets of shingles. MinHash signatures find pairs that may be
+similar (locality-sensitive hashing); each such pair is then compared exactly, so that no pair is
+joined by chance. Clusters are transitive. Owns ``datasketch``.
 
-The buckets are not ``datasketch.MinHashLSH``: its dictionaries take 6.3 kB a text, and a sorted
-column of numbers does the same in 8 bytes.
+The buckets are not ``datasketch.MinHashLSH``: its dictionaries take 6.3 kB per text; a sorted
+column of numbers takes 8 bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
-from mitools.split.options import Nearness
+from mitools.split.options import NearDuplicateRule
 from mitools.split.units import Components
 
 __all__ = ["NearDuplicates", "jaccard", "rows_per_band", "shingles"]
@@ -34,7 +34,7 @@ _MIXER = np.uint32(0x9E3779B1)
 
 
 def rows_per_band(threshold: float) -> int:
-    """Choose how many slots make a band: as many as still find 99.5% of pairs at the threshold.
+    """Choose the slots per band: the most that still find 99.5% of the pairs at the threshold.
 
     A band of r slots agrees with probability s^r at similarity s, and one of b bands with
     1 - (1 - s^r)^b. Source: Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4.
@@ -46,7 +46,7 @@ def rows_per_band(threshold: float) -> int:
 
 
 def shingles(text: str, size: int) -> set[bytes]:
-    """Cut a text into its pieces of ``size`` characters, in UTF-8; a shorter one is one piece."""
+    """Return all pieces of ``size`` characters, in UTF-8; a shorter text is one piece."""
     if not text:
         return set()
     starts = range(max(1, len(text) - size + 1))
@@ -57,25 +57,27 @@ def shingles(text: str, size: int) -> set[bytes]:
 
 
 def jaccard(left: set[bytes], right: set[bytes]) -> float:
-    """Share of what both have in what either has, 0 to 1; 0 where both are empty."""
+    """Return the Jaccard index, 0 to 1; 0 if both sets are empty."""
     both = len(left & right)
     return both / (len(left) + len(right) - both) if both else 0.0
 
 
 class NearDuplicates:
-    """Signatures of texts, to be added one by one and then clustered.
+    """Signatures of texts: added one by one, then clustered.
 
-    A signature is a byte for each of 256 hash functions: of two texts as many bytes are equal as
-    they are similar (and one of 256 more). Source: Li and König, "b-bit minwise hashing", WWW 2010.
+    A signature has one byte for each of 256 hash functions. The share of equal bytes of two texts
+    estimates their similarity (plus 1/256). Source: Li and König, "b-bit minwise hashing", WWW
+    2010.
 
     Args:
-        count: how many texts there may be; their numbers lie below.
-        text_of: gives a text once more, for the comparison.
+        count: number of texts; their numbers are below it.
+        text_of: returns a text again, for the exact comparison.
+        rule: when two texts are near-duplicates.
     """
 
-    def __init__(self, count: int, text_of: Callable[[int], str], nearness: Nearness) -> None:
-        self._nearness = nearness
-        self._rows = rows_per_band(nearness.threshold)
+    def __init__(self, count: int, text_of: Callable[[int], str], rule: NearDuplicateRule) -> None:
+        self._rule = rule
+        self._rows = rows_per_band(rule.threshold)
         self._signatures = np.zeros((count, _SLOTS), dtype=np.uint8)
         self._has_text = np.zeros(count, dtype=np.bool_)
         self._empty = MinHash(num_perm=_SLOTS, hashfunc=zlib.crc32)
@@ -84,13 +86,13 @@ class NearDuplicates:
 
         @lru_cache(maxsize=64)
         def shingles_of(number: int) -> set[bytes]:
-            return shingles(text_of(number), nearness.shingle_chars)
+            return shingles(text_of(number), rule.shingle_chars)
 
         self._shingles_of = shingles_of
 
     def add(self, number: int, text: str) -> None:
-        """Note the signature of a text."""
-        pieces = list(shingles(text, self._nearness.shingle_chars))
+        """Add the signature of a text."""
+        pieces = list(shingles(text, self._rule.shingle_chars))
         if not pieces:
             return
         minhash = self._empty.copy()
@@ -102,11 +104,11 @@ class NearDuplicates:
 
     @property
     def bands(self) -> int:
-        """How many bands there are to compare."""
+        """Number of bands to compare."""
         return _SLOTS // self._rows
 
     def clusters(self, on_band: Callable[[], None] = lambda: None) -> NDArray[np.int64]:
-        """Join all that are similar.
+        """Join all similar texts.
 
         Args:
             on_band: called after each band.
@@ -130,6 +132,7 @@ class NearDuplicates:
     def _join_similar(self, bucket: NDArray[np.int64]) -> None:
         find = self._components.find
         sets = np.array([find(number) for number in bucket.tolist()])
+        # Texts that are already in one set need no comparison, so a bucket of copies is linear.
         for place, one in enumerate(bucket[:-1].tolist()):
             others = np.flatnonzero(sets[place + 1 :] != sets[place]) + place + 1
             for other in others[self._may_be_similar(one, bucket[others])].tolist():
@@ -138,8 +141,8 @@ class NearDuplicates:
                     sets[sets == sets[other]] = sets[place]
 
     def _may_be_similar(self, one: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say which texts the signatures do not rule out, at 3.5 standard deviations."""
-        threshold = self._nearness.threshold
+        """Return which texts the signatures do not exclude, at 3.5 standard deviations."""
+        threshold = self._rule.threshold
         error = math.sqrt(threshold * (1 - threshold) / _SLOTS)
         least = _SLOTS * (threshold - 3.5 * error)
         equal = np.zeros(len(others), dtype=np.int64)
@@ -151,11 +154,11 @@ class NearDuplicates:
     def _are_similar(self, one: int, other: int) -> bool:
         self.compared += 1
         similarity = jaccard(self._shingles_of(one), self._shingles_of(other))
-        return similarity >= self._nearness.threshold
+        return similarity >= self._rule.threshold
 
 
 def _buckets(band: NDArray[np.uint64], is_in: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
-    """Give the numbers of texts that agree in a band, two or more at a time."""
+    """Yield the numbers of texts that agree in a band, two or more at a time."""
     numbers = np.flatnonzero(is_in)
     numbers = numbers[np.argsort(band[numbers], kind="stable")]
     starts = np.flatnonzero(np.diff(band[numbers]) != 0) + 1

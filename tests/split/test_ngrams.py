@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitools.split.overlap import NgramIndex, words_of
+from mitools.split.ngrams import NgramIndex, words_of
 
 WORDS = list("abcdefghijklmnopqrstuvwxyz")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mitools.split import Fractions, position
-from mitools.split.assign import is_in_subset
-from mitools.split.exact import (
+from mitools.split.by_hash import is_in_subset
+from mitools.split.exact_sizes import (
     assign_exact,
     assign_hashed,
     hashed_subset,
