@@ -1,8 +1,8 @@
-"""The bounds on what is read: how large one line may be, how deep, and how long its numbers.
+"""The limits on input: the length of a line, its nesting, and the digits of its numbers.
 
-Each bound keeps one hostile or broken line from taking the memory or the time of a whole run. A
-line beyond a bound is that line's fault, as every other invalid line is; the message names the
-option that raises the bound. ``mitools schema --bounds`` prints :data:`TABLE`.
+Each limit keeps one hostile or broken line from using up the memory or the time of a run. A line
+beyond a limit is handled as any other invalid line; the message names the option that raises the
+limit. ``mitools schema --bounds`` prints :data:`TABLE`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["DEEPEST", "DEFAULTS", "JSON_BYTES", "OWN", "TABLE", "Bound", "Bounds
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one line of input may be.
+    """The limits on one line of input.
 
     Attributes:
-        line_bytes: its longest length in bytes, unpacked, the line break not counted.
-        depth: how many objects and lists may stand inside one another; the record counts as one.
-        digits: the most digits of a whole number. Python itself enforces it, for the whole
+        line_bytes: its length in bytes, uncompressed, without the line break.
+        depth: nesting of objects and lists; the record counts as one level.
+        digits: digits of an integer. Python itself enforces it, for the whole
             process: see :func:`sys.set_int_max_str_digits`.
     """
 
@@ -31,24 +31,24 @@ class Bounds:
 DEFAULTS = Bounds()
 
 DEEPEST = 400
-"""Levels that may be asked for at most: far below the 1,000 calls that Python allows."""
+"""The largest ``depth`` allowed: far below the 1,000 nested calls of Python."""
 
 JSON_BYTES = 256 * 2**20
-"""The longest JSON list that ``load`` reads, unpacked: unlike lines, a list is held whole."""
+"""The longest JSON list that ``load`` reads, uncompressed: a list is held in memory as a whole."""
 
 OWN = Bounds(depth=DEEPEST)
-"""For lines that mitools wrote itself, of records that were within the bounds of their run."""
+"""For lines that mitools wrote itself, of records within the limits of their run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One row of the documentation.
+    """One row of ``mitools schema --bounds``.
 
     Attributes:
-        what: what is bounded.
-        default: its value where no option is given.
-        option: what raises or lowers it; empty where it is fixed.
-        why: what would happen without it.
+        what: what is limited.
+        default: its value without the option.
+        option: the option that sets it; empty if it is fixed.
+        why: what would happen without the limit.
     """
 
     what: str

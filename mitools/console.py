@@ -1,10 +1,10 @@
 """The only owner of stderr: messages, tables and progress for people.
 
-On a terminal it speaks through rich; elsewhere it writes plain lines, so that a log stays readable.
-Domain code never imports this module: it reports through callbacks that the command line makes.
+On a terminal it uses rich; elsewhere it writes plain lines, so that a log stays readable. Domain
+code never imports this module: it reports through callbacks that the command line makes.
 
-Everything that is written is escaped here, whatever it came from: an id, a file name, the words of
-a server. Messages stay on one line. :func:`guard_stderr` does the same for what libraries write.
+All text is escaped here: ids, file names, messages of servers. Messages stay on one line.
+:func:`guard_stderr` does the same for the output of libraries.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["Console", "Update", "guard_stderr"]
 
 Update = Callable[[int, str], None]
-"""Advance a progress bar by so many, and show this text beside it."""
+"""Advance a progress bar by a count, and show a text beside it."""
 
 
 class Console:
-    """Speak to the person at the terminal on behalf of one command.
+    """Writes messages, tables and progress of one command.
 
     Attributes:
-        name: what messages begin with, for example ``mitools train``.
-        quiet: keep everything back but errors.
+        name: prefix of messages, for example ``mitools train``.
+        quiet: write errors only.
     """
 
     def __init__(self, name: str, *, quiet: bool = False) -> None:
@@ -50,7 +50,7 @@ class Console:
             self._say(text, style="dim")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show a table; plain aligned text where stderr is no terminal."""
+        """Show a table; as plain aligned text if stderr is not a terminal."""
         if self.quiet:
             return
         title, columns = on_one_line(title), [on_one_line(column) for column in columns]
@@ -72,7 +72,7 @@ class Console:
     def progress(
         self, what: str, total: int | None = None, unit: str = "records"
     ) -> Iterator[Update]:
-        """Show how far a loop is; nothing where stderr is no terminal."""
+        """Show the progress of a loop, if stderr is a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda _advance, _text: None
             return
@@ -106,18 +106,18 @@ class Console:
             else:
                 _unguarded().write(text + "\n")
                 _unguarded().flush()
-        except (OSError, ValueError):  # closed, or full: that must not bring the stage down
+        except (OSError, ValueError):  # closed, or full: this must not stop the stage
             _abandon_stderr()
 
 
 class _Guard:
-    """A stderr that escapes what is written to it: warnings, logs and tracebacks of libraries."""
+    """A stderr that escapes all text: warnings, logs and tracebacks of libraries."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.unguarded = stream
 
     def write(self, text: str) -> int:
-        # A progress bar begins with a carriage return; in the middle one could hide what is there.
+        # A progress bar begins with a carriage return; inside a text one could hide its start.
         start = "\r" if text.startswith("\r") else ""
         self.unguarded.write(start + visible(text.removeprefix("\r")))
         return len(text)
@@ -131,13 +131,13 @@ class _Guard:
 
 
 def guard_stderr() -> None:
-    """Let nothing reach stderr that could drive a terminal, whoever writes it in this process."""
+    """Escape everything that this process writes to stderr and that could control a terminal."""
     if not isinstance(sys.stderr, _Guard):
         sys.stderr = _Guard(sys.stderr)
 
 
 def _unguarded() -> IO[str]:
-    """The stderr of this console, which escapes for itself and may set colours."""
+    """Return the original stderr: this console escapes its text itself and may set colours."""
     stream: IO[str] = getattr(sys.stderr, "unguarded", sys.stderr)
     return stream
 

@@ -1,4 +1,4 @@
-"""Lines that were put aside: each as one line of JSON that holds every byte of it.
+"""Diverted lines: each is kept as one line of JSON that holds every byte of it.
 
 A line that is UTF-8 is kept as ``text``, any other as ``bytes``, in base64. To get the lines back:
 
@@ -21,7 +21,7 @@ _PIECE_BYTES = 3 * 2**16  # a multiple of 3: base64 of the pieces is that of the
 
 
 def diverted_pieces(bad: Rejected) -> Iterator[str]:
-    """Render a rejected line, its line break included, without holding a long one twice."""
+    """Yield the text of a rejected line, with a line break, without holding a long one twice."""
     where = bad.error.where
     place = {"file": where.path, "line": where.line} if where else {}
     head = json.dumps({"error": str(bad.error), **place})[:-1]
@@ -35,7 +35,7 @@ def diverted_pieces(bad: Rejected) -> Iterator[str]:
 
 
 def _as_text(bad: Rejected) -> str | None:
-    """The line as text; None where it is not UTF-8, or too long to be held."""
+    """Return the line as text; None if it is not UTF-8, or too long to be held."""
     if isinstance(bad.line, str):
         return bad.line
     try:
@@ -52,7 +52,7 @@ def _all_bytes(bad: Rejected) -> Iterator[bytes]:
 
 
 def _rechunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the same bytes in pieces of multiples of 3, but for the last."""
+    """Yield the same bytes in pieces whose length is a multiple of 3, except the last."""
     held = b""
     for piece in pieces:
         held += piece
@@ -67,7 +67,7 @@ def _base64(piece: bytes) -> str:
 
 
 def restored(line: str) -> bytes:
-    """Give back the line that was put aside, without its line break.
+    """Return the line that was diverted, without its line break.
 
     Raises:
         ValueError: this line is not one of :func:`diverted_pieces`.
@@ -79,5 +79,5 @@ def restored(line: str) -> bytes:
 
 
 def is_diverted(line: bytes) -> bool:
-    """Tell whether the first line of a file is one of these."""
+    """Return whether the first line of a file is a diverted line."""
     return line.startswith(_START)

@@ -1,24 +1,24 @@
-"""The exceptions that mitools raises, and the exit status each one stands for.
+"""The exceptions that mitools raises, and the exit status of each.
 
     MitoolsError                  1   the data or the run failed
-    ├── DataError                     a record or line is not what the stage needs
+    ├── DataError                     a line is not a valid record for the stage
     │   ├── MalformedLineError        a line is not a JSON object
     │   ├── MissingFieldError         a needed field is absent
     │   ├── InvalidFieldError         a field has the wrong type or value
-    │   └── EmptyInputError           there was no record at all
+    │   └── EmptyInputError           the input has no records
     ├── SourceError                   a data set or file cannot be opened
     ├── OutputError                   a file or stream cannot be written
-    ├── RecipeError               2   a recipe is unknown, or a key in it is no option
-    ├── UsageError                2   options that do not go together
-    ├── TeacherError                  the teacher gave nothing to go on with
-    │   ├── BudgetError           4   the next request might cost more than is left
-    │   └── TeacherRefusedError   5   key, quota or permission: asking again is useless
+    ├── RecipeError               2   a recipe is unknown, or has a key that is not an option
+    ├── UsageError                2   options that exclude or need each other
+    ├── TeacherError                  the teacher cannot be reached or used
+    │   ├── BudgetError           4   the next request could exceed the budget
+    │   └── TeacherRefusedError   5   key, quota or permission: retrying is useless
     ├── StudentError                  a student cannot be built, loaded or run
-    ├── TrainingError                 training cannot go on
+    ├── TrainingError                 training cannot start or continue
     └── MissingExtraError             an optional package is not installed
 
-Only the package's own exceptions belong here; each is raised ``from`` its cause. A message says
-what is wrong; ``hint`` says what to type next; ``Where`` says in which file and line.
+Only the package's own exceptions belong here; each is raised ``from`` its cause. The message
+says what is wrong, ``hint`` what to type next, and ``where`` in which file and line.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 class Where(NamedTuple):
     """A place in the input: a file (or ``<stdin>``) and a line, counted from 1."""
 
-    # A tuple, as one is made for every line that is read.
+    # A tuple, because one is made for every line that is read, and tuples are fast to make.
 
     path: str
     line: int | None = None
@@ -62,7 +62,7 @@ class MitoolsError(Exception):
     """Base of every error that mitools raises on purpose.
 
     Attributes:
-        where: the place in the input, where there is one.
+        where: the place in the input, if there is one.
         hint: what to type next, as an imperative without a full stop.
         exit_code: the status that the command line exits with.
     """
@@ -82,7 +82,7 @@ class MitoolsError(Exception):
 
 
 class DataError(MitoolsError):
-    """A record or line is not what the stage needs."""
+    """A line is not a valid record for the stage."""
 
 
 class MalformedLineError(DataError):
@@ -98,7 +98,7 @@ class InvalidFieldError(DataError):
 
 
 class EmptyInputError(DataError):
-    """The input held no record; an empty result must not look like success."""
+    """The input has no records; an empty result must not look like success."""
 
 
 class SourceError(MitoolsError):
@@ -110,7 +110,7 @@ class OutputError(MitoolsError):
 
 
 class RecipeError(MitoolsError):
-    """A recipe or configuration file is unknown, or holds a key that is no option."""
+    """A recipe or configuration file is unknown, or has a key that is not an option."""
 
     exit_code = 2
 
@@ -122,7 +122,7 @@ class UsageError(MitoolsError):
 
 
 class TeacherError(MitoolsError):
-    """The teacher cannot be reached, or gave nothing to go on with."""
+    """The teacher cannot be reached, or its answers cannot be used."""
 
 
 class TeacherRefusedError(TeacherError):
@@ -132,7 +132,7 @@ class TeacherRefusedError(TeacherError):
 
 
 class BudgetError(TeacherError):
-    """The next request might cost more than what is left of the budget."""
+    """The next request could cost more than the rest of the budget."""
 
     exit_code = 4
 
@@ -142,7 +142,7 @@ class StudentError(MitoolsError):
 
 
 class TrainingError(MitoolsError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""
 
 
 class MissingExtraError(MitoolsError):

@@ -1,7 +1,7 @@
-"""Untrusted text made harmless: what could drive a terminal or mislead a reader is spelt out.
+"""Escaping untrusted text: characters that could control a terminal or mislead a reader.
 
-Texts of models, data files, servers and recipes pass through here before they reach a terminal: in
-:mod:`mitools.console`, and wherever a view for people is rendered.
+Texts of models, data files, servers and recipes are escaped here before they reach a terminal: by
+:mod:`mitools.console`, and by the code that renders a view for people.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ __all__ = ["on_one_line", "visible"]
 
 
 class _Escapes(dict[int, str]):
-    """A translation table, filled as characters occur: what must not be shown as it is.
+    """A translation table of characters that must not be shown; filled as they occur.
 
-    Control characters, invisible formatting (among it what reorders text), lone surrogates and
-    line separators. The joiners that some scripts are written with stay.
+    These are control characters, invisible formatting (also what reorders text), lone surrogates
+    and line separators. The joiners that some scripts need stay.
     """
 
     def __missing__(self, code: int) -> str:
@@ -31,10 +31,10 @@ _ESCAPES = _Escapes()
 
 
 def visible(text: str) -> str:
-    """Make a text harmless to show: line breaks stay, tabs become spaces, the rest is spelt out."""
+    """Escape a text: line breaks stay, tabs become spaces, hidden characters are spelled out."""
     return text.replace("\r\n", "\n").expandtabs(4).translate(_ESCAPES)
 
 
 def on_one_line(text: str) -> str:
-    """Make a text harmless and keep it on one line."""
+    """Escape a text, line breaks included."""
     return visible(text).replace("\n", "\\n")

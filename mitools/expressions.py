@@ -1,8 +1,8 @@
-"""Arithmetic that a model wrote: read, never evaluated as code, and compared by exact value.
+"""Arithmetic expressions: parsed, never evaluated as code, and compared by exact value.
 
 Texts from models are untrusted. A small recursive-descent parser over :class:`fractions.Fraction`
 reads them within fixed bounds: there is no power operator, and a text that is too long or too
-deeply nested is refused before any arithmetic. Knows no task and no record.
+deeply nested is refused before any arithmetic.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _TOKEN = re.compile(rf"\s*(?:(?P<number>{_NUMBER})|(?P<mark>[-+*/()=%$]))")
 # minus sign and en dash. One character for one, so that positions stay true.
 _SPELLINGS = str.maketrans("\u00d7\u22c5\u00b7\u2217\u00f7\u2215\u2212\u2013[]", "****//--()")
 _TIMES = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9($.-])")
-# What opens a span is bounded: each place of a long run of dashes would be tried to its end.
+# The prefix is bounded: in a long run of dashes each position would be tried to the end.
 _SPAN = re.compile(r"(?:\( ?|[-$]){0,24}(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An expression that could be read.
+    """A parsed expression.
 
     Attributes:
         text: as written, with one space around each operator; other signs for times, divided
@@ -48,14 +48,14 @@ class Expression:
     operators: int
 
     def bracketed(self) -> str:
-        """Write it in one outer pair of parentheses; a bare number stays bare."""
+        """Return the text in one outer pair of parentheses; a number stays bare."""
         if not self.operators or _closes_at_the_end(self.text):
             return self.text
         return f"({self.text})"
 
 
 def _closes_at_the_end(text: str) -> bool:
-    """Tell whether the first parenthesis is closed by the last character."""
+    """Return whether the last character closes the first parenthesis."""
     depth = 0
     for position, character in enumerate(text):
         depth += (character == "(") - (character == ")")
@@ -69,17 +69,17 @@ class _InvalidError(ValueError):
 
 
 def parse_expression(text: str) -> Expression | None:
-    """Read ``text`` as one arithmetic expression; None where it is not one.
+    """Parse ``text`` as one arithmetic expression; return None if it is not one.
 
-    Understood: numbers with decimals and thousands separators, ``+ - * /`` and their typographic
+    Supported: numbers with decimals and thousands separators, ``+ - * /`` and their typographic
     forms, ``x`` between numbers, parentheses, signs, ``%`` (hundredths), ``$``, and an optional
     ``= value``.
-    Division by zero, unbalanced parentheses and anything beyond the bounds are None.
+    Division by zero, unbalanced parentheses and texts beyond the bounds give None.
     """
     return _parse(text) if len(text) <= MAX_LENGTH else None
 
 
-# Of short texts only: no more than a few megabytes, whatever is read.
+# Only short texts are cached: at most a few megabytes.
 @lru_cache(maxsize=16_384)
 def _parse(text: str) -> Expression | None:
     if text.isascii() and text.isdigit():  # most gold labels of word problems
@@ -157,7 +157,7 @@ class _Parser:
                 raise _InvalidError
             text = f"({text})"
         elif token and (token[0].isdigit() or token[0] == "."):
-            # Fraction reads a text by a regular expression, five times as slowly as an int.
+            # Fraction parses a text by a regular expression, which takes five times as long as int.
             is_whole = token.isdigit()
             text = token.removesuffix(".")
             value = Fraction(int(text)) if is_whole else Fraction(text)
@@ -182,7 +182,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def find_expressions(text: str) -> Iterator[Expression]:
-    """Find the expressions with an operator in running text, in order.
+    """Yield the expressions with an operator in running text, in order.
 
     ``2-3 days`` and ``24/7`` are not sums: an operator without spaces counts only where ``=`` or
     ``is`` and a number follow.
@@ -191,7 +191,7 @@ def find_expressions(text: str) -> Iterator[Expression]:
     for match in _SPAN.finditer(text):
         is_followed = _RESULT.match(text, match.end()) is not None
         for part in _PART_END.split(match[0]):
-            if len(part) > 2 * MAX_LENGTH:  # which the parser would not read
+            if len(part) > 2 * MAX_LENGTH:  # which the parser refuses
                 continue
             found = parse_expression(_balanced(part))
             is_written_out = _SPACED.search(part) is not None or "=" in part or is_followed
@@ -205,7 +205,7 @@ _RESULT = re.compile(r"\s{0,8}(?:is|equals)\s{1,8}\$?[0-9]")
 
 
 def _balanced(part: str) -> str:
-    """Drop the parentheses that the surrounding prose opened or closed."""
+    """Remove parentheses that belong to the surrounding prose."""
     part = part.strip(" .,=\n")
     surplus = part.count("(") - part.count(")")
     while surplus > 0 and "(" in (part[0], part[-1]):

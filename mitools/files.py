@@ -1,8 +1,8 @@
 """Opening inputs and making outputs: compression by ending, and files that appear whole.
 
-A file that is there already is replaced by rename or added to, never emptied. Several files that
-belong together are :mod:`mitools.parts`' business. Knows bytes, paths and streams; knows no record
-and no stage.
+An existing file is replaced by rename or appended to, never emptied. :mod:`mitools.parts` replaces
+several files together. This module handles bytes, paths and streams; it does not depend on records
+or stages.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
 
 
 def _hint_for_missing(path: str) -> str:
-    # See mitools.parts: the files are there, and not in their place yet.
+    # See mitools.parts: the files exist, but are not in their place yet.
     if any(Path(path).parent.glob(".*.ready")):
         return "a run that was writing this folder was interrupted: run it again"
     return "check the path"
@@ -79,7 +79,7 @@ def _hint_for_missing(path: str) -> str:
 
 @contextlib.contextmanager
 def input_errors(name: str) -> Iterator[None]:
-    """Turn what goes wrong while reading ``name`` into :class:`SourceError`."""
+    """Turn an error while reading ``name`` into :class:`SourceError`."""
     try:
         yield
     except (OSError, EOFError, zlib.error) as exc:  # truncated or damaged; a failing disk
@@ -90,7 +90,7 @@ def input_errors(name: str) -> Iterator[None]:
 def output_errors(name: str) -> Iterator[None]:
     """Turn an ``OSError`` while writing ``name`` into :class:`OutputError`.
 
-    A closed downstream (``BrokenPipeError``) passes: the command line ends quietly on it.
+    A closed downstream (``BrokenPipeError``) is passed on: the command line ends quietly then.
     """
     try:
         yield
@@ -112,13 +112,13 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
     """Open a text file that appears under its name only if the block ends without an error.
 
     ``.gz`` and ``.zst`` are packed. The bytes are on disk before the rename. A device or a pipe is
-    written to as it is: a rename would put a file in its place, and root may do that to /dev/null.
+    written to directly: a rename would replace it by a file, which root may do even to /dev/null.
 
     Raises:
         OutputError: the folder is missing, full or not writable.
     """
     with output_errors(str(path)):
-        if os.path.isdir(path):  # said now, not after hours of work
+        if os.path.isdir(path):  # fail now, not after hours of work
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if (raw := _open_stream(path)) is not None:
             with raw, _pack(raw, "") as stream:
@@ -147,9 +147,9 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
 
 
 def take_mode(part: Path, final: Path) -> None:
-    """Give a new file the permissions and the owner of the one that it is to replace.
+    """Return a new file the permissions and the owner of the one that it is to replace.
 
-    Where there is none yet, the permissions are those that the umask leaves.
+    If there is none, the permissions are those that the umask leaves.
     """
     try:
         old = final.stat()
@@ -162,13 +162,13 @@ def take_mode(part: Path, final: Path) -> None:
 
 
 def stream_number(path: str | os.PathLike[str]) -> int | None:
-    """Tell which open stream of this process a path names; None where it names none.
+    """Return the number of the open stream that a path names; None if it names none.
 
-    ``/dev/stdout``, ``/dev/fd/N`` and ``/proc/self/fd/N`` mean the stream as it is, at the place
-    that it has reached: to open such a path would begin the file behind it again.
+    ``/dev/stdout``, ``/dev/fd/N`` and ``/proc/self/fd/N`` mean the open stream at its current
+    position; opening such a path would start the file from its beginning.
     """
     name = os.fspath(path)
-    for _ in range(40):  # links; the system itself follows no more than so many
+    for _ in range(40):  # the system follows no more than 40 links
         folder = os.path.realpath(os.path.dirname(name))
         found = re.fullmatch(r"/proc/(\d+)(?:/task/\d+)?/fd", folder)
         last = os.path.basename(name)
@@ -182,7 +182,7 @@ def stream_number(path: str | os.PathLike[str]) -> int | None:
 
 
 def _open_stream(path: str | os.PathLike[str]) -> IO[bytes] | None:
-    """Open a stream of this process for writing where it stands; None where the path names none."""
+    """Open a stream of this process at its current position; None if the path names none."""
     number = stream_number(path)
     if number is None:
         return None
@@ -193,19 +193,17 @@ def _open_stream(path: str | os.PathLike[str]) -> IO[bytes] | None:
 def appended_output(
     path: str | os.PathLike[str], is_own: Callable[[bytes], bool]
 ) -> Iterator[IO[str]]:
-    """Open a text file to add lines to, each of which is to survive whatever ends the run.
-
-    A file that is there already keeps what it holds.
+    """Open a text file for appending lines; an existing file keeps its content.
 
     Args:
-        is_own: tells by its first line (at most 16 MiB of it) whether a file is one to add to.
+        is_own: returns, from its first line (at most 16 MiB), whether lines may be added to a file.
 
     Raises:
-        OutputError: it cannot be written, or holds something else.
+        OutputError: it cannot be written, or holds other data.
     """
     with output_errors(str(path)):
         if Path(path).suffix in (".gz", ".zst"):
-            message = f"cannot write {path}: lines are added one by one, which no packed file takes"
+            message = f"cannot write {path}: lines cannot be added to a compressed file"
             raise OutputError(message, hint=f"name it {Path(path).with_suffix('')}")
         raw = _open_stream(path) or open(path, "ab")  # noqa: SIM115 (closed below)
         with raw, _pack(raw, "") as stream:
@@ -218,8 +216,8 @@ def _check_own(path: Path, is_own: Callable[[bytes], bool], raw: IO[bytes]) -> N
     with path.open("rb") as before:
         first = before.readline(2**24)
         if first and not is_own(first):
-            message = f"{path} holds something else, and would be added to"
-            raise OutputError(message, hint="name a file of its own, or one that is not there")
+            message = f"{path} holds other data, and lines would be added to it"
+            raise OutputError(message, hint="name another file")
         if first:
             before.seek(-1, os.SEEK_END)
             if before.read(1) != b"\n":  # a run was killed in the middle of a line
@@ -251,10 +249,10 @@ def _pack(raw: IO[bytes], suffix: str) -> Iterator[IO[str]]:
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield an empty folder that takes the name ``path`` only if the block ends without an error.
 
-    A folder already there is replaced, and is back if the replacement fails.
+    An existing folder is replaced; it is restored if the replacement fails.
 
     Raises:
-        OutputError: the parent is missing, full or not writable, or what is there is no folder.
+        OutputError: the parent is missing, full or not writable, or the path is not a folder.
     """
     final = Path(os.path.realpath(path))
     with output_errors(str(path)):
@@ -285,9 +283,9 @@ def _swap(part: Path, final: Path) -> None:
 
 
 def _open_up(folder: Path) -> None:
-    """Give a folder and what is in it the permissions that the umask leaves.
+    """Set on a folder and its content the permissions that the umask leaves.
 
-    Libraries write by way of temporary files, which are the owner's alone (safetensors does).
+    Libraries such as safetensors write through temporary files, which only the owner may read.
     """
     mask = _umask()
     for path in (folder, *folder.rglob("*")):

@@ -1,7 +1,7 @@
-"""Gold labels and label sets, checked before anything is spent on them.
+"""Checks of gold labels and label sets, before a teacher or a student is run on them.
 
-A gold label that its task cannot read agrees with no answer; a set of labels that nobody named
-leaves teacher and student to guess. Both look like a bad teacher or a bad student afterwards.
+An answer can never agree with a gold label that its task cannot read, and without a set of labels
+teacher and student have to guess. Both would look like a bad teacher or a bad student later.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class GoldCheck:
     """Counts gold labels that the record's task cannot read.
 
     Attributes:
-        task: the task of every record, whatever it says itself.
-        known: records with a gold label.
-        unreadable: those whose label is not a possible answer of their task.
+        task: replaces the task of every record.
+        known: number of records with a gold label.
+        unreadable: number of those whose label is not a possible answer of their task.
         example: the first such label, in one line.
-        example_id: the record that it is of.
-        example_task: the task that cannot read it.
+        example_id: the id of its record.
+        example_task: the task of its record.
     """
 
     task: str | None = None
@@ -42,13 +42,13 @@ class GoldCheck:
     example_task: str = ""
 
     def add(self, record: Record) -> bool:
-        """Count a record; False where it has a gold label that cannot be read."""
+        """Count a record; return False if it has a gold label that cannot be read."""
         label = record.get("label")
         if not isinstance(label, str):
             return True
         self.known += 1
         name, choices = self.task or record.get("task"), record.get("choices")
-        # Most labels need no closer look, which would take longer than all else in a row.
+        # Most labels need no parsing, which would be the slowest step of a record.
         if name == "equation":
             is_plain = _PLAIN_NUMBER.fullmatch(label) is not None
         else:
@@ -65,13 +65,13 @@ class GoldCheck:
         return False
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Pass records on and count them."""
+        """Yield the records, and count them."""
         for record in records:
             self.add(record)
             yield record
 
     def warning(self) -> str | None:
-        """Say how many gold labels cannot be read; None where all can."""
+        """Return a warning about gold labels that cannot be read; None if there are none."""
         if not self.unreadable:
             return None
         shown = " ".join(self.example.split())
@@ -84,10 +84,10 @@ class GoldCheck:
 
 
 def with_label_sets(records: Iterable[Record], task: str | None = None) -> Iterator[Record]:
-    """Pass records on, and refuse the first of the task ``labels`` that does not name its labels.
+    """Yield the records, and refuse the first of the task ``labels`` without a set of labels.
 
     Args:
-        task: the task of every record, whatever it says itself.
+        task: replaces the task of every record.
 
     Raises:
         MissingFieldError: a record of that task has no ``choices``.
@@ -95,13 +95,13 @@ def with_label_sets(records: Iterable[Record], task: str | None = None) -> Itera
     for record in records:
         if not record.get("choices") and task_of(record, task).name == "labels":
             message = f'record "{record.get("id")}": the task labels needs the set of labels'
-            hint = 'name it: "mitools load --labels A,B,C", for records loaded before as well'
+            hint = 'name it: "mitools load --labels A,B,C"; this also works on loaded records'
             raise MissingFieldError(message, hint=hint)
         yield record
 
 
 def label_set(metadata: Mapping[str, Any]) -> list[str] | None:
-    """Give the labels that a student of the task ``labels`` was taught; None where unknown."""
+    """Return the labels that a student of the task ``labels`` learned; None if unknown."""
     labels = metadata.get("labels")
     if metadata.get("task") != "labels" or not isinstance(labels, list | tuple) or not labels:
         return None
@@ -113,12 +113,12 @@ def with_known_labels(
     metadata: Callable[[], Mapping[str, Any]] | None,
     task: str | None = None,
 ) -> Iterator[Record]:
-    """Pass records on; those of the task ``labels``, or of none, get the student's label set.
+    """Yield the records; those of the task ``labels``, or of none, get the student's label set.
 
     Args:
-        metadata: what the student says about itself, asked for when the first record without
-            choices arrives; None where no student is asked.
-        task: the task of every record, whatever it says itself.
+        metadata: returns the metadata of the student, called for the first record without choices;
+            None if no student is asked.
+        task: replaces the task of every record.
     """
     for record in records:
         if metadata is not None and not record.get("choices"):

@@ -1,6 +1,6 @@
-"""Lines of JSON as rows: cut to bounds, decoded, parsed strictly.
+"""Lines of JSON as rows: limited in length, decoded, parsed strictly.
 
-Everything that makes one line invalid by itself, whatever its fields mean, is decided here.
+The checks that need one line only, and not the meaning of its fields, are here.
 :mod:`mitools.records` decides what a record is.
 """
 
@@ -22,18 +22,18 @@ __all__ = ["Row", "cut_lines", "is_blank", "line_rows", "long_row", "parse_line"
 
 _PIECE_BYTES = 3 * 2**16  # a multiple of 3: base64 of the pieces is that of the whole
 
-_WAY_ON = 'or go on without it: "--on-error skip" or "--on-error divert:FILE"'
+_CONTINUE = 'or continue without it: "--on-error skip" or "--on-error divert:FILE"'
 
 
 class Row(NamedTuple):
-    """One line of a file, or row of a table, on its way to become a record.
+    """One line of a file, or one row of a table, before it becomes a record.
 
     Attributes:
         where: its place in the input.
-        parse: gives the object in it, or raises :class:`~mitools.errors.DataError`.
-        line: gives it as it came, without the line break: bytes where it was a line of bytes.
-        rest: gives the bytes behind ``line``, where the line is longer than the bound, until the
-            next row is taken; None where it is not.
+        parse: returns the object in it, or raises :class:`~mitools.errors.DataError`.
+        line: returns it unchanged, without the line break; bytes if it came from bytes.
+        rest: yields the bytes behind ``line``, if the line is longer than the bound, until the
+            next row is taken; else None.
     """
 
     where: Where
@@ -43,10 +43,10 @@ class Row(NamedTuple):
 
 
 def line_rows(path: str, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
-    """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
+    """Yield each line of a JSON Lines file that is not blank; ``-`` is stdin.
 
-    A line that is longer than the bound is never held whole: it becomes a row that cannot be
-    parsed, and what is left of it is passed over.
+    A line that is longer than the bound is never held in memory as a whole: it becomes a row that
+    cannot be parsed, and its rest is skipped.
 
     Raises:
         SourceError: the file is missing, or damaged.
@@ -65,11 +65,11 @@ def line_rows(path: str, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
 def cut_lines(
     stream: IO[bytes], bounds: Bounds = DEFAULTS
 ) -> Iterator[tuple[bytes, Iterator[bytes] | None]]:
-    """Cut a stream into lines without ever holding one that is longer than the bound.
+    """Split a stream into lines without holding one that is longer than the bound.
 
     Yields:
-        A line with its line break, and None; or the beginning of one that is too long, and what
-        gives the rest of it in pieces until the next line is taken.
+        A line with its line break, and None; or the start of a line that is too long, and an
+        iterator over its rest, usable until the next line is taken.
     """
     most = bounds.line_bytes + 1  # with its line break
     for raw in iter(partial(stream.readline, most), b""):
@@ -78,17 +78,17 @@ def cut_lines(
         else:
             rest = _rest_of_line(stream)
             yield raw, rest
-            for _ in rest:  # what nobody wanted
+            for _ in rest:  # skip what was not taken
                 pass
 
 
 def long_row(raw: bytes, rest: Iterator[bytes], where: Where, bounds: Bounds) -> Row:
-    """Make a row of a line that is longer than the bound: it cannot be parsed, only put aside."""
+    """Make a row of a line that is longer than the bound: it can only be diverted."""
     return Row(where, partial(_fail_as_too_long, where, bounds), partial(bytes, raw), rest)
 
 
 def is_blank(raw: bytes) -> bool:
-    """Tell whether a line holds white space alone, or a byte order mark."""
+    """Return whether a line holds only white space or a byte order mark."""
     return raw.isspace() or (raw.startswith(BOM_UTF8) and not raw.removeprefix(BOM_UTF8).strip())
 
 
@@ -104,7 +104,7 @@ def _fail_as_too_long(where: Where, bounds: Bounds) -> Record:
 
 
 def too_long(where: Where, bounds: Bounds) -> MalformedLineError:
-    hint = f'raise the bound with "--max-line-bytes SIZE", {_WAY_ON}'
+    hint = f'raise the bound with "--max-line-bytes SIZE", {_CONTINUE}'
     message = f"the line is longer than {bounds.line_bytes:,} bytes"
     return MalformedLineError(message, where=where, hint=hint)
 
@@ -120,7 +120,7 @@ def _parse_bytes(raw: bytes, where: Where, bounds: Bounds) -> Record:
 
 
 class _UnfitError(ValueError):
-    """What JSON's grammar allows and a record may not hold."""
+    """Valid JSON that a record may not hold."""
 
 
 def _reject_constant(name: str) -> float:
@@ -139,7 +139,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in found if names.count(name) > 1)
-        raise _UnfitError(f"the key {_short(json.dumps(twice))} comes twice in one object")
+        raise _UnfitError(f"the key {_short(json.dumps(twice))} appears twice in one object")
     return found
 
 
@@ -152,7 +152,7 @@ _DECODER = json.JSONDecoder(
 )
 
 
-# What the decoder itself calls between two searches for white space.
+# The part of the decoder that does not search for white space around the value.
 _SCAN: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 
 
@@ -162,7 +162,7 @@ def _decode(text: str) -> Any:
         try:
             value, end = _SCAN(text, 0)
         except StopIteration:
-            pass  # the decoder says it in words
+            pass  # the decoder raises the error with its message
         else:
             if text[end:] in ("", "\n", "\r\n"):
                 return value
@@ -173,7 +173,7 @@ def parse_line(text: str, where: Where | None = None, bounds: Bounds = DEFAULTS)
     """Parse one line into a record, without validating its fields.
 
     Raises:
-        MalformedLineError: not JSON, not an object, a key that comes twice, a NaN or an infinity,
+        MalformedLineError: not JSON, not an object, a key that appears twice, a NaN or an infinity,
             nesting or a number beyond the bounds.
     """
     try:
@@ -183,7 +183,7 @@ def parse_line(text: str, where: Where | None = None, bounds: Bounds = DEFAULTS)
     if not isinstance(value, dict):
         message = f"a record must be an object, not {json_type(value)}"
         raise MalformedLineError(message, where=where, hint="put one JSON object on each line")
-    # To count is fast, and nearly every line has fewer brackets than it may have levels.
+    # Counting is fast, and nearly every line has fewer brackets than the limit has levels.
     if text.count("{") + text.count("[") > bounds.depth and _is_deeper(value, bounds.depth):
         raise _too_deep(where, bounds)
     return value
@@ -194,23 +194,23 @@ def _malformed(
 ) -> MalformedLineError:
     if isinstance(error, RecursionError):
         return _too_deep(where, bounds)
-    hint = f"fix the line, {_WAY_ON}"
+    hint = f"fix the line, {_CONTINUE}"
     if isinstance(error, json.JSONDecodeError | _UnfitError):
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-    else:  # Python's own words for it name a function to call
+    else:  # Python's own message names a Python function
         reason = "a number has too many digits"
-        hint = f'raise the bound with "--max-digits N", {_WAY_ON}'
+        hint = f'raise the bound with "--max-digits N", {_CONTINUE}'
     return MalformedLineError(f"not valid JSON ({reason})", where=where, hint=hint)
 
 
 def _too_deep(where: Where | None, bounds: Bounds) -> MalformedLineError:
-    hint = f'raise the bound with "--max-depth N", {_WAY_ON}'
+    hint = f'raise the bound with "--max-depth N", {_CONTINUE}'
     message = f"nested deeper than {bounds.depth} levels"
     return MalformedLineError(message, where=where, hint=hint)
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Tell whether lists and objects stand in one another beyond so many levels."""
+    """Return whether lists and objects are nested deeper than ``levels``."""
     level = [value]
     for _ in range(levels):
         inner = (one.values() if isinstance(one, dict) else one for one in level)

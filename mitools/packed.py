@@ -1,8 +1,9 @@
-"""Unpacking Zstandard files in bounded memory, and noticing that one was cut short.
+"""Reading Zstandard files in bounded memory, with detection of truncated files.
 
-zstandard's readers either take the end of a truncated file for the end of the data, or unpack all
-of what they are fed at once: 3 bytes of a block can stand for 128 KiB. So the frames are followed
-here block by block, as RFC 8878 section 3.1 lays them out, and each block is unpacked by itself.
+The readers of the zstandard package either treat the end of a truncated file as the end of the
+data, or decompress all of their input at once, where 3 bytes of a block can stand for 128 KiB.
+This module therefore follows the frames block by block (RFC 8878, section 3.1) and decompresses
+each block by itself.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """Files of one folder that belong together: replaced all at once, or not at all.
 
-A folder in which a new test file lies beside an old train file looks whole, and is not: examples to
-test on are then among those to train on. No file system replaces several files at once, so the new
-files are written aside, and at the end the old ones go before the first new one comes:
+A folder with a new test file and an old train file looks complete, but test examples may then be
+among the training examples. No file system replaces several files at once, so the new files are
+written elsewhere, and the old ones are deleted before the first new one is moved into place:
 
 1. The new files are complete in ``FOLDER/.NAME.part-XXXX``.
-2. That folder is renamed to ``FOLDER/.NAME.ready``: from here on the new files are what counts.
+2. That folder is renamed to ``FOLDER/.NAME.ready``: from here on the new files are valid.
 3. The old files are deleted, one by one; then the new ones are moved into their place.
 4. The emptied folder is deleted.
 
-Killed before 2, the old files are as they were. Killed after it, a file is missing for whoever
-reads the folder, but never is an old one beside a new one; the next run into the folder first
-completes what was begun.
+A run that is killed before step 2 leaves the old files. One that is killed later leaves some files
+missing, but never an old file beside a new one; the next run into the folder first completes the
+replacement.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ __all__ = ["atomic_parts", "complete_parts"]
 
 @contextlib.contextmanager
 def atomic_parts(folder: Path, name: str, parts: Sequence[str]) -> Iterator[dict[str, IO[str]]]:
-    """Open text files that take their places in a folder together, if the block ends well.
+    """Open text files that replace those in a folder together, if the block ends without an error.
 
-    What else is in the folder stays.
+    Other files in the folder stay.
 
     Args:
-        folder: made where it is not there.
-        name: whose files they are; the same in every run into this folder.
+        folder: created if it does not exist.
+        name: identifies the set of files; the same in every run into this folder.
         parts: the names of the files.
 
     Raises:
@@ -60,13 +60,13 @@ def atomic_parts(folder: Path, name: str, parts: Sequence[str]) -> Iterator[dict
         except BaseException as exc:
             shutil.rmtree(aside, ignore_errors=True)
             if isinstance(exc, OutputError) and isinstance(exc.__cause__, OSError):
-                raise exc.__cause__ from None  # it names a place that nobody knows
+                raise exc.__cause__ from None  # its message names the temporary folder
             raise
         complete_parts(folder, name)
 
 
 def complete_parts(folder: Path, name: str) -> bool:
-    """Complete a replacement that was interrupted; tell whether there was one."""
+    """Complete an interrupted replacement; return whether there was one."""
     ready = _ready(folder, name)
     if not ready.is_dir():
         return False

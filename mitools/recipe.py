@@ -1,7 +1,7 @@
 """Recipes: finding one by name or path, and reading its tables of options.
 
 A recipe is a TOML file with one table per stage; each key in a table is an option of that stage,
-spelled with or without hyphens. Which options there are is known to the command line alone.
+spelled with or without hyphens. Only the command line knows which options exist.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 
 
 def _folders() -> list[Path]:
-    # In a wheel the recipes ride inside the package; in a checkout they stand beside it.
+    # In a wheel the recipes are inside the package; in a checkout they are beside it.
     return [folder for folder in (_HERE / "recipes", _HERE.parent / "recipes") if folder.is_dir()]
 
 
@@ -52,7 +52,7 @@ def find_recipe(name: str) -> Path:
 
 
 def load_table(path: Path, stage: str) -> dict[str, Any]:
-    """Read one stage's table from a recipe; empty where the recipe has none.
+    """Read one stage's table from a recipe; empty if the recipe has none.
 
     Raises:
         RecipeError: the file is not TOML, or the entry is not a table.

@@ -1,8 +1,8 @@
 """Reading and writing records as JSON Lines.
 
 A record is one JSON object on one line and a plain ``dict`` in memory. Fields that the schema does
-not know pass through untouched. Everything that turns bytes into records, or records into bytes,
-is here or in :mod:`mitools.files`; nothing here knows a stage.
+not know pass through untouched. The code that turns bytes into records,
+and records into bytes, is here and in :mod:`mitools.lines`; it does not depend on any stage.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def content_id(record: Mapping[str, Any]) -> str:
-    """Derive an id from what the example says: 16 hexadecimal digits, stable under reordering."""
+    """Derive an id from the content of a record: 16 hexadecimal digits, the same in any order."""
     names = ("input", "label", "choices", "rationale", "group")
     content = {name: record[name] for name in names if record.get(name) is not None}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -62,7 +62,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", 
 def dump_line(record: Mapping[str, Any]) -> str:
     """Render a record as one line of JSON, without the newline.
 
-    Lone surrogates, which UTF-8 cannot hold, stay escaped as they came.
+    Lone surrogates, which UTF-8 cannot hold, stay escaped.
     """
     text = _ENCODER.encode(record)
     if not text.isascii():
@@ -74,11 +74,11 @@ def dump_line(record: Mapping[str, Any]) -> str:
 
 
 class _Read(dict[str, Any]):
-    """A record that knows where it came from, for as long as nobody copies it.
+    """A record with its place in the input; a copy of it loses that.
 
     Attributes:
         where: its place in the input.
-        row: the row it was made of; None where nobody keeps rejected lines.
+        row: the row it was made of; None if rejected lines are not kept.
     """
 
     __slots__ = ("row", "where")
@@ -88,11 +88,11 @@ class _Read(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Rejected:
-    """A line that was not passed on: what was wrong with it, and the line.
+    """A line that was rejected, and the error.
 
     Attributes:
-        line: as it came, without the line break; text where it was no line of bytes.
-        rest: gives the bytes behind ``line``, where the line is longer than the bound.
+        line: unchanged, without the line break; text if it did not come from bytes.
+        rest: yields the bytes behind ``line``, if the line is longer than the bound.
     """
 
     error: DataError
@@ -101,15 +101,15 @@ class Rejected:
 
     @property
     def text(self) -> str:
-        """The line, for people: what is not UTF-8 is replaced."""
+        """The line as text; bytes that are not UTF-8 are replaced."""
         return self.line if isinstance(self.line, str) else self.line.decode("utf-8", "replace")
 
 
 def as_fault(record: Record, error: Exception, where: Where | None = None) -> DataError:
-    """Blame a record for an error that it caused, and say where it stands in the input.
+    """Turn an error that a record caused into a :class:`DataError` with its place in the input.
 
     Raises:
-        MitoolsError: ``error`` itself, where it is not about the data.
+        MitoolsError: ``error`` itself, if the record did not cause it.
     """
     where = where or getattr(record, "where", None)
     if isinstance(error, DataError):
@@ -119,7 +119,7 @@ def as_fault(record: Record, error: Exception, where: Where | None = None) -> Da
     if isinstance(error, MitoolsError | OSError):
         raise error
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    hint = 'fix the record, or go on without it: "--on-error skip" or "--on-error divert:FILE"'
+    hint = 'fix the record, or continue without it: "--on-error skip" or "--on-error divert:FILE"'
     name = f'record "{record["id"]}"' if where is None and "id" in record else "this record"
     fault = InvalidFieldError(f"{name} cannot be processed ({text})", where=where, hint=hint)
     fault.__cause__ = error
@@ -127,11 +127,11 @@ def as_fault(record: Record, error: Exception, where: Where | None = None) -> Da
 
 
 Reject = Callable[[Record, Exception], None]
-"""Deal with a record whose processing failed: go on without it, or raise."""
+"""Handle a record whose processing failed: continue without it, or raise."""
 
 
 def raise_fault(record: Record, error: Exception) -> None:
-    """End the run where one record fails, and say which it was."""
+    """Raise for a record that failed, and name it."""
     raise as_fault(record, error) from error
 
 
@@ -139,17 +139,17 @@ def raise_fault(record: Record, error: Exception) -> None:
 class Reader:
     """Read records from files, one after the other; an empty list of files means stdin.
 
-    Blank lines are passed over. Every record has been validated, has an ``id`` and holds each
-    needed field with a value that is not null. Input without any such record raises
+    Blank lines are skipped. Every record is valid, has an ``id`` and a value other than null in
+    each needed field. Input without any such record raises
     :class:`EmptyInputError`.
 
     Attributes:
         needs: dotted paths that must be present; ``label|teacher.label`` means either.
-        on_reject: called with each bad line; without it the first bad line raises.
+        on_reject: called with each invalid line; without it the first one raises.
         hints: what to type next when a needed field is missing, by its path.
-        bounds: what one line may be.
+        bounds: limits on one line.
         count: records delivered so far.
-        rejected: bad lines so far.
+        rejected: invalid lines so far.
     """
 
     paths: tuple[str, ...] = ()
@@ -173,7 +173,7 @@ class Reader:
     def admit(
         self, rows: Iterable[Row], convert: Callable[[Record, Where], Record] | None = None
     ) -> Iterator[Record]:
-        """Let in rows from anywhere under this reader's rules; count them and give them ids.
+        """Turn rows of any source into records by this reader's rules; count them and add ids.
 
         Args:
             rows: lines of a file, or rows of a table.
@@ -201,22 +201,22 @@ class Reader:
                 values = {"id": self._derive_id(values), **values}
         except DataError:
             raise
-        except Exception as exc:  # whatever one line brings about is that line's fault
+        except Exception as exc:  # any failure here is the fault of this line
             raise as_fault({}, exc, where) from exc
         record = _Read(values)
         record.where, record.row = where, row if self.on_reject else None
         return record
 
     def reject(self, record: Record, error: Exception) -> None:
-        """Reject a record that was delivered, as if it had never been let in.
+        """Reject a record that was already delivered.
 
         Args:
-            record: the very object that this reader gave, and not a copy.
-            error: what came of processing it.
+            record: the object that this reader yielded, not a copy.
+            error: the error that processing it raised.
 
         Raises:
-            DataError: bad lines stop the stage.
-            MitoolsError, OSError: ``error`` itself, where the record is not to blame.
+            DataError: invalid lines stop the stage.
+            MitoolsError, OSError: ``error`` itself, if the record did not cause it.
         """
         fault = as_fault(record, error)
         self.count -= 1
@@ -230,11 +230,11 @@ class Reader:
         self.on_reject(Rejected(error, row.line(), row.rest))
 
     def check_not_empty(self, names: Iterable[str]) -> None:
-        """Raise :class:`EmptyInputError` where none of these inputs held a record."""
+        """Raise :class:`EmptyInputError` if none of these inputs held a record."""
         if not self.count:
             text = " ".join(map(_shown, names))
             lost = f"none of its {self.rejected:,} lines is usable"
-            hint = "look at what the stage before it wrote"
+            hint = "check the output of the previous stage"
             raise EmptyInputError(f"{text}: {lost if self.rejected else 'no records'}", hint=hint)
 
     def _require(self, record: Record, where: Where) -> None:
@@ -279,7 +279,7 @@ class Writer:
             self.write(record)
 
     def write_batch(self, records: Sequence[Record]) -> None:
-        """Write records that are all there already, and flush once."""
+        """Write a batch of records, and flush once."""
         self._writer.write_all(records)
         self.count += len(records)
         if self._flushes:
@@ -300,7 +300,7 @@ def read_records(*paths: str | os.PathLike[str], needs: Iterable[str] = ()) -> I
     Raises:
         UsageError: no file is named.
         SourceError: a file is missing or damaged.
-        DataError: a line is not a record, a field is missing, or there is no record at all.
+        DataError: a line is not a record, a field is missing, or the input has no records.
     """
     if not paths:
         raise UsageError("no file to read", hint='name one; "-" is stdin')

@@ -1,6 +1,6 @@
-"""The record's schema: which fields there are, what they hold, and a check against it.
+"""The schema of a record: its fields, their types and meaning, and a validator.
 
-A record is a plain ``dict``; fields that are not listed here are nobody's business but the user's.
+A record is a plain ``dict``; fields that are not listed here pass through unchecked.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = [
     "TASKS",
     "Field",
     "Record",
+    "fields_table",
     "get_path",
     "json_schema",
     "json_type",
@@ -31,7 +32,7 @@ Record = dict[str, Any]
 SPLITS = ("train", "valid", "test")
 TASKS = ("choice", "labels", "equation", "text")
 READINGS = ("field", "boxed", "hashes", "cue", "line", "statement")
-"""Where in a completion a label may stand, the surest place first; see :mod:`mitools.reading`."""
+"""Where in a completion a label can stand, the surest place first; see :mod:`mitools.reading`."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Field:
         about: what it means, for people.
         writer: the stage that writes it.
         nullable: whether null is allowed.
-        values: the only strings allowed, where they are few.
+        values: the only strings allowed; empty allows any.
         fields: what an ``object``, or each element of ``objects``, may hold (and more).
-        within: the least and the greatest number allowed; also of each of ``numbers``.
+        within: the smallest and the largest number allowed; also for each of ``numbers``.
     """
 
     name: str
@@ -62,81 +63,99 @@ _ERROR = Field("error", "object", "why there is no answer: kind and message", nu
 
 _SAMPLE = (
     Field("label", "string", "the teacher's answer", nullable=True),
-    Field("rationale", "string", "why, in the teacher's words", nullable=True),
-    Field("agrees", "boolean", "whether the label equals gold; null where unknown", nullable=True),
+    Field("rationale", "string", "the teacher's reasons", nullable=True),
+    Field("agrees", "boolean", "whether the label equals gold; null without gold", nullable=True),
     Field(
         "read_by",
         "string",
-        "where in the answer the label stood: a field, \\boxed, ####, a phrase such as "
+        "where in the completion the label was found: a field, \\boxed, ####, a cue such as "
         '"the answer is", a line of its own, or the last sentence',
         values=READINGS,
     ),
-    Field("hinted", "boolean", "whether the teacher was shown the gold label"),
-    Field("leak", "boolean", "whether its words say so"),
+    Field("hinted", "boolean", "whether the prompt contained the gold label"),
+    Field("leak", "boolean", "whether the rationale says that it was shown the gold label"),
     _ERROR,
 )
 
 _TEACHER = (
     *_SAMPLE,
-    Field("samples", "objects", "every answer drawn, in order", fields=_SAMPLE),
-    Field("model", "string", "the model that answered"),
-    Field("prompt", "string", "hash of the effective prompt"),
-    Field("usage", "object", "tokens, as the server counted them", nullable=True),
+    Field("samples", "objects", "all sampled answers, in order, with the fields above", fields=_SAMPLE),
+    Field("model", "string", "name of the model"),
+    Field("prompt", "string", "hash of the prompt"),
+    Field("usage", "object", "token counts from the server", nullable=True),
 )
 
 _STUDENT = (
     Field("label", "string", "the student's answer", nullable=True),
-    Field("rationale", "string", "why, in the student's words", nullable=True),
+    Field("rationale", "string", "the student's reasons", nullable=True),
+    Field("confidence", "number", "probability of the label, 0 to 1", nullable=True, within=(0, 1)),
+    Field("choices", "numbers", "probability of each choice; they add up to 1", within=(0, 1)),
     Field(
-        "confidence", "number", "probability of the answer, 0 to 1", nullable=True, within=(0, 1)
+        "in_set_mass", "number", "total probability of the choices among all texts", nullable=True
     ),
-    Field("choices", "numbers", "probability by choice; they add up to 1", within=(0, 1)),
-    Field("in_set_mass", "number", "probability of the choices out of all texts", nullable=True),
+    Field("log_prob", "number", "log-probability of the label's text, in nats", nullable=True),
+    Field("decoded", "string", "the decoded label, where choices are scored", nullable=True),
     Field(
-        "log_prob", "number", "natural log of the probability of the label's text", nullable=True
-    ),
-    Field(
-        "decoded", "string", "the label that decoding gives beside scored choices", nullable=True
+        "label_truncated", "boolean", "whether the label reached the length limit", nullable=True
     ),
     Field(
-        "label_truncated", "boolean", "whether the label ran into the length limit", nullable=True
+        "rationale_truncated",
+        "boolean",
+        "whether the rationale reached the length limit",
+        nullable=True,
     ),
-    Field("rationale_truncated", "boolean", "whether the rationale ran into it", nullable=True),
-    Field("model", "string", "the student that answered", nullable=True),
+    Field("model", "string", "name and hash of the student", nullable=True),
     Field(
         "order",
         "string",
-        "whether its label was decoded behind its rationale",
+        "order of decoding, where the label follows the rationale",
         values=("separate", "label-rationale", "rationale-label"),
     ),
-    Field("trained", "strings", "the tasks that it was taught, where they are not both"),
+    Field("trained", "strings", "tasks that it learned, if the rationale is not among them"),
 )
 
 _SCORES = (
-    Field("correct", "boolean", "the label equals gold; null without gold", nullable=True),
-    Field("exact", "boolean", "the label is gold, letter by letter", nullable=True),
-    Field("valid", "boolean", "the label is a possible answer"),
-    Field("decode_agrees", "boolean", "decoding gives the answer that scoring chose"),
+    Field("correct", "boolean", "whether the label equals gold; null without gold", nullable=True),
+    Field("exact", "boolean", "whether the label is the same text as gold", nullable=True),
+    Field("valid", "boolean", "whether the label is a possible answer"),
+    Field("decode_agrees", "boolean", "whether the decoded label equals the scored one"),
     Field("supported", "string", "the label that the rationale argues for", nullable=True),
-    Field("supports", "string", "whose label that is", values=("student", "gold", "other", "none")),
-    Field("consistent", "boolean", "it is the student's own; null where none", nullable=True),
-    Field("mentions_label", "boolean", "the rationale names the student's label"),
-    Field("steps", "number", "arithmetic steps that the rationale states"),
-    Field("steps_right", "number", "how many of them are right"),
+    Field(
+        "supports",
+        "string",
+        "whose label the supported label is",
+        values=("student", "gold", "other", "none"),
+    ),
+    Field(
+        "consistent",
+        "boolean",
+        "whether it is the student's own label; null where none",
+        nullable=True,
+    ),
+    Field("mentions_label", "boolean", "whether the rationale names the student's label"),
+    Field("steps", "number", "number of arithmetic steps in the rationale"),
+    Field("steps_right", "number", "number of steps that are right"),
 )
 
 SCHEMA: tuple[Field, ...] = (
-    Field("id", "string", "unique; derived from the content where missing", "load"),
-    Field("input", "string", "what the student reads, without a task prefix", "load"),
-    Field("label", "string", "gold answer; null where unknown", "load", nullable=True),
+    Field("id", "string", "unique name; derived from the content if missing", "load"),
+    Field("input", "string", "text that the student reads, without a task prefix", "load"),
+    Field("label", "string", "gold label; null if unknown", "load", nullable=True),
     Field("task", "string", "how labels are read and compared", "load", values=TASKS),
-    Field("choices", "strings", "the possible answers of this example", "load", nullable=True),
+    Field("choices", "strings", "the possible labels", "load", nullable=True),
     Field("rationale", "string", "a human rationale", "load", nullable=True),
-    Field("group", "string", "records of one group stay in one split", "load", nullable=True),
-    Field("teacher", "object", "the teacher's answer", "annotate", nullable=True, fields=_TEACHER),
-    Field("split", "string", "which part it belongs to", "split", nullable=True, values=SPLITS),
-    Field("student", "object", "the student's answer", "eval", nullable=True, fields=_STUDENT),
-    Field("scores", "object", "verdicts on it", "eval", nullable=True, fields=_SCORES),
+    Field("group", "string", "records of a group stay in one split", "load", nullable=True),
+    Field("teacher", "object", "answer of the teacher", "annotate", nullable=True, fields=_TEACHER),
+    Field("split", "string", "part of the data set", "split", nullable=True, values=SPLITS),
+    Field("student", "object", "answer of the student", "eval", nullable=True, fields=_STUDENT),
+    Field(
+        "scores",
+        "object",
+        "verdicts on the student's answer",
+        "eval",
+        nullable=True,
+        fields=_SCORES,
+    ),
 )
 
 
@@ -173,8 +192,31 @@ def _json_schema_of(item: Field) -> dict[str, Any]:
     return {"description": item.about, **shape}
 
 
+def fields_table() -> str:
+    """Render :data:`SCHEMA` as a Markdown table, one field a line."""
+    rows = ["| field | type | meaning | written by |", "|---|---|---|---|"]
+    for item in SCHEMA:
+        rows += _table_rows(item, item.name, item.writer)
+    return "\n".join(rows)
+
+
+def _table_rows(item: Field, path: str, writer: str) -> list[str]:
+    kind = _TYPES.get(item.kind, item.kind) + (" or null" if item.nullable else "")
+    values = f": {', '.join(f'`{value}`' for value in item.values)}" if item.values else ""
+    row = f"| `{path}` | {kind} | {item.about}{values} | {writer} |"
+    inner = () if item.kind == "objects" else item.fields  # its fields are described already
+    return [row, *(line for sub in inner for line in _table_rows(sub, f"{path}.{sub.name}", ""))]
+
+
+_TYPES = {
+    "strings": "list of strings",
+    "numbers": "object of numbers",
+    "objects": "list of objects",
+}
+
+
 def validate(record: Record, where: Where | None = None) -> None:
-    """Raise :class:`InvalidFieldError` where a known field has a wrong type or value."""
+    """Raise :class:`InvalidFieldError` if a known field has a wrong type or value."""
     _validate_fields(record, _KNOWN, "", where)
 
 
@@ -197,11 +239,11 @@ def _validate_fields(
 
 
 class _Known(NamedTuple):
-    """What is known of a field by its name.
+    """A field, prepared for fast validation.
 
     Attributes:
-        fields: those inside it, by name.
-        is_plain: tells fast whether a value is right without further questions, as most are.
+        fields: the fields inside it, by name.
+        is_plain: returns fast whether a value is valid; False means that it needs a closer look.
     """
 
     item: Field
@@ -261,8 +303,8 @@ _HALF = "holds half of a surrogate pair, which is not a character"
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether UTF-8 can hold a text; JSON can spell texts that it cannot."""
-    if text.isascii():  # known without looking
+    """Return whether UTF-8 can encode a text; JSON can write texts that UTF-8 cannot."""
+    if text.isascii():  # known without encoding
         return True
     try:
         text.encode()
@@ -304,7 +346,7 @@ def json_type(value: Any) -> str:
 
 
 def get_path(record: Mapping[str, Any], path: str) -> Any:
-    """Look up a dotted path such as ``teacher.label``; None where any part of it is absent."""
+    """Look up a dotted path such as ``teacher.label``; None if any part of it is absent."""
     value: Any = record
     for name in path.split("."):
         if not isinstance(value, Mapping):

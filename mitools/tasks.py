@@ -1,8 +1,7 @@
 """Answer formats: what a label is, how a text states it, and when two labels are the same.
 
-This is the one door to reading labels out of texts; annotate, eval and explain all come here. How a
-text is read is :mod:`mitools.reading`'s. Knows strings and choices, no record layout beyond
-``task`` and ``choices``, no model, no file.
+annotate, eval and explain all read labels through this module; :mod:`mitools.reading` does the
+reading. Of a record only ``task`` and ``choices`` are used here.
 """
 
 from __future__ import annotations
@@ -40,8 +39,7 @@ _LABELS = ChoiceReader(letters_first=False)
 _EQUATIONS = EquationReader()
 _TEXTS = TextReader()
 _AS_ANY = How()
-# What a rationale says of its label is its cue or a line: its last sentence argues, and is weighed
-# by :meth:`Task.supported` itself.
+# A rationale states its label by a cue or on a line; Task.supported reads its last sentence itself.
 _AS_STATED = How(loosest="line")
 _AS_CUED = How(loosest="cue")
 
@@ -57,30 +55,30 @@ class Task(Protocol):
         """Read a teacher's completion.
 
         Args:
-            text: as it came, with thoughts or without.
-            choices: the possible answers, where the record has some.
-            how: how loosely to read, and what the completion answers.
+            text: the completion, with thoughts or without.
+            choices: the possible answers, if the record has some.
+            how: how loosely to read, and the input that was asked about.
 
         Returns:
-            The label where its place in the text is clear and names one possible answer, and the
-            reasons for it; see :mod:`mitools.reading`.
+            The label, if its place in the text is clear and names one possible answer, and the
+            rationale; see :mod:`mitools.reading`.
         """
 
     def is_equal(self, left: str | None, right: str | None) -> bool:
-        """Tell whether two labels say the same; None equals nothing, not even None."""
+        """Return whether two labels are equal; None equals nothing, not even None."""
 
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
-        """Tell whether a label is a possible answer."""
+        """Return whether a label is a possible answer."""
 
     def state(self, label: str, choices: Choices = None) -> str:
-        """Write the sentence that states a label; :meth:`parse` reads it back."""
+        """Return the sentence that states a label; :meth:`parse` reads it back."""
 
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
-        """Find the label that a rationale argues for, by its words alone; None where it is open."""
+        """Return the label that a rationale argues for; None if that is unclear."""
 
 
 def own_part(text: str) -> str:
-    """Drop thoughts, chat tokens and an invented next example from a completion."""
+    """Remove thoughts, chat tokens and an invented next example from a completion."""
     return own_text(text)
 
 
@@ -96,9 +94,9 @@ class _Choice:
         return self._as_stated(text, choices, how, answer) if choices else answer
 
     def _as_stated(self, text: str, choices: Sequence[str], how: How, answer: Answer) -> Answer:
-        """Prefer a choice that the last sentence states in the very words of :meth:`state`.
+        """Prefer a choice that the last sentence states exactly as :meth:`state` writes it.
 
-        So a choice of any text is read back, also one that looks like several answers, a thought
+        This reads back a choice of any text, also one that looks like several answers, a thought
         or the header of a next example.
         """
         shown = text.rstrip()
@@ -177,7 +175,7 @@ class _Text:
 
 @dataclass(frozen=True)
 class _Equation:
-    """An arithmetic expression or a number; equal where the exact values are."""
+    """An arithmetic expression or a number; two are equal if their exact values are."""
 
     name: str = "equation"
     _reader: EquationReader = _EQUATIONS
@@ -212,7 +210,7 @@ TASK_NAMES = tuple(_TASKS)
 
 
 def task_named(name: str) -> Task:
-    """Look a task up.
+    """Return the task with a name.
 
     Raises:
         UsageError: there is no such task.
@@ -231,7 +229,7 @@ def read_answer(text: str, task: str = "text", choices: Choices = None) -> Answe
         choices: the possible labels, for the tasks ``choice`` and ``labels``.
 
     Returns:
-        The answer; its label is None where the text states none clearly.
+        The answer; its label is None if the text does not state one clearly.
 
     Raises:
         UsageError: there is no such task.
@@ -243,6 +241,6 @@ def read_answer(text: str, task: str = "text", choices: Choices = None) -> Answe
 
 
 def task_of(record: Mapping[str, Any], override: str | None = None) -> Task:
-    """Decide a record's task: the override, else what it says, else choice where it has choices."""
+    """Return a record's task: the override, else its own, else ``choice`` if it has choices."""
     name = override or record.get("task") or ("choice" if record.get("choices") else "text")
     return task_named(name)

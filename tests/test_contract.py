@@ -219,7 +219,7 @@ def test_diverting_goes_on_counts_and_keeps_the_line(case: Case, run: Run, tmp_p
     path = tmp_path / "diverted.jsonl"
     done = run(case, BAD_THIRD, "--on-error", f"divert:{path}")
     assert done.code == 0
-    assert f"warning: 1 of 7 lines put into {path}\n" in done.stderr
+    assert f"warning: 1 of 7 lines diverted to {path}\n" in done.stderr
     (kept,) = map(json.loads, path.read_text().splitlines())
     assert (kept["file"], kept["line"], kept["text"]) == ("<stdin>", 3, BAD_LINE.strip())
     assert kept["error"].startswith("<stdin>:3: not valid JSON (")

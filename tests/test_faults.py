@@ -120,7 +120,7 @@ def test_each_hostile_line_is_put_aside_and_the_good_ones_pass(stage: str, tmp_p
     hostile = [one.encode() if isinstance(one, str) else one for one in hostile_to(stage).values()]
     assert [restored(one) for one in kept] == hostile
     assert [json.loads(one)["line"] for one in kept] == list(range(3, 3 + len(hostile)))
-    assert f"{len(hostile)} of {len(lines)} lines put into {path}" in done.stderr
+    assert f"{len(hostile)} of {len(lines)} lines diverted to {path}" in done.stderr
     assert "unexpected" not in done.stderr
 
 
@@ -193,7 +193,7 @@ def test_the_lines_of_a_second_file_are_put_aside_as_well(
     assert len(done.stdout.splitlines()) == 3
     (kept,) = map(json.loads, Path("bad").read_text().splitlines())
     assert (kept["file"], kept["line"], kept["text"]) == ("other", 2, "broken")
-    assert "warning: 1 of 4 lines put into bad" in done.stderr
+    assert "warning: 1 of 4 lines diverted to bad" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def test_a_file_that_is_added_to_keeps_what_it_holds(tmp_path: Path) -> None:
     assert path.read_text() == "one\ntwo\ncut\nfour\n"
     assert seen == [b"one\n"] * 3
     path.write_text("something else\n")
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match="holds other data"):
         appended_output(path, is_own).__enter__()
     assert path.read_text() == "something else\n"
 

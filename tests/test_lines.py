@@ -137,7 +137,7 @@ def test_a_number_has_too_many_digits_in_words_of_ours() -> None:
     ],
 )
 def test_a_key_that_comes_twice_is_refused(line: str) -> None:
-    with pytest.raises(MalformedLineError, match='the key "a" comes twice in one object'):
+    with pytest.raises(MalformedLineError, match='the key "a" appears twice in one object'):
         parse_line(line)
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from mitools.errors import InvalidFieldError, Where
 from mitools.records import Record
-from mitools.schema import SCHEMA, Field, get_path, json_schema, validate
+from mitools.schema import SCHEMA, Field, fields_table, get_path, json_schema, validate
 
-PACKAGE = Path(__file__).parents[1] / "mitools"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "mitools"
 
 KINDS: dict[str, tuple[Any, dict[str, str]]] = {
     "string": ("", {"3": "a number", "true": "a boolean", "[]": "a list", "{}": "an object"}),
@@ -164,3 +165,20 @@ def test_a_path_leads_through_objects_only() -> None:
     assert get_path(record, "a.b.c") == 0
     for path in ("a.b.c.d", "a.d.0", "a.e.f", "a.x", "x.y"):
         assert get_path(record, path) is None
+
+
+def test_the_documented_fields_are_current() -> None:
+    """To bring them up to date: put what mitools schema --table prints into FIELDS.md."""
+    document = (ROOT / "FIELDS.md").read_text(encoding="utf-8")
+    assert document.endswith(fields_table() + "\n")
+
+
+def test_the_table_of_fields_has_a_row_for_each_field() -> None:
+    rows = fields_table().splitlines()[2:]
+    names = [row.split("`")[1] for row in rows]
+    assert sorted(names) == sorted(path for path, _ in all_fields())
+    (agrees,) = (row for row in rows if "`teacher.agrees`" in row)
+    assert agrees == (
+        "| `teacher.agrees` | boolean or null | whether the label equals gold; null without gold |  |"
+    )
+    assert "| part of the data set: `train`, `valid`, `test` | split |" in fields_table()

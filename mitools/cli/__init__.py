@@ -41,7 +41,7 @@ COMMANDS: dict[str, str] = {
 
 
 class _Group(click.Group):
-    """Load a command's module only when that command is asked for."""
+    """Imports a command's module only when that command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -64,7 +64,7 @@ class _Group(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run, and say every usage error in one line, with what to type next."""
+        """Run, and print every usage error in one line, with what to type next."""
         if not extra.get("standalone_mode", True):
             return super().main(args, *rest, **extra)
         try:
@@ -77,7 +77,7 @@ class _Group(click.Group):
             name = ctx.command_path if ctx else "mitools"
             Console(name).error(f'{_problem(exc)}; see "{name} --help"')
             sys.exit(exc.exit_code)
-        except OSError as exc:  # help or version, and nowhere to print it
+        except OSError as exc:  # help or version could not be printed
             from mitools.cli._stage import abandon_stdout
 
             abandon_stdout()
@@ -105,7 +105,7 @@ def _guess(word: str, known: Iterable[str]) -> str:
 def mitools() -> None:
     """Turn a large language model's reasoning into a small model that answers and explains.
 
-    Each command is a stage: it reads JSON Lines, adds what it knows, and writes JSON Lines.
+    Each command is a stage: it reads JSON Lines, adds fields, and writes JSON Lines.
 
     \b
     mitools load svamp | mitools annotate -m MODEL | mitools split |
@@ -121,11 +121,11 @@ def main() -> None:
 
 
 def _hold_closed_streams() -> None:
-    """Let a stdin or stdout that the shell closed fail when used, as a full disk would.
+    """Replace a stdin or stdout that the shell closed by one that fails when it is used.
 
-    Otherwise the next file to be opened would get its number, and Python has None in its place.
+    Otherwise the next opened file would get its number, and Python has None in its place.
     """
-    # The wrong way round on purpose, so that reading and writing fail; messages may be lost.
+    # Opened for the wrong direction, so that reading and writing fail; messages may be lost.
     ways = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
     for number, (name, way) in enumerate(ways.items()):
         if getattr(sys, name) is None:

@@ -47,7 +47,7 @@ INPUT_LIMITS: list[Decorator] = [
         default=f"{DEFAULTS.line_bytes >> 20}M",
         show_default=True,
         metavar="SIZE",
-        help="Longest input line; K, M and G are units.",
+        help="Maximum length of an input line, such as 16M.",
     ),
     click.option(
         "--max-depth",
@@ -55,7 +55,7 @@ INPUT_LIMITS: list[Decorator] = [
         default=DEFAULTS.depth,
         show_default=True,
         metavar="N",
-        help="Deepest nesting of an input record.",
+        help="Maximum nesting of an input record.",
     ),
     click.option(
         "--max-digits",
@@ -63,7 +63,7 @@ INPUT_LIMITS: list[Decorator] = [
         default=DEFAULTS.digits,
         show_default=True,
         metavar="N",
-        help="Most digits of a whole number in the input.",
+        help="Maximum digits of an integer in the input.",
     ),
 ]
 
@@ -150,7 +150,7 @@ def tokens_per_batch_option(function: F) -> F:
         "--tokens-per-batch",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Most tokens that the model reads at once; fewer need less memory.  "
+        help="Maximum tokens in one batch of the model; fewer need less memory.  "
         "[default: by device]",
     )
     return option(function)

@@ -1,11 +1,11 @@
 """Options that name files, folders and hosts: what each is used for, and who may set it.
 
-Two rules live here, for every stage:
+Two rules hold for every stage:
 
-- No file has two roles. A stage that empties, replaces or adds to a file which it also reads, or
-  writes twice, loses lines. :func:`check_roles` refuses that before anything is opened.
-- A recipe may come from somebody else. It may name files in its own folder to read; what is
-  written, replaced, or sent somewhere is typed by the person who runs it.
+- No file has two roles. A stage that replaces or appends to a file which it also reads, or writes
+  a file twice, loses lines. :func:`check_roles` refuses that before anything is opened.
+- A recipe may come from another person. It may only read files in its own folder; options that
+  write or replace files, or send data to a host, must be typed on the command line.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ _OUTPUT = "--output"
 
 @dataclass(frozen=True)
 class Role:
-    """What a run uses a place for.
+    """The use of one place in a run.
 
     Attributes:
-        label: how the person named it: an option, ``FILE``, ``stdin``.
-        path: where it is, for messages.
-        keys: what identifies it; two roles that share one are of one file.
+        label: its name for people: an option, ``FILE``, ``stdin``.
+        path: its path, for messages.
+        keys: identify it; two roles that share a key are of one file.
         is_written: whether the run writes there.
         is_records: whether it is an input of records; the output may replace that one.
-        replaces: whether it appears by rename when all was read, so that it may be such an input.
-        folder: for a folder that is replaced whole, its real path.
+        replaces: whether it is replaced by rename at the end, so that it may be an input as well.
+        folder: for a folder that is replaced as a whole, its real path.
     """
 
     label: str
@@ -66,7 +66,7 @@ class Role:
 
 
 class RecipePath(click.Path):
-    """A file or folder to read; in a recipe it lies in the recipe's own folder."""
+    """A file or folder to read; in a recipe it must be in the recipe's own folder."""
 
     name = "path"
 
@@ -82,7 +82,7 @@ class RecipePath(click.Path):
         return str(path)
 
     def roles(self, label: str, value: str) -> Iterator[Role]:
-        # What is not there cannot be overwritten; that it is missing is said when it is opened.
+        # A missing file cannot be overwritten; the error comes when it is opened.
         if value != STDIN and os.path.exists(value):
             yield Role(label, value, _keys(value), is_records=not label.startswith("-"))
 
@@ -96,10 +96,10 @@ class OutputPath(click.Path):
         """Name a file to write.
 
         Args:
-            replaces_input: whether it appears by rename and holds what the input held, so that it
-                may be the input.
+            replaces_input: whether it may be the input: it appears by rename and holds the same
+                records.
         """
-        # That it cannot be written is said by whoever opens it.
+        # The error for a path that cannot be written comes when it is opened.
         super().__init__(readable=False)
         self._replaces_input = replaces_input
 
@@ -110,7 +110,7 @@ class OutputPath(click.Path):
 
 
 class OutputFolder(click.Path):
-    """A folder to make: replaced whole, or holding these files afterwards."""
+    """A folder to make: replaced as a whole, or only these files in it."""
 
     name = "path"
 
@@ -128,7 +128,7 @@ class OutputFolder(click.Path):
 
 
 class _Choice(click.ParamType[str]):
-    """One of some words, or a word with a file behind it."""
+    """One of some words, or a word followed by a file."""
 
     name = "text"
     word: str
@@ -147,7 +147,7 @@ class _Choice(click.ParamType[str]):
 
 
 class DivertOr(_Choice):
-    """A word that says how to go on, or ``divert:FILE``, which adds to a file."""
+    """One of some words, or ``divert:FILE``, which appends to a file."""
 
     word = "divert:"
 
@@ -215,11 +215,11 @@ class TypedOption(click.Option):
 
 
 class _PowerError(Exception):
-    """A recipe wants something that it may not have."""
+    """A recipe sets an option that must be typed."""
 
 
 def from_recipe(param: click.Parameter, recipe: Path, value: Any) -> Any:
-    """Give a recipe's value for an option, with paths read from where the recipe is.
+    """Return a recipe's value for an option; paths are relative to the recipe's folder.
 
     Raises:
         RecipeError: a recipe may not set this; the hint is what to type instead.
@@ -233,7 +233,7 @@ def from_recipe(param: click.Parameter, recipe: Path, value: Any) -> Any:
         raise RecipeError(f"{recipe}: {param.name} = {value!r}: {exc}", hint="fix it") from exc
     except _PowerError as exc:
         option = max(param.opts, key=len)
-        # On the command line a path is read from the current folder, not from the recipe's.
+        # On the command line a path is relative to the current folder, not to the recipe's.
         is_path = isinstance(param.type, RecipePath) and isinstance(value, str)
         shown = os.path.relpath(recipe.parent / value) if is_path else str(value)
         typed = option if value is True else f"{option} {shlex.quote(shown)}"
@@ -242,14 +242,14 @@ def from_recipe(param: click.Parameter, recipe: Path, value: Any) -> Any:
 
 
 def check_roles(ctx: click.Context) -> None:
-    """Refuse a run that would use one file for two things of which one is writing.
+    """Refuse a run that writes a file which it also uses for something else.
 
     Raises:
         UsageError: naming the file and both roles.
     """
     roles = [*_streams(ctx), *_named(ctx)]
     for place, written in enumerate(roles):
-        if not written.is_written:  # most are not: a run may read thousands of files
+        if not written.is_written:  # a run may read thousands of files; compare written ones only
             continue
         for index, other in enumerate(roles):
             if index != place and _clash(written, other):
@@ -265,7 +265,7 @@ def _clash(written: Role, other: Role) -> bool:
         folders = (written.folder, f"{written.folder}.work")
         if any(_is_inside(path, folder) for folder in folders):
             return True
-    if {written.label, other.label} == {"stdout", "stderr"}:  # as people often want it
+    if {written.label, other.label} == {"stdout", "stderr"}:  # often wanted
         return False
     is_replaced = written.replaces and other.is_records
     return bool(written.keys & other.keys) and not is_replaced
@@ -284,7 +284,7 @@ def _named(ctx: click.Context) -> Iterator[Role]:
 
 
 def _streams(ctx: click.Context) -> Iterator[Role]:
-    """Give the roles of the files that the shell opened."""
+    """Yield the roles of the files that the shell opened."""
     params = ctx.params
     if "on_error" in params and (not params.get("files") or STDIN in params["files"]):
         yield Role("stdin", "", _keys_of_stream(0), is_records=True)
@@ -314,7 +314,7 @@ def _keys_of_stream(number: int) -> frozenset[object]:
 
 
 def _keys_of(found: os.stat_result) -> frozenset[object]:
-    # A device or a pipe holds nothing that could be lost.
+    # A device or a pipe has no content to lose.
     is_kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
     return frozenset({(found.st_dev, found.st_ino)}) if is_kept else frozenset()
 

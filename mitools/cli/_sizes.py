@@ -1,4 +1,4 @@
-"""Sizes as people type them: bytes, or with a unit."""
+"""Sizes on the command line: bytes, or with a unit."""
 
 from __future__ import annotations
 

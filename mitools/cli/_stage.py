@@ -1,7 +1,7 @@
-"""What every command shares: its options, its streams, and how it ends.
+"""What every command shares: its streams, its errors and its exit status.
 
 A stage is a click command made with :func:`stage`. Its function receives a :class:`Stage`, which
-opens the input and the output by the rules that hold for all of them.
+opens the input and the output by rules that are the same for all stages.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ HINTS = {
 
 @dataclass
 class Stage:
-    """One run of a command: who speaks for it, and where its records come from and go."""
+    """One run of a command: its console, its input and its output."""
 
     name: str
     console: Console
@@ -70,13 +70,13 @@ class Stage:
 
     @contextlib.contextmanager
     def reading(self, *needs: str, hints: Mapping[str, str] = HINTS) -> Iterator[Reader]:
-        """Open the input; on leaving, say how many lines were rejected."""
+        """Open the input; at the end, report how many lines were rejected."""
         with contextlib.ExitStack() as stack:
             on_reject = self._rejecter(stack)
             reader = Reader(self.files, needs, on_reject, hints, self.bounds)
             yield reader
             if reader.rejected:
-                done = "skipped" if self.on_error == "skip" else f"put into {self.on_error[7:]}"
+                done = "skipped" if self.on_error == "skip" else f"diverted to {self.on_error[7:]}"
                 total = reader.count + reader.rejected
                 self.console.warn(f"{reader.rejected:,} of {total:,} lines {done}")
 
@@ -108,7 +108,7 @@ class Stage:
 
 
 def stdout() -> IO[str]:
-    """Return stdout as UTF-8 with bare newlines, whatever the locale says."""
+    """Return stdout as UTF-8 with bare newlines, in any locale."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n", errors="strict")
     return sys.stdout
@@ -135,7 +135,7 @@ class StageCommand(click.Command):
             check_roles(ctx)
             return rest
         except click.UsageError as exc:
-            exc.ctx = exc.ctx or ctx  # the parser's own errors do not know the command
+            exc.ctx = exc.ctx or ctx  # errors of the parser do not name the command
             raise
         except MitoolsError as exc:  # from a recipe
             if wants_traceback:
@@ -147,7 +147,7 @@ class StageCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter as exc:
-            # Where a recipe sets what only a person may set, say that, and not that it is missing.
+            # If a recipe sets an option that must be typed, say so instead of "missing".
             refused = refusal_of(ctx, exc.param.name if exc.param else None)
             raise refused or exc from exc
 
@@ -157,7 +157,7 @@ class StageCommand(click.Command):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except BrokenPipeError:  # the reader downstream has had enough
+        except BrokenPipeError:  # the reader downstream has closed the pipe
             abandon_stdout()
             ctx.exit(0)
         except KeyboardInterrupt:
@@ -168,7 +168,7 @@ class StageCommand(click.Command):
             if ctx.params.get("debug"):
                 raise
             if not isinstance(exc, MitoolsError):
-                console.error(_unforeseen(exc))
+                console.error(_unexpected(exc))
                 ctx.exit(1)
             if isinstance(exc, OutputError):
                 abandon_stdout()
@@ -176,10 +176,10 @@ class StageCommand(click.Command):
             ctx.exit(exc.exit_code)
 
 
-def _unforeseen(error: Exception) -> str:
-    """Say in one line what nobody foresaw: a full memory, a failing disk, or a mistake of ours."""
+def _unexpected(error: Exception) -> str:
+    """Describe an unexpected error in one line: no memory, a failing disk, or a bug."""
     if isinstance(error, MemoryError):
-        return "the memory is full; give it fewer or shorter records at once"
+        return "out of memory; use smaller batches or shorter records"
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror}; run it again with --debug to see where"
@@ -188,7 +188,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def abandon_stdout() -> None:
-    """Keep the interpreter from flushing a broken stdout once more on its way out."""
+    """Keep the interpreter from flushing a broken stdout again when it exits."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -211,7 +211,7 @@ def stage(
         reads: whether it takes ``FILE`` arguments and ``--on-error``.
         writes: whether it takes ``-o/--output``.
         rewrites: whether that output may replace the input, as it holds the same records.
-        argument: stands in for the ``FILE`` argument; its parameter is called ``files`` as well.
+        argument: replaces the ``FILE`` argument; its parameter must also be named ``files``.
         groups: headings of the help, with the options under each.
     """
 
@@ -249,7 +249,7 @@ def _bounds(params: dict[str, Any]) -> Bounds:
 
 
 def require_together(given: Mapping[str, Any], *names: str) -> None:
-    """Raise :class:`UsageError` where only some of these options were given."""
+    """Raise :class:`UsageError` if only some of these options were given."""
     missing = [name for name in names if not given.get(name)]
     if missing and len(missing) < len(names):
         raise UsageError(f"--{names[0]} needs --{missing[0]}", hint=f"add --{missing[0]}")

@@ -1,4 +1,4 @@
-"""What passes between the steps of reading."""
+"""Types that pass between the steps of reading."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ RANKS = READINGS
 """Where an answer may stand, the surest place first.
 
 ``field``: a JSON field or an ``<answer>`` tag; ``boxed``: ``\\boxed{…}``; ``hashes``: ``#### …``;
-``cue``: "the answer is …"; ``line``: a first or last line that is nothing but an answer;
+``cue``: "the answer is …"; ``line``: a first or last line that holds only an answer;
 ``statement``: the last sentence, where it names exactly one possible answer.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a completion says.
+    """The answer that a completion states.
 
     Attributes:
-        label: the answer; None where none can be read.
+        label: the answer; None if none can be read.
         rationale: the reasons for it.
         read_by: one of :data:`RANKS`, where the label stood; None without a label.
     """
@@ -48,7 +48,7 @@ class Answer:
 
 
 class How(NamedTuple):
-    """How a completion may be read.
+    """Settings for reading a completion.
 
     Attributes:
         loosest: the last of :data:`RANKS` that is tried.
@@ -73,7 +73,7 @@ class Statement(NamedTuple):
         text: what is stated there.
         begin: where the statement begins in the completion, with its cue.
         end: where it ends.
-        is_exact: whether only a text counts that is an answer and nothing else.
+        is_exact: whether the text counts only if it is an answer and nothing else.
     """
 
     rank: str
@@ -84,7 +84,7 @@ class Statement(NamedTuple):
 
 
 class Unclear(Enum):
-    """The reading of a statement that names several answers, or one that cannot be told."""
+    """Marker for a statement that names several answers, or an ambiguous one."""
 
     UNCLEAR = "unclear"
 
@@ -92,17 +92,17 @@ class Unclear(Enum):
 UNCLEAR = Unclear.UNCLEAR
 
 Found = str | Unclear | None
-"""A label; or that the statement is unclear, which ends the search; or that it states nothing."""
+"""A label; or unclear, which ends the search; or None for a statement without an answer."""
 
 
 class TaskReader(Protocol):
-    """How one task reads a statement."""
+    """Reads a statement for one task."""
 
     def read(self, text: str, choices: Choices) -> Found:
-        """Read what an answer's own place states, with units or reasons around it."""
+        """Read a place that is reserved for the answer; units or reasons may surround it."""
 
     def read_exact(self, text: str, choices: Choices) -> Found:
         """Read a text that must be an answer and nothing else."""
 
     def read_last(self, text: str, choices: Choices) -> Found:
-        """Read the last sentence of a reasoning, which names exactly one possible answer."""
+        """Read the last sentence of a rationale, if it names exactly one possible answer."""

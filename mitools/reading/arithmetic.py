@@ -1,7 +1,7 @@
-"""From the tokens of a statement to its one expression, with its value checked.
+"""Parse the tokens of a statement into one expression, and check its value.
 
-Words between numbers are passed over; two numbers that nothing joins, a dash that may mean a range,
-and sides of an equals sign that differ are unclear.
+Words between numbers are skipped. Two numbers without an operator between them, a dash that may
+mean a range, and an equation with different sides are unclear.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class _UnclearError(Exception):
 
 @dataclass
 class _Statement:
-    """The tokens of one statement on their way to one expression."""
+    """Parser state: the tokens of one statement."""
 
     tokens: list[Token]
     out: list[str] = field(default_factory=list)
@@ -97,7 +97,7 @@ class _Statement:
         return _checked(self.out)
 
     def _take(self, place: int) -> int:
-        """Take the token at a place; gives the next place."""
+        """Consume the token at a position; return the next position."""
         token = self.tokens[place]
         kind = token.kind
         if kind == "number":
@@ -209,7 +209,7 @@ class _Statement:
         raise _UnclearError
 
     def _check_range(self, place: int, token: Token) -> None:
-        """Refuse ``5-7``, a phone number, a score: a dash between numbers that may be no minus."""
+        """Refuse ``5-7``, a phone number or a score, where a dash may not be a minus."""
         if token.kind not in ("-", "\u2013") or any(one.kind == "=" for one in self.tokens):
             return
         if self._kind(place + 1) != "number" or self._kind(place - 1) != "number":
@@ -224,7 +224,7 @@ class _Statement:
             raise _UnclearError
 
     def _power(self, place: int) -> int:
-        """Raise a number to a small whole power; a unit's power says nothing about the value."""
+        """Raise a number to a small whole power; a power of a unit does not change the value."""
         if self._kind(place - 1) == "word":
             return place + 2
         sign = 1
@@ -280,7 +280,7 @@ def _parts_of(value: Fraction) -> list[str]:
 
 
 def _checked(out: list[str]) -> Found:
-    """Read the expression, and compare what stands on the sides of an equals sign."""
+    """Read the expression, and compare the sides of an equals sign."""
     if not any(part[0].isdigit() for part in out):
         return None
     if len(out) == 3 and out[0] == "(":
@@ -300,7 +300,7 @@ def _checked(out: list[str]) -> Found:
 
 
 def _is_same(value: Fraction, shown: str) -> bool:
-    """Tell whether a side has the value, rounded to the places that it shows."""
+    """Return whether a side has the value, rounded to the places that it shows."""
     side = parse_expression(shown)
     assert side is not None
     if side.operators or "." not in shown:

@@ -1,4 +1,4 @@
-"""Characters: many ways to write the same digit, space, sign or letter.
+"""Characters: one form for many spellings of a digit, space, sign or letter.
 
 Two forms are made of a text. :func:`fold` keeps every position, so that a place found in the folded
 text is the same place in the text. :func:`plain` may change the length; it is for short statements
@@ -61,7 +61,7 @@ def word_set(text: str) -> frozenset[str]:
 
 
 def without_invisible(text: str) -> str:
-    """Drop the characters that show nothing, such as a byte order mark."""
+    """Drop invisible characters, such as a byte order mark."""
     return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
@@ -110,7 +110,7 @@ def _plain_character(character: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """Reduce a label to what matters: case, white space, quotes and a final period do not."""
+    """Normalize a label: lower case, single spaces, no quotes, no final period."""
     return _normalized(text) if len(text) <= _LONGEST_KEPT else _normalize(text)
 
 
@@ -121,7 +121,7 @@ def _normalize(text: str) -> str:
     return " ".join(text.split()).strip("\"' .")
 
 
-# Labels and choices come again and again. Of long texts none is kept, so that memory is bounded.
+# Labels and choices repeat. Long texts are not cached, so that memory is bounded.
 _LONGEST_KEPT = 80
 _normalized = lru_cache(maxsize=16_384)(_normalize)
 _CURLY = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")

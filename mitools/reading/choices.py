@@ -1,7 +1,7 @@
-"""Fourth step for the tasks ``choice`` and ``labels``: which of the possible answers is meant.
+"""Fourth step for the tasks ``choice`` and ``labels``: find the choice that is meant.
 
-A choice's own name comes first, then its letter, then a mention. A statement that names several,
-or says what the answer is not, has not decided, and neither is it read.
+The text of a choice is tried first, then its letter, then a mention. A statement that names several
+choices, or that says what the answer is not, is left unread.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _EQUATION = EquationReader()
 
 
 def letter_of(index: int) -> str:
-    """Letter of a choice: 0 is ``a``."""
+    """Return the letter of a choice: 0 is ``a``."""
     return chr(ord("a") + index)
 
 
@@ -185,7 +185,7 @@ _ABOUT_WHAT = re.compile(
 
 
 def _ends_with(folded: str, name: str, options: ChoiceForms) -> bool:
-    """Tell whether a label stands in the predicate: among the last words of its sentence."""
+    """Return whether a label stands in the predicate: among the last words of its sentence."""
     words = _ABOUT_WHAT.sub("", folded).split()
     last = " ".join(words[-(len(name.split()) + 3) :])
     return normalize(name) in last or name in inflected(last, options)
@@ -197,7 +197,7 @@ def _shown(text: str) -> str:
 
 
 def _named(shown: str, options: ChoiceForms) -> str | None:
-    """Find the choice whose name a statement, or its first sentence, is."""
+    """Find the choice whose text equals a statement or its first sentence."""
     found = options.named(shown) if len(shown) < _LONGEST_NAME else None
     if found is not None:
         return found
@@ -208,7 +208,7 @@ def _named(shown: str, options: ChoiceForms) -> str | None:
 def _by_letter(shown: str, options: ChoiceForms) -> Found:
     """Read the letter; words behind it that are exactly another choice decide against it.
 
-    A teacher reasons in words and looks the letter up, so there the letter is the slip.
+    A teacher reasons in words and looks the letter up, so the letter is more likely to be wrong.
     """
     match = _LETTER.match(shown)
     if match is None:
@@ -260,7 +260,7 @@ def _by_mention(shown: str, options: ChoiceForms) -> Found:
 
 
 def _is_predicate(sentence: str, form: str) -> bool:
-    """Tell whether a word as short as ``true`` ends its sentence behind a form of "be"."""
+    """Return whether a word as short as ``true`` ends its sentence behind a form of "be"."""
     words = normalize(sentence).split()
     return form != "no" and words[-1:] == [form] and words[-2:-1] in (["is"], ["be"], ["was"])
 
@@ -293,6 +293,6 @@ def _by_value(shown: str, options: ChoiceForms) -> Found:
 
 
 def _lists_options(text: str) -> bool:
-    """Tell whether a text has lines for several letters: a list of the options, not an answer."""
+    """Return whether a text has lines for several letters: a list of the options, not an answer."""
     letters = {(match[1] or match[2]).lower() for match in _OPTION_LINE.finditer(text[:2000])}
     return len(letters) > 1

@@ -1,6 +1,6 @@
-"""First step: take a completion's text out of what its server left around it.
+"""First step: separate a completion's text from thoughts and from chat tokens of the server.
 
-Thoughts stand in tags (``<think>``, ``[THINK]``), in channels (``<|channel|>analysis<|message|>``)
+Thoughts are in tags (``<think>``, ``[THINK]``), in channels (``<|channel|>analysis<|message|>``)
 or, without their special tokens, behind the channel's name. An answer's text ends at the first
 token that ends a turn.
 """
@@ -19,8 +19,8 @@ class Cleaned(NamedTuple):
     """A completion in two parts.
 
     Attributes:
-        text: what the model says.
-        thoughts: what it thought before; empty where there is nothing of the kind.
+        text: the model's answer.
+        thoughts: its thoughts before that; empty if there are none.
     """
 
     text: str
@@ -52,8 +52,8 @@ _END = re.compile(
 def clean(text: str) -> Cleaned:
     """Separate thoughts and chat tokens from a completion's text.
 
-    Where several thoughts stand in a text all are taken out, nested or not; a thought that is never
-    closed reaches to the end, one that is never opened from the beginning.
+    All thoughts are removed, nested or not. A thought without an end tag reaches to the end of the
+    text; one without a start tag begins at its start.
     """
     text = without_invisible(text)
     thoughts = ""

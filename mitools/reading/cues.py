@@ -1,7 +1,7 @@
-"""The words that announce an answer, in the languages that models write.
+"""Cues: the words that announce an answer, such as "the answer is", in several languages.
 
-A cue is a noun such as "answer" with what links it to the answer: a verb, a colon, or a line that
-holds nothing else. A cue in a conditional or refuting sentence does not count.
+A cue is a noun such as "answer" with its link to the answer: a verb, a colon, or a line that holds
+only the noun. A cue in a conditional or negating sentence does not count.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["Cue", "closing_cue", "cue_counts", "find_cues", "lead_of", "line_sta
 
 
 class Cue(NamedTuple):
-    """One announcement.
+    """One cue.
 
     Attributes:
-        begin: where its first word stands.
-        end: where what it announces begins.
+        begin: start of its first word.
+        end: start of the text that it announces.
         is_label: whether it is a label with a colon or a heading, not a sentence: reasons may
             stand behind it in place of the answer.
         is_negated: whether it says what the answer is not.
@@ -55,7 +55,7 @@ _LINK = (
     r"|[*_ \t]{1,4}of(?=\s[*$]{0,3}\d)|(?P<direct>[ \t](?=\$?-?\d|\*\*|\([a-z]\)|\\\(|\$\\))"
     r"|\s?(?:\u2192|->|=>))"
 )
-# A noun at the beginning of a pattern is found many times faster than one among several.
+# A noun at the start of a pattern is found much faster than one among alternatives.
 _LINKED = {
     noun: re.compile(rf"{noun}s?{_LINK}")
     for noun in (
@@ -71,7 +71,7 @@ _LINKED = {
         "correction",
     )
 }
-# Before any noun but "answer", one of these says that it is the answer that is meant.
+# A noun other than "answer" needs one of these before it.
 _PLAIN_NOUNS = ("answer", "correction")
 _SENTENCE_MARKS = (".", "!", "?")  # behind one, "Label: neutral" begins a sentence
 _KINDS = ("final", "correct", "right", "best", "my", "true", "only", "predicted", "appropriate")
@@ -97,7 +97,7 @@ _LATIN_PARTS = tuple(noun for noun in NOUNS if noun.isascii())
 
 @cache
 def _foreign() -> re.Pattern[str]:
-    """Compile the pattern when a text first needs it: it takes longer than all the others."""
+    """Compile the pattern when a text first needs it; compiling it is slow."""
     return re.compile(
         rf"(?<!\w)(?:{'|'.join(NOUNS)})(?:\s+(?:{'|'.join(ADJECTIVES)})){{0,2}}"
         rf"(?:[*_ \t]{{1,4}}(?:{'|'.join(VERBS)})(?P<not>\s+(?:{'|'.join(NEGATIONS)}))?(?!\w)"
@@ -137,7 +137,7 @@ _WINDOW = 300
 
 
 def find_cues(folded: str) -> list[Cue]:
-    """List the cues in a folded text in the order of their ends, those that do not count too."""
+    """List all cues in a folded text by their ends, including those that do not count."""
     return sorted(_all_cues(folded), key=_BY_END)
 
 
@@ -150,7 +150,7 @@ _FURTHER = (":", "answer", " is ", " be ", "\n")
 def closing_cue(folded: str) -> Cue | None:
     """Find the "answer is" of a text's last sentence, where nothing behind it can be a cue.
 
-    Most texts end so, and then nothing else has to be looked for.
+    Most texts end in this way, and then no other search is needed.
     """
     begin = folded.rfind(_CLOSING, max(0, len(folded) - _LONGEST_CLOSING))
     if begin < 0 or folded[begin - 1 : begin].isalnum():
@@ -209,7 +209,7 @@ def _linked_cues(folded: str, noun: str, pattern: re.Pattern[str]) -> Iterator[C
 
 
 def line_starts(text: str) -> Iterator[int]:
-    """Give where each line that is not empty begins."""
+    """Yield where each line that is not empty begins."""
     place = 0
     while place < len(text):
         if text[place] != "\n":
@@ -221,7 +221,7 @@ def line_starts(text: str) -> Iterator[int]:
 
 
 def cue_counts(folded: str, cue: Cue) -> bool:
-    """Tell whether a cue's sentence states an answer rather than supposes, asks or refutes one."""
+    """Return whether a cue's sentence states an answer, and does not suppose or deny one."""
     before = folded[_clause_start(folded, cue.begin) : cue.begin]
     if _REFUTED.search(before[-60:]):
         return False
@@ -230,7 +230,7 @@ def cue_counts(folded: str, cue: Cue) -> bool:
 
 
 def _clause_start(folded: str, end: int) -> int:
-    """Tell where the sentence begins that runs up to a place; roughly, but fast."""
+    """Return where the sentence begins that runs up to a place; roughly, but fast."""
     begin = end - _WINDOW if end > _WINDOW else 0
     for mark in _SENTENCE_ENDS:
         place = folded.rfind(mark, begin, end)
@@ -240,7 +240,7 @@ def _clause_start(folded: str, end: int) -> int:
 
 
 def lead_of(folded: str, begin: int) -> int:
-    """Tell where a cue begins with the words that lead up to it: ``So, the correct answer is``."""
+    """Return the start of a cue with the words before it: ``So, the correct answer is``."""
     place = begin
     while match := _LEAD_WORD.search(folded, max(0, place - _LONGEST_WORD), place):
         if match[1] not in _LEAD_WORDS:

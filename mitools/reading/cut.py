@@ -26,7 +26,7 @@ _HEADER = re.compile(
     re.M,
 )
 _INLINE = re.compile(r"[.!?)\"'][ \t]{1,4}(?:q|question|premise|problem|user|human|input):")
-# A turn, or a question, of somebody else: never part of an answer.
+# A turn or a question of another speaker: never part of an answer.
 _ANOTHERS = word_set(
     "q question user human next question new question another question instruction"
     " instructions student prompt"
@@ -106,20 +106,20 @@ def _inline(folded: str, is_answered: Callable[[int], bool]) -> int:
 
 
 def _is_short(folded: str, begin: int, end: int) -> bool:
-    """Tell whether a part is one line of few words, as an answer alone would be."""
+    """Return whether a part is one line of few words, as an answer alone would be."""
     part = folded[begin : min(end, begin + 80)].strip()
     return "\n" not in part and len(part) < 60 and len(part.split()) <= 4
 
 
 class _Question:
-    """The record's input, to tell what repeats it."""
+    """The record's input, to recognize repetitions of it."""
 
     def __init__(self, asked: str) -> None:
         self._asked = asked
         self._words: set[str] | None = None
 
     def is_repeated_by(self, rest: str) -> bool:
-        """Tell whether most of the longer words behind a header are words of the input."""
+        """Return whether most of the longer words behind a header are words of the input."""
         if not self._asked:
             return False
         if self._words is None:
@@ -130,7 +130,7 @@ class _Question:
 
 
 def _places(folded: str, asked: str, names: frozenset[str]) -> Iterator[tuple[int, int, str]]:
-    """Give the headers in order: where they begin, where they end, and their name."""
+    """Yield the headers in order: where they begin, where they end, and their name."""
     own: frozenset[str] | None = None
     for place in line_starts(folded):
         match = _HEADER.match(folded, place)

@@ -37,10 +37,10 @@ class FieldAnswer:
     """A field that holds the answer.
 
     Attributes:
-        text: what it holds, as text; empty where it holds null or a structure.
+        text: its content as text; empty for null or a structure.
         begin: where the object or tag begins.
         end: where it ends.
-        rationale: what a field for reasons beside it holds.
+        rationale: the content of a field for reasons beside it.
     """
 
     text: str

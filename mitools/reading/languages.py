@@ -1,4 +1,4 @@
-"""What announces an answer in the languages other than English that models write.
+"""Words that announce an answer in languages other than English.
 
 All in lower case, as :func:`~mitools.reading.characters.fold` leaves it.
 """

@@ -1,4 +1,4 @@
-"""Third step: the places of a completion that may state its answer, the surest first."""
+"""Third step: find the places that may state the answer, the surest first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EMOJI = re.compile("^[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u2190-\u21ff\\s]
 
 
 def statements(text: str, folded: str, cues: Iterable[Cue], loosest: str) -> Iterator[Statement]:
-    """Give the places in the order of their ranks; those of one rank from the last to the first.
+    """Yield the places in the order of their ranks; those of one rank from the last to the first.
 
     Args:
         text: the completion, cleaned and cut.
@@ -58,7 +58,7 @@ def statements(text: str, folded: str, cues: Iterable[Cue], loosest: str) -> Ite
     if "statement" in allowed:
         begin, sentence = last_sentence(text)
         stated = _BULLET.sub("", sentence.strip(), count=1)
-        # One that is cut off, or that comes again and again, is where a model lost its way.
+        # A cue that is cut off, or repeated many times, comes from a model that loops.
         is_whole = _WHOLE.search(text, max(0, len(text) - 8)) is not None or (
             begin == 0 and len(text) <= _SHORT
         )
@@ -111,7 +111,7 @@ def _first_end(text: str, begin: int, end: int) -> int:
 
 
 def _behind(text: str, begin: int) -> tuple[str, int, bool]:
-    """Give what stands behind a cue on its line, or on the next line that holds anything.
+    """Return the text behind a cue on its line, or the next line that is not empty.
 
     Returns:
         The text, where it ends, and whether it stands on a line below.
@@ -138,7 +138,7 @@ def _bullet_end(line: str) -> int:
 
 
 def _bare_lines(text: str) -> Iterator[Statement]:
-    """Give the first and the last line; where both are answers they have to agree."""
+    """Yield the first and the last line; where both are answers they have to agree."""
     head = text[:2000]
     first = head.partition("\n")[0] if "\n" in head else head
     if "\n" not in text:

@@ -1,6 +1,6 @@
-"""Notation around a number: LaTeX, markup, money, and what a statement adds behind its answer.
+"""Notation around a number: LaTeX, markup, money, and remarks behind the answer.
 
-Every pattern here is bounded, so that the work grows with the length of the text and no faster.
+Every pattern here is bounded, so that the time grows linearly with the length of the text.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def without_latex(text: str) -> str:
     text = _DEGREES.sub(" degrees", text)
     text = _DELIMITER.sub(" ", text.replace("\\$", "$ "))
     text = _BEGINNING.sub(" ", text)
-    for _ in range(3):  # a wrapper inside a wrapper; deeper ones are nobody's answer
+    for _ in range(3):  # a wrapper inside a wrapper; deeper nesting is not an answer
         if "\\" not in text:
             break
         text = _WRAPPED.sub(" ", text) if "{" in text else text
@@ -106,7 +106,7 @@ def _plain_command(match: re.Match[str]) -> str:
 
 
 def braced(text: str, begin: int) -> str | None:
-    """Give what stands between the brace at a position and the one that closes it."""
+    """Return what stands between the brace at a position and the one that closes it."""
     depth = 0
     for match in re.compile(r"[{}]").finditer(text, begin):
         if match.start() and text[match.start() - 1] == "\\":
@@ -134,7 +134,7 @@ def boxed_in(text: str) -> tuple[int, int, str] | None:
 
 
 def other_box(text: str, begin: int, held: str) -> str | None:
-    """Give what another box in the sentence of a box holds, where it is something else."""
+    """Return the content of another box in the same sentence, if it differs."""
     before = text[max(0, begin - 200) : begin]
     place = before.rfind("boxed{")
     if place < 0:

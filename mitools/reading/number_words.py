@@ -160,7 +160,7 @@ _EAST_SCALED = re.compile(rf"(\d{{1,15}}(?:\.\d{{1,9}})?)([{''.join(_EAST_SCALES
 
 
 def with_eastern_scales(text: str) -> str:
-    """Write ``3.5\u4e07`` as ``35000``, and so the other words for powers of ten behind digits."""
+    """Write ``3.5\u4e07`` as ``35000``, and likewise for other powers of ten behind digits."""
     if text.isascii():
         return text
 

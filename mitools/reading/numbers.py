@@ -1,7 +1,7 @@
-"""Fourth step for the task ``equation``: the one number or expression that a statement gives.
+"""Fourth step for the task ``equation``: read the one number or expression in a statement.
 
-Units and words around it are passed over. A statement of several numbers, a range, a date, a time
-or an inequality is unclear; so is a sum that contradicts its own result.
+Units and words around it are skipped. A statement with several numbers, a range, a date, a time or
+an inequality is unclear; so is a sum that contradicts its own result.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MONTH = re.compile(
     r"|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
 _CLOCK = re.compile(r"\d\s?(?:[ap]\.?m\.?|o'clock|hrs\s\d|h\s?\d\d)(?!\w)", re.IGNORECASE)
-# What stands behind an answer and is another thought.
+# What can follow an answer and does not belong to it.
 _TAIL = re.compile(
     r"(?<=[\w)%$])\s{0,2}[,;(]?\s{1,2}(?:and\s)?(?:because|since|as|so|which|rather|instead|not|i\.e\.?"
     r"|e\.g\.?|but|given|due|when|if|after|where|while|making|meaning|leaving|giving|for\sa\stotal)\b"
@@ -147,7 +147,7 @@ def _read(text: str, *, is_bare: bool = False, digits_only: bool = False) -> Fou
 
 
 def _says_the_same(label: str, other: str) -> bool:
-    """Tell whether what stands in ``3/4 (or 0.75)`` is one value twice, or a rounded one."""
+    """Return whether what stands in ``3/4 (or 0.75)`` is one value twice, or a rounded one."""
     tokens = tokens_of(other)
     if not any(token.kind == "number" for token in tokens):
         return True  # a remark in words
@@ -201,7 +201,7 @@ def _with_chinese(shown: str) -> str:
 
 
 def _is_bare(tokens: list[Token]) -> bool:
-    """Tell whether a statement is a number or an expression with a few words of units."""
+    """Return whether a statement is a number or an expression with a few words of units."""
     first = next(place for place, token in enumerate(tokens) if token.kind == "number")
     words = [token.text.lower() for token in tokens[first:] if token.kind == "word"]
     before = [token.text.lower() for token in tokens[:first] if token.kind == "word"]

@@ -1,4 +1,4 @@
-"""The possible answers of a record: which of them a text is, and which it mentions."""
+"""The possible answers of a record: which one a text equals, and which ones it mentions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChoiceForms:
         )
 
     def named(self, text: str) -> str | None:
-        """Find the choice that a text is, apart from case, articles and punctuation."""
+        """Find the choice that equals a text, apart from case, articles and punctuation."""
         form = normalize(text)
         if not form or _SIGNED.match(text):
             return None  # .5 is not 5
@@ -56,7 +56,7 @@ class ChoiceForms:
 
 
 def loosened(text: str) -> str:
-    """Also forgive articles, apostrophes, hyphens and inner spaces: ``vet's office``."""
+    """Also ignore articles, apostrophes, hyphens and inner spaces: ``vet's office``."""
     return _PUNCTUATION.sub("", _ARTICLE.sub("", normalize(text)))
 
 
@@ -78,7 +78,7 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
     }
     distinct.pop("", None)
     ordered = sorted(distinct, key=len, reverse=True)
-    # A pattern of all choices says the same, and takes a hundred times as long to compile.
+    # One pattern of all choices gives the same result but takes 100 times as long to compile.
     places = [
         (begin, rank, end)
         for rank, form in enumerate(ordered)
@@ -96,7 +96,7 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
 
 
 def _occurrences(shown: str, form: str) -> Iterator[tuple[int, int]]:
-    """Give where a choice stands as whole words, or in the plural."""
+    """Yield where a choice stands as whole words, or in the plural."""
     begin = shown.find(form)
     while begin >= 0:
         end = begin + len(form)

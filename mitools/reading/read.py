@@ -1,4 +1,4 @@
-"""The four steps in a row: clean, cut, locate, read."""
+"""Run the four steps: clean, cut, locate, read."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _LEADING = re.compile(
 
 
 def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -> Answer:
-    """Read what a completion answers, and why.
+    """Read the answer of a completion, and the reasons for it.
 
     Args:
-        text: the completion, as it came.
-        choices: the possible answers, where there are some.
-        reader: the task's own.
-        how: how loosely to read, and what the completion answers.
+        text: the completion, unchanged.
+        choices: the possible answers, if the record has some.
+        reader: reads a statement for the task.
+        how: how loosely to read, and the input that was asked about.
 
     Returns:
-        The answer. Without one, the rationale is the completion's own part.
+        The answer; without a label, its rationale is the whole text of the completion.
     """
     cleaned = clean(text)
     part = _cut(cleaned.text, how)
@@ -64,7 +64,7 @@ def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -
 
 
 def own_text(text: str, how: How | None = None) -> str:
-    """Give the part of a completion that answers: without thoughts, and without a next example."""
+    """Return the part of a completion that answers, without thoughts or a next example."""
     return _cut(clean(text).text, how or How()).text
 
 
@@ -77,7 +77,7 @@ class _Part:
     closing: Cue | None = None
 
     def cues(self) -> Iterator[Cue]:
-        """Give the cues that count, from the last to the first."""
+        """Yield the cues that count, from the last to the first."""
         closing = self.closing or _closing(self.folded)
         if closing is not None:
             yield closing
@@ -92,7 +92,7 @@ def _closing(folded: str) -> Cue | None:
 
 
 _MOST_CUES = 40
-"""Cues that are tried, from the last; a completion of more repeats itself."""
+"""Number of cues that are tried, from the last; a completion with more repeats itself."""
 
 
 def _cut(text: str, how: How) -> _Part:
@@ -110,7 +110,7 @@ def _cut(text: str, how: How) -> _Part:
 
 
 class _Answered:
-    """Tells whether a text states an answer before a place; reads no further than it has to."""
+    """Finds whether a text states an answer before a position; reads no further than needed."""
 
     def __init__(self, folded: str) -> None:
         self._folded = folded
@@ -129,7 +129,7 @@ class _Answered:
 
 
 def _first_statement(folded: str) -> int:
-    """Give where an answer is first stated; the text's length where it is not."""
+    """Return where an answer is first stated; the text's length where it is not."""
     places = [folded.find(mark) for mark in _MARKS]
     cues = find_cues(folded)
     places.append(next((cue.begin for cue in cues if cue_counts(folded, cue)), -1))
@@ -164,7 +164,7 @@ def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) 
 def _is_contradicted(
     part: _Part, label: str, marked: Statement, choices: Choices, reader: TaskReader
 ) -> bool:
-    """Tell whether a cue behind a marked answer states another."""
+    """Return whether a cue behind a marked answer states another."""
     for statement in statements(part.text, part.folded, part.cues(), "cue"):
         if statement.rank == "cue" and statement.begin > marked.end:
             found = _read(statement, choices, reader)
@@ -202,7 +202,7 @@ def _rationale(part: _Part, statement: Statement) -> str:
 
 
 def _behind_first(text: str) -> str:
-    """Give the reasons behind an answer that begins the only line: ``B. Because …``."""
+    """Return the reasons behind an answer that begins the only line: ``B. Because …``."""
     letter = _LETTERED.match(text)
     end = letter.end() if letter else next(sentence_ends(text), len(text))
     behind = text[end:].strip()

@@ -1,4 +1,4 @@
-"""Sentences: where one ends, with decimals, initials and titles in mind."""
+"""Sentence boundaries; decimals, initials and titles do not end a sentence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _REPLY = re.compile(r"\A\W*no\s?[,:.]")
 
 
 def is_tentative(sentence: str) -> bool:
-    """Tell whether a sentence supposes, asks, doubts or denies rather than states.
+    """Return whether a sentence supposes, asks, doubts or denies rather than states.
 
     Args:
         sentence: in lower case.
@@ -51,14 +51,14 @@ def is_tentative(sentence: str) -> bool:
 
 
 def sentence_ends(text: str, begin: int = 0, end: int | None = None) -> Iterator[int]:
-    """Give where the sentences of a text end, behind their last character."""
+    """Yield where the sentences of a text end, behind their last character."""
     for match in _END.finditer(text, begin, len(text) if end is None else end):
         if _is_end(text, match) and not _is_numbered(text, match):
             yield match.end()
 
 
 def _last_end(text: str, begin: int, end: int) -> int | None:
-    """Give the last place between two others where a sentence ends."""
+    """Return the last place between two others where a sentence ends."""
     quick = _quick_end(text, begin, end)
     if quick is not None:
         return quick
@@ -101,7 +101,7 @@ def _is_end(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_numbered(text: str, match: re.Match[str]) -> bool:
-    """Tell whether a period stands behind the number of a list's item: ``2. Add them``."""
+    """Return whether a period stands behind the number of a list's item: ``2. Add them``."""
     if match[0][0] != "." or not text[match.start() - 1 : match.start()].isdigit():
         return False
     behind = text[match.end() : match.end() + 2].strip()
@@ -112,7 +112,7 @@ def _is_numbered(text: str, match: re.Match[str]) -> bool:
 
 
 def first_sentence(text: str) -> str:
-    """Give a text's first sentence, without the mark that ends it."""
+    """Return a text's first sentence, without the mark that ends it."""
     for match in _END.finditer(text):
         if _is_end(text, match) and text[: match.start()].strip():
             return text[: match.start()].strip()
@@ -120,7 +120,7 @@ def first_sentence(text: str) -> str:
 
 
 def last_sentence(text: str) -> tuple[int, str]:
-    """Give where a text's last sentence begins, and the sentence."""
+    """Return where a text's last sentence begins, and the sentence."""
     stop = len(text.rstrip(" \t\r\n.!?\"')*_"))
     begin = max(0, stop - _LONGEST)
     end = _last_end(text, begin, stop)
@@ -129,7 +129,7 @@ def last_sentence(text: str) -> tuple[int, str]:
 
 
 def sentence_start(text: str, place: int) -> int:
-    """Tell where the sentence that holds a place begins."""
+    """Return where the sentence that holds a place begins."""
     begin = max(0, place - _LONGEST)
     end = _last_end(text, begin, place + 1)
     if end is not None:

@@ -1,4 +1,4 @@
-"""Fourth step for the task ``text``: any short text, as one sentence."""
+"""Fourth step for the task ``text``: read any short text, one sentence long."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TextReader:
         return first_sentence(shown).strip("\"'").rstrip(".!").strip("\"' ") or None
 
     def read_exact(self, text: str, choices: Choices) -> Found:
-        """Take one line of one sentence; anything longer is reasoning that reached no answer."""
+        """Read one line of one sentence; anything longer is reasoning without an answer."""
         shown = text.strip()
         if _CUE.search(shown):
             return None  # a cue that states nothing

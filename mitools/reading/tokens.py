@@ -1,7 +1,7 @@
 """The tokens of a statement that may hold a number: digits in every grouping, words, signs.
 
-What two readers could take differently, such as ``1.2.3``, ``3:45`` or ``12,34``, is an unclear
-token, and the statement that holds it is unread.
+An ambiguous number, such as ``1.2.3``, ``3:45`` or ``12,34``, is an unclear
+token; a statement with one is left unread.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _is_number_word(token: Token) -> bool:
 
 
 def _run_from(tokens: list[Token], place: int) -> tuple[list[str], int]:
-    """Give the longest run of number words from a place, and where it ends."""
+    """Return the longest run of number words from a place, and where it ends."""
     run: list[str] = []
     end, kept = place, 0
     while end < len(tokens) and end < place + 16:

@@ -249,7 +249,10 @@ def test_a_file_that_holds_something_else_is_left_alone(option: str) -> None:
     before = Path("other.jsonl").read_text()
     result = run("annotate", "--teacher", "replay", "data.jsonl", option, "divert:other.jsonl")
     assert result.exit_code == 1
-    assert "other.jsonl holds something else, and would be added to; name a file" in result.stderr
+    assert (
+        "other.jsonl holds other data, and lines would be added to it; name another file"
+        in result.stderr
+    )
     assert Path("other.jsonl").read_text() == before
 
 
