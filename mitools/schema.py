@@ -79,7 +79,9 @@ _SAMPLE = (
 
 _TEACHER = (
     *_SAMPLE,
-    Field("samples", "objects", "all sampled answers, in order, with the fields above", fields=_SAMPLE),
+    Field(
+        "samples", "objects", "all sampled answers, in order, with the fields above", fields=_SAMPLE
+    ),
     Field("model", "string", "name of the model"),
     Field("prompt", "string", "hash of the prompt"),
     Field("usage", "object", "token counts from the server", nullable=True),

@@ -32,7 +32,8 @@ Usage: mitools [OPTIONS] COMMAND [ARGS]...
   Turn a large language model's reasoning into a small model that answers and
   explains.
 
-  Each command is a stage: it reads JSON Lines, adds fields, and writes JSON Lines.
+  Each command is a stage: it reads JSON Lines, adds fields, and writes JSON
+  Lines.
 
   mitools load svamp | mitools annotate -m MODEL | mitools split |
     mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain

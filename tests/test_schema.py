@@ -178,7 +178,6 @@ def test_the_table_of_fields_has_a_row_for_each_field() -> None:
     names = [row.split("`")[1] for row in rows]
     assert sorted(names) == sorted(path for path, _ in all_fields())
     (agrees,) = (row for row in rows if "`teacher.agrees`" in row)
-    assert agrees == (
-        "| `teacher.agrees` | boolean or null | whether the label equals gold; null without gold |  |"
-    )
+    about = "whether the label equals gold; null without gold"
+    assert agrees == f"| `teacher.agrees` | boolean or null | {about} |  |"
     assert "| part of the data set: `train`, `valid`, `test` | split |" in fields_table()

@@ -25,7 +25,7 @@ from mitools.cli._options import COMMON, INPUT_FILES, INPUT_LIMITS, output_optio
 from mitools.cli._places import RecipePath, check_roles
 from mitools.console import Console
 from mitools.diverted import diverted_pieces, is_diverted
-from mitools.errors import MitoolsError, OutputError, UsageError
+from mitools.errors import MitoolsError, OutputError
 from mitools.files import STDOUT, appended_output, atomic_output, output_errors, stream_number
 from mitools.records import Reader, Rejected, Writer
 
@@ -35,7 +35,6 @@ __all__ = [
     "Stage",
     "StageCommand",
     "abandon_stdout",
-    "require_together",
     "seed_option",
     "stage",
     "stdout",
@@ -246,10 +245,3 @@ def _bounds(params: dict[str, Any]) -> Bounds:
     bounds = Bounds(*(params.pop(name) for name in ("max_line_bytes", "max_depth", "max_digits")))
     sys.set_int_max_str_digits(bounds.digits)
     return bounds
-
-
-def require_together(given: Mapping[str, Any], *names: str) -> None:
-    """Raise :class:`UsageError` if only some of these options were given."""
-    missing = [name for name in names if not given.get(name)]
-    if missing and len(missing) < len(names):
-        raise UsageError(f"--{names[0]} needs --{missing[0]}", hint=f"add --{missing[0]}")

@@ -1,0 +1,45 @@
+"""Answers in JSON and in tags."""
+
+from __future__ import annotations
+
+import pytest
+
+from mitools.reading.characters import fold
+from mitools.reading.fields import FieldAnswer, answer_field
+
+
+def field_in(text: str) -> FieldAnswer | None:
+    return answer_field(text, fold(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ('{"answer": 42}', "42"),
+        ('{"answer": "the sea"}', "the sea"),
+        ('```json\n{"answer": 42}\n```', "42"),
+        ('{"answer": 1} and {"answer": 2}', "2"),
+        ("<answer>42</answer>", "42"),
+        ("<answer>1</answer> <answer>2</answer>", "2"),
+        ('{"answer": 42', "42"),
+        ("<answer>42", "42"),
+        ('{"answer": null}', ""),
+        ('{"answer": {"x": 1}}', ""),
+    ],
+)
+def test_the_last_field_for_an_answer_counts(text: str, held: str) -> None:
+    found = field_in(text)
+    assert found is not None
+    assert found.text == held
+
+
+@pytest.mark.parametrize("text", ["42", '{"value": 42}', "<answer", '{"answer"'])
+def test_a_text_without_a_field_for_an_answer_has_none(text: str) -> None:
+    assert field_in(text) is None
+
+
+def test_reasons_beside_the_answer_are_kept() -> None:
+    found = field_in('So: {"reasoning": ["Take 2.", "Add 3."], "answer": 5} done')
+    assert found is not None
+    assert found.rationale == "Take 2.\nAdd 3."
+    assert found.begin == 4

@@ -1,0 +1,66 @@
+"""Where a label stood, which reasons go with it, and what is remembered of texts."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from mitools import expressions
+from mitools.reading import characters
+from mitools.tasks import task_named
+
+CHOICE, EQUATION = map(task_named, ("choice", "equation"))
+
+
+@pytest.mark.parametrize(
+    ("completion", "rank"),
+    [
+        ('{"answer": 42}', "field"),
+        ("<answer>42</answer>", "field"),
+        ("\\boxed{42}", "boxed"),
+        ("Add.\n#### 42", "hashes"),
+        ("The answer is 42.", "cue"),
+        ("42", "line"),
+        ("Add.\n42 km", "line"),
+        ("Add them. This makes 42 km.", "statement"),
+        ("Add them.", None),
+    ],
+)
+def test_a_label_says_where_it_stood(completion: str, rank: str | None) -> None:
+    assert EQUATION.parse(completion).read_by == rank
+
+
+@pytest.mark.parametrize(
+    ("completion", "rationale"),
+    [
+        ("2 + 3 = 5. The answer is 5.", "2 + 3 = 5."),
+        ("2 + 3 = 5.\n\n**Final Answer**\n\\[\n\\boxed{5}\n\\]", "2 + 3 = 5."),
+        ("2 + 3 = 5.\n#### 5", "2 + 3 = 5."),
+        ("5\n\n2 and 3 are added.", "2 and 3 are added."),
+        ("2 and 3 are added.\n\n5", "2 and 3 are added."),
+        ("**Answer: 5**\n\n**Explanation:** 2 and 3 are added.", "2 and 3 are added."),
+        ('{"reasoning": "2 and 3", "answer": 5}', "2 and 3"),
+        ('{"steps": ["Take 2.", "Add 3."], "answer": 5}', "Take 2.\nAdd 3."),
+        ('2 and 3.\n```json\n{"answer": 5}\n```', "2 and 3."),
+        ("2 and 3.\n<answer>5</answer>", "2 and 3."),
+        ("2 and 3. The answer is 5. I hope the answer helps!", "2 and 3."),
+        ("Take 2 and 3. This makes 5.", "Take 2 and 3. This makes 5."),
+    ],
+)
+def test_the_reasons_are_what_stands_beside_the_answer(completion: str, rationale: str) -> None:
+    answer = EQUATION.parse(completion)
+    assert (answer.label, answer.rationale) == ("5", rationale)
+
+
+def test_what_is_kept_of_texts_is_bounded() -> None:
+    """A cache of whole texts grew by 120 MB in 30,000 rows."""
+    expressions._parse.cache_clear()
+    characters._normalized.cache_clear()
+    tracemalloc.start()
+    for number in range(3_000):
+        EQUATION.parse(f"{'It is so. ' * 300}The answer is {number} + {number}.")
+        CHOICE.parse(f"The answer is {'x' * 2_000}{number}.", [f"{'y' * 2_000}{number}", "b"])
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 6_000_000
