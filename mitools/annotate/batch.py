@@ -17,17 +17,27 @@ from mitools.annotate.client.base_url import CHAT_PATH
 from mitools.annotate.client.completion import read_completion
 from mitools.annotate.client.faults import rejection_kind
 from mitools.annotate.client.journal import Entry, Journal
-from mitools.annotate.client.kept_replies import KeptReplies
+from mitools.annotate.client.kept_replies import KeptReplies, open_kept_replies
 from mitools.annotate.client.requests import Request
 from mitools.annotate.client.server_words import ServerWords, words_in
 from mitools.annotate.conversation import Conversation
+from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.strategy import Strategy, converse
 from mitools.errors import InvalidFieldError, Where
+from mitools.gold import with_label_sets
 from mitools.lines import line_rows
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["MOST_BYTES", "MOST_REQUESTS", "Emitted", "Imported", "emit_requests", "import_results"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_REQUESTS",
+    "Emitted",
+    "Imported",
+    "emit_batch",
+    "emit_requests",
+    "import_results",
+]
 
 # What OpenAI takes in one file.
 MOST_REQUESTS = 50_000
@@ -53,6 +63,37 @@ class Emitted:
     answered: int = 0
     requests: int = 0
     size: int = 0
+
+    def lines(self) -> list[str]:
+        """Sum up what was written."""
+        lines = [
+            f"{self.rows:,} records: {self.answered:,} answered already, {self.requests:,} requests"
+        ]
+        if not self.requests:
+            lines.append("nothing is left to ask: run it again without --emit-batch")
+        return lines
+
+    def warning(self) -> str | None:
+        """Warn of a file that OpenAI would not take; None where it would."""
+        if self.requests <= MOST_REQUESTS and self.size <= MOST_BYTES:
+            return None
+        limits = f"{MOST_REQUESTS:,} requests and {MOST_BYTES // 1_000_000} MB"
+        return f'OpenAI takes {limits} a file; cut it with "split -l {MOST_REQUESTS}"'
+
+
+def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]) -> Emitted:
+    """Write the requests of a run with these options, but for those that the journal answers.
+
+    Raises:
+        UsageError: the teacher is not one behind an endpoint, or no model is named.
+        SourceError: the journal or a file of the prompt cannot be read.
+        DataError: a record is not valid.
+    """
+    options.check_values()
+    options.check_endpoint("emit_batch")
+    with open_kept_replies(options) as kept:
+        labelled = with_label_sets(records, options.task)
+        return emit_requests(labelled, kept, Strategy.of(options), options.task, out)
 
 
 def emit_requests(

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mitools.annotate.client.budget import Price, most_prompt_tokens, most_written_tokens
-from mitools.annotate.client.kept_replies import KeptReplies
+from mitools.annotate.client.budget import most_prompt_tokens, most_written_tokens
+from mitools.annotate.client.kept_replies import KeptReplies, open_kept_replies
 from mitools.annotate.client.requests import Request
 from mitools.annotate.conversation import Conversation
+from mitools.annotate.options import AnnotateOptions, Price
+from mitools.annotate.prompt import Message
 from mitools.annotate.protocol import Question, Reply
 from mitools.annotate.strategy import Strategy, converse, readable_gold
+from mitools.gold import with_label_sets
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["Bill", "CostEstimate", "estimate_cost"]
+__all__ = ["Bill", "CostEstimate", "DryRun", "dry_run", "estimate_cost"]
 
 _ENOUGH = 20  # answered records from which to learn what the others will take
 _BYTES_A_TOKEN = 4.0
@@ -61,6 +64,62 @@ class CostEstimate:
     low: Bill = field(default_factory=lambda: Bill(0, 0, 0))
     expected: Bill = field(default_factory=lambda: Bill(0, 0, 0))
     worst: Bill = field(default_factory=lambda: Bill(0, 0, 0))
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run will cost, and the first prompt that it will send.
+
+    Attributes:
+        estimate: the calls, the tokens, and what they rest on.
+        price: of a token; None where it is unknown.
+        messages: the first prompt; empty where nothing is left to ask.
+    """
+
+    estimate: CostEstimate
+    price: Price | None
+    messages: list[Message]
+
+    def lines(self) -> list[str]:
+        """Write the estimate as a table."""
+        estimate = self.estimate
+        answered = estimate.rows - estimate.open_rows
+        rows = f"{estimate.rows:,} rows: {answered:,} answered by the journal"
+        lines = [f"{rows} ({estimate.recalled:,} completions), {estimate.open_rows:,} to ask", ""]
+        lines.append(f"{'':10}{'calls':>12}{'prompt':>14}{'completion':>14}{'cost':>14}")
+        for name in ("low", "expected", "worst"):
+            lines.append(f"{name:10}{_bill_line(getattr(estimate, name), self.price)}")
+        lines += ["", f"expected: {estimate.basis}"]
+        lines.append("worst: every try and token that is allowed; repeats after faults come on top")
+        if self.price is None:
+            lines.append('cost: unknown; add "--price IN,OUT", USD per million tokens')
+        return lines
+
+
+def _bill_line(bill: Bill, price: Price | None) -> str:
+    cost = bill.cost(price)
+    written = "no limit" if bill.completion_tokens is None else f"{bill.completion_tokens:,.0f}"
+    shown = "unknown" if cost is None else f"${cost:,.4f}"
+    return f"{bill.calls:>12,.0f}{bill.prompt_tokens:>14,.0f}{written:>14}{shown:>14}"
+
+
+def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
+    """Estimate what a run with these options costs; nothing is sent, and no journal is made.
+
+    Raises:
+        UsageError: the teacher is not one behind an endpoint, or no model is named.
+        SourceError: the journal or a file of the prompt cannot be read.
+        DataError: a record is not valid.
+    """
+    options.check_values()
+    options.check_endpoint("dry_run")
+    with open_kept_replies(options) as kept:
+        labelled = with_label_sets(records, options.task)
+        estimate = estimate_cost(labelled, kept, Strategy.of(options), options.task)
+        messages: list[Message] = []
+        if estimate.first_open is not None:
+            messages = list(kept.requests.make(estimate.first_open).body["messages"])
+    return DryRun(estimate, options.price, messages)
 
 
 def estimate_cost(

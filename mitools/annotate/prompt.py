@@ -22,12 +22,13 @@ import jinja2
 import jinja2.meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from mitools.annotate.options import AnnotateOptions
 from mitools.errors import SourceError, UsageError
 from mitools.records import Reader, Record
 from mitools.schema import get_path
-from mitools.tasks import Task, letter_of, normalize
+from mitools.tasks import Task, letter_of, normalize, task_of
 
-__all__ = ["Message", "PromptSource", "Prompts", "read_template"]
+__all__ = ["Message", "Prompts", "read_template"]
 
 Message = dict[str, str]
 
@@ -86,39 +87,24 @@ _DEFAULTS: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class PromptSource:
-    """What the user gave; None means the built-in prompt of the task.
-
-    Attributes:
-        system: text of the system message; empty leaves it out.
-        template: path of a Jinja2 template for the user message.
-        examples: path of JSON Lines records with ``input``, ``label`` and ``rationale``.
-    """
-
-    system: str | None = None
-    template: str | None = None
-    examples: str | None = None
-
-
 class Prompts:
     """Renders records into chat messages."""
 
-    def __init__(self, source: PromptSource) -> None:
-        """Read the files.
+    def __init__(self, options: AnnotateOptions) -> None:
+        """Read the files of ``options.template`` and ``options.examples``.
 
         Raises:
             SourceError: a file cannot be read.
             UsageError: the template is no Jinja2.
             DataError: an example is no record, or lacks a field.
         """
-        self._source = source
+        self._options = options
         self._environment = ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._environment.globals["letter"] = letter_of
-        self._own_template = read_template(source.template) if source.template else None
-        self._examples = _read_examples(source.examples) if source.examples else []
+        self._own_template = read_template(options.template) if options.template else None
+        self._examples = _read_examples(options.examples) if options.examples else []
         self._prepared: dict[tuple[str, bool], _Prepared] = {}
 
     def messages(self, record: Record, task: Task, hint: str | None = None) -> list[Message]:
@@ -134,6 +120,11 @@ class Prompts:
         """
         user = {"role": "user", "content": self.content(record, task, hint)}
         return [*self.head(task, is_hinted=hint is not None), user]
+
+    def first_messages(self, record: Record) -> list[Message]:
+        """Render what a run asks first about a record; arguments as for :meth:`messages`."""
+        hint = record.get("label") if self._options.strategy == "hinted" else None
+        return self.messages(record, task_of(record, self._options.task), hint)
 
     def head(self, task: Task, *, is_hinted: bool = False) -> list[Message]:
         """Give the messages that come first and are the same for all records."""
@@ -157,8 +148,8 @@ class Prompts:
         known = (task.name, is_hinted)
         if known not in self._prepared:
             system, text = _DEFAULTS[task.name]
-            if self._source.system is not None:
-                system = self._source.system
+            if self._options.system is not None:
+                system = self._options.system
             if self._own_template is not None:
                 text = self._own_template
             if is_hinted and not self._uses_hint(text):
@@ -180,7 +171,7 @@ class Prompts:
         try:
             return self._environment.from_string(text)
         except jinja2.TemplateSyntaxError as exc:
-            message = f"{self._source.template}:{exc.lineno}: {exc.message}"
+            message = f"{self._options.template}:{exc.lineno}: {exc.message}"
             raise UsageError(message, hint="mend the template") from exc
 
     def _render(self, template: jinja2.Template, record: Record, hint: str) -> str:
@@ -194,7 +185,7 @@ class Prompts:
                 lists_choices=_lists(record["input"], choices),
             )
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as exc:
-            message = f"template {self._source.template}: record {record.get('id')!r}: {exc}"
+            message = f"template {self._options.template}: record {record.get('id')!r}: {exc}"
             raise UsageError(message, hint="mend the template, or the record") from exc
         return _without_surrogates(text.strip())
 

@@ -131,4 +131,4 @@ class Teacher(Protocol):
         """Send nothing more; let what is under way come home. Safe from any thread."""
 
     async def close(self) -> None:
-        """Put everything away; called once, after the last answer."""
+        """Put everything away, after the last answer; a second call does nothing."""

@@ -18,19 +18,21 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 
 from mitools.annotate.conversation import Conversation
+from mitools.annotate.loop_thread import LoopThread
+from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.outlet import Outcome, Outlet, Place
 from mitools.annotate.protocol import Answered, Question, Reply, Teacher, UnaskedError
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
 from mitools.errors import MitoolsError, TeacherError
+from mitools.gold import GoldCheck, with_label_sets
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["AnnotationRun", "RunOptions", "StoppedError"]
+__all__ = ["AnnotationRun", "OnFailure", "StoppedError"]
 
 _WINDOW = 4
 _IMMEDIATE_PLACES = 256  # where nothing is waited for, threads meet less often
@@ -43,31 +45,8 @@ class StoppedError(Exception):
     """Raised by a record source that was told to wake up and stop."""
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run goes.
-
-    Attributes:
-        concurrency: requests under way at once; four times as many records are held.
-        is_ordered: whether records leave in input order.
-        task: the task of every record, whatever it says itself.
-        strategy: what is asked about each.
-        max_error_rate: the share of records without an answer at which to give up; None never does.
-        most_unread: the number of records at which to give up where no answer so far could be read;
-            None never does.
-        on_failure: called with each record that got no answer; gives what is passed on, if any, or
-            raises a :class:`~mitools.errors.MitoolsError` that ends the run.
-        on_stop: called when reading is to stop, from any thread; wakes a source that waits.
-    """
-
-    concurrency: int = 16
-    is_ordered: bool = True
-    task: str | None = None
-    strategy: Strategy = field(default_factory=Strategy)
-    max_error_rate: float | None = None
-    most_unread: int | None = None
-    on_failure: Callable[[Record], Record | None] | None = None
-    on_stop: Callable[[], None] | None = None
+OnFailure = Callable[[Record], Record | None]
+"""Receives a record without an answer; gives what is passed on, or raises to end the run."""
 
 
 class AnnotationRun:
@@ -75,15 +54,40 @@ class AnnotationRun:
 
     Attributes:
         tally: counts what happened.
+        gold: counts the gold labels that the task cannot read.
         unread: the first records whose answers could not be read.
     """
 
-    def __init__(self, records: Iterable[Record], teacher: Teacher, options: RunOptions) -> None:
+    def __init__(
+        self,
+        records: Iterable[Record],
+        teacher: Teacher,
+        options: AnnotateOptions,
+        *,
+        handle_failure: OnFailure | None = None,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
+        """Prepare a run; nothing is read yet.
+
+        Args:
+            records: with ``id`` and ``input``; read in a thread of the run's own.
+            teacher: answers; it is closed with the run.
+            options: of the stage; those of the teacher itself are not looked at.
+            handle_failure: receives each record that got no answer; without it all are passed on.
+            on_stop: called when reading is to stop, from any thread; wakes a source that waits.
+
+        Raises:
+            SourceError: the template of the options cannot be read.
+        """
         self.tally = Tally()
+        self.gold = GoldCheck(options.task)
         self.unread: list[Record] = []
-        self._records = iter(records)
+        self._records = self.gold.watch(with_label_sets(records, options.task))
         self._teacher = teacher
         self._options = options
+        self._strategy = Strategy.of(options)
+        self._handle_failure = handle_failure
+        self._on_stop = on_stop
         places = _WINDOW * options.concurrency
         if teacher.is_immediate:
             places = max(places, _IMMEDIATE_PLACES)
@@ -91,18 +95,15 @@ class AnnotationRun:
         self._is_stopping = False
         self._is_whole = True  # in order, nothing may follow a record that was dropped
         self._error: BaseException | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = LoopThread()
         self._inbox: deque[tuple[Place, Conversation]] = deque()  # for the event loop's thread
         self._is_inbox_due = False
         self._asking: set[asyncio.Task[None]] = set()
-        self._threads = (
-            threading.Thread(target=self._read, name="reader", daemon=True),
-            threading.Thread(target=self._loop.run_forever, name="teacher", daemon=True),
-        )
+        self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
 
     def __enter__(self) -> AnnotationRun:
-        for thread in self._threads:
-            thread.start()
+        self._reader.start()
+        self._loop.start()
         return self
 
     def __exit__(
@@ -118,19 +119,17 @@ class AnnotationRun:
         """
         self.stop()
         self._outlet.close()  # the reader may be waiting for a place
-        reader, loop = self._threads
-        reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
-        is_patient = kind is not None and issubclass(kind, Exception)
+        self._reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
+        is_error = kind is not None and issubclass(kind, Exception)
+        is_patient = is_error and not issubclass(kind or Exception, BrokenPipeError)
         try:
-            if is_patient and not issubclass(kind or Exception, BrokenPipeError):
-                asyncio.run_coroutine_threadsafe(self._come_home(), self._loop).result()
-        finally:
             try:
-                asyncio.run_coroutine_threadsafe(self._put_away(), self._loop).result()
+                if is_patient:
+                    self._loop.wait_for(self._come_home())
             finally:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                loop.join()
-                self._loop.close()
+                self._loop.wait_for(self._put_away())
+        finally:
+            self._loop.close()
 
     def stop(self) -> None:
         """Read no more and send no more; what is under way still comes home. From any thread."""
@@ -138,8 +137,8 @@ class AnnotationRun:
             return
         self._is_stopping = True
         self._teacher.stop()
-        if self._options.on_stop is not None:
-            self._options.on_stop()
+        if self._on_stop is not None:
+            self._on_stop()
 
     def __iter__(self) -> Iterator[Record]:
         """Give the annotated records; raises as :meth:`batches` does."""
@@ -167,7 +166,7 @@ class AnnotationRun:
         self._finish()
 
     def _settle_all(self, outcomes: list[Outcome]) -> tuple[list[Record], MitoolsError | None]:
-        """Count outcomes, up to the first failure that ``on_failure`` answers with an error."""
+        """Count outcomes, up to the first failure that ``handle_failure`` raises for."""
         batch: list[Record] = []
         for outcome in outcomes:
             try:
@@ -192,8 +191,8 @@ class AnnotationRun:
         is_unread = outcome.problem is not None and outcome.problem.kind == "unreadable"
         if is_unread and len(self.unread) < _UNREAD_SHOWN:
             self.unread.append(outcome.record)
-        if outcome.problem is not None and self._options.on_failure is not None:
-            return self._options.on_failure(outcome.record)
+        if outcome.problem is not None and self._handle_failure is not None:
+            return self._handle_failure(outcome.record)
         return outcome.record
 
     def _judge(self) -> None:
@@ -212,7 +211,7 @@ class AnnotationRun:
 
     def _judge_reading(self) -> None:
         """Give up where answers come, and none of them can be read."""
-        most, unread = self._options.most_unread, self.tally.failed["unreadable"]
+        most, unread = self._options.max_unreadable, self.tally.failed["unreadable"]
         if most is None or unread < most or self.tally.answered or self._error is not None:
             return
         message = f"none of the first {unread:,} answers can be read as the task wants them"
@@ -255,7 +254,7 @@ class AnnotationRun:
         """Answer a record at once, or hand it to the event loop."""
         try:
             task = task_of(record, self._options.task)
-            dialogue = converse(record, task, self._options.strategy, self._teacher.resamples)
+            dialogue = converse(record, task, self._strategy, self._teacher.resamples)
             conversation = Conversation(dialogue, self._teacher.recall)
         except Exception as exc:
             self._outlet.fill(place, exc)
@@ -266,13 +265,13 @@ class AnnotationRun:
         self._inbox.append((place, conversation))
         if not self._is_inbox_due:
             self._is_inbox_due = True
-            self._loop.call_soon_threadsafe(self._empty_inbox)
+            self._loop.call_soon(self._empty_inbox)
 
     def _empty_inbox(self) -> None:
         self._is_inbox_due = False  # first: what comes from now on is announced again
         while self._inbox:
             place, conversation = self._inbox.popleft()
-            asking = self._loop.create_task(self._ask(place, conversation))
+            asking = asyncio.get_running_loop().create_task(self._ask(place, conversation))
             self._asking.add(asking)  # the loop itself may forget a task
             asking.add_done_callback(self._asking.discard)
 
@@ -314,4 +313,3 @@ class AnnotationRun:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._teacher.close()
-        await asyncio.get_running_loop().shutdown_default_executor()

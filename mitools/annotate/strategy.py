@@ -13,54 +13,53 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from mitools.annotate.leak import says_it_was_told
+from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Answered, Dialogue, Problem, Question, Reply
-from mitools.errors import UsageError
+from mitools.reading import headers_in
 from mitools.records import Record
 from mitools.tasks import Answer, How, Task, own_part
 
-__all__ = ["KEEPS", "STRATEGIES", "Strategy", "converse", "readable_gold"]
-
-STRATEGIES = ("blind", "hinted", "star")
-KEEPS = ("all", "agree", "vote")
+__all__ = ["Strategy", "converse", "readable_gold"]
 
 _WORTH_ANOTHER_SAMPLE = ("empty", "truncated", "unreadable")
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """How a teacher is questioned.
+    """How a teacher is questioned; see :class:`~mitools.annotate.options.AnnotateOptions`.
 
     Attributes:
-        name: ``blind`` asks without showing the gold label; ``hinted`` shows it and wants the
-            reasons; ``star`` asks blind first and shows it to those records that missed it (STaR,
-            arXiv 2203.14465).
-        samples: at most so many completions a record.
+        name: ``blind``, ``hinted`` or ``star``.
+        samples: completions per record, at most.
         stop_after: stop once so many of them agree with gold; None draws them all.
-        keep: which sample the record's label and rationale come from: the first (``all``), the
-            first that agrees with gold or else the first (``agree``), or the first of the label
-            that most samples have (``vote``, self-consistency, arXiv 2203.11171). None is
-            ``agree`` where the strategy looks for agreement, else ``all``.
-        reading: the loosest place that a label is read from, one of
-            :data:`~mitools.schema.READINGS`. None is the last sentence where gold is known, which
-            shows a wrong reading, else a line of its own.
+        keep: which sample the record's label and rationale come from.
+        reading: the loosest place that a label is read from.
         headers: what begins an example in the prompt, in lower case, such as ``story``; an answer
             ends where a model goes on to invent the next one.
-
-    Raises:
-        UsageError: the numbers do not fit together.
     """
 
-    name: str = "blind"
-    samples: int = 1
-    stop_after: int | None = None
-    keep: str | None = None
-    reading: str | None = None
+    name: str = AnnotateOptions.strategy
+    samples: int = AnnotateOptions.samples
+    stop_after: int | None = AnnotateOptions.stop_after
+    keep: str | None = AnnotateOptions.keep
+    reading: str | None = AnnotateOptions.reading
     headers: frozenset[str] = frozenset()
 
-    def __post_init__(self) -> None:
-        if self.stop_after is not None and self.stop_after > self.samples:
-            message = f"--stop-after {self.stop_after} needs as many --samples"
-            raise UsageError(message, hint=f"add --samples {2 * self.stop_after}")
+    @classmethod
+    def of(cls, options: AnnotateOptions) -> Strategy:
+        """Take what the options say of questioning, and the headers of their template.
+
+        Raises:
+            SourceError: the template cannot be read.
+        """
+        headers: frozenset[str] = frozenset()
+        if options.template:
+            from mitools.annotate.prompt import read_template
+
+            headers = headers_in(read_template(options.template))
+        names = ("samples", "stop_after", "keep", "reading")
+        chosen = {name: getattr(options, name) for name in names}
+        return cls(options.strategy, headers=headers, **chosen)
 
     @property
     def needs_gold(self) -> bool:

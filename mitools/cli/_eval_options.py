@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mitools.cli._examine import JudgeOptions
 from mitools.errors import UsageError
 from mitools.evaluate.probes import ProbeName
 from mitools.files import STDIN
 
 if TYPE_CHECKING:
     from mitools.evaluate.measures.text import Similarity
+    from mitools.evaluate.open_judge import JudgeOptions
     from mitools.evaluate.options import EvalOptions
     from mitools.evaluate.simulators.tally import SimulatorName
 
@@ -70,7 +70,11 @@ class Options:
             similarity=similarity,
         )
 
-    def judge_options(self) -> JudgeOptions:
+    def judge_options(self) -> JudgeOptions | None:
+        if self.judge is None:
+            return None
+        from mitools.evaluate.open_judge import JudgeOptions
+
         return JudgeOptions(self.judge, self.judge_url, self.judge_journal, self.judge_records)
 
     def check(self, files: tuple[str, ...]) -> None:

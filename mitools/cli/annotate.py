@@ -3,73 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from mitools.cli._failures import OnFailure, failures
+from mitools.annotate.options import (
+    KEEPS,
+    MAX_UNREADABLE,
+    STRATEGIES,
+    AnnotateOptions,
+)
+from mitools.cli._annotate_options import parse_params, parse_price, within
+from mitools.cli._options import task_option
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
-from mitools.cli._stage import Stage, seed_option, stage
-from mitools.cli._teacher import (
-    MadeTeacher,
-    dry_run,
-    emit_batch,
-    make_prompts,
-    make_strategy,
-    make_teacher,
-    reading_option,
-    show_prompt,
-)
-from mitools.records import Reader, Record
-from mitools.schema import TASKS
+from mitools.cli._stage import Stage, seed_option, stage, stdout
+from mitools.escape import visible
+from mitools.files import STDOUT, atomic_output, output_errors
+from mitools.records import Reader
+from mitools.schema import READINGS
 
 if TYPE_CHECKING:
-    from mitools.annotate import AnnotationRun, Teacher
+    from mitools.annotate.notices import Notices
+    from mitools.annotate.open_teacher import OpenTeacher
+    from mitools.annotate.prompt import Message
+    from mitools.annotate.run import AnnotationRun
 
 __all__ = ["command"]
-
-# As in mitools.annotate.strategy, which would take too long to import for --help.
-STRATEGIES = ("blind", "hinted", "star")
-KEEPS = ("all", "agree", "vote")
-
-FEWEST_UNREAD = 20
-"""Answers after which a teacher is given up where none of them could be read."""
-
-_PROMPT_CHARACTERS = 2000
-
-
-def _check_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
-    if value is None:
-        return None
-    from mitools.annotate.client.budget import Price
-
-    try:
-        return Price.parse(value)
-    except ValueError as exc:
-        hint = 'write it as "IN,OUT" in USD per million tokens, such as "0.25,2"'
-        raise click.BadParameter(hint) from exc
-
-
-def _parse_params(
-    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for pair in values:
-        name, is_given, value = pair.partition("=")
-        if not is_given or not name:
-            raise click.BadParameter(f'"{pair}" is not KEY=VALUE')
-        if name == "n":
-            raise click.BadParameter("several answers a record are asked for with --samples")
-        if name in ("messages", "model"):
-            raise click.BadParameter(f"{name} is no parameter: use --system, --template or -m")
-        try:
-            params[name] = json.loads(value)
-        except ValueError:
-            params[name] = value
-    return params
 
 
 GROUPS = {
@@ -84,185 +47,197 @@ GROUPS = {
 
 
 @stage("annotate", groups=GROUPS)
-@click.option("-m", "--model", metavar="MODEL", help="The teacher's name at its endpoint.")
+@click.option("-m", "--model", metavar="MODEL", help="Name of the teacher model at the endpoint.")
 @click.option(
     "--base-url",
     cls=TypedOption,
     metavar="URL",
-    help="Endpoint.  [default: OPENAI_BASE_URL, or OpenAI]",
+    help="URL of the endpoint.  [default: OPENAI_BASE_URL, or OpenAI]",
 )
 @click.option(
     "--teacher",
-    default="openai",
+    default=AnnotateOptions.teacher,
     show_default=True,
     metavar="openai|replay:FILE|replay|demo",
     type=ReplayOr("openai", "replay", "demo"),
-    help="An OpenAI-compatible endpoint; completions by id from FILE, or from each record's own "
-    "field; or the rules of the built-in demo.",
+    help="Source of the answers: an OpenAI-compatible endpoint, completions by id in FILE or in "
+    "each record's completion field, or the demo's rules.",
 )
+@task_option
 @click.option(
-    "--task", type=click.Choice(TASKS), help="How answers are read.  [default: by record]"
+    "--reading",
+    type=click.Choice(READINGS),
+    help="Least certain place that a label is read from, from a JSON field to the last statement.  "
+    "[default: statement if the gold label is known, else line]",
 )
-@reading_option
 @click.option("--system", metavar="TEXT", help="System message.  [default: by task]")
 @click.option(
     "--template",
     type=RecipePath(exists=True, dir_okay=False),
     metavar="FILE",
-    help="Jinja2 template of the user message: input, choices, record.  [default: by task]",
+    help="Jinja2 template of the user message, with input, choices and record.  [default: by task]",
 )
 @click.option(
     "--examples",
     type=RecipePath(exists=True, dir_okay=False),
     metavar="FILE",
-    help="Worked examples: records with input, label and rationale.",
+    help="Few-shot examples: records with input, label and rationale.",
 )
 @click.option(
     "--strategy",
     type=click.Choice(STRATEGIES),
-    default="blind",
+    default=AnnotateOptions.strategy,
     show_default=True,
-    help="blind: ask, then compare with gold; hinted: show the gold label and ask for its reasons; "
-    "star: ask blind, and show it where the answer missed it.",
+    help="Use of the gold label: not shown (blind), shown (hinted), or shown after a wrong blind "
+    "answer (star).",
 )
 @click.option(
     "--samples",
-    type=click.IntRange(1),
-    default=1,
+    type=within("samples"),
+    default=AnnotateOptions.samples,
     show_default=True,
     metavar="K",
-    help="Answers a record; all are kept in teacher.samples.",
+    help="Number of answers per record; all are kept in teacher.samples.",
 )
 @click.option(
-    "--stop-after", type=click.IntRange(1), metavar="M", help="Draw no more once M agree with gold."
+    "--stop-after",
+    type=within("stop_after"),
+    metavar="M",
+    help="Number of answers that agree with gold after which sampling stops.",
 )
 @click.option(
     "--keep",
     type=click.Choice(KEEPS),
-    help="Which answer becomes the record's: the first, the first that agrees, or the majority's.  "
-    "[default: all; agree where agreement is looked for]",
+    help="Sample that becomes the answer: the first (all), the first that agrees with gold, or the "
+    "majority's.  [default: all; agree with star or --stop-after]",
 )
-@click.option("--show-prompt", is_flag=True, help="Print the first record's prompt and stop.")
-@click.option("--temperature", type=float, help="Sampling temperature.  [default: the server's]")
+@click.option("--show-prompt", is_flag=True, help="Print the prompt of the first record and exit.")
+@click.option("--temperature", type=float, help="Sampling temperature.  [default: server's]")
 @click.option(
-    "--max-tokens", type=click.IntRange(1), help="Bound on an answer.  [default: the server's]"
+    "--max-tokens",
+    type=within("max_tokens"),
+    help="Maximum number of tokens per answer.  [default: server's]",
 )
 @click.option(
     "--param",
     "params",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=_parse_params,
-    help="A further field of the request, as JSON or text; repeatable.",
+    callback=parse_params,
+    help="Further field of the request, as JSON or text. Repeatable.",
 )
 @click.option(
     "--concurrency",
-    type=click.IntRange(1, 4096),
-    default=16,
+    type=within("concurrency"),
+    default=AnnotateOptions.concurrency,
     show_default=True,
-    help="Requests under way at once.",
+    help="Maximum number of requests in flight.",
 )
 @click.option("--unordered", is_flag=True, help="Write records as they finish.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=300.0,
+    "timeout_seconds",
+    type=within("timeout_seconds"),
+    default=AnnotateOptions.timeout_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="For one request.",
+    help="Time limit of one request.",
 )
 @click.option(
     "--retries",
-    type=click.IntRange(0),
-    default=5,
+    type=within("retries"),
+    default=AnnotateOptions.retries,
     show_default=True,
-    help="For one request, after faults that may pass; waiting for a rate limit costs none.",
+    help="Retries per request after transient faults; rate limits do not count.",
 )
 @click.option(
     "--max-wait",
-    type=click.FloatRange(min=0),
-    default=600.0,
+    "max_wait_seconds",
+    type=within("max_wait_seconds"),
+    default=AnnotateOptions.max_wait_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="Stop when the endpoint has asked to wait (rate limit, Retry-After) for so long without "
-    "answering any request, or asks to wait for longer than this.",
+    help="Longest wait that the endpoint may ask for (rate limit, Retry-After) without an answer "
+    "in between.",
 )
 @click.option(
     "--max-response-bytes",
-    default="16M",
+    default=f"{AnnotateOptions.max_response_bytes >> 20}M",
     show_default=True,
     metavar="SIZE",
     type=ByteSize(),
-    help="Refuse larger responses, after unpacking; K, M and G are units.",
+    help="Maximum size of a response, unpacked; K, M and G are units.",
 )
 @click.option(
     "--price",
     metavar="IN,OUT",
-    callback=_check_price,
-    help="USD per million tokens read and written.",
+    callback=parse_price,
+    help="Price in USD per million input and output tokens.",
 )
 @click.option(
     "--max-cost",
-    type=click.FloatRange(min=0, min_open=True),
+    type=within("max_cost"),
     metavar="USD",
-    help="Never let this run cost more; needs --price and --max-tokens.",
+    help="Budget of this run; needs --price and --max-tokens.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what it will cost, with one prompt, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print the expected cost and one prompt, and exit.")
 @click.option(
     "--emit-batch",
     cls=TypedOption,
     type=OutputPath(),
     metavar="FILE",
-    help="Write what is to be asked as requests for the OpenAI Batch API or vllm run-batch.",
+    help="Write the open requests to a file for the OpenAI Batch API or vllm run-batch.",
 )
 @click.option(
     "--from-batch",
     multiple=True,
     type=RecipePath(),
     metavar="FILE",
-    help="Take the answers from a batch's output; repeatable.",
+    help="Output file of a batch to take answers from. Repeatable.",
 )
 @click.option(
     "--journal",
     cls=TypedOption,
     type=OutputPath(),
     metavar="PATH",
-    help="Where answers are kept.  [default: user cache]",
+    help="File that keeps all responses.  [default: user cache, by model]",
 )
-@click.option("--no-journal", is_flag=True, help="Keep nothing, and ask everything.")
-@click.option("--offline", is_flag=True, help="Answer from the journal alone.")
+@click.option("--no-journal", is_flag=True, help="Keep no responses.")
+@click.option("--offline", "is_offline", is_flag=True, help="Answer from the journal only.")
 @click.option(
     "--on-failure",
-    default="emit",
+    default=AnnotateOptions.on_failure,
     show_default=True,
     metavar="emit|fail|divert:FILE",
     type=DivertOr("emit", "fail"),
-    help="What to do with a record that got no answer; it says why in teacher.error.",
+    help="How to handle a record without an answer; teacher.error holds the reason.",
 )
 @click.option(
     "--max-error-rate",
-    type=click.FloatRange(0, 1),
+    type=within("max_error_rate"),
     metavar="FRACTION",
-    help="Stop when a larger share of the records than this gets no answer.  [default: when the "
-    f"first 10 requests fail alike, or none of the first {FEWEST_UNREAD} answers can be read]",
+    help="Fraction of records without an answer at which to stop.  [default: stop when the "
+    f"first 10 requests fail alike, or the first {MAX_UNREADABLE} answers are unreadable]",
 )
 @click.option(
     "--error-rate",
-    type=click.FloatRange(0, 1),
-    default=0.05,
+    type=within("error_rate"),
+    default=AnnotateOptions.error_rate,
     show_default=True,
-    help="How often the demo teacher is wrong.",
+    help="Fraction of wrong answers of the demo teacher.",
 )
 @seed_option
-def command(stage: Stage, **options: Any) -> None:
+def command(
+    stage: Stage, show_prompt: bool, dry_run: bool, emit_batch: str | None, **params: Any
+) -> None:
     """Let a teacher LLM answer and explain each record.
 
-    Every response is kept in a journal as soon as it arrives: run an interrupted pipe again and
-    only the remainder is asked. The first ^C stops reading and waits for what is under way, the
-    second does not wait.
+    Each response is written to a journal when it arrives: run an interrupted command again, and
+    only the missing answers are requested. The first ^C stops reading and waits for requests in
+    flight; the second cancels them.
 
-    Exit status: 4 where the budget is used up, 5 where the teacher refuses (key, quota,
-    permission), 130 after ^C.
+    Exit status: 4 if the budget is used up, 5 if the endpoint refuses (key, quota, permission),
+    130 after ^C.
 
     \b
     mitools annotate -m MODEL data.jsonl > annotated.jsonl
@@ -270,121 +245,134 @@ def command(stage: Stage, **options: Any) -> None:
     mitools annotate -m MODEL --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
     mitools annotate --teacher replay:completions.jsonl data.jsonl
     """
-    if options["show_prompt"]:
-        show_prompt(stage, options)
-    elif options["dry_run"]:
-        dry_run(stage, options)
-    elif options["emit_batch"]:
-        emit_batch(stage, options)
+    options = _options(**params)
+    if show_prompt:
+        _show_prompt(stage, options)
+    elif dry_run:
+        _dry_run(stage, options)
+    elif emit_batch:
+        _emit_batch(stage, options, emit_batch)
     else:
         _annotate(stage, options)
 
 
-def _annotate(stage: Stage, options: Mapping[str, Any]) -> None:
-    from mitools.gold import GoldCheck, with_label_sets
+def _options(*, unordered: bool, no_journal: bool, **params: Any) -> AnnotateOptions:
+    options = AnnotateOptions(**params, is_ordered=not unordered, keeps_journal=not no_journal)
+    source = click.get_current_context().get_parameter_source("model")
+    if options.has_endpoint or source is ParameterSource.COMMANDLINE:
+        return options
+    # A recipe's model is the one to ask; replayed answers are another's.
+    return replace(options, model=None)
 
-    teacher = make_teacher(stage, options)
+
+def _annotate(stage: Stage, options: AnnotateOptions) -> None:
+    from mitools.annotate.failures import open_failures
+    from mitools.annotate.interrupt import stopping_on_interrupt, wakeable_stdin
+    from mitools.annotate.open_teacher import open_teacher
+    from mitools.annotate.run import AnnotationRun
+
     with (
-        _waking() as on_stop,
+        open_teacher(options, _notices(stage)) as opened,
+        wakeable_stdin() as on_stop,
         stage.reading("input") as records,
         stage.writing() as out,
-        failures(options["on_failure"]) as on_failure,
+        open_failures(options.on_failure) as handle_failure,
         stage.console.progress("annotating") as update,
     ):
-        gold = GoldCheck(options["task"])
-        checked = gold.watch(with_label_sets(records, options["task"]))
-        run = _make_run(checked, teacher.teacher, options, on_failure, on_stop)
-        with _reporting(stage, run, records, teacher, options), _stopping(run):
+        run = AnnotationRun(
+            records, opened.teacher, options, handle_failure=handle_failure, on_stop=on_stop
+        )
+        reporting = _reporting(stage, run, records, opened, options)
+        with reporting, run, stopping_on_interrupt(run.stop):
             for batch in run.batches():
                 out.write_batch(batch)
                 update(len(batch), "")
-    if warning := gold.warning():
+    if warning := run.gold.warning():
         stage.console.warn(warning)
 
 
-def _waking() -> contextlib.AbstractContextManager[Callable[[], None]]:
-    from mitools.annotate.interrupt import wakeable_stdin
+def _notices(stage: Stage) -> Notices:
+    from mitools.annotate.notices import Notices
 
-    return wakeable_stdin()
-
-
-def _make_run(
-    records: Iterable[Record],
-    teacher: Teacher,
-    options: Mapping[str, Any],
-    on_failure: OnFailure | None,
-    on_stop: Callable[[], None],
-) -> AnnotationRun:
-    from mitools.annotate import AnnotationRun, RunOptions
-
-    settings = RunOptions(
-        concurrency=options["concurrency"],
-        is_ordered=not options["unordered"],
-        task=options["task"],
-        strategy=make_strategy(options),
-        max_error_rate=options["max_error_rate"],
-        most_unread=FEWEST_UNREAD if options["max_error_rate"] is None else None,
-        on_failure=on_failure,
-        on_stop=on_stop,
-    )
-    return AnnotationRun(records, teacher, settings)
-
-
-@contextlib.contextmanager
-def _stopping(run: AnnotationRun) -> Iterator[None]:
-    from mitools.annotate.interrupt import stopping_on_interrupt
-
-    with run, stopping_on_interrupt(run.stop):
-        yield
+    return Notices(stage.console.note, stage.console.warn)
 
 
 @contextlib.contextmanager
 def _reporting(
-    stage: Stage, run: AnnotationRun, records: Reader, made: MadeTeacher, options: Mapping[str, Any]
+    stage: Stage,
+    run: AnnotationRun,
+    records: Reader,
+    opened: OpenTeacher,
+    options: AnnotateOptions,
 ) -> Iterator[None]:
-    """Say at the end what happened, however it ended; say nothing to a closed downstream."""
+    """Report on the run, however it ended; but not to a downstream that has closed."""
+    from mitools.annotate.report import unread_lines
+
     try:
         yield
     except BrokenPipeError:
         raise
     except BaseException:
-        _report(stage, run, records, made)
-        if run.unread and not run.tally.answered:
-            _show_unread(stage, run, options)
-        if made.journal is not None and made.journal.has_written:
-            stage.console.note(f"run it again to go on; answers are kept in {made.journal.path}")
+        _report(stage, run, records, opened)
+        for line in unread_lines(run, options):
+            stage.console.note(line)
+        if opened.journal is not None and opened.journal.has_written:
+            stage.console.note(f"run it again to go on; answers are kept in {opened.journal.path}")
         raise
-    _report(stage, run, records, made)
+    _report(stage, run, records, opened)
 
 
-def _report(stage: Stage, run: AnnotationRun, records: Reader, made: MadeTeacher) -> None:
-    is_paid = made.budget is not None and made.budget.spent > 0
-    if not (run.tally.replies or records.rejected or is_paid):
-        return
-    for line in run.tally.lines(records.rejected):
+def _report(stage: Stage, run: AnnotationRun, records: Reader, opened: OpenTeacher) -> None:
+    from mitools.annotate.report import overspending, run_lines
+
+    for line in run_lines(run, opened.budget, records.rejected):
         stage.console.note(line)
-    budget = made.budget
-    if budget is None:
-        return
-    for line in budget.lines():
+    if warning := overspending(opened.budget):
+        stage.console.warn(warning)
+
+
+def _show_prompt(stage: Stage, options: AnnotateOptions) -> None:
+    from mitools.annotate.prompt import Prompts
+
+    prompts = Prompts(options)
+    with stage.reading("input") as records, output_errors("<stdout>"):
+        _write_messages(prompts.first_messages(next(iter(records))))
+
+
+def _dry_run(stage: Stage, options: AnnotateOptions) -> None:
+    from mitools.annotate.dry_run import dry_run
+
+    with stage.reading("input") as records:
+        done = dry_run(records, options)
+    with output_errors("<stdout>"):
+        stdout().write("".join(f"{line}\n" for line in done.lines()) + "\n")
+        _write_messages(done.messages)
+
+
+def _write_messages(messages: list[Message]) -> None:
+    """Print a prompt; what could drive a terminal is spelt out, and is sent as it is."""
+    for message in messages:
+        stdout().write(visible(f"--- {message['role']}\n{message['content']}\n\n"))
+    stdout().flush()
+
+
+def _emit_batch(stage: Stage, options: AnnotateOptions, path: str) -> None:
+    from mitools.annotate.batch import emit_batch
+
+    with stage.reading("input") as records, _open_batch(path) as out:
+        done = emit_batch(records, options, out)
+    for line in done.lines():
         stage.console.note(line)
-    if budget.limit is not None and budget.spent > budget.limit:
-        stage.console.warn(
-            f"${budget.spent - budget.limit:,.4f} over --max-cost: it was under way when the "
-            "server first took more tokens than it was asked for"
-        )
+    if warning := done.warning():
+        stage.console.warn(warning)
 
 
-def _show_unread(stage: Stage, run: AnnotationRun, options: Mapping[str, Any]) -> None:
-    """Show what was asked, and what came back that cannot be read."""
-    from mitools.tasks import task_of
-
-    if options["teacher"] == "openai":
-        record = run.unread[0]
-        hint = record.get("label") if options["strategy"] == "hinted" else None
-        task = task_of(record, options["task"])
-        for message in make_prompts(options).messages(record, task, hint):
-            text = message["content"][:_PROMPT_CHARACTERS]
-            stage.console.note(f"prompt, {message['role']}: {text}")
-    for record in run.unread:
-        stage.console.note(f"record {record['id']}: {record['teacher']['error']['message']}")
+@contextlib.contextmanager
+def _open_batch(path: str) -> Iterator[IO[str]]:
+    if path == STDOUT:
+        with output_errors("<stdout>"):
+            yield stdout()
+            stdout().flush()
+        return
+    with atomic_output(path) as stream:
+        yield stream

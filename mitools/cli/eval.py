@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mitools.cli._eval_options import Options
-from mitools.cli._examine import Judge, judging
+from mitools.cli._examine import judging
 from mitools.cli._places import ModelName, OutputPath, RecipePath, TypedOption
 from mitools.cli._stage import Stage, abandon_stdout, seed_option, stage
 from mitools.errors import UsageError
@@ -24,6 +24,7 @@ from mitools.schema import SPLITS, TASKS
 
 if TYPE_CHECKING:
     from mitools.evaluate.measures.text import Similarity
+    from mitools.evaluate.open_judge import Judge
     from mitools.evaluate.run import Evaluation, Opened
 
 __all__ = ["command"]

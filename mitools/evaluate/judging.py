@@ -1,8 +1,8 @@
 """A language model as judge of rationales: a rubric for one student, or a choice between two.
 
-Writes the questions and reads the replies; whoever calls it has them answered. A judge likes what
-is long, what is fluent, and what it reads first: two students are shown in both orders, and how
-often the order decides is measured too.
+Writes the questions and reads the replies; :mod:`mitools.evaluate.open_judge` has them answered.
+Judges prefer long and fluent texts, and the one that they read first: two students are shown in
+both orders, and how often the order decides is measured too.
 """
 
 from __future__ import annotations

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import AnnotationRun, RunOptions, Tally, Teacher
 from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.client.kept_replies import KeptReplies
-from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
-from mitools.annotate.prompt import Prompts, PromptSource
-from mitools.annotate.strategy import Strategy
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Teacher
+from mitools.annotate.run import AnnotationRun, OnFailure
+from mitools.annotate.tally import Tally
 from mitools.records import Record
 from tests.server import KEY, FixtureServer
 
@@ -70,14 +71,11 @@ class Outcome:
         return [record["teacher"].get("error", {}).get("kind", "") for record in self.records]
 
 
-def remember(
-    options: ChatOptions, journal: Path | None = None, source: PromptSource | None = None
-) -> KeptReplies:
-    requests = Requests(options, Prompts(source or PromptSource()))
-    return KeptReplies(requests, Journal(journal) if journal else None)
+def remember(options: AnnotateOptions, journal: Path | None = None) -> KeptReplies:
+    return KeptReplies(Requests(options), Journal(journal) if journal else None)
 
 
-def asking(options: ChatOptions) -> ChatTeacher:
+def asking(options: AnnotateOptions) -> ChatTeacher:
     """Make a teacher that keeps no journal."""
     memory = remember(options)
     return ChatTeacher(memory, Endpoint(memory.requests))
@@ -88,25 +86,25 @@ Annotate = Callable[..., Outcome]
 
 @pytest.fixture
 def annotate(server: FixtureServer) -> Annotate:
-    """Annotate records at the server; options go where they belong, by name."""
+    """Annotate records at the server; all keywords but these are options of the stage."""
 
     def run(
         records: list[Record],
         journal: Path | None = None,
         budget: Budget | None = None,
-        **options: Any,
+        handle_failure: OnFailure | None = None,
+        **given: Any,
     ) -> Outcome:
-        chat = ChatOptions("fixture", server.url, concurrency=4, timeout_seconds=10)
-        chat_names = chat.__dataclass_fields__.keys() & options.keys()
-        chat = replace(chat, **{name: options.pop(name) for name in chat_names})
-        names = Strategy.__dataclass_fields__.keys() & options.keys()
-        options["strategy"] = Strategy(**{name: options.pop(name) for name in names})
-        memory = remember(chat, journal, options.pop("prompts", PromptSource()))
-        teacher: Teacher = ChatTeacher(memory, Endpoint(memory.requests, budget))
-        if options.pop("is_offline", False):
-            teacher = OfflineTeacher(memory)
-        settings = RunOptions(concurrency=chat.concurrency, **options)
-        with AnnotationRun(records, teacher, settings) as running:
-            return Outcome(list(running), running.tally)
+        basis = AnnotateOptions(
+            model="fixture", base_url=server.url, concurrency=4, timeout_seconds=10
+        )
+        options = replace(basis, **given)
+        kept = remember(options, journal)
+        teacher: Teacher = ChatTeacher(kept, Endpoint(kept.requests, budget))
+        if options.is_offline:
+            teacher = OfflineTeacher(kept)
+        run = AnnotationRun(records, teacher, options, handle_failure=handle_failure)
+        with run:
+            return Outcome(list(run), run.tally)
 
     return run

@@ -10,25 +10,26 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import AnnotationRun, RunOptions, Strategy
 from mitools.annotate.batch import emit_requests, import_results
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.requests import ChatOptions
 from mitools.annotate.client.teachers import OfflineTeacher
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.run import AnnotationRun
+from mitools.annotate.strategy import Strategy
 from mitools.errors import InvalidFieldError, MalformedLineError, SourceError
 from mitools.records import Record
 from tests.annotate.conftest import Annotate, remember, sums
 from tests.server import Act, Call, FixtureServer, complete, solve
 
-OPTIONS = ChatOptions("fixture", "http://127.0.0.1:9/v1", max_tokens=50)
+OPTIONS = AnnotateOptions(model="fixture", base_url="http://127.0.0.1:9/v1", max_tokens=50)
 
 
 def emit(
-    records: list[Record], journal: Path | None = None, strategy: Strategy | None = None
+    records: list[Record], journal: Path | None = None, strategy: str = "blind"
 ) -> list[dict[str, Any]]:
     out = io.StringIO()
     memory = remember(OPTIONS, journal)
-    done = emit_requests(records, memory, strategy or Strategy(), None, out)
+    done = emit_requests(records, memory, Strategy(strategy), None, out)
     if memory.journal is not None:
         memory.journal.close()
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -60,11 +61,9 @@ def bring_in(journal: Path, path: str) -> tuple[int, int]:
     return done.answers, done.failures
 
 
-def annotate_offline(
-    records: list[Record], journal: Path, strategy: Strategy | None = None
-) -> list[Record]:
+def annotate_offline(records: list[Record], journal: Path, strategy: str = "blind") -> list[Record]:
     teacher = OfflineTeacher(remember(OPTIONS, journal), must_know=False)
-    with AnnotationRun(records, teacher, RunOptions(strategy=strategy or Strategy())) as run:
+    with AnnotationRun(records, teacher, AnnotateOptions(strategy=strategy)) as run:
         return list(run)
 
 
@@ -115,7 +114,7 @@ def test_records_from_a_batch_equal_those_asked_live(
 
 
 def test_a_strategy_that_asks_again_takes_a_second_batch(tmp_path: Path) -> None:
-    records, strategy = sums(3), Strategy("star")
+    records, strategy = sums(3), "star"
     first = emit(records, tmp_path / "j", strategy)
     wrong = [serve(first[0]), serve(first[1], "So the answer is 1."), serve(first[2])]
     bring_in(tmp_path / "j", write(tmp_path / "a", wrong))
@@ -181,7 +180,7 @@ def test_a_live_run_asks_what_the_batch_left_out(
     server: FixtureServer, annotate: Annotate, tmp_path: Path
 ) -> None:
     server.act = lambda call: Act(text=_sum_of(call))
-    options = ChatOptions("fixture", server.url)
+    options = AnnotateOptions(model="fixture", base_url=server.url)
     out = io.StringIO()
     emit_requests(sums(4), remember(options), Strategy(), None, out)
     served = [serve(json.loads(line)) for line in out.getvalue().splitlines()]

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mitools.annotate import Strategy
-from mitools.annotate.client.budget import Price
-from mitools.annotate.client.requests import ChatOptions
 from mitools.annotate.dry_run import Bill, CostEstimate, estimate_cost
+from mitools.annotate.options import AnnotateOptions, Price
+from mitools.annotate.strategy import Strategy
 from mitools.records import Record
 from tests.annotate.client.test_budget import bound
 from tests.annotate.conftest import Annotate, remember, sums
@@ -19,7 +18,7 @@ from tests.server import Act, FixtureServer
 def look(
     records: list[Record], url: str, journal: Path | None = None, strategy: Strategy | None = None
 ) -> CostEstimate:
-    memory = remember(ChatOptions("fixture", url, max_tokens=50), journal)
+    memory = remember(AnnotateOptions(model="fixture", base_url=url, max_tokens=50), journal)
     found = estimate_cost(records, memory, strategy or Strategy(), None)
     if memory.journal is not None:
         memory.journal.close()
@@ -42,7 +41,7 @@ def test_the_worst_bounds_what_is_then_sent(server: FixtureServer, annotate: Ann
     server.default = Act(text="The answer is 1.")  # every record misses
     strategy = Strategy("star", samples=2)
     found = look(sums(5), server.url, strategy=strategy)
-    annotate(sums(5), max_tokens=50, name="star", samples=2)
+    annotate(sums(5), max_tokens=50, strategy="star", samples=2)
     assert found.low.calls <= len(server.calls) <= found.worst.calls
     sent = sum(bound(call) for call in server.calls)
     assert sent <= found.worst.prompt_tokens

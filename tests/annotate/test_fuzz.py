@@ -26,7 +26,7 @@ def test_a_hundred_malformed_responses_are_a_hundred_outcomes(
             retries=1,
             concurrency=16,
             max_response_bytes=1 << 20,
-            alike_failures=None,
+            max_error_rate=1.0,
         )
     assert [record["id"] for record in outcome.records] == [record["id"] for record in records]
     assert outcome.tally.answered + outcome.tally.failed.total() == 100

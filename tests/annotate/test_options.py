@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mitools.annotate import strategy
-from mitools.annotate.client.budget import Price
-from mitools.cli import annotate as cli
+from mitools.annotate.options import Price
 from mitools.cli import mitools
 from tests.annotate.conftest import sums
 from tests.annotate.test_cli import lines, run
@@ -18,11 +16,6 @@ from tests.server import Act, FixtureServer, complete, solve, true_usage
 
 PRICE = Price(100_000.0, 1_000_000.0)
 PRICED = ("--price", "100000,1000000", "--max-tokens", "50")
-
-
-def test_the_names_that_help_shows_are_the_strategies_own() -> None:
-    assert cli.STRATEGIES == strategy.STRATEGIES
-    assert cli.KEEPS == strategy.KEEPS
 
 
 def test_star_asks_again_with_the_answer_and_says_so(server: FixtureServer) -> None:
@@ -79,8 +72,8 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
         (("--max-cost", "1", "--price", "1,1"), "--max-cost needs to know how long an answer"),
         (("--price", "cheap"), 'write it as "IN,OUT"'),
         (("--samples", "2", "--stop-after", "3"), "--stop-after 3 needs as many --samples"),
-        (("--param", "n=4"), "several answers a record are asked for with --samples"),
-        (("--param", "messages=[]"), "messages is no parameter: use --system, --template or -m"),
+        (("--param", "n=4"), "use --samples to draw several answers per record"),
+        (("--param", "messages=[]"), "messages is not set here: use --system, --template or -m"),
         (("--from-batch", "f", "--no-journal"), "--from-batch puts answers into the journal"),
         (
             ("--teacher", "replay", "--strategy", "star"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.prompt import Prompts
 from mitools.errors import MissingFieldError, SourceError, UsageError
 from mitools.tasks import TASK_NAMES, task_named
 
@@ -28,7 +29,7 @@ def write_examples(tmp_path: Path) -> str:
 @pytest.mark.parametrize("name", TASK_NAMES)
 def test_every_task_has_a_prompt_that_asks_for_what_it_reads(name: str) -> None:
     task = task_named(name)
-    system, user = Prompts(PromptSource()).messages(RECORD, task)
+    system, user = Prompts(AnnotateOptions()).messages(RECORD, task)
     assert system["role"] == "system"
     assert "nswer is" in system["content"]
     assert user["content"].startswith("Where is it?")
@@ -39,7 +40,7 @@ def test_every_task_has_a_prompt_that_asks_for_what_it_reads(name: str) -> None:
 
 
 def test_choices_are_listed_by_letter_unless_the_input_lists_them() -> None:
-    prompts, task = Prompts(PromptSource()), task_named("choice")
+    prompts, task = Prompts(AnnotateOptions()), task_named("choice")
     listed = prompts.messages(RECORD, task)[-1]["content"]
     assert listed == "Where is it?\n\n(a) sea\n(b) land"
     again = prompts.messages({**RECORD, "input": listed}, task)[-1]["content"]
@@ -47,7 +48,10 @@ def test_choices_are_listed_by_letter_unless_the_input_lists_them() -> None:
 
 
 def test_examples_become_turns_that_the_task_can_read(tmp_path: Path) -> None:
-    prompts, task = Prompts(PromptSource(examples=write_examples(tmp_path))), task_named("choice")
+    prompts, task = (
+        Prompts(AnnotateOptions(examples=write_examples(tmp_path))),
+        task_named("choice"),
+    )
     messages = prompts.messages(RECORD, task)
     roles = [message["role"] for message in messages]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
@@ -77,21 +81,21 @@ def test_a_stated_label_is_read_back(task: str, label: str, sentence: str) -> No
 
 def test_the_hash_names_the_effective_prompt(tmp_path: Path) -> None:
     task = task_named("choice")
-    plain = Prompts(PromptSource()).prompt_hash(task)
-    assert plain == Prompts(PromptSource()).prompt_hash(task)
+    plain = Prompts(AnnotateOptions()).prompt_hash(task)
+    assert plain == Prompts(AnnotateOptions()).prompt_hash(task)
     template = tmp_path / "t.j2"
     template.write_text("{{ input }}")
     sources = [
-        PromptSource(system="Other."),
-        PromptSource(template=str(template)),
-        PromptSource(examples=write_examples(tmp_path)),
+        AnnotateOptions(system="Other."),
+        AnnotateOptions(template=str(template)),
+        AnnotateOptions(examples=write_examples(tmp_path)),
     ]
     hashes = {plain, *(Prompts(source).prompt_hash(task) for source in sources)}
     assert len(hashes) == 4
 
 
 def test_an_empty_system_message_is_left_out() -> None:
-    messages = Prompts(PromptSource(system="")).messages(RECORD, task_named("text"))
+    messages = Prompts(AnnotateOptions(system="")).messages(RECORD, task_named("text"))
     assert [message["role"] for message in messages] == ["user"]
 
 
@@ -108,18 +112,20 @@ def test_a_bad_template_is_a_usage_error(text: str, problem: str, tmp_path: Path
     template = tmp_path / "t.j2"
     template.write_text(text)
     with pytest.raises(UsageError, match=problem):
-        Prompts(PromptSource(template=str(template))).messages(RECORD, task_named("text"))
+        Prompts(AnnotateOptions(template=str(template))).messages(RECORD, task_named("text"))
 
 
 def test_bad_examples_are_reported_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
     path.write_text('{"input": "a", "label": "b"}\n{"input": "c"}\n')
     with pytest.raises(MissingFieldError, match=r"e\.jsonl:2: .*label"):
-        Prompts(PromptSource(examples=str(path)))
+        Prompts(AnnotateOptions(examples=str(path)))
     with pytest.raises(SourceError, match="check the path"):
-        Prompts(PromptSource(template=str(tmp_path / "none")))
+        Prompts(AnnotateOptions(template=str(tmp_path / "none")))
 
 
 def test_a_lone_surrogate_does_not_reach_the_wire() -> None:
-    messages = Prompts(PromptSource()).messages({**RECORD, "input": "a\ud800b"}, task_named("text"))
+    messages = Prompts(AnnotateOptions()).messages(
+        {**RECORD, "input": "a\ud800b"}, task_named("text")
+    )
     assert messages[-1]["content"] == "a\ufffdb"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import AnnotationRun, RunOptions
-from mitools.annotate.client.requests import ChatOptions
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.run import AnnotationRun
 from tests.annotate.conftest import asking, sums
 
 pytest.importorskip("llmock", reason="llmock is not installed")
@@ -15,8 +15,9 @@ pytest.importorskip("llmock", reason="llmock is not installed")
 
 def faults(llmock: Any, count: int, **options: Any) -> list[str]:
     """Annotate; give the kinds of what went wrong. llmock's words state an answer or none."""
-    chat = ChatOptions("gpt-4o", llmock.base_url("openai"), concurrency=4, **options)
-    with AnnotationRun(sums(count), asking(chat), RunOptions(concurrency=4, task="text")) as run:
+    where = {"model": "gpt-4o", "base_url": llmock.base_url("openai")}
+    chosen = AnnotateOptions(**where, concurrency=4, task="text", **options)
+    with AnnotationRun(sums(count), asking(chosen), chosen) as run:
         records = list(run)
     assert len(records) == count
     kinds = [record["teacher"].get("error", {}).get("kind", "unreadable") for record in records]

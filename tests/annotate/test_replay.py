@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mitools.annotate import AnnotationRun, RunOptions, Teacher
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Teacher
 from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
+from mitools.annotate.run import AnnotationRun
 from mitools.bounds import DEFAULTS
 from mitools.demo import problems
 from mitools.errors import DataError, SourceError, TeacherError
@@ -24,7 +26,7 @@ ROWS = [
 
 
 def run(teacher: Teacher, records: list[Record]) -> list[Record]:
-    with AnnotationRun(records, teacher, RunOptions()) as running:
+    with AnnotationRun(records, teacher, AnnotateOptions()) as running:
         return list(running)
 
 

@@ -9,16 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mitools.annotate import (
-    AnnotationRun,
-    Problem,
-    Question,
-    Reply,
-    RunOptions,
-    StoppedError,
-    Strategy,
-    UnaskedError,
-)
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Problem, Question, Reply, UnaskedError
+from mitools.annotate.run import AnnotationRun, StoppedError
 from mitools.errors import InvalidFieldError, TeacherError
 from mitools.records import Record
 from tests.annotate.conftest import sums
@@ -67,7 +60,7 @@ def test_reading_waits_for_the_taker() -> None:
             taken += 1
             yield record
 
-    with AnnotationRun(source(), SlowTeacher(), RunOptions(concurrency=2)) as run:
+    with AnnotationRun(source(), SlowTeacher(), AnnotateOptions(concurrency=2)) as run:
         records = iter(run)
         next(records)
         time.sleep(0.1)
@@ -82,7 +75,7 @@ def test_a_reading_error_comes_after_what_was_read() -> None:
     got = []
     with (
         pytest.raises(InvalidFieldError, match="line 4"),
-        AnnotationRun(source(), SlowTeacher(), RunOptions()) as run,
+        AnnotationRun(source(), SlowTeacher(), AnnotateOptions()) as run,
     ):
         got.extend(run)
     assert len(got) == 3
@@ -98,7 +91,7 @@ def test_a_stopped_run_gives_out_what_is_under_way(is_ordered: bool) -> None:
             time.sleep(0.01)
         raise StoppedError
 
-    settings = RunOptions(concurrency=4, is_ordered=is_ordered)
+    settings = AnnotateOptions(concurrency=4, is_ordered=is_ordered)
     with AnnotationRun(source(), teacher, settings) as run:
         threading.Timer(0.1, run.stop).start()
         got = [record["id"] for record in run]
@@ -109,7 +102,7 @@ def test_a_stopped_run_gives_out_what_is_under_way(is_ordered: bool) -> None:
 def test_leaving_early_cancels_and_puts_the_teacher_away() -> None:
     teacher = SlowTeacher(60)
     start = time.monotonic()
-    with AnnotationRun(sums(50), teacher, RunOptions(concurrency=2)):
+    with AnnotationRun(sums(50), teacher, AnnotateOptions(concurrency=2)):
         time.sleep(0.1)
     assert time.monotonic() - start < 2
     assert teacher.cancelled == len(teacher.asked) > 0
@@ -126,7 +119,7 @@ def test_a_crash_in_a_teacher_is_raised_and_ends_the_run() -> None:
     got = []
     with (
         pytest.raises(ZeroDivisionError),
-        AnnotationRun(sums(100), Crashing(), RunOptions(concurrency=2)) as run,
+        AnnotationRun(sums(100), Crashing(), AnnotateOptions(concurrency=2)) as run,
     ):
         got.extend(record["id"] for record in run)
     assert got == ["r0", "r1"]
@@ -140,8 +133,11 @@ def test_failed_records_go_where_they_are_sent() -> None:
             return Reply(text="Hm." if is_bad else "The answer is 1.")
 
     kept: list[str] = []
-    settings = RunOptions(on_failure=lambda record: kept.append(record["id"]))
-    with AnnotationRun(sums(5), Failing(), settings) as run:
+
+    def keep(record: Record) -> None:
+        kept.append(record["id"])
+
+    with AnnotationRun(sums(5), Failing(), AnnotateOptions(), handle_failure=keep) as run:
         assert [record["id"] for record in run] == ["r0", "r2", "r4"]
     assert kept == ["r1", "r3"]
     assert run.tally.lines() == [
@@ -162,7 +158,7 @@ def test_a_failure_that_ends_the_run_comes_after_what_was_before_it() -> None:
     got = []
     with (
         pytest.raises(TeacherError, match="r3 failed"),
-        AnnotationRun(sums(40), teacher, RunOptions(on_failure=refuse)) as run,
+        AnnotationRun(sums(40), teacher, AnnotateOptions(), handle_failure=refuse) as run,
     ):
         got.extend(record["id"] for record in run)
     assert got == ["r0", "r1", "r2"]
@@ -175,7 +171,7 @@ def test_what_is_ready_leaves_at_once_and_together() -> None:
             return None if is_slow else Reply(text="The answer is 1.")
 
     sizes = []
-    with AnnotationRun(sums(6), Waiting(0.3), RunOptions(concurrency=2)) as run:
+    with AnnotationRun(sums(6), Waiting(0.3), AnnotateOptions(concurrency=2)) as run:
         for batch in run.batches():
             sizes.append(len(batch))
             time.sleep(0.1)
@@ -191,7 +187,7 @@ def test_no_answer_at_all_is_an_error_after_the_records() -> None:
     got = []
     with (
         pytest.raises(TeacherError, match=r"none of 3 records got an answer \(mostly: empty\)"),
-        AnnotationRun(sums(3), Silent(), RunOptions()) as run,
+        AnnotationRun(sums(3), Silent(), AnnotateOptions()) as run,
     ):
         got.extend(run)
     assert len(got) == 3
@@ -214,7 +210,7 @@ class Sampling(SlowTeacher):
 
 def test_where_one_sample_fails_the_others_come_home() -> None:
     teacher = Sampling()
-    settings = RunOptions(strategy=Strategy(samples=8))
+    settings = AnnotateOptions(samples=8)
     with (
         pytest.raises(TeacherError, match="out of quota"),
         AnnotationRun(sums(1), teacher, settings) as run,
@@ -227,7 +223,7 @@ def test_where_one_sample_fails_the_others_come_home() -> None:
 def test_an_error_waits_for_what_is_under_way_and_a_second_interrupt_does_not() -> None:
     for error, cancelled in ((ValueError, 0), (BrokenPipeError, 4), (KeyboardInterrupt, 4)):
         teacher = SlowTeacher(0.4)
-        with pytest.raises(error), AnnotationRun(sums(50), teacher, RunOptions(concurrency=1)):  # noqa: PT012
+        with pytest.raises(error), AnnotationRun(sums(50), teacher, AnnotateOptions(concurrency=1)):  # noqa: PT012
             time.sleep(0.1)
             raise error
         assert len(teacher.asked) == 4
@@ -251,7 +247,7 @@ class Partly(SlowTeacher):
 @pytest.mark.parametrize("is_ordered", [True, False])
 @pytest.mark.parametrize("rows", [1, 3, 49, 200])
 def test_too_many_failures_end_the_run(rows: int, is_ordered: bool) -> None:
-    settings = RunOptions(is_ordered=is_ordered, max_error_rate=0.5)
+    settings = AnnotateOptions(is_ordered=is_ordered, max_error_rate=0.5)
     got = []
     with (
         pytest.raises(TeacherError, match=r"more than --max-error-rate 0.5.*bad_request"),
@@ -263,14 +259,14 @@ def test_too_many_failures_end_the_run(rows: int, is_ordered: bool) -> None:
 
 
 def test_as_many_failures_as_allowed_are_not_too_many() -> None:
-    settings = RunOptions(max_error_rate=0.29)  # 0.29 × 100 is 28.999999999999996
+    settings = AnnotateOptions(max_error_rate=0.29)  # 0.29 × 100 is 28.999999999999996
     with AnnotationRun(sums(100)[::-1], Partly(29), settings) as run:  # the last 29 fail
         assert len(list(run)) == 100
     assert run.tally.failed.total() == 29
 
 
 def test_failures_that_finish_first_are_not_held_to_be_all() -> None:
-    settings = RunOptions(concurrency=64, is_ordered=False, max_error_rate=0.5)
+    settings = AnnotateOptions(concurrency=64, is_ordered=False, max_error_rate=0.5)
     with AnnotationRun(sums(200), Partly(60), settings) as run:
         assert len(list(run)) == 200
     assert run.tally.failed.total() == 60

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.annotate import Problem, Question, Reply, Strategy
-from mitools.annotate.strategy import converse
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Problem, Question, Reply
+from mitools.annotate.strategy import Strategy, converse
 from mitools.errors import UsageError
 from mitools.tasks import task_named
 
@@ -203,7 +204,7 @@ def test_an_answer_that_breaks_its_reader_is_its_own_records_fault(
 
 def test_more_agreements_than_samples_cannot_be_wanted() -> None:
     with pytest.raises(UsageError, match="--stop-after 3 needs as many --samples"):
-        Strategy(samples=2, stop_after=3)
+        AnnotateOptions(samples=2, stop_after=3).check()
 
 
 @given(

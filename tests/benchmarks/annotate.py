@@ -35,15 +35,15 @@ from typing import Any
 
 import click
 
-from mitools.annotate import AnnotationRun as Annotation
-from mitools.annotate import RunOptions, Strategy
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.client.kept_replies import KeptReplies
-from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Question
+from mitools.annotate.run import AnnotationRun as Annotation
+from mitools.annotate.strategy import Strategy
 from mitools.tasks import task_named
 from tests.server import Act, Call, FixtureServer
 
@@ -241,8 +241,8 @@ def journal(rows: int) -> None:
 
 def relabel(place: Path, data: Path) -> None:
     """Rename the answers in a journal to what they are called under another URL."""
-    options = ChatOptions("latency", "http://127.0.0.1:9/v1")
-    requests = Requests(options, Prompts(PromptSource(system=SYSTEM)))
+    options = AnnotateOptions(model="latency", base_url="http://127.0.0.1:9/v1", system=SYSTEM)
+    requests = Requests(options)
     task = task_named("equation")
     database = sqlite3.connect(place)
     with data.open() as stream:
@@ -344,9 +344,16 @@ def ask_by_chance(strategy: Strategy, share: float, rows: int) -> Counted:
         server.act = act
         data = write_questions(Path(name) / "data.jsonl", rows)
         records = [json.loads(line) for line in data.read_text().splitlines()]
-        requests = Requests(ChatOptions("m", server.url), Prompts(PromptSource()))
+        asked = AnnotateOptions(
+            model="m",
+            base_url=server.url,
+            strategy=strategy.name,
+            samples=strategy.samples,
+            stop_after=strategy.stop_after,
+        )
+        requests = Requests(asked)
         teacher = ChatTeacher(KeptReplies(requests, None), Endpoint(requests))
-        with Annotation(records, teacher, RunOptions(strategy=strategy)) as run:
+        with Annotation(records, teacher, asked) as run:
             done = [record["teacher"] for record in run]
         every = [teacher.get("samples", [teacher]) for teacher in done]
         agreeing = [sum(bool(sample["agrees"]) for sample in samples) for samples in every]

@@ -36,14 +36,14 @@ from typing import Any
 
 import click
 
-from mitools.annotate import AnnotationRun, RunOptions
-from mitools.annotate.client.budget import Budget, Price, Reservation
+from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.client.kept_replies import KeptReplies
-from mitools.annotate.client.requests import ChatOptions, Requests
+from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.options import AnnotateOptions, Price, Reservation
+from mitools.annotate.run import AnnotationRun
 from mitools.errors import TeacherError
 from mitools.records import Record
 from tests.server import Act, Call, FixtureServer, solve, true_usage
@@ -303,21 +303,20 @@ def _bill(liar: Liar, rows: int, limit: float, concurrency: int) -> Bill:
             return chosen
 
         server.act = act
-        options = ChatOptions(
-            "fixture",
-            server.url,
-            MOST_TOKENS,
-            {},
-            concurrency,
+        options = AnnotateOptions(
+            model="fixture",
+            base_url=server.url,
+            max_tokens=MOST_TOKENS,
+            concurrency=concurrency,
             timeout_seconds=0.5,
             retries=0,
             max_wait_seconds=5.0,
-            alike_failures=None,  # the cap is to end the run, not that all requests fail alike
+            max_error_rate=1.0,  # the cap is to end the run, not that all requests fail alike
         )
-        requests = Requests(options, Prompts(PromptSource()))
+        requests = Requests(options)
         memory = KeptReplies(requests, Journal(Path(name) / "j"))
         teacher = ChatTeacher(memory, Endpoint(requests, budget))
-        run = AnnotationRun(_sums(rows), teacher, RunOptions(concurrency=concurrency))
+        run = AnnotationRun(_sums(rows), teacher, options)
         try:
             with run:
                 list(run)

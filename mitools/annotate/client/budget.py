@@ -21,13 +21,13 @@ from typing import Any
 
 from mitools.annotate.client.requests import Request
 from mitools.annotate.client.usage import Claim, claim_of, fewest_tokens
+from mitools.annotate.options import Price
 from mitools.annotate.protocol import UnaskedError
 from mitools.errors import BudgetError, UsageError
 
 __all__ = [
     "Budget",
     "Exceptions",
-    "Price",
     "Reservation",
     "most_prompt_tokens",
     "most_written_tokens",
@@ -38,30 +38,6 @@ _TOKENS_A_MESSAGE = 16  # role and separators
 _ROUNDING = 1e-9
 _LIMITS = ("max_completion_tokens", "max_tokens")
 _MULTIPLIERS = ("n", "best_of")  # all that is drawn is billed
-
-
-@dataclass(frozen=True)
-class Price:
-    """USD per million tokens, read and written."""
-
-    prompt: float
-    completion: float
-
-    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """Price so many tokens, in USD."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
-
-    @classmethod
-    def parse(cls, text: str) -> Price:
-        """Read ``IN,OUT``.
-
-        Raises:
-            ValueError: it is not two prices.
-        """
-        prompt, completion = (float(part) for part in text.split(","))
-        if not (0 <= prompt < float("inf") and 0 <= completion < float("inf")):
-            raise ValueError(text)
-        return cls(prompt, completion)
 
 
 def most_prompt_tokens(request: Request) -> int:

@@ -31,28 +31,16 @@ from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
 from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.transport import Transport
+from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import UnaskedError
 from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
 
-__all__ = ["Endpoint", "Notices", "Outcome"]
+__all__ = ["Endpoint", "Outcome"]
 
 _FIRST_CONTACT_TRIES = 3
 _LAST_LOOK_SECONDS = 0.25  # at the list of models, when a run is over before it came
 
 Keep = Callable[[str, str], Awaitable[Entry]]
-
-
-@dataclass(frozen=True)
-class Notices:
-    """What is called with news for people; from the event loop's thread.
-
-    Attributes:
-        on_pause: with the seconds for which nothing is sent, and the server's words.
-        on_warning: with a text.
-    """
-
-    on_pause: Callable[[float, str], None] | None = None
-    on_warning: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +95,7 @@ class Endpoint:
         self._models = ModelList(self._transport)
         self._first_faults = FirstFaults(requests.options.alike_failures)
         self._pace = Pace(
-            requests.options.concurrency, requests.options.max_wait_seconds, self._notices.on_pause
+            requests.options.concurrency, requests.options.max_wait_seconds, self._note_pause
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._answers = 0
@@ -215,6 +203,9 @@ class Endpoint:
             fault.body = response.text
             raise fault from exc
 
+    def _note_pause(self, seconds: float, words: str) -> None:
+        self._notices.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
+
     def _succeeded(self) -> None:
         self._answers += 1
         self._first_faults.answered()
@@ -224,7 +215,7 @@ class Endpoint:
 
     async def _look_at_models(self, warn: Callable[[str], None]) -> None:
         """Warn where the endpoint says that the model will be shut down."""
-        model = self._options.model
+        model = self._requests.model
         date = shutdown_date(model, await self._models.entries())
         if date is not None:
             warn(f"{self._provider} shuts {model} down on {date.isoformat()}")
@@ -312,7 +303,7 @@ class Endpoint:
         hint = advice.hint
         if advice.is_about_model:
             entries = await self._models.entries()
-            hint = "; ".join(filter(None, (hint, suggest(self._options.model, entries))))
+            hint = "; ".join(filter(None, (hint, suggest(self._requests.model, entries))))
         message = f"{self._provider}: {fault.message}"
         if not isinstance(fault, Fatal):
             message += f" ({self._first_faults.most} requests failed alike, and none was answered)"

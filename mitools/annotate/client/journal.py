@@ -109,6 +109,7 @@ class Journal:
         self.has_written = False
         self._is_displaced = False
         self._is_rescued = False
+        self._is_closed = False
         self._recent: list[Entry] = []
         self._recent_size = 0
         with self._errors():
@@ -178,11 +179,14 @@ class Journal:
         return OutputError(reason.message, hint=hint)
 
     def close(self) -> None:
-        """Close the file.
+        """Close the file; once is enough, and more often does nothing.
 
         Raises:
             OutputError: what was written is not in its place any more.
         """
+        if self._is_closed:
+            return
+        self._is_closed = True
         lost: OutputError | None = None
         if self.has_written and not self._is_rescued:
             try:

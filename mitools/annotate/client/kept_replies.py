@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mitools.annotate.client.completion import UnfinishedError, parse_completion, read_answer
-from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.journal import Entry, Journal, default_place
 from mitools.annotate.client.requests import Request, Requests
+from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Problem, Question, Reply
 from mitools.errors import SourceError
 
-__all__ = ["KeptReplies"]
+__all__ = ["KeptReplies", "journal_place", "open_kept_replies"]
 
 _UNFINISHED = "unfinished"
+
+
+def journal_place(options: AnnotateOptions) -> Path:
+    """Give the path of the journal, as named or by model."""
+    return Path(options.journal or default_place(options.named_model()))
+
+
+@contextlib.contextmanager
+def open_kept_replies(options: AnnotateOptions) -> Iterator[KeptReplies]:
+    """Open what the journal knows, for reading; a journal that is missing is not made.
+
+    Raises:
+        UsageError: no model is named.
+        SourceError: the journal or a file of the prompt cannot be read.
+    """
+    requests = Requests(options)
+    place = journal_place(options)
+    if not options.keeps_journal or not place.exists():
+        yield KeptReplies(requests, None)
+        return
+    with contextlib.closing(Journal(place, is_read_only=True)) as journal:
+        yield KeptReplies(requests, journal)
 
 
 class KeptReplies:
@@ -97,5 +122,5 @@ class KeptReplies:
     def finish(self, reply: Reply, question: Question, *, is_recalled: bool = False) -> Reply:
         """Add what the server's answer does not say itself."""
         prompt = self.requests.prompt_hash(question)
-        model = reply.model or self.requests.options.model
+        model = reply.model or self.requests.model
         return replace(reply, prompt=prompt, model=model, is_recalled=is_recalled)

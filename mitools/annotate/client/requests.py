@@ -10,56 +10,21 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from mitools.annotate.client.base_url import BaseUrl
+from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.prompt import Message, Prompts
 from mitools.annotate.protocol import Question
 from mitools.errors import UsageError
 
-__all__ = ["ALIKE_FAILURES", "OPENAI_HOST", "ChatOptions", "Request", "Requests"]
+__all__ = ["OPENAI_HOST", "Request", "Requests"]
 
-ALIKE_FAILURES = 10
 OPENAI_HOST = "api.openai.com"
 
 _OPENAI_URL = f"https://{OPENAI_HOST}/v1"
-
-
-@dataclass(frozen=True)
-class ChatOptions:
-    """Which model to ask, and how.
-
-    Attributes:
-        model: its name at the endpoint.
-        base_url: None leaves it to ``OPENAI_BASE_URL``, else OpenAI's own.
-        max_tokens: bound on a completion's tokens; None leaves it to the server.
-        params: further fields of the request body, such as ``temperature``.
-        concurrency: requests under way at once.
-        timeout_seconds: for one request, from sending to the last byte.
-        retries: how often one request is sent again after a fault that may pass.
-        max_wait_seconds: how long the server may ask to wait without an answer in between.
-        max_response_bytes: bound on the unpacked body of a response.
-        alike_failures: stop where so many different requests fail alike before any is answered;
-            None never does.
-    """
-
-    model: str
-    base_url: str | None = None
-    max_tokens: int | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    concurrency: int = 16
-    timeout_seconds: float = 300.0
-    retries: int = 5
-    max_wait_seconds: float = 600.0
-    max_response_bytes: int = 16 << 20
-    alike_failures: int | None = ALIKE_FAILURES
-
-    @property
-    def url(self) -> str:
-        """The endpoint, as given or by default."""
-        return self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL
 
 
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
@@ -132,27 +97,36 @@ class Requests:
     """Makes request bodies.
 
     Attributes:
+        model: the model's name at the endpoint.
         url: the endpoint.
         provider: its URL without login and query, as it is shown.
         settings: fields of the request body beside model and messages.
     """
 
-    def __init__(self, options: ChatOptions, prompts: Prompts) -> None:
-        """Check the URL.
+    def __init__(self, options: AnnotateOptions) -> None:
+        """Read the files of the prompt, and check the URL.
 
         Raises:
+            UsageError: no model is named, or the template is not Jinja2.
+            SourceError: a file of the prompt cannot be read.
+            DataError: a worked example is not a record, or lacks a field.
             TeacherError: it is not the URL of an endpoint.
         """
-        self.url = BaseUrl.parse(options.url)
-        self.provider = self.url.root
+        self.model = options.named_model()
         self.options = options
-        self._prompts = prompts
+        self._prompts = Prompts(options)
+        self.url = BaseUrl.parse(
+            options.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI_URL
+        )
+        self.provider = self.url.root
         self.settings: dict[str, Any] = {}
         if options.max_tokens is not None:
             # OpenAI's newer models refuse the older name, older servers ignore the newer one.
             is_openai = self.url.host == OPENAI_HOST
             name = "max_completion_tokens" if is_openai else "max_tokens"
             self.settings[name] = options.max_tokens
+        if options.temperature is not None:
+            self.settings["temperature"] = options.temperature
         self.settings |= options.params
         self._forms: dict[tuple[str, bool], _Form] = {}
 
@@ -169,7 +143,7 @@ class Requests:
 
     def _body(self, head: Sequence[Message], content: str) -> Mapping[str, Any]:
         messages = [*head, {"role": "user", "content": content}]
-        return {"model": self.options.model, "messages": messages, **self.settings}
+        return {"model": self.model, "messages": messages, **self.settings}
 
     def prompt_hash(self, question: Question) -> str:
         """Name the effective prompt, the same for all records."""

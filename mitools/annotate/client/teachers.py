@@ -63,6 +63,7 @@ class ChatTeacher:
         """Take journal and endpoint over; they are closed with the teacher."""
         self._memory = memory
         self._endpoint = endpoint
+        self._is_closed = False
         self._scribe = None if memory.journal is None else JournalWriter(memory.journal)
         self._under_way: dict[str, asyncio.Future[Outcome]] = {}
         # The question is kept with its request, so that no other can have the same identity.
@@ -102,6 +103,9 @@ class ChatTeacher:
         self._endpoint.stop()
 
     async def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
         await self._endpoint.close()
         if self._scribe is not None:
             await self._scribe.close()

@@ -28,8 +28,9 @@ import openai
 from mitools import __version__
 from mitools.annotate.client.base_url import CHAT_PATH, BaseUrl
 from mitools.annotate.client.faults import Fatal, Fault, Lost, Secrets, TooLarge, Transient
-from mitools.annotate.client.requests import OPENAI_HOST, ChatOptions
+from mitools.annotate.client.requests import OPENAI_HOST
 from mitools.annotate.client.server_words import short_line
+from mitools.annotate.options import AnnotateOptions
 from mitools.errors import TeacherError, TeacherRefusedError
 
 __all__ = ["Response", "Transport"]
@@ -86,7 +87,7 @@ class Response:
 class Transport:
     """Sends bytes to one endpoint."""
 
-    def __init__(self, options: ChatOptions, url: BaseUrl) -> None:
+    def __init__(self, options: AnnotateOptions, url: BaseUrl) -> None:
         """Make the client; nothing is sent yet.
 
         Raises:
@@ -312,7 +313,7 @@ def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
     return kept | {"User-Agent": f"mitools/{__version__}"}
 
 
-def _http_client(options: ChatOptions) -> httpx2.AsyncClient:
+def _http_client(options: AnnotateOptions) -> httpx2.AsyncClient:
     # The default pool keeps 100 idle connections; beyond that each request would open a new one.
     # One more than is asked at once, so that a look at the list of models delays nothing.
     most = options.concurrency + 1

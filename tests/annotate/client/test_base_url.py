@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mitools.annotate.client.base_url import BaseUrl
-from mitools.annotate.client.requests import ChatOptions, Requests
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.client.requests import Requests
+from mitools.annotate.options import AnnotateOptions
 from mitools.errors import TeacherError
 from tests.annotate.conftest import Annotate, sums
 from tests.annotate.raw import ok
@@ -83,7 +83,7 @@ def test_a_refusal_never_shows_a_password(typed: str) -> None:
 
 def test_the_journals_names_depend_on_the_query_but_not_on_its_secrets() -> None:
     def identity(url: str) -> str:
-        return Requests(ChatOptions("m", url), Prompts(PromptSource())).url.identity
+        return Requests(AnnotateOptions(model="m", base_url=url)).url.identity
 
     assert identity("http://h/v1?key=secret1") == identity("http://u:p@h/v1/") == "http://h/v1"
     assert identity("http://h/v1/chat/completions") == "http://h/v1"

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import UnaskedError
-from mitools.annotate.client.budget import Budget, Price, most_prompt_tokens, most_written_tokens
+from mitools.annotate.client.budget import Budget, most_prompt_tokens, most_written_tokens
 from mitools.annotate.client.requests import Request
 from mitools.annotate.client.usage import claim_of, fewest_tokens, likely_tokens
+from mitools.annotate.options import Price
+from mitools.annotate.protocol import UnaskedError
 from mitools.errors import BudgetError, UsageError
 from tests.annotate.conftest import Annotate, sums
 from tests.server import Act, Call, FixtureServer, complete, tokens, true_usage

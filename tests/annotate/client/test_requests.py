@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate import Question
-from mitools.annotate.client.requests import ChatOptions, Request, Requests
-from mitools.annotate.prompt import Prompts, PromptSource
+from mitools.annotate.client.requests import Request, Requests
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Question
 from mitools.errors import TeacherError
 from mitools.tasks import task_named
 
@@ -19,7 +19,7 @@ RECORD = {"id": "r", "input": "Wie viele Äpfel? \u2028 🍎", "label": "3"}
 
 def make(sample: int = 0, hint: str | None = None, text: str = "", **options: Any) -> Request:
     settings: dict[str, Any] = {"model": "m", "base_url": "http://h/v1", **options}
-    requests = Requests(ChatOptions(**settings), Prompts(PromptSource()))
+    requests = Requests(AnnotateOptions(**settings))
     record = {**RECORD, "input": text or RECORD["input"]}
     return requests.make(Question(record, task_named("equation"), sample, hint))
 
@@ -32,11 +32,12 @@ def test_the_key_is_the_hash_of_canonical_json() -> None:
 
 
 def test_the_key_of_a_known_request_stays() -> None:
-    settings = ChatOptions("m", "http://h/v1", 50, {"temperature": 0})
-    prompts = Prompts(PromptSource(system="S"))
+    settings = AnnotateOptions(
+        model="m", base_url="http://h/v1", max_tokens=50, params={"temperature": 0}, system="S"
+    )
     question = Question({"id": "r", "input": "Q"}, task_named("text"))
     key = "f8fd7e40"
-    assert Requests(settings, prompts).make(question).key[:8] == key
+    assert Requests(settings).make(question).key[:8] == key
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mitools.annotate import AnnotationRun, RunOptions
-from mitools.annotate.client.requests import ChatOptions
-from mitools.annotate.prompt import PromptSource
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.run import AnnotationRun
 from mitools.errors import TeacherError, TeacherRefusedError
 from tests.annotate.conftest import Annotate, asking, sums
 from tests.server import KEY, Act, Call, FixtureServer
@@ -52,8 +51,8 @@ def test_the_request_holds_prompt_and_parameters(
 ) -> None:
     template = tmp_path / "t.j2"
     template.write_text("Problem: {{ input }}")
-    prompts = PromptSource(system="Be brief.", template=str(template))
-    annotate(sums(1), prompts=prompts, max_tokens=50, params={"temperature": 0})
+    prompt = {"system": "Be brief.", "template": str(template)}
+    annotate(sums(1), **prompt, max_tokens=50, params={"temperature": 0})
     assert server.calls[0].body == {
         "model": "fixture",
         "messages": [
@@ -181,12 +180,12 @@ def test_a_refusing_teacher_stops_the_run_at_once(
 
 def test_what_was_under_way_at_a_refusal_comes_home(server: FixtureServer, tmp_path: Path) -> None:
     server.act = lambda call: Act(delay=0.2) if "10" in call.question else Act(status=401)
-    options = ChatOptions("fixture", server.url, concurrency=2)
+    options = AnnotateOptions(model="fixture", base_url=server.url, concurrency=2)
     teacher = asking(options)
     got = []
     with (
         pytest.raises(TeacherRefusedError),
-        AnnotationRun(sums(50), teacher, RunOptions(concurrency=2)) as run,
+        AnnotationRun(sums(50), teacher, AnnotateOptions(concurrency=2)) as run,
     ):
         got.extend(record["id"] for record in run)
     assert got == ["r0"]
@@ -274,9 +273,9 @@ def test_thoughts_are_the_rationale_wherever_they_stand(
 
 
 def test_a_slow_taker_starts_no_more_than_a_window(server: FixtureServer) -> None:
-    options = ChatOptions("fixture", server.url, concurrency=2)
+    options = AnnotateOptions(model="fixture", base_url=server.url, concurrency=2)
     teacher = asking(options)
-    with AnnotationRun(sums(100), teacher, RunOptions(concurrency=2)) as run:
+    with AnnotationRun(sums(100), teacher, AnnotateOptions(concurrency=2)) as run:
         records = iter(run)
         for _ in range(5):
             next(records)
@@ -313,7 +312,7 @@ def test_concurrency_shrinks_once_per_episode(server: FixtureServer, annotate: A
 def test_no_key_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(TeacherRefusedError, match=r"no API key.*--base-url"):
-        asking(ChatOptions("gpt"))
+        asking(AnnotateOptions(model="gpt"))
 
 
 def test_a_server_of_ones_own_needs_no_key(

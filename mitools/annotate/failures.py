@@ -1,23 +1,29 @@
-"""What ``mitools annotate`` does with a record that got no answer."""
+"""What happens to a record without an answer: it is passed on, ends the run, or goes to a file."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from mitools.annotate.run import OnFailure
 from mitools.errors import DataError, TeacherError
 from mitools.files import appended_output
 from mitools.records import Record, Writer, parse_line
 from mitools.schema import get_path
 
-__all__ = ["OnFailure", "failures"]
-
-OnFailure = Callable[[Record], Record | None]
+__all__ = ["open_failures"]
 
 
 @contextlib.contextmanager
-def failures(choice: str) -> Iterator[OnFailure | None]:
-    """Give what is called with each record that got no answer."""
+def open_failures(choice: str) -> Iterator[OnFailure | None]:
+    """Open what receives each record without an answer; None where all are passed on.
+
+    Args:
+        choice: ``emit``, ``fail`` or ``divert:FILE``.
+
+    Raises:
+        OutputError: the file cannot be written, or holds something else.
+    """
     if choice == "emit":
         yield None
     elif choice == "fail":
@@ -29,7 +35,7 @@ def failures(choice: str) -> Iterator[OnFailure | None]:
 
 
 def _is_failure(line: bytes) -> bool:
-    """Tell whether the first line of a file is a record that got no answer."""
+    """Tell whether the first line of a file is a record without an answer."""
     try:
         record = parse_line(line.decode())
     except (ValueError, DataError):
@@ -40,4 +46,5 @@ def _is_failure(line: bytes) -> bool:
 def _raise_failure(record: Record) -> None:
     error = record["teacher"]["error"]
     message = f"record {record['id']!r} got no answer: {error['kind']}: {error['message']}"
-    raise TeacherError(message, hint='to go on without it: "--on-failure emit" or "divert:FILE"')
+    hint = 'to go on without it: "--on-failure emit" or "--on-failure divert:FILE"'
+    raise TeacherError(message, hint=hint)

@@ -1,0 +1,116 @@
+"""From options to a teacher that is ready to be asked, and to the journal of what it answered.
+
+Everything is opened before the first record is read: a missing key, a wrong URL or a damaged
+journal must not cost a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mitools.annotate.batch import import_results
+from mitools.annotate.client.budget import Budget
+from mitools.annotate.client.journal import Journal
+from mitools.annotate.client.kept_replies import KeptReplies, journal_place
+from mitools.annotate.client.requests import Requests
+from mitools.annotate.loop_thread import LoopThread
+from mitools.annotate.notices import Notices
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Teacher
+
+__all__ = ["OpenTeacher", "open_teacher"]
+
+
+@dataclass(frozen=True)
+class OpenTeacher:
+    """A teacher that is ready to be asked.
+
+    Attributes:
+        teacher: answers questions.
+        journal: where its answers are kept; None where they are not.
+        budget: what it has spent; None where the price of a token is unknown.
+    """
+
+    teacher: Teacher
+    journal: Journal | None = None
+    budget: Budget | None = None
+
+
+@contextlib.contextmanager
+def open_teacher(options: AnnotateOptions, notices: Notices | None = None) -> Iterator[OpenTeacher]:
+    """Open the teacher that the options describe; on leaving, it is closed with its journal.
+
+    Whoever asks it in an event loop closes it there; what nobody closed is closed here.
+
+    Args:
+        options: of the stage.
+        notices: receive warnings, and pauses that the server asks for.
+
+    Raises:
+        UsageError: the options do not go together.
+        SourceError: the journal, the completions or a file of the prompt cannot be read.
+        OutputError: the journal cannot be made or written.
+        DataError: a worked example, a completion or a result of a batch is not one.
+        TeacherError: the URL is not that of an endpoint.
+        TeacherRefusedError: there is no API key.
+    """
+    options.check()
+    notices = notices or Notices()
+    if not options.has_endpoint:
+        opened = OpenTeacher(_replaying(options))
+    elif options.answers_from_journal:
+        opened = _offline(options, notices)
+    else:
+        opened = _asking(options, notices)
+    try:
+        yield opened
+    finally:
+        with LoopThread() as loop:
+            loop.wait_for(opened.teacher.close())
+
+
+def _replaying(options: AnnotateOptions) -> Teacher:
+    from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
+
+    if options.teacher == "demo":
+        return DemoTeacher(options.seed, options.error_rate)
+    model = options.model or "replay"
+    if options.replay_file is None:
+        return FieldTeacher(model)
+    return ReplayTeacher(options.replay_file, model)
+
+
+def _offline(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
+    from mitools.annotate.client.teachers import OfflineTeacher
+
+    requests = Requests(options)
+    journal = Journal(journal_place(options), is_read_only=not options.from_batch)
+    if options.from_batch:
+        _import_batch(options.from_batch, journal, notices)
+    # A batch may have failed for some records; a journal that is replayed has to be complete.
+    must_know = not options.from_batch
+    return OpenTeacher(OfflineTeacher(KeptReplies(requests, journal), must_know=must_know), journal)
+
+
+def _asking(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
+    from mitools.annotate.client.endpoint import Endpoint
+    from mitools.annotate.client.teachers import ChatTeacher
+
+    requests = Requests(options)
+    budget = None if options.price is None else Budget(options.price, options.max_cost)
+    if options.samples > 1 and options.temperature == 0:
+        notices.warn("at temperature 0 all samples of a record are alike")
+    endpoint = Endpoint(requests, budget, notices)
+    journal = Journal(journal_place(options)) if options.keeps_journal else None
+    return OpenTeacher(ChatTeacher(KeptReplies(requests, journal), endpoint), journal, budget)
+
+
+def _import_batch(paths: tuple[str, ...], journal: Journal, notices: Notices) -> None:
+    try:
+        imported = import_results(paths, journal)
+    except BaseException:
+        journal.close()
+        raise
+    notices.note(f"{imported.answers:,} answers and {imported.failures:,} failures from the batch")

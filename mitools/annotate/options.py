@@ -1,0 +1,299 @@
+"""The options of annotate: one frozen class, its defaults and choices, and the checks of both.
+
+The command line takes its defaults, choices and ranges from here. Imports no client, so that
+``mitools annotate --help`` starts fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mitools.errors import UsageError
+from mitools.schema import READINGS, TASKS
+
+__all__ = [
+    "ALIKE_FAILURES",
+    "KEEPS",
+    "MAX_UNREADABLE",
+    "RANGES",
+    "STRATEGIES",
+    "TEACHERS",
+    "AnnotateOptions",
+    "Price",
+    "Range",
+]
+
+TEACHERS = ("openai", "replay", "demo")
+STRATEGIES = ("blind", "hinted", "star")
+KEEPS = ("all", "agree", "vote")
+
+ALIKE_FAILURES = 10
+"""Different requests that fail alike, before any is answered, after which a run stops."""
+
+MAX_UNREADABLE = 20
+"""Unreadable answers, with no readable one among them, after which a run stops."""
+
+_REPLAY_FILE = "replay:"
+_LENGTH_LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD per million tokens, read and written."""
+
+    prompt: float
+    completion: float
+
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """Price so many tokens, in USD."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+
+    @classmethod
+    def parse(cls, text: str) -> Price:
+        """Read ``IN,OUT``.
+
+        Raises:
+            ValueError: it is not two prices.
+        """
+        prompt, completion = (float(part) for part in text.split(","))
+        if not (0 <= prompt < float("inf") and 0 <= completion < float("inf")):
+            raise ValueError(text)
+        return cls(prompt, completion)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included unless ``is_open``: then ``low`` is not."""
+
+    low: float
+    high: float | None = None
+    is_open: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a number lies inside; NaN and infinity never do."""
+        is_above = value > self.low if self.is_open else value >= self.low
+        return math.isfinite(value) and is_above and (self.high is None or value <= self.high)
+
+    def __str__(self) -> str:
+        if self.high is not None:
+            return f"between {self.low:g} and {self.high:g}"
+        return f"above {self.low:g}" if self.is_open else f"at least {self.low:g}"
+
+
+RANGES: Mapping[str, Range] = {
+    "samples": Range(1),
+    "stop_after": Range(1),
+    "max_tokens": Range(1),
+    "concurrency": Range(1, 4096),
+    "timeout_seconds": Range(0, is_open=True),
+    "retries": Range(0),
+    "max_wait_seconds": Range(0),
+    "max_response_bytes": Range(1),
+    "max_cost": Range(0, is_open=True),
+    "max_error_rate": Range(0, 1),
+    "error_rate": Range(0, 1),
+}
+"""The values of each numeric option, by the name of its attribute."""
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "task": TASKS,
+    "reading": READINGS,
+    "strategy": STRATEGIES,
+    "keep": KEEPS,
+}
+_FLAGS = {"timeout_seconds": "timeout", "max_wait_seconds": "max-wait"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotateOptions:
+    """How a teacher annotates records.
+
+    Attributes:
+        teacher: ``openai`` is an OpenAI-compatible endpoint; ``replay:FILE`` takes completions by
+            id from a file, ``replay`` from each record's field ``completion``; ``demo`` solves the
+            built-in demo's problems by rule.
+        model: its name at the endpoint; for a replay, the name that records carry.
+        base_url: of the endpoint; None leaves it to ``OPENAI_BASE_URL``, else OpenAI's own.
+        task: the task of every record, whatever its own field says; None leaves it to the record.
+        reading: the loosest place that a label is read from, one of
+            :data:`~mitools.schema.READINGS`. None is the last statement where gold is known, which
+            shows a wrong reading, else a line of its own.
+        system: text of the system message; empty leaves it out, None is the task's own.
+        template: path of a Jinja2 template of the user message; None is the task's own.
+        examples: path of JSON Lines records with ``input``, ``label`` and ``rationale``.
+        strategy: ``blind`` asks without showing the gold label; ``hinted`` shows it and asks for
+            the reasons; ``star`` asks blind first and shows it for those records that missed it
+            (STaR, arXiv 2203.14465).
+        samples: completions per record, at most.
+        stop_after: stop once so many of them agree with gold; None draws them all.
+        keep: which sample the record's label and rationale come from: the first (``all``), the
+            first that agrees with gold or else the first (``agree``), or the first with the label
+            of the majority (``vote``, self-consistency, arXiv 2203.11171). None is ``agree`` where
+            the strategy looks for agreement, else ``all``.
+        temperature: of sampling; None leaves it to the server.
+        max_tokens: bound on a completion's tokens; None leaves it to the server.
+        params: further fields of the request body.
+        concurrency: requests in flight; four times as many records are held.
+        is_ordered: whether records leave in input order.
+        timeout_seconds: for one request, from sending to the last byte.
+        retries: repeats of one request after faults that may pass; rate limits cost none.
+        max_wait_seconds: how long the server may ask to wait without an answer in between.
+        max_response_bytes: bound on the unpacked body of a response.
+        price: of a token; None where it is unknown.
+        max_cost: USD that this run may cost; needs ``price`` and a bound on tokens.
+        from_batch: output files of a batch, whose answers enter the journal first; then the
+            journal alone answers.
+        journal: path of the journal of answers; None is a file of the user cache, by model.
+        keeps_journal: whether there is a journal.
+        is_offline: whether the journal alone answers; a record that is missing there is an error.
+        on_failure: what happens to a record without an answer: ``emit`` passes it on, ``fail``
+            ends the run, ``divert:FILE`` adds it to a file.
+        max_error_rate: the largest share of records without an answer. None: stop when
+            :data:`ALIKE_FAILURES` first requests fail alike, or :data:`MAX_UNREADABLE` first
+            answers cannot be read.
+        error_rate: the share of wrong answers of the demo teacher.
+        seed: of the demo teacher.
+    """
+
+    teacher: str = "openai"
+    model: str | None = None
+    base_url: str | None = None
+    task: str | None = None
+    reading: str | None = None
+    system: str | None = None
+    template: str | None = None
+    examples: str | None = None
+    strategy: str = "blind"
+    samples: int = 1
+    stop_after: int | None = None
+    keep: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    concurrency: int = 16
+    is_ordered: bool = True
+    timeout_seconds: float = 300.0
+    retries: int = 5
+    max_wait_seconds: float = 600.0
+    max_response_bytes: int = 16 << 20
+    price: Price | None = None
+    max_cost: float | None = None
+    from_batch: tuple[str, ...] = ()
+    journal: str | None = None
+    keeps_journal: bool = True
+    is_offline: bool = False
+    on_failure: str = "emit"
+    max_error_rate: float | None = None
+    error_rate: float = 0.05
+    seed: int = 0
+
+    @property
+    def has_endpoint(self) -> bool:
+        """Whether the teacher is one behind an endpoint."""
+        return self.teacher == "openai"
+
+    @property
+    def replay_file(self) -> str | None:
+        """The file of ``replay:FILE``; None for every other teacher."""
+        is_file = self.teacher.startswith(_REPLAY_FILE)
+        return self.teacher.removeprefix(_REPLAY_FILE) if is_file else None
+
+    @property
+    def answers_from_journal(self) -> bool:
+        """Whether the journal alone answers."""
+        return self.is_offline or bool(self.from_batch)
+
+    @property
+    def alike_failures(self) -> int | None:
+        """Requests that may fail alike at the start, less one; None for any number."""
+        return ALIKE_FAILURES if self.max_error_rate is None else None
+
+    @property
+    def max_unreadable(self) -> int | None:
+        """Answers that may be unreadable at the start, less one; None for any number."""
+        return MAX_UNREADABLE if self.max_error_rate is None else None
+
+    def named_model(self) -> str:
+        """Give the model's name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.model:
+            return self.model
+        hint = 'name it with "-m MODEL", or use "--teacher replay:FILE" or "--teacher demo"'
+        raise UsageError("no teacher model", hint=hint)
+
+    def check(self) -> None:
+        """Check values and combinations, before a teacher is opened.
+
+        Raises:
+            UsageError: a value is not possible, or options do not go together.
+        """
+        self.check_values()
+        if self.has_endpoint:
+            self._check_journal()
+            self.named_model()
+            self._check_budget()
+            return
+        self.check_endpoint("max_cost", "from_batch")
+        if self.strategy != "blind" and self.teacher != "demo":
+            message = f"--strategy {self.strategy} needs a teacher that can be told the answer"
+            raise UsageError(message, hint="replayed completions can only be read blind")
+
+    def check_values(self) -> None:
+        """Check each value, and the number of samples.
+
+        Raises:
+            UsageError: a value is not possible.
+        """
+        if self.teacher not in TEACHERS and not self.replay_file:
+            hint = f"use one of {', '.join(TEACHERS)}, or {_REPLAY_FILE}FILE"
+            raise UsageError(f'no teacher "{self.teacher}"', hint=hint)
+        if self.on_failure not in ("emit", "fail") and not self.on_failure.startswith("divert:"):
+            message = f'no way "{self.on_failure}" to handle a failure'
+            raise UsageError(message, hint="use emit, fail or divert:FILE")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                raise UsageError(f'no {name} "{value}"', hint=f"use one of {', '.join(choices)}")
+        for name, within in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not within.holds(value):
+                flag = _FLAGS.get(name, name.replace("_", "-"))
+                raise UsageError(f"--{flag} must be {within}, not {value}", hint="change it")
+        if self.stop_after is not None and self.stop_after > self.samples:
+            message = f"--stop-after {self.stop_after} needs as many --samples"
+            raise UsageError(message, hint=f"add --samples {2 * self.stop_after}")
+
+    def check_endpoint(self, *names: str) -> None:
+        """Refuse options that only a teacher behind an endpoint can serve.
+
+        Args:
+            names: attributes of this class, or names of actions that are asked for.
+
+        Raises:
+            UsageError: one of them is set, and the teacher is another one.
+        """
+        for name in names:
+            if getattr(self, name, True) and not self.has_endpoint:
+                message = f"--{name.replace('_', '-')} is for a teacher behind an endpoint"
+                raise UsageError(message, hint=f'leave it out, or "--teacher {self.teacher}"')
+
+    def _check_journal(self) -> None:
+        if not self.keeps_journal and self.answers_from_journal:
+            by = "--from-batch puts answers into" if self.from_batch else "--offline answers from"
+            raise UsageError(f"{by} the journal", hint="leave out --no-journal")
+
+    def _check_budget(self) -> None:
+        if self.max_cost is None:
+            return
+        if self.price is None:
+            message = "--max-cost needs the price of a token"
+            raise UsageError(message, hint='add "--price IN,OUT", USD per million tokens')
+        if self.max_tokens is None and not any(name in self.params for name in _LENGTH_LIMITS):
+            message = "--max-cost needs to know how long an answer can be"
+            raise UsageError(message, hint="add --max-tokens N")

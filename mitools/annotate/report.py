@@ -1,0 +1,47 @@
+"""What a finished run says to people: its counts, its costs, and answers that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mitools.annotate.client.budget import Budget
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.prompt import Prompts
+from mitools.annotate.run import AnnotationRun
+
+__all__ = ["overspending", "run_lines", "unread_lines"]
+
+_PROMPT_CHARACTERS = 2000
+
+
+def run_lines(run: AnnotationRun, budget: Budget | None, rejected: int) -> list[str]:
+    """Sum up a run in a few lines; empty where nothing was asked, spent or rejected.
+
+    Args:
+        rejected: invalid lines of the input.
+    """
+    is_paid = budget is not None and budget.spent > 0
+    if not (run.tally.replies or rejected or is_paid):
+        return []
+    return [*run.tally.lines(rejected), *(budget.lines() if budget is not None else ())]
+
+
+def overspending(budget: Budget | None) -> str | None:
+    """Explain by how much a run passed its limit; None where it did not."""
+    if budget is None or budget.limit is None or budget.spent <= budget.limit:
+        return None
+    return (
+        f"${budget.spent - budget.limit:,.4f} over --max-cost: it was under way when the "
+        "server first took more tokens than it was asked for"
+    )
+
+
+def unread_lines(run: AnnotationRun, options: AnnotateOptions) -> Iterator[str]:
+    """Show what was asked, and answers that cannot be read; empty where any could be."""
+    if not run.unread or run.tally.answered:
+        return
+    if options.has_endpoint:
+        for message in Prompts(options).first_messages(run.unread[0]):
+            yield f"prompt, {message['role']}: {message['content'][:_PROMPT_CHARACTERS]}"
+    for record in run.unread:
+        yield f"record {record['id']}: {record['teacher']['error']['message']}"

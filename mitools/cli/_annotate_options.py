@@ -1,0 +1,47 @@
+"""Values of ``mitools annotate`` as people type them: ranges, prices and request fields."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from mitools.annotate.options import RANGES, AnnotateOptions, Price
+
+__all__ = ["parse_params", "parse_price", "within"]
+
+
+def within(name: str) -> click.IntRange | click.FloatRange:
+    """Give the range of an option, as the library checks it."""
+    within, is_whole = RANGES[name], AnnotateOptions.__annotations__[name].startswith("int")
+    if is_whole:
+        return click.IntRange(int(within.low), None if within.high is None else int(within.high))
+    return click.FloatRange(within.low, within.high, min_open=within.is_open)
+
+
+def parse_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Price | None:
+    try:
+        return None if value is None else Price.parse(value)
+    except ValueError as exc:
+        hint = 'write it as "IN,OUT" in USD per million tokens, such as "0.25,2"'
+        raise click.BadParameter(hint) from exc
+
+
+def parse_params(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for pair in values:
+        name, is_given, value = pair.partition("=")
+        if not is_given or not name:
+            raise click.BadParameter(f'"{pair}" is not KEY=VALUE')
+        if name == "n":
+            raise click.BadParameter("use --samples to draw several answers per record")
+        if name in ("messages", "model"):
+            raise click.BadParameter(f"{name} is not set here: use --system, --template or -m")
+        try:
+            params[name] = json.loads(value)
+        except ValueError:
+            params[name] = value
+    return params

@@ -1,0 +1,139 @@
+"""From options to a judge that is ready to be asked: the client of annotate, with a journal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mitools.annotate.notices import Notices
+from mitools.annotate.options import AnnotateOptions
+from mitools.evaluate.judging import SYSTEM, Ask, Query, compare_rationales, rate_rationales
+from mitools.tasks import task_named
+
+if TYPE_CHECKING:
+    from mitools.annotate.protocol import Question, Reply, Teacher
+    from mitools.evaluate.run import Evaluation
+
+__all__ = ["Judge", "JudgeOptions", "OnReply", "open_judge"]
+
+OnReply = Callable[[int, int], None]
+"""Receives the number of replies so far, from 0, and that of all questions; from any thread."""
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """Which model judges, and how much it is asked.
+
+    Attributes:
+        model: its name at the endpoint.
+        url: of the endpoint; None leaves it to ``OPENAI_BASE_URL``, else OpenAI's own.
+        journal: path of the journal of its replies; None is a file of the user cache.
+        records: how many records it is shown, at most.
+    """
+
+    model: str
+    url: str | None = None
+    journal: str | None = None
+    records: int = 200
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A judge that is ready to be asked.
+
+    Attributes:
+        options: what it was made of.
+        ask: has questions answered, one reply each.
+    """
+
+    options: JudgeOptions
+    ask: Ask
+
+    def judge(self, run: Evaluation, baseline: Evaluation | None, seed: int) -> dict[str, Any]:
+        """Rate a run's rationales, or compare them with a baseline's.
+
+        Args:
+            seed: of the bootstrap and of the test.
+
+        Raises:
+            TeacherError: the endpoint cannot be reached, or refuses.
+        """
+        ours = [kept.record for kept in run.sample.items()][: self.options.records]
+        about = {"model": self.options.model, "records": len(ours), "of": run.sample.seen}
+        if baseline is None:
+            return {**rate_rationales(ours, self.ask, seed), "about": about}
+        theirs = [kept.record for kept in baseline.sample.items()][: self.options.records]
+        return {**compare_rationales(ours, theirs, self.ask, seed), "about": about}
+
+
+@contextlib.contextmanager
+def open_judge(
+    options: JudgeOptions, notices: Notices | None = None, on_reply: OnReply | None = None
+) -> Iterator[Judge]:
+    """Open the judge before anything is evaluated: a missing key must not cost an evaluation.
+
+    It is asked as a teacher is, through the same client, and its replies are kept in a journal.
+
+    Args:
+        notices: receive a warning where replies are missing, and pauses that the server asks for.
+        on_reply: called before the first question, and at each reply.
+
+    Raises:
+        UsageError, SourceError, OutputError, TeacherError: as
+            :func:`~mitools.annotate.open_teacher.open_teacher` does.
+    """
+    from mitools.annotate.loop_thread import LoopThread
+    from mitools.annotate.open_teacher import open_teacher
+    from mitools.annotate.protocol import Question
+
+    teacher_options = AnnotateOptions(
+        model=options.model, base_url=options.url, journal=options.journal, system=SYSTEM
+    )
+    notices = notices or Notices()
+    with open_teacher(teacher_options, notices) as opened, LoopThread() as loop:
+
+        def ask(queries: Sequence[Query]) -> list[str | None]:
+            text = task_named("text")
+            questions = [Question({"id": q.record, "input": q.text}, text) for q in queries]
+            replies = loop.wait_for(_replies(opened.teacher, questions, on_reply))
+            problems = [reply.problem for reply in replies if reply.problem is not None]
+            if problems:
+                notices.warn(
+                    f"the judge gave no reply to {len(problems):,} questions ({problems[0].kind})"
+                )
+            return [None if reply.problem else reply.text for reply in replies]
+
+        try:
+            yield Judge(options, ask)
+        finally:
+            loop.wait_for(opened.teacher.close())
+
+
+async def _replies(
+    teacher: Teacher, questions: Sequence[Question], on_reply: OnReply | None
+) -> list[Reply]:
+    """Ask everything at once; the endpoint's pace decides how much of it is in flight."""
+    count = 0
+
+    def advance(by: int) -> None:
+        nonlocal count
+        count += by
+        if on_reply is not None:
+            on_reply(count, len(questions))
+
+    async def reply_to(question: Question) -> Reply:
+        reply = teacher.recall(question)
+        if reply is None:
+            reply = await teacher.ask(question)
+        advance(1)
+        return reply
+
+    advance(0)
+    try:
+        return await asyncio.gather(*map(reply_to, questions))
+    except BaseException:
+        teacher.stop()
+        raise
