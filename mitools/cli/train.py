@@ -29,8 +29,9 @@ __all__ = ["command"]
 
 GROUPS = {
     "Student": "--save --student --order --prefix-position --lora",
-    "Objective": "--mi --mi-pool --mi-divergence --mi-critic --mi-same-label --mi-gradient --alpha "
-    "--beta --beta-warmup",
+    "Objective": "--mi --mi-pool --mi-divergence --mi-critic --mi-same-label --mi-gradient "
+    "--mi-temperature --mi-mask-label --mi-hide-input --mi-control --alpha --beta --gamma "
+    "--beta-warmup",
     "Data": "--task --labels-from --rationales-from --rationales --soft-labels --agreement-weight "
     "--wrong-rationales --max-input-tokens --max-label-tokens --max-rationale-tokens",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
@@ -157,6 +158,7 @@ def _losses(logs: Mapping[str, float]) -> str:
     names = {
         "label_loss": "label",
         "rationale_loss": "rationale",
+        "conclusion_loss": "conclusion",
         "mi_loss": "MI",
         "eval_accuracy": "valid",
         "eval_mi_estimate": "says",

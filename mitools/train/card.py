@@ -24,7 +24,7 @@ A student that {does}, trained by mitools from what a teacher said. {prompts}
 | | |
 |---|---|
 | base | `{base}` |
-| objective | α {alpha} · label + {rest} · rationale + β {beta} · MI `{mi}` |
+| objective | {objective} |
 | records | {records} |
 | validation | {metrics} |
 | seed | {seed} |
@@ -58,13 +58,10 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
     text = _CARD.format(
         name=name,
         does=" and ".join(_DOES[name] for name in metadata["trained"]),
-        prompts=_describe_prompts(options, metadata["trained"]),
+        prompts=_describe_prompts(options, metadata["trained"], concludes=metadata["concludes"]),
         trained=_describe_training(metadata),
         base=metadata["base"],
-        alpha=options["alpha"],
-        rest=round(1 - options["alpha"], 6),
-        beta=options["beta"] if options["mi"] != "none" else 0,
-        mi=options["mi"],
+        objective=_describe_objective(options),
         records=", ".join(f"{n:,} {split}" for split, n in metadata["data"]["records"].items()),
         metrics=", ".join(metrics) or "none",
         seed=options["seed"],
@@ -73,14 +70,26 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _describe_prompts(options: Mapping[str, Any], trained: Sequence[str]) -> str:
+def _describe_objective(options: Mapping[str, Any]) -> str:
+    alpha, mi = options["alpha"], options["mi"]
+    beta = options["beta"] if mi != "none" else 0
+    text = f"α {alpha} · label + {round(1 - alpha, 6)} · rationale + β {beta} · MI `{mi}`"
+    if mi == "conclude":
+        text += f" + γ {options['gamma']} · label behind the rationale"
+    return text
+
+
+def _describe_prompts(
+    options: Mapping[str, Any], trained: Sequence[str], *, concludes: bool
+) -> str:
     form = "{input}⏎{task}⏎" if options["prefix_position"] == "after" else "{task} {input}"
     prompts = {name: form.format(task=PREFIXES[name].strip(), input="…") for name in PREFIXES}
     if options["order"] != "separate":
         return _IN_ONE_PASS[options["order"]].format(**prompts)
-    return " ".join(
-        f"It {_DOES[name]} at `{prompts[name]}`." for name in PREFIXES if name in trained
-    )
+    found = [f"It {_DOES[name]} at `{prompts[name]}`." for name in PREFIXES if name in trained]
+    if concludes:
+        found.append("Behind the end token of its rationale it answers once more.")
+    return " ".join(found)
 
 
 def _describe_training(metadata: Mapping[str, Any]) -> str:

@@ -11,19 +11,24 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 __all__ = [
+    "BETA_OF",
     "CONTRASTIVE_TERMS",
     "DEFAULT_ALPHA",
     "DEFAULT_BETA",
+    "DEFAULT_CONTROL",
     "DEFAULT_CRITIC",
     "DEFAULT_DIVERGENCE",
+    "DEFAULT_GAMMA",
     "DEFAULT_GRADIENT",
     "DEFAULT_MI",
     "DEFAULT_POOL",
     "DEFAULT_SAME_LABEL",
+    "DEFAULT_TEMPERATURE",
     "DIVERGENCES",
     "MI_TERMS",
     "POOLS",
     "PRESETS",
+    "Control",
     "Critic",
     "Divergence",
     "Gradient",
@@ -41,7 +46,7 @@ __all__ = [
 
 # The objective
 
-MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba"]
+MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba", "conclude"]
 MI_TERMS: tuple[MiTerm, ...] = get_args(MiTerm)
 CONTRASTIVE_TERMS: tuple[MiTerm, ...] = ("infonce", "jsd", "nwj")
 
@@ -54,6 +59,7 @@ DIVERGENCES: tuple[Divergence, ...] = get_args(Divergence)
 Critic = Literal["states", "vocabulary"]
 SameLabel = Literal["mask", "positive"]
 Gradient = Literal["auto", "both", "rationale"]
+Control = Literal["none", "shuffled", "past"]
 
 DEFAULT_ALPHA = 0.5
 DEFAULT_BETA = 0.1
@@ -63,6 +69,12 @@ DEFAULT_DIVERGENCE: Divergence = "ce"
 DEFAULT_CRITIC: Critic = "states"
 DEFAULT_SAME_LABEL: SameLabel = "mask"
 DEFAULT_GRADIENT: Gradient = "auto"
+DEFAULT_GAMMA = 0.5
+DEFAULT_TEMPERATURE = 2.0
+DEFAULT_CONTROL: Control = "none"
+
+BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.5}
+"""The weight of an MI term where none is given; :data:`DEFAULT_BETA` of the others."""
 
 # The data
 

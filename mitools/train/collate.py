@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mitools.student.codec import Codec, Purpose
+from mitools.train.label_words import label_word_marks
 
 __all__ = ["Batch", "Rationales", "TwoTaskCollator"]
 
@@ -38,6 +39,8 @@ class TwoTaskCollator:
             losses; ``one`` takes the teacher's own.
         draws_labels: whether labels are drawn from the teacher's votes.
         with_wrong: whether a rationale known to be wrong is handed along.
+        marks_label_words: whether rationales come with ``label_words``, [B, T] 1 on tokens that
+            belong to words of the label.
         epoch: the pass over the data.
     """
 
@@ -48,6 +51,7 @@ class TwoTaskCollator:
     with_wrong: bool = False
     seed: int = 0
     epoch: int = 0
+    marks_label_words: bool = False
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
         labels = [
@@ -105,4 +109,15 @@ class TwoTaskCollator:
         ]
         weights = [float(row.get(f"{purpose}_weight", 1)) for row in rows]
         pairs = self.codec.pad(prompts, chosen).as_dict()
+        if purpose == "rationale" and self.marks_label_words:
+            pairs["label_words"] = self._label_words(rows, chosen, pairs["target_ids"])
         return {**pairs, "weights": torch.tensor(weights)}
+
+    def _label_words(
+        self, rows: Sequence[Mapping[str, Any]], targets: Sequence[Sequence[int]], like: Tensor
+    ) -> Tensor:
+        found = torch.zeros_like(like)
+        for index, (row, target) in enumerate(zip(rows, targets, strict=True)):
+            marks = label_word_marks(self.codec.tokenizer, row["label_target"], target)
+            found[index, : len(marks)] = torch.tensor(marks, dtype=found.dtype)
+        return found

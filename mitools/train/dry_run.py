@@ -111,6 +111,8 @@ def _passes(model: TwoTaskModel, widest: Mapping[str, int]) -> list[tuple[int, i
     prompts = [widest.get(f"{name}_prompt", 0) for name in ("label", "rationale")]
     if model.tails is not None and prompts[1]:
         prompts[1] = model.tails[1]  # the rest is read with the label's
+    if model.objective.concludes:
+        rationale += label
     return [(prompts[0], label), (prompts[1], rationale)]
 
 

@@ -17,16 +17,21 @@ from mitools.errors import OutputError, UsageError
 from mitools.student.layout import Order, PrefixPosition
 from mitools.student.metadata import is_student
 from mitools.train.choices import (
+    BETA_OF,
     CONTRASTIVE_TERMS,
     DEFAULT_ALPHA,
     DEFAULT_BETA,
+    DEFAULT_CONTROL,
     DEFAULT_CRITIC,
     DEFAULT_DIVERGENCE,
+    DEFAULT_GAMMA,
     DEFAULT_GRADIENT,
     DEFAULT_MI,
     DEFAULT_POOL,
     DEFAULT_SAME_LABEL,
+    DEFAULT_TEMPERATURE,
     PRESETS,
+    Control,
     Critic,
     Divergence,
     Gradient,
@@ -113,7 +118,8 @@ class TrainOptions:
         MiTerm,
         Help(
             "Mutual-information (MI) term of the loss: none (DSS), as published (paper), masked "
-            "and normalized (maxpool), contrastive (infonce, jsd, nwj) or Barber-Agakov (ba)."
+            "and normalized (maxpool), contrastive (infonce, jsd, nwj), Barber-Agakov (ba), or "
+            "distilled from the label read behind the rationale (conclude)."
         ),
     ] = DEFAULT_MI
     mi_pool: Annotated[
@@ -140,10 +146,37 @@ class TrainOptions:
             "nwj, otherwise the rationale."
         ),
     ] = DEFAULT_GRADIENT
+    mi_temperature: Annotated[
+        float, Help("Temperature at which conclude compares both readings of the label.", RATE)
+    ] = DEFAULT_TEMPERATURE
+    mi_mask_label: Annotated[
+        float,
+        Help(
+            "Probability of masking the label's words in the rationale that conclude reads; "
+            "above 0 takes one more decoder pass.",
+            SHARE,
+        ),
+    ] = 0.0
+    mi_hide_input: Annotated[
+        bool,
+        Help("Hide the input where conclude reads the rationale; takes one more decoder pass."),
+    ] = False
+    mi_control: Annotated[
+        Control,
+        Help(
+            "Control experiment for conclude: read another record's rationale (shuffled) or "
+            "distill an average of past weights (past)."
+        ),
+    ] = DEFAULT_CONTROL
     alpha: Annotated[
         float, Help("Weight of the label loss; the rationale loss has 1 - alpha.", SHARE)
     ] = DEFAULT_ALPHA
-    beta: Annotated[float, Help("Weight of the MI term.", WEIGHT)] = DEFAULT_BETA
+    beta: Annotated[
+        float | None, Help("Weight of the MI term.  [default: 0.1; 0.5 for conclude]", WEIGHT)
+    ] = None
+    gamma: Annotated[
+        float, Help("Weight of the label loss behind the rationale, in conclude.", WEIGHT)
+    ] = DEFAULT_GAMMA
     beta_warmup: Annotated[
         int, Help("Steps in which the weight of the MI term rises from 0 to --beta.", STEPS)
     ] = 0
@@ -238,14 +271,37 @@ class TrainOptions:
 
         return Objective(
             alpha=self.alpha,
-            beta=self.beta,
+            beta=self.mi_weight,
             mi=self.mi,
             pool=self.mi_pool,
             divergence=self.mi_divergence,
             critic=self.mi_critic,
             same_label=self.mi_same_label,
             gradient=self.mi_gradient,
+            gamma=self.gamma,
+            temperature=self.mi_temperature,
+            mask_label=self.mi_mask_label,
+            hides_input=self.mi_hide_input,
+            control=self.mi_control,
         )
+
+    @property
+    def mi_weight(self) -> float:
+        """The weight of the MI term: the given one, or the term's own default."""
+        return BETA_OF.get(self.mi, DEFAULT_BETA) if self.beta is None else self.beta
+
+    @property
+    def concludes(self) -> bool:
+        """Whether the student learns to give the label behind the rationale of its explain pass.
+
+        It does not where that reading has another prompt than the explain pass.
+        """
+        return self.mi == "conclude" and self.gamma > 0 and not self.mi_hide_input
+
+    @property
+    def marks_label_words(self) -> bool:
+        """Whether the training loop needs to know which words of a rationale are its label's."""
+        return self.mi == "conclude" and self.mi_mask_label > 0
 
     @property
     def needs_rationales(self) -> bool:
@@ -318,7 +374,8 @@ class TrainOptions:
     def as_json(self) -> dict[str, Any]:
         """What a resumed run must have in common with the one it goes on with."""
         ignored = ("save", "resume", "overwrite")
-        return {name: value for name, value in asdict(self).items() if name not in ignored}
+        values = {**asdict(self), "beta": self.mi_weight}
+        return {name: value for name, value in values.items() if name not in ignored}
 
     def changes_since(self, before: Mapping[str, Any]) -> list[str]:
         """Name the options that differ from those of an earlier run, as :meth:`as_json` gave them.

@@ -68,7 +68,7 @@ def fit_limits(
     """
     label, rationale = options.max_label_tokens, options.max_rationale_tokens
     read, written = positions_of(config)
-    is_one_pass = options.order != "separate"
+    is_one_pass = options.order != "separate" or options.objective.concludes
     beside = _SHORTEST_INPUT if kind == "causal" else 0
     if written is not None and _room(label, rationale, is_one_pass) > written - beside:
         part = written // 2 if beside else written

@@ -201,6 +201,7 @@ class TrainingRun:
                 options.soft_labels,
                 options.wrong_rationales,
                 options.seed,
+                marks_label_words=options.marks_label_words,
             ),
             callbacks=callbacks,
             codec=self.codec,
@@ -235,12 +236,13 @@ class TrainingRun:
             self.workspace.delete()
 
     def _metadata(self, results: Mapping[str, Any]) -> dict[str, Any]:
-        first = next(iter(self.spool), {})
+        first, trained = next(iter(self.spool), {}), self._trained()
         return {
             "base": self.base_name,
             "task": self.options.task or first.get("task"),
             "labels": self._labels(),
-            "trained": self._trained(),
+            "trained": trained,
+            "concludes": self.codec.concludes and len(trained) == len(PREFIXES),
             "options": self.options.as_json(),
             "results": dict(results),
             "data": {"sha256": self.spool.digest, "records": dict(self.spool.counts)},
@@ -367,6 +369,7 @@ def _open_student(spool: TokenSpool, options: TrainOptions, note: Note) -> tuple
         limits.max_rationale_tokens,
         options.order,
         options.prefix_position,
+        options.concludes,
     )
     return base, codec
 

@@ -25,9 +25,10 @@ from mitools.student.local import LocalStudent
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.dropout import fast_dropout
 from mitools.train.sampler import BatchesByLength
+from mitools.train.task_tensors import COUNTS, LOSS_COUNTS, count_targets
 from mitools.train.tokenized import lengths_of
-from mitools.train.two_task_model import COUNTS, LOSS_COUNTS, TwoTaskModel, count_targets
-from mitools.train.validate import Validation, measure_accuracy
+from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.validate import Validation, measure_accuracy, partners, with_rationales_of
 from mitools.train.weights import load_checkpoint, save_extras, unusable
 from mitools.train.work_folder.checkpoints import (
     STATE,
@@ -79,6 +80,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         seed = self.args.data_seed or 0
         self.order = BatchesByLength(lengths_of(self.train_dataset), batch_size, seed)
         self.add_callback(_EpochCallback(self.data_collator, self.order))
+        self.add_callback(_PastCallback(self.accelerator.unwrap_model(self.model)))
         self._parts: dict[str, Tensor] = defaultdict(
             lambda: torch.zeros((), device=self.args.device)
         )
@@ -155,19 +157,20 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Measure losses, the information estimate and, if asked, label accuracy on valid.
 
-        ``label_loss`` and ``rationale_loss`` are in nats a token, ``mi_loss`` a pair (a row in the
-        paper's term), lower is better; each is absent where there was nothing to measure it on.
-        ``mi_estimate`` and its control ``mi_shuffled`` are in nats, see
-        :mod:`mitools.train.mi_estimate`; absent with few pairs. ``selection`` is the metric that
-        selects the best checkpoint: accuracy, or without it the loss with its sign turned; higher
-        is better.
+        ``label_loss``, ``rationale_loss`` and ``conclusion_loss`` (the label behind the rationale)
+        are in nats a token, ``mi_loss`` a pair (a row in the paper's term, a label token in
+        ``conclude``), lower is better; each is absent where there was nothing to measure it on.
+        ``mi_estimate`` and its control ``mi_shuffled`` are in nats a record, see
+        :meth:`mitools.train.validate.Validation.information`; absent with few pairs.
+        ``selection`` is the metric that selects the best checkpoint: accuracy, or without it the
+        loss with its sign turned; higher is better.
         """
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()
         with torch.no_grad():
             found = self._look_at_valid(model, self.data_collator.plain())
         model.train()
-        metrics = found.losses(of_rows=model.objective.mi == "paper")
+        metrics = found.losses(model.objective.mi_count)
         metrics |= found.information(self.args.seed)
         accuracy = None
         if self.measures_accuracy:
@@ -185,20 +188,28 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
 
     def _look_at_valid(self, model: TwoTaskModel, collator: TwoTaskCollator) -> Validation:
         """Run the model over the validation records; every process takes its share of batches."""
-        found = Validation.of_size(len(self.eval_dataset))
+        rows = self.eval_dataset
+        found = Validation.of_size(len(rows))
+        other = partners(rows, self.args.seed) if model.objective.concludes else {}
         size = self.args.per_device_eval_batch_size
-        for number, low in enumerate(range(0, len(self.eval_dataset), size)):
+        for number, low in enumerate(range(0, len(rows), size)):
             if number % self.args.world_size != self.args.process_index:
                 continue
-            places = range(low, min(low + size, len(self.eval_dataset)))
-            batch = collator([self.eval_dataset[place] for place in places])
-            inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
-            counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
-            with self.compute_loss_context_manager():
-                # Divided by one, they are sums instead of means.
-                outputs = model(**inputs, counts=torch.ones(len(COUNTS)), wants_words=True)
-            found.add(low, outputs, counts)
+            batch = [rows[place] for place in range(low, min(low + size, len(rows)))]
+            found.add(low, *self._measure(model, collator(batch)))
+            if other:
+                strange = with_rationales_of(rows, batch, range(low, low + size), other)
+                found.add_told(low, self._measure(model, collator(strange))[0], shuffled=True)
         return found.reduced(lambda sums: self.accelerator.reduce(sums.to(self.args.device)).cpu())
+
+    def _measure(self, model: TwoTaskModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Give what the model finds in a batch, its losses as sums, and their counts."""
+        counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
+        inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
+        with self.compute_loss_context_manager():
+            # Divided by one, they are sums instead of means.
+            outputs = model(**inputs, counts=torch.ones(len(COUNTS)), wants_words=True)
+        return outputs, counts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the parts of the loss, each a mean over the steps since the last line.
@@ -208,7 +219,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         steps = self.state.global_step - max(self._logged_step, self._initial_global_step)
         if "loss" in logs and steps > 0:
             # The counts are of all processes together; a loss is the share of this one.
-            counted = dict(zip(LOSS_COUNTS, self._counted.tolist(), strict=False))
+            counts = dict(zip(COUNTS, self._counted.tolist(), strict=True))
+            counted = {name: counts[count] for name, count in LOSS_COUNTS.items()}
             for name in sorted(self._parts):  # sorted, so that all processes speak in turn
                 total = self.accelerator.reduce(self._parts[name], "sum")
                 if counted.get(name, 1) > 0:
@@ -301,6 +313,18 @@ def _selection(
     if not measures_accuracy and "label_loss" in metrics:
         return -metrics["label_loss"]
     return -model.weigh(metrics)
+
+
+class _PastCallback(TrainerCallback):  # type: ignore[misc]
+    """Take each optimizer step into what the objective keeps of the student's past."""
+
+    def __init__(self, model: TwoTaskModel) -> None:
+        self.model = model
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        self.model.after_step()
 
 
 class _EpochCallback(TrainerCallback):  # type: ignore[misc]

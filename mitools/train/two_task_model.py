@@ -7,21 +7,13 @@ words at the positions of each text are that task's. So both weigh as much as in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mitools.student.causal import can_share_prefix
-from mitools.student.codec import Codec, Pairs
-from mitools.student.forward import (
-    has_plain_head,
-    target_logits_and_states,
-    target_states,
-    two_task_states,
-)
-from mitools.student.sequence import join_targets
+from mitools.student.codec import Codec
+from mitools.student.forward import target_states
 from mitools.train.losses.contrastive import (
     barber_agakov_losses,
     batch_entropy,
@@ -39,90 +31,33 @@ from mitools.train.losses.objective import (
     divergence_losses,
     paper_mi_loss,
     pooled_log_probs,
-    token_losses,
+)
+from mitools.train.passes import Seen, TaskPasses
+from mitools.train.past import PastStudent
+from mitools.train.task_tensors import (
+    Task,
+    count_targets,
+    find_pairs,
+    pairs_of,
+    weights_of,
+    word_mask,
 )
 
-__all__ = [
-    "COUNTS",
-    "LOSS_COUNTS",
-    "Task",
-    "TwoTaskModel",
-    "count_targets",
-    "pairs_of",
-    "word_mask",
-]
-
-COUNTS = ("label_tokens", "rationale_tokens", "pairs", "rows")
-LOSS_COUNTS = ("label_loss", "rationale_loss", "mi_loss")
-"""The losses that are means over the first of these counts, in their order."""
+__all__ = ["TwoTaskModel"]
 
 _CONTRASTIVE_LOSSES = {"infonce": infonce_losses, "jsd": jsd_losses, "nwj": nwj_losses}
-
-Task = dict[str, Tensor]
-"""The fields of a :class:`Pairs`: one task of B records; maybe ``weights`` [B], else all 1."""
-
-
-def pairs_of(task: Task) -> Pairs:
-    return Pairs(**{name: value for name, value in task.items() if name != "weights"})
-
-
-def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
-    """Count what the losses of a batch are means over, as :data:`COUNTS` names it: [4] float64.
-
-    Tokens and pairs count as much as their record's weight; a pair has its rationale's.
-    """
-    rows = label["target_mask"].new_tensor(len(label["target_mask"])).double()
-    label_tokens = (label["target_mask"].sum(dim=-1) * _weights(label)).sum()
-    if rationale is None:
-        none = torch.zeros_like(rows)
-        return torch.stack([label_tokens, none, none, rows])
-    rationale_tokens = (rationale["target_mask"].sum(dim=-1) * _weights(rationale)).sum()
-    pairs = (_is_pair(label, rationale, end_id) * _weights(rationale)).sum()
-    return torch.stack([label_tokens, rationale_tokens, pairs, rows])
-
-
-def _weights(task: Task) -> Tensor:
-    weights = task.get("weights")
-    size = len(task["target_ids"])
-    return task["target_mask"].new_ones(size).double() if weights is None else weights.double()
-
-
-def _is_pair(label: Task, rationale: Task, end_id: int) -> Tensor:
-    return word_mask(label, end_id).any(dim=-1) & word_mask(rationale, end_id).any(dim=-1)
-
-
-def word_mask(task: Task, end_id: int) -> Tensor:
-    """Mark target positions that say something, neither padding nor the end: [B, T] bool."""
-    return task["target_mask"].bool() & (task["target_ids"] != end_id)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What one task gave for B records.
-
-    Attributes:
-        losses: [B, T] nats.
-        states: [B, T, D] what the vocabulary head read.
-        log_pooled: [B, V] pooled words; None where the MI term does not read them.
-        logits: [B, T, V]; only in the plain form.
-    """
-
-    losses: Tensor
-    states: Tensor
-    log_pooled: Tensor | None = None
-    logits: Tensor | None = None
 
 
 class TwoTaskModel(nn.Module):
     """Compute α · label_loss + (1 − α) · rationale_loss + β · mi_loss in one forward.
 
+    The term ``conclude`` reads the label once more, behind the rationale of the explain pass, and
+    also adds γ · conclusion_loss; see :mod:`mitools.train.losses.conclude`.
+
     Attributes:
         student: the transformers model that is trained and saved.
         critic: what the MI term adds to it in training, and nobody saves with the student.
-        is_fused: whether the [B, T, V] tensors are avoided. They are not for the paper's term,
-            which is computed as published, nor where logits are more than a matrix product.
-        tails: how many tokens at the end of each task's prompt are its own, where the rest is read
-            once for both; None where both are read whole.
+        passes: what runs the student over both tasks.
     """
 
     def __init__(
@@ -133,25 +68,37 @@ class TwoTaskModel(nn.Module):
         self.codec = codec
         self.objective = objective
         self.end_id: int = codec.tokenizer.eos_token_id
-        probe = codec.pad([[self.end_id]], [[self.end_id]])
-        on_device = {name: value.to(student.device) for name, value in probe.as_dict().items()}
-        can_fuse = objective.mi != "paper"
-        can_fuse = can_fuse and has_plain_head(student, codec.kind, Pairs(**on_device))
-        self.is_fused = can_fuse and fused is not False
-        self.tails = self._find_tails()
         self.critic = self._make_critic()
+        past = self.critic if isinstance(self.critic, PastStudent) else None
+        self.passes = TaskPasses(student, codec, objective, past, fused=fused)
 
-    def _find_tails(self) -> tuple[int, int] | None:
-        """Count the tokens that are a task's own in prompts that begin alike; None: none do."""
-        if self.codec.prefix_position == "before" or not can_share_prefix(self.student):
-            return None
-        return self.codec.count_tail("label"), self.codec.count_tail("rationale")
+    @property
+    def is_fused(self) -> bool:
+        """Whether the [B, T, V] tensors are avoided."""
+        return self.passes.is_fused
+
+    @property
+    def tails(self) -> tuple[int, int] | None:
+        """Tokens of each prompt that are its own where the rest is read once; None: all are."""
+        return self.passes.tails
+
+    @property
+    def head(self) -> Head:
+        """The student's vocabulary head."""
+        return self.passes.head
 
     def _make_critic(self) -> nn.Module | None:
         width = self.student.get_output_embeddings().weight.shape[1]
         if self.objective.mi in CONTRASTIVE_TERMS:
             return PairCritic(width if self.objective.critic == "states" else None)
+        if self.objective.learns_from_past:
+            return PastStudent(self.student)
         return LabelPredictor(width) if self.objective.mi == "ba" else None
+
+    def after_step(self) -> None:
+        """Take an optimizer step into the average of the past, where the term learns from that."""
+        if isinstance(self.critic, PastStudent):
+            self.critic.update(self.student)
 
     def forward(
         self,
@@ -170,32 +117,36 @@ class TwoTaskModel(nn.Module):
             rationale: the same records' rationale task; None trains labels only.
             wrong: rationales of the same records that are known to be wrong, for the contrastive
                 terms; a row without one has an empty target.
-            counts: [4] what to divide by, as :func:`count_targets` gives it for all pieces of an
+            counts: [5] what to divide by, as :func:`count_targets` gives it for all pieces of an
                 accumulated batch together; None means this piece alone.
             beta_share: what part of β is in force.
             wants_words: also return what both tasks say.
 
         Returns:
-            ``loss`` and its parts ``label_loss``, ``rationale_loss``, ``mi_loss``: scalars whose
-            sums over the pieces are the losses of the whole. With ``wants_words`` also
+            ``loss`` and its parts ``label_loss``, ``rationale_loss``, ``mi_loss`` and
+            ``conclusion_loss``: scalars whose sums over the pieces are the losses of the whole; a
+            part that the objective does not have is absent. With ``wants_words`` also ``is_pair``,
+            [B]; and ``information``, [B] nats, of a student that concludes, of others
             ``label_words`` and ``rationale_words``, [B, V] log-probabilities pooled by the maximum
-            over positions whatever is trained, and ``is_pair``, [B].
+            over positions whatever is trained.
         """
         if counts is None:
             counts = count_targets(label, rationale, self.end_id)
         totals = counts.float().to(label["target_ids"].device)
         # Weights below 1 may add up to less than 1; nothing at all must not divide.
         totals = torch.where(totals > 0, totals, 1)
-        seen = self._run(label, rationale)
-        alpha, beta = self.objective.alpha, self.objective.beta
+        seen = self.passes.run(label, rationale)
+        alpha = self.objective.alpha
         losses = {"label_loss": _sum(seen[0].losses, label) / totals[0]}
         loss = alpha * losses["label_loss"]
         if rationale is not None:
             losses["rationale_loss"] = _sum(seen[1].losses, rationale) / totals[1]
             loss = loss + (1 - alpha) * losses["rationale_loss"]
-            if self.objective.mi != "none":
-                losses["mi_loss"] = self._mi_loss(seen, (label, rationale, wrong), totals)
-                loss = loss + beta * beta_share * losses["mi_loss"]
+            losses |= self._term_losses(seen, (label, rationale, wrong), totals)
+            if "conclusion_loss" in losses:
+                loss = loss + self.objective.gamma * losses["conclusion_loss"]
+            if "mi_loss" in losses:
+                loss = loss + self.objective.beta * beta_share * losses["mi_loss"]
         outputs = {"loss": loss, **{name: value.detach() for name, value in losses.items()}}
         if wants_words and rationale is not None:
             outputs |= self._words(seen, (label, rationale))
@@ -209,7 +160,7 @@ class TwoTaskModel(nn.Module):
             label: their label task, which only a student of one pass reads.
         """
         counts = rationale["target_mask"].sum(dim=-1).clamp(min=1)
-        return self._run_alone(rationale, label).losses.sum(dim=-1) / counts
+        return self.passes.run_alone(rationale, label).losses.sum(dim=-1) / counts
 
     def weigh(self, losses: Mapping[str, float]) -> float:
         """Combine both tasks' losses by α, as training does, without the MI term.
@@ -219,85 +170,28 @@ class TwoTaskModel(nn.Module):
         alpha = self.objective.alpha
         return alpha * losses.get("label_loss", 0) + (1 - alpha) * losses.get("rationale_loss", 0)
 
-    def _run(self, label: Task, rationale: Task | None) -> tuple[_Seen, ...]:
-        kind = self.codec.kind
-        if rationale is not None and self.codec.first is not None:
-            return self._run_sequence(label, rationale)
-        tasks = [label] if rationale is None else [label, rationale]
-        if not self.is_fused:
-            return tuple(
-                self._look_plain(
-                    task, *target_logits_and_states(self.student, kind, pairs_of(task))
-                )
-                for task in tasks
-            )
-        if rationale is None:
-            states = [target_states(self.student, kind, pairs_of(label))]
-        else:
-            pair = pairs_of(label), pairs_of(rationale)
-            states = list(two_task_states(self.student, kind, *pair, self.tails))
-        return self._look_fused(tasks, states)
-
-    def _run_sequence(self, label: Task, rationale: Task) -> tuple[_Seen, ...]:
-        """Run both texts as one sequence; what comes out belongs to the one or to the other."""
-        is_label_first = self.codec.first == "label"
-        tasks = [label, rationale] if is_label_first else [rationale, label]
-        joined = join_targets(pairs_of(tasks[0]), pairs_of(tasks[1]), self.end_id)
-        if self.is_fused:
-            states = target_states(self.student, self.codec.kind, joined.pairs)
-            seen = self._look_fused(tasks, list(joined.split(states)))
-        else:
-            found = target_logits_and_states(self.student, self.codec.kind, joined.pairs)
-            parts = zip(*map(joined.split, found), strict=True)
-            seen = tuple(
-                self._look_plain(task, *part) for task, part in zip(tasks, parts, strict=True)
-            )
-        return seen if is_label_first else seen[::-1]
-
-    def _run_alone(self, rationale: Task, label: Task) -> _Seen:
-        """Run other rationales than the batch's own."""
-        if self.codec.first is None:
-            return self._run(rationale, None)[0]
-        return self._run_sequence(label, rationale)[1]
-
-    def _look_plain(self, task: Task, logits: Tensor, states: Tensor) -> _Seen:
-        losses = token_losses(logits, task["target_ids"], task["target_mask"])
-        words = word_mask(task, self.end_id)
-        pooled = None
-        if self.objective.needs_distributions:
-            pooled = pooled_log_probs(logits, words, self.objective.pool)
-        return _Seen(losses, states, pooled, logits)
-
-    def _look_fused(self, tasks: list[Task], states: list[Tensor]) -> tuple[_Seen, ...]:
-        """Run the head over the real tokens of all tasks at once: one pass over its weights."""
-        width = max(state.shape[1] for state in states)
-        pool = self.objective.pool if self.objective.needs_distributions else None
-        losses, pooled = fused_losses(
-            torch.cat([_widen(state, width) for state in states]),
-            self.head,
-            torch.cat([_widen(task["target_ids"], width) for task in tasks]),
-            (
-                torch.cat([_widen(task["target_mask"], width) for task in tasks]),
-                torch.cat([_widen(word_mask(task, self.end_id), width) for task in tasks]),
-            ),
-            pool,
-        )
-        size = len(states[0])
-        found = []
-        for index, state in enumerate(states):
-            rows = slice(index * size, (index + 1) * size)
-            words = None if pooled is None else pooled[rows]
-            found.append(_Seen(losses[rows, : state.shape[1]], state, words))
-        return tuple(found)
-
-    @property
-    def head(self) -> Head:
-        module = self.student.get_output_embeddings()
-        return Head(module.weight, getattr(module, "bias", None))
+    def _term_losses(
+        self,
+        seen: tuple[Seen, ...],
+        tasks: tuple[Task, Task, Task | None],
+        totals: Tensor,
+    ) -> dict[str, Tensor]:
+        """Compute what the objective adds to the losses of the two tasks."""
+        if seen[0].conclusion is not None:
+            readings, has_both = seen[0].conclusion
+            weights = weights_of(tasks[1]).float() * has_both
+            losses = readings.conclusion_losses.sum(dim=-1)
+            found = {"conclusion_loss": (losses * weights).sum() / totals[4]}
+            if readings.divergences is not None:
+                found["mi_loss"] = (readings.distillation() * weights).sum() / totals[4]
+            return found
+        if self.objective.mi in ("none", "conclude"):
+            return {}
+        return {"mi_loss": self._mi_loss(seen, tasks, totals)}
 
     def _mi_loss(
         self,
-        seen: tuple[_Seen, ...],
+        seen: tuple[Seen, ...],
         tasks: tuple[Task, Task, Task | None],
         totals: Tensor,
     ) -> Tensor:
@@ -307,8 +201,8 @@ class TwoTaskModel(nn.Module):
             assert seen[0].logits is not None and seen[1].logits is not None  # noqa: PT018
             share = len(seen[0].logits) / totals[3]
             return paper_mi_loss(seen[0].logits, seen[1].logits) * share
-        is_pair = _is_pair(label, rationale, self.end_id)
-        weights = _weights(rationale).float() * is_pair
+        is_pair = find_pairs(label, rationale, self.end_id)
+        weights = weights_of(rationale).float() * is_pair
         if mi in CONTRASTIVE_TERMS:
             losses = self._contrastive_losses(seen, tasks, is_pair)
             return (losses * weights).sum() / totals[2]
@@ -329,7 +223,7 @@ class TwoTaskModel(nn.Module):
         return tensor if index or self.objective.moves_label else tensor.detach()
 
     def _contrastive_losses(
-        self, seen: tuple[_Seen, ...], tasks: tuple[Task, Task, Task | None], is_pair: Tensor
+        self, seen: tuple[Seen, ...], tasks: tuple[Task, Task, Task | None], is_pair: Tensor
     ) -> Tensor:
         label, rationale, wrong = tasks
         assert isinstance(self.critic, PairCritic)
@@ -348,18 +242,20 @@ class TwoTaskModel(nn.Module):
 
     def _wrong_representation(self, wrong: Task, label: Task) -> Tensor:
         if self.objective.critic == "vocabulary":
-            return self._representation(self._run_alone(wrong, label), wrong)
+            return self._representation(self.passes.run_alone(wrong, label), wrong)
         states = target_states(self.student, self.codec.kind, pairs_of(wrong))  # no head needed
         return pooled_states(states, word_mask(wrong, self.end_id))
 
-    def _representation(self, seen: _Seen, task: Task) -> Tensor:
+    def _representation(self, seen: Seen, task: Task) -> Tensor:
         if self.objective.critic == "vocabulary":
             assert seen.log_pooled is not None
             return seen.log_pooled
         return pooled_states(seen.states, word_mask(task, self.end_id))
 
-    def _words(self, seen: tuple[_Seen, ...], tasks: tuple[Task, Task]) -> dict[str, Tensor]:
-        found = {"is_pair": _is_pair(*tasks, self.end_id)}
+    def _words(self, seen: tuple[Seen, ...], tasks: tuple[Task, Task]) -> dict[str, Tensor]:
+        found = {"is_pair": find_pairs(*tasks, self.end_id)}
+        if seen[0].conclusion is not None:
+            return {**found, "information": seen[0].conclusion[0].information()}
         names = ("label_words", "rationale_words")
         for name, side, task in zip(names, seen, tasks, strict=True):
             words = word_mask(task, self.end_id)
@@ -379,9 +275,3 @@ def _sum(losses: Tensor, task: Task) -> Tensor:
     if "weights" not in task:
         return losses.sum()
     return (losses.sum(dim=-1) * task["weights"]).sum()
-
-
-def _widen(tensor: Tensor, width: int) -> Tensor:
-    """Pad [B, T, …] with zeros to [B, width, …]."""
-    room = [0, 0] * (tensor.dim() - 2) + [0, width - tensor.shape[1]]
-    return nn.functional.pad(tensor, room)

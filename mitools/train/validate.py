@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,11 +15,20 @@ from mitools.records import parse_line
 from mitools.student.protocol import Student
 from mitools.tasks import task_of
 from mitools.train.mi_estimate import FEATURES, estimate_information, sketch
-from mitools.train.two_task_model import LOSS_COUNTS
+from mitools.train.task_tensors import COUNTS, LOSS_COUNTS
 
-__all__ = ["Validation", "final_metrics", "measure_accuracy"]
+__all__ = ["Validation", "final_metrics", "measure_accuracy", "partners", "with_rationales_of"]
 
-_MEASURES = ("accuracy", "label_loss", "rationale_loss", "mi_loss", "mi_estimate", "mi_shuffled")
+_MEASURES = (
+    "accuracy",
+    "label_loss",
+    "rationale_loss",
+    "conclusion_loss",
+    "mi_loss",
+    "mi_estimate",
+    "mi_shuffled",
+)
+_TOLD = 4  # the columns of Validation.told
 
 
 @dataclass(frozen=True)
@@ -25,22 +36,26 @@ class Validation:
     """Sums over the validation records, which several processes may gather together.
 
     Attributes:
-        sums: [3] of the losses, as the model names them.
-        counts: [4] what they are sums over; see :data:`mitools.train.two_task_model.COUNTS`.
+        sums: [4] of the losses, in the order of :data:`mitools.train.task_tensors.LOSS_COUNTS`.
+        counts: [5] what they are sums over; see :data:`mitools.train.task_tensors.COUNTS`.
         words: [N, 2 · FEATURES + 1] of each record the sketches of what both tasks say, and whether
             it has both; 0 where another process looked.
-        measured: [3] above 0 for each loss that the model gave.
+        told: [N, 4] of each record, where the student concludes: how much its rationale says about
+            its label, in nats, and whether it has both; the same of another record's rationale.
+        measured: [4] above 0 for each loss that the model gave.
     """
 
     sums: Tensor
     counts: Tensor
     words: Tensor
+    told: Tensor
     measured: Tensor
 
     @classmethod
     def of_size(cls, size: int) -> Validation:
-        sums, counts = torch.zeros(3).double(), torch.zeros(4).double()
-        return cls(sums, counts, torch.zeros(size, 2 * FEATURES + 1), torch.zeros(3))
+        sums, counts = torch.zeros(len(LOSS_COUNTS)).double(), torch.zeros(len(COUNTS)).double()
+        words, told = torch.zeros(size, 2 * FEATURES + 1), torch.zeros(size, _TOLD).double()
+        return cls(sums, counts, words, told, torch.zeros(len(LOSS_COUNTS)))
 
     def add(self, first: int, outputs: Mapping[str, Tensor], counts: Tensor) -> None:
         """Add what the model gave for the records from number ``first`` on."""
@@ -49,22 +64,30 @@ class Validation:
                 self.sums[index] += outputs[name].double().cpu()
                 self.measured[index] = 1
         self.counts.add_(counts.cpu())
-        if "is_pair" in outputs:
+        if "label_words" in outputs:
             sides = [sketch(outputs[f"{side}_words"]) for side in ("label", "rationale")]
             rows = torch.cat([*sides, outputs["is_pair"][:, None].float()], dim=1).cpu()
             self.words[first : first + len(rows)] = rows
+        self.add_told(first, outputs, shuffled=False)
+
+    def add_told(self, first: int, outputs: Mapping[str, Tensor], *, shuffled: bool) -> None:
+        """Add what rationales told of labels: the records' own, or those of other records."""
+        if "information" in outputs:
+            rows = torch.stack([outputs["information"], outputs["is_pair"]], dim=1).double().cpu()
+            columns = slice(2, 4) if shuffled else slice(0, 2)
+            self.told[first : first + len(rows), columns] = rows * rows[:, 1:]
 
     def reduced(self, add_up: Callable[[Tensor], Tensor]) -> Validation:
         """Add up what all processes found."""
-        return Validation(*map(add_up, (self.sums, self.counts, self.words, self.measured)))
+        return Validation(*map(add_up, vars(self).values()))
 
-    def losses(self, *, of_rows: bool) -> dict[str, float]:
-        """Divide: nats a token for both tasks, and nats a pair (or a row) for the MI term.
+    def losses(self, mi_count: str) -> dict[str, float]:
+        """Divide: nats a token for both tasks; for the MI term nats by what it is a mean over.
 
         A loss of which nothing was measured is left out.
         """
-        label_tokens, rationale_tokens, pairs, rows = self.counts.tolist()
-        by = (label_tokens, rationale_tokens, rows if of_rows else pairs)
+        counts = dict(zip(COUNTS, self.counts.tolist(), strict=True))
+        by = [counts[count] for count in {**LOSS_COUNTS, "mi_loss": mi_count}.values()]
         return {
             name: total / count
             for name, total, count, is_there in zip(
@@ -74,11 +97,62 @@ class Validation:
         }
 
     def information(self, seed: int) -> dict[str, float]:
-        """Estimate how much the rationale says about the label; empty with too few pairs."""
+        """Estimate how much the rationale says about the label; empty with too few pairs.
+
+        Of a student that concludes it is the mean of Σ_t (log q − log p) over the records: the
+        plug-in estimate of the conditional V-information I(R → Y | X), arXiv:2210.04982. Of others
+        it is a lower bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats a record;
+        higher is more. ``mi_shuffled`` is the same of rationales of other records.
+        """
+        told, pairs, strange, strange_pairs = self.told.sum(dim=0).tolist()
+        if pairs:
+            found = {"mi_estimate": told / pairs}
+            return {**found, "mi_shuffled": strange / strange_pairs} if strange_pairs else found
         is_pair = self.words[:, -1] > 0
         labels, rationales = self.words[is_pair, :-1].chunk(2, dim=1)
-        found = estimate_information(labels, rationales, seed)
-        return {} if found is None else {"mi_estimate": found.true, "mi_shuffled": found.shuffled}
+        bound = estimate_information(labels, rationales, seed)
+        return {} if bound is None else {"mi_estimate": bound.true, "mi_shuffled": bound.shuffled}
+
+
+def partners(rows: Sequence[Mapping[str, Sequence[int]]], seed: int) -> dict[int, int]:
+    """Give each record that has a label and a rationale another such record, at random.
+
+    One step round a random circle: every rationale is read once, and nobody's by its own record.
+
+    Args:
+        rows: tokenized records.
+        seed: the same seed and rows give the same partners.
+
+    Returns:
+        Row numbers by row number; empty with fewer than two such records.
+    """
+    places = [
+        place for place, row in enumerate(rows) if row["label_target"] and row["rationale_target"]
+    ]
+    if len(places) < 2:
+        return {}
+    random.Random(seed).shuffle(places)
+    return dict(zip(places, [*places[1:], places[0]], strict=True))
+
+
+def with_rationales_of(
+    rows: Sequence[Mapping[str, Any]],
+    batch: Sequence[Mapping[str, Any]],
+    places: Iterable[int],
+    partner: Mapping[int, int],
+) -> list[dict[str, Any]]:
+    """Put the rationales of other records into a batch; none where a record has no partner.
+
+    Args:
+        rows: all tokenized records.
+        batch: some of them.
+        places: their numbers, at least as many.
+        partner: row numbers by row number, as :func:`partners` gives them.
+    """
+    return [
+        {**row, "rationale_target": rows[other]["rationale_target"] if other is not None else []}
+        for row, other in zip(batch, map(partner.get, places), strict=False)
+    ]
 
 
 def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:

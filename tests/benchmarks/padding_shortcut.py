@@ -32,7 +32,8 @@ from mitools.student.forward import target_logits
 from mitools.tasks import task_named
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.losses.objective import MiTerm, Objective
-from mitools.train.two_task_model import TwoTaskModel, pairs_of, word_mask
+from mitools.train.task_tensors import pairs_of, word_mask
+from mitools.train.two_task_model import TwoTaskModel
 
 BATCH = 16
 

@@ -55,7 +55,8 @@ from mitools.train.arguments import records_a_piece, uses_bf16
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.dropout import fast_dropout
 from mitools.train.losses.objective import Objective
-from mitools.train.two_task_model import TwoTaskModel, count_targets
+from mitools.train.task_tensors import count_targets
+from mitools.train.two_task_model import TwoTaskModel
 
 SHAPES: dict[str, dict[str, int]] = {
     "small": {

@@ -24,7 +24,8 @@ from mitools.train.losses.objective import (
 )
 from mitools.train.options import TrainOptions
 from mitools.train.run import prepare
-from mitools.train.two_task_model import TwoTaskModel, count_targets
+from mitools.train.task_tensors import count_targets
+from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])

@@ -62,7 +62,7 @@ def test_the_losses_and_gradients_are_those_of_two_passes(
     )
     found = []
     for tails in (model.tails, None):
-        model.tails = tails
+        model.passes.tails = tails
         outputs = model(**batch)
         outputs["loss"].backward()
         grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
@@ -85,7 +85,7 @@ def test_a_batch_with_prompts_that_differ_is_read_whole(tmp_path: Path, tiny_cau
     batch["label"]["prompt_ids"] = batch["label"]["prompt_ids"].flip(0)
     batch["label"]["prompt_mask"] = batch["label"]["prompt_mask"].flip(0)
     shared = model(**batch)["loss"].item()
-    model.tails = None
+    model.passes.tails = None
     assert model(**batch)["loss"].item() == pytest.approx(shared, rel=1e-6)
 
 

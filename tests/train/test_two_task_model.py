@@ -19,7 +19,8 @@ from mitools.student.forward import (
 )
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.losses.objective import MI_TERMS, Objective
-from mitools.train.two_task_model import TwoTaskModel, count_targets, pairs_of
+from mitools.train.task_tensors import count_targets, pairs_of
+from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
@@ -273,7 +274,7 @@ def test_the_label_moves_only_where_it_may(
 ) -> None:
     model = make(request, kind, mi, gradient=side, critic="states")
     batch = batch_of(model, rows_of(model.codec))
-    seen = model._run(batch["label"], batch["rationale"])
+    seen = model.passes.run(batch["label"], batch["rationale"])
     leaves = []
     for part in seen:
         part.states.retain_grad()

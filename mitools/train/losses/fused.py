@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from mitools.train.losses.objective import Pool, normalize_pooled
 
-__all__ = ["Head", "fused_losses"]
+__all__ = ["Head", "fused_losses", "product_dtype", "scores_of", "scores_per_chunk"]
 
 _SCORES_PER_CHUNK = {"cpu": 1 << 24, "cuda": 1 << 26}
 """Scores [chunk, V] held at a time: 64 MB on a CPU, 256 MB on a GPU.
@@ -114,13 +114,12 @@ def fused_losses(
     """
     is_real = masks[0].bool()
     rows, columns = is_real.nonzero(as_tuple=True)
-    budget = _SCORES_PER_CHUNK.get(states.device.type, 1 << 24)
     plan = _Plan(
         rows=rows,
         words=masks[1].bool()[rows, columns],
         count=len(states),
-        chunk=chunk or max(1, budget // len(head.weight)),
-        dtype=_product_dtype(states),
+        chunk=chunk or max(1, scores_per_chunk(states) // len(head.weight)),
+        dtype=product_dtype(states),
         pool=pool,
     )
     picked = targets[rows, columns]
@@ -131,7 +130,13 @@ def fused_losses(
     return scattered, None if pool is None else normalize_pooled(pooled)
 
 
-def _product_dtype(states: Tensor) -> torch.dtype:
+def scores_per_chunk(states: Tensor) -> int:
+    """How many scores are held at a time on the device of the states."""
+    return _SCORES_PER_CHUNK.get(states.device.type, 1 << 24)
+
+
+def product_dtype(states: Tensor) -> torch.dtype:
+    """What matrix products with the states are computed in: half precision under autocast."""
     device = states.device.type
     if torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
@@ -155,7 +160,7 @@ class _FusedHead(torch.autograd.Function):
         ctx.log_probs = None
         chunks = plan.chunks()
         for low, high in chunks:
-            scores = _scores(states[low:high], weight, bias, full)
+            scores = scores_of(states[low:high], weight, bias, full)
             total = scores.logsumexp(dim=-1)
             totals[low:high] = total
             losses[low:high] = total - scores.gather(-1, targets[low:high, None])[:, 0]
@@ -182,7 +187,7 @@ class _FusedHead(torch.autograd.Function):
         for low, high in plan.chunks():
             log_probs, ctx.log_probs = ctx.log_probs, None  # only once: it is written over
             if log_probs is None:
-                log_probs = _scores(states[low:high], weight, bias, totals.dtype)
+                log_probs = scores_of(states[low:high], weight, bias, totals.dtype)
                 log_probs.sub_(totals[low:high, None])
             factor = of_losses[low:high]
             if inflow is not None:
@@ -210,8 +215,9 @@ class _FusedHead(torch.autograd.Function):
         )
 
 
-def _scores(states: Tensor, weight: Tensor, bias: Tensor | None, full: torch.dtype) -> Tensor:
-    scores = (states @ weight.T).to(full)  # (chunk, V)
+def scores_of(states: Tensor, weight: Tensor, bias: Tensor | None, full: torch.dtype) -> Tensor:
+    """Apply a head to states [..., D]: [..., V] in the precision ``full``."""
+    scores = (states @ weight.T).to(full)
     return scores if bias is None else scores.add_(bias)
 
 

@@ -28,15 +28,19 @@ from mitools.train.choices import (
     CONTRASTIVE_TERMS,
     DEFAULT_ALPHA,
     DEFAULT_BETA,
+    DEFAULT_CONTROL,
     DEFAULT_CRITIC,
     DEFAULT_DIVERGENCE,
+    DEFAULT_GAMMA,
     DEFAULT_GRADIENT,
     DEFAULT_MI,
     DEFAULT_POOL,
     DEFAULT_SAME_LABEL,
+    DEFAULT_TEMPERATURE,
     DIVERGENCES,
     MI_TERMS,
     POOLS,
+    Control,
     Critic,
     Divergence,
     Gradient,
@@ -88,6 +92,13 @@ class Objective:
             wrong pair.
         gradient: whether the MI term also moves the label side. ``auto``: it does in the
             contrastive terms; in ``maxpool`` and ``ba`` it does not, as in the paper.
+        gamma: weight of the label read behind the rationale, in ``conclude``; so are all below.
+        temperature: τ, by which both readings are divided before they are compared.
+        mask_label: probability that the words of the label are masked in a rationale that is read
+            behind; 0 masks none.
+        hides_input: whether the rationale is read without the input.
+        control: what takes the place of the information that is to be tested: rationales of other
+            records (``shuffled``), or an average of the student's past weights (``past``).
     """
 
     alpha: float = DEFAULT_ALPHA
@@ -98,6 +109,26 @@ class Objective:
     critic: Critic = DEFAULT_CRITIC
     same_label: SameLabel = DEFAULT_SAME_LABEL
     gradient: Gradient = DEFAULT_GRADIENT
+    gamma: float = DEFAULT_GAMMA
+    temperature: float = DEFAULT_TEMPERATURE
+    mask_label: float = 0.0
+    hides_input: bool = False
+    control: Control = DEFAULT_CONTROL
+
+    @property
+    def concludes(self) -> bool:
+        """Whether the label is read behind the rationale too."""
+        return self.mi == "conclude" and (self.gamma > 0 or self.beta > 0)
+
+    @property
+    def learns_from_past(self) -> bool:
+        """Whether ``conclude`` learns from the student's own past: a control."""
+        return self.concludes and self.control == "past" and self.beta > 0
+
+    @property
+    def mi_count(self) -> str:
+        """What the MI term is a mean over, a name in :data:`mitools.train.task_tensors.COUNTS`."""
+        return {"paper": "rows", "conclude": "conclusion_tokens"}.get(self.mi, "pairs")
 
     @property
     def moves_label(self) -> bool:
@@ -116,6 +147,8 @@ class Objective:
     @property
     def is_sum_over_rows(self) -> bool:
         """Whether a batch's loss is the sum of what its rows give alone, however it is cut."""
+        if self.mi == "conclude":
+            return self.control != "shuffled"
         return self.mi in ("none", "maxpool")
 
     def check(self) -> None:
@@ -125,7 +158,7 @@ class Objective:
             UsageError: see :func:`check_weights`; or the paper's term with a gradient that the
                 paper stops.
         """
-        check_weights(self.alpha, self.beta, self.mi)
+        check_weights(self.alpha, self.beta, self.mi, self.gamma)
         if self.mi == "paper" and self.gradient == "both":
             message = "--mi paper stops the gradient of the label side by definition"
             raise UsageError(message, hint='drop "--mi-gradient both", or use "--mi maxpool"')
@@ -153,6 +186,9 @@ class Objective:
         if self.mi == "paper":
             message = f"--mi paper compares two separate passes, --order {order} makes one"
             raise UsageError(message, hint='use "--mi maxpool", or drop --order')
+        if self.mi == "conclude":
+            message = f"--mi conclude compares two separate passes, --order {order} makes one"
+            raise UsageError(message, hint='use "--mi maxpool", or drop --order')
         if self.mi in CONTRASTIVE_TERMS and self.critic == "states":
             message = f"in --order {order} the later text's states have read the earlier text"
             raise UsageError(message, hint='add "--mi-critic vocabulary", or drop --order')
@@ -161,16 +197,18 @@ class Objective:
             raise UsageError(message, hint='use "--mi maxpool", or "--order rationale-label"')
 
 
-def check_weights(alpha: float, beta: float, mi: MiTerm) -> None:
+def check_weights(alpha: float, beta: float, mi: MiTerm, gamma: float = 0.0) -> None:
     """Refuse weights under which the objective makes no sense.
 
     Raises:
-        UsageError: α outside [0, 1], β negative or not finite, or a mutual-information term without
-            a rationale task to inform.
+        UsageError: α outside [0, 1], β or γ negative or not finite, or a mutual-information term
+            without a rationale task to inform.
     """
     check_range("alpha", alpha, SHARE)
     check_range("beta", beta, WEIGHT)
-    if alpha == 1 and mi != "none" and beta > 0:
+    check_range("gamma", gamma, WEIGHT)
+    has_term = beta > 0 or (mi == "conclude" and gamma > 0)
+    if alpha == 1 and mi != "none" and has_term:
         message = "--alpha 1 leaves the rationale task out, so there is nothing to inform"
         raise UsageError(message, hint='add "--mi none", or choose a smaller --alpha')
 

@@ -1,0 +1,72 @@
+"""What the reading behind the rationale reads: the explain pass itself, or a changed copy of it.
+
+As a rule the label follows the rationale in the explain pass, which costs only the label's tokens.
+Masked label words, a hidden input and shuffled rationales need a pass of their own, so that the
+rationale task learns as ever: about one more decoder pass over rationale and label.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mitools.student.codec import Codec
+from mitools.train.label_words import blank_token
+from mitools.train.losses.objective import Objective
+from mitools.train.task_tensors import Task
+
+__all__ = ["ConclusionInput"]
+
+
+class ConclusionInput:
+    """Make the input of the reading behind the rationale.
+
+    Words are masked and rationales shuffled in training only, as dropout is; a hidden input is
+    hidden in validation too.
+    """
+
+    def __init__(self, codec: Codec, objective: Objective) -> None:
+        self.objective = objective
+        self.blank_id = blank_token(codec.tokenizer)
+        self.empty_prompt = codec.encode_prompt("rationale", "")[0]
+
+    def change(
+        self, rationale: Task, is_pair: Tensor, *, is_training: bool
+    ) -> tuple[Task, Tensor] | None:
+        """Change the rationale task for this reading.
+
+        Args:
+            rationale: the rationale task of B records.
+            is_pair: [B] records with a label and a rationale.
+            is_training: whether words are masked and rationales shuffled.
+
+        Returns:
+            The task whose target the label follows, and [B] the records that have such a reading;
+            None where the label follows in the explain pass itself.
+        """
+        objective = self.objective
+        shuffles = is_training and objective.control == "shuffled"
+        masks = is_training and objective.mask_label > 0
+        if not (shuffles or masks or objective.hides_input):
+            return None
+        changed = dict(rationale)
+        if masks:
+            changed["target_ids"] = self._masked(rationale)
+        if shuffles:
+            # One step round the pairs: every record reads another's rationale, if there is one.
+            rows = is_pair.nonzero()[:, 0]
+            for name in ("target_ids", "target_mask"):
+                changed[name] = changed[name].index_copy(0, rows, changed[name][rows.roll(1)])
+            is_pair = is_pair & (len(rows) > 1)
+        if objective.hides_input:
+            ids = rationale["prompt_ids"].new_tensor(self.empty_prompt)
+            changed["prompt_ids"] = ids.expand(len(is_pair), -1)
+            changed["prompt_mask"] = torch.ones_like(changed["prompt_ids"])
+        return changed, is_pair
+
+    def _masked(self, rationale: Task) -> Tensor:
+        """Put blanks for the words of the label, in a share of the records: [B, T] token ids."""
+        ids = rationale["target_ids"]
+        is_drawn = torch.rand(len(ids), 1, device=ids.device) < self.objective.mask_label
+        is_masked = rationale["label_words"].bool() & is_drawn
+        return ids.masked_fill(is_masked, self.blank_id)

@@ -1,0 +1,79 @@
+"""One task of B records as tensors, and what the losses of a batch are means over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mitools.student.codec import Pairs
+
+__all__ = [
+    "COUNTS",
+    "LOSS_COUNTS",
+    "Task",
+    "count_targets",
+    "find_pairs",
+    "pairs_of",
+    "weights_of",
+    "word_mask",
+]
+
+COUNTS = ("label_tokens", "rationale_tokens", "pairs", "rows", "conclusion_tokens")
+LOSS_COUNTS: Mapping[str, str] = {
+    "label_loss": "label_tokens",
+    "rationale_loss": "rationale_tokens",
+    "conclusion_loss": "conclusion_tokens",
+    "mi_loss": "pairs",
+}
+"""Which of these counts each loss is a mean over; ``mi_loss`` of some terms over another one, see
+:attr:`mitools.train.losses.objective.Objective.mi_count`."""
+
+Task = dict[str, Tensor]
+"""The fields of a :class:`Pairs`: one task of B records; maybe ``weights`` [B], else all 1; maybe
+``label_words`` [B, T], tokens of a rationale that belong to words of the label."""
+
+_FIELDS = ("prompt_ids", "prompt_mask", "target_ids", "target_mask")
+
+
+def pairs_of(task: Task) -> Pairs:
+    """Take the prompts and targets of a task."""
+    return Pairs(*(task[name] for name in _FIELDS))
+
+
+def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
+    """Count what the losses of a batch are means over, as :data:`COUNTS` names it: [5] float64.
+
+    Tokens and pairs count as much as their record's weight; a pair, and each token of a label that
+    is read behind a rationale, has its rationale's.
+    """
+    rows = label["target_mask"].new_tensor(len(label["target_mask"])).double()
+    lengths = label["target_mask"].sum(dim=-1)  # (B)
+    label_tokens = (lengths * weights_of(label)).sum()
+    if rationale is None:
+        none = torch.zeros_like(rows)
+        return torch.stack([label_tokens, none, none, rows, none])
+    rationale_tokens = (rationale["target_mask"].sum(dim=-1) * weights_of(rationale)).sum()
+    pair_weights = find_pairs(label, rationale, end_id) * weights_of(rationale)
+    conclusion_tokens = (lengths * pair_weights).sum()
+    return torch.stack(
+        [label_tokens, rationale_tokens, pair_weights.sum(), rows, conclusion_tokens]
+    )
+
+
+def weights_of(task: Task) -> Tensor:
+    """Give the weights of a task's records: [B] float64."""
+    weights = task.get("weights")
+    size = len(task["target_ids"])
+    return task["target_mask"].new_ones(size).double() if weights is None else weights.double()
+
+
+def find_pairs(label: Task, rationale: Task, end_id: int) -> Tensor:
+    """Tell which records have words in both targets: [B] bool."""
+    return word_mask(label, end_id).any(dim=-1) & word_mask(rationale, end_id).any(dim=-1)
+
+
+def word_mask(task: Task, end_id: int) -> Tensor:
+    """Mark the target positions of words, neither padding nor the end token: [B, T] bool."""
+    return task["target_mask"].bool() & (task["target_ids"] != end_id)
