@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = [
     README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "FIELDS.md",
     ROOT / "tests" / "benchmarks" / "README.md",
     *sorted(ROOT.glob("recipes/*/README.md")),
 ]
@@ -194,6 +196,22 @@ def test_the_pipe_in_the_help_is_one_that_mitools_takes() -> None:
     assert [call[0] for call in calls] == list(COMMANDS)[:6]
     for call in calls:
         parse(call)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_path_in_the_text_is_there(name: str) -> None:
+    text = prose((ROOT / name).read_text(encoding="utf-8"))
+    paths = re.findall(r"`((?:mitools|recipes|tests)/[\w./-]*)`", text)
+    assert paths
+    for path in paths:
+        assert "NAME" in path or (ROOT / path).exists(), path
+
+
+def test_the_readme_names_every_mi_term() -> None:
+    from mitools.train.losses.objective import MI_TERMS
+
+    text = README.read_text(encoding="utf-8")
+    assert not [term for term in MI_TERMS if f"`{term}`" not in text]
 
 
 def test_the_readme_names_every_command_and_recipe() -> None:
