@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mitools.explain.view import View
     from mitools.records import read_records, write_records
     from mitools.schema import SCHEMA, SPLITS, Record, json_schema, validate
-    from mitools.sources.mapping import LoadOptions
+    from mitools.sources.options import LoadOptions
     from mitools.split.options import SplitOptions
     from mitools.student.folder import load_student, save_student
     from mitools.student.protocol import Generation, Student
@@ -137,7 +137,7 @@ _MODULES = {
     "explain.view": "View",
     "records": "read_records write_records",
     "schema": "SCHEMA SPLITS Record json_schema validate",
-    "sources.mapping": "LoadOptions",
+    "sources.options": "LoadOptions",
     "split.options": "SplitOptions",
     "student.folder": "load_student save_student",
     "student.protocol": "Generation Student",

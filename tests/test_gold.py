@@ -13,7 +13,9 @@ from mitools.cli import mitools
 from mitools.errors import MissingFieldError, Where
 from mitools.gold import GoldCheck, label_set, with_known_labels, with_label_sets
 from mitools.records import Reader, Row
-from mitools.sources import LoadOptions, Part, load
+from mitools.sources.load_records import read_parts
+from mitools.sources.options import LoadOptions
+from mitools.sources.part import Part
 
 SOLUTION = "Half of 48 is 48/2 = <<48/2=24>>24.\n#### 24"
 
@@ -110,7 +112,8 @@ def test_nothing_is_held_back_once_a_label_could_be_read() -> None:
             yield Row(Where("here"), lambda: {"input": "q", "label": "1"}, str)
 
     assert (
-        next(load([Part("here", rows())], LoadOptions(task="equation"), Reader()))["label"] == "1"
+        next(read_parts([Part("here", rows())], LoadOptions(task="equation"), Reader()))["label"]
+        == "1"
     )
     assert seen == [0]
 

@@ -1,5 +1,26 @@
 """annotate: let a teacher answer and explain each record.
 
-Records go through an :class:`AnnotationRun`, which asks a :class:`Teacher` what a strategy wants
-to know.
+The stage:
+
+- ``options``: its options, with their defaults and checks; ``notices``: callbacks for messages
+- ``annotate_records``: the stage as one function; ``open_teacher``: from options to a teacher
+- ``dry_run``: what a run will cost; ``batch``: requests for a batch service, and its answers
+- ``report``: what a finished run says to people; ``failures``: records without an answer
+
+One run:
+
+- ``run``: records through a teacher, bounded, concurrent and in order; ``outlet``: its places for
+  records; ``loop_thread``: its event loop; ``interrupt``: the first ^C and the second; ``tally``:
+  its counts
+- ``protocol``: what passes between strategy and teacher; ``strategy``: what is asked about a
+  record, and what becomes of the replies; ``conversation``: one record's questions and replies;
+  ``leak``: rationales that say they were told the answer
+
+Teachers:
+
+- ``prompt``: what a teacher is shown; ``replay``: teachers that answer at once, from files, from
+  the records or by rule
+- :mod:`~mitools.annotate.client`: the teacher behind an OpenAI-compatible endpoint
+
+Importing this package imports none of them.
 """

@@ -17,7 +17,7 @@ __all__ = ["annotate_records"]
 
 
 def annotate_records(
-    records: Iterable[Record], options: AnnotateOptions, notices: Notices | None = None
+    records: Iterable[Record], options: AnnotateOptions, *, notices: Notices | None = None
 ) -> Iterator[Record]:
     """Let a teacher answer and explain each record, as ``mitools annotate`` does.
 
@@ -42,10 +42,11 @@ def annotate_records(
         SourceError, OutputError: a file cannot be read or written.
 
     Example:
-        >>> records = [{"id": "a", "input": "1 + 1?", "label": "2", "completion": "It is 2."}]
-        >>> [record] = annotate_records(records, AnnotateOptions(teacher="replay"))
-        >>> record["teacher"]["label"], record["teacher"]["agrees"]
-        ('2', True)
+        >>> problem = {"id": "a", "input": "One and one?", "label": "2", "task": "equation"}
+        >>> replayed = {**problem, "completion": "1 + 1 = 2. The answer is 2."}
+        >>> [record] = annotate_records([replayed], AnnotateOptions(teacher="replay"))
+        >>> record["teacher"]["rationale"], record["teacher"]["agrees"]
+        ('1 + 1 = 2.', True)
     """
     options.check()
     return _annotated(records, options, notices or Notices())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from mitools.bounds import JSON_BYTES
 from mitools.cli._places import RecipePath, SourceName
 from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, seed_option, stage, use_recipe
@@ -17,19 +17,11 @@ from mitools.errors import UsageError
 from mitools.files import STDIN
 from mitools.recipe import find_recipe, is_recipe_name
 from mitools.schema import SPLITS, TASKS
-
-if TYPE_CHECKING:
-    from mitools.bounds import Bounds
-    from mitools.sources import FileOptions, LoadOptions, Part
+from mitools.sources.label_forms import LABEL_FORMS
+from mitools.sources.options import FORMATS, LoadOptions, with_preset
+from mitools.sources.published import PRESETS
 
 __all__ = ["command"]
-
-_HUB_PREFIX = "hf:"
-_DEMO = "demo"
-_DEMO_SIZE = 1000
-# As in mitools.sources, which would take too long to import for --help.
-_FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
-_LABEL_FORMS = ("text", "key", "letter", "index0", "index1")
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -54,13 +46,13 @@ def _as_pairs(value: Any) -> Any:
 def _read_map(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
-    """Read pairs; those of the command line are put over the recipe's, field by field."""
+    """Read pairs; those of the command line override the recipe's, field by field."""
     recipe = _as_pairs((ctx.default_map or {}).get(str(param.name), ()))
     fields = {}
     for item in (*recipe, *values):
-        name, found, spec = item.partition("=")
-        if not found:
-            raise click.BadParameter(f'"{item}" is no FIELD=SPEC, such as input=question')
+        name, is_pair, spec = item.partition("=")
+        if not is_pair:
+            raise click.BadParameter(f'"{item}" is not FIELD=SPEC, such as input=question')
         fields[name.strip()] = spec
     return fields
 
@@ -72,7 +64,7 @@ def _read_hub_splits(
     for value in values:
         name, _, split = value.partition("=")
         if split and split not in SPLITS:
-            raise click.BadParameter(f'"{split}" is none of {", ".join(SPLITS)}')
+            raise click.BadParameter(f'"{split}" is not one of {", ".join(SPLITS)}')
         pairs.append((name, split or None))
     return tuple(pairs)
 
@@ -122,91 +114,107 @@ GROUPS = {
     multiple=True,
     callback=_read_map,
     metavar="FIELD=SPEC",
-    help="Fill input, label, choices, rationale, id, group or split from a source field, a dotted "
-    "path or a Jinja2 template. Repeatable; an empty SPEC leaves the field out.",
+    help="Source of a record's field: a field name, a dotted path or a Jinja2 template; an empty "
+    "SPEC drops the field. Repeatable.",
 )
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Map the fields of a published data set: anli, aqua, arc, arc-original, "
-    "boolq, csqa, esnli, esnli-original, gsm8k, hellaswag, mmlu, openbookqa, piqa, race, siqa or "
-    "winogrande.",
+    help=f"Field mapping of a published data set: {', '.join(PRESETS)}.",
 )
 @click.option(
     "--labels",
     type=_names,
-    default=(),
+    default=LoadOptions.labels,
     metavar="A,B,…",
-    help="The only labels; whole numbers in the source stand for them in this order.",
+    help="Label set, in the order of class numbers.",
 )
 @click.option(
-    "--choices", type=_names, default=(), metavar="A,B,…", help="The choices of every record."
+    "--choices",
+    type=_names,
+    default=LoadOptions.choices,
+    metavar="A,B,…",
+    help="Choices of every record.",
 )
 @click.option(
     "--label-is",
-    type=click.Choice(_LABEL_FORMS),
-    help="How labels are written: as the text of a choice, its key, its letter, or its place, "
-    "counted from 0 (index0) or from 1 (index1). Without it the first rows decide, and labels that "
-    "they leave open are refused.",
+    type=click.Choice(LABEL_FORMS),
+    help="Form of labels: text, key or letter of a choice, or its index from 0 or 1.  "
+    "[default: inferred from the first rows]",
 )
 @click.option(
     "--task",
     type=click.Choice(TASKS),
-    help="How labels compare. Without it: labels where they are fixed, choice where a record has "
-    "choices, else text.",
+    help="How labels are compared.  [default: labels with --labels, choice with choices, else "
+    "text]",
 )
 @click.option(
-    "--keep-fields", type=_names, metavar="A,B,…", help="Of the other source fields keep these."
+    "--keep-fields",
+    type=_names,
+    metavar="A,B,…",
+    help="Unmapped source fields to keep.  [default: all]",
 )
-@click.option("--drop-fields", type=_names, default=(), metavar="A,B,…", help="Leave these out.")
-@click.option("--as-split", type=click.Choice(SPLITS), help="Put every record into this split.")
+@click.option(
+    "--drop-fields",
+    type=_names,
+    default=LoadOptions.drop_fields,
+    metavar="A,B,…",
+    help="Source fields to drop.",
+)
+@click.option("--as-split", type=click.Choice(SPLITS), help="Split of every record.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Take N records of each file or Hub split.",
+    help="Maximum number of records per file or Hub split.",
 )
-@click.option("--format", type=click.Choice(_FORMATS), help="Format of files and of stdin.")
+@click.option(
+    "--format",
+    type=click.Choice(FORMATS),
+    help="Format of files and stdin.  [default: by ending; stdin is jsonl]",
+)
 @click.option(
     "--delimiter",
     metavar="CHAR",
-    help="CSV: what separates cells: a character, or tab, comma, semicolon, pipe.",
+    help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
 )
-@click.option(
-    "--encoding", metavar="NAME", help="Encoding of texts, such as utf-16.  [default: utf-8]"
-)
+@click.option("--encoding", metavar="NAME", help="Text encoding, such as utf-16.  [default: utf-8]")
 @click.option(
     "--max-json-bytes",
-    "json_bytes",
-    default=f"{JSON_BYTES >> 20}M",
+    default=f"{LoadOptions.max_json_bytes >> 20}M",
     show_default=True,
     metavar="SIZE",
     type=ByteSize(),
-    help="Longest JSON list, unpacked; K, M and G are units.",
+    help="Maximum size of a JSON list, unpacked; K, M and G are units.",
 )
-@click.option("--source", type=SourceName(), metavar="SOURCE", help="For recipes: the SOURCE.")
-@click.option("--name", metavar="NAME", help="Hub: which configuration of the data set.")
-@click.option("--revision", metavar="REV", help="Hub: branch, tag or commit.")
+@click.option("--source", type=SourceName(), metavar="SOURCE", help="Data source; used in recipes.")
+@click.option("--name", metavar="NAME", help="Configuration (subset) of a Hub data set.")
+@click.option("--revision", metavar="REV", help="Branch, tag or commit of a Hub data set.")
 @click.option(
     "--hf-split",
-    "hub_splits",
+    "hf_splits",
     multiple=True,
     callback=_read_hub_splits,
     metavar="NAME[=SPLIT]",
-    help="Hub: a split to read, and the one its records get. Repeatable; without it all are read, "
-    "and where there are several, those with a usual name keep it.",
+    help="Hub split to read, and the split of its records. Repeatable.  [default: all]",
 )
 @click.option(
-    "--n", type=click.IntRange(min=1), metavar="N", help=f"demo: how many  [default: {_DEMO_SIZE}]"
+    "--n",
+    type=click.IntRange(min=1),
+    default=LoadOptions.n,
+    show_default=True,
+    metavar="N",
+    help="Number of demo records.",
 )
 @seed_option
-def command(stage: Stage, source: str | None, limit: int | None, **options: Any) -> None:
+def command(stage: Stage, source: str | None, **params: Any) -> None:
     """Turn a data set into records.
 
-    SOURCE is the name of a recipe, hf:ORG/NAME for a data set of the Hugging Face Hub, demo for
-    word problems made on the spot, or a .jsonl, .json, .csv, .tsv or .parquet file; JSON Lines on
-    stdin without any. Other source fields pass through. Filters for templates: lettered (choices as
-    lines), after('MARK') and before('MARK') (the last mark in a text), number (the only one in it).
+    SOURCE is a recipe's name, hf:ORG/NAME for a data set on the Hugging Face Hub, demo for
+    generated word problems, or a .jsonl, .json, .csv, .tsv or .parquet file; without SOURCE,
+    JSON Lines are read from stdin. Unmapped source fields are kept. Template filters: lettered
+    (choices as lines), after('MARK') and before('MARK') (text around the last mark), number (the
+    only number).
 
     \b
     mitools load svamp
@@ -217,74 +225,24 @@ def command(stage: Stage, source: str | None, limit: int | None, **options: Any)
       --map 'input=Premise: {{ premise }}\\nHypothesis: {{ hypothesis }}'
     """
     from mitools.gold import GoldCheck
-    from mitools.sources import load
+    from mitools.sources.load_records import check_used, open_sources, read_parts
 
     names = stage.files or ((source,) if source else (STDIN,))
-    plan, gold = _plan(options), GoldCheck()
+    options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
+    options.check()
+    check_used(_typed(params), names)
+    gold = GoldCheck()
     with stage.reading("input") as reader, stage.writing() as out:
-        for record in load(_parts(names, options, plan, stage.bounds), plan, reader, limit, gold):
+        for record in read_parts(open_sources(names, options), options, reader, gold):
             out.write(record)
     if warning := gold.warning():
         stage.console.warn(warning)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
 
 
-def _plan(options: Mapping[str, Any]) -> LoadOptions:
-    from mitools.sources import LoadOptions, with_preset
-
-    keep = options["keep_fields"]
-    plan = LoadOptions(
-        fields=options["fields"],
-        labels=options["labels"],
-        choices=options["choices"],
-        task=options["task"],
-        keep=None if keep is None else frozenset(keep),
-        drop=frozenset(options["drop_fields"]),
-        split=options["as_split"],
-        label_is=options["label_is"],
-    )
-    return with_preset(plan, options["preset"]) if options["preset"] else plan
-
-
-def _file_options(options: Mapping[str, Any], plan: LoadOptions, bounds: Bounds) -> FileOptions:
-    from mitools.sources import FileOptions
-
-    named = {name: options[name] for name in ("format", "delimiter", "encoding", "json_bytes")}
-    return FileOptions(**named, columns=plan.columns, bounds=bounds)
-
-
-def _parts(
-    names: tuple[str, ...], options: Mapping[str, Any], plan: LoadOptions, bounds: Bounds
-) -> Iterator[Part]:
-    from mitools.sources import HubSource, open_demo, open_hub, open_named
-
-    _refuse_useless(names, options)
-    as_files = _file_options(options, plan, bounds)
-    for name in names:
-        if name == _DEMO and not Path(name).exists():
-            yield open_demo(options["n"] or _DEMO_SIZE, options["seed"])
-        elif name.startswith(_HUB_PREFIX):
-            path = name.removeprefix(_HUB_PREFIX)
-            source = HubSource(path, options["name"], options["revision"], options["hub_splits"])
-            yield from open_hub(source, plan.columns)
-        else:
-            yield open_named(name, as_files)
-
-
-def _refuse_useless(names: tuple[str, ...], options: Mapping[str, Any]) -> None:
-    """Refuse options, given by hand, that no source here heeds; a recipe's may lie idle."""
+def _typed(params: Mapping[str, Any]) -> list[str]:
+    """List the options that stand on the command line; a recipe's may be of no use."""
     ctx = click.get_current_context()
-    given = {
-        name for name in options if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    if "n" in given and _DEMO not in names:
-        raise UsageError("--n is for the demo only", hint="use --limit")
-    are_files = [name for name in names if name != _DEMO and not name.startswith(_HUB_PREFIX)]
-    for option in ("format", "delimiter", "encoding"):
-        if option in given and not are_files:
-            raise UsageError(f"--{option} is for files and stdin only", hint="leave it out")
-    for option in ("name", "revision", "hub_splits"):
-        if option in given and not any(name.startswith(_HUB_PREFIX) for name in names):
-            flag = {"hub_splits": "hf-split"}.get(option, option)
-            hint = "use --as-split" if flag == "hf-split" else "leave it out"
-            raise UsageError(f"--{flag} is for data sets of the Hub only", hint=hint)
+    return [
+        name for name in params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from mitools.records import Row
 from mitools.sources.labelling import MOST_HELD, Labelling
-from mitools.sources.mapping import LoadOptions, Mapper
+from mitools.sources.mapping import Mapper
+from mitools.sources.options import LoadOptions
 from mitools.sources.part import Part
 
 __all__ = ["Ahead"]
@@ -31,10 +32,10 @@ class Ahead:
     the ends of parts, until :class:`Labelling` is decided, at most :data:`MOST_HELD` of them.
     """
 
-    def __init__(self, parts: Iterable[Part], plan: LoadOptions) -> None:
+    def __init__(self, parts: Iterable[Part], options: LoadOptions) -> None:
         self._parts = iter(parts)
-        self._plan = plan
-        self._labelling = Labelling(plan.label_is, plan.label_likely)
+        self._options = options
+        self._labelling = Labelling(options.label_is, options.label_likely)
         self._waiting: deque[_Opened] = deque()
         self._silent = 0  # rows that told nothing; after many of them, looking costs too much
 
@@ -46,7 +47,7 @@ class Ahead:
         part = next(self._parts, None)
         if part is None:
             return None
-        return _Opened(part, Mapper(self._plan, part, self._labelling), iter(part.rows))
+        return _Opened(part, Mapper(self._options, part, self._labelling), iter(part.rows))
 
     def _rows(self, opened: _Opened) -> Iterator[Row]:
         while opened.held or (self._labelling.form is None and self._silent < MOST_HELD):

@@ -11,15 +11,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from mitools.errors import InvalidFieldError, Where
+from mitools.sources.label_forms import LABEL_FORMS, LabelForm
 from mitools.tasks import letter_of, normalize
 
 __all__ = [
-    "LABEL_FORMS",
     "Choices",
-    "LabelForm",
     "as_text",
     "is_code",
     "is_unlabelled",
@@ -29,11 +28,6 @@ __all__ = [
     "read_choices",
     "shortened",
 ]
-
-LabelForm = Literal["text", "key", "letter", "index0", "index1"]
-"""How a label is written: as a choice's text, key or letter, or as its place from 0 or from 1."""
-
-LABEL_FORMS: tuple[LabelForm, ...] = get_args(LabelForm)
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes whole numbers beside blanks as 1.0

@@ -11,7 +11,8 @@ from mitools.bounds import Bounds
 from mitools.errors import DataError, MalformedLineError, SourceError, Where
 from mitools.lines import Row, cut_lines, too_long
 from mitools.records import Record
-from mitools.sources.opening import FileOptions, Text, open_text
+from mitools.sources.opening import Text, open_text
+from mitools.sources.options import LoadOptions
 
 __all__ = ["csv_rows"]
 
@@ -21,7 +22,7 @@ _EXCEL_LINE = re.compile(r"\"?sep=(.)\"?")
 _DELIMITERS = (",", "\t", ";", "|")
 
 
-def csv_rows(path: str, delimiter: str, options: FileOptions, *, is_given: bool) -> Iterator[Row]:
+def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool) -> Iterator[Row]:
     """Read a table of text.
 
     Args:

@@ -9,7 +9,8 @@ from mitools.errors import SourceError, UsageError
 from mitools.files import STDIN, open_input
 from mitools.sources.delimited import csv_rows
 from mitools.sources.json_text import json_rows, line_rows
-from mitools.sources.opening import FORMATS, FileOptions, shown_name
+from mitools.sources.opening import shown_name
+from mitools.sources.options import FORMATS, LoadOptions
 from mitools.sources.parquet import open_parquet
 from mitools.sources.part import Part
 from mitools.sources.recognition import check_content
@@ -29,13 +30,13 @@ _BY_ENDING = {
 ENDINGS = tuple(sorted(filter(None, _BY_ENDING)))
 
 
-def open_file(path: str, options: FileOptions | None = None) -> Part:
+def open_file(path: str, options: LoadOptions | None = None) -> Part:
     """Open a local file as one part of a source; ``-`` is stdin, JSON Lines unless told otherwise.
 
     Raises:
         SourceError: neither the ending nor the options tell its format, or it cannot be read.
     """
-    options = options or FileOptions()
+    options = options or LoadOptions()
     kind = options.format or ("csv" if options.delimiter else _BY_ENDING.get(_ending(path)))
     if kind is None:
         raise _unknown(path)
@@ -50,8 +51,8 @@ def open_file(path: str, options: FileOptions | None = None) -> Part:
         return Part(name, line_rows(path, options.encoding, options.bounds))
     if kind == "json":
         return Part(name, json_rows(path, options))
-    delimiter = options.delimiter or ("\t" if kind == "tsv" else ",")
-    is_given = options.delimiter is not None
+    delimiter = options.separator or ("\t" if kind == "tsv" else ",")
+    is_given = options.separator is not None
     return Part(name, csv_rows(path, delimiter, options, is_given=is_given))
 
 

@@ -11,16 +11,16 @@ import difflib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from mitools.errors import SourceError
 from mitools.records import Row
-from mitools.sources.parquet import batch_rows
-from mitools.sources.part import Columns, Part
+from mitools.sources.arrow import batch_rows, names_of_features
+from mitools.sources.options import LoadOptions
+from mitools.sources.part import Classes, Part
 
-__all__ = ["PARQUET_BRANCH", "PREFIX", "HubSource", "class_names", "open_hub"]
+__all__ = ["PARQUET_BRANCH", "PREFIX", "open_hub"]
 
 PREFIX = "hf:"
 PARQUET_BRANCH = "refs/convert/parquet"
@@ -35,30 +35,13 @@ _USUAL_SPLITS = {
 }
 
 
-@dataclass(frozen=True)
-class HubSource:
-    """A data set on the Hub.
-
-    Attributes:
-        path: ``ORGANISATION/NAME``.
-        name: which of its configurations (subsets); None where it has one.
-        revision: branch, tag or commit.
-        splits: which of its splits to read, each with the split that its records get (None: none).
-            Without any, all of them are read; where they are several, those with a usual name
-            (``validation`` …) say so on their records.
-    """
-
-    path: str
-    name: str | None = None
-    revision: str | None = None
-    splits: Sequence[tuple[str, str | None]] = ()
-
-
-def open_hub(source: HubSource, columns: Columns = list) -> Iterator[Part]:
+def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
     """Open the splits of a data set on the Hub, one after the other.
 
     Args:
-        columns: chooses among its columns; those left out are never converted.
+        path: ``ORGANISATION/NAME``.
+        options: which configuration, revision, splits and columns; other columns are never
+            converted.
 
     Raises:
         SourceError: it cannot be reached, is unknown, is a script, or has no such part.
@@ -69,26 +52,26 @@ def open_hub(source: HubSource, columns: Columns = list) -> Iterator[Part]:
     datasets.logging.set_verbosity_error()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports each retry
     # On the branch of Parquet copies, configurations are folders.
-    where = "data_dir" if source.revision == PARQUET_BRANCH else "name"
+    where = "data_dir" if options.revision == PARQUET_BRANCH else "name"
     try:
-        found = datasets.load_dataset(
-            source.path,
-            **{where: source.name},
-            revision=source.revision,
+        dataset = datasets.load_dataset(
+            path,
+            **{where: options.name},
+            revision=options.revision,
             streaming=True,
             trust_remote_code=False,
         )
     except Exception as exc:  # of a dozen kinds, which its message tells apart better than its type
-        raise _explained(exc, source) from exc
-    for hub_split, split in source.splits or _usual_splits(list(found)):
-        if hub_split not in found:
-            close = difflib.get_close_matches(hub_split, list(found), n=1) or list(found)
+        raise _explained(exc, path, options) from exc
+    for hub_split, split in options.hf_splits or _usual_splits(list(dataset)):
+        if hub_split not in dataset:
+            close = difflib.get_close_matches(hub_split, list(dataset), n=1) or list(dataset)
             hint = f'did you mean "--hf-split {close[0]}"?'
-            message = f'{source.path} has no split "{hub_split}" among {", ".join(found)}'
+            message = f'{path} has no split "{hub_split}" among {", ".join(dataset)}'
             raise SourceError(message, hint=hint)
-        name = f"{PREFIX}{source.path}/{hub_split}"
-        classes = _class_names(found[hub_split].features or {})
-        rows = _rows(found[hub_split], source, name, columns, classes)
+        name = f"{PREFIX}{path}/{hub_split}"
+        classes = names_of_features(dataset[hub_split].features or {})
+        rows = _rows(dataset[hub_split], path, options, name, classes)
         yield Part(name, rows, classes, split)
 
 
@@ -99,11 +82,7 @@ def _usual_splits(names: list[str]) -> list[tuple[str, str | None]]:
 
 
 def _rows(
-    stream: Any,
-    source: HubSource,
-    name: str,
-    columns: Columns,
-    classes: dict[str, tuple[str, ...]],
+    stream: Any, path: str, options: LoadOptions, name: str, classes: Classes
 ) -> Iterator[Row]:
     # Images and sound stay as they are. As Arrow, a cell that Python cannot hold ends nothing, and
     # rows come eight times as fast as one by one.
@@ -115,56 +94,41 @@ def _rows(
         except StopIteration:
             return
         except Exception as exc:
-            raise _explained(exc, source) from exc
-        yield from batch_rows(table.select(columns(table.column_names)), name, number, classes)
+            raise _explained(exc, path, options) from exc
+        yield from batch_rows(
+            table.select(options.columns(table.column_names)), name, number, classes
+        )
         number += table.num_rows
 
 
-def class_names(schema: Any) -> dict[str, tuple[str, ...]]:
-    """Read the class names that ``datasets`` wrote into an Arrow schema, by field."""
-    import datasets
-
-    return _class_names(datasets.Features.from_arrow_schema(schema))
-
-
-def _class_names(features: Any) -> dict[str, tuple[str, ...]]:
-    import datasets
-
-    return {
-        name: tuple(feature.names)
-        for name, feature in features.items()
-        if isinstance(feature, datasets.ClassLabel)
-    }
-
-
-def _explained(exc: Exception, source: HubSource) -> SourceError:
+def _explained(exc: Exception, path: str, options: LoadOptions) -> SourceError:
     """Say in one line what went wrong, and what to type next."""
     text = " ".join(str(exc).split())
     offered = re.search(r"available(?: configs)?: (\[[^\]]*\])", text, re.IGNORECASE)
     if "scripts are no longer supported" in text:
-        message = f"{source.path} is a script, which mitools does not run"
+        message = f"{path} is a script, which mitools does not run"
         hint = f'try its Parquet copy: "--revision {PARQUET_BRANCH}"'
     elif "onfig name is missing" in text and offered:
-        message = f"{source.path} has several configurations"
+        message = f"{path} has several configurations"
         hint = f'choose one: "--name" {_listed(offered[1])}'
     elif "not found" in text and offered:
-        message = f'{source.path} has no configuration "{source.name}"'
+        message = f'{path} has no configuration "{options.name}"'
         hint = f'choose one: "--name" {_listed(offered[1])}'
     elif _is_unreachable(exc):
-        message = f"cannot reach the Hub for {source.path}"
+        message = f"cannot reach the Hub for {path}"
         offline = "unset HF_HUB_OFFLINE" if _is_offline() else "check the network"
         hint = f'{offline}, or read a copy of its files: "mitools load -c RECIPE FILE"'
     elif "gated" in text:
-        message = f"{source.path} is given out on request only"
+        message = f"{path} is given out on request only"
         hint = "ask for access on its page and set HF_TOKEN"
     elif type(exc).__name__ == "RevisionNotFoundError" or text.startswith("Revision "):
-        message = f'{source.path} has no revision "{source.revision}"'
-        hint = f"look at https://huggingface.co/datasets/{source.path}/tree/main"
+        message = f'{path} has no revision "{options.revision}"'
+        hint = f"look at https://huggingface.co/datasets/{path}/tree/main"
     elif type(exc).__name__ in ("DatasetNotFoundError", "RepositoryNotFoundError"):
-        message = f"there is no data set {source.path} on the Hub, or it is private"
+        message = f"there is no data set {path} on the Hub, or it is private"
         hint = "check the name on https://huggingface.co/datasets, or set HF_TOKEN"
     else:
-        message = f"cannot read {source.path} from the Hub: {text[:200] or type(exc).__name__}"
+        message = f"cannot read {path} from the Hub: {text[:200] or type(exc).__name__}"
         hint = 'see "--debug" for where it failed'
     return SourceError(message, hint=hint)
 

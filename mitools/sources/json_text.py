@@ -14,7 +14,8 @@ from mitools.errors import SourceError, Where
 from mitools.files import STDIN
 from mitools.lines import Row, cut_lines, is_blank, long_row, parse_line
 from mitools.records import Record
-from mitools.sources.opening import FileOptions, Text, open_text
+from mitools.sources.opening import Text, open_text
+from mitools.sources.options import LoadOptions
 
 __all__ = ["json_rows", "line_rows"]
 
@@ -69,7 +70,7 @@ def _check_lines(text: Text, path: str) -> None:
         raise SourceError(message, hint=hint)
 
 
-def json_rows(path: str, options: FileOptions) -> Iterator[Row]:
+def json_rows(path: str, options: LoadOptions) -> Iterator[Row]:
     """Read lists of objects, objects one after the other, or JSON Lines, which often go by .json.
 
     Raises:
@@ -86,7 +87,7 @@ def json_rows(path: str, options: FileOptions) -> Iterator[Row]:
             yield from _rows_of_lines(text, iter([(number, (first, None))]), bounds)
             yield from _rows_of_lines(text, lines, bounds)
             return
-        whole = _read_whole(first, rest or iter(()), text, options.json_bytes)
+        whole = _read_whole(first, rest or iter(()), text, options.max_json_bytes)
         content = whole.decode(text.encoding, "replace").removeprefix("\ufeff")
     if not is_list:
         _refuse_single_object(content, path)

@@ -14,14 +14,13 @@ from typing import Any
 
 from mitools.errors import SourceError, Where
 from mitools.sources.answers import (
-    LABEL_FORMS,
     Choices,
-    LabelForm,
     is_code,
     is_unlabelled,
     meanings,
     shortened,
 )
+from mitools.sources.label_forms import DESCRIPTIONS, LABEL_FORMS, LabelForm
 from mitools.tasks import letter_of
 
 __all__ = ["MOST_HELD", "Labelling", "form_of_classes"]
@@ -34,14 +33,6 @@ _FEWER_MISFITS = 10
 
 _MOST_MISFITS = 0.1
 """The share of labels that may be written in another way; those are their rows' faults."""
-
-_ABOUT: Mapping[LabelForm, str] = {
-    "text": "the text of a choice",
-    "key": "the key of a choice",
-    "letter": "the letter of a choice",
-    "index0": "a place counted from 0",
-    "index1": "a place counted from 1",
-}
 
 
 @dataclass(frozen=True)
@@ -142,7 +133,7 @@ class Labelling:
         )
         ways = [form for form in (best, *rivals) if form in conflict.meant]
         said = " or ".join(
-            f'{_ABOUT[form]} ("{shortened(conflict.meant[form], 40)}")' for form in ways
+            f'{DESCRIPTIONS[form]} ("{shortened(conflict.meant[form], 40)}")' for form in ways
         )
         message = f'label "{conflict.label}" may be {said}, and no row tells which'
         options = " or ".join(f'"--label-is {form}"' for form in ways)
@@ -153,7 +144,7 @@ class Labelling:
     def _mixed(self) -> SourceError:
         fits = self._fits.most_common(2)
         said = ", ".join(
-            f'{count:,} as {_ABOUT[form]} ("{self._examples[form]}")'
+            f'{count:,} as {DESCRIPTIONS[form]} ("{self._examples[form]}")'
             for form, count in fits
             if form in self._examples
         )

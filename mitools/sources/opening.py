@@ -12,60 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from mitools.bounds import DEFAULTS, JSON_BYTES, Bounds
-from mitools.errors import MalformedLineError, SourceError, UsageError, Where
+from mitools.errors import MalformedLineError, SourceError, Where
 from mitools.files import STDIN, input_errors, open_input
-from mitools.sources.part import Columns
 from mitools.sources.recognition import check_content
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["FORMATS", "FileOptions", "Text", "open_text", "shown_name"]
-
-FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+__all__ = ["Text", "open_text", "shown_name"]
 
 _HEAD_BYTES = 2**16
 _PIECE_BYTES = 2**16
-_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
-
-
-@dataclass(frozen=True)
-class FileOptions:
-    """What a file is, where its name and its content do not tell.
-
-    Attributes:
-        format: one of :data:`FORMATS`; None goes by the ending.
-        delimiter: between the cells of a row; makes it CSV.
-        encoding: of a text, as Python names it; None is UTF-8.
-        columns: chooses among the columns of a table; those left out are never converted.
-        bounds: what a line may be.
-        json_bytes: how long a list of JSON may be, unpacked.
-
-    Raises:
-        UsageError: no such encoding, or no such delimiter.
-    """
-
-    format: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
-    columns: Columns = list
-    bounds: Bounds = DEFAULTS
-    json_bytes: int = JSON_BYTES
-
-    def __post_init__(self) -> None:
-        if self.delimiter is not None:
-            delimiter = _DELIMITERS.get(self.delimiter, self.delimiter)
-            if len(delimiter) != 1 or delimiter in '"\r\n':
-                hint = f"give one character, or one of {', '.join(list(_DELIMITERS)[:4])}"
-                raise UsageError(f'"{self.delimiter}" cannot separate cells', hint=hint)
-            object.__setattr__(self, "delimiter", delimiter)
-        if self.encoding is not None:
-            try:
-                "".encode(self.encoding)  # refuses codecs that are not of texts, too
-            except (LookupError, ValueError) as exc:
-                hint = "use one such as utf-16, latin-1, cp1252, shift_jis or gb18030"
-                raise UsageError(f'no encoding "{self.encoding}"', hint=hint) from exc
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.sources.answers import LabelForm
+from mitools.sources.label_forms import LabelForm
 
 __all__ = ["PRESETS", "Preset", "preset_for"]
 

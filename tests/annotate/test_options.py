@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from mitools.annotate.options import Price
+from mitools.annotate.options import AnnotateOptions, Price
 from mitools.cli import mitools
+from mitools.cli.annotate import command
 from tests.annotate.conftest import sums
 from tests.annotate.test_cli import lines, run
 from tests.server import Act, FixtureServer, complete, solve, true_usage
@@ -219,3 +221,14 @@ def test_a_cap_that_was_passed_is_said(server: FixtureServer, tmp_path: Path) ->
     assert (status, len(records), len(server.calls)) == (4, 1, 1)
     assert "1 answers took more tokens than was asked for" in err
     assert "over --max-cost: it was under way when the server first took more tokens" in err
+
+
+def test_the_defaults_of_the_command_are_those_of_the_class() -> None:
+    params = command.make_context("annotate", ["-m", "fixture"]).params
+    names = {one.name for one in dataclasses.fields(AnnotateOptions)} & params.keys()
+    shown = AnnotateOptions(**{name: params[name] for name in names})
+    assert shown == AnnotateOptions(model="fixture")
+    assert {one.name for one in dataclasses.fields(AnnotateOptions)} - names == {
+        "is_ordered",  # --unordered
+        "keeps_journal",  # --no-journal
+    }

@@ -16,14 +16,16 @@ import zstandard
 
 from mitools.errors import EmptyInputError, MitoolsError, SourceError
 from mitools.records import Reader, Record, Rejected
-from mitools.sources import FileOptions, LoadOptions, load, open_file, open_named
+from mitools.sources.formats import open_file
+from mitools.sources.load_records import open_named, read_parts
+from mitools.sources.options import LoadOptions
 
 ROWS = [{"input": "eins, zwei", "label": "drei"}, {"input": 'größer\n"x"', "label": None}]
 
 
 def records_of(path: Path, rejected: list[Rejected] | None = None, **plan: Any) -> list[Record]:
     reader = Reader(needs=("input",), on_reject=None if rejected is None else rejected.append)
-    return list(load([open_file(str(path))], LoadOptions(**plan), reader))
+    return list(read_parts([open_file(str(path))], LoadOptions(**plan), reader))
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -222,7 +224,7 @@ def test_an_unknown_name_is_guessed(tmp_path: Path) -> None:
         (str(tmp_path), "its files"),
     ]:
         with pytest.raises(SourceError) as caught:
-            list(load([open_named(name)], LoadOptions(), Reader()))
+            list(read_parts([open_named(name)], LoadOptions(), Reader()))
         assert hint in str(caught.value)
 
 
@@ -230,7 +232,9 @@ def test_ids_are_kept_or_derived_and_numbered_over_all_parts(tmp_path: Path) -> 
     one = written(tmp_path, "one.csv", "input,label\na,b\na,b\n")
     two = written(tmp_path, "two.json", '[{"input": "a", "label": "b"}, {"id": 7, "input": "a"}]')
     parts = [open_file(str(path)) for path in (one, two)]
-    first, second, third, fourth = [record["id"] for record in load(parts, LoadOptions(), Reader())]
+    first, second, third, fourth = [
+        record["id"] for record in read_parts(parts, LoadOptions(), Reader())
+    ]
     assert (second, third, fourth) == (f"{first}-2", f"{first}-3", "7")
 
 
@@ -238,14 +242,16 @@ def test_the_limit_counts_records_of_each_part(tmp_path: Path) -> None:
     one = written(tmp_path, "one.jsonl", JSONL)
     two = written(tmp_path, "two.csv", CSV)
     parts = [open_file(str(path)) for path in (one, two)]
-    assert [r["input"] for r in load(parts, LoadOptions(), Reader(), limit=1)] == ["eins, zwei"] * 2
+    assert [r["input"] for r in read_parts(parts, LoadOptions(limit=1), Reader())] == [
+        "eins, zwei"
+    ] * 2
 
 
 def test_a_list_of_json_is_read_up_to_a_bound(tmp_path: Path) -> None:
     path = tmp_path / "long.json.gz"
     with gzip.open(path, "wt") as stream:
         stream.write('[{"input": "' + "a" * 5_000_000 + '"}]')
-    options = FileOptions(json_bytes=2**21)
+    options = LoadOptions(max_json_bytes=2**21)
     with pytest.raises(SourceError, match=r"longer than 2,097,152 bytes; .*--max-json-bytes"):
         list(open_file(str(path), options).rows)
     assert len(list(open_file(str(path)).rows)) == 1

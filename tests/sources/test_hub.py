@@ -209,9 +209,10 @@ def test_a_failure_is_one_line_that_says_what_to_do(
 
 def test_without_the_hub_the_way_around_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from mitools.errors import SourceError
-    from mitools.sources import HubSource, open_hub
+    from mitools.sources.hub import open_hub
+    from mitools.sources.options import LoadOptions
 
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(SourceError, match="cannot reach the Hub for no/such; unset HF_HUB_OFFLINE"):
-        list(open_hub(HubSource("no/such")))
+        list(open_hub("no/such", LoadOptions()))

@@ -10,8 +10,10 @@ import pytest
 
 from mitools.errors import InvalidFieldError, SourceError, Where
 from mitools.records import Reader, Rejected, Row
-from mitools.sources import LoadOptions, Part, load
 from mitools.sources.labelling import MOST_HELD
+from mitools.sources.load_records import read_parts
+from mitools.sources.options import LoadOptions
+from mitools.sources.part import Part
 
 TEXTS = ["park", "zoo", "lake"]
 Rows = Iterable[tuple[Any, Any]]
@@ -32,7 +34,7 @@ def part_of(rows: Rows, name: str = "here", seen: list[int] | None = None) -> Pa
 
 def labels_of(rows: Rows, rejected: list[Rejected] | None = None, **plan: Any) -> list[Any]:
     reader = Reader(on_reject=None if rejected is None else rejected.append)
-    return [record["label"] for record in load([part_of(rows)], LoadOptions(**plan), reader)]
+    return [record["label"] for record in read_parts([part_of(rows)], LoadOptions(**plan), reader)]
 
 
 @pytest.mark.parametrize(
@@ -113,18 +115,18 @@ def test_a_way_that_is_likely_decides_what_rows_leave_open_and_no_more() -> None
 def test_labels_in_words_hold_no_row_back_and_codes_hold_few() -> None:
     seen: list[int] = []
     rows = ((TEXTS, "zoo") for _ in range(10 * MOST_HELD))
-    assert next(load([part_of(rows, seen=seen)], LoadOptions(), Reader()))["label"] == "zoo"
+    assert next(read_parts([part_of(rows, seen=seen)], LoadOptions(), Reader()))["label"] == "zoo"
     assert seen == [1]
     seen.clear()
     rows = ((TEXTS, number % 3) for number in range(10 * MOST_HELD))
-    assert next(load([part_of(rows, seen=seen)], LoadOptions(), Reader()))["label"] == "park"
+    assert next(read_parts([part_of(rows, seen=seen)], LoadOptions(), Reader()))["label"] == "park"
     assert len(seen) == MOST_HELD
 
 
 def test_rows_without_choices_hold_nothing_back() -> None:
     seen: list[int] = []
     rows = ((None, "1") for _ in range(100))
-    assert next(load([part_of(rows, seen=seen)], LoadOptions(), Reader()))["label"] == "1"
+    assert next(read_parts([part_of(rows, seen=seen)], LoadOptions(), Reader()))["label"] == "1"
     assert seen == [1]
 
 
@@ -137,10 +139,10 @@ def test_a_label_that_comes_late_decides_for_itself_or_is_refused() -> None:
 
 def test_all_parts_of_a_source_tell_together_and_keep_their_rows() -> None:
     parts = [part_of([(TEXTS, "1")], "one"), part_of([(TEXTS, "2"), (TEXTS, "3")], "two")]
-    records = list(load(parts, LoadOptions(), Reader()))
+    records = list(read_parts(parts, LoadOptions(), Reader()))
     assert [record["label"] for record in records] == ["park", "zoo", "lake"]
     parts = [part_of([(TEXTS, "1")] * 3, "one"), part_of([(TEXTS, "3")] * 3, "two")]
-    assert len(list(load(parts, LoadOptions(), Reader(), limit=2))) == 4
+    assert len(list(read_parts(parts, LoadOptions(limit=2), Reader()))) == 4
 
 
 def test_labels_of_none_of_the_choices_leave_it_open_for_the_rows_after() -> None:
@@ -152,4 +154,4 @@ def test_labels_of_none_of_the_choices_leave_it_open_for_the_rows_after() -> Non
 def test_records_that_were_loaded_before_hold_the_text_of_a_choice() -> None:
     values = {"input": "i", "task": "choice", "choices": ["1", "2", "3"], "label": "2"}
     part = Part("here", [Row(Where("here", 1), lambda: dict(values), str)])
-    assert next(load([part], LoadOptions(), Reader()))["label"] == "2"
+    assert next(read_parts([part], LoadOptions(), Reader()))["label"] == "2"

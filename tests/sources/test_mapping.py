@@ -15,7 +15,8 @@ from mitools.errors import (
 )
 from mitools.records import Record
 from mitools.schema import validate
-from mitools.sources.mapping import LoadOptions, Mapper
+from mitools.sources.mapping import Mapper
+from mitools.sources.options import LoadOptions
 from mitools.sources.part import Part
 
 HERE = Where("here", 1)
@@ -47,9 +48,9 @@ def test_a_field_used_in_a_template_stays() -> None:
 
 def test_keep_and_drop_choose_among_the_other_fields() -> None:
     row = {"input": "i", "a": 1, "b": 2, "c": 3}
-    assert record_of(row, keep=frozenset("a")) == {"input": "i", "task": "text", "a": 1}
-    assert record_of(row, keep=frozenset()) == {"input": "i", "task": "text"}
-    assert record_of(row, drop=frozenset("ab")) == {"input": "i", "task": "text", "c": 3}
+    assert record_of(row, keep_fields=frozenset("a")) == {"input": "i", "task": "text", "a": 1}
+    assert record_of(row, keep_fields=()) == {"input": "i", "task": "text"}
+    assert record_of(row, drop_fields=frozenset("ab")) == {"input": "i", "task": "text", "c": 3}
 
 
 def test_dotted_paths_and_places_reach_inside() -> None:
@@ -96,7 +97,7 @@ def test_a_template_is_strict_and_says_what_there_is() -> None:
 @pytest.mark.parametrize("spec", ["{{ input", "{% if %}", "{{ a | nofilter }}"])
 def test_a_wrong_template_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError, match="--map input: the template is wrong"):
-        LoadOptions(fields={"input": spec})
+        LoadOptions(fields={"input": spec}).check()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_an_empty_mapping_leaves_a_field_out() -> None:
 @pytest.mark.parametrize(("target", "hint"), [("inputs", 'mean "input"'), ("x", "use one of id")])
 def test_only_fields_of_a_record_can_be_mapped(target: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint):
-        LoadOptions(fields={target: "question"})
+        LoadOptions(fields={target: "question"}).check()
 
 
 def test_commonsense_qa_keys_become_texts() -> None:
@@ -133,7 +134,7 @@ def test_commonsense_qa_keys_become_texts() -> None:
         "answerKey": "B",
     }
     fields = {"input": "{{ question }}\\n{{ choices | lettered }}", "label": "answerKey"}
-    assert record_of(row, fields=fields, keep=frozenset()) == {
+    assert record_of(row, fields=fields, keep_fields=()) == {
         "id": "q1",
         "input": "Where?\n(a) park\n(b) zoo",
         "label": "zoo",
@@ -186,9 +187,9 @@ def test_a_feature_of_classes_tells_how_labels_are_written(names: str, expected:
 def test_columns_that_nothing_is_made_of_are_not_read() -> None:
     names = ["q", "a", "b", "c", "id", "when"]
     fields = {"input": "{{ q }}", "choices": "a, b"}
-    assert LoadOptions(fields=fields, drop=frozenset(["a", "when"])).columns(names) == names[:-1]
-    assert LoadOptions(fields=fields, keep=frozenset()).columns(names) == ["q", "a", "b", "id"]
-    assert LoadOptions(fields={"input": "other"}, keep=frozenset()).columns(names) == names
+    assert LoadOptions(fields=fields, drop_fields=["a", "when"]).columns(names) == names[:-1]
+    assert LoadOptions(fields=fields, keep_fields=()).columns(names) == ["q", "a", "b", "id"]
+    assert LoadOptions(fields={"input": "other"}, keep_fields=()).columns(names) == names
 
 
 def test_class_names_of_the_label_are_the_choices_unless_the_row_has_some() -> None:
@@ -205,7 +206,7 @@ def test_fixed_choices_make_a_choice() -> None:
     record = record_of({"input": "i", "label": "yes"}, choices=("yes", "no"))
     assert (record["task"], record["choices"]) == ("choice", ["yes", "no"])
     with pytest.raises(UsageError, match="exclude each other"):
-        LoadOptions(labels=("a",), choices=("b",))
+        LoadOptions(labels=("a",), choices=("b",)).check()
 
 
 def test_the_task_asked_for_wins_then_the_records_own() -> None:
@@ -221,5 +222,5 @@ def test_splits_come_from_the_plan_the_part_or_the_row() -> None:
     row = {"input": "i", "split": "validation"}
     assert record_of(row)["split"] == "valid"
     assert record_of(row, Part("here", (), split="test"))["split"] == "test"
-    assert record_of(row, Part("here", (), split="test"), split="train")["split"] == "train"
+    assert record_of(row, Part("here", (), split="test"), as_split="train")["split"] == "train"
     assert "split" not in record_of({"input": "i"})

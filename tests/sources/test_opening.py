@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
 from mitools.errors import SourceError, UsageError
-from mitools.sources import FileOptions, open_file
+from mitools.sources.formats import open_file
+from mitools.sources.options import LoadOptions
 
 TABLE = "input,label\nWhere?,zoo\nWhen?,now\n"
 LINES = '{"input": "Where?", "label": "zoo"}\n{"input": "When?", "label": "now"}\n'
@@ -128,7 +129,7 @@ def test_a_text_that_ends_in_the_middle_of_a_sign_is_no_success(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["utf-99", "rot13", "hex", ""])
 def test_what_is_not_the_encoding_of_a_text_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError, match="no encoding"):
-        FileOptions(encoding=name)
+        LoadOptions(encoding=name).check()
 
 
 def test_the_format_can_be_said_for_stdin_and_for_odd_names(tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_delimiter_can_be_named(given: str, text: str) -> None:
 @pytest.mark.parametrize("delimiter", ["", "ab", '"', "\n"])
 def test_what_cannot_separate_cells_is_a_usage_error(delimiter: str) -> None:
     with pytest.raises(UsageError, match="cannot separate cells"):
-        FileOptions(delimiter=delimiter)
+        LoadOptions(delimiter=delimiter).check()
 
 
 def test_options_that_a_format_has_no_use_for_are_refused(tmp_path: Path) -> None:

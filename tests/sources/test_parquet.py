@@ -14,7 +14,9 @@ import pytest
 
 from mitools.errors import InvalidFieldError, SourceError
 from mitools.records import Reader, Record, Rejected
-from mitools.sources import FileOptions, LoadOptions, load, open_file
+from mitools.sources.formats import open_file
+from mitools.sources.load_records import read_parts
+from mitools.sources.options import LoadOptions
 
 
 def bad_text() -> pa.Array:
@@ -27,9 +29,8 @@ def records_of(
 ) -> list[Record]:
     pq.write_table(pa.table({"input": ["a", "b"], **columns}), path)
     made = LoadOptions(**plan)
-    options = FileOptions(columns=made.columns)
     reader = Reader(on_reject=None if rejected is None else rejected.append)
-    found = list(load([open_file(str(path), options)], made, reader))
+    found = list(read_parts([open_file(str(path), made)], made, reader))
     json.dumps(found, allow_nan=False)
     return found
 
@@ -68,9 +69,9 @@ def test_text_that_is_not_utf8_is_a_fault_of_its_row(path: Path) -> None:
 
 def test_columns_that_are_dropped_are_never_converted(path: Path) -> None:
     columns = {"why": bad_text(), "mine": [1, 2]}
-    for plan in ({"drop": frozenset(["why"])}, {"keep": frozenset(["mine"])}):
+    for plan in ({"drop_fields": frozenset(["why"])}, {"keep_fields": frozenset(["mine"])}):
         assert [r["mine"] for r in records_of(path, columns, **plan)] == [1, 2]
-    used = {"fields": {"rationale": "{{ why }}"}, "drop": frozenset(["why"])}
+    used = {"fields": {"rationale": "{{ why }}"}, "drop_fields": frozenset(["why"])}
     with pytest.raises(InvalidFieldError, match="cannot be read"):
         records_of(path, columns, **used)
 
@@ -116,4 +117,4 @@ def test_damaged_pages_end_with_the_row_that_was_reached(path: Path) -> None:
     data[40:400] = bytes(360)
     path.write_bytes(data)
     with pytest.raises(SourceError, match=r"cannot read .* after row "):
-        list(load([open_file(str(path))], LoadOptions(), Reader()))
+        list(read_parts([open_file(str(path))], LoadOptions(), Reader()))

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from mitools.cli import load as cli_load
 from mitools.cli import mitools
-from mitools.sources import PRESETS
+from mitools.sources.published import PRESETS
 
 NLI = ["entailment", "neutral", "contradiction"]
 ARC = {"text": ["ice", "steam", "snow", "fog"], "label": ["A", "B", "C", "D"]}

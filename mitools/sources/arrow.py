@@ -1,0 +1,94 @@
+"""Arrow tables as rows, and the class names in their schemas; shared by Parquet files and the Hub.
+
+A cell that Python cannot hold is a fault of its row alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from mitools.errors import InvalidFieldError, Where
+from mitools.records import Record, Row
+from mitools.sources.part import Classes, table_row
+
+__all__ = ["batch_rows", "class_names", "first_line", "names_of_features"]
+
+
+def batch_rows(batch: Any, name: str, before: int, classes: Classes) -> Iterator[Row]:
+    """Give the rows of a batch or table of Arrow, counted on from those before it."""
+    try:
+        converted = batch.to_pylist()
+    except Exception:  # one cell is enough, and the library raises what Python does
+        converted = None
+    for index in range(batch.num_rows):
+        where = Where(name, before + index + 1)
+        if converted is not None:
+            yield table_row(converted[index], where, classes)
+        else:
+            row = batch.slice(index, 1)
+            yield _row_by_cell(row, where, classes)
+
+
+def _row_by_cell(row: Any, where: Where, classes: Classes) -> Row:
+    """Make a row of a batch of one row, cell by cell."""
+    values: Record = {}
+    error: InvalidFieldError | None = None
+    for place, field in enumerate(row.schema):
+        try:
+            values[field.name] = _cell(row.column(place)[0])
+        except Exception as exc:  # of the library, or of Python's own types
+            values[field.name] = None
+            error = error or _unreadable(field, where, exc)
+    made = table_row(values, where, classes)
+    return made if error is None else Row(where, partial(_fail, error), made.line)
+
+
+def _fail(error: InvalidFieldError) -> Record:
+    raise error
+
+
+def _cell(scalar: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return scalar.as_py()
+    except Exception:
+        if not pa.types.is_temporal(scalar.type):
+            raise
+        # Python has no year above 9999 and no nanoseconds; Arrow writes them.
+        text = str(scalar.cast(pa.string()).as_py())
+        if text.startswith("<"):  # "<value out of range: …>"
+            raise
+        return text.replace(" ", "T", 1)
+
+
+def _unreadable(field: Any, where: Where, cause: Exception) -> InvalidFieldError:
+    message = f'field "{field.name}" holds a value of type {field.type} that cannot be read'
+    hint = f'leave the column out: "--drop-fields {field.name}"'
+    error = InvalidFieldError(f"{message} ({first_line(cause)})", where=where, hint=hint)
+    error.__cause__ = cause
+    return error
+
+
+def first_line(exc: Exception) -> str:
+    lines = str(exc).splitlines()
+    return lines[0][:200] if lines else type(exc).__name__
+
+
+def class_names(schema: Any) -> dict[str, tuple[str, ...]]:
+    """Read the class names that ``datasets`` wrote into an Arrow schema, by field."""
+    import datasets
+
+    return names_of_features(datasets.Features.from_arrow_schema(schema))
+
+
+def names_of_features(features: Any) -> dict[str, tuple[str, ...]]:
+    import datasets
+
+    return {
+        name: tuple(feature.names)
+        for name, feature in features.items()
+        if isinstance(feature, datasets.ClassLabel)
+    }

@@ -1,0 +1,21 @@
+"""How a source may write its labels: the names of the forms, and how messages call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+__all__ = ["DESCRIPTIONS", "LABEL_FORMS", "LabelForm"]
+
+LabelForm = Literal["text", "key", "letter", "index0", "index1"]
+"""A label is a choice's text, key or letter, or its place counted from 0 or from 1."""
+
+LABEL_FORMS: tuple[LabelForm, ...] = get_args(LabelForm)
+
+DESCRIPTIONS: Mapping[LabelForm, str] = {
+    "text": "the text of a choice",
+    "key": "the key of a choice",
+    "letter": "the letter of a choice",
+    "index0": "a place counted from 0",
+    "index1": "a place counted from 1",
+}

@@ -1,0 +1,198 @@
+"""The stage as one function: the name of a source in, records out.
+
+Which records are let in is the rule of the reader, as in every stage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import itertools
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import EmptyInputError, SourceError, UsageError, Where
+from mitools.files import STDIN
+from mitools.gold import GoldCheck
+from mitools.recipe import is_recipe_name, list_recipes
+from mitools.records import Reader, Record
+from mitools.sources.ahead import Ahead
+from mitools.sources.formats import open_file
+from mitools.sources.hub import PREFIX, open_hub
+from mitools.sources.options import LoadOptions, with_preset
+from mitools.sources.part import Part, table_row
+from mitools.sources.readable import with_readable_gold
+from mitools.sources.recipe_source import recipe_source
+
+__all__ = [
+    "DEMO",
+    "check_used",
+    "load_records",
+    "open_demo",
+    "open_named",
+    "open_sources",
+    "read_parts",
+]
+
+DEMO = "demo"
+
+
+def load_records(
+    source: str | os.PathLike[str] | Iterable[str], options: LoadOptions | None = None
+) -> Iterator[Record]:
+    """Read a data set as records, as ``mitools load`` does.
+
+    Rows are read one by one, so memory is bounded; a JSON list alone is held whole.
+
+    Args:
+        source: path of a .jsonl, .json, .csv, .tsv or .parquet file; ``hf:ORG/NAME`` for a data set
+            of the Hugging Face Hub; ``demo`` for generated word problems; ``-`` for JSON Lines on
+            stdin; or the name of a recipe of this installation, whose options the given ones
+            override. Also several of these but recipes.
+        options: how fields, labels and files are read; the defaults of :class:`LoadOptions` if
+            None.
+
+    Yields:
+        Records with ``id``, ``input`` and ``task``.
+
+    Raises:
+        UsageError: the options do not go together, or are of no use for this source.
+        SourceError: a source cannot be opened, or its labels cannot be understood.
+        DataError: a row is not valid, or there is none.
+
+    Example:
+        >>> [record["id"] for record in load_records("demo", LoadOptions(n=3))]
+        ['demo-0-000000', 'demo-0-000001', 'demo-0-000002']
+    """
+    options = options or LoadOptions()
+    names = [os.fspath(source)] if isinstance(source, str | os.PathLike) else list(source)
+    given = _set_attributes(options)
+    recipes = [name for name in names if is_recipe_name(name) and not Path(name).is_file()]
+    if recipes and len(names) > 1:
+        message = f'the recipe "{recipes[0]}" brings its own source'
+        raise UsageError(message, hint="load it by itself")
+    if recipes:
+        own_source, recipe_options = recipe_source(recipes[0])
+        names, options = [own_source], _over(recipe_options, options)
+    check_used(given, names)
+    options = with_preset(options)
+    options.check()
+    return read_parts(open_sources(names, options), options, Reader(needs=("input",)))
+
+
+def _set_attributes(options: LoadOptions) -> dict[str, Any]:
+    """Give the attributes that differ from their defaults, with their values."""
+    plain = LoadOptions()
+    names = (one.name for one in dataclasses.fields(LoadOptions))
+    return {
+        name: getattr(options, name)
+        for name in names
+        if getattr(options, name) != getattr(plain, name)
+    }
+
+
+def _over(recipe: LoadOptions, options: LoadOptions) -> LoadOptions:
+    """Put options over those of a recipe; a mapping is merged field by field."""
+    given = _set_attributes(options)
+    if "fields" in given:
+        given["fields"] = {**recipe.fields, **options.fields}
+    return dataclasses.replace(recipe, **given)
+
+
+def check_used(given: Collection[str], names: Collection[str]) -> None:
+    """Refuse options that none of the sources uses.
+
+    Args:
+        given: attributes of :class:`LoadOptions` that a person set.
+        names: of the sources.
+
+    Raises:
+        UsageError: one of the options has no effect.
+    """
+    if "n" in given and DEMO not in names:
+        raise UsageError("--n is for the demo only", hint="use --limit")
+    are_files = [name for name in names if name != DEMO and not name.startswith(PREFIX)]
+    for option in ("format", "delimiter", "encoding"):
+        if option in given and not are_files:
+            raise UsageError(f"--{option} is for files and stdin only", hint="leave it out")
+    for option in ("name", "revision", "hf_splits"):
+        if option in given and not any(name.startswith(PREFIX) for name in names):
+            flag = {"hf_splits": "hf-split"}.get(option, option)
+            hint = "use --as-split" if flag == "hf-split" else "leave it out"
+            raise UsageError(f"--{flag} is for data sets of the Hub only", hint=hint)
+
+
+def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
+    """Open sources, one after the other, each when the one before has been read.
+
+    Raises:
+        SourceError: one cannot be opened.
+    """
+    for name in names:
+        if name == DEMO and not Path(name).exists():
+            yield open_demo(options.n, options.seed)
+        elif name.startswith(PREFIX):
+            yield from open_hub(name.removeprefix(PREFIX), options)
+        else:
+            yield open_named(name, options)
+
+
+def read_parts(
+    parts: Iterable[Part], options: LoadOptions, reader: Reader, gold: GoldCheck | None = None
+) -> Iterator[Record]:
+    """Read parts, one after the other, as records.
+
+    Args:
+        parts: from :func:`open_sources` and its like.
+        options: how fields and labels are read, and how many records of each part.
+        reader: decides which records are let in, gives ids and counts.
+        gold: counts the gold labels that the task cannot read.
+
+    Raises:
+        EmptyInputError: no part had a record.
+        SourceError: it is not clear how labels are written, or the task reads hardly any of them.
+    """
+    names: list[str] = []
+
+    def records() -> Iterator[Record]:
+        for part, mapper, rows in Ahead(parts, options):
+            names.append(part.name)
+            yield from itertools.islice(reader.admit(rows, mapper), options.limit)
+
+    label_field = options.fields.get("label", "label")
+    yield from with_readable_gold(records(), gold or GoldCheck(), label_field)
+    if not reader.count and not reader.rejected and names and names != ["<stdin>"]:
+        hint = "check that it is complete, and not a header alone"
+        raise EmptyInputError(f"{' '.join(names)}: no records", hint=hint)
+    reader.check_not_empty(names)
+
+
+def open_named(name: str, options: LoadOptions | None = None) -> Part:
+    """Open a file by a name that a person typed.
+
+    Raises:
+        SourceError: there is none; the hint guesses what was meant.
+    """
+    if Path(name).is_dir():
+        raise SourceError(f"{name} is a folder", hint=f'name its files: "mitools load {name}/*"')
+    if name == STDIN or Path(name).exists() or Path(name).suffix:
+        return open_file(name, options)
+    known = [*list_recipes(), DEMO]
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        hint = f'did you mean "{close[0]}"?'
+    elif name.count("/") == 1:
+        hint = f'for a data set on the Hub: "{PREFIX}{name}"'
+    else:
+        hint = f"give a file, {PREFIX}ORG/NAME, or one of {', '.join(known)}"
+    raise SourceError(f'no file or recipe "{name}"', hint=hint)
+
+
+def open_demo(n: int, seed: int) -> Part:
+    """Make ``n`` word problems (see :mod:`mitools.demo`)."""
+    from mitools.demo import problems
+
+    made = enumerate(problems(n, seed), start=1)
+    return Part(DEMO, (table_row(record, Where(DEMO, number)) for number, record in made))

@@ -1,0 +1,170 @@
+"""The options of load: one frozen class, its defaults and choices, and the checks of both.
+
+The command line takes its defaults and choices from here. Imports no reader of files, so that
+``mitools load --help`` starts fast.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mitools.bounds import DEFAULTS, JSON_BYTES, Bounds
+from mitools.errors import UsageError
+from mitools.schema import SPLITS, TASKS
+from mitools.sources.label_forms import LABEL_FORMS, LabelForm
+
+__all__ = ["FORMATS", "TARGETS", "LoadOptions", "with_preset"]
+
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+
+TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
+"""The fields of a record that a source field can fill."""
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "task": TASKS,
+    "as_split": SPLITS,
+    "label_is": LABEL_FORMS,
+    "label_likely": LABEL_FORMS,
+    "format": FORMATS,
+}
+_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """How a data set becomes records.
+
+    Attributes:
+        fields: where a field of the record comes from: the name of a source field, a dotted path
+            into it, or a template that may use all of them; for ``choices`` also several names
+            with commas between. A field that is mapped by its name is renamed; a source field
+            that has the name already needs no mapping, and an empty mapping leaves it out.
+        preset: name of a published data set; fills the attributes that are not set.
+        labels: the only labels there are, in the order of the whole numbers that stand for them.
+        choices: the choices of every record.
+        label_is: how labels are written; None lets the rows of the source decide.
+        label_likely: how they are written where the rows leave it open; None refuses that.
+        task: how labels compare; None is ``labels`` where they are fixed, ``choice`` where a
+            record has choices, else ``text``.
+        keep_fields: the only other source fields to keep; None keeps all.
+        drop_fields: other source fields to leave out.
+        as_split: the split of every record; None leaves it to the source.
+        limit: records taken of each file or Hub split; None takes all.
+        format: of files and stdin, one of :data:`FORMATS`; None goes by the ending.
+        delimiter: between the cells of a row: a character, or its name; makes a file CSV.
+        encoding: of a text, as Python names it; None is UTF-8.
+        max_json_bytes: bound on a JSON list, unpacked.
+        bounds: limits on one line.
+        name: Hub: which configuration (subset) of the data set; None where it has one.
+        revision: Hub: branch, tag or commit.
+        hf_splits: Hub: which splits to read, each with the split that its records get (None:
+            none). Without any, all are read; where they are several, those with a usual name
+            (``validation`` …) keep it.
+        n: number of records of the demo.
+        seed: of the demo.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    preset: str | None = None
+    labels: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    label_is: LabelForm | None = None
+    label_likely: LabelForm | None = None
+    task: str | None = None
+    keep_fields: Collection[str] | None = None
+    drop_fields: Collection[str] = ()
+    as_split: str | None = None
+    limit: int | None = None
+    format: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    max_json_bytes: int = JSON_BYTES
+    bounds: Bounds = DEFAULTS
+    name: str | None = None
+    revision: str | None = None
+    hf_splits: tuple[tuple[str, str | None], ...] = ()
+    n: int = 1000
+    seed: int = 0
+
+    def check(self) -> None:
+        """Check values and combinations, before a source is opened.
+
+        Raises:
+            UsageError: a value is not possible, a mapped field is not one of a record, a template
+                is wrong, or labels and choices are both given.
+        """
+        from mitools.sources.field_specs import check_fields
+
+        check_fields(self.fields)
+        if self.labels and self.choices:
+            raise UsageError("--labels and --choices exclude each other", hint="give one of them")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                raise UsageError(f'no {name} "{value}"', hint=f"use one of {', '.join(choices)}")
+        for name in ("limit", "n", "max_json_bytes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} must be at least 1, not {value}", hint="change it")
+        self._check_texts()
+
+    def _check_texts(self) -> None:
+        if self.separator is not None and (len(self.separator) != 1 or self.separator in '"\r\n'):
+            hint = f"give one character, or one of {', '.join(list(_DELIMITERS)[:4])}"
+            raise UsageError(f'"{self.delimiter}" cannot separate cells', hint=hint)
+        if self.encoding is not None:
+            try:
+                "".encode(self.encoding)  # refuses codecs that are not of texts, too
+            except (LookupError, ValueError) as exc:
+                hint = "use one such as utf-16, latin-1, cp1252, shift_jis or gb18030"
+                raise UsageError(f'no encoding "{self.encoding}"', hint=hint) from exc
+
+    @property
+    def separator(self) -> str | None:
+        """The character between the cells of a row; None where none was named."""
+        return None if self.delimiter is None else _DELIMITERS.get(self.delimiter, self.delimiter)
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """List the columns of a table that must be read; all where one that is used is missing."""
+        from mitools.sources.field_specs import names_of
+
+        used = {name for target, spec in self.fields.items() for name in names_of(target, spec)}
+        firsts = {name if name in names else name.split(".")[0] for name in used}
+        if not firsts <= set(names):
+            return list(names)
+        needed = {*firsts, *TARGETS, "task"}
+        return [name for name in names if name in needed or self.keeps(name)]
+
+    def keeps(self, name: str) -> bool:
+        """Tell whether a field passes through that no field of the record is made of."""
+        is_kept = self.keep_fields is None or name in self.keep_fields
+        return is_kept and name not in self.drop_fields
+
+
+def with_preset(options: LoadOptions) -> LoadOptions:
+    """Fill what the options leave open with what fits their preset; without one, nothing changes.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
+    from mitools.sources.published import PRESETS
+
+    if options.preset is None:
+        return options
+    if options.preset not in PRESETS:
+        close = difflib.get_close_matches(options.preset, PRESETS, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"use one of {', '.join(PRESETS)}"
+        raise UsageError(f'no preset "{options.preset}"', hint=hint)
+    preset = PRESETS[options.preset]
+    is_free = not options.labels and not options.choices
+    return replace(
+        options,
+        preset=None,
+        fields={**preset.fields, **options.fields},
+        labels=preset.labels if is_free else options.labels,
+        task=options.task or preset.task,
+        label_likely=options.label_likely or preset.label_likely,
+    )

@@ -1,0 +1,47 @@
+"""The source of a recipe of this installation, with the options that its table sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitools.errors import RecipeError
+from mitools.recipe import find_recipe, load_table
+from mitools.sources.options import LoadOptions
+
+__all__ = ["recipe_source"]
+
+_ATTRIBUTES = {"map": "fields", "hf_split": "hf_splits"}
+_OF_NAMES = ("labels", "choices", "keep_fields", "drop_fields")
+
+
+def recipe_source(name: str) -> tuple[str, LoadOptions]:
+    """Read the table ``load`` of a recipe.
+
+    Returns:
+        The source that it names, and its options.
+
+    Raises:
+        RecipeError: there is no such recipe, it names no source, or a key is not an option.
+    """
+    path = find_recipe(name)
+    values: dict[str, Any] = {}
+    for key, value in load_table(path, "load").items():
+        attribute = key.replace("-", "_")
+        attribute = _ATTRIBUTES.get(attribute, attribute)
+        values[attribute] = _read(attribute, value)
+    source = values.pop("source", None)
+    if not isinstance(source, str):
+        raise RecipeError(f"{path}: [load] names no source", hint='add "source = …"')
+    try:
+        return source, LoadOptions(**values)
+    except TypeError as exc:
+        raise RecipeError(f"{path}: [load]: {exc}", hint='see "mitools load --help"') from exc
+
+
+def _read(attribute: str, value: Any) -> Any:
+    if attribute in _OF_NAMES:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(str(one).strip() for one in names if str(one).strip())
+    if attribute == "hf_splits":
+        return tuple((pair.partition("=")[0], pair.partition("=")[2] or None) for pair in value)
+    return value
