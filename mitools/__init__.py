@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mitools.evaluate.options import EvalOptions
     from mitools.evaluate.probes import PROBES
     from mitools.evaluate.run import Evaluation
-    from mitools.explain.run import ExplainOptions
+    from mitools.explain.options import ExplainOptions
     from mitools.explain.view import View
     from mitools.records import read_records, write_records
     from mitools.schema import SCHEMA, SPLITS, Record, json_schema, validate
@@ -133,7 +133,7 @@ _MODULES = {
     "evaluate.options": "EvalOptions",
     "evaluate.probes": "PROBES",
     "evaluate.run": "Evaluation",
-    "explain.run": "ExplainOptions",
+    "explain.options": "ExplainOptions",
     "explain.view": "View",
     "records": "read_records write_records",
     "schema": "SCHEMA SPLITS Record json_schema validate",

@@ -1,15 +1,17 @@
-"""Looking at records: gold, teacher and student side by side.
+"""The explain stage: the answers of gold, teacher and student, side by side.
 
-- :mod:`~mitools.explain.view` says what there is to see in one record, and
-  :mod:`~mitools.explain.build_view` works it out;
-- :mod:`~mitools.explain.versus` finds a second student's answers to the same records;
-- :mod:`~mitools.explain.filters` which records to show, and in which order;
-- :mod:`~mitools.explain.run` goes over the records, and asks a student where none has answered;
-- :mod:`~mitools.explain.summaries` reads the figures that ``eval`` wrote;
-  :mod:`~mitools.explain.cards` and :mod:`~mitools.explain.panels` put them in words;
-- :mod:`~mitools.explain.terminal` draws a view as text, :mod:`~mitools.explain.terminal_figures`
-  figures, and :mod:`~mitools.explain.pager` pages both;
-- :mod:`~mitools.explain.page` makes a page for a browser.
+- ``run``: the entry point, :func:`~mitools.explain.run.explain_records`;
+- ``options``: :class:`~mitools.explain.options.ExplainOptions`, their defaults and checks;
+- ``view``: the view of one record; ``build_view``: makes it from a record;
+- ``filters``: filters, sampling, sorting and counting of views;
+- ``live``: a record of a text that a person typed;
+- ``second_student``: a second student's answers to the same records;
+- ``report``: messages about a run;
+- ``terminal``: a view as text; ``pager``: sends text to the user's pager;
+- ``summary_file``: reads the figures that ``mitools eval --summary`` wrote;
+- ``figure_text``: one figure as text; ``cards``: the main figures; ``panels``: the figures of
+  probes, of a judge and of comparisons; ``terminal_figures``: both as text;
+- ``page``: the HTML page, :func:`~mitools.explain.page.write.write_page`.
 
 Importing this package imports none of them.
 """

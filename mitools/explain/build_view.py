@@ -1,7 +1,7 @@
-"""Work out a view of a record: who says what, who is right, and what is odd about it.
+"""Build the view of a record: the answers, their verdicts, and flags.
 
-Verdicts that ``eval`` wrote into ``scores`` are taken as they are; the rest is worked out here
-through the record's task.
+Verdicts that ``eval`` wrote into ``scores`` are used as they are; the others are computed here by
+the record's task.
 """
 
 from __future__ import annotations
@@ -15,25 +15,35 @@ from mitools.errors import InvalidFieldError
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.score import verdict
-from mitools.explain.view import Bar, Change, Flag, Side, StepView, Support, Thresholds, View, Who
+from mitools.explain.view import (
+    Change,
+    ChoiceBar,
+    Flag,
+    Side,
+    StepView,
+    SupportedAnswer,
+    Thresholds,
+    View,
+    Who,
+)
 from mitools.records import Record
 from mitools.tasks import Task, task_of
 
 __all__ = ["verdicts", "view_of"]
 
 _WRITTEN = {"correct", "valid", "supported", "consistent"}
-"""Verdicts that a record with all of them need not be judged for again."""
+"""If a record has all of these verdicts, none are computed."""
 
 _USUAL = Thresholds()
 
 
 def verdicts(record: Record, override: str | None = None) -> Mapping[str, Any]:
-    """Give the verdicts on a student's answer: those in the record, else fresh ones.
+    """Return the verdicts on a student's answer: those in the record, else computed ones.
 
     Args:
-        record: any record; one without a student has the verdicts it says.
-        override: the name of a task to use instead of the record's own; verdicts by another task
-            say nothing then.
+        record: any record; without a student's answer, only the verdicts in it are returned.
+        override: name of a task to use instead of the record's own; the verdicts in the record are
+            then ignored.
     """
     scores: Mapping[str, Any] = record.get("scores") or {}
     if record.get("student") and (override or _WRITTEN - scores.keys()):
@@ -49,104 +59,111 @@ def view_of(
     thresholds: Thresholds = _USUAL,
     second: Record | None = None,
 ) -> View:
-    """Work out what there is to see in a record.
+    """Build the view of a record.
 
     Args:
         record: any record; gold, teacher, student and scores may each be missing.
-        position: its place in the input, counted from 1.
+        position: its position in the input, from 1.
         task: the task to use instead of the record's own.
         thresholds: what is flagged as low or high confidence.
         second: the same record, as a second student answered it.
 
     Raises:
-        InvalidFieldError: a confidence is no probability.
+        InvalidFieldError: a confidence is not between 0 and 1.
     """
-    judge = _Judge.of(record, second, task)
-    sides = {side.who: side for side in judge.sides()}
+    builder = _ViewBuilder.of(record, second, task)
+    sides = {side.who: side for side in builder.sides()}
     student = sides.get("student")
-    is_consistent = judge.first.verdict("consistent") if student else None
+    is_consistent = builder.first.verdict("consistent") if student else None
     return View(
         position=position,
         id=str(record.get("id", "")),
         input=str(record.get("input") or ""),
         split=str(record.get("split") or ""),
-        task=judge.task.name,
-        choices=tuple(dict.fromkeys(judge.choices or ())),
+        task=builder.task.name,
+        choices=tuple(dict.fromkeys(builder.choices or ())),
         sides=tuple(sides.values()),
         flags=(
-            *(_student_flags(student, judge, is_consistent, thresholds) if student else ()),
+            *(_student_flags(student, builder, is_consistent, thresholds) if student else ()),
             *_teacher_flags(sides.get("teacher")),
         ),
         is_right=student.is_right if student else None,
         is_consistent=is_consistent,
         change=_change(student, sides.get("second")),
-        is_changed=judge.is_changed() if {"student", "second"} <= sides.keys() else None,
+        is_changed=builder.is_changed() if {"student", "second"} <= sides.keys() else None,
     )
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What a student said, and the verdicts on it."""
+class _StudentAnswer:
+    """A student's answer, and the verdicts on it.
+
+    Attributes:
+        fields: the field ``student`` of a record; empty without an answer.
+    """
 
     who: Who
-    said: Mapping[str, Any]
+    fields: Mapping[str, Any]
     scores: Mapping[str, Any]
 
     @classmethod
-    def of(cls, who: Who, record: Record | None, override: str | None) -> _Answer:
-        said = record.get("student") if record else None
-        return cls(who, said or {}, verdicts(record, override) if record else {})
+    def of(cls, who: Who, record: Record | None, override: str | None) -> _StudentAnswer:
+        fields = record.get("student") if record else None
+        return cls(who, fields or {}, verdicts(record, override) if record else {})
 
     @property
     def label(self) -> str | None:
-        label: str | None = self.said.get("label")
+        label: str | None = self.fields.get("label")
         return label
 
     def verdict(self, name: str) -> bool | None:
-        """Look a verdict up; what is not true or false is unknown."""
+        """Return a verdict; None if it is not a boolean."""
         value = self.scores.get(name)
         return value if isinstance(value, bool) else None
 
     def decoded(self) -> str:
-        """Give the label that decoding gives, where it is another than the answer."""
-        return str(self.said.get("decoded") or "") if self.verdict("decode_agrees") is False else ""
+        """Return the decoded label if it differs from the answer; else ""."""
+        return (
+            str(self.fields.get("decoded") or "") if self.verdict("decode_agrees") is False else ""
+        )
 
     def is_cut_off(self) -> bool:
-        """Tell whether the student ran into the length limit, in its label or its rationale."""
-        return any(self.said.get(f"{what}_truncated") is True for what in ("label", "rationale"))
+        """Return whether the label or the rationale reached the length limit."""
+        return any(self.fields.get(f"{what}_truncated") is True for what in ("label", "rationale"))
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """A record, and the task by which its labels are compared."""
+class _ViewBuilder:
+    """The parts of a record, and the task by which its labels are compared."""
 
     record: Record
     task: Task
     choices: Sequence[str] | None
     gold: str | None
     teacher: Mapping[str, Any]
-    first: _Answer
-    second: _Answer
+    first: _StudentAnswer
+    second: _StudentAnswer
 
     @classmethod
-    def of(cls, record: Record, second: Record | None, override: str | None) -> _Judge:
+    def of(cls, record: Record, second: Record | None, override: str | None) -> _ViewBuilder:
         return cls(
             record=record,
             task=task_of(record, override),
             choices=record.get("choices") or None,
             gold=record.get("label"),
             teacher=record.get("teacher") or {},
-            first=_Answer.of("student", record, override),
-            second=_Answer.of("second", second, override),
+            first=_StudentAnswer.of("student", record, override),
+            second=_StudentAnswer.of("second", second, override),
         )
 
     def sides(self) -> Iterator[Side]:
+        """Yield the answers that exist."""
         if self.gold is not None or self.record.get("rationale"):
             yield Side("gold", self.gold, rationale=self.record.get("rationale") or "")
         if self.teacher:
             yield self._teacher()
         for answer in (self.first, self.second):
-            if answer.said:
+            if answer.fields:
                 yield self._student(answer)
 
     def _teacher(self) -> Side:
@@ -166,8 +183,8 @@ class _Judge:
             error=_error_of(self.teacher),
         )
 
-    def _student(self, answer: _Answer) -> Side:
-        rationale = answer.said.get("rationale") or ""
+    def _student(self, answer: _StudentAnswer) -> Side:
+        rationale = answer.fields.get("rationale") or ""
         support = self._support(rationale, answer.scores.get("supported"))
         supported = support.label if support else None
         return Side(
@@ -177,29 +194,29 @@ class _Judge:
             is_right=answer.verdict("correct"),
             support=support,
             supports=None
-            if answer.said.get("rationale") is None
+            if answer.fields.get("rationale") is None
             else supports_whose(supported, answer.label, self.gold, self.task.is_equal),
             steps=_steps(rationale),
-            confidence=self._confidence(answer.said.get("confidence")),
-            bars=tuple(self._bars(answer.said.get("choices") or {})),
-            in_set_mass=answer.said.get("in_set_mass"),
+            confidence=self._confidence(answer.fields.get("confidence")),
+            bars=tuple(self._bars(answer.fields.get("choices") or {})),
+            in_set_mass=answer.fields.get("in_set_mass"),
             decoded=answer.decoded(),
         )
 
     def _confidence(self, stated: float | None) -> float | None:
         if stated is not None and not 0 <= stated <= 1:
             place = f'record "{self.record.get("id")}": "student.confidence"'
-            hint = "mend the field, or remove it"
-            raise InvalidFieldError(f"{place} must lie within 0 and 1", hint=hint)
+            hint = "fix the field, or remove it"
+            raise InvalidFieldError(f"{place} must be between 0 and 1, not {stated}", hint=hint)
         return stated
 
-    def _support(self, rationale: str, supported: object) -> Support | None:
+    def _support(self, rationale: str, supported: object) -> SupportedAnswer | None:
         if not rationale.strip():
             return None
         label = supported if isinstance(supported, str) else None
-        return Support(label, self._who_says(label))
+        return SupportedAnswer(label, self._owners(label))
 
-    def _who_says(self, label: str | None) -> tuple[Who, ...]:
+    def _owners(self, label: str | None) -> tuple[Who, ...]:
         answers: tuple[tuple[Who, str | None], ...] = (
             ("gold", self.gold),
             ("teacher", self.teacher.get("label")),
@@ -208,18 +225,18 @@ class _Judge:
         )
         return tuple(who for who, answer in answers if self.task.is_equal(label, answer))
 
-    def _bars(self, chances: Mapping[str, float]) -> Iterator[Bar]:
+    def _bars(self, chances: Mapping[str, float]) -> Iterator[ChoiceBar]:
         ordered = [choice for choice in dict.fromkeys(self.choices or ()) if choice in chances]
         for choice in dict.fromkeys([*ordered, *chances]):
-            yield Bar(choice, chances[choice], self._who_says(choice))
+            yield ChoiceBar(choice, chances[choice], self._owners(choice))
 
     def disagrees(self) -> bool:
-        """Tell whether teacher and student both answer, and differently."""
+        """Return whether teacher and student have different labels."""
         theirs, ours = self.teacher.get("label"), self.first.label
         return theirs is not None and ours is not None and not self.task.is_equal(theirs, ours)
 
     def is_changed(self) -> bool:
-        """Tell whether the two students answer differently; giving no answer is an answer here."""
+        """Return whether the two students differ; no answer counts as an answer here."""
         first, second = self.first.label, self.second.label
         return first != second and not self.task.is_equal(first, second)
 
@@ -233,7 +250,7 @@ def _change(first: Side | None, second: Side | None) -> Change | None:
 
 
 def _student_flags(
-    student: Side, judge: _Judge, is_consistent: bool | None, thresholds: Thresholds
+    student: Side, builder: _ViewBuilder, is_consistent: bool | None, thresholds: Thresholds
 ) -> Iterator[Flag]:
     confidence = student.confidence
     is_sure = confidence is not None and confidence >= thresholds.high
@@ -241,22 +258,22 @@ def _student_flags(
         yield Flag("confidently_wrong", "confidently wrong", is_serious=True)
     elif student.is_right is False:
         yield Flag("wrong", "wrong", is_serious=True)
-    if judge.first.verdict("valid") is False:
+    if builder.first.verdict("valid") is False:
         yield Flag("invalid", "no valid answer", is_serious=True)
     if is_consistent is False:
         yield Flag("inconsistent", "inconsistent", is_serious=True)
-    # One that was not asked to explain, or never learned to, lacks nothing.
-    if judge.first.said.get("rationale") is not None and not student.rationale.strip():
+    # A student that was not asked for a rationale, or not trained to give one, lacks nothing.
+    if builder.first.fields.get("rationale") is not None and not student.rationale.strip():
         yield Flag("no_rationale", "no rationale")
-    if judge.first.is_cut_off():
-        yield Flag("cut_off", "cut off at the length limit")
+    if builder.first.is_cut_off():
+        yield Flag("cut_off", "truncated at the length limit")
     if any(not step.is_right for step in student.steps):
         yield Flag("wrong_step", "wrong step")
     if confidence is not None and confidence < thresholds.low:
         yield Flag("low_confidence", "low confidence")
     if student.decoded:
-        yield Flag("decodes_otherwise", "decodes another answer")
-    if judge.disagrees():
+        yield Flag("decodes_otherwise", "decoded label differs")
+    if builder.disagrees():
         yield Flag("disagrees", "differs from teacher")
 
 
@@ -276,7 +293,7 @@ def _steps(rationale: str) -> tuple[StepView, ...]:
 
 
 def _number(value: Fraction) -> str:
-    """Write a value as people do: whole or with a few decimals where exact, else to four digits."""
+    """Write a value: whole or with up to four decimals if exact, else to four digits."""
     if abs(value) < 10**9:
         text = f"{float(value):.4f}".rstrip("0").rstrip(".")
         if Fraction(text) == value:

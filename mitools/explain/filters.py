@@ -1,4 +1,4 @@
-"""Which records to show, and in which order: predicates on views, sampling, sorting, counting.
+"""Filters, sampling, sorting and counting of views.
 
 Pure functions of views; nothing here reads, prints or asks a student.
 """
@@ -10,56 +10,59 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.view import Change, View
 from mitools.records import Record
 from mitools.tasks import task_named
 
-__all__ = [
-    "SORT_KEYS",
-    "Criteria",
-    "FilterCounts",
-    "Selection",
-    "SortKey",
-    "Supports",
-    "ViewedRecord",
-]
+if TYPE_CHECKING:
+    from mitools.evaluate.measures.consistency import Supports
+
+__all__ = ["Criteria", "FilterCounts", "Selection", "SortKey", "ViewedRecord"]
 
 SortKey = Literal["confidence", "id", "length"]
-SORT_KEYS: tuple[SortKey, ...] = ("confidence", "id", "length")
 
 
 class ViewedRecord(NamedTuple):
-    """A record and what there is to see in it; ``second`` is how a second student answered it."""
+    """A record with its view; ``second`` is the record as a second student answered it."""
 
     record: Record
     view: View
     second: Record | None = None
 
+    def as_record(self) -> Record:
+        """Return the record unchanged; with a second student, its answer in ``second``."""
+        if self.second is None:
+            return self.record
+        names = ("student", "scores")
+        answer = {name: self.second[name] for name in names if self.second.get(name)}
+        return {**self.record, "second": answer}
+
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a record must be to be shown; every one that is given must hold.
+    """Conditions on a view; all that are given must hold.
 
-    A record that lacks what a criterion asks about does not match it: without a gold label a
-    record is neither right nor wrong.
+    A record without the data of a condition does not meet it: without a gold label, a record is
+    neither right nor wrong.
 
     Attributes:
-        is_right: whether the student's label equals gold.
-        is_consistent: whether the student's rationale supports the student's own label; one that
-            supports no answer is neither consistent nor inconsistent.
+        is_right: the student's label is gold, or is not.
+        is_consistent: the student's rationale supports the student's label, or another answer; a
+            rationale that supports no answer is neither consistent nor inconsistent.
         low_confidence: the student's confidence is below this.
-        confidently_wrong: the student's label is wrong at this confidence or a higher one.
-        supports: the student's rationale argues for one of these: the ``student``'s own answer,
-            else the ``gold`` one, else some ``other``, or ``none``.
+        confidently_wrong: the student's label is wrong with at least this confidence.
+        supports: the student's rationale supports one of these: the ``student``'s label, else
+            ``gold``, else an ``other`` answer, or ``none``.
         teacher_wrong: the teacher's label is not gold; a teacher without a label is not wrong.
-        disagrees: teacher and student both answer, and differently.
-        pattern: occurs in the input, a label or a rationale.
+        disagrees: teacher and student have different labels.
+        pattern: has a match in the input, a label or a rationale.
         labels: the gold label is one of these, as the task compares labels.
-        changes: what a second student made of the student's label.
-        is_changed: whether the second student gives another label.
+        ids: the id is one of these.
+        splits: the split is one of these.
+        changes: which of two students has the label right.
+        is_changed: the two students have different labels.
     """
 
     is_right: bool | None = None
@@ -78,7 +81,7 @@ class Criteria:
 
     @property
     def needs_student(self) -> bool:
-        """Whether any criterion looks at what the student says."""
+        """Whether any condition depends on the student's answer."""
         by_verdict = self.is_right is not None or self.is_consistent is not None
         by_confidence = self.low_confidence is not None or self.confidently_wrong is not None
         by_words = bool(self.supports or self.disagrees or self.pattern)
@@ -86,14 +89,15 @@ class Criteria:
 
     @property
     def needs_second(self) -> bool:
-        """Whether any criterion compares the student with a second one."""
+        """Whether any condition compares the student with a second one."""
         return bool(self.changes) or self.is_changed is not None
 
     def matches(self, view: View) -> bool:
+        """Return whether all conditions hold."""
         return self.matches_without_student(view) and self.matches_student(view)
 
     def matches_without_student(self, view: View) -> bool:
-        """Apply the criteria that hold or fail whatever the student says."""
+        """Return whether the conditions hold that do not depend on the student's answer."""
         return (
             (not self.ids or view.id in self.ids)
             and (not self.splits or view.split in self.splits)
@@ -102,7 +106,7 @@ class Criteria:
         )
 
     def matches_student(self, view: View) -> bool:
-        """Apply the criteria that look at what the student says."""
+        """Return whether the conditions hold that depend on the student's answer."""
         return (
             (self.is_right is None or view.is_right is self.is_right)
             and (self.is_consistent is None or view.is_consistent is self.is_consistent)
@@ -142,14 +146,15 @@ def _contains(view: View, pattern: re.Pattern[str]) -> bool:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which of the matching items to show, and in which order.
+    """How many of the matching records to show, and in which order.
 
     Attributes:
-        sample: show so many of them, drawn at random, in the order of the input.
-        sort: by the student's confidence, by id, or by the length of the input; small ones first,
-            items without a confidence last.
-        reverse: large ones first.
-        limit: show only the first so many.
+        sample: number of records to draw at random; they keep the input order.
+        seed: of the sample.
+        sort: by the student's confidence, by id, or by the length of the input, ascending; records
+            without a confidence come last.
+        reverse: descending order.
+        limit: the most records to show.
     """
 
     sample: int | None = None
@@ -160,17 +165,19 @@ class Selection:
 
     @property
     def needs_student(self) -> bool:
+        """Whether the order depends on the student's answer."""
         return self.sort == "confidence"
 
     @property
     def reads_all(self) -> bool:
-        """Whether the whole input is read before the first item can be shown."""
+        """Whether all records are read before the first one is shown."""
         return self.sort is not None or self.sample is not None
 
     def apply(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
-        """Select lazily: memory holds the sample, the limit when sorting, or one item.
+        """Yield the selected records.
 
-        Sorting without a limit holds every item.
+        Memory holds the sample, the limit when sorting, or one record. Sorting without a limit
+        holds all records.
         """
         if self.sample is not None:
             items = _sample(items, self.sample, self.seed)
@@ -199,7 +206,7 @@ _KEYS: dict[SortKey, Callable[[View], object]] = {
 
 
 def _first(items: Iterable[ViewedRecord], limit: int) -> Iterator[ViewedRecord]:
-    """Yield at most ``limit`` items without asking for one more: that one may be a long wait."""
+    """Yield at most ``limit`` items and do not request one more, which may take long."""
     remaining = limit
     for item in items if limit > 0 else ():
         yield item
@@ -209,7 +216,7 @@ def _first(items: Iterable[ViewedRecord], limit: int) -> Iterator[ViewedRecord]:
 
 
 def _sample(items: Iterable[ViewedRecord], size: int, seed: int) -> list[ViewedRecord]:
-    """Draw ``size`` items, each as likely as any other, and keep their order (algorithm R)."""
+    """Draw ``size`` items uniformly and keep their order (reservoir sampling, algorithm R)."""
     rng = random.Random(seed)
     kept: list[tuple[int, ViewedRecord]] = []
     for index, item in enumerate(items):
@@ -222,16 +229,18 @@ def _sample(items: Iterable[ViewedRecord], size: int, seed: int) -> list[ViewedR
 
 @dataclass
 class FilterCounts:
-    """Counts over one run.
+    """Counts of the records of one run.
 
     Attributes:
-        read: records that came in; ``unanswered`` of them hold no answer by a second student,
-            where there is one, and are left out; ``matching`` of the others meet every criterion.
-        shown: matching records that were shown; what follows counts these.
-        labelled: where student and gold both have a label; ``right`` of them agree.
-        judged: where the student's rationale supports some answer; ``consistent`` of them support
-            the student's own.
-        taught: where it is known whether the teacher is right; it is in ``teacher_right``.
+        read: records read.
+        unanswered: records left out, since the second student did not answer them.
+        with_student: records read that have a student's answer.
+        matching: records that meet all conditions.
+        shown: matching records that were shown. The counts below are of these.
+        labelled: records with a gold label and a student's label; ``right`` of them agree.
+        judged: records whose student rationale supports an answer; ``consistent`` of them support
+            the student's label.
+        taught: records with a known verdict on the teacher; ``teacher_right`` of them are right.
     """
 
     read: int = 0
@@ -247,7 +256,7 @@ class FilterCounts:
     teacher_right: int = 0
 
     def show(self, view: View) -> None:
-        """Count one record that was shown."""
+        """Count a record that was shown."""
         self.shown += 1
         if view.is_right is not None:
             self.labelled += 1
@@ -260,6 +269,7 @@ class FilterCounts:
             self.teacher_right += view.teacher.is_right
 
     def __str__(self) -> str:
+        """Return the counts in words."""
         counts = [f"{self.shown:,} shown"]
         if self.matching != self.shown:
             counts.append(f"{self.matching:,} matching")

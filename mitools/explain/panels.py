@@ -1,7 +1,7 @@
-"""Panels: what probes and a judge found, and how runs compare, as people read it.
+"""Panels: the figures of probes, of a judge, and of comparisons of runs, one panel per block.
 
-A panel is a block of a summary whose figures only make sense together. Its texts come from
-anybody's file and stay as they came. Nothing is computed here.
+A panel is a block of a summary whose figures are read together. Texts of the summary are not
+escaped here. Nothing is computed here.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mitools.evaluate.catalog import FIGURES
-from mitools.explain.cards import (
+from mitools.explain.cards import MissingFigure, missing_of
+from mitools.explain.figure_text import (
     Figure,
     Kind,
-    Missing,
     direction,
     figure_of,
     has_value,
-    missing_of,
     p_written,
     written,
 )
-from mitools.explain.summaries import Summary, is_metric, is_number, metric_at, value_at
+from mitools.explain.summary_file import Summary, is_metric, is_number, metric_at, value_at
 
 __all__ = ["Panel", "PanelRow", "panels"]
 
@@ -31,10 +30,10 @@ SCORES = ("1", "2", "3", "4", "5")
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Where a panel's figures are in a summary, and how they are introduced.
+    """The place of a panel's figures in a summary, and its title and introduction.
 
     Attributes:
-        rows: key and form of each; its name stands on its measure.
+        rows: key and form of each figure; its name is that of its measure.
     """
 
     path: str
@@ -49,21 +48,22 @@ _BLOCKS = (
     _Block(
         "comparison.metrics",
         "Compared with the baseline",
-        "This student minus the baseline, on the records that both answered; p after Holm allows "
-        "for how many measures were looked at.",
+        "This student minus the baseline, on the records that both answered. Holm's correction "
+        "of p is for the number of measures.",
         tuple((key, "signed") for key in _OUTCOMES),
     ),
     _Block(
         "seeds",
-        "Over the runs",
-        "Means over training runs with seeds of their own; intervals allow for runs and records.",
+        "Over training runs",
+        "Means over training runs with different seeds. The intervals include the variation of "
+        "runs and records.",
         tuple((key, "") for key in _OUTCOMES),
     ),
     _Block(
         "probes.robustness",
         "Noise in the input",
-        "The same noise for label and rationale: what each loses, on average over its levels. "
-        "Where one suffers and the other does not, they hang on different things.",
+        "Mean loss of label and rationale over all noise levels, with the same noise for both. "
+        "If only one of them loses, they depend on different features of the input.",
         (
             ("accuracy_drop", "points"),
             ("consistency_drop", "points"),
@@ -72,9 +72,9 @@ _BLOCKS = (
     ),
     _Block(
         "probes.attribution",
-        "Words they hang on",
-        "Do label and rationale hang on the same words of the input, by gradient × input? What "
-        "counts is the gain over another record's rationale.",
+        "Attribution",
+        "Agreement of label and rationale on the important input words, by gradient × input. The "
+        "gain is over the rationale of another record.",
         (
             ("spearman_gain", "signed"),
             ("spearman", ""),
@@ -86,8 +86,8 @@ _BLOCKS = (
     ),
     _Block(
         "probes.counterfactual",
-        "A word put in",
-        "Where one more word changes the label, does the rationale mention that word?",
+        "Inserted word",
+        "Whether the rationale mentions an inserted word that changes the label.",
         (
             ("flip_coverage", ""),
             ("mentioned", ""),
@@ -95,8 +95,8 @@ _BLOCKS = (
     ),
     _Block(
         "probes.cue",
-        "A wrong answer suggested",
-        "Does the student follow what it is told, and does its rationale say so?",
+        "Suggested wrong answer",
+        "Whether the student follows a wrong suggestion, and whether its rationale says so.",
         (
             ("followed", ""),
             ("acknowledged", ""),
@@ -106,9 +106,9 @@ _BLOCKS = (
     ),
     _Block(
         "association.rationale_editing",
-        "Rationale edited",
-        "Does the label follow the rationale that it is decoded behind? Early answering is the "
-        "area over the curve of labels that are final when only part of it is there.",
+        "Edited rationale",
+        "Whether the label depends on the rationale that precedes it. Early answering is the area "
+        "over the curve of labels that are final after part of the rationale.",
         (
             ("added_mistakes", ""),
             ("perturbed_rationale", ""),
@@ -119,9 +119,9 @@ _BLOCKS = (
     ),
     _Block(
         "judge",
-        "A model as judge",
-        "Another model's opinion of the rationales. Models like what is long and fluent, and of "
-        "two what comes first, so that two are shown in both orders.",
+        "LLM judge",
+        "Another model's rating of the rationales. LLM judges prefer long and fluent texts, and "
+        "the first of two; pairs are therefore shown in both orders.",
         (
             ("score", ""),
             ("win_rate", ""),
@@ -135,11 +135,11 @@ _BLOCKS = (
 
 @dataclass(frozen=True, slots=True)
 class PanelRow:
-    """One measure of a panel: a figure for each student that has it; a reason where there is none.
+    """One measure of a panel, with a figure or a reason for each student that has it.
 
     Attributes:
-        direction: which one is better, where one is.
-        beside: what else belongs to the first student's figure, in words.
+        direction: which direction is better, in words.
+        beside: details of the first student's figure, in words.
     """
 
     name: str
@@ -150,12 +150,13 @@ class PanelRow:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Figures that belong together.
+    """The figures of one block.
 
     Attributes:
-        path: of their block in a summary.
-        notes: what a reader should know of all of them, a sentence each.
-        counts: how often each score was given, from 1 to 5, where a judge gave any.
+        path: of the block in a summary.
+        about: what the figures are.
+        notes: notes on all of them, one sentence each.
+        counts: number of times that a judge gave each score from 1 to 5; empty without scores.
     """
 
     path: str
@@ -166,29 +167,28 @@ class Panel:
     counts: tuple[int, ...] = ()
 
 
-def panels(summaries: Mapping[str, Summary]) -> tuple[list[Panel], list[Missing]]:
-    """Make a panel of every block that holds a value, and say of the others why there is none.
+def panels(summaries: Mapping[str, Summary]) -> tuple[list[Panel], list[MissingFigure]]:
+    """Return a panel for each block with a value, and the reasons of those without.
 
-    Where nothing of a block has a value it is missing as a whole; where some has, what was not
-    asked for or does not apply is passed over, and what is not determined has its reason. A block
-    that a summary does not know is passed over.
+    In a panel, figures that were not requested or do not apply are left out, and undefined ones
+    have their reason. A block that no summary has is left out.
 
     Args:
-        summaries: by whose it is, ``student`` first.
+        summaries: by student, ``student`` first.
     """
     shown: list[Panel] = []
-    missing: list[Missing] = []
+    missing: list[MissingFigure] = []
     for block in _BLOCKS:
         known = {who: found for who, one in summaries.items() if (found := _metrics(one, block))}
-        told = {who: found for who, found in known.items() if _is_told(found)}
-        silent = {
-            who: next(iter(found.values())) for who, found in known.items() if who not in told
+        valued = {who: found for who, found in known.items() if _is_shown(found)}
+        unvalued = {
+            who: next(iter(found.values())) for who, found in known.items() if who not in valued
         }
-        missing += missing_of(block.title, silent, len(summaries))
-        if told:
-            notes = [note for who in told for note in _notes(summaries[who], block)]
-            counts = score_counts(summaries[next(iter(told))]) if block.path == "judge" else ()
-            rows = tuple(_rows(told, block))
+        missing += missing_of(block.title, unvalued, len(summaries))
+        if valued:
+            notes = [note for who in valued for note in _notes(summaries[who], block)]
+            counts = score_counts(summaries[next(iter(valued))]) if block.path == "judge" else ()
+            rows = tuple(_rows(valued, block))
             panel = Panel(block.path, block.title, block.about, rows, tuple(notes), counts)
             shown.append(panel)
     return shown, missing
@@ -199,18 +199,20 @@ def _metrics(summary: Summary, block: _Block) -> dict[str, Mapping[str, Any]]:
     return {key: metric for key, metric in found.items() if metric is not None}
 
 
-def _is_told(found: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Tell whether there is more to say than why there is nothing to say."""
+def _is_shown(found: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether a block has a value, or different reasons for undefined figures."""
     reasons = {str(metric.get("reason")) for metric in found.values()}
     is_undefined = any(metric["status"] == "undefined" for metric in found.values())
     return any(map(has_value, found.values())) or (is_undefined and len(reasons) > 1)
 
 
-def _rows(told: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block) -> Iterator[PanelRow]:
+def _rows(
+    valued: Mapping[str, Mapping[str, Mapping[str, Any]]], block: _Block
+) -> Iterator[PanelRow]:
     for key, kind in block.rows:
         metrics = {
             who: found[key]
-            for who, found in told.items()
+            for who, found in valued.items()
             if key in found and found[key]["status"] in ("ok", "undefined")
         }
         if metrics:
@@ -232,17 +234,17 @@ def _figure(who: str, metric: Mapping[str, Any], kind: Kind) -> Figure:
 
 
 def _beside(metric: Mapping[str, Any]) -> str:
-    """Say what the value was made of, where a summary holds it."""
+    """Return the parts of a value in words, if the summary has them."""
     unit = metric.get("unit")
 
-    def told(value: float) -> str:
+    def as_text(value: float) -> str:
         return written(value, unit, with_unit=True)
 
     parts = []
     if metric.get("theirs") is not None and metric.get("ours") is not None:
-        parts.append(f"{told(metric['theirs'])} → {told(metric['ours'])}")
+        parts.append(f"{as_text(metric['theirs'])} → {as_text(metric['ours'])}")
     if metric.get("by_run"):
-        parts.append(f"by run: {', '.join(map(told, metric['by_run']))}")
+        parts.append(f"by run: {', '.join(map(as_text, metric['by_run']))}")
     if metric.get("note"):
         parts.append(str(metric["note"]))
     return "; ".join(parts)
@@ -258,7 +260,7 @@ def _notes(summary: Summary, block: _Block) -> Iterator[str]:
         if is_number(records):
             yield f"on {records:,} records that all runs have"
         if is_number(unmatched) and unmatched:
-            yield f"{unmatched:,} records are not in all runs, and were left out"
+            yield f"{unmatched:,} records are not in all runs and are left out"
 
 
 def _about_judge(summary: Summary) -> Iterator[str]:
@@ -269,11 +271,11 @@ def _about_judge(summary: Summary) -> Iterator[str]:
         yield f"by {about['model']}{part}"
     same = value_at(summary, "judge.win_rate.same_rationale")
     if is_number(same) and same:
-        yield f"{same:,} rationales are the same in both: a tie, without asking"
+        yield f"{same:,} rationales are equal in both: ties, without a request"
 
 
 def score_counts(summary: Summary) -> tuple[int, ...]:
-    """Count a judge's scores, from 1 to 5; () where a summary does not hold them."""
+    """Return the number of each of a judge's scores, from 1 to 5; () if there are none."""
     found = value_at(summary, "judge.score.by_score")
     if not is_metric(value_at(summary, "judge.score")) or not isinstance(found, Mapping):
         return ()

@@ -1,113 +1,140 @@
-"""One pass over records: look at each, ask a student where none has answered, keep what matches.
+"""The entry point of the stage: one pass over records, which yields what there is to see in them.
 
-Streams. A student is opened when the first record that needs it has arrived, and is asked as
-little as the filters allow.
+Records are processed as they come. A student is opened when the first record that needs it has
+arrived, and is asked only about records that the filters need.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitools.explain.build_view import view_of
-from mitools.explain.filters import Criteria, FilterCounts, Selection, ViewedRecord
-from mitools.explain.versus import LabelChanges, Versus
-from mitools.explain.view import Thresholds, View
-from mitools.records import Record, Reject, raise_fault
+from mitools.explain.filters import FilterCounts, ViewedRecord
+from mitools.explain.live import text_record
+from mitools.explain.options import ExplainOptions
+from mitools.explain.second_student import LabelChanges, SecondStudent
+from mitools.explain.view import View
+from mitools.gold import with_known_labels
+from mitools.records import Record, Reject, raise_fault, read_records
 from mitools.tasks import task_of
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import Opened
 
-__all__ = ["ExplainOptions", "Explanation", "read_ahead"]
+__all__ = ["ExplanationRun", "explain_records"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainOptions:
-    """What to show, and how to ask.
+def explain_records(
+    records: Iterable[Record] = (),
+    options: ExplainOptions | None = None,
+    *,
+    warn: Callable[[str], None] = lambda _text: None,
+) -> Iterator[View]:
+    """Return a view of each selected record, as ``mitools explain`` shows it.
+
+    A view puts the answers of gold, teacher and student side by side, with what is right and what
+    is not. :class:`~mitools.explain.terminal.Terminal` renders it as text.
+
+        >>> records = [
+        ...     {"id": "a", "input": "2 + 2?", "label": "4", "student": {"label": "5"}},
+        ...     {"id": "b", "input": "2 + 3?", "label": "5", "student": {"label": "5"}},
+        ... ]
+        >>> for view in explain_records(records, ExplainOptions(wrong=True)):
+        ...     print(view.id, view.gold.label, view.student.label, view.is_right)
+        a 4 5 False
+
+    Args:
+        records: the records; not read if ``options.text`` is given.
+        options: which records to show, and which student to ask; the defaults of
+            :class:`ExplainOptions` if None.
+        warn: receives warnings, one sentence each.
+
+    Yields:
+        The views of the selected records.
+
+    Raises:
+        UsageError: two options contradict each other, or one needs another.
+        StudentError: the folder ``options.student`` does not hold a usable student.
+        SourceError, DataError: the file ``options.vs`` cannot be read, or a record is invalid.
+    """
+    run = ExplanationRun(options or ExplainOptions(), warn=warn)
+    return (item.view for item in run.run(records))
+
+
+class ExplanationRun:
+    """One pass over records.
 
     Attributes:
-        criteria: what a record must be.
-        selection: which of the matching records, and in which order.
-        thresholds: what is flagged as low or high confidence.
-        task: use this task instead of each record's own.
-        chunk: how many records the student is asked about at once.
-    """
-
-    criteria: Criteria = field(default_factory=Criteria)
-    selection: Selection = field(default_factory=Selection)
-    thresholds: Thresholds = field(default_factory=Thresholds)
-    task: str | None = None
-    chunk: int = 32
-
-
-def read_ahead(items: Iterator[ViewedRecord], count: int) -> Iterator[ViewedRecord]:
-    """Await ``count`` items, or the end, before the first one is passed on.
-
-    An interrupt ends the wait: what has arrived is passed on, and then the interrupt is.
-    """
-    held: list[ViewedRecord] = []
-    try:
-        held.extend(islice(items, count))
-    except KeyboardInterrupt:
-        yield from held
-        raise
-    yield from held
-    yield from items
-
-
-class Explanation:
-    """Turns records into items to show.
-
-    Attributes:
-        tally: counts them.
-        comparison: counts what a second student changed, over the records that meet the criteria
-            which do not look at answers: counts of records chosen by their outcome say nothing.
-        is_complete: whether the last item was taken; whoever looks may leave earlier.
+        options: which records to show, and which student to ask.
+        counts: counts of the records.
+        second: a second student's answers, if there are any.
+        comparison: counts of what a second student changed, over the records that meet the
+            criteria which do not look at answers: counts of records chosen by their outcome would
+            be biased.
+        is_complete: whether the last record was taken; a reader may stop earlier.
         has_read_all: whether the input was read to its end.
     """
 
     def __init__(
         self,
-        settings: ExplainOptions,
+        options: ExplainOptions,
+        *,
         open_student: Callable[[], Opened] | None = None,
+        second: SecondStudent | None = None,
         warn: Callable[[str], None] = lambda _text: None,
-        versus: Versus | None = None,
     ) -> None:
-        """Prepare a pass.
+        """Check the options and read the second student's answers.
 
         Args:
-            settings: what to show, and how to ask.
-            open_student: opens the student that answers where a record holds none; None: nobody is
-                asked.
-            warn: receives what a person should know, one sentence each.
-            versus: a second student's answers; only records that it answered are looked at.
+            options: which records to show, and which student to ask.
+            open_student: opens the student that answers; by default that of ``options.student``.
+            second: a second student's answers; by default those of the file ``options.vs``. Only
+                records that it answered are shown.
+            warn: receives warnings, one sentence each.
+
+        Raises:
+            UsageError: two options contradict each other, one needs another, or there is no such
+                device.
+            SourceError, DataError: the file ``options.vs`` cannot be read.
         """
-        self.settings = settings
-        self.tally = FilterCounts()
+        options.check()
+        if options.device is not None and options.student is not None:
+            from mitools.student.devices import choose_device
+
+            choose_device(options.device)  # a wrong one fails before anything is read
+        if second is None and options.vs is not None:
+            second = SecondStudent(read_records(options.vs), options.vs)
+        if open_student is None and options.student is not None:
+            open_student = self._open_saved_student
+        self.options = options
+        self.counts = FilterCounts()
         self.comparison = LabelChanges()
-        self.versus = versus
+        self.second = second
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
         self._opened: Opened | None = None
+        self._has_checked_task = False
+        self._thresholds = options.thresholds
         self._warn = warn
         self._reject: Reject = raise_fault
 
     def run(
-        self, records: Iterable[Record], reject: Reject = raise_fault
+        self, records: Iterable[Record] = (), reject: Reject = raise_fault
     ) -> Iterator[ViewedRecord]:
-        """Yield the items to show.
+        """Yield the selected records with their views.
 
         Args:
-            records: what to look at.
-            reject: called with each record that cannot be looked at, and why.
+            records: the records; not read if the options hold a text.
+            reject: called with each record that cannot be shown, and the error.
         """
         self._reject = reject
-        criteria, selection = self.settings.criteria, self.settings.selection
-        items = self._meeting(criteria.matches_without_student, self._looked_at(records))
-        if self.versus is not None:
+        criteria, selection = self.options.criteria, self.options.selection
+        # Filters that need no answer go first: the student is asked only about what they leave.
+        items = self._meeting(criteria.matches_without_student, self._viewed(self._input(records)))
+        if self.second is not None:
             items = self._compared(self._answered(items))
         if criteria.needs_student or selection.needs_student:
             items = self._meeting(criteria.matches_student, self._answered(items))
@@ -115,17 +142,39 @@ class Explanation:
         else:
             chosen = self._answered(selection.apply(self._counted(items)))
         for item in chosen:
-            self.tally.show(item.view)
+            self.counts.show(item.view)
             yield item
         self.is_complete = True
 
-    def _looked_at(self, records: Iterable[Record]) -> Iterator[ViewedRecord]:
+    def _input(self, records: Iterable[Record]) -> Iterable[Record]:
+        options = self.options
+        if options.text is not None:
+            metadata = self._student().student.metadata
+            return [text_record(options.text, options.choices, options.task, metadata)]
+        if self._open_student is None:
+            return with_known_labels(records, None, options.task)
+        return with_known_labels(records, lambda: self._student().student.metadata, options.task)
+
+    def _student(self) -> Opened:
+        """Open the student once."""
+        assert self._open_student is not None
+        if self._opened is None:
+            self._opened = self._open_student()
+        return self._opened
+
+    def _open_saved_student(self) -> Opened:
+        from mitools.evaluate.opening import open_student
+
+        assert self.options.student is not None
+        return open_student(Path(self.options.student), self.options.device)
+
+    def _viewed(self, records: Iterable[Record]) -> Iterator[ViewedRecord]:
         for position, record in enumerate(records, start=1):
-            self.tally.read = position
-            self.tally.with_student += bool(record.get("student"))
-            second = self.versus.answer_to(record) if self.versus else None
-            if self.versus and second is None:
-                self.tally.unanswered += 1
+            self.counts.read = position
+            self.counts.with_student += bool(record.get("student"))
+            second = self.second.answer_to(record) if self.second else None
+            if self.second and second is None:
+                self.counts.unanswered += 1
                 continue
             try:
                 item = self._item(record, position, second)
@@ -136,12 +185,11 @@ class Explanation:
         self.has_read_all = True
 
     def _item(self, record: Record, position: int, second: Record | None) -> ViewedRecord:
-        settings = self.settings
         view = view_of(
             record,
             position,
-            task=settings.task,
-            thresholds=settings.thresholds,
+            task=self.options.task,
+            thresholds=self._thresholds,
             second=second,
         )
         return ViewedRecord(record, view, second)
@@ -165,18 +213,18 @@ class Explanation:
 
     def _counted(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
-            self.tally.matching += 1
+            self.counts.matching += 1
             yield item
 
     def _answered(self, items: Iterator[ViewedRecord]) -> Iterator[ViewedRecord]:
-        """Let the student answer where nobody has, a chunk at a time."""
+        """Ask the student about records without an answer, a batch at a time."""
         if self._open_student is None:
             yield from items
             return
-        while chunk := list(islice(items, self.settings.chunk)):
-            silent = [item for item in chunk if not item.record.get("student")]
-            answers = iter(self._ask(silent) if silent else ())
-            for item in chunk:
+        while batch := list(islice(items, self.options.batch_size)):
+            unanswered = [item for item in batch if not item.record.get("student")]
+            answers = iter(self._ask(unanswered) if unanswered else ())
+            for item in batch:
                 if item.record.get("student"):
                     yield item
                 else:
@@ -186,26 +234,26 @@ class Explanation:
         from mitools.evaluate.predict import origin, predict
         from mitools.evaluate.score import scored
 
-        assert self._open_student is not None
-        if self._opened is None:
-            self._opened = self._open_student()
-            self._check_task(items[0].view)
+        opened = self._student()
+        self._check_task(opened, items[0].view)
         records = [item.record for item in items]
-        rationales = self._opened.has_rationales
-        answers = predict(self._opened.student, records, rationales=rationales)
-        said = origin(self._opened)
+        answers = predict(opened.student, records, rationales=opened.has_rationales)
+        facts = origin(opened)
         filled = [
-            {**record, "student": {**answer, **said}}
+            {**record, "student": {**answer, **facts}}
             for record, answer in zip(records, answers, strict=True)
         ]
-        # Verdicts on an answer that is no longer there must not stand beside the new one.
+        # Scores of an earlier answer must not stand beside the new one.
         return [
-            scored(record, task_of(record, self.settings.task)) if record.get("scores") else record
+            scored(record, task_of(record, self.options.task)) if record.get("scores") else record
             for record in filled
         ]
 
-    def _check_task(self, view: View) -> None:
-        assert self._opened is not None
-        taught = self._opened.student.metadata.get("task")
-        if isinstance(taught, str) and taught != view.task:
-            self._warn(f'the student learned the task "{taught}", the records are "{view.task}"')
+    def _check_task(self, opened: Opened, view: View) -> None:
+        """Warn once if the student was trained on another task than that of the records."""
+        if self._has_checked_task:
+            return
+        self._has_checked_task = True
+        trained = opened.student.metadata.get("task")
+        if isinstance(trained, str) and trained != view.task:
+            self._warn(f'the student was trained on the task "{trained}", not "{view.task}"')

@@ -1,7 +1,7 @@
-"""How a view looks on a terminal, or as plain text.
+"""A view as text, for a terminal or a file.
 
-Texts from records are untrusted: control characters, which could drive a terminal, are shown
-escaped, and no text is ever read as markup. What a colour says, a word or a mark says as well.
+Texts from records are untrusted: control characters, which could drive a terminal, are escaped, and
+no text is read as markup. No information is given by colour alone.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from rich.table import Table
 from rich.text import Text
 
 from mitools.escape import on_one_line, visible
-from mitools.explain.view import LITTLE_MASS, Bar, Side, StepView, Support, View, Who
+from mitools.explain.view import LITTLE_MASS, ChoiceBar, Side, StepView, SupportedAnswer, View, Who
 
 __all__ = ["Terminal", "rule_above"]
 
 MAX_CHARACTERS = 4000
-"""Of one text; a longer one is cut, with a note. A degenerate student can write for very long."""
+"""Most characters of a text; a degenerate student can output very long ones."""
 
 MAX_BARS = 10
 
 MIN_WIDTH = 40
 MIN_SIDE_BY_SIDE = 100
 MIN_COLUMN = 34
-"""Where there is less room than this, all in all or for one column, the sides are stacked."""
+"""With less width than this, in total or for one column, the answers are stacked."""
 
 GAP = "   "
 GUTTER = 11
@@ -53,7 +53,7 @@ class Terminal:
         width: in terminal cells.
         has_styles: whether bold and dim may be used; False gives plain text.
         has_color: whether colours may be used as well.
-        pattern: is highlighted wherever it occurs.
+        pattern: matches are highlighted.
     """
 
     width: int = 80
@@ -66,7 +66,7 @@ class Terminal:
         return self.draw(self._view(view, max(MIN_WIDTH, self.width)))
 
     def draw(self, parts: RenderableType) -> str:
-        """Draw anything at this width and in these styles; the text ends in an empty line."""
+        """Render anything with this width and these styles; the text ends in an empty line."""
         console = Console(
             file=io.StringIO(),
             width=max(MIN_WIDTH, self.width),
@@ -111,7 +111,7 @@ class Terminal:
         widths = _column_widths(view.sides, width)
         if widths is not None:
             return self._beside(view.sides, widths)
-        # Two students are there to be compared: they stand side by side where only two can.
+        # If only two fit side by side, they are the two students, which are to be compared.
         pair = [side for side in view.sides if side.who in ("student", "second")]
         column = (width - len(GAP)) // 2
         if len(pair) < 2 or column < MIN_COLUMN:
@@ -159,17 +159,17 @@ class Terminal:
         label = self._prose(_answer(side))
         label.stylize("bold")
         if side.confidence is not None and not side.bars:
-            label.append(f"{GAP}{side.confidence:.0%} sure", style=_QUIET)
+            label.append(f"{GAP}confidence {side.confidence:.0%}", style=_QUIET)
         return label
 
 
 def _asides(side: Side) -> Iterator[str]:
-    """Say what the bars do not: how little of all probability they share, what decoding gives."""
+    """Yield what the bars do not show: a low probability mass, and a different decoded label."""
     if side.in_set_mass is not None and side.in_set_mass < LITTLE_MASS:
         share = f"{side.in_set_mass:.0%}" if side.in_set_mass >= 0.005 else "less than 1%"
-        yield f"the choices hold {share} of all probability"
+        yield f"the choices have {share} of the probability mass"
     if side.decoded:
-        yield f"decoding gives: {side.decoded}"
+        yield f"decoded label: {side.decoded}"
 
 
 def _aside(text: str) -> Text:
@@ -177,20 +177,20 @@ def _aside(text: str) -> Text:
 
 
 def _needs_choices(view: View) -> bool:
-    """Tell whether nothing else would say what the possible answers are."""
+    """Return whether the possible answers are not shown elsewhere."""
     if view.student is not None and view.student.bars:
         return False
     return not all(choice in view.input for choice in view.choices)
 
 
 def _rule(view: View, width: int) -> Text:
-    """Draw the line above a record: its place and id on the left, split and task on the right."""
+    """Return the line above a record: position and id on the left, split and task on the right."""
     kind = " · ".join(on_one_line(word) for word in (view.split, view.task) if word)
     return rule_above((f"{view.position:,}", view.id), kind, width)
 
 
 def rule_above(names: Sequence[str], kind: str, width: int) -> Text:
-    """Draw a line with names on the left, the last of them shortened if need be, and a kind."""
+    """Return a line with names on the left, the last of them shortened to fit, and a kind."""
     *first, last = names
     place = f"── {''.join(f'{name} · ' for name in first)}"
     kind = f" {on_one_line(kind)} ──"
@@ -203,7 +203,7 @@ def rule_above(names: Sequence[str], kind: str, width: int) -> Text:
 
 
 def _verdicts(view: View) -> Iterator[Text]:
-    """List what is right, what is serious, what is worth a look, and what a second one changed."""
+    """Yield the verdicts, the serious flags, the other flags, and the second student's change."""
     if view.is_right:
         yield Text("✓ right", style=_RIGHT)
     if view.is_consistent:
@@ -214,15 +214,15 @@ def _verdicts(view: View) -> Iterator[Text]:
         else:
             yield Text(f"! {flag.text}", style=_CAUTION)
     if view.change == "fixed":
-        yield Text("✓ fixed by the second", style=_RIGHT)
+        yield Text("✓ fixed by the second student", style=_RIGHT)
     elif view.change == "broken":
-        yield Text("✗ broken by the second", style=_WRONG)
+        yield Text("✗ broken by the second student", style=_WRONG)
     elif view.is_changed:
-        yield Text("! changed by the second", style=_CAUTION)
+        yield Text("! changed by the second student", style=_CAUTION)
 
 
 def _flow(pieces: Iterable[Text], width: int) -> Text:
-    """Set pieces side by side, and break the line between pieces rather than inside one."""
+    """Join pieces on lines, and break lines between pieces rather than inside one."""
     flow = Text(overflow="fold")
     used = 0
     for piece in pieces:
@@ -239,7 +239,7 @@ def _flow(pieces: Iterable[Text], width: int) -> Text:
 
 
 def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
-    """Share the width out; a side that is only a label takes little. None: too narrow, stack."""
+    """Return the column widths, narrow for a label alone; None if there is too little width."""
     if len(sides) < 2 or width < MIN_SIDE_BY_SIDE:
         return None
     short = {
@@ -275,10 +275,10 @@ def _mark(is_right: bool | None) -> Text:
 
 
 def _bars(side: Side, width: int) -> Text:
-    """Draw one line per choice: its text, a bar, a percentage, and who answers with it."""
+    """Return one line per choice: its text, a bar, a percentage, and whose answer it is."""
     drawn = _likeliest(side.bars)
     names = [on_one_line(bar.choice) for bar in drawn]
-    # In a narrow column there is room for one word; the others' answers stand beside it anyway.
+    # A narrow column has room for one word; the other answers are shown beside it anyway.
     notes = [", ".join(bar.of if width >= 48 else bar.of[:1]) for bar in drawn]
     name_width = min(max(map(cell_len, names)), max(8, width // 3))
     bar_width = max(5, min(24, width - name_width - max(map(len, notes)) - 9))
@@ -298,8 +298,8 @@ def _bars(side: Side, width: int) -> Text:
     return lines
 
 
-def _likeliest(bars: Sequence[Bar]) -> list[Bar]:
-    """Keep the bars worth drawing, in their order."""
+def _likeliest(bars: Sequence[ChoiceBar]) -> list[ChoiceBar]:
+    """Return the bars with the highest probabilities, in their order."""
     ranked = sorted(range(len(bars)), key=lambda index: -bars[index].probability)
     return [bars[index] for index in sorted(ranked[:MAX_BARS])]
 
@@ -317,11 +317,11 @@ def _step(step: StepView) -> Text:
     return Text.assemble(("✗", _WRONG), " ", step.text, (truth, _QUIET))
 
 
-def _support(support: Support, who: Who) -> Text:
+def _support(support: SupportedAnswer, who: Who) -> Text:
     if support.label is None:
         return Text("→ supports no answer", style=_CAUTION)
     if who in support.of:
         return Text("→ supports its own answer", style=_QUIET)
-    owners = " and ".join(f"{name}'s" for name in support.of) or "nobody's"
+    owners = " and ".join(f"{name}'s" for name in support.of) or "no one's"
     text = f"→ supports {on_one_line(support.label)}, {owners} answer"
     return Text(text, style="red", overflow="fold")

@@ -1,7 +1,7 @@
-"""How the figures of a summary look on a terminal, or as plain text.
+"""The figures of a summary as text, for a terminal or a file.
 
-The same cards and panels as on the page, a line each. Texts come from anybody's file: they are made
-harmless as those of records are.
+The same cards and panels as on the page, one line per measure. The summary is untrusted: its texts
+are escaped, as those of records are.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mitools.escape import on_one_line
-from mitools.explain.cards import Figure, Missing, by_reason, cards
+from mitools.explain.cards import MissingFigure, by_reason, cards
+from mitools.explain.figure_text import Figure
 from mitools.explain.panels import Panel, PanelRow, panels
-from mitools.explain.summaries import Summary, told_of
+from mitools.explain.summary_file import Summary, described
 from mitools.explain.terminal import Terminal, rule_above
 
 __all__ = ["render_figures"]
@@ -24,19 +25,19 @@ __all__ = ["render_figures"]
 NAME_WIDTH = 27
 VALUE_WIDTH = 13
 INDENT = 2
-"""Cells: what the longest name and a value such as ``-100.0 points`` need; panels stand in."""
+"""Cells, for the longest name and for a value such as ``-100.0 points``; panels are indented."""
 
 MIN_BESIDE = 66
-"""Where there is less room than this, an interval stands below its value, not beside it."""
+"""With less width than this, an interval is shown below its value, not beside it."""
 
 _QUIET, _CAUTION, _HEAD = "dim", "yellow", "bold"
 
 
 def render_figures(terminal: Terminal, summary: Summary) -> str:
-    """Render what a summary says; the text ends in an empty line."""
+    """Render the figures of a summary; the text ends in an empty line."""
     shown, unknown = cards({"student": summary})
     blocks, unknown_blocks = panels({"student": summary})
-    parts: list[RenderableType] = [rule_above(("figures",), told_of(summary), terminal.width)]
+    parts: list[RenderableType] = [rule_above(("figures",), described(summary), terminal.width)]
     rows = [PanelRow(card.title, card.figures) for card in shown]
     if rows:
         parts.append(_table(rows, terminal.width, NAME_WIDTH + INDENT))
@@ -59,7 +60,7 @@ def _panel(panel: Panel, width: int) -> Iterator[RenderableType]:
 
 
 def _table(rows: Sequence[PanelRow], width: int, name_width: int) -> Table:
-    """Lay figures out in columns: what, how much, between what and on how many."""
+    """Return a table of figures: name, value, interval and n."""
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     is_narrow = width < MIN_BESIDE
     table.add_column(width=width - VALUE_WIDTH - 2 if is_narrow else name_width, overflow="fold")
@@ -78,7 +79,7 @@ def _table(rows: Sequence[PanelRow], width: int, name_width: int) -> Table:
 
 
 def _add(table: Table, cells: tuple[Text, Text], around: Text, is_narrow: bool) -> None:
-    """Add a line; what is around a value stands below it where there is little room."""
+    """Add a line; with little width, the interval gets a line of its own."""
     if not is_narrow:
         table.add_row(*cells, around)
         return
@@ -97,14 +98,14 @@ def _around(figure: Figure) -> Text:
     return _quiet(f"{figure.between} · {figure.n}" if figure.between else figure.n)
 
 
-def _missing(missing: Sequence[Missing]) -> Iterator[RenderableType]:
-    told = by_reason(one for one in missing if not one.is_unasked)
+def _missing(missing: Sequence[MissingFigure]) -> Iterator[RenderableType]:
+    explained = by_reason(one for one in missing if not one.is_unasked)
     unasked = [one.name for one in missing if one.is_unasked]
-    if told or unasked:
+    if explained or unasked:
         yield Text()
-    for names, reason in told:
+    for names, reason in explained:
         yield Text.assemble(
             (f"{on_one_line(names)}: ", _CAUTION), (on_one_line(reason), _QUIET), overflow="fold"
         )
     if unasked:
-        yield _quiet(f"nobody asked for: {' · '.join(unasked)}")
+        yield _quiet(f"not requested: {' · '.join(unasked)}")

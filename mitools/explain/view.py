@@ -1,37 +1,37 @@
-"""What there is to see in one record: a few small values, ready for a terminal or a page.
+"""The view of one record: small values, ready for a terminal or a page.
 
-A :class:`View` says what to show and what is true of it. It is worked out from a record by
-:mod:`mitools.explain.build_view`; how it looks is decided by :mod:`mitools.explain.terminal` and
-:mod:`mitools.explain.page`. Texts stay as they came; whoever shows them escapes
-them for its medium.
+A :class:`View` holds the answers of gold, teacher and students with their verdicts.
+:mod:`mitools.explain.build_view` makes it from a record; :mod:`mitools.explain.terminal` and
+:mod:`mitools.explain.page` render it. Its texts are not escaped; the renderer escapes them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mitools.evaluate.measures.consistency import Supports
+if TYPE_CHECKING:
+    from mitools.evaluate.measures.consistency import Supports
 
 __all__ = [
-    "Bar",
     "Change",
+    "ChoiceBar",
     "Flag",
     "FlagName",
     "Side",
     "StepView",
-    "Support",
+    "SupportedAnswer",
     "Thresholds",
     "View",
     "Who",
 ]
 
 Who = Literal["gold", "teacher", "student", "second"]
-"""Who gives an answer; ``second`` is a second student, whose answers to the same records were laid
-beside those of the first."""
+"""Whose answer it is; ``second`` is a second student that answered the same records."""
 
 Change = Literal["fixed", "broken", "both_right", "both_wrong"]
-"""What the second student made of the first one's label: put it right, or spoilt it."""
+"""Which of the two students has the label right: only the second (``fixed``), only the first
+(``broken``), both or none."""
 
 FlagName = Literal[
     "wrong",
@@ -52,12 +52,12 @@ LOW_CONFIDENCE = 0.6
 HIGH_CONFIDENCE = 0.9
 
 LITTLE_MASS = 0.5
-"""Below this share of all probability, the choices share out little among them, and it is said."""
+"""If the choices have less than this share of the probability mass, it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where confidence counts as low, and as high; probabilities from 0 to 1."""
+    """Low is a confidence below ``low``, high one of ``high`` or more; both from 0 to 1."""
 
     low: float = LOW_CONFIDENCE
     high: float = HIGH_CONFIDENCE
@@ -68,7 +68,7 @@ class StepView:
     """One arithmetic step that a rationale states, such as ``12 + 7 = 19``.
 
     Attributes:
-        value: what the left side comes to; empty where that cannot be written.
+        value: the value of the left side; empty if it cannot be written.
     """
 
     text: str
@@ -77,11 +77,11 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
-class Support:
-    """Which answer a rationale argues for.
+class SupportedAnswer:
+    """The answer that a rationale supports.
 
     Attributes:
-        label: that answer; None where the rationale argues for none that can be made out.
+        label: that answer; None if it supports no recognizable answer.
         of: whose answer that is.
     """
 
@@ -90,8 +90,8 @@ class Support:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One possible answer, its probability, and who gives it."""
+class ChoiceBar:
+    """One possible answer, its probability, and whose answer it is."""
 
     choice: str
     probability: float
@@ -100,29 +100,30 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one of them says: a label and a rationale, and how they hold up.
+    """The answer of gold, teacher or a student: a label and a rationale, with their verdicts.
 
     Attributes:
-        is_right: whether the label is the gold one; None where that is unknown, and for gold.
-        support: which answer the rationale argues for; None where there is no rationale.
+        is_right: whether the label is gold; None if unknown, and for gold itself.
+        support: the answer that the rationale supports; None without a rationale.
         supports: whose answer that is, as ``eval`` counts it; None for gold and teacher, and for a
-            student that was not asked for a rationale: an empty one supports none.
+            student that was not asked for a rationale. An empty rationale supports none.
+        steps: the arithmetic steps that the rationale states.
         confidence: a student's probability of its label, 0 to 1.
         bars: a student's probability of each choice, in the record's order.
-        in_set_mass: the probability of all choices together out of all texts, 0 to 1.
-        decoded: the label that decoding gives, where that is not the one that scoring chose.
-        error: why there is no answer, where the teacher failed.
+        in_set_mass: the probability of all choices together among all texts, 0 to 1.
+        decoded: the decoded label, if it differs from the label with the best score.
+        error: the teacher's error, if it gave no answer.
     """
 
     who: Who
     label: str | None
     rationale: str = ""
     is_right: bool | None = None
-    support: Support | None = None
+    support: SupportedAnswer | None = None
     supports: Supports | None = None
     steps: tuple[StepView, ...] = ()
     confidence: float | None = None
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[ChoiceBar, ...] = ()
     in_set_mass: float | None = None
     decoded: str = ""
     error: str = ""
@@ -130,7 +131,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something worth a second look; a serious one counts against the student's answer."""
+    """A property to check; a serious one is an error in the student's answer."""
 
     name: FlagName
     text: str
@@ -139,19 +140,19 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One record, as people see it.
+    """One record, as it is shown.
 
     Attributes:
-        position: its place in the input, counted from 1.
+        position: its position in the input, from 1.
         task: the name of the task that compares its labels.
-        choices: the possible answers, each once.
-        sides: those of gold, teacher, student and second student that there are, in this order.
-        flags: on the teacher's and the student's answers.
-        is_right: whether the student's label is right; None where gold or student is missing.
-        is_consistent: whether the student's rationale supports the student's label; None where it
+        choices: the possible answers, without repetition.
+        sides: the answers that exist, in the order gold, teacher, student, second student.
+        flags: on the answers of teacher and student.
+        is_right: whether the student's label is right; None if gold or student is missing.
+        is_consistent: whether the student's rationale supports the student's label; None if it
             supports no answer, or there is no rationale.
-        change: what the second student made of the label; None where either verdict is unknown.
-        is_changed: whether the second student gives another label; None without one.
+        change: which of two students has the label right; None if a verdict is unknown.
+        is_changed: whether the two students' labels differ; None without a second student.
     """
 
     position: int
@@ -168,23 +169,29 @@ class View:
     is_changed: bool | None = None
 
     def side(self, who: Who) -> Side | None:
+        """Return one of the answers; None if there is none."""
         return next((side for side in self.sides if side.who == who), None)
 
     @property
     def gold(self) -> Side | None:
+        """The gold answer."""
         return self.side("gold")
 
     @property
     def teacher(self) -> Side | None:
+        """The teacher's answer."""
         return self.side("teacher")
 
     @property
     def student(self) -> Side | None:
+        """The student's answer."""
         return self.side("student")
 
     @property
     def second(self) -> Side | None:
+        """The second student's answer."""
         return self.side("second")
 
     def has(self, name: FlagName) -> bool:
+        """Return whether the record has a flag."""
         return any(flag.name == name for flag in self.flags)

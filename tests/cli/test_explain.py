@@ -88,7 +88,7 @@ def test_records_are_shown_and_counted() -> None:
         "           Fish swim in the sea.\n"
         "           → supports its own answer\n"
         "\n"
-        "student ✗  tree   80% sure\n"
+        "student ✗  tree   confidence 80%\n"
         "           In the sea.\n"
         "           → supports sea, gold's and teacher's answer\n"
         "\n"
@@ -155,7 +155,7 @@ def test_nothing_matching_is_said_and_is_no_failure(filters: list[str]) -> None:
 def test_asking_for_a_verdict_where_nobody_answered_is_explained() -> None:
     result = run("--wrong", stdin=jsonl(BARE))
     assert result.exit_code == 0
-    assert 'no record holds a student\'s answer; add "--student DIR"' in result.stderr
+    assert 'no record has a student\'s answer; add "--student DIR"' in result.stderr
 
 
 def test_a_limit_says_that_reading_stopped() -> None:
@@ -217,11 +217,11 @@ def test_a_record_without_input_is_an_error() -> None:
     [
         (["--wrong", "--right"], "no record is both right and wrong; drop --right or --wrong"),
         (["--consistent", "--inconsistent"], "no record is both consistent and inconsistent"),
-        (["--text", "x"], "--text needs a student to ask; add --student DIR"),
-        (["--choices", "a,b"], "--choices goes with --text"),
+        (["--text", "x"], "--text needs a student; add --student DIR"),
+        (["--choices", "a,b"], "--choices needs --text"),
         (["--text", "x", "--student", "runs", "file.jsonl"], "--text reads no files"),
-        (["--grep", "("], '"(" is no regular expression'),
-        (["--low-conf", "60"], '"60" is no number from 0 to 1; write "--low-conf=0.9"'),
+        (["--grep", "("], '"(" is not a regular expression'),
+        (["--low-conf", "60"], '"60" is not a number from 0 to 1; write "--low-conf=0.9"'),
         (["--high-conf-wrong", "file.jsonl"], 'write "--high-conf-wrong=0.9"'),
         (["--limit", "0"], "--limit"),
     ],
@@ -257,7 +257,7 @@ def test_choices_make_a_choice_of_whatever_the_student_learned(
     monkeypatch.setattr(FakeStudent, "metadata", {"task": "equation"})
     result = run("--student", student, "--text", "x", "--choices", "sea,tree")
     assert "no valid answer" not in result.stdout
-    assert 'the student learned the task "equation", the records are "choice"' in result.stderr
+    assert 'the student was trained on the task "equation", not "choice"' in result.stderr
     assert " equation ──" in run("--student", student, "--text", "x").stdout
 
 
@@ -319,13 +319,13 @@ def test_two_students_are_laid_side_by_side(other: str) -> None:
     result = run("--vs", other, stdin=jsonl(BARE, SEEN))
     assert result.exit_code == 0
     assert result.stdout.startswith("── 2 · seen ──")
-    assert "✓ fixed by the second" in result.stdout
+    assert "✓ fixed by the second student" in result.stdout
     assert "\nstudent ✗                                second ✓\n" in result.stdout
     assert result.stderr == (
         f"mitools explain: warning: 1 of 2 records without an answer in {other}\n"
-        f"mitools explain: warning: 1 answer in {other} to records not read\n"
+        f"mitools explain: warning: 1 answer in {other} to records that were not read\n"
         f"mitools explain: {other} against the first: fixed 1, broken 0, both right 0, "
-        "both wrong 0; exact McNemar p = 1.000 (too few differ for p < 0.05)\n"
+        "both wrong 0; exact McNemar p = 1.000 (too few discordant pairs for p < 0.05)\n"
         "mitools explain: 1 shown of 2 read; label right 0/1 (0%); consistent 0/1 (0%); "
         "teacher right 1/1 (100%)\n"
     )
@@ -359,13 +359,13 @@ def test_a_student_that_is_asked_live_is_compared(student: str, other: str) -> N
 def test_the_counts_of_a_comparison_that_was_cut_short_say_so(other: str) -> None:
     result = run("--vs", other, "--limit", "1", stdin=jsonl(SEEN, BARE))
     assert "p < 0.05), of the 1 read\n" in result.stderr
-    assert "to records not read" not in result.stderr
+    assert "to records that were not read" not in result.stderr
 
 
 def test_an_id_that_comes_twice_is_compared_twice_and_said_to_be(other: str) -> None:
     result = run("--vs", other, "--json", stdin=jsonl(SEEN, SEEN))
     assert result.exit_code == 0
-    assert "1 of 2 records with an id seen before; all are compared\n" in result.stderr
+    assert "1 of 2 records with a repeated id; all are compared\n" in result.stderr
 
 
 def test_a_second_file_without_answers_is_an_error(tmp_path: Path) -> None:
@@ -373,14 +373,14 @@ def test_a_second_file_without_answers_is_an_error(tmp_path: Path) -> None:
     path.write_text(jsonl(BARE), encoding="utf-8")
     result = run("--vs", str(path), stdin=jsonl(SEEN))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f'let the second student answer: "mitools eval --student DIR {path}"' in result.stderr
+    assert f'run "mitools eval --student DIR {path}"' in result.stderr
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--fixed"], "--fixed needs a second student to compare; add --vs FILE"),
-        (["--changed"], "--changed needs a second student to compare; add --vs FILE"),
+        (["--fixed"], "--fixed needs a second student; add --vs FILE"),
+        (["--changed"], "--changed needs a second student; add --vs FILE"),
         (["--vs", "-"], "both students cannot come from stdin; name a file"),
         (["--vs", "x.jsonl", "--text", "x", "--student", "runs"], "--text asks one student"),
     ],
@@ -452,7 +452,7 @@ def test_the_figures_of_eval_go_onto_the_page(tmp_path: Path) -> None:
     result = run(*args, stdin=jsonl(SEEN))
     assert result.exit_code == 0
     assert "mine › own" in page.read_text(encoding="utf-8")
-    assert "warning: the figures are those of 7 records; this page holds 1\n" in result.stderr
+    assert "warning: the figures are of 7 records; this page has 1\n" in result.stderr
 
 
 def test_the_figures_of_eval_stand_before_the_records(tmp_path: Path) -> None:
@@ -461,7 +461,7 @@ def test_the_figures_of_eval_stand_before_the_records(tmp_path: Path) -> None:
     result = run("--summary", str(figures), stdin=jsonl(SEEN))
     assert result.exit_code == 0
     assert result.stdout.startswith("── figures ──")
-    assert "A model as judge\n" in result.stdout
+    assert "LLM judge\n" in result.stdout
     assert result.stdout.index("by gpt-x") < result.stdout.index("── 1 · seen ──")
     nothing = run("--summary", str(figures), "--right", stdin=jsonl(SEEN))
     assert nothing.stdout.startswith("── figures ──")
@@ -537,9 +537,9 @@ def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--summary", "x.json", "--json"], "--summary is for people, --json is not"),
-        (["--vs-summary", "x.json"], "--vs-summary is for a page of two students"),
-        (["--html", "-", "--json"], "one output cannot hold both a page and records; name two"),
+        (["--summary", "x.json", "--json"], "--summary has no effect with --json alone"),
+        (["--vs-summary", "x.json"], "--vs-summary needs a page of two students"),
+        (["--html", "-", "--json"], "a page and records cannot go to the same output; name two"),
         (["--html", "x", "--json", "-o", "x"], "x is both --output and --html"),
         (["--html", "x", "-o", "y"], "with --html, -o is for records; add --json, or drop -o"),
     ],
@@ -624,4 +624,4 @@ def test_leaving_the_pager_ends_it_quietly_and_the_counts_say_so(tmp_path: Path)
     many.write_text(jsonl(*[SEEN] * 1500), encoding="utf-8")
     assert on_terminal(many, errors=errors, PAGER="true") == ""
     assert errors.read_text().startswith("mitools explain: ")
-    assert errors.read_text().endswith("; stopped where the pager was left\n")
+    assert errors.read_text().endswith("; stopped when the pager was closed\n")

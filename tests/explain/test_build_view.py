@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mitools.explain.build_view import view_of
-from mitools.explain.view import Bar, StepView, Support, Thresholds
+from mitools.explain.view import ChoiceBar, StepView, SupportedAnswer, Thresholds
 
 
 def equation(**fields: Any) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_the_verdicts_of_eval_are_taken_as_they_are() -> None:
     view = view_of(record)
     assert (view.is_right, view.is_consistent) == (True, False)
     assert view.student is not None
-    assert view.student.support == Support("car")
+    assert view.student.support == SupportedAnswer("car")
 
 
 def test_the_verdicts_of_eval_do_not_outlive_another_task() -> None:
@@ -94,15 +94,20 @@ def test_a_verdict_that_is_missing_is_worked_out() -> None:
 @pytest.mark.parametrize(
     ("rationale", "label", "support", "is_consistent"),
     [
-        ("Fish swim in the sea.", "sea", Support("sea", ("gold", "teacher", "student")), True),
-        ("Fish swim in the sea.", "tree", Support("sea", ("gold", "teacher")), False),
-        ("Fish drive by car.", "tree", Support("car"), False),
-        ("Fish are animals.", "tree", Support(None), None),
+        (
+            "Fish swim in the sea.",
+            "sea",
+            SupportedAnswer("sea", ("gold", "teacher", "student")),
+            True,
+        ),
+        ("Fish swim in the sea.", "tree", SupportedAnswer("sea", ("gold", "teacher")), False),
+        ("Fish drive by car.", "tree", SupportedAnswer("car"), False),
+        ("Fish are animals.", "tree", SupportedAnswer(None), None),
         ("", "tree", None, None),
     ],
 )
 def test_which_answer_a_rationale_supports(
-    rationale: str, label: str, support: Support | None, is_consistent: bool | None
+    rationale: str, label: str, support: SupportedAnswer | None, is_consistent: bool | None
 ) -> None:
     record = choice(teacher={"label": "sea"}, student={"label": label, "rationale": rationale})
     view = view_of(record)
@@ -133,9 +138,9 @@ def test_bars_follow_the_records_choices_and_say_whose_they_are() -> None:
     view = view_of(record)
     assert view.student is not None
     assert view.student.bars == (
-        Bar("tree", 0.6, ("student",)),
-        Bar("sea", 0.3, ("gold", "teacher")),
-        Bar("car", 0.1),
+        ChoiceBar("tree", 0.6, ("student",)),
+        ChoiceBar("sea", 0.3, ("gold", "teacher")),
+        ChoiceBar("car", 0.1),
     )
 
 

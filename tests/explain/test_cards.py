@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mitools.explain.cards import Missing, all_figures, by_reason, cards, missing_of, written
+from mitools.explain.cards import MissingFigure, all_figures, by_reason, cards, missing_of
+from mitools.explain.figure_text import written
 from tests.explain.figures import metric
 
 
@@ -78,7 +79,7 @@ def test_what_both_students_lack_for_one_reason_is_said_once() -> None:
     why = {"status": "undefined", "value": None, "reason": "too few"}
     other = {**why, "reason": "none at all"}
     assert missing_of("CVI", {"student": why, "second": dict(why)}, 2) == [
-        Missing("CVI", "too few")
+        MissingFigure("CVI", "too few")
     ]
     assert [one.name for one in missing_of("CVI", {"student": why, "second": other}, 2)] == [
         "CVI, student",
@@ -88,7 +89,12 @@ def test_what_both_students_lack_for_one_reason_is_said_once() -> None:
 
 
 def test_what_is_missing_for_one_reason_stands_together() -> None:
-    missing = [Missing("a", "x"), Missing("b", "y"), Missing("c", "x"), Missing("a", "x")]
+    missing = [
+        MissingFigure("a", "x"),
+        MissingFigure("b", "y"),
+        MissingFigure("c", "x"),
+        MissingFigure("a", "x"),
+    ]
     assert by_reason(missing) == [("a · c", "x"), ("b", "y")]
 
 

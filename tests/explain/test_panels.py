@@ -26,18 +26,18 @@ def told(panel: Panel) -> dict[str, tuple[str, str, str]]:
 def test_a_probe_has_value_interval_and_n() -> None:
     noise = panel_named("Noise in the input", probed())
     assert told(noise)["accuracy lost to noise"] == ("3.1 points", "-1.0 to 5.2", "n 200")
-    cue = panel_named("A wrong answer suggested", probed())
+    cue = panel_named("Suggested wrong answer", probed())
     assert told(cue)["accuracy change by the cue"] == (
         "-25.0 points",
         "-30.0 to -20.0",
         "n 200",
     )
-    words = panel_named("Words they hang on", probed())
+    words = panel_named("Attribution", probed())
     assert told(words)["attribution ρ above null"][0] == "+0.123"
 
 
 def test_what_is_not_determined_has_its_reason() -> None:
-    put_in = panel_named("A word put in", probed())
+    put_in = panel_named("Inserted word", probed())
     assert [(row.figures[0].value, row.figures[0].reason) for row in put_in.rows] == [
         ("0.0%", ""),
         ("", "none of 8 insertions changes a label"),
@@ -45,7 +45,7 @@ def test_what_is_not_determined_has_its_reason() -> None:
 
 
 def test_a_judge_is_named_and_its_scores_counted() -> None:
-    judge = panel_named("A model as judge", probed())
+    judge = panel_named("LLM judge", probed())
     assert told(judge)["judge's score"] == ("3.50 of 5", "3.20 to 3.80", "n 10")
     assert judge.notes == ("by gpt-x, shown 10 of 200 records",)
     assert judge.counts == (1, 1, 2, 4, 2)
@@ -57,10 +57,10 @@ def test_what_nobody_asked_for_is_missing_and_says_how_to_ask() -> None:
     assert shown == []
     assert {one.name: one.is_unasked for one in unknown} == {
         "Noise in the input": True,
-        "Words they hang on": True,
-        "A word put in": True,
-        "A wrong answer suggested": True,
-        "A model as judge": True,
+        "Attribution": True,
+        "Inserted word": True,
+        "Suggested wrong answer": True,
+        "LLM judge": True,
     }
     assert any("--probe robustness" in one.reason for one in unknown)
 
@@ -71,7 +71,7 @@ def test_what_does_not_apply_is_missing_with_one_reason_for_all() -> None:
     assert shown == []
     found = dict((reason, names) for names, reason in by_reason(unknown) if reason == why)
     assert found == {
-        why: "Noise in the input · Words they hang on · A word put in · A wrong answer suggested"
+        why: "Noise in the input · Attribution · Inserted word · Suggested wrong answer"
     }
     assert [one.is_unasked for one in unknown] == [False] * 4 + [True]
 
@@ -103,13 +103,13 @@ def test_a_comparison_says_both_sides_and_p_after_holm() -> None:
     assert compared.rows[0].beside == "29.0% → 29.5%; few"
     assert compared.notes == (
         "on 200 records that all runs have",
-        "3 records are not in all runs, and were left out",
+        "3 records are not in all runs and are left out",
     )
 
 
 def test_several_runs_are_listed() -> None:
     summary = {"seeds": {"accuracy": metric(0.3, by_run=[0.29, 0.31])}}
-    assert panel_named("Over the runs", summary).rows[0].beside == "by run: 29.0%, 31.0%"
+    assert panel_named("Over training runs", summary).rows[0].beside == "by run: 29.0%, 31.0%"
 
 
 def test_two_students_share_a_row_and_one_without_is_said_to_be_so() -> None:

@@ -81,7 +81,7 @@ def test_at_80_columns_the_sides_are_stacked() -> None:
         "           ✓ 12 + 7 = 19\n"
         "           → supports its own answer\n"
         "\n"
-        "student ✗  ( 12.0 - 7.0 )   41% sure\n"
+        "student ✗  ( 12.0 - 7.0 )   confidence 41%\n"
         "           Luke had 12 apples. So 12 + 7 = 18.\n"
         "           ✗ 12 + 7 = 18 (is 19)\n"
         "           → supports 12 + 7, gold's and teacher's answer\n"
@@ -92,7 +92,7 @@ def test_at_80_columns_the_sides_are_stacked() -> None:
 def test_at_140_columns_they_stand_side_by_side() -> None:
     rows = (
         ("gold", "teacher ✓", "student ✗"),
-        ("( 12.0 + 7.0 )", "12 + 7", "( 12.0 - 7.0 )   41% sure"),
+        ("( 12.0 + 7.0 )", "12 + 7", "( 12.0 - 7.0 )   confidence 41%"),
         (
             "",
             "Luke had 12 apples and picked 7 more, so he has 12 + 7 = 19",
@@ -138,12 +138,12 @@ def test_choices_have_bars() -> None:
 def test_what_bars_do_not_say_stands_below_them() -> None:
     student = {**CHOICE["student"], "in_set_mass": 0.031, "decoded": "ca\x1br"}
     record = {**CHOICE, "student": student}
-    assert "           the choices hold 3% of all probability\n" in shown(record)
-    assert "           decoding gives: ca\\x1br\n" in shown(record)
-    assert "! decodes another answer" in shown(record)
+    assert "           the choices have 3% of the probability mass\n" in shown(record)
+    assert "           decoded label: ca\\x1br\n" in shown(record)
+    assert "! decoded label differs" in shown(record)
     for mass, told in ((0.5, False), (0.004, True), (0.0, True)):
         text = shown({**CHOICE, "student": {**student, "in_set_mass": mass}})
-        assert ("hold less than 1% of all" in text) is told
+        assert ("have less than 1% of the" in text) is told
 
 
 def test_the_sides_stand_side_by_side_from_100_columns_on() -> None:
@@ -169,7 +169,7 @@ def test_two_students_stand_side_by_side_where_only_two_can() -> None:
     assert text == (
         "── 1 · svamp-7 ────────────────────────────────────────────── test · equation ──\n"
         "✗ wrong   ✗ inconsistent   ! wrong step   ! low confidence\n"
-        "! differs from teacher   ✓ fixed by the second\n"
+        "! differs from teacher   ✓ fixed by the second student\n"
         "\n"
         "Luke had 12 apples.\n"
         "He picked 7 more. How many apples does he have now, if he eats none on the way?\n"
@@ -183,7 +183,7 @@ def test_two_students_stand_side_by_side_where_only_two_can() -> None:
         "           → supports its own answer\n"
         "\n"
         "student ✗                                second ✓\n"
-        "( 12.0 - 7.0 )   41% sure                ( 12.0 + 7.0 )   93% sure\n"
+        "( 12.0 - 7.0 )   confidence 41%          ( 12.0 + 7.0 )   confidence 93%\n"
         "Luke had 12 apples. So 12 + 7 = 18.      12 + 7 = 19.\n"
         "✗ 12 + 7 = 18 (is 19)                    ✓ 12 + 7 = 19\n"
         "→ supports 12 + 7, gold's and            → supports its own answer\n"
@@ -196,18 +196,18 @@ def test_all_four_stand_side_by_side_where_there_is_room_and_below_each_other_wh
     view = view_of(EQUATION, second=SECOND)
     assert re.search("\ngold +teacher ✓ +student ✗ +second ✓\n", Terminal(140).render(view))
     stacked = Terminal(70).render(view)
-    assert "\nstudent ✗  ( 12.0 - 7.0 )   41% sure\n" in stacked
-    assert "\nsecond  ✓  ( 12.0 + 7.0 )   93% sure\n" in stacked
+    assert "\nstudent ✗  ( 12.0 - 7.0 )   confidence 41%\n" in stacked
+    assert "\nsecond  ✓  ( 12.0 + 7.0 )   confidence 93%\n" in stacked
 
 
 def test_what_a_second_student_changed_is_said() -> None:
     def told(second: dict[str, Any]) -> str:
         return Terminal(140).render(view_of(EQUATION, second={**EQUATION, "student": second}))
 
-    assert "! changed by the second" in told({"label": "12 * 7"})
-    assert "by the second" not in told({"label": "5"})
+    assert "! changed by the second student" in told({"label": "12 * 7"})
+    assert "by the second student" not in told({"label": "5"})
     back = view_of(SECOND, second={**EQUATION, "scores": {}})
-    assert "✗ broken by the second" in Terminal(140).render(back)
+    assert "✗ broken by the second student" in Terminal(140).render(back)
 
 
 @pytest.mark.parametrize("width", [40, 57, 71, 80, 99, 110, 140, 200])

@@ -31,9 +31,9 @@ def test_a_figure_has_a_line_with_its_interval_and_n() -> None:
 
 def test_what_is_missing_says_why_and_what_nobody_asked_for_is_named() -> None:
     text = " ".join(" ".join(lines_of(unprobed("not_applicable", "it never explains"))).split())
-    assert "Noise in the input · Words they hang on · A word put in" in text
-    assert "suggested: it never explains" in text
-    assert text.endswith("nobody asked for: A model as judge")
+    assert "Noise in the input · Attribution · Inserted word" in text
+    assert "wrong answer: it never explains" in text
+    assert text.endswith("not requested: LLM judge")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 140])

@@ -1,12 +1,12 @@
-"""One HTML file that shows records and figures to anybody with a browser.
+"""The HTML page: one file that shows records and figures in a browser.
 
-- :mod:`~mitools.explain.page.write` folds what was looked at and writes the file;
-- :mod:`~mitools.explain.page.rows` makes small rows of views, safe to stand inside a page;
-- :mod:`~mitools.explain.page.figures` computes figures, or takes those of ``eval``;
-  :mod:`~mitools.explain.page.missing` says why a plot is not there;
-- :mod:`~mitools.explain.page.curves` computes what the plots draw,
-  :mod:`~mitools.explain.page.plots` and :mod:`~mitools.explain.page.probe_plots` where;
-- ``templates`` holds the page itself: HTML and SVG for Jinja, a style sheet and the script.
+- ``write``: the entry point, :func:`~mitools.explain.page.write.write_page`; collects records and
+  writes the file;
+- ``render``: renders the templates; ``templates``: HTML and SVG for Jinja, style sheet, script;
+- ``rows``: records as small JSON rows;
+- ``summarize``: figures computed from views, where ``eval`` gave none;
+- ``curves``: the data of plots; ``plots`` and ``probe_plots``: their layout in SVG coordinates;
+- ``missing_plots``: the reasons for plots without data.
 
 Importing this package imports none of them.
 """

@@ -1,4 +1,4 @@
-"""What the plots of a page draw: pure functions on arrays.
+"""The data of the page's plots: pure functions on arrays.
 
 ``confidence`` [n] is the stated probability of each answer, ``is_correct`` [n] whether it is right.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mitools.evaluate.measures.calibration import BINS, REDRAWS, reliability, width_bins
 from mitools.evaluate.measures.statistics import wilson_interval
 
-__all__ = ["Risk", "least_risk", "reliability_with_null", "risk_curve"]
+__all__ = ["RiskPoint", "least_risk", "reliability_with_null", "risk_curve"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -22,13 +22,12 @@ _POINTS = 160
 
 
 def reliability_with_null(confidence: Floats, is_correct: Bools, seed: int) -> list[dict[str, Any]]:
-    """Describe each equal-width bin that holds items, beside what chance would do to it.
+    """Return the reliability of each non-empty bin of equal width, with its null band.
 
     Returns:
         Rows of :func:`mitools.evaluate.measures.calibration.reliability`, each with ``null95``: the
-        middle 95% of its accuracy when correctness is redrawn from the stated confidences 1,000
-        times.
-        [] on empty input.
+        central 95% of its accuracy when correctness is redrawn from the stated confidences 1,000
+        times. [] on empty input.
     """
     rows = reliability(confidence, is_correct)
     if not rows:
@@ -43,6 +42,7 @@ def reliability_with_null(confidence: Floats, is_correct: Bools, seed: int) -> l
 
 
 def _null_accuracy(stated: Floats, rng: np.random.Generator) -> tuple[float, float]:
+    # In chunks: 1,000 redraws of a large bin at once would not fit into memory.
     n, left, hits = len(stated), REDRAWS, []
     while left:
         size = min(left, max(1, 2_000_000 // n))
@@ -52,13 +52,14 @@ def _null_accuracy(stated: Floats, rng: np.random.Generator) -> tuple[float, flo
     return float(low), float(high)
 
 
-class Risk(NamedTuple):
+class RiskPoint(NamedTuple):
     """One point of a risk-coverage curve: the error rate among the most confident answers.
 
     Attributes:
-        coverage: the share of answers that is kept, 0 to 1.
-        risk: their error rate, within ties of confidence the expected one.
-        low: of its pointwise 95% interval (Wilson); ``high`` likewise.
+        coverage: the share of answers kept, 0 to 1.
+        risk: their error rate; among ties of confidence, its expectation.
+        low: lower bound of its pointwise 95% interval (Wilson).
+        high: upper bound.
     """
 
     coverage: float
@@ -67,11 +68,11 @@ class Risk(NamedTuple):
     high: float
 
 
-def risk_curve(confidence: Floats, is_correct: Bools) -> list[Risk]:
-    """Follow the error rate as ever less confident answers are kept; [] on empty input.
+def risk_curve(confidence: Floats, is_correct: Bools) -> list[RiskPoint]:
+    """Return the error rate by coverage, from the most confident answers to all; [] if empty.
 
-    The last point keeps every answer. At most 160 points, close together at small coverage, where
-    the curve moves fast.
+    The last point has all answers. At most 160 points, dense at small coverage, where the curve
+    changes fast.
     """
     n = len(confidence)
     if not n:
@@ -92,13 +93,13 @@ def _points(n: int) -> NDArray[np.int64]:
     return points
 
 
-def _risk(kept: int, wrong: float, n: int) -> Risk:
+def _risk(kept: int, wrong: float, n: int) -> RiskPoint:
     interval = wilson_interval(round(wrong), kept)
     assert interval is not None
     risk = wrong / kept
-    return Risk(kept / n, risk, min(interval[0], risk), max(interval[1], risk))
+    return RiskPoint(kept / n, risk, min(interval[0], risk), max(interval[1], risk))
 
 
 def least_risk(coverage: float, accuracy: float) -> float:
-    """Give the error rate at a coverage where every right answer is surer than any wrong one."""
+    """Return the error rate at a coverage if all right answers are ranked before wrong ones."""
     return max(0.0, coverage - accuracy) / coverage if coverage else 0.0

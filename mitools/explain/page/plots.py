@@ -1,7 +1,7 @@
-"""Where the marks of a page's plots go: numbers in, coordinates of SVG out.
+"""The layout of the page's plots: from data to SVG coordinates.
 
-How a mark looks is the style sheet's affair, so that one plot serves light, dark and paper. A plot
-is a small value that a template draws; None means that its data is not there.
+The style sheet sets colours, so that one plot serves light and dark themes and print. A plot is a
+small value that a template draws; None means that there is no data.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mitools.evaluate.measures.consistency import Supports
-from mitools.explain.page.curves import Risk, least_risk
+from mitools.explain.page.curves import RiskPoint, least_risk
 from mitools.explain.view import Change
 
 __all__ = [
     "COVERAGE_MARKS",
     "Axes",
-    "Bin",
-    "Cell",
-    "Curve",
-    "Grid",
-    "Permutations",
+    "CountGrid",
+    "GridCell",
+    "PermutationPlot",
+    "ReliabilityBin",
+    "RiskCurve",
     "RiskPlot",
     "change_grid",
     "confusion_grid",
@@ -41,10 +41,12 @@ HEAT_LEVELS = 8
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """A plane for data in SVG units, y upwards.
+    """Axes of a plot, from data to SVG units; y points up.
 
     Attributes:
-        x_range: of the data that the plane shows, likewise ``y_range``.
+        x_range: range of the data; ``y_range`` likewise.
+        width: in SVG units, as all that follow; ``left``, ``right``, ``top`` and ``bottom`` are
+            margins.
     """
 
     x_range: tuple[float, float] = (0.0, 1.0)
@@ -57,21 +59,23 @@ class Axes:
     bottom: int = 44
 
     def x(self, value: float) -> float:
+        """Return the horizontal coordinate of a value."""
         low, high = self.x_range
         span = self.width - self.left - self.right
         return round(self.left + span * (value - low) / (high - low), 1)
 
     def y(self, value: float) -> float:
+        """Return the vertical coordinate of a value."""
         low, high = self.y_range
         span = self.height - self.top - self.bottom
         return round(self.height - self.bottom - span * (value - low) / (high - low), 1)
 
     def path(self, points: Iterable[tuple[float, float]]) -> str:
-        """Write the ``d`` of a line through points."""
+        """Return the attribute ``d`` of a line through points."""
         return "M" + "L".join(f"{self.x(x):g} {self.y(y):g}" for x, y in points)
 
     def ticks(self, of_y: bool = False) -> list[float]:
-        """Choose about five round values."""
+        """Return about five round values."""
         low, high = self.y_range if of_y else self.x_range
         step = _round_step((high - low) / 4)
         first = math.ceil(low / step - 1e-9)
@@ -85,8 +89,12 @@ def _round_step(rough: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """One bin of a reliability diagram, as fractions; ``share`` of the answers lie in it."""
+class ReliabilityBin:
+    """One bin of a reliability diagram, as fractions.
+
+    Attributes:
+        share: its number of answers, relative to the largest bin.
+    """
 
     low: float
     high: float
@@ -99,15 +107,15 @@ class Bin:
 
     @property
     def is_outside(self) -> bool:
-        """Whether the accuracy lies where it would not by chance."""
+        """Whether the accuracy is outside the null band."""
         return not self.null[0] <= self.accuracy <= self.null[1]
 
 
-def reliability_plot(rows: Sequence[Mapping[str, Any]]) -> list[Bin] | None:
-    """Make bins of :func:`mitools.explain.page.curves.reliability_with_null`."""
+def reliability_plot(rows: Sequence[Mapping[str, Any]]) -> list[ReliabilityBin] | None:
+    """Return the bins of :func:`mitools.explain.page.curves.reliability_with_null`."""
     largest = max((row["n"] for row in rows), default=0)
     return [
-        Bin(
+        ReliabilityBin(
             low=round(row["low"], 4),
             high=round(row["high"], 4),
             n=row["n"],
@@ -122,27 +130,31 @@ def reliability_plot(rows: Sequence[Mapping[str, Any]]) -> list[Bin] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """One student's risk-coverage curve: paths, and its points at round coverages."""
+class RiskCurve:
+    """One student's risk-coverage curve: SVG paths, and its points at round coverages."""
 
     who: str
     line: str
     band: str
-    marks: tuple[Risk, ...]
+    marks: tuple[RiskPoint, ...]
     overall: float
 
 
 @dataclass(frozen=True, slots=True)
 class RiskPlot:
-    """Risk-coverage curves on common axes; ``least`` is the first student's best ranking."""
+    """Risk-coverage curves on common axes.
+
+    Attributes:
+        least: the curve of a perfect ranking of the first student's answers.
+    """
 
     axes: Axes
-    curves: tuple[Curve, ...]
+    curves: tuple[RiskCurve, ...]
     least: str
 
 
-def risk_plot(curves: Mapping[str, Sequence[Risk]]) -> RiskPlot | None:
-    """Lay out the curves that have points."""
+def risk_plot(curves: Mapping[str, Sequence[RiskPoint]]) -> RiskPlot | None:
+    """Return the plot of the curves that have points."""
     found = {who: curve for who, curve in curves.items() if curve}
     if not found:
         return None
@@ -156,27 +168,28 @@ def risk_plot(curves: Mapping[str, Sequence[Risk]]) -> RiskPlot | None:
     return RiskPlot(axes, drawn, axes.path(best))
 
 
-def _curve(who: str, curve: Sequence[Risk], axes: Axes) -> Curve:
+def _curve(who: str, curve: Sequence[RiskPoint], axes: Axes) -> RiskCurve:
     top = axes.y_range[1]
     there = [(point.coverage, min(top, point.high)) for point in curve]
     back = [(point.coverage, point.low) for point in reversed(curve)]
     line = axes.path((point.coverage, min(top, point.risk)) for point in curve)
     marks = tuple(_nearest(curve, coverage) for coverage in COVERAGE_MARKS)
-    return Curve(who, line, axes.path([*there, *back]) + "Z", marks, curve[-1].risk)
+    return RiskCurve(who, line, axes.path([*there, *back]) + "Z", marks, curve[-1].risk)
 
 
-def _nearest(curve: Sequence[Risk], coverage: float) -> Risk:
+def _nearest(curve: Sequence[RiskPoint], coverage: float) -> RiskPoint:
     return min(curve, key=lambda point: abs(point.coverage - coverage))
 
 
 @dataclass(frozen=True, slots=True)
-class Permutations:
-    """A measure beside what it was with permuted rationales.
+class PermutationPlot:
+    """A measure, and its histogram over permutations of the rationales.
 
     Attributes:
-        bars: of a histogram, each its left and right edge and how many permutations fell between.
-        observed: the measure with every rationale in its place.
-        mean: of the permutations.
+        bars: of the histogram: left edge, right edge, number of permutations.
+        observed: the measure without permutation.
+        mean: over the permutations.
+        n: number of permutations.
     """
 
     axes: Axes
@@ -186,8 +199,8 @@ class Permutations:
     n: int
 
 
-def permutation_plot(summary: Mapping[str, Any]) -> Permutations | None:
-    """Lay out conditional V-information against its permutations, where a summary has them."""
+def permutation_plot(summary: Mapping[str, Any]) -> PermutationPlot | None:
+    """Return the plot of conditional V-information and its permutations; None without them."""
     block = summary.get("association")
     block = block if isinstance(block, Mapping) else {}
     net = block.get("cvi_net") or {}
@@ -204,17 +217,18 @@ def permutation_plot(summary: Mapping[str, Any]) -> Permutations | None:
         (low + index * width, low + (index + 1) * width, found[index]) for index in sorted(found)
     )
     axes = Axes((low, high), (0.0, 1.15 * max(found.values())), height=220)
-    return Permutations(axes, bars, observed, math.fsum(values) / len(values), len(values))
+    return PermutationPlot(axes, bars, observed, math.fsum(values) / len(values), len(values))
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A count that filters the table when clicked.
+class GridCell:
+    """A count; a click on it filters the table.
 
     Attributes:
-        heat: 0 for none, up to 8 for most.
-        filter: what the table is filtered by, as the address writes it.
-        is_good: whether many are good news; None where it is neither good nor bad.
+        share: of all records in the grid.
+        heat: 0 for none, up to 8 for the largest count.
+        filter: the filter, as in the address of the page.
+        is_good: whether a large count is good; None if neither good nor bad.
     """
 
     n: int
@@ -225,16 +239,17 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class CountGrid:
     """A table of counts.
 
     Attributes:
         rows: the name of each row and its cells.
-        left_out: records that the table does not show.
+        total: number of records.
+        left_out: records that the grid does not show.
     """
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, tuple[GridCell, ...]], ...]
     total: int
     left_out: int = 0
 
@@ -247,25 +262,25 @@ _SUPPORTS: Mapping[Supports, str] = {
 }
 
 
-def quadrant_grid(counts: Mapping[tuple[bool, Supports], int]) -> Grid | None:
-    """Make the table of labels, right and wrong, by the answer that the rationale supports.
+def quadrant_grid(counts: Mapping[tuple[bool, Supports], int]) -> CountGrid | None:
+    """Return right and wrong labels by the answer that the rationale supports.
 
-    None where nothing was counted, or where no rationale supports anything: then there is no map.
+    None without records, or if no rationale supports an answer.
     """
     if not any(n for (_, supports), n in counts.items() if supports != "none"):
         return None
     total, top = sum(counts.values()), max(counts.values())
 
-    def cell(name: str, supports: Supports) -> Cell:
+    def cell(name: str, supports: Supports) -> GridCell:
         is_right = name == "right"
         n = counts.get((is_right, supports), 0)
         is_good = is_right and supports == "student"
-        return Cell(n, n / total, _heat(n, top), f"right={name}&supports={supports}", is_good)
+        return GridCell(n, n / total, _heat(n, top), f"right={name}&supports={supports}", is_good)
 
     rows = tuple(
         (name, tuple(cell(name, supports) for supports in _SUPPORTS)) for name in ("right", "wrong")
     )
-    return Grid(tuple(_SUPPORTS.values()), rows, total)
+    return CountGrid(tuple(_SUPPORTS.values()), rows, total)
 
 
 def _heat(n: int, top: int) -> int:
@@ -273,14 +288,14 @@ def _heat(n: int, top: int) -> int:
 
 
 NOT_IN_SET = "∅"
-"""How the page's filters call an answer that is none of the labels."""
+"""The name of an invalid label in the page's filters."""
 
 
-def confusion_grid(confusion: Mapping[tuple[str, str | None], int]) -> Grid | None:
-    """Make a confusion matrix, gold by rows; the most frequent labels where there are very many.
+def confusion_grid(confusion: Mapping[tuple[str, str | None], int]) -> CountGrid | None:
+    """Return a confusion matrix with gold in rows, of the 20 most frequent labels.
 
     Args:
-        confusion: records by gold label and answer; the answer is None where it is none of the set.
+        confusion: records by gold label and answer; the answer is None if it is invalid.
     """
     if not confusion:
         return None
@@ -293,31 +308,31 @@ def confusion_grid(confusion: Mapping[tuple[str, str | None], int]) -> Grid | No
     answers: list[str | None] = [*labels, *([None] if has_invalid else [])]
     total, top = sum(confusion.values()), max(confusion.values())
 
-    def cell(gold: str, given: str | None) -> Cell:
+    def cell(gold: str, given: str | None) -> GridCell:
         n = confusion.get((gold, given), 0)
         asked = {"gold": gold, "given": NOT_IN_SET if given is None else given}
         where = urlencode(asked, errors="replace")
-        return Cell(n, n / total, _heat(n, top), where, gold == given)
+        return GridCell(n, n / total, _heat(n, top), where, gold == given)
 
     rows = tuple((gold, tuple(cell(gold, given) for given in answers)) for gold in labels)
     shown = sum(one.n for _, cells in rows for one in cells)
     names = tuple("no valid label" if given is None else given for given in answers)
-    return Grid(names, rows, total, total - shown)
+    return CountGrid(names, rows, total, total - shown)
 
 
-def change_grid(counts: Mapping[Change, int]) -> Grid | None:
-    """Make the table of two students' labels, the first by rows; None where nothing was counted."""
+def change_grid(counts: Mapping[Change, int]) -> CountGrid | None:
+    """Return right and wrong labels of two students, the first in rows; None without records."""
     total = sum(counts.values())
     if not total:
         return None
     top = max(counts.values())
 
-    def cell(change: Change) -> Cell:
+    def cell(change: Change) -> GridCell:
         n = counts.get(change, 0)
         is_good = None if change == "both_wrong" else change != "broken"
-        return Cell(n, n / total, _heat(n, top), f"change={change}", is_good)
+        return GridCell(n, n / total, _heat(n, top), f"change={change}", is_good)
 
-    return Grid(
+    return CountGrid(
         ("right", "wrong"),
         (
             ("right", (cell("both_right"), cell("broken"))),

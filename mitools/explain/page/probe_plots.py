@@ -1,6 +1,6 @@
-"""Where the marks of a panel's plot go: curves under noise and over cut rationales, and scores.
+"""The layout of the panels' plots: curves over noise and over truncated rationales, and scores.
 
-A summary is anybody's file: a point that is none is left out, and without points there is no plot.
+The summary is untrusted: invalid points are left out, and without points there is no plot.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.explain.cards import has_value
+from mitools.explain.figure_text import has_value
 from mitools.explain.page.plots import Axes
 from mitools.explain.panels import score_counts
-from mitools.explain.summaries import Summary, is_metric, is_number, value_at
+from mitools.explain.summary_file import Summary, is_metric, is_number, value_at
 
-__all__ = ["Point", "Scores", "Trace", "Traces", "probe_plot"]
+__all__ = ["ScorePlot", "Trace", "TracePlot", "TracePoint", "probe_plot"]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A share at a place, and its interval, as fractions."""
+class TracePoint:
+    """A point of a curve: a share and its interval, as fractions."""
 
     x: float
     y: float
@@ -29,16 +29,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One curve: what it follows, its place among the curves, and its points from left to right."""
+    """One curve: its name, its number among the curves, and its points from left to right."""
 
     name: str
     kind: int
-    points: tuple[Point, ...]
+    points: tuple[TracePoint, ...]
     line: str
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class TracePlot:
     """Curves of shares on common axes."""
 
     axes: Axes
@@ -48,8 +48,8 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """How often a judge gave each score: its name, its place from 1, and the count."""
+class ScorePlot:
+    """Bars of a judge's scores: name, position from 1, and count."""
 
     axes: Axes
     bars: tuple[tuple[str, float, int], ...]
@@ -58,12 +58,12 @@ class Scores:
 _UNDER_NOISE = (
     ("accuracy", "accuracy"),
     ("consistency", "consistency"),
-    ("same_label", "label stays"),
+    ("same_label", "label unchanged"),
 )
 
 
-def probe_plot(summary: Summary, path: str) -> Traces | Scores | None:
-    """Lay out what a panel's block holds beside its figures; None where there is nothing to plot.
+def probe_plot(summary: Summary, path: str) -> TracePlot | ScorePlot | None:
+    """Return the plot of a panel's block; None without data to plot.
 
     Args:
         summary: that ``eval`` wrote.
@@ -76,7 +76,7 @@ def probe_plot(summary: Summary, path: str) -> Traces | Scores | None:
     return _score_plot(summary) if path == "judge" else None
 
 
-def _noise_plot(summary: Summary) -> Traces | None:
+def _noise_plot(summary: Summary) -> TracePlot | None:
     levels = _points_of(value_at(summary, "probes.robustness.by_sigma"), "sigma")
     found = {
         name: [_of_metric(x, level[key]) for x, level in levels if _has_value(level.get(key))]
@@ -86,15 +86,15 @@ def _noise_plot(summary: Summary) -> Traces | None:
     if top <= 0:
         return None
     axes = Axes(x_range=(0.0, top), height=240)
-    return _traces(axes, "noise, in units of the input's own loudness", False, found)
+    return _traces(axes, "noise, in units of the RMS of the input embeddings", False, found)
 
 
-def _cut_plot(summary: Summary) -> Traces | None:
+def _cut_plot(summary: Summary) -> TracePlot | None:
     path = "association.rationale_editing.early_answering.by_fraction"
     kept = _points_of(value_at(summary, path), "fraction")
-    points = [Point(x, y) for x, one in kept if is_number(y := one.get("same_label"))]
-    found = {"label is the final one": points}
-    return _traces(Axes(height=240), "share of the rationale that is there", True, found)
+    points = [TracePoint(x, y) for x, one in kept if is_number(y := one.get("same_label"))]
+    found = {"label equals the final one": points}
+    return _traces(Axes(height=240), "share of the rationale kept", True, found)
 
 
 def _points_of(values: Any, key: str) -> list[tuple[float, Mapping[str, Any]]]:
@@ -110,14 +110,14 @@ def _has_value(metric: Any) -> bool:
     return is_metric(metric) and has_value(metric)
 
 
-def _of_metric(x: float, metric: Mapping[str, Any]) -> Point:
+def _of_metric(x: float, metric: Mapping[str, Any]) -> TracePoint:
     interval = tuple(metric["ci95"]) if metric.get("ci95") else None
-    return Point(x, metric["value"], interval, int(metric.get("n") or 0))
+    return TracePoint(x, metric["value"], interval, int(metric.get("n") or 0))
 
 
 def _traces(
-    axes: Axes, x_name: str, is_x_share: bool, found: Mapping[str, list[Point]]
-) -> Traces | None:
+    axes: Axes, x_name: str, is_x_share: bool, found: Mapping[str, list[TracePoint]]
+) -> TracePlot | None:
     def drawn() -> Iterator[Trace]:
         for kind, (name, points) in enumerate(found.items()):
             inside = tuple(one for one in points if 0 <= one.y <= 1 and one.x <= axes.x_range[1])
@@ -125,13 +125,13 @@ def _traces(
                 yield Trace(name, kind, inside, axes.path((one.x, one.y) for one in inside))
 
     traces = tuple(drawn())
-    return Traces(axes, x_name, is_x_share, traces) if traces else None
+    return TracePlot(axes, x_name, is_x_share, traces) if traces else None
 
 
-def _score_plot(summary: Summary) -> Scores | None:
+def _score_plot(summary: Summary) -> ScorePlot | None:
     counts = score_counts(summary)
     if not sum(counts):
         return None
     axes = Axes((0.5, 5.5), (0.0, 1.15 * max(counts)), height=170)
     bars = tuple((str(score), float(score), n) for score, n in enumerate(counts, start=1))
-    return Scores(axes, bars)
+    return ScorePlot(axes, bars)

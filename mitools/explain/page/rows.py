@@ -1,7 +1,7 @@
-"""Views as small JSON rows that are safe inside a ``<script>`` element of a page.
+"""Views as small JSON rows, safe inside a ``<script>`` element.
 
-A row holds what the page shows of a record and nothing else. What is absent or empty is left out,
-so that 10,000 rows stay small. The names of its keys are those that the script reads.
+A row has only what the page shows of a record. Absent and empty values are left out, so that 10,000
+rows stay small. The script reads the same keys.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mitools.explain.view import LITTLE_MASS, Bar, Side, StepView, Support, View, Who
+from mitools.explain.view import LITTLE_MASS, ChoiceBar, Side, StepView, SupportedAnswer, View, Who
 
 __all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "row_of", "safe_json"]
 
 MAX_TEXT = 20_000
 MAX_LABEL = 1_000
-"""Characters of an input or rationale, and of a label, choice, id or error. What was left out is
-counted; a degenerate student can write for very long."""
+"""Most characters of an input or rationale, and of a label, choice, id or error. The number left
+out is shown; a degenerate student can output very long texts."""
 
 MAX_BARS = 40
 MAX_STEPS = 60
@@ -28,10 +28,10 @@ _UNSAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
 
 def safe_json(value: Any) -> str:
-    """Render a value as JSON that no HTML parser can mistake for a tag, whatever it holds.
+    """Return a value as JSON without anything that an HTML parser could read as a tag.
 
-    ``<``, ``>``, ``&`` and line separators are escaped inside strings, the only place where JSON
-    has them; lone surrogates, which UTF-8 cannot hold, stay escaped as well.
+    ``<``, ``>``, ``&`` and line separators are escaped; in JSON they occur only inside strings.
+    Lone surrogates, which UTF-8 cannot encode, are escaped as well.
     """
     text = _ENCODER.encode(value)
     if not text.isascii():
@@ -43,7 +43,7 @@ def safe_json(value: Any) -> str:
 
 
 def row_of(view: View) -> dict[str, Any]:
-    """Make a row of a view."""
+    """Return the row of a view."""
     bars = any(side.bars for side in view.sides)
     return _present(
         {
@@ -93,11 +93,11 @@ def _text(name: str, text: str) -> dict[str, Any]:
     return {name: text[:MAX_TEXT], f"{name}_left": max(0, len(text) - MAX_TEXT)}
 
 
-def _bar(bar: Bar) -> list[Any]:
+def _bar(bar: ChoiceBar) -> list[Any]:
     return [bar.choice[:MAX_LABEL], bar.probability, _of(bar.of)]
 
 
-def _support(support: Support) -> list[Any]:
+def _support(support: SupportedAnswer) -> list[Any]:
     return [None if support.label is None else support.label[:MAX_LABEL], _of(support.of)]
 
 
@@ -110,7 +110,7 @@ def _of(names: tuple[Who, ...]) -> str:
 
 
 def _present(row: dict[str, Any]) -> dict[str, Any]:
-    """Drop what is absent; False and 0.0 say something, an empty list and a count of 0 do not."""
+    """Drop absent values: None, "", empty containers and counts of 0, but not False or 0.0."""
     return {
         name: value
         for name, value in row.items()

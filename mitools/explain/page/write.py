@@ -1,31 +1,29 @@
-"""Fold what was looked at, and write the page.
+"""Writing the page: records are added one by one, then the whole file is written.
 
-Rows go to a temporary file as they come, and from there into the page: memory holds a few numbers
-of each record. The page is the same for the same records, whenever it is written.
+Rows go to a temporary file first, so that memory holds a few numbers per record. The same records
+always give the same page.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
+import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
+from importlib.metadata import version
 from typing import IO, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mitools.escape import visible
 from mitools.evaluate.measures.consistency import Supports
-from mitools.explain.cards import Card, Figure, Missing, all_figures, by_reason, cards
-from mitools.explain.filters import ViewedRecord
+from mitools.explain.cards import Card, MissingFigure, all_figures, by_reason, cards
+from mitools.explain.figure_text import Figure
+from mitools.explain.filters import FilterCounts, ViewedRecord
+from mitools.explain.options import ExplainOptions
 from mitools.explain.page.curves import reliability_with_null, risk_curve
-from mitools.explain.page.figures import Fold, doubts, label_pair
-from mitools.explain.page.missing import missing_plots
+from mitools.explain.page.missing_plots import missing_plots
 from mitools.explain.page.plots import (
     Axes,
     change_grid,
@@ -35,39 +33,86 @@ from mitools.explain.page.plots import (
     reliability_plot,
     risk_plot,
 )
-from mitools.explain.page.probe_plots import Scores, Traces, probe_plot
+from mitools.explain.page.probe_plots import ScorePlot, TracePlot, probe_plot
+from mitools.explain.page.render import render_page
 from mitools.explain.page.rows import row_of, safe_json
+from mitools.explain.page.summarize import ViewSummarizer, doubts, label_pair
 from mitools.explain.panels import Panel, panels
-from mitools.explain.summaries import Summary, value_at
-from mitools.explain.versus import LabelChanges
+from mitools.explain.run import ExplanationRun
+from mitools.explain.second_student import LabelChanges
+from mitools.explain.summary_file import Summary, value_at
 from mitools.explain.view import View
+from mitools.files import atomic_output
+from mitools.records import Record
 
-__all__ = ["About", "Page"]
+__all__ = ["Page", "PageFacts", "write_page"]
 
-_SCRIPTS = ("rows.js", "filters.js", "table.js", "detail.js", "main.js")
-
-_TAUGHT = {("label",): "to answer alone", ("rationale",): "to explain alone"}
+_TRAINED = {("label",): "label only", ("rationale",): "rationale only"}
 _ORDERS = {
     "rationale-label": "rationale, then label",
     "label-rationale": "label, then rationale",
 }
-_KIND = ("student taught", "student decodes")
+_KIND = ("student trained on", "student decodes")
 
-_NO_STUDENT = "no record holds a student's answer"
+_NO_STUDENT = "no record has a student's answer"
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    records: Iterable[Record],
+    options: ExplainOptions | None = None,
+    *,
+    summaries: Mapping[str, Summary] | None = None,
+    source: str = "records",
+    warn: Callable[[str], None] = lambda _text: None,
+) -> FilterCounts:
+    """Write one HTML file with figures, plots and records, as ``mitools explain --html`` does.
+
+        >>> record = {"id": "a", "input": "2 + 2?", "label": "4", "student": {"label": "5"}}
+        >>> counts = write_page("page.html", [record])
+        >>> print(counts)
+        1 shown; label right 0/1 (0%)
+
+    Args:
+        path: the file; it appears when it is complete.
+        records: the records.
+        options: which records to show, and which student to ask; the defaults of
+            :class:`ExplainOptions` if None.
+        summaries: summaries of ``mitools eval``, by student: ``student``, ``second``. Their figures
+            replace those computed here. See
+            :func:`~mitools.explain.summary_file.read_summary`.
+        source: where the records are from; shown on the page.
+        warn: receives warnings, one sentence each.
+
+    Returns:
+        Counts of the records.
+
+    Raises:
+        UsageError: two options contradict each other, or one needs another.
+        OutputError: the file cannot be written.
+        StudentError: the folder ``options.student`` does not hold a usable student.
+        SourceError, DataError: the file ``options.vs`` cannot be read, or a record is invalid.
+    """
+    run = ExplanationRun(options or ExplainOptions(), warn=warn)
+    with atomic_output(path) as stream, Page(run.options.seed, summaries or {}) as page:
+        for item in run.run(records):
+            page.add(item)
+        page.finish(stream, run, source, warn)
+    return run.counts
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a page says of itself.
+class PageFacts:
+    """Facts about a page, shown at its top.
 
     Attributes:
-        source: where the records come from, for people.
+        source: where the records are from.
         version: of mitools.
-        read: how many records were read; the page may hold fewer.
-        selection: the filters in force, as they were typed; empty where there are none.
-        second_source: where the second student's answers come from.
-        comparison: what the second student changed, over all records that were compared.
-        notes: what a reader should be warned about, a sentence each.
+        read: number of records read; the page may have fewer.
+        selection: the filters, as they are typed; empty without filters.
+        second_source: where the second student's answers are from.
+        comparison: the second student's changes, over all records that were compared.
+        notes: warnings for the reader, one sentence each.
     """
 
     source: str
@@ -81,20 +126,20 @@ class About:
 
 @dataclass
 class Page:
-    """A page in the making; close it, or use it as a context.
+    """A page to which records are added; a context manager.
 
     Attributes:
-        seed: of everything that is drawn by chance.
-        summaries: what ``mitools eval --summary`` wrote about ``student`` and ``second``, where it
-            is at hand; its figures stand in for those that are computed here.
-        count: records added.
+        seed: of the resampled intervals.
+        summaries: summaries of ``mitools eval``, by student: ``student``, ``second``. Their figures
+            replace those computed here.
+        count: number of records added.
     """
 
     seed: int = 0
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     count: int = 0
-    _folds: dict[str, Fold] = field(
-        default_factory=lambda: {who: Fold(who) for who in ("student", "second")}
+    _folds: dict[str, ViewSummarizer] = field(
+        default_factory=lambda: {who: ViewSummarizer(who) for who in ("student", "second")}
     )
     _quadrants: Counter[tuple[bool, Supports]] = field(default_factory=Counter)
     _flags: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -116,8 +161,8 @@ class Page:
         view = item.view
         for flag in view.flags:
             self._flags[flag.name] = {"text": flag.text, "serious": flag.is_serious}
-        told = {"task": view.task, "split": view.split, **_kind(item.record.get("student") or {})}
-        for name, value in told.items():
+        facts = {"task": view.task, "split": view.split, **_kind(item.record.get("student") or {})}
+        for name, value in facts.items():
             self._facts[name][value] += 1
         for fold, side, record in (
             (self._folds["student"], view.student, item.record),
@@ -132,28 +177,52 @@ class Page:
         self.count += 1
 
     def doubts(self) -> list[str]:
-        """Say where a summary was not made of the records added, a sentence each."""
+        """Return warnings about summaries of other records than those added, one sentence each."""
         return [
-            f"{said}{', of the second student' if who == 'second' else ''}"
+            f"{doubt}{' (second student)' if who == 'second' else ''}"
             for who, summary in self.summaries.items()
-            for said in doubts(summary, self._folds[who], self.count)
+            for doubt in doubts(summary, self._folds[who], self.count)
         ]
 
-    def write(self, stream: IO[str], about: About) -> None:
+    def write(self, stream: IO[str], about: PageFacts) -> None:
         """Write the whole page."""
-        for piece in _TEMPLATES.get_template("page.html").generate(**self._context(about)):
+        for piece in render_page(self._context(about)):
             stream.write(piece)
+
+    def finish(
+        self, stream: IO[str], run: ExplanationRun, source: str, warn: Callable[[str], None]
+    ) -> None:
+        """Write the whole page of a run.
+
+        Args:
+            stream: receives the page.
+            run: that has yielded the records.
+            source: where the records are from.
+            warn: receives the warnings about summaries of other records; the page shows them too.
+        """
+        found = tuple(self.doubts())
+        for doubt in found:
+            warn(doubt)
+        facts = PageFacts(
+            source=source,
+            version=version("mitools"),
+            read=run.counts.read,
+            selection=run.options.filters_as_typed(),
+            second_source=run.second.name if run.second else "",
+            comparison=run.comparison if run.second else None,
+            notes=found,
+        )
+        self.write(stream, facts)
 
     def _rows(self) -> Iterator[Markup]:
         self._spool.seek(0)
         if not self.count:
             yield Markup("[")
         while chunk := self._spool.read(2**20):
-            yield Markup(chunk)  # safe_json left nothing in it that HTML could mistake
+            yield Markup(chunk)  # safe_json has escaped everything that HTML could read as markup
         yield Markup("]")
 
-    def _context(self, about: About) -> dict[str, Any]:
-        style, script = _part("style.css"), "\n".join(map(_part, _SCRIPTS))
+    def _context(self, about: PageFacts) -> dict[str, Any]:
         return {
             "about": about,
             "title": self._title(about),
@@ -162,15 +231,12 @@ class Page:
             "provenance": self._provenance(),
             "axes": Axes(),
             "compared": list(_compared(about.comparison, self.seed)),
-            "policy": _policy(style, script),
-            "style": Markup(style),
-            "script": Markup(script),
             "config": Markup(safe_json({"flags": self._flags})),
             "rows": self._rows(),
         }
 
-    def _figures(self, about: About) -> dict[str, Any]:
-        """Give everything that a template shows of figures."""
+    def _figures(self, about: PageFacts) -> dict[str, Any]:
+        """Return the figures, plots and reasons that the templates show."""
         summaries = self._figures_of_each()
         plots = self._plots(about, summaries)
         shown, unknown = cards(summaries)
@@ -195,7 +261,7 @@ class Page:
         }
 
     def _figures_of_each(self) -> dict[str, Summary]:
-        """Give the figures of each student that answered; of the teacher alone where none did."""
+        """Return the figures of each student with answers; without one, those of the teacher."""
         first, second = self._folds["student"], self._folds["second"]
         found: dict[str, Summary] = {
             "student": first.summary(self.seed, self.summaries.get("student"))
@@ -212,7 +278,7 @@ class Page:
             if value
         }
 
-    def _plots(self, about: About, summaries: Mapping[str, Any]) -> dict[str, Any]:
+    def _plots(self, about: PageFacts, summaries: Mapping[str, Any]) -> dict[str, Any]:
         arrays = {who: self._folds[who].arrays() for who in summaries}
         bins = {
             who: reliability_plot(reliability_with_null(*found, self.seed))
@@ -227,23 +293,23 @@ class Page:
             "confusion": confusion_grid(self._folds["student"].confusion),
         }
 
-    def _missing(self, shown: Mapping[str, Any]) -> list[Missing]:
-        """Say what is not on the page, and why."""
+    def _missing(self, shown: Mapping[str, Any]) -> list[MissingFigure]:
+        """Return what is not on the page, with the reasons."""
         if not self._folds["student"].has_answers:
-            reason = f'{_NO_STUDENT}; "--student DIR" lets one answer'
-            return [Missing("Everything about a student", reason)]
+            reason = f'{_NO_STUDENT}; add "--student DIR"'
+            return [MissingFigure("All figures of a student", reason)]
         plots = missing_plots(
             shown["plots"], shown["summaries"]["student"], has_summary="student" in self.summaries
         )
         return [*shown["unknown"], *plots]
 
-    def _title(self, about: About) -> str:
+    def _title(self, about: PageFacts) -> str:
         names = [fold.name for fold in self._folds.values() if fold.has_answers]
         if len(names) == 2:
             return f"{names[0]} against {names[1]}" if names[0] != names[1] else names[0]
         return names[0] if names and names[0] != "student" else about.source
 
-    def _list_facts(self, about: About) -> Iterator[tuple[str, str]]:
+    def _list_facts(self, about: PageFacts) -> Iterator[tuple[str, str]]:
         whole = f" of {about.read:,} read" if about.read > self.count else ""
         yield "records", f"{self.count:,}{whole}"
         for name, counts in self._facts.items():
@@ -258,21 +324,21 @@ class Page:
         if about.second_source:
             yield "second from", about.second_source
         if about.selection:
-            yield "only", about.selection
+            yield "filters", about.selection
 
 
-def _kind(said: Mapping[str, Any]) -> dict[str, str]:
-    """Say what sets a student apart: what it was taught, and what it decodes first."""
-    taught, order = tuple(said.get("trained") or ()), str(said.get("order"))
-    return dict(zip(_KIND, (_TAUGHT.get(taught, ""), _ORDERS.get(order, "")), strict=True))
+def _kind(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a student was trained on and what it decodes first, where unusual."""
+    trained, order = tuple(answer.get("trained") or ()), str(answer.get("order"))
+    return dict(zip(_KIND, (_TRAINED.get(trained, ""), _ORDERS.get(order, "")), strict=True))
 
 
 def _compared(comparison: LabelChanges | None, seed: int) -> Iterator[str]:
-    """Say how two students compare, a sentence each."""
+    """Yield the comparison of two students, one sentence each."""
     difference = comparison.difference(seed) if comparison else None
     if comparison is None or difference is None:
         return
-    yield comparison.told()
+    yield comparison.as_text()
     interval = ""
     if difference.ci95:
         low, high = difference.ci95
@@ -280,15 +346,17 @@ def _compared(comparison: LabelChanges | None, seed: int) -> Iterator[str]:
     n = comparison.counts.total()
     least = 100 * float(difference.details["smallest_detectable"])
     yield (
-        f"accuracy {100 * difference.value:+.1f} points{interval} on {n:,} records, of which a "
-        f"difference of {least:.1f} would be found four times in five"
+        f"accuracy {100 * difference.value:+.1f} points{interval} on {n:,} records; smallest "
+        f"difference detectable with 80% power: {least:.1f} points"
     )
     if note := difference.details.get("note"):
         yield str(note)
 
 
-def _panel_plots(panel: Panel, summaries: Mapping[str, Summary]) -> dict[str, Traces | Scores]:
-    """Lay out what each student's block of a panel holds beside its figures."""
+def _panel_plots(
+    panel: Panel, summaries: Mapping[str, Summary]
+) -> dict[str, TracePlot | ScorePlot]:
+    """Return the plots of a panel, by student."""
     found = {who: probe_plot(one, panel.path) for who, one in summaries.items()}
     return {who: plot for who, plot in found.items() if plot is not None}
 
@@ -298,59 +366,8 @@ def _figure_of(found: list[Card], path: str) -> Figure | None:
 
 
 def _label_pair(view: View) -> dict[str, str]:
-    """Name gold and answer as the confusion matrix does, where there is one."""
+    """Return gold and answer as in the confusion matrix; {} without one."""
     pair = label_pair(view, view.student) if view.student else None
     if pair is None:
         return {}
     return {"gold_label": pair[0], **({} if pair[1] is None else {"given_label": pair[1]})}
-
-
-def _part(name: str) -> str:
-    return files("mitools.explain.page").joinpath("templates", name).read_text("utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    """Allow this style sheet and this script by their hashes, and nothing else."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-        )
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
-
-
-def _percent(share: float) -> str:
-    text = f"{100 * share:.1f}".removesuffix(".0")
-    return f"{text}%"
-
-
-def _number(value: float) -> str:
-    text = f"{value:,.3f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
-def _shown(value: Any) -> Any:
-    """Spell out what must not be seen as it is, in every text that a template shows."""
-    is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return visible(value) if is_text else value
-
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("mitools.explain.page"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=_shown,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals |= {"percent": _percent, "number": _number}

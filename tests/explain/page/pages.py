@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mitools.explain.page.write import About, Page
-from mitools.explain.run import ExplainOptions, Explanation
-from mitools.explain.versus import Versus
+from mitools.explain.options import ExplainOptions
+from mitools.explain.page.write import Page, PageFacts
+from mitools.explain.run import ExplanationRun
+from mitools.explain.second_student import SecondStudent
 
 HOSTILE = {
     "closing tag": "</script><script>document.title='owned'</script>",
@@ -81,8 +82,8 @@ def make_page(
     **about: Any,
 ) -> str:
     """Make a page of records, as text."""
-    versus = None if second is None else Versus(map(dict, second), "second.jsonl")
-    explanation = Explanation(ExplainOptions(), versus=versus)
+    versus = None if second is None else SecondStudent(map(dict, second), "second.jsonl")
+    explanation = ExplanationRun(ExplainOptions(), second=versus)
     stream = io.StringIO()
     given = {"student": summary, "second": second_summary}
     with Page(summaries={who: one for who, one in given.items() if one is not None}) as page:
@@ -91,13 +92,13 @@ def make_page(
         told = {
             "source": "records.jsonl",
             "version": "1.2.3",
-            "read": explanation.tally.read,
+            "read": explanation.counts.read,
             "comparison": explanation.comparison if versus else None,
             "second_source": "second.jsonl" if versus else "",
             "notes": tuple(page.doubts()),
             **about,
         }
-        page.write(stream, About(**told))
+        page.write(stream, PageFacts(**told))
     return stream.getvalue()
 
 

@@ -168,7 +168,7 @@ def test_search_takes_text_or_an_expression(screen: Screen) -> None:
     assert "number 11" in screen.texts("#body mark")
     screen.search("number (1|2) live")
     assert screen.count() == "0 of 120 records"
-    assert screen.text("#nothing") == "No record passes these filters."
+    assert screen.text("#nothing") == "No record matches these filters."
     screen.click("#regex")
     assert screen.ids() == ["cqa-001", "cqa-002"]
 
@@ -189,7 +189,7 @@ def test_a_faulty_expression_is_said_and_changes_nothing(screen: Screen) -> None
     screen.click("#regex")
     screen.search("fish")
     screen.search("fish(")
-    assert screen.text("#q-problem").startswith("No regular expression: ")
+    assert screen.text("#q-problem").startswith("Not a regular expression: ")
     assert screen.is_visible("#q-problem")
     assert screen.count() == "120 records"
     screen.search("fish")
@@ -228,7 +228,7 @@ def test_a_record_shows_gold_teacher_and_student_side_by_side(screen: Screen) ->
         "tree35%student",
         "car33%",
     ]
-    assert "→ supports car, nobody's answer" in screen.texts(".side .supports")
+    assert "→ supports car, no one's answer" in screen.texts(".side .supports")
     assert "✗ inconsistent" in screen.text(".verdicts")
     assert "→ supports its own answer" in screen.texts(".side.teacher .supports")
     tops = screen.run("return Array.from(document.querySelectorAll('.side'), (e) => e.offsetLeft)")
@@ -244,7 +244,7 @@ def test_a_rationale_that_supports_nothing_is_said_to(screen: Screen, folder: Pa
     screen.open(written(folder, "open", [choice(1, student=student)]), "#record=1")
     assert screen.text(".side.student .supports") == "→ supports no answer"
     assert screen.text(".side.student .steps") == "✗ 1 + 1 = 3 (is 2)"
-    assert screen.text(".side.student .label") == "sea  40% sure"
+    assert screen.text(".side.student .label") == "sea  confidence 40%"
 
 
 def test_the_address_brings_everything_back(screen: Screen) -> None:
@@ -294,7 +294,7 @@ def test_two_students_are_compared(screen: Screen, folder: Path) -> None:
     assert screen.text(f"{chip('change', 'broken')} .number") == "40"
     screen.press("j")
     assert screen.texts(".side h4")[2:] == ["student✗ wrong", "second✓ right"]
-    assert "✓ fixed by the second" in screen.text(".verdicts")
+    assert "✓ fixed by the second student" in screen.text(".verdicts")
     screen.click(chip("change", "changed"))
     assert screen.count() == "80 of 120 records"
 

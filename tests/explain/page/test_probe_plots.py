@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from mitools.explain.page.probe_plots import Scores, Traces, probe_plot
+from mitools.explain.page.probe_plots import ScorePlot, TracePlot, probe_plot
 from tests.explain.figures import metric, probed
 
 
 def test_noise_is_followed_level_by_level() -> None:
     plot = probe_plot(probed(), "probes.robustness")
-    assert isinstance(plot, Traces)
-    assert [trace.name for trace in plot.traces] == ["accuracy", "consistency", "label stays"]
+    assert isinstance(plot, TracePlot)
+    assert [trace.name for trace in plot.traces] == ["accuracy", "consistency", "label unchanged"]
     accuracy = plot.traces[0]
     assert [(point.x, round(point.y, 6)) for point in accuracy.points] == [
         (0.0, 0.9),
@@ -26,14 +26,14 @@ def test_noise_is_followed_level_by_level() -> None:
 
 def test_a_cut_rationale_is_followed_share_by_share() -> None:
     plot = probe_plot(probed(), "association.rationale_editing")
-    assert isinstance(plot, Traces)
+    assert isinstance(plot, TracePlot)
     assert [(point.x, point.y) for point in plot.traces[0].points] == [(0, 0), (0.5, 0.5), (1, 1)]
     assert plot.is_x_share
 
 
 def test_scores_are_counted() -> None:
     plot = probe_plot(probed(), "judge")
-    assert isinstance(plot, Scores)
+    assert isinstance(plot, ScorePlot)
     assert [n for _, _, n in plot.bars] == [1, 1, 2, 4, 2]
 
 
@@ -44,7 +44,7 @@ def test_what_a_level_leaves_undefined_is_left_out() -> None:
         {"sigma": 2, "accuracy": metric(0.25, ci95=None)},
     ]
     plot = probe_plot({"probes": {"robustness": {"by_sigma": levels}}}, "probes.robustness")
-    assert isinstance(plot, Traces)
+    assert isinstance(plot, TracePlot)
     assert [(p.x, p.interval) for p in plot.traces[0].points] == [(0, (0.4, 0.6)), (2, None)]
 
 

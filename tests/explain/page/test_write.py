@@ -216,24 +216,24 @@ def test_cards_and_plots_are_there_where_their_data_is() -> None:
         assert title in text
     for title in ("Label and rationale", "Reliability", "Risk and coverage"):
         assert title in text
-    assert "What the second student changed" not in text
-    assert 'CVI against chance it needs the figures of "mitools eval --summary FILE"' in text
+    assert "Changes by the second student" not in text
+    assert 'CVI against chance needs the figures of "mitools eval --summary FILE"' in text
 
 
 def test_two_students_are_named_and_compared() -> None:
     text = Outline(page_named("two students")).text
-    assert "What the second student changed" in text
+    assert "Changes by the second student" in text
     assert "fixed 10, broken 10, both right 10, both wrong 0; exact McNemar p = 1.000" in text
     assert "accuracy +0.0 points (" in text
-    assert text.count("Is it right as often as it says?") == 2
+    assert text.count("Accuracy by confidence.") == 2
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("no student", "no record holds a student's answer"),
-        ("bare", "no record holds a student's answer"),
-        ("nothing", "no record holds a student's answer"),
+        ("no student", "no record has a student's answer"),
+        ("bare", "no record has a student's answer"),
+        ("nothing", "no record has a student's answer"),
         ("no gold", "no record has both a gold label and a student's confidence"),
         ("one student", "the answers are not one fixed set of labels"),
     ],
@@ -280,7 +280,7 @@ def test_a_summary_brings_what_is_not_computed_here() -> None:
 def test_probes_and_a_judge_have_panels_with_plots() -> None:
     outline = Outline(make_page(PAGES["one student"][0], summary=probed()))
     text = outline.words
-    for title in ("Noise in the input", "A word put in", "A wrong answer suggested"):
+    for title in ("Noise in the input", "Inserted word", "Suggested wrong answer"):
         assert title in text
     assert "accuracy lost to noise 3.1 points -1.0 to 5.2 · n 200" in text
     assert "inserted words mentioned undefined: none of 8 insertions changes" in text
@@ -297,11 +297,11 @@ def test_a_block_that_does_not_apply_says_so_once() -> None:
     records = [{**choice(i), "student": {"label": "sea", "trained": ["label"]}} for i in range(9)]
     text = Outline(make_page(records, summary=summary)).words
     assert (
-        "Consistency · Noise in the input · Words they hang on · A word put in · "
-        f"A wrong answer suggested · Label and rationale {why}"
+        "Consistency · Noise in the input · Attribution · Inserted word · "
+        f"Suggested wrong answer · Label and rationale {why}"
     ) in text
-    assert "Nobody asked for A model as judge" in text
-    assert "student taught to answer alone" in text
+    assert "Not requested LLM judge" in text
+    assert "student trained on label only" in text
 
 
 def test_two_students_have_their_own_figures_in_a_panel() -> None:
@@ -326,7 +326,7 @@ def test_hostile_probes_and_judges_add_no_element() -> None:
 def test_a_summary_of_other_records_is_doubted_on_the_page() -> None:
     summary = {"records": 999, "label": {"accuracy": metric(0.5)}}
     text = Outline(make_page(PAGES["one student"][0], summary=summary)).text
-    assert "the figures are those of 999 records; this page holds 30" in text
+    assert "the figures are of 999 records; this page has 30" in text
 
 
 def test_a_metric_that_does_not_apply_says_why() -> None:
@@ -341,7 +341,7 @@ def test_the_facts_say_what_the_page_holds() -> None:
     text = Outline(page).words
     assert "records 30 of 1,234 read" in text
     assert "splits valid, test" in text
-    assert "only --wrong --grep 'a b'" in text
+    assert "filters --wrong --grep 'a b'" in text
     assert "student@0123456789ab" in text
 
 

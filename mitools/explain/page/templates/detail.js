@@ -34,15 +34,15 @@ function navigation(place) {
     { className: "nav" },
     button("‹", "Previous record", () => step(-1), place.index === 0),
     button("›", "Next record", () => step(1), place.index === place.count - 1),
-    make("span", { className: "quiet" }, place.index < 0 ? "not among those filtered" : `${(place.index + 1).toLocaleString("en")} of ${place.count.toLocaleString("en")}`),
+    make("span", { className: "quiet" }, place.index < 0 ? "does not match the filters" : `${(place.index + 1).toLocaleString("en")} of ${place.count.toLocaleString("en")}`),
     make("span", { className: "spring" }),
     button("Close ✕", "Close the record", closeRecord),
   );
 }
 
 const CHANGES = {
-  fixed: ["ok", "✓ fixed by the second"],
-  broken: ["bad", "✗ broken by the second"],
+  fixed: ["ok", "✓ fixed by the second student"],
+  broken: ["bad", "✗ broken by the second student"],
 };
 
 function verdictsOf(row) {
@@ -53,11 +53,11 @@ function verdictsOf(row) {
   const names = row.flags ?? [];
   line.append(flagsOf(row, [...names.filter(isSerious), ...names.filter((name) => !isSerious(name))]));
   if (CHANGES[row.change]) add(...CHANGES[row.change]);
-  else if (row.changed) add("odd-flag", "! changed by the second");
+  else if (row.changed) add("odd-flag", "! changed by the second student");
   return line.childNodes.length ? line : null;
 }
 
-const rest = (left) => (left ? make("span", { className: "quiet" }, ` … ${left.toLocaleString("en")} more characters are not in this page`) : null);
+const rest = (left) => (left ? make("span", { className: "quiet" }, ` … ${left.toLocaleString("en")} more characters, not on this page`) : null);
 
 function choicesOf(row) {
   if (!row.choices || row.choices.every((choice) => (row.input ?? "").includes(choice))) return null;
@@ -88,7 +88,7 @@ function labelLine(side) {
   if (side.label === undefined) {
     return make("p", { className: "label none" }, side.error ? "no answer: " : "no readable answer", side.error ? say(side.error) : null);
   }
-  const sure = side.confidence !== undefined && !side.bars ? make("span", { className: "sure" }, `  ${percent(side.confidence)} sure`) : null;
+  const sure = side.confidence !== undefined && !side.bars ? make("span", { className: "sure" }, `  confidence ${percent(side.confidence)}`) : null;
   return make("p", { className: "label" }, make("bdi", {}, say(side.label)), sure);
 }
 
@@ -111,12 +111,12 @@ function barsOf(who, side) {
   return make("ul", { className: "bars" }, ...lines);
 }
 
-/** What the bars do not say: how little of all probability they share, and what decoding gives. */
+/** Lines for what the bars do not show: a low probability mass, and a different decoded label. */
 function asidesOf(side) {
   const lines = [];
   const line = (...parts) => lines.push(make("p", { className: "aside" }, ...parts));
-  if (side.mass !== undefined) line(`the choices hold ${side.mass < 0.005 ? "less than 1%" : percent(side.mass)} of all probability`);
-  if (side.decoded) line("decoding gives: ", make("bdi", {}, say(side.decoded)));
+  if (side.mass !== undefined) line(`the choices have ${side.mass < 0.005 ? "less than 1%" : percent(side.mass)} of the probability mass`);
+  if (side.decoded) line("decoded label: ", make("bdi", {}, say(side.decoded)));
   return lines;
 }
 
@@ -136,6 +136,6 @@ function supportOf(who, support) {
   if (label === null) return make("p", { className: "supports open" }, "→ supports no answer");
   const of = owners(letters);
   if (of.includes(who)) return make("p", { className: "supports" }, "→ supports its own answer");
-  const whose = of.map((name) => `${name}'s`).join(" and ") || "nobody's";
+  const whose = of.map((name) => `${name}'s`).join(" and ") || "no one's";
   return make("p", { className: "supports against" }, "→ supports ", make("bdi", {}, say(label)), `, ${whose} answer`);
 }

@@ -1,8 +1,8 @@
-// Which records are shown: the search, the facets, the order, and the address that keeps them.
+// The records to show: search, facets and order, and the address of the page that contains them.
 
 const search = { text: "", regex: false, finder: null, test: null };
 
-/** Prepare a search; returns what is wrong with it, or nothing. */
+/** Prepare a search; return its error, or "". */
 function prepareSearch(text, regex) {
   Object.assign(search, { text, regex, finder: null, test: null });
   if (!text) return "";
@@ -13,12 +13,12 @@ function prepareSearch(text, regex) {
     search.test = (row) => once.test(haystack(row));
     if (!regex) {
       const lowered = text.toLowerCase();
-      // Plain text is looked for in lowered texts, kept: ten times as fast as an expression.
+      // Plain text is searched in cached lower-case texts: ten times as fast as an expression.
       search.test = (row) => (row.low ??= haystack(row).toLowerCase()).includes(lowered);
     }
     return "";
   } catch (error) {
-    return `No regular expression: ${error.message.replace(/^.*?: (?=[A-Z])/, "")}`;
+    return `Not a regular expression: ${error.message.replace(/^.*?: (?=[A-Z])/, "")}`;
   }
 }
 
@@ -29,15 +29,15 @@ const flagNames = Object.keys(config.flags)
   .filter((name) => !["wrong", "confidently_wrong"].includes(name))
   .sort((a, b) => isSerious(b) - isSerious(a));
 
-// A facet gives a record a bit for each of its options that holds. "any": one chosen option must
-// hold; "all": every chosen one must, as the filters of the command line.
+// A facet gives a record one bit for each matching option. "any": one chosen option must match;
+// "all": all chosen options must match.
 const facets = [
   {
     name: "right", title: "Label", mode: "any",
     options: [
       ["right", "✓ right", (row) => row.right === true],
       ["wrong", "✗ wrong", (row) => row.right === false],
-      ["unknown", "not known", (row) => row.right === undefined],
+      ["unknown", "unknown", (row) => row.right === undefined],
     ],
   },
   {
@@ -112,7 +112,7 @@ const passesRest = (row) =>
   (!state.given || (row.given_label ?? NOT_IN_SET) === state.given) &&
   (!search.test || search.test(row));
 
-/** Find the records that pass; count for each option those that pass all but its own facet. */
+/** Find the matching records; for each option, count those that match all other facets. */
 function applyFilters() {
   const wanted = facets.map(chosenBits);
   const counts = facets.map((facet) => facet.options.map(() => 0));
@@ -130,7 +130,7 @@ function applyFilters() {
     if (!failures) found.push(row);
     for (let f = 0; f < facets.length; f += 1) {
       if (failures && f !== failing) continue;
-      // Of a facet whose options must all hold, another option narrows what is there already.
+      // In a facet of mode "all", another option narrows the records that already match.
       if (facets[f].mode === "all" && failures) continue;
       const bits = row.bits[facets[f].name];
       for (let o = 0; o < counts[f].length; o += 1) if (bits & (1 << o)) counts[f][o] += 1;
@@ -139,11 +139,11 @@ function applyFilters() {
   return { found, counts };
 }
 
-// Sorting: what is missing comes last, whichever way.
+// Sorting: missing values come last in both directions.
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** Order by a text: each different one is compared with others once, and has a rank from then on. */
+/** Order by a text: distinct texts are compared once and ranked. */
 function byText(get) {
   let ranks = null;
   return (row) => {
@@ -180,7 +180,7 @@ function sortRows(found) {
   return keyed.map(([, row]) => row);
 }
 
-// The address keeps all of it, so that a link shows what its sender saw.
+// The address contains the whole state, so that a link shows what its sender saw.
 
 function toHash() {
   const kept = new URLSearchParams();
@@ -196,7 +196,7 @@ function toHash() {
   return kept.toString();
 }
 
-/** Take filters over from an address or a plot; unknown names and values are passed over. */
+/** Set the filters of an address or a plot; unknown names and values are ignored. */
 function takeFilters(kept) {
   for (const facet of facets) {
     const known = new Set(facet.options.map(([value]) => value));

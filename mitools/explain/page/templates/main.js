@@ -1,5 +1,5 @@
-// What a reader does, and what follows: a change of the filters or of the order goes through
-// refresh(), turning a page or opening a record through show() alone.
+// Events: a change of the filters or of the order calls refresh(); a page turn or an opened record
+// calls show() alone.
 
 let sorted = [];
 const shown = { sorted: null, page: -1 };
@@ -17,7 +17,7 @@ function refresh() {
   show();
 }
 
-/** Show what is chosen; an open record gets an address of its own, so that "back" closes it. */
+/** Show the current state; an open record has its own address, so that "back" closes it. */
 function show(push = false) {
   if (shown.sorted !== sorted || shown.page !== state.page) showTable(sorted);
   Object.assign(shown, { sorted, page: state.page });
@@ -31,7 +31,7 @@ function showAddress(push) {
   try {
     history[push ? "pushState" : "replaceState"](null, "", hash ? `#${hash}` : location.pathname + location.search);
   } catch (error) {
-    // Safari takes a hundred changes in half a minute, and j may be held down; the next one counts.
+    // Safari allows a hundred changes in 30 seconds, and j may be held down; a later change succeeds.
     if (error.name !== "SecurityError") throw error;
   }
 }
@@ -116,7 +116,7 @@ function clearFilters() {
   takeSearch();
 }
 
-// Plots: a click takes its filters over, a second click drops them.
+// Plots: a click sets its filters, a second click removes them.
 
 function isApplied(asked) {
   for (const [name, value] of asked) {
@@ -162,7 +162,7 @@ function takeSearchSoon() {
   waiting = setTimeout(takeSearch, 120);
 }
 
-// The record that is open
+// The open record
 
 const isNarrow = () => matchMedia("(max-width: 1099.98px)").matches;
 
@@ -231,7 +231,7 @@ function onKey(event) {
   event.preventDefault();
 }
 
-/** Follow the address when it changes; a link to a section keeps the filters. */
+/** Read the address when it changes; a link to a section keeps the filters. */
 function follow() {
   if (location.hash.length < 2 || location.hash.includes("=")) restore();
 }

@@ -1,7 +1,7 @@
-// The records, as the page holds them, and how their texts are shown.
+// The records of the page, and how their texts are shown.
 //
-// Texts come from models and from anybody's files. They reach the document through text nodes
-// alone: nothing here, or in any other part of this script, makes HTML out of a string.
+// Texts are untrusted. They reach the document only as text nodes: no part of this script makes HTML
+// from a string.
 "use strict";
 
 const config = JSON.parse(document.getElementById("config").textContent);
@@ -9,7 +9,7 @@ const rows = JSON.parse(document.getElementById("rows").textContent);
 
 const byId = (id) => document.getElementById(id);
 
-/** Make an element; a property that is undefined or false is left out. */
+/** Make an element; properties that are undefined or false are left out. */
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -21,12 +21,12 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// Control characters, invisible formatting (among it what reorders text), lone surrogates and line
-// separators are spelt out, so that a text cannot pretend to be another one.
+// Control characters, invisible formatting (such as characters that reorder text), lone surrogates
+// and line separators are shown by their code, so that a text cannot imitate another one.
 const HIDDEN = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const MAX_MARKS = 300;
 
-/** Show a text: matches of the search are marked, hidden characters spelt out. */
+/** Show a text: matches of the search are marked, hidden characters shown by their code. */
 function say(text) {
   const fragment = document.createDocumentFragment();
   let from = 0;
@@ -57,7 +57,7 @@ function spellOut(parent, text) {
   for (const hit of text.matchAll(HIDDEN)) {
     if (hit.index > from) parent.append(text.slice(from, hit.index));
     const code = hit[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-    parent.append(make("span", { className: "hidden-sign", title: "a character that cannot be seen" }, `U+${code}`));
+    parent.append(make("span", { className: "hidden-sign", title: "invisible character" }, `U+${code}`));
     from = hit.index + hit[0].length;
   }
   if (from < text.length) parent.append(text.slice(from));
@@ -65,7 +65,7 @@ function spellOut(parent, text) {
 
 const EXCERPT = 240;
 
-/** The beginning of a text, on one line; around the first match of the search, where there is one. */
+/** The beginning of a text, or the part around the first match of the search, on one line. */
 function excerpt(text) {
   if (text.length <= EXCERPT) return text.replace(/\s+/g, " ");
   let start = 0;
@@ -74,7 +74,7 @@ function excerpt(text) {
     const hit = search.finder.exec(text);
     if (hit && hit.index > EXCERPT / 2) start = hit.index - 40;
   }
-  // Not through the middle of a character that takes two units.
+  // Do not cut through a surrogate pair.
   if (start && isLow(text.charCodeAt(start))) start -= 1;
   let end = start + EXCERPT;
   if (isLow(text.charCodeAt(end))) end -= 1;
@@ -86,7 +86,7 @@ const isLow = (unit) => unit >= 0xdc00 && unit <= 0xdfff;
 
 const percent = (share) => `${Math.round(100 * share)}%`;
 
-/** Set a bar's width; through the object model, as style attributes are not allowed here. */
+/** Make a bar; its width is set by the object model, since the policy forbids style attributes. */
 function bar(share, className = "") {
   const inner = make("b", { className });
   inner.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
@@ -98,7 +98,7 @@ const LETTERS = { g: "gold", t: "teacher", s: "student", 2: "second" };
 const owners = (letters) => Array.from(letters, (letter) => LETTERS[letter]);
 const present = Object.fromEntries(sideNames.map((who) => [who, rows.some((row) => row[who])]));
 
-/** All that a search looks at, one text a line; made when the first search is. */
+/** The searched texts, one per line; made by the first search. */
 function haystack(row) {
   row.hay ??= [
     row.id,

@@ -1,4 +1,4 @@
-// The table of records: a page of rows at a time, so that ten thousand are as quick as ten.
+// The table of records: one page of rows at a time, so that 10,000 records are as fast as ten.
 
 const PAGE = 50;
 
@@ -68,7 +68,7 @@ function showHead() {
   }
 }
 
-// Of ids that begin alike, what tells them apart is what there is room for.
+// The common beginning of all ids is left out, so that their differences fit into the column.
 const COMMON = commonBeginning(rows.map((row) => row.id));
 
 function commonBeginning(texts) {

@@ -1,8 +1,7 @@
-"""The figures of a page: folded from views, or taken from the summary that ``eval`` wrote.
+"""A summary computed from views: the figures of a page without those of ``mitools eval --summary``.
 
-A summary is what ``mitools eval --summary`` writes: blocks of metrics, each ``{value, ci95, n,
-status, reason, …}``. What is computed here has that form too. Blocks that are not there are no
-fault.
+It has the form of a summary of ``eval``: blocks of metrics, each ``{value, ci95, n, status, reason,
+…}``. Blocks of a given summary replace those computed here.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.measures.ranking import COVERAGES, rank_statistics
 from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.explain.cards import TEACHER
-from mitools.explain.summaries import metric_at
+from mitools.explain.summary_file import metric_at
 from mitools.explain.view import Side, View
 from mitools.tasks import normalize, task_named
 
 __all__ = [
     "MAX_RESAMPLED",
-    "Fold",
+    "ViewSummarizer",
     "doubts",
     "label_pair",
 ]
 
 MAX_RESAMPLED = 2_000
-"""Records up to which intervals are resampled here; 10,000 would take a quarter of a minute, and
-``eval`` has done it already."""
+"""Most records with resampled intervals; for 10,000 they would take 15 seconds, and ``eval``
+computes them anyway."""
 
-NO_INTERVAL = 'more records than are resampled here; "mitools eval --summary" has the interval'
+NO_INTERVAL = 'too many records to resample here; "mitools eval --summary" has the interval'
 
 _RANKS = ("auroc", "aurc", "excess_aurc", *(f"accuracy_at_{share}" for share in COVERAGES))
 
@@ -54,15 +53,15 @@ NO_GOLD = "no record has both a gold label and a student's answer"
 
 
 @dataclass
-class Fold:
-    """Fold the views of one student; then :meth:`summary` says what they show.
+class ViewSummarizer:
+    """Counts the views of one student; :meth:`summary` returns the figures.
 
     Attributes:
         who: whose answers these are.
         labelled: records with a gold label and an answer; ``right`` of them agree.
-        models: answers by the name that the student goes by.
+        models: answers by the name of the student.
         confusion: records of the task ``labels`` by gold and answer, both normalized; the answer is
-            None where it is none of the set.
+            None if it is not one of the labels.
     """
 
     who: str
@@ -79,13 +78,13 @@ class Fold:
     _taught: int = 0
     _teacher_right: int = 0
 
-    def add(self, view: View, side: Side | None, said: Mapping[str, Any]) -> None:
+    def add(self, view: View, side: Side | None, answer: Mapping[str, Any]) -> None:
         """Add one record.
 
         Args:
-            view: what there is to see in it.
-            side: the student's side of it, if it has one.
-            said: the student's answer as the record holds it.
+            view: its view.
+            side: the student's answer in the view; None without one.
+            answer: the student's answer in the record.
         """
         if view.teacher is not None and view.teacher.is_right is not None:
             self._taught += 1
@@ -94,11 +93,11 @@ class Fold:
             return
         self._answers += 1
         self._tasks.add(view.task)
-        if model := said.get("model"):
+        if model := answer.get("model"):
             self.models[model] += 1
         if side.supports is not None:
             self._consistency.add(side.supports, is_correct=side.is_right)
-        elif said.get("trained"):
+        elif answer.get("trained"):
             self._untrained += 1
         if side.is_right is None:
             return
@@ -112,29 +111,35 @@ class Fold:
 
     @property
     def has_answers(self) -> bool:
+        """Whether any record has an answer of the student."""
         return self._answers > 0
 
     def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Give confidence [n] and correctness [n] of the records that have both."""
+        """Return confidence [n] and correctness [n] of the records that have both."""
         return np.array(self._confidence), np.array(self._is_correct, dtype=bool)
 
     @property
     def name(self) -> str:
-        """Name the student as its answers do; by its place where they do not."""
+        """The name of the student in its answers; ``who`` if they have none."""
         if not self.models:
             return self.who
         others = " and others" if len(self.models) > 1 else ""
         return f"{self.models.most_common(1)[0][0]}{others}"
 
     def summary(self, seed: int, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Compute the figures, as ``eval`` writes them.
+        """Return the figures, in the form that ``eval`` writes.
 
         Args:
-            seed: of everything that is drawn by chance.
-            given: blocks that are known already, and taken as they are.
+            seed: of the resampling.
+            given: blocks to use instead of computed ones.
         """
         known = given or {}
-        teacher = rate(TEACHER, self._teacher_right, self._taught, empty="no teacher to judge")
+        teacher = rate(
+            TEACHER,
+            self._teacher_right,
+            self._taught,
+            empty="no teacher label to compare with gold",
+        )
         blocks: dict[str, Mapping[str, Metric]] = {"teacher": {"agrees": teacher}}
         if self.has_answers:
             accuracy = rate(ACCURACY, self.right, self.labelled, empty=NO_GOLD)
@@ -168,7 +173,7 @@ class Fold:
 def _without_intervals(
     confidence: NDArray[np.float64], is_correct: NDArray[np.bool_], seed: int
 ) -> dict[str, Metric]:
-    """Compute what ``measures.calibration.calibrate`` computes, but resample nothing."""
+    """Return the metrics of ``measures.calibration.calibrate``, without resampled intervals."""
     n = len(confidence)
     groups, inverse = np.unique(confidence, return_inverse=True)
     right = np.bincount(inverse, is_correct, len(groups)).astype(np.float64)
@@ -187,7 +192,7 @@ def _without_intervals(
         **dict(zip(_RANKS, map(float, ranks), strict=True)),
     }
     plain = {
-        name: MEASURES[name].undefined("every answer is right, or every one wrong", n)
+        name: MEASURES[name].undefined("all answers are right, or all are wrong", n)
         if np.isnan(value)
         else MEASURES[name].ok(value, n, no_interval=NO_INTERVAL)
         for name, value in values.items()
@@ -198,30 +203,30 @@ def _without_intervals(
     return {name: metric for name, metric in {**plain, **banded}.items() if name in MEASURES}
 
 
-def doubts(summary: Mapping[str, Any], own: Fold, count: int) -> Iterator[str]:
-    """Say where a summary was not made of the records that the page shows.
+def doubts(summary: Mapping[str, Any], own: ViewSummarizer, count: int) -> Iterator[str]:
+    """Yield warnings if a summary is not of the records that the page shows.
 
     Args:
         summary: that ``eval`` wrote.
-        own: the records of the page, folded.
-        count: how many there are.
+        own: the counts of the page's records.
+        count: number of the page's records.
     """
     records = summary.get("records")
     if isinstance(records, int) and records != count:
-        yield f"the figures are those of {records:,} records; this page holds {count:,}"
+        yield f"the figures are of {records:,} records; this page has {count:,}"
         return
     metric = metric_at(summary, "label.accuracy")
     if metric is None or metric["value"] is None or not own.labelled:
         return
     if abs(metric["value"] - own.right / own.labelled) > 1e-5:
-        yield "the figures are not those of these records: accuracy and labels do not agree"
+        yield "the figures are not of these records: their accuracy differs"
 
 
 def label_pair(view: View, side: Side) -> tuple[str, str | None] | None:
-    """Give gold and the answer, both normalized, for a confusion matrix.
+    """Return gold and the answer, both normalized, for a confusion matrix.
 
-    The answer is None where it is none of the set. None where the labels are no fixed set, or gold
-    is not known.
+    The answer is None if it is not one of the labels. None if the labels are not a fixed set, or
+    gold is unknown.
     """
     if view.task != "labels" or view.gold is None or view.gold.label is None:
         return None

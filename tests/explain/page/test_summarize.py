@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-import mitools.explain.page.figures as figures
+import mitools.explain.page.summarize as figures
 from mitools.evaluate.score import scored
 from mitools.evaluate.summary import SummaryBuilder, as_json
 from mitools.explain.build_view import view_of
 from mitools.explain.cards import cards
-from mitools.explain.page.figures import Fold, doubts
-from mitools.explain.summaries import load_summary, metric_at, metrics_in
+from mitools.explain.page.summarize import ViewSummarizer, doubts
+from mitools.explain.summary_file import load_summary, metric_at, metrics_in
 from mitools.tasks import task_of
 from tests.explain.page.pages import choice, nli
 
 
-def fold(records: list[dict[str, Any]]) -> Fold:
-    found = Fold("student")
+def fold(records: list[dict[str, Any]]) -> ViewSummarizer:
+    found = ViewSummarizer("student")
     for record in records:
         view = view_of(record)
         found.add(view, view.student, record.get("student") or {})
@@ -128,9 +128,9 @@ def test_figures_of_other_records_are_doubted() -> None:
     summary, own = tally_of("choice"), fold(CHOICES)
     assert list(doubts(summary, own, 60)) == []
     assert list(doubts(summary, fold(CHOICES[:20]), 20)) == [
-        "the figures are those of 60 records; this page holds 20"
+        "the figures are of 60 records; this page has 20"
     ]
     others = fold([choice(3 * index) for index in range(60)])
     (doubt,) = doubts(summary, others, 60)
-    assert "not those of these records" in doubt
+    assert "not of these records" in doubt
     assert list(doubts({}, own, 60)) == []

@@ -10,9 +10,9 @@ import pytest
 
 from mitools.errors import DataError
 from mitools.explain.build_view import view_of
-from mitools.explain.filters import Criteria
-from mitools.explain.run import ExplainOptions, Explanation
-from mitools.explain.versus import LabelChanges, Versus
+from mitools.explain.options import ExplainOptions
+from mitools.explain.run import ExplanationRun
+from mitools.explain.second_student import LabelChanges, SecondStudent
 
 CHOICES = ["sea", "tree", "car"]
 
@@ -50,7 +50,7 @@ SECOND = [
 
 
 def views(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any]:
-    explanation = Explanation(ExplainOptions(), versus=Versus(second, "b.jsonl"))
+    explanation = ExplanationRun(ExplainOptions(), second=SecondStudent(second, "b.jsonl"))
     return {item.view.id: item.view for item in explanation.run(first)}
 
 
@@ -88,17 +88,17 @@ def test_changed_compares_labels_as_the_task_does_and_takes_silence_for_an_answe
 
 
 def test_what_is_missing_on_either_side_is_counted() -> None:
-    versus = Versus(SECOND, "b.jsonl")
-    explanation = Explanation(ExplainOptions(), versus=versus)
+    versus = SecondStudent(SECOND, "b.jsonl")
+    explanation = ExplanationRun(ExplainOptions(), second=versus)
     assert versus.unmet == 7
     list(explanation.run(FIRST))
-    assert (explanation.tally.read, explanation.tally.unanswered) == (7, 1)
+    assert (explanation.counts.read, explanation.counts.unanswered) == (7, 1)
     assert (versus.read, versus.unmet, versus.silent, versus.repeated) == (7, 1, 0, 0)
 
 
 def test_of_several_answers_under_one_id_the_first_counts() -> None:
     twice = [record("a", "sea"), record("a", "tree"), {"id": "b", "input": "?"}]
-    versus = Versus(twice, "b.jsonl")
+    versus = SecondStudent(twice, "b.jsonl")
     assert (versus.read, versus.repeated, versus.silent) == (3, 1, 1)
     answer = versus.answer_to(record("a", "car"))
     assert answer is not None
@@ -107,13 +107,13 @@ def test_of_several_answers_under_one_id_the_first_counts() -> None:
 
 
 def test_a_file_without_any_answer_is_an_error() -> None:
-    with pytest.raises(DataError, match="no record holds a student's answer"):
-        Versus([{"id": "a", "input": "?"}], "b.jsonl")
+    with pytest.raises(DataError, match="no record has a student's answer"):
+        SecondStudent([{"id": "a", "input": "?"}], "b.jsonl")
 
 
 def test_written_verdicts_hold_where_both_sides_ask_the_same() -> None:
     judged = {"correct": True, "valid": True, "supported": "car", "consistent": False}
-    versus = Versus([record("a", "tree", scores=judged)], "b.jsonl")
+    versus = SecondStudent([record("a", "tree", scores=judged)], "b.jsonl")
     same = versus.answer_to(record("a", "sea"))
     assert same is not None
     assert same["scores"] == judged
@@ -125,7 +125,7 @@ def test_written_verdicts_hold_where_both_sides_ask_the_same() -> None:
 )
 def test_another_question_is_counted_and_judged_afresh(change: dict[str, Any]) -> None:
     judged = {"correct": True, "valid": True, "supported": "car", "consistent": False}
-    versus = Versus([{**record("a", "car", scores=judged), **change}], "b.jsonl")
+    versus = SecondStudent([{**record("a", "car", scores=judged), **change}], "b.jsonl")
     first = record("a", "sea")
     answer = versus.answer_to(first)
     assert answer is not None
@@ -159,11 +159,11 @@ def test_who_says_a_choice_names_the_second_as_well() -> None:
 
 
 def test_the_comparison_counts_each_of_the_four_and_nothing_unknown() -> None:
-    explanation = Explanation(ExplainOptions(), versus=Versus(SECOND, "b.jsonl"))
+    explanation = ExplanationRun(ExplainOptions(), second=SecondStudent(SECOND, "b.jsonl"))
     list(explanation.run(FIRST))
-    assert explanation.comparison.told() == (
+    assert explanation.comparison.as_text() == (
         "fixed 1, broken 1, both right 1, both wrong 2; exact McNemar p = 1.000 "
-        "(too few differ for p < 0.05)"
+        "(too few discordant pairs for p < 0.05)"
     )
 
 
@@ -191,10 +191,12 @@ def test_what_both_have_right_or_wrong_changes_no_p_value() -> None:
 
 def test_too_few_changes_are_said_to_be_too_few() -> None:
     assert (
-        compared(fixed=5).told().endswith("exact McNemar p = 0.062 (too few differ for p < 0.05)")
+        compared(fixed=5)
+        .as_text()
+        .endswith("exact McNemar p = 0.062 (too few discordant pairs for p < 0.05)")
     )
-    assert compared(fixed=60).told().endswith("both wrong 0; exact McNemar p < 0.001")
-    assert compared(both_right=3).told() == "fixed 0, broken 0, both right 3, both wrong 0"
+    assert compared(fixed=60).as_text().endswith("both wrong 0; exact McNemar p < 0.001")
+    assert compared(both_right=3).as_text() == "fixed 0, broken 0, both right 3, both wrong 0"
 
 
 def test_the_difference_in_accuracy_has_an_interval() -> None:
@@ -220,14 +222,14 @@ def test_swapping_the_students_swaps_fixed_and_broken() -> None:
 
 
 def test_filters_on_the_outcome_do_not_bias_the_comparison() -> None:
-    settings = ExplainOptions(Criteria(changes=frozenset({"fixed"})))
-    explanation = Explanation(settings, versus=Versus(SECOND, "b.jsonl"))
+    options = ExplainOptions(fixed=True, vs="b.jsonl")
+    explanation = ExplanationRun(options, second=SecondStudent(SECOND, "b.jsonl"))
     assert [item.view.id for item in explanation.run(FIRST)] == ["fixed"]
     assert sum(explanation.comparison.counts.values()) == 5
 
 
 def test_filters_on_the_record_say_what_is_compared() -> None:
-    settings = ExplainOptions(Criteria(ids=frozenset({"fixed", "right"})))
-    explanation = Explanation(settings, versus=Versus(SECOND, "b.jsonl"))
+    options = ExplainOptions(id=("fixed", "right"))
+    explanation = ExplanationRun(options, second=SecondStudent(SECOND, "b.jsonl"))
     list(explanation.run(FIRST))
     assert dict(explanation.comparison.counts) == {"fixed": 1, "both_right": 1}

@@ -1,6 +1,6 @@
-"""A second student's answers to the same records, found by id, and what they changed.
+"""A second student's answers to the same records, matched by id, and the changes from the first.
 
-Holds the second student's answers in memory, without the rest of its records.
+Memory holds the second student's answers, without the rest of its records.
 """
 
 from __future__ import annotations
@@ -22,28 +22,29 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["LabelChanges", "Versus"]
+__all__ = ["LabelChanges", "SecondStudent"]
 
 _QUESTION = ("input", "label", "choices", "task")
-"""What must be the same for written verdicts to hold for the first student's record as well."""
+"""Fields that must be equal; otherwise the second student's scores do not apply."""
 
 
-class Versus:
+class SecondStudent:
     """The second student's answers, by the id of the record.
 
     Attributes:
         name: of the file, for messages.
-        read: records that came in; ``silent`` of them hold no answer, and ``repeated`` have an id
-            seen before: the first answer under an id counts.
-        differing: records met whose question is another one on the other side.
-        again: records met under an id that was met before; all of them are compared.
+        read: its records.
+        silent: records of them without an answer.
+        repeated: records of them with a repeated id; the first answer counts.
+        differing: matched records with another input, gold, choices or task.
+        again: records of the first student with a repeated id; all of them are compared.
     """
 
     def __init__(self, records: Iterable[Record], name: str) -> None:
-        """Read every record.
+        """Read all records.
 
         Raises:
-            DataError: no record holds an answer.
+            DataError: no record has an answer.
         """
         self.name = name
         self.read = self.silent = self.repeated = self.differing = self.again = 0
@@ -53,8 +54,8 @@ class Versus:
             self._keep(record)
         if not self._answers:
             raise DataError(
-                f"{name}: no record holds a student's answer",
-                hint=f'let the second student answer: "mitools eval --student DIR {name}"',
+                f"{name}: no record has a student's answer",
+                hint=f'run "mitools eval --student DIR {name}" for the second student',
             )
 
     def _keep(self, record: Record) -> None:
@@ -70,13 +71,13 @@ class Versus:
 
     @property
     def unmet(self) -> int:
-        """Answers to records that the first student's file does not hold, as far as it was read."""
+        """Number of answers to records that were not among the first student's records so far."""
         return len(self._answers) - len(self._met)
 
     def answer_to(self, record: Record) -> Record | None:
-        """Return the record as the second student answered it; None where it did not.
+        """Return the record with the second student's answer; None if it has none.
 
-        Verdicts on the answer are kept where both sides ask the same and have the same gold.
+        The second student's scores are kept if the question and gold are equal.
         """
         found = self._answers.get(record["id"])
         if found is None:
@@ -97,27 +98,29 @@ def _digest(record: Record) -> int:
 
 @dataclass
 class LabelChanges:
-    """What a second student made of the first one's labels, counted and tested."""
+    """Counts of the second student's changes of right and wrong labels, and their test."""
 
     counts: Counter[Change] = field(default_factory=Counter)
 
     def add(self, view: View) -> None:
-        """Count one record; one whose verdicts are not both known counts for nothing."""
+        """Count a record; it is ignored unless both verdicts are known."""
         if view.change is not None:
             self.counts[view.change] += 1
 
     @property
     def p_value(self) -> float:
-        """McNemar's exact p, two-sided: fixed against broken; 1 where there are none of either."""
+        """The p-value of McNemar's exact test, two-sided: fixed against broken; 1 without any."""
         from mitools.evaluate.measures.comparison import mcnemar
 
         return mcnemar(*(side[0] for side in self._sides("fixed", "broken")))
 
     def difference(self, seed: int) -> Difference | None:
-        """Say how much more accurate the second student is, with its interval.
+        """Return the difference in accuracy, second minus first, with its interval.
 
-        A fraction of the records whose verdicts are both known; None where there are none. It
-        depends on the counts alone, and on the seed of the resampling.
+        A fraction of the records with both verdicts known; None if there are none.
+
+        Args:
+            seed: of the resampling.
         """
         from mitools.evaluate.measures.comparison import compare_runs
 
@@ -127,7 +130,7 @@ class LabelChanges:
         return compare_runs(second, first, seed)
 
     def _sides(self, *changes: Change) -> tuple[Floats, Floats]:
-        """Lay out who is right, record by record: [1, n] of the second student and of the first."""
+        """Return [1, n] whether each record is right, for the second student and for the first."""
         import numpy as np
 
         times = [self.counts[change] for change in changes]
@@ -135,8 +138,8 @@ class LabelChanges:
         first = np.repeat([change in ("broken", "both_right") for change in changes], times)
         return second[None, :].astype(np.float64), first[None, :].astype(np.float64)
 
-    def told(self) -> str:
-        """Write the counts and the test in words."""
+    def as_text(self) -> str:
+        """Return the counts and the test in words."""
         from mitools.evaluate.measures.comparison import ENOUGH_DISCORDANT
 
         counts = self.counts
@@ -148,6 +151,6 @@ class LabelChanges:
         if not discordant:
             return words
         p = self.p_value
-        few = " (too few differ for p < 0.05)" if discordant < ENOUGH_DISCORDANT else ""
+        few = " (too few discordant pairs for p < 0.05)" if discordant < ENOUGH_DISCORDANT else ""
         shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
         return f"{words}; exact McNemar {shown}{few}"

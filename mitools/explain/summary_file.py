@@ -1,8 +1,7 @@
-"""The summary that ``mitools eval --summary`` writes, as far as people look at it.
+"""Reading the summary that ``mitools eval --summary`` writes.
 
-A summary is made of blocks of metrics, each ``{value, ci95, n, status, reason, …}``; blocks that
-are not there are no fault. It is anybody's file: what is read here is checked to be figures where
-figures are needed, and texts stay as they came, for whoever shows them to escape.
+A summary has blocks of metrics, each ``{value, ci95, n, status, reason, …}``; any block may be
+absent. The file is untrusted: numbers are checked here, and texts are escaped by the renderer.
 """
 
 from __future__ import annotations
@@ -13,15 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeGuard
 
 from mitools.errors import DataError
+from mitools.files import input_errors, open_input
 
 __all__ = [
     "Summary",
+    "described",
     "is_metric",
     "is_number",
     "load_summary",
     "metric_at",
     "metrics_in",
-    "told_of",
+    "read_summary",
     "value_at",
 ]
 
@@ -35,11 +36,26 @@ _PAIRS = ("ci95", "null95")
 _LISTS = ("permuted_cvi", "by_run")
 
 
-def load_summary(text: bytes, name: str) -> dict[str, Any]:
-    """Read the summary that ``eval`` wrote.
+def read_summary(path: str) -> Summary:
+    """Read a summary from a file.
 
     Raises:
-        DataError: it is none.
+        SourceError: the file cannot be read.
+        DataError: it is not a summary.
+    """
+    with input_errors(path), open_input(path) as stream:
+        return load_summary(stream.read(), path)
+
+
+def load_summary(text: bytes, name: str) -> dict[str, Any]:
+    """Parse a summary and check its numbers.
+
+    Args:
+        text: the content of the file.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: it is not a summary.
     """
     hint = f'write one with "mitools eval --summary {name}"'
     try:
@@ -48,11 +64,11 @@ def load_summary(text: bytes, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise DataError(f"{name} is not valid JSON ({exc})", hint=hint) from exc
     if not found:
-        raise DataError(f"{name} is no summary of a student", hint=hint)
+        raise DataError(f"{name} is not a summary of a student", hint=hint)
     for path, metric in found.items():
         for key in (*_NUMBERS, *_PAIRS, *_LISTS):
             if not _is_well_formed(key, metric.get(key)):
-                raise DataError(f'{name}: "{path}.{key}" is no figure', hint=hint)
+                raise DataError(f'{name}: "{path}.{key}" is not a number', hint=hint)
     return dict(summary)
 
 
@@ -64,19 +80,19 @@ def _is_well_formed(key: str, value: Any) -> bool:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether a value of a summary is a finite number."""
+    """Return whether a value of a summary is a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value)
 
 
 def is_metric(value: Any) -> bool:
-    """Tell whether a value of a summary is a metric."""
+    """Return whether a value of a summary is a metric."""
     return isinstance(value, Mapping) and "status" in value and "value" in value
 
 
 def value_at(summary: Summary, path: str) -> Any:
-    """Look up a dotted path, in which a number counts the elements of a list; None: not there."""
+    """Return the value at a dotted path, in which numbers index lists; None if there is none."""
     found: Any = summary
     for name in path.split("."):
         if isinstance(found, Mapping):
@@ -89,13 +105,13 @@ def value_at(summary: Summary, path: str) -> Any:
 
 
 def metric_at(summary: Summary, path: str) -> Mapping[str, Any] | None:
-    """Look a metric up by a dotted path; None where the summary does not know it."""
+    """Return the metric at a dotted path; None if there is none."""
     found = value_at(summary, path)
     return found if is_metric(found) else None
 
 
 def metrics_in(summary: Summary, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """List every metric of a summary, in its order, by its dotted path."""
+    """Yield all metrics of a summary with their dotted paths, in order."""
     yield from _metrics_in(summary.items(), prefix)
 
 
@@ -112,8 +128,8 @@ def _metrics_in(
             yield from _metrics_in(enumerate(value), f"{path}.")
 
 
-def told_of(summary: Summary) -> str:
-    """Say what a summary was made of: how many records, of which task, answered by whom."""
+def described(summary: Summary) -> str:
+    """Return the records, tasks and student of a summary in words."""
     records, models = summary.get("records"), summary.get("models")
     parts = []
     if is_number(records):

@@ -1,0 +1,61 @@
+"""The messages for people about a run: what was shown, and what a second student changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mitools.explain.run import ExplanationRun
+from mitools.explain.second_student import SecondStudent
+
+__all__ = ["RunMessage", "run_messages"]
+
+
+@dataclass(frozen=True)
+class RunMessage:
+    """One line for the user, a note or a warning."""
+
+    text: str
+    is_warning: bool = False
+
+
+def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
+    """Yield the messages about a run, in order; none about a text that was typed."""
+    if run.options.text is not None:
+        return
+    if run.second is not None:
+        yield from _comparison(run, run.second)
+    counts = run.counts
+    if not counts.matching:
+        yield RunMessage(f"none of {counts.read:,} records matches")
+        has_answers = counts.with_student or run.options.student
+        if run.options.criteria.needs_student and not has_answers:
+            yield RunMessage('no record has a student\'s answer; add "--student DIR"', True)
+        return
+    if not run.is_complete:
+        tail = "; stopped when the pager was closed"
+    elif not run.options.selection.reads_all and counts.shown == run.options.limit:
+        tail = "; stopped at --limit"
+    else:
+        tail = ""
+    yield RunMessage(f"{counts}{tail}")
+
+
+def _comparison(run: ExplanationRun, second: SecondStudent) -> Iterator[RunMessage]:
+    name, read, counts = second.name, second.read, run.counts
+    for count, total, what in (
+        (counts.unanswered, counts.read, f"without an answer in {name}"),
+        (second.again, counts.read, "with a repeated id; all are compared"),
+        (second.silent, read, f"of {name} without an answer"),
+        (second.repeated, read, f"of {name} with a repeated id, left out"),
+        (second.differing, counts.read, f"with another input, gold, choices or task in {name}"),
+    ):
+        if count:
+            text = f"{count:,} of {total:,} record{'s' * (total != 1)} {what}"
+            yield RunMessage(text, is_warning=True)
+    if run.has_read_all and second.unmet:
+        many = second.unmet
+        text = f"{many:,} answer{'s' * (many != 1)} in {name} to records that were not read"
+        yield RunMessage(text, is_warning=True)
+    part = "" if run.has_read_all else f", of the {counts.read:,} read"
+    yield RunMessage(f"{name} against the first: {run.comparison.as_text()}{part}")
