@@ -48,7 +48,7 @@ Commands:
   split     Assign each record to train, valid or test.
   train     Teach a small student to answer and to explain.
   eval      Measure a student: accuracy, calibration, consistency.
-  explain   Look at gold, teacher and student side by side.
+  explain   Show gold, teacher and student side by side.
   recipes   List the recipes that came with mitools.
   schema    Print the JSON Schema of a record.
 """
