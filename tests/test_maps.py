@@ -22,11 +22,6 @@ PENDING = {
     "evaluate/measures",
     "evaluate/probes",
     "split",
-    "student",
-    "student/base",
-    "train",
-    "train/losses",
-    "train/work_folder",
 }
 # ``name``, :mod:`name` or :mod:`~mitools.package.name`
 QUOTED = re.compile(r"``(?P<plain>\w+)``|:mod:`~?(?P<module>[\w.]+)`")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import click
 from click.core import ParameterSource
@@ -15,15 +15,12 @@ from click.core import ParameterSource
 from mitools.cli._fields import options_from
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import ModelName, OutputFolder, TypedOption
-from mitools.cli._stage import Stage, stage
-from mitools.console import Update
+from mitools.cli._stage import Stage, stage, stdout
+from mitools.console import Console, Update
+from mitools.files import output_errors
 from mitools.records import Record
 from mitools.train.choices import PRESETS
 from mitools.train.options import TrainOptions
-
-if TYPE_CHECKING:
-    from mitools.train.run import TrainingRun
-    from mitools.train.work_folder.resume import Finished
 
 __all__ = ["command"]
 
@@ -71,19 +68,12 @@ def command(stage: Stage, dry_run: bool, **options: Any) -> None:
     mitools train records.jsonl --student google/flan-t5-small --save runs/first
     """
     chosen = TrainOptions.from_preset(options.pop("preset"), **_given(options))
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first reports
+        stage.console.quiet = True
     if dry_run:
-        _show_plan(stage, chosen)
-        return
-    if _is_first():
-        chosen.check()
-    run = _prepare(stage, chosen)
-    _train(stage, run)
-    try:
-        if _is_first() and (stage.output or not sys.stdout.isatty()):
-            with stage.writing() as out:
-                out.write_all(run.spool)
-    finally:
-        run.clean()
+        _show_estimate(stage, chosen)
+    else:
+        _train(stage, chosen)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,71 +87,78 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, "save": Path(given["save"])}
 
 
-def _show_plan(stage: Stage, chosen: TrainOptions) -> None:
-    """Prepare a run where it is in nobody's way, and say what it would take."""
-    import tempfile
+def _show_estimate(stage: Stage, options: TrainOptions) -> None:
+    from mitools.train.dry_run import estimate_training
 
-    from mitools.train.work_folder.resume import Finished
-
-    with tempfile.TemporaryDirectory(prefix="mitools-") as folder:
-        save = Path(folder) / "student"
-        chosen = dataclasses.replace(chosen, save=save, resume=False, overwrite=False)
-        chosen.check()
-        run = _prepare(stage, chosen)
-        assert not isinstance(run, Finished)
-        stage.console.table("training would take", ["", ""], run.plan())
+    with contextlib.closing(_read(stage)) as records:
+        rows = estimate_training(records, options, stage.console.note)
+    width = max(len(name) for name, _ in rows)
+    with output_errors("<stdout>"):
+        stdout().write("".join(f"{name:{width}}  {value}\n" for name, value in rows))
 
 
-def _is_first() -> bool:
-    """Tell whether this process speaks, reads and writes for all that train together."""
-    return os.environ.get("RANK", "0") == "0"
+def _train(stage: Stage, options: TrainOptions) -> None:
+    from mitools.train.run import train_student
+
+    def write(records: Iterator[Record]) -> None:
+        with stage.writing() as out:
+            out.write_all(records)
+
+    passes_on = bool(stage.output) or not sys.stdout.isatty()
+    with contextlib.closing(_read(stage)) as records, _StepBar(stage.console) as bar:
+        train_student(
+            records,
+            options,
+            bar.show,
+            on_start=bar.start,
+            on_note=bar.note,
+            pass_on=write if passes_on else None,
+        )
 
 
-def _prepare(stage: Stage, chosen: TrainOptions) -> TrainingRun | Finished:
-    from mitools.gold import with_label_sets
-    from mitools.train.run import prepare
-
-    if not _is_first():
-        stage.console.quiet = True
-        return prepare(iter(()), chosen, stage.console.note)
+def _read(stage: Stage) -> Generator[Record, None, None]:
     with stage.reading("input") as records, stage.console.progress("reading") as update:
-        known = with_label_sets(records, chosen.task)
-        return prepare(_counted(known, update), chosen, stage.console.note)
+        for record in records:
+            update(1, "")
+            yield record
 
 
-def _train(stage: Stage, run: TrainingRun | Finished) -> None:
-    from mitools.train.run import TrainingRun
+class _StepBar:
+    """A progress bar of optimizer steps, closed by the first message after them."""
 
-    if not isinstance(run, TrainingRun):
-        stage.console.note(f"{run.options.save} is trained already; passing its records on")
-        return
-    with stage.console.progress("training", run.total_steps, "steps") as update:
-        done = 0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stack = contextlib.ExitStack()
+        self._update: Update = lambda _advance, _text: None
+        self._step = 0
 
-        def show(step: int, logs: Mapping[str, float]) -> None:
-            nonlocal done
-            update(step - done, _losses(logs))
-            done = step
+    def __enter__(self) -> Self:
+        return self
 
-        metrics = run.execute(show)
-    found = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
-    stage.console.note(f"saved {run.options.save} ({found})")
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, total_steps: int) -> None:
+        progress = self._console.progress("training", total_steps, "steps")
+        self._update = self._stack.enter_context(progress)
+
+    def show(self, step: int, logs: Mapping[str, float]) -> None:
+        """Show a step; its figures are in nats, the accuracy is from 0 to 1."""
+        shown = [f"{name} {logs[key]:.3f}" for key, name in _FIGURES.items() if key in logs]
+        self._update(step - self._step, "  ".join(shown))
+        self._step = step
+
+    def note(self, text: str) -> None:
+        self._stack.close()
+        self._console.note(text)
 
 
-def _counted(records: Iterable[Record], update: Update) -> Iterator[Record]:
-    for record in records:
-        update(1, "")
-        yield record
-
-
-def _losses(logs: Mapping[str, float]) -> str:
-    names = {
-        "label_loss": "label",
-        "rationale_loss": "rationale",
-        "conclusion_loss": "conclusion",
-        "mi_loss": "MI",
-        "eval_accuracy": "valid",
-        "eval_mi_estimate": "says",
-        "eval_mi_shuffled": "shuffled",
-    }
-    return "  ".join(f"{short} {logs[name]:.3f}" for name, short in names.items() if name in logs)
+_FIGURES = {
+    "label_loss": "label",
+    "rationale_loss": "rationale",
+    "conclusion_loss": "conclusion",
+    "mi_loss": "MI",
+    "eval_accuracy": "valid accuracy",
+    "eval_mi_estimate": "MI estimate",
+    "eval_mi_shuffled": "shuffled",
+}

@@ -1,7 +1,18 @@
 """Students: small models that answer and explain.
 
-Owns the transformers models: opening and building them, scoring choices, decoding texts, and the
-folder that a trained student lives in.
+- ``protocol``: what every student can do; no model code
+- ``local``: a trained student on this machine; ``folder``: loading and saving its folder;
+  ``metadata``: the ``mitools.json`` in it; ``devices``: the device that it runs on
+- ``layout``: tasks, prompt prefixes and the order of the texts; ``codec``: texts to token ids and
+  back; ``sequence``: label and rationale in one target sequence
+- ``forward``: logits of targets, for every kind of student; ``causal``: the same for causal models,
+  with shared prompts; ``scoring``: log-probabilities of targets; ``decoding``: greedy and sampled
+- ``instrument``: noise on the input, and attribution of answers to input tokens
+- ``lora``: low-rank adapters; ``sentence_encoder``: texts to vectors, to compare them by meaning
+- ``boundary``: errors of the libraries that read model files; ``trial``: a test forward pass of an
+  opened model; ``round_trip``: whether a saved model loads as it was
+
+Package ``base``: the models that students are trained from.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,3 +1,31 @@
-"""Training: the objective, the data, and the engine that runs them."""
+"""Training: from records to a student that is saved whole.
 
-__all__: list[str] = []
+A run, in the order of its steps:
+
+- ``run``: :func:`~mitools.train.run.train_student`, training in one call
+- ``options``: the options of a run; ``fields``: their help, defaults and ranges in one declaration;
+  ``choices``: words that options take, and presets; ``ranges``: numbers that options take
+- ``prepare``: opens the base model and tokenizes the records; ``preflight``: checks of lengths and
+  labels before the first step; ``dry_run``: steps, batch shapes and memory, without training
+- ``example``: which label and rationale of a record are learned; ``tokenized``: token ids on disk;
+  ``label_words``: the words of a rationale that are its label's; ``sampler``: the order of the
+  records; ``collate``: the padded batches of a step
+- ``training_run``: a prepared run, from its first step to the saved student; ``arguments``: its
+  options in the terms of transformers; ``trainer``: ``transformers.Trainer`` for two tasks;
+  ``two_task_model``: the model with its losses; ``passes``: its forward passes; ``conclusion``: the
+  label read behind the rationale; ``past``: the average of past weights; ``task_tensors``: the
+  tensors of a task in a batch; ``dropout``: fast dropout on a CPU
+- ``validate``: validation metrics; ``mi_estimate``: a lower bound on the mutual information of
+  label and rationale; ``callbacks``: the log, early stopping and signals
+- ``weights``: weights into and out of a checkpoint; ``saving``: the student's folder and metadata;
+  ``card``: its model card
+- ``processes``: several processes that train one student
+
+Packages:
+
+- ``losses``: the losses, as functions on tensors
+- ``work_folder``: checkpoints, and resuming from them
+
+Importing this package imports none of them. ``choices``, ``fields``, ``options`` and ``ranges`` do
+not import torch.
+"""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +23,14 @@ from transformers import (
 
 from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, read_state
 
-__all__ = ["Interrupt", "LogCallback", "OnStep", "Patience", "Resumption", "trim_log"]
+__all__ = ["Interrupt", "LogCallback", "OnStep", "Patience", "Resumption", "no_step", "trim_log"]
 
 OnStep = Callable[[int, Mapping[str, float]], None]
-"""Receives the number of optimizer steps done and the latest logged numbers."""
+"""Receives the number of optimizer steps done and the latest logged figures."""
+
+
+def no_step(_step: int, _logs: Mapping[str, float]) -> None:
+    """Ignore a step."""
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]
@@ -112,7 +117,10 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
 
     @contextmanager
     def armed(self) -> Iterator[None]:
-        """Catch both signals inside the block."""
+        """Catch both signals inside the block; Python allows that in the main thread alone."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         wanted = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self._note) for number in wanted}
         try:

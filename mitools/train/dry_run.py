@@ -1,14 +1,20 @@
-"""What a run would take: the shapes of its batches, their padding, and about how much memory."""
+"""Dry runs: the steps of a run, the shapes of its batches, their padding, and its memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from mitools.records import Record
+from mitools.train.options import TrainOptions
+from mitools.train.prepare import Note, no_note, prepare
+from mitools.train.training_run import TrainingRun
 from mitools.train.two_task_model import TwoTaskModel
 
-__all__ = ["Shape", "batch_shapes", "describe_memory", "describe_shapes"]
+__all__ = ["Shape", "batch_shapes", "describe_training", "estimate_training"]
 
 _PARTS = ("label_prompt", "label_target", "rationale_prompt", "rationale_target")
 _MOST_PIECES = 200
@@ -28,6 +34,47 @@ class Shape:
     rows: int
     widest: int
     padding: float
+
+
+def estimate_training(
+    records: Iterable[Record], options: TrainOptions, on_note: Note = no_note
+) -> list[tuple[str, str]]:
+    """Read and tokenize records, and describe the run without training.
+
+    Works in a temporary folder: ``options.save`` is neither read nor written, and ``resume`` and
+    ``overwrite`` have no effect.
+
+    Args:
+        records: as in :func:`mitools.train.run.train_student`.
+        on_note: called with each message for people.
+
+    Returns:
+        Names and values for people; see :func:`describe_training`.
+
+    Raises:
+        UsageError, DataError, StudentError, TrainingError: as in
+            :func:`mitools.train.run.train_student`.
+    """
+    with tempfile.TemporaryDirectory(prefix="mitools-") as folder:
+        options = replace(options, save=Path(folder) / "student", resume=False, overwrite=False)
+        run = prepare(records, options, on_note)
+        assert isinstance(run, TrainingRun)  # nothing is resumed
+        return describe_training(run)
+
+
+def describe_training(run: TrainingRun) -> list[tuple[str, str]]:
+    """Describe the steps, batches and memory of a run, as names and values for people."""
+    arguments = run.arguments
+    size = arguments.per_device_train_batch_size
+    pieces = arguments.gradient_accumulation_steps
+    shapes = batch_shapes(run.data.train, size, pieces, run.model.objective.alpha < 1)
+    return [
+        ("steps", f"{run.total_steps:,}"),
+        ("records per step", f"{run.options.batch_size:,}"),
+        ("records per forward pass", f"{size:,}"),
+        *_describe_shapes(shapes),
+        *_describe_memory(run.model, shapes),
+    ]
 
 
 def batch_shapes(
@@ -57,7 +104,7 @@ def batch_shapes(
     return found
 
 
-def describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
+def _describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
     return [
         (
             shape.name.replace("_", " "),
@@ -67,7 +114,7 @@ def describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
     ]
 
 
-def describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple[str, str]]:
+def _describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple[str, str]]:
     """Say what weights, gradients and AdamW take, exactly, and a forward pass, roughly."""
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     count = sum(weight.numel() for weight in weights)

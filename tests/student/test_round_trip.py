@@ -18,7 +18,8 @@ from mitools.student.codec import Codec, Kind
 from mitools.student.round_trip import KNOWN_TO_SAVE, check_saving
 from mitools.student.trial import check_forward, trial_logits
 from mitools.train.options import TrainOptions
-from mitools.train.run import Interrupted, TrainingRun, prepare
+from mitools.train.prepare import prepare
+from mitools.train.training_run import Interrupted, TrainingRun
 from tests.every_class import Unbuilt, build, classes
 from tests.toys import toy_records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.toys import toy_records
 def options_of(monkeypatch: pytest.MonkeyPatch, *args: str) -> TrainOptions:
     """Give what the options come to, without training."""
     found: list[TrainOptions] = []
-    monkeypatch.setattr(module, "_show_plan", lambda _stage, options: found.append(options))
+    monkeypatch.setattr(module, "_show_estimate", lambda _stage, options: found.append(options))
     result = CliRunner().invoke(command, ["--save", "x", "--dry-run", *args])
     assert result.exit_code == 0, result.output
     return found[0]
@@ -64,9 +65,14 @@ def test_a_dry_run_says_what_training_would_take_and_leaves_nothing(
     arguments = [str(path), "--student", str(tiny_seq2seq), "--save", str(save), "--dry-run"]
     result = CliRunner().invoke(command, [*arguments, "--max-steps", "7"])
     assert result.exit_code == 0, result.output
-    assert result.stdout == ""
-    for word in ("7", "label prompt", "rationale target", "% padding", "weights to train", "GB"):
-        assert word in result.stderr
+    rows = dict(re.split("  +", line, maxsplit=1) for line in result.stdout.splitlines())
+    assert rows["steps"] == "7"
+    assert rows["records per step"] == "16"
+    assert re.fullmatch(r"up to \[16, \d+\], \d+% padding", rows["rationale target"])
+    assert "label prompt" in rows
+    assert re.fullmatch(r"[\d,]+", rows["weights to train"])
+    assert rows["weights, gradients and optimizer"].endswith(" GB")
+    assert result.stderr == ("mitools train: 16 records to train on, 8 to validate, 0 kept out\n")
     assert not save.exists()
     assert not save.with_name("student.work").exists()
     assert json.loads(path.read_text().splitlines()[0])["id"] == "toy-0"

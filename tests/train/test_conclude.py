@@ -20,7 +20,7 @@ from mitools.student.forward import target_logits
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
-from mitools.train.run import prepare
+from mitools.train.prepare import prepare
 from mitools.train.task_tensors import COUNTS, count_targets
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import partners, with_rationales_of

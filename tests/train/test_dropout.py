@@ -94,7 +94,7 @@ def test_only_a_cpu_gets_it() -> None:
 
 def test_training_draws_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mitools.train.options import TrainOptions
-    from mitools.train.run import prepare
+    from mitools.train.prepare import prepare
 
     seen: list[int] = []
 

@@ -1,10 +1,14 @@
-"""What a run would take, counted on rows whose answer is known."""
+"""Dry runs: batches counted on rows whose answer is known, and what they leave alone."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from mitools.train.dry_run import batch_shapes
+from mitools.train.dry_run import batch_shapes, estimate_training
+from mitools.train.options import TrainOptions
+from tests.toys import toy_records
 
 
 def test_shapes_and_padding_are_counted() -> None:
@@ -34,3 +38,15 @@ def test_pieces_of_a_sorted_batch_have_less_padding() -> None:
     assert whole.padding == pytest.approx(1 - 17 / (4 * 4 + 5))
     assert cut.padding == pytest.approx(1 - 17 / (2 * 3 + 2 * 4 + 5))
     assert (cut.rows, cut.widest) == (2, 5)
+
+
+def test_an_estimate_touches_no_student(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    options = TrainOptions(tmp_path / "student", str(tiny_seq2seq), max_steps=7, overwrite=True)
+    options.save.mkdir()
+    (options.save / "mine.txt").write_text("years of work")
+    notes: list[str] = []
+    rows = dict(estimate_training(toy_records(), options, notes.append))
+    assert rows["steps"] == "7"
+    assert notes == ["16 records to train on, 8 to validate, 0 kept out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]
+    assert [path.name for path in options.save.iterdir()] == ["mine.txt"]

@@ -14,11 +14,13 @@ from safetensors.torch import load_file, save_file
 
 from mitools.errors import TrainingError, UsageError
 from mitools.student import load_student
+from mitools.train.dry_run import describe_training
 from mitools.train.options import TrainOptions
-from mitools.train.run import Interrupted, prepare
+from mitools.train.prepare import prepare
+from mitools.train.training_run import Interrupted
 from mitools.train.work_folder.checkpoints import seal
 from tests.toys import toy_records
-from tests.train.test_run import is_same, signal_at, weights
+from tests.train.test_training_run import is_same, signal_at, weights
 
 pytest.importorskip("peft", reason='adapters need peft: pip install "mitools[lora]"')
 
@@ -126,7 +128,7 @@ def test_a_dry_run_counts_what_is_trained_and_what_is_only_held(
     tmp_path: Path, tiny_causal: Path
 ) -> None:
     run = prepare(iter(toy_records()), options(tmp_path, tiny_causal, mi="none"), lambda _: None)
-    found = dict(run.plan())
+    found = dict(describe_training(run))
     run.clean()
     count = int(found["weights to train"].replace(",", ""))
     assert 0 < count < sum(weight.numel() for weight in run.model.parameters()) / 2

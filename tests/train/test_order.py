@@ -17,13 +17,14 @@ from mitools.student.codec import PREFIXES, Codec, Order
 from mitools.student.forward import target_logits
 from mitools.student.local import LocalStudent
 from mitools.train.collate import TwoTaskCollator
+from mitools.train.dry_run import describe_training
 from mitools.train.losses.objective import (
     Objective,
     divergence_losses,
     pooled_log_probs,
 )
 from mitools.train.options import TrainOptions
-from mitools.train.run import prepare
+from mitools.train.prepare import prepare
 from mitools.train.task_tensors import count_targets
 from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
@@ -354,7 +355,7 @@ def test_a_run_of_one_pass_is_saved_with_its_order(
 def test_a_dry_run_of_one_pass_shows_one_prompt(tmp_path: Path, tiny_causal: Path) -> None:
     chosen = options(tmp_path, tiny_causal, order="rationale-label")
     run = prepare(iter(toy_records()), chosen, lambda _: None)
-    names = [name for name, _ in run.plan()]
+    names = [name for name, _ in describe_training(run)]
     run.clean()
     assert "rationale prompt" in names
     assert "label prompt" not in names

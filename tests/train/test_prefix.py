@@ -14,9 +14,10 @@ from mitools.student import load_student
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.train.collate import TwoTaskCollator
+from mitools.train.dry_run import describe_training
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
-from mitools.train.run import prepare
+from mitools.train.prepare import prepare
 from mitools.train.tokenized import TokenSpool, build_data
 from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
@@ -92,7 +93,7 @@ def test_a_batch_with_prompts_that_differ_is_read_whole(tmp_path: Path, tiny_cau
 def test_a_run_is_saved_with_the_place_of_its_prefix(tmp_path: Path, tiny_causal: Path) -> None:
     run = prepare(iter(toy_records()), options(tmp_path, tiny_causal), lambda _: None)
     assert run.model.tails is not None
-    assert ("rationale prompt" in dict(run.plan())) is True
+    assert ("rationale prompt" in dict(describe_training(run))) is True
     run.execute()
     run.clean()
     metadata = json.loads((tmp_path / "student" / "mitools.json").read_text())

@@ -31,7 +31,8 @@ from mitools.student.trial import check_forward
 from mitools.train.fields import option_fields
 from mitools.train.options import TrainOptions
 from mitools.train.preflight import Limits, check_texts, fit_limits, positions_of
-from mitools.train.run import TrainingRun, prepare
+from mitools.train.prepare import prepare
+from mitools.train.training_run import TrainingRun
 from tests.toys import toy_records
 
 

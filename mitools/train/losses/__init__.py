@@ -1,1 +1,8 @@
-"""The losses of training: pure functions on tensors that know no model, no file and no trainer."""
+"""The losses of training: functions on tensors, without a model, a file or a trainer.
+
+- ``objective``: the weighted sum of losses, and the losses of single records
+- ``contrastive``: mutual-information terms that compare a record's pair with those of others
+- ``critic``: the trainable scores of such pairs
+- ``conclude``: the label behind the rationale, and its distillation into the label before it
+- ``fused``: the vocabulary head and the losses in one step, without a [B, T, V] tensor
+"""

@@ -1,1 +1,6 @@
-"""The work folder of a training run: its lock, its checkpoints, and going on from them."""
+"""The work folder of a training run, ``DIR.work`` beside ``--save DIR``.
+
+- ``workspace``: the folder and its lock; recognizing and deleting it
+- ``checkpoints``: writing, verifying, choosing and deleting checkpoints
+- ``resume``: what must be the same in a resumed run, and where it continues
+"""

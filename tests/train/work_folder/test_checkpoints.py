@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 
 from mitools.errors import OutputError, TrainingError
 from mitools.train.options import TrainOptions
-from mitools.train.run import Interrupted, TrainingRun, prepare
+from mitools.train.prepare import prepare
+from mitools.train.training_run import Interrupted, TrainingRun
 from mitools.train.work_folder.checkpoints import damage_of, find_newest, rotate, seal
 from mitools.train.work_folder.resume import Finished
 from mitools.train.work_folder.workspace import MARKER, Workspace, check_work_folder
@@ -402,7 +403,7 @@ import resource, sys
 from dataclasses import replace
 from pathlib import Path
 from mitools.errors import TrainingError
-from mitools.train.run import prepare
+from mitools.train.prepare import prepare
 from tests.train.work_folder.test_checkpoints import options
 words = "a bear and a pear " * 400
 records = [
@@ -449,7 +450,7 @@ def test_a_full_disk_while_the_student_is_saved_loses_nothing(
         raise OutputError("cannot write it: no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mitools.train.run.save_student", fail)
+        patch.setattr("mitools.train.saving.save_student", fail)
         with pytest.raises(OutputError, match=r'no space left.*; .*"--resume"'):
             run.execute()
     assert not chosen.save.exists()

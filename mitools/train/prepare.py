@@ -1,0 +1,162 @@
+"""From records and options to a prepared run: the base model opened, the records tokenized."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from mitools.errors import DataError, UsageError
+from mitools.gold import with_label_sets
+from mitools.records import Record
+from mitools.student.base.open_base import Base, open_base
+from mitools.student.codec import Codec
+from mitools.student.layout import PREFIXES
+from mitools.student.lora import add_lora
+from mitools.student.round_trip import check_saving
+from mitools.student.trial import check_forward
+from mitools.train.example import example_of
+from mitools.train.options import TrainOptions
+from mitools.train.preflight import check_texts, fit_limits
+from mitools.train.processes import Processes
+from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
+from mitools.train.training_run import TrainingRun
+from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.work_folder.resume import (
+    Finished,
+    find_checkpoint,
+    finished_run,
+    is_started,
+    write_state,
+)
+from mitools.train.work_folder.workspace import Workspace
+
+__all__ = ["Note", "no_note", "prepare"]
+
+Note = Callable[[str], None]
+"""Receives a message for people, one sentence."""
+
+
+def no_note(_text: str) -> None:
+    """Ignore a message."""
+
+
+def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> TrainingRun | Finished:
+    """Read every record, open the base model and tokenize; nothing is trained yet.
+
+    Of several processes the first one does all that; the others leave ``records`` alone and use
+    what it left on disk.
+
+    Returns:
+        A run that is ready to start; or one that was finished before, with its records.
+
+    Raises:
+        UsageError, OutputError: the options do not work, or the folder is taken.
+        DataError: nothing can be trained on.
+        StudentError: the base model cannot be opened, or cannot be trained and saved.
+        TrainingError: what is to be resumed is another run or in use, or the student's tokenizer
+            cannot tell the answers apart.
+    """
+    processes = Processes.found()
+    if not processes.is_first:
+        return _follow(options, processes)
+    options.check()
+    workspace = Workspace(options.work, empty=options.overwrite)
+    try:
+        return _prepare(records, options, note, processes, workspace)
+    except BaseException:
+        if is_started(options.work):
+            workspace.release()
+        else:  # there is nothing to go on with
+            workspace.delete()
+        raise
+
+
+def _prepare(
+    records: Iterable[Record],
+    options: TrainOptions,
+    note: Note,
+    processes: Processes,
+    workspace: Workspace,
+) -> TrainingRun | Finished:
+    work = workspace.path
+    processes.meet()
+    spool = TokenSpool.fill(work / "records.jsonl", with_label_sets(records, options.task))
+    if not spool.counts["train"]:
+        found = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
+        raise DataError(f"no training record among them ({found})", hint='run "mitools split"')
+    if (finished := finished_run(options, spool, workspace)) is not None:
+        return finished
+    checkpoint = find_checkpoint(options, spool.digest, note)
+    base, codec = _open_student(spool, options, note)
+    check_forward(base.model, codec)
+    check_saving(base.model, codec, work / "trial")
+    lost = check_texts(spool.of_split("train"), codec, options)
+    data = build_data(spool, codec, options)
+    _report(data, spool, note, lost)
+    model = TwoTaskModel(base.model, codec, options.objective)
+    write_state(options, spool.digest)
+    processes.announce(
+        work,
+        {
+            "counts": spool.counts,
+            "digest": spool.digest,
+            "notes": data.notes,
+            "checkpoint": checkpoint,
+        },
+    )
+    return TrainingRun(
+        options, spool, codec, data, model, base.name, checkpoint, processes, workspace
+    )
+
+
+def _follow(options: TrainOptions, processes: Processes) -> TrainingRun:
+    """Prepare a further process of a run from what the first one left on disk."""
+    processes.meet()
+    found = processes.await_files(options.work)
+    spool = TokenSpool(options.work / "records.jsonl", Counter(found["counts"]), found["digest"])
+    base, codec = _open_student(spool, options, no_note)
+    data = open_data(options.work, found["notes"])
+    model = TwoTaskModel(base.model, codec, options.objective)
+    return TrainingRun(
+        options, spool, codec, data, model, base.name, found["checkpoint"], processes
+    )
+
+
+def _open_student(spool: TokenSpool, options: TrainOptions, note: Note) -> tuple[Base, Codec]:
+    base = open_base(options.student, lambda: _texts(spool, options), options.seed)
+    if options.prefix_position == "after" and base.kind == "seq2seq":
+        message = "--prefix-position after is for causal students: an encoder reads all at once"
+        raise UsageError(message, hint="drop it, or choose a causal --student")
+    if options.lora:
+        add_lora(base.model, options.lora)
+    limits = fit_limits(base.model.config, base.kind, options, note)
+    codec = Codec(
+        base.tokenizer,
+        base.kind,
+        limits.max_input_tokens,
+        limits.max_label_tokens,
+        limits.max_rationale_tokens,
+        options.order,
+        options.prefix_position,
+        options.concludes,
+    )
+    return base, codec
+
+
+def _texts(spool: TokenSpool, options: TrainOptions) -> Iterator[str]:
+    for record in spool.of_split("train"):
+        example = example_of(record, options)
+        yield from (prefix + example.input for prefix in PREFIXES.values())
+        texts = (example.label, example.rationale, *example.votes, *example.rationales)
+        yield from (text for text in texts if text)
+
+
+def _report(data: TrainingData, spool: TokenSpool, note: Note, lost: Mapping[str, int]) -> None:
+    valid = 0 if data.valid is None else len(data.valid)
+    other = spool.counts.total() - spool.counts["train"] - spool.counts["valid"]
+    note(f"{len(data.train):,} records to train on, {valid:,} to validate, {other:,} kept out")
+    for what, count in {**data.notes, **lost}.items():
+        if count:
+            note(f"{count:,} training records {what}")
+    if not valid:
+        note("nothing to validate with, so the last step is kept, not the best")

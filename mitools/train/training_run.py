@@ -1,0 +1,192 @@
+"""A prepared run: its steps, its end, and the student that it saves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import PrinterCallback, TrainingArguments
+
+from mitools.errors import MitoolsError, TrainingError
+from mitools.files import output_errors
+from mitools.student.boundary import is_out_of_memory
+from mitools.student.codec import Codec
+from mitools.train.arguments import training_arguments
+from mitools.train.callbacks import (
+    Interrupt,
+    LogCallback,
+    OnStep,
+    Patience,
+    Resumption,
+    no_step,
+    trim_log,
+)
+from mitools.train.collate import TwoTaskCollator
+from mitools.train.options import TrainOptions
+from mitools.train.processes import Processes
+from mitools.train.saving import describe_student, save_trained
+from mitools.train.tokenized import TokenSpool, TrainingData, lengths_of
+from mitools.train.trainer import StudentTrainer
+from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.validate import final_metrics
+from mitools.train.work_folder.resume import is_at_its_end
+from mitools.train.work_folder.workspace import Workspace
+
+__all__ = ["Interrupted", "TrainingRun"]
+
+
+class Interrupted(MitoolsError):
+    """Training was stopped by a signal, after a checkpoint."""
+
+    exit_code = 130
+
+
+@dataclass
+class TrainingRun:
+    """A run that is ready to start.
+
+    Attributes:
+        spool: every record that was read, training or not; it passes them on.
+        checkpoint: what to go on from.
+        processes: this process among those that share the run; the first one saves.
+        workspace: the work folder, in the first process.
+    """
+
+    options: TrainOptions
+    spool: TokenSpool
+    codec: Codec
+    data: TrainingData
+    model: TwoTaskModel
+    base_name: str
+    checkpoint: str | None = None
+    processes: Processes = field(default_factory=Processes)
+    workspace: Workspace | None = None
+
+    @property
+    def arguments(self) -> TrainingArguments:
+        width = self.model.student.get_output_embeddings().weight.shape[1]
+        return training_arguments(
+            self.options,
+            len(self.data.train),
+            self.data.valid is not None,
+            self.processes.count,
+            row_size=width * float(lengths_of(self.data.train).mean()),
+        )
+
+    @property
+    def total_steps(self) -> int:
+        return int(self.arguments.max_steps)
+
+    def execute(self, on_step: OnStep = no_step) -> dict[str, float]:
+        """Train, keep the best model and save it whole under ``--save``.
+
+        Args:
+            on_step: called after each step with its number and the latest logged numbers.
+
+        Returns:
+            The metrics of the best validation, or of the last step where nothing was validated.
+
+        Raises:
+            Interrupted: a signal came; the checkpoint to go on with is saved.
+            TrainingError: the loss became NaN or infinite, memory ran out, or a checkpoint is
+                unusable.
+            OutputError: the disk is full.
+        """
+        try:
+            return self._execute(on_step)
+        except BaseException as exc:
+            if self.workspace is not None:
+                self.workspace.release()
+            if is_out_of_memory(exc):
+                raise self._out_of_memory() from exc
+            raise
+
+    def _execute(self, on_step: OnStep) -> dict[str, float]:
+        started = time.monotonic()
+        interrupt = Interrupt()
+        log = LogCallback(self.options.work / "log.jsonl", on_step)
+        trainer = self._make_trainer([interrupt, log])
+        with output_errors(str(self.options.work)), interrupt.armed():
+            if self.processes.is_first:
+                trim_log(log.path, self.checkpoint)
+            try:
+                self._train(trainer)
+            except KeyboardInterrupt as exc:  # the second signal
+                message = f"stopped at once in step {trainer.state.global_step + 1:,}"
+                hint = 'run the same command with "--resume" to go on from the last checkpoint'
+                raise Interrupted(message, hint=hint) from exc
+        self.processes.meet()  # the first one removes what the others may still be loading
+        if interrupt.signal is not None:
+            step = trainer.state.global_step
+            message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
+            raise Interrupted(message, hint='run the same command with "--resume" to go on')
+        metrics = final_metrics(trainer.state.log_history, trainer.state.best_global_step)
+        run = {
+            **metrics,
+            "steps": trainer.state.global_step,
+            "best_step": trainer.state.best_global_step,
+        }
+        if self.processes.is_first:
+            self._save({**run, "train_seconds": round(time.monotonic() - started, 1)})
+        return metrics
+
+    def _train(self, trainer: StudentTrainer) -> None:
+        """Make the steps that are left."""
+        total = trainer.args.max_steps
+        if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
+            trainer.restore(self.checkpoint)  # the engine would make one step more
+        else:
+            trainer.train(resume_from_checkpoint=self.checkpoint)
+
+    def _out_of_memory(self) -> TrainingError:
+        size = self.arguments.per_device_train_batch_size
+        if size > 1 and self.options.objective.is_sum_over_rows:
+            hint = f'run it again with "--resume" and a --micro-batch-size below {size}'
+        elif size > 1:
+            hint = f'lower --batch-size ({self.options.batch_size}), and add "--overwrite"'
+        else:
+            hint = 'lower --max-input-tokens or choose a smaller student, and add "--overwrite"'
+        return TrainingError(f"not enough memory for a forward pass of {size:,} records", hint=hint)
+
+    def _make_trainer(self, callbacks: list[Any]) -> StudentTrainer:
+        options = self.options
+        if options.patience is not None and self.data.valid is not None:
+            callbacks.append(Patience(early_stopping_patience=options.patience))
+        callbacks.append(Resumption(options.work))
+        trainer = StudentTrainer(
+            model=self.model,
+            args=self.arguments,
+            train_dataset=self.data.train,
+            eval_dataset=self.data.valid,
+            data_collator=TwoTaskCollator(
+                self.codec,
+                options.needs_rationales,
+                options.rationales,
+                options.soft_labels,
+                options.wrong_rationales,
+                options.seed,
+                marks_label_words=options.marks_label_words,
+            ),
+            callbacks=callbacks,
+            codec=self.codec,
+            metadata=self._metadata({}),
+            measures_accuracy=options.select_by == "accuracy",
+            beta_warmup=options.beta_warmup,
+        )
+        trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
+        return trainer
+
+    def _save(self, results: Mapping[str, Any]) -> None:
+        save_trained(self.options, self.model.student, self.codec, self._metadata(results))
+
+    def clean(self) -> None:
+        """Remove what only an unfinished run needs; the spool is gone after this."""
+        if self.workspace is not None:
+            self.workspace.delete()
+
+    def _metadata(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        return describe_student(
+            self.options, self.base_name, self.codec, self.spool, self.data, results
+        )
