@@ -1,6 +1,6 @@
-"""The line between mitools and the libraries that read model files.
+"""Errors of the libraries that read model files, as errors of mitools.
 
-Whatever a file makes a library raise is that file's fault, and becomes one :class:`StudentError`.
+Every exception that a library raises while it reads a model becomes one :class:`StudentError`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _MEMORY_WORDS = ("out of memory", "can't allocate memory", "bad_alloc", "cannot 
 
 @contextlib.contextmanager
 def library_errors(what: str, hint: str = OPENING_HINT) -> Iterator[None]:
-    """Turn everything that a library raises inside the block into :class:`StudentError`.
+    """Turn every exception of a library inside the block into :class:`StudentError`.
 
-    Tokenizers raise bare ``Exception``, and a panic in Rust is not even that; so every type is
-    caught, except for errors of our own and for interrupts.
+    Tokenizers raise bare ``Exception``, and a panic in Rust is a ``BaseException``. So every type
+    is caught, except errors of mitools and interrupts.
 
     Args:
         what: what could not be done, for example ``cannot open the student x``.
-        hint: what to do about it.
+        hint: how to fix it.
 
     Raises:
-        StudentError: the block raised anything else.
+        StudentError: the library raised an exception.
     """
     try:
         yield
@@ -46,25 +46,25 @@ def library_errors(what: str, hint: str = OPENING_HINT) -> Iterator[None]:
         reason = reason_of(exc)
         if any(word in str(exc) for word in _CODE_WORDS):
             reason = "it needs Python code of its own, which mitools never runs"
-            hint = "choose a model that transformers knows by itself"
+            hint = "choose a model that is part of transformers"
         raise StudentError(f"{what}: {reason}", hint=hint) from exc
 
 
 def reason_of(error: BaseException) -> str:
-    """Give the first line of an error's message, or its type where there is none."""
+    """Return the first line of an error's message, or its type if it has no message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     name = type(error).__name__
     if not lines:
         return name
     text = lines[0][:_LONGEST_REASON]
-    says_itself = isinstance(error, OSError | ValueError | RuntimeError)
-    return text if says_itself else f"{name}: {text}"
+    is_clear = isinstance(error, OSError | ValueError | RuntimeError)
+    return text if is_clear else f"{name}: {text}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether memory ran out, on a GPU or on the host.
 
-    PyTorch raises a bare ``RuntimeError`` for the host, so its words decide.
+    PyTorch raises a bare ``RuntimeError`` for the host, so its message is searched.
     """
     if isinstance(error, MemoryError):
         return True

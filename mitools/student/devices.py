@@ -1,4 +1,4 @@
-"""Which device a student runs on."""
+"""The device that a student runs on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["choose_device"]
 
 
 def choose_device(name: str | None) -> torch.device:
-    """Give the device that ``--device`` names; without a name the GPU where there is one.
+    """Return the device that ``--device`` names; without a name the GPU if there is one.
 
     Raises:
-        UsageError: there is no such device on this machine.
+        UsageError: this machine does not have the device.
     """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -24,7 +24,7 @@ def choose_device(name: str | None) -> torch.device:
         raise UsageError(f'--device "{name}" is not a device', hint=hint) from exc
     known = _available()
     if str(device) not in known and device.type not in known:
-        raise UsageError(f"--device {name}: this machine has none", hint=hint)
+        raise UsageError(f"--device {name}: this machine does not have one", hint=hint)
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if device.index is not None and device.index >= count:
         message = f"--device {name}: this machine has {count} of type {device.type}"
@@ -33,10 +33,10 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def _available() -> list[str]:
-    found = ["cpu"]
+    names = ["cpu"]
     if torch.cuda.is_available():
-        found.append("cuda")
+        names.append("cuda")
     current = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    if current is not None and current.type not in found:
-        found.append(current.type)
-    return found
+    if current is not None and current.type not in names:
+        names.append(current.type)
+    return names

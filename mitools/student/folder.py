@@ -1,4 +1,4 @@
-"""The folder of a trained student: written so that plain transformers can load it too."""
+"""Saving and loading the folder of a trained student; plain transformers can load it too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, 
     """Write weights, tokenizer and ``mitools.json`` into a folder.
 
     ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` loads it without mitools: low-rank
-    adapters are merged into the weights that they adapt.
+    adapters are merged into the weights.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
@@ -35,7 +35,7 @@ def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, 
     with output_errors(str(folder)):
         try:
             model.save_pretrained(folder, state_dict=merged_weights(model))
-        except SafetensorError as exc:  # how a full disk looks from Rust
+        except SafetensorError as exc:  # the error of a full disk in the Rust library
             raise OutputError(f"cannot write {folder}: {exc}", hint="free some space") from exc
         codec.tokenizer.save_pretrained(folder)
     names = ("kind", "order", "prefix_position", "concludes", *LIMITS)
@@ -52,19 +52,19 @@ def load_student(
     """Open a student that ``mitools train`` saved.
 
     Args:
-        device: a torch device; by default the GPU where there is one.
+        device: a torch device; by default the GPU if there is one.
         tokens_per_batch: rows × longest row in one batch; larger is faster until memory is full.
 
     Raises:
         UsageError: there is no such device.
-        StudentError: the folder holds no usable student.
+        StudentError: the folder is not a student, or is damaged.
     """
     chosen = choose_device(device)
     folder = Path(path)
     metadata = read_metadata(folder)
     base = open_checkpoint(str(folder), str(folder), strict=True)
     if base.kind != metadata["kind"]:
-        message = f"{folder}: {METADATA_NAME} says {metadata['kind']}, config.json {base.kind}"
+        message = f"{folder}: {METADATA_NAME} has {metadata['kind']}, config.json {base.kind}"
         raise StudentError(message, hint="train it again")
     budget = tokens_per_batch or (65_536 if chosen.type == "cuda" else 4_096)
     codec = Codec(

@@ -1,8 +1,8 @@
 """Low-rank adapters: training a few weights beside frozen ones (arXiv:2106.09685), through peft.
 
-They are put into the model in place, so it is asked, scored and decoded as before. Saved are the
-weights that they come to, so whoever opens the student needs no peft; a checkpoint that is to be
-gone on with keeps the adapters themselves beside that.
+The adapters are added to the model in place, so the rest of mitools treats it as any other model.
+A student is saved with merged weights and loads without peft. A checkpoint keeps the unmerged
+adapters as well, for resuming.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _NAME = "default"
 
 
 def add_lora(model: Any, rank: int) -> None:
-    """Freeze a model, and put adapters beside every linear layer but the vocabulary head.
+    """Freeze a model, and add adapters to every linear layer except the vocabulary head.
 
-    They begin as nothing: the model gives what it gave before.
+    New adapters are zero: the outputs of the model do not change.
 
     Args:
         model: a transformers model; changed in place.
-        rank: how many directions each adapter has.
+        rank: rank of each adapter.
 
     Raises:
         MissingExtraError: peft is not installed.
-        StudentError: it knows no layer of this model.
+        StudentError: peft supports no layer of this model.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -52,23 +52,23 @@ def add_lora(model: Any, rank: int) -> None:
 
 
 def is_adapted(model: Any) -> bool:
-    """Tell whether :func:`add_lora` was here."""
+    """Tell whether a model has adapters of :func:`add_lora`."""
     return hasattr(model, "peft_config")
 
 
 def adapter_weights(model: Any) -> dict[str, Tensor]:
-    """Give the weights of the adapters alone, by name; none without adapters."""
+    """Return the weights of the adapters by name; empty without adapters."""
     return {name: value for name, value in model.state_dict().items() if _is_adapter(name)}
 
 
 def merged_weights(model: Any) -> dict[str, Tensor] | None:
-    """Give the weights of the model without adapters that says the same; None without adapters.
+    """Return the weights with the adapters merged into them; None without adapters.
 
-    The model itself stays as it is.
+    The model itself is not changed.
     """
     if not is_adapted(model):
         return None
-    found = {
+    merged = {
         name.replace(".base_layer.", "."): value
         for name, value in model.state_dict().items()
         if not _is_adapter(name)
@@ -77,8 +77,8 @@ def merged_weights(model: Any) -> dict[str, Tensor] | None:
         for name, module in model.named_modules():
             if hasattr(module, "get_delta_weight"):
                 key = f"{name}.weight"
-                found[key] = found[key] + module.get_delta_weight(_NAME)
-    return found
+                merged[key] = merged[key] + module.get_delta_weight(_NAME)
+    return merged
 
 
 def _is_adapter(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""``mitools.json``: what a student's folder says about itself beside its weights."""
+"""``mitools.json``: the metadata of a student, beside its weights."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """Read what a student says about itself.
+    """Read the metadata of a student.
 
     Raises:
-        StudentError: no student there, a damaged file, or one made by a newer mitools.
+        StudentError: the folder is not a student, its file is damaged, or of a newer mitools.
     """
     path = folder / METADATA_NAME
     hint = 'name the folder that was given to "mitools train --save"'
@@ -46,7 +46,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         metadata = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise StudentError(
-            f"{folder} holds no student ({METADATA_NAME} is missing)", hint=hint
+            f"{folder} is not a student ({METADATA_NAME} is missing)", hint=hint
         ) from exc
     except (OSError, ValueError, RecursionError) as exc:
         raise StudentError(f"cannot read {path}: {exc}", hint=hint) from exc
@@ -57,11 +57,13 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         raise StudentError(message, hint='upgrade: "pip install -U mitools"')
     if metadata.get("prefixes") != dict(PREFIXES):
         raise StudentError(f"{path} was trained with other task prefixes", hint="train it again")
-    # Students of before there was a choice.
+    # The values of students that were saved before these fields existed.
     metadata = {"order": "separate", "prefix_position": "before", "concludes": False, **metadata}
     for name, known in (("order", ORDERS), ("prefix_position", PREFIX_POSITIONS)):
         if metadata[name] not in known:
-            message = f"{path} has {name} {json.dumps(metadata[name])}, which is not known here"
+            message = (
+                f"{path} has {name} {json.dumps(metadata[name])}, which this mitools does not know"
+            )
             raise StudentError(message, hint='upgrade: "pip install -U mitools"')
     _check_concludes(path, metadata)
     for name in LIMITS:
@@ -85,7 +87,7 @@ def _check_concludes(path: Path, metadata: Mapping[str, Any]) -> None:
 
 
 def is_student(folder: Path) -> bool:
-    """Tell whether a folder is a student of ours, readable or of another version."""
+    """Tell whether a folder is a student of mitools, of this or another version."""
     try:
         found = json.loads((folder / METADATA_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

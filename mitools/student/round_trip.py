@@ -1,4 +1,4 @@
-"""Whether a model that is saved comes back as it was; found out before training, not after it."""
+"""A check before training that a saved model loads as it was."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ KNOWN_TO_SAVE = frozenset(
         "UMT5ForConditionalGeneration",
     }
 )
-"""Classes that come back from disk as they were, by the benchmark ``save_and_load.py``."""
+"""Classes that load as they were saved, by the benchmark ``save_and_load.py``."""
 
 
 def check_saving(model: Any, codec: Codec, folder: Path) -> None:
-    """Make sure that a model which is saved comes back as it was, before it costs hours.
+    """Check that a saved model loads as it was, before hours of training.
 
-    The configuration and the tokenizer are tried for every model; the weights of those classes only
-    that are not known to come back.
+    The configuration and the tokenizer are saved for every model; the weights only for classes
+    that are not in :data:`KNOWN_TO_SAVE`.
 
     Args:
-        folder: made for this, and gone afterwards.
+        folder: a temporary folder, created and deleted here.
 
     Raises:
-        StudentError: it cannot be saved, or comes back as another model.
+        StudentError: it cannot be saved, or loads as another model.
         OutputError: the disk is full.
     """
     name = type(model).__name__
@@ -63,12 +63,12 @@ def check_saving(model: Any, codec: Codec, folder: Path) -> None:
                 return
             save_student(folder, model, codec, {})
             again = _open_again(folder, what)
-            # Fresh adapters change nothing, so the model with them is the one that was saved.
+            # New adapters are zero, so the outputs are those of the saved model.
             with Evaluating(model), Evaluating(again):
                 expected = trial_logits(model, codec)
                 found = trial_logits(again, codec)
         if not torch.allclose(found, expected, atol=1e-5, rtol=1e-5, equal_nan=True):
-            raise StudentError(f"{what}: it gives other answers then", hint=_CHOOSE)
+            raise StudentError(f"{what}: its outputs are different then", hint=_CHOOSE)
     except OSError as exc:
         raise OutputError(f"cannot write {folder}: {exc.strerror or exc}") from exc
     finally:

@@ -1,8 +1,8 @@
-"""Sentence encoders: texts to unit vectors, so that two texts can be compared by what they mean.
+"""Sentence encoders: texts to unit vectors, so that two texts can be compared by meaning.
 
-Reads the folders of the sentence-transformers package without it: an encoder, its pooling by the
-mean over real tokens, and maybe a normalization, which a cosine does not need. Any other step is
-refused, since leaving it out would give other vectors.
+Reads the folders of the sentence-transformers package without that package: an encoder, mean
+pooling over real tokens, and optionally a normalization, which a cosine does not need. Any other
+module is refused, since leaving it out would give other vectors.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _HINT = 'name a folder of sentence-transformers, or "package:NAME"'
 
 
 def find_encoder(spec: str) -> Path:
-    """Find the folder of an encoder: a path, or ``package:NAME`` for that in an installed package.
+    """Find the folder of an encoder: a path, or ``package:NAME`` for one in a Python package.
 
     Raises:
-        SourceError: there is none.
-        StudentError: the package carries none.
+        SourceError: the folder is not a sentence encoder.
+        StudentError: the package contains no encoder.
         MissingExtraError: the package is not installed.
     """
     if spec.startswith(PREFIX):
@@ -46,7 +46,7 @@ def find_encoder(spec: str) -> Path:
             raise SourceError(f"{spec} is a GGUF file, not a sentence encoder", hint=_HINT)
         return folder
     if not (Path(spec) / "config.json").is_file():
-        raise SourceError(f"{spec} holds no sentence encoder", hint=_HINT)
+        raise SourceError(f"{spec} is not a sentence encoder", hint=_HINT)
     return Path(spec)
 
 
@@ -58,14 +58,14 @@ def pool(states: Tensor, mask: Tensor) -> Tensor:
         mask: [B, T] 1 on real tokens.
 
     Returns:
-        [B, D]; zeros where a row has no real token.
+        [B, D]; zeros for a row without real tokens.
     """
     weights = mask[..., None].to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-9)
 
 
 def _pooling_modes(settings: dict[str, Any]) -> set[str]:
-    """Name how an encoder pools; the format has changed from one switch a mode to one name."""
+    """Name the pooling modes of an encoder: older files have one switch per mode, newer a name."""
     if isinstance(named := settings.get("pooling_mode"), str):
         return {named}
     prefix, suffix = "pooling_mode_", "_tokens"  # mean_tokens, but cls_token
@@ -77,8 +77,8 @@ class SentenceEncoder:
     """A sentence encoder in memory.
 
     Attributes:
-        name: what it was asked for by.
-        folder: where it lies.
+        name: the path or ``package:NAME`` that it was opened by.
+        folder: its folder.
     """
 
     def __init__(self, spec: str, device: str | None = None) -> None:
@@ -86,12 +86,12 @@ class SentenceEncoder:
 
         Args:
             spec: see :func:`find_encoder`.
-            device: a torch device; by default the GPU where there is one.
+            device: a torch device; by default the GPU if there is one.
 
         Raises:
             UsageError: there is no such device.
-            SourceError: it cannot be opened, or has a step that is not known here.
-            StudentError: the package carries none.
+            SourceError: it cannot be opened, or has an unsupported module.
+            StudentError: the package contains no encoder.
             MissingExtraError: the package is not installed.
         """
         chosen = choose_device(device)
@@ -147,19 +147,19 @@ class SentenceEncoder:
         return model, tokenizer
 
     def _check_steps(self) -> None:
-        """Make sure that mean pooling is what it was trained with."""
+        """Check that the encoder has mean pooling and no unsupported module."""
         steps = self._read("modules.json") or []
         if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-            raise SourceError(f"{self.folder / 'modules.json'} does not list steps", hint=_HINT)
+            raise SourceError(f"{self.folder / 'modules.json'} does not list modules", hint=_HINT)
         for step in steps:
             kind = str(step.get("type")).rpartition(".")[2]
             if kind not in _STEPS:
-                message = f"{self.name} has a step {kind}, which is not known here"
-                raise SourceError(message, hint="name an encoder with mean pooling and no more")
+                message = f"{self.name} has the module {kind}, which is not supported"
+                raise SourceError(message, hint="name an encoder with mean pooling only")
             pooling = self._read(f"{step.get('path')}/config.json") if kind == "Pooling" else {}
             modes = _pooling_modes(pooling if isinstance(pooling, dict) else {})
             if modes and modes != {"mean"}:
-                message = f"{self.name} pools by {', '.join(sorted(modes))}, not by the mean"
+                message = f"{self.name} has {', '.join(sorted(modes))} pooling, not mean pooling"
                 raise SourceError(message, hint="name an encoder with mean pooling")
 
     def _read(self, name: str) -> Any:
@@ -171,7 +171,7 @@ class SentenceEncoder:
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Encode texts: [n, D] vectors of length 1, float32, on the CPU; shorter texts batched."""
+        """Encode texts: [n, D] unit vectors, float32, on the CPU; batches are sorted by length."""
         order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         rows: dict[int, Tensor] = {}
         for first in range(0, len(order), _ROWS):
@@ -201,5 +201,5 @@ class SentenceEncoder:
         """Compare each text with its reference: cosines, from -1 to 1."""
         pairs = self.encode([*texts, *references])
         cosines = (pairs[: len(texts)] * pairs[len(texts) :]).sum(dim=-1).clamp(-1, 1)
-        found: list[float] = cosines.tolist()
-        return found
+        values: list[float] = cosines.tolist()
+        return values

@@ -1,7 +1,7 @@
-"""Trying a model out before it is used: can it be asked as it will be, and does padding matter?
+"""A test forward pass of an opened model: whether it runs, and whether padding changes its output.
 
-A student is asked for what most models of the library can do, but not all; and a configuration may
-pass every check of its form and still describe a model that cannot run.
+Students use features that most models of the library have, but not all; and a configuration may
+pass every formal check and still describe a model that cannot run.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ _TOLERANCE = 1e-3
 
 
 def check_forward(model: Any, codec: Codec) -> None:
-    """Make sure that a model gives logits of targets, whatever is padded beside them.
+    """Check that a model computes logits of targets that do not depend on padding.
 
     Args:
         model: a transformers model of the codec's kind.
 
     Raises:
-        StudentError: it does not.
+        StudentError: it does not run, or padding changes its logits.
     """
     name = type(model).__name__
     with library_errors(f"a {name} cannot be a student", _CHOOSE), Evaluating(model):
         alone, together = (trial_logits(model, codec, rows) for rows in (1, 2))
         if not torch.isfinite(alone).all():
-            return  # the weights are; the first step will say at which record
+            return  # NaN or infinite weights; the first training step reports the record
         width = alone.shape[1]
         scale = max(1.0, float(alone.abs().max()))
         if not torch.allclose(together[:1, :width], alone, atol=_TOLERANCE * scale, rtol=0):
-            message = f"a {name} reads a text differently when another is padded beside it"
+            message = f"the outputs of a {name} depend on the padding of a batch"
             raise StudentError(message, hint=_CHOOSE)
 
 
 def trial_logits(model: Any, codec: Codec, rows: int = 2) -> Tensor:
-    """Give the logits of one or two short targets, of different length: [rows, T, V] float32."""
+    """Return the logits of one or two short targets of different length: [rows, T, V] float32."""
     prompts = [codec.encode_prompt("label", text)[0] for text in ("Two and one?", "How many?")]
     lengths = (4, 6)
     end = codec.tokenizer.eos_token_id

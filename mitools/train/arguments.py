@@ -1,4 +1,4 @@
-"""The options of a run in the words of the engine."""
+"""The options of a run in the terms of transformers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from mitools.train.options import TrainOptions
 __all__ = ["records_a_piece", "training_arguments", "uses_bf16"]
 
 _NUMBERS_A_PIECE = 1 << 20
-"""On a CPU, what a forward pass holds of one kind in one layer: its tokens times the width.
+"""On a CPU, the size of one activation in one layer of a forward pass: its tokens times the width.
 
-Larger pieces leave the caches and pad more. Measured on T5 of the small shape, two threads, seconds
-a step: 32 records like SVAMP's in pieces of 32, 16, 8: 11.7, 9.7, 9.0; 8 records with inputs of 300
-tokens in pieces of 8, 4, 2: 16.2, 12.9, 11.5. A piece of this size holds 14 of the former, 3 of the
-latter, and of a narrow model the whole batch, where pieces of 2 take half as long again.
+Larger pieces do not fit the caches and have more padding. Measured on T5 of the small shape, two
+threads, seconds per step: 32 records like SVAMP's in pieces of 32, 16, 8: 11.7, 9.7, 9.0; 8 records
+with inputs of 300 tokens in pieces of 8, 4, 2: 16.2, 12.9, 11.5. A piece of this size holds 14 of
+the former and 3 of the latter. For a narrow model it holds the whole batch, where pieces of 2 would
+take half as long again.
 """
 
 
 def training_arguments(
     options: TrainOptions, rows: int, validates: bool, processes: int = 1, *, row_size: float = 0
 ) -> TrainingArguments:
-    """Translate the options of a run into those of the engine.
+    """Translate the options of a run into those of ``transformers.Trainer``.
 
     Args:
         rows: training records.
@@ -83,10 +84,10 @@ def training_arguments(
 
 
 def records_a_piece(objective: Objective, share: int, row_size: float) -> int:
-    """Choose how many records a forward pass takes where nobody said.
+    """Choose the number of records in a forward pass if the user did not.
 
     Args:
-        share: records of a batch in one process; what is returned divides it.
+        share: records of a batch in one process; the result divides it.
         row_size: as in :func:`training_arguments`.
     """
     if torch.accelerator.is_available() or not objective.is_sum_over_rows:
@@ -97,10 +98,10 @@ def records_a_piece(objective: Objective, share: int, row_size: float) -> int:
 
 
 def uses_bf16(precision: str) -> bool:
-    """Decide on bfloat16 autocast: by itself only where the hardware multiplies in it.
+    """Decide whether to use bfloat16 autocast; ``auto`` does if the hardware computes in it.
 
     Raises:
-        TrainingError: it was asked for and the device cannot do it at any useful speed.
+        TrainingError: the precision is ``bf16`` and the device only emulates it.
     """
     if precision == "fp32":
         return False
@@ -108,8 +109,8 @@ def uses_bf16(precision: str) -> bool:
         is_fast = bool(torch.cuda.is_bf16_supported(including_emulation=False))
     else:
         # Without these instructions a CPU emulates bfloat16, measured at 1/400 of float32's speed.
-        found = torch.cpu.get_capabilities()
-        is_fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+        instructions = torch.cpu.get_capabilities()
+        is_fast = bool(instructions.get("avx512_bf16") or instructions.get("amx_bf16"))
     if precision == "bf16" and not is_fast:
         raise TrainingError("this device only emulates bfloat16", hint='use "--precision fp32"')
     return is_fast

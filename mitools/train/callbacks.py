@@ -1,4 +1,4 @@
-"""What happens between steps: the log, and a clean end when a signal comes."""
+"""Callbacks between steps: the log, early stopping, and a checkpoint when a signal arrives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def no_step(_step: int, _logs: Mapping[str, float]) -> None:
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]
-    """Append every log line to ``log.jsonl`` and tell the command line how far the run is."""
+    """Append every log line to ``log.jsonl``, and report each step to ``on_step``."""
 
     def __init__(self, path: Path, on_step: OnStep) -> None:
         self.path = path
@@ -61,13 +61,13 @@ class LogCallback(TrainerCallback):  # type: ignore[misc]
 
 
 def trim_log(path: Path, checkpoint: str | None) -> None:
-    """Take the lines out of a log that a resumed run will write again."""
+    """Remove the lines of a log that the resumed run will write again."""
     if not path.exists():
         return
     last = 0 if checkpoint is None else read_state(Path(checkpoint))["global_step"]
     kept = []
     for text in path.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):  # half a line, where the run was killed
+        with contextlib.suppress(ValueError):  # half a line, if the run was killed
             line = json.loads(text)
             if checkpoint is not None and line["step"] <= last:
                 kept.append(text + "\n")
@@ -75,7 +75,7 @@ def trim_log(path: Path, checkpoint: str | None) -> None:
 
 
 class Patience(EarlyStoppingCallback):  # type: ignore[misc]
-    """Stop early, and count on where a resumed run left off."""
+    """Early stopping whose counter continues in a resumed run."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
@@ -88,7 +88,10 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]
 
 
 class Resumption(TrainerCallback):  # type: ignore[misc]
-    """Find the best model of a resumed run where it is now."""
+    """Correct the path of the best checkpoint when a run is resumed.
+
+    The work folder may have been moved since, or that checkpoint damaged.
+    """
 
     def __init__(self, work: Path) -> None:
         self.work = work
@@ -107,9 +110,9 @@ class Resumption(TrainerCallback):  # type: ignore[misc]
 
 
 class Interrupt(TrainerCallback):  # type: ignore[misc]
-    """Turn SIGINT and SIGTERM into a checkpoint and a stop after the step under way.
+    """On SIGINT or SIGTERM, save a checkpoint and stop after the current step.
 
-    A second signal stops at once. Of several processes one that got it is enough for all.
+    A second signal stops at once. If one of several processes gets a signal, all of them stop.
     """
 
     def __init__(self) -> None:
@@ -117,7 +120,7 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
 
     @contextmanager
     def armed(self) -> Iterator[None]:
-        """Catch both signals inside the block; Python allows that in the main thread alone."""
+        """Catch both signals inside the block; in the main thread only, as Python requires."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -138,9 +141,9 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
     ) -> TrainerControl:
         if args.world_size > 1:
-            heard = torch.tensor(self.signal or 0, device=args.device)
-            torch.distributed.all_reduce(heard, torch.distributed.ReduceOp.MAX)
-            self.signal = int(heard) or None
+            received = torch.tensor(self.signal or 0, device=args.device)
+            torch.distributed.all_reduce(received, torch.distributed.ReduceOp.MAX)
+            self.signal = int(received) or None
         if self.signal is not None:
             control.should_save = True
             control.should_training_stop = True

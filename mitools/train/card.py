@@ -19,7 +19,7 @@ base_model: {base}
 
 # {name}
 
-A student that {does}, trained by mitools from what a teacher said. {prompts}
+A student that {does}, trained by mitools on labels and rationales of a teacher. {prompts}
 
 | | |
 |---|---|
@@ -30,25 +30,26 @@ A student that {does}, trained by mitools from what a teacher said. {prompts}
 | seed | {seed} |
 | trained | {trained} |
 
-Ask it:
+To use it:
 
     mitools explain --student DIR --text "…"
 
-The task of its labels is `{task}`; all else about the run stands in `mitools.json` and `log.jsonl`.
+The task of its labels is `{task}`. All options, metrics and versions of the run are in
+`mitools.json`, the training log is in `log.jsonl`.
 """
 
 
 _DOES = {"label": "answers", "rationale": "explains"}
 _IN_ONE_PASS = {
-    "label-rationale": "At the prompt `{label}` it answers and then, behind the end token, "
-    "explains.",
-    "rationale-label": "At the prompt `{rationale}` it explains and then, behind the end token, "
-    "answers.",
+    "label-rationale": "For the prompt `{label}` it outputs the label, an end token, and the "
+    "rationale.",
+    "rationale-label": "For the prompt `{rationale}` it outputs the rationale, an end token, and "
+    "the label.",
 }
 
 
 def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> None:
-    """Write ``README.md`` from what ``mitools.json`` says."""
+    """Write ``README.md`` from the content of ``mitools.json``."""
     options, results = metadata["options"], metadata["results"]
     metrics = [
         f"{key.removeprefix('valid_').replace('_', ' ')} {value:.4g}"
@@ -75,7 +76,7 @@ def _describe_objective(options: Mapping[str, Any]) -> str:
     beta = options["beta"] if mi != "none" else 0
     text = f"α {alpha} · label + {round(1 - alpha, 6)} · rationale + β {beta} · MI `{mi}`"
     if mi == "conclude":
-        text += f" + γ {options['gamma']} · label behind the rationale"
+        text += f" + γ {options['gamma']} · label after the rationale"
     return text
 
 
@@ -86,12 +87,18 @@ def _describe_prompts(
     prompts = {name: form.format(task=PREFIXES[name].strip(), input="…") for name in PREFIXES}
     if options["order"] != "separate":
         return _IN_ONE_PASS[options["order"]].format(**prompts)
-    found = [f"It {_DOES[name]} at `{prompts[name]}`." for name in PREFIXES if name in trained]
+    sentences = [
+        f"For the prompt `{prompts[name]}` it {_DOES[name]}."
+        for name in PREFIXES
+        if name in trained
+    ]
     if concludes:
-        found.append("Behind the end token of its rationale it answers once more.")
-    return " ".join(found)
+        sentences.append("After the end token of its rationale it outputs a second label.")
+    return " ".join(sentences)
 
 
 def _describe_training(metadata: Mapping[str, Any]) -> str:
     tasks, rank = " and ".join(metadata["trained"]), metadata["options"]["lora"]
-    return f"{tasks}, by low-rank adapters of rank {rank}, merged" if rank else tasks
+    return (
+        f"{tasks}, by low-rank adapters of rank {rank}, merged into the weights" if rank else tasks
+    )

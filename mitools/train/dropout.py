@@ -1,9 +1,9 @@
-"""Dropout at a fraction of the cost on a CPU.
+"""Fast dropout on a CPU.
 
-PyTorch draws a number for every element there, 6 ns each, which is a tenth of a step of a small T5
-in bfloat16. Sixteen bits decide as well whether an element stays, and its generator gives four
-times sixteen at once: 1.5 ns. The generator is PyTorch's own, so seeds and checkpoints hold. The
-share that stays is rounded to 1/65,536, and the scale is the inverse of the rounded share.
+PyTorch draws one random number for every element there, 6 ns each, which is a tenth of a step of a
+small T5 in bfloat16. Sixteen random bits for each element suffice, and the generator gives 64 bits
+at once: 1.5 ns. The generator is PyTorch's own, so seeds and checkpoints work as before. The kept
+share is rounded to 1/65,536, and the scale is the inverse of the rounded share.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _LEVELS = 1 << 16
 
 
 def fast_dropout(device: torch.device) -> AbstractContextManager[Any]:
-    """Give the context for forward passes in training: :class:`FastDropout` where it pays."""
+    """Return a context for forward passes in training: :class:`FastDropout` on a CPU."""
     return FastDropout() if device.type == "cpu" else nullcontext()
 
 
 class FastDropout(TorchFunctionMode):
-    """A context in which ``torch.nn.functional.dropout`` draws sixteen bits an element.
+    """A context in which ``torch.nn.functional.dropout`` draws sixteen bits for each element.
 
-    Only on a CPU, and only where something is to be drawn; all else is passed on as it is.
+    It does so on a CPU only, and only if there is something to drop; other calls are unchanged.
     """
 
     def __torch_function__(
@@ -39,7 +39,7 @@ class FastDropout(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Stand in for dropout where it can be had for less."""
+        """Replace dropout; call every other function unchanged."""
         rest = kwargs or {}
         if func is torch.nn.functional.dropout:
             return _dropout(*args, **rest)
@@ -52,7 +52,7 @@ def _dropout(
     training: bool = True,
     inplace: bool = False,
 ) -> Tensor:
-    """Have the parameters of ``torch.nn.functional.dropout``, whose callers name them."""
+    """Drop elements; the parameters are those of ``torch.nn.functional.dropout``."""
     draws = training and not inplace and input.device.type == "cpu" and input.is_floating_point()
     if draws and 0 < _kept_levels(p) < _LEVELS:
         return drop(input, p)
@@ -60,14 +60,14 @@ def _dropout(
 
 
 def drop(tensor: Tensor, p: float) -> Tensor:
-    """Set each element to zero with probability p, and scale the others so that the mean stays.
+    """Set each element to zero with probability p, and scale the others to keep the mean.
 
     Args:
         tensor: of any shape and floating type, on a CPU.
-        p: rounded to 1/65,536, and then neither 0 nor 1.
+        p: rounded to 1/65,536; after rounding neither 0 nor 1.
 
     Returns:
-        A tensor of the same shape and type. Its gradient flows through what stays.
+        A tensor of the same shape and type. Gradients flow through the kept elements.
     """
     kept, size = _kept_levels(p), tensor.numel()
     words = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)

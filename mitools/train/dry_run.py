@@ -22,12 +22,12 @@ _MOST_PIECES = 200
 
 @dataclass(frozen=True)
 class Shape:
-    """One part of the batches that were looked at.
+    """The shape of one part of the batches.
 
     Attributes:
         rows: B.
         widest: the widest batch, in tokens.
-        padding: share of padded places over all of them, 0 to 1; 0 where there is none.
+        padding: share of padding in all batches, 0 to 1; 0 for no batches.
     """
 
     name: str
@@ -80,12 +80,11 @@ def describe_training(run: TrainingRun) -> list[tuple[str, str]]:
 def batch_shapes(
     rows: Sequence[Mapping[str, Any]], size: int, pieces: int, with_rationales: bool
 ) -> list[Shape]:
-    """Look at batches as they come, each sorted and cut into ``pieces`` of ``size`` records.
+    """Measure the first batches, each sorted and cut into ``pieces`` of ``size`` records.
 
-    Training draws them at random, so the first ones, some hundred pieces at most, are as good as
-    any.
+    Training draws records at random, so the first few hundred pieces are representative.
     """
-    found = []
+    shapes = []
     count = min(len(rows), size * max(pieces, _MOST_PIECES))
     seen = [rows[place] for place in range(count)]
     parts = _PARTS[: 4 if with_rationales else 2]
@@ -100,8 +99,8 @@ def batch_shapes(
         batches = [lengths[low : low + size] for low in range(0, count, size)]
         places = sum(len(batch) * max(batch) for batch in batches)
         padding = 1 - sum(lengths) / places if places else 0.0
-        found.append(Shape(name, min(size, count), max(lengths, default=0), padding))
-    return found
+        shapes.append(Shape(name, min(size, count), max(lengths, default=0), padding))
+    return shapes
 
 
 def _describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
@@ -115,7 +114,7 @@ def _describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
 
 
 def _describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple[str, str]]:
-    """Say what weights, gradients and AdamW take, exactly, and a forward pass, roughly."""
+    """Describe the memory of weights, gradients and AdamW, and roughly of a forward pass."""
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     count = sum(weight.numel() for weight in weights)
     frozen = sum(weight.numel() for weight in model.parameters()) - count
@@ -126,15 +125,15 @@ def _describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple
     ]
     batch = _activations(model, shapes)
     if batch is not None:
-        lines.append(("a batch on top of it, about", _gigabytes(batch)))
+        lines.append(("activations of a forward pass, about", _gigabytes(batch)))
     return lines
 
 
 def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
-    """Estimate what a forward pass keeps for the backward pass, in bytes of float32.
+    """Estimate the activations that a forward pass keeps, in bytes of float32.
 
     Source: arXiv:2205.05198, equation 1, for half precision: tokens · D · (34 + 5 · heads · S / D)
-    a layer. The vocabulary head keeps next to nothing, see :mod:`mitools.train.losses.fused`.
+    per layer. The vocabulary head keeps very little, see :mod:`mitools.train.losses.fused`.
     """
     config = model.student.config
     names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
@@ -151,7 +150,7 @@ def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
 
 
 def _passes(model: TwoTaskModel, widest: Mapping[str, int]) -> list[tuple[int, int]]:
-    """Give the widths of prompt and target of each pass that a step makes."""
+    """Return the widths of prompt and target of each forward pass of a step."""
     label, rationale = (widest.get(f"{name}_target", 0) for name in ("label", "rationale"))
     if model.codec.first is not None:
         return [(widest.get(f"{model.codec.first}_prompt", 0), label + rationale)]

@@ -260,7 +260,7 @@ class TrainOptions:
 
     @property
     def work(self) -> Path:
-        """Where an unfinished run lives: checkpoints, log and tokenized records."""
+        """The work folder of an unfinished run: checkpoints, log and tokenized records."""
         # Beside the folder itself, not beside a link to it: one is renamed to the other.
         place = Path(os.path.realpath(self.save)) if self.save.is_symlink() else self.save
         return place.with_name(place.name + ".work")
@@ -311,16 +311,16 @@ class TrainOptions:
     def peak_learning_rate(self) -> float:
         if self.learning_rate is not None:
             return self.learning_rate
-        # Adapters want about ten times the rate of the weights beside them; see the source in
+        # Adapters need about ten times the learning rate of the weights; see the source in
         # mitools.student.lora. After 12 steps of SmolLM2-135M on SVAMP at rank 8, held-out loss is
         # 1.39 at 1e-4 and 0.59 at 1e-3; it is 0.47 with the weights at 1e-4.
         return 1e-3 if self.student.startswith("scratch") or self.lora else 1e-4
 
     def check(self) -> None:
-        """Refuse what cannot work, before a record is read.
+        """Refuse invalid options and a taken folder, before a record is read.
 
         Raises:
-            UsageError: options that exclude each other or make no sense.
+            UsageError: options exclude each other or are out of range.
             OutputError: the folder to save to is taken.
         """
         self.check_values()
@@ -331,16 +331,16 @@ class TrainOptions:
     def _check_taken(self) -> None:
         if not (self.overwrite or self.resume):
             hint = 'choose another --save, or add "--overwrite"'
-            raise OutputError(f"{self.save} is already there", hint=hint)
+            raise OutputError(f"{self.save} already exists", hint=hint)
         if not is_replaceable(self.save):
-            message = f"{self.save} holds something else than a student"
+            message = f"{self.save} is not a student, so it is not replaced"
             raise OutputError(message, hint="choose another --save")
 
     def check_values(self) -> None:
-        """Refuse options that exclude each other or make no sense, whatever is on disk.
+        """Refuse invalid options, whatever is on disk.
 
         Raises:
-            UsageError: some do.
+            UsageError: options exclude each other or are out of range.
         """
         check_ranges(self)
         if self.save.name in ("", ".."):
@@ -359,28 +359,31 @@ class TrainOptions:
         is_new = self.student.split(":")[0] in ("scratch", "encoder")
         if self.lora and is_new:
             message = (
-                f"--lora keeps weights as they are, and --student {self.student} has random ones"
+                f"--lora freezes the weights, and those of --student {self.student} are random"
             )
-            raise UsageError(message, hint="drop --lora, or start from a pretrained student")
+            raise UsageError(message, hint="drop --lora, or choose a pretrained student")
 
     def _check_data_options(self) -> None:
         if self.soft_labels and self.labels_from == "gold":
-            message = "--soft-labels learns the teacher's votes, --labels-from gold does not"
+            message = "--soft-labels uses the teacher's labels, --labels-from gold excludes them"
             raise UsageError(message, hint="drop one")
         if self.wrong_rationales and self.mi not in CONTRASTIVE_TERMS:
-            message = f"--wrong-rationales are for contrastive terms, not for --mi {self.mi}"
+            message = f"--wrong-rationales needs a contrastive term, not --mi {self.mi}"
             raise UsageError(message, hint='add "--mi infonce"')
 
     def as_json(self) -> dict[str, Any]:
-        """What a resumed run must have in common with the one it goes on with."""
+        """Return the options that a resumed run must share with the interrupted one."""
         ignored = ("save", "resume", "overwrite")
         values = {**asdict(self), "beta": self.mi_weight}
         return {name: value for name, value in values.items() if name not in ignored}
 
     def changes_since(self, before: Mapping[str, Any]) -> list[str]:
-        """Name the options that differ from those of an earlier run, as :meth:`as_json` gave them.
+        """Name the options that differ from those of an earlier run.
 
-        How a batch is cut does not count where its loss is a sum over its records.
+        The size of forward passes is not compared if the loss is a sum over records.
+
+        Args:
+            before: the earlier options, as :meth:`as_json` returned them.
         """
         now = json.loads(json.dumps(self.as_json()))
         if self.objective.is_sum_over_rows:
@@ -389,5 +392,5 @@ class TrainOptions:
 
 
 def is_replaceable(folder: Path) -> bool:
-    """Tell whether overwriting loses no more than a student."""
+    """Tell whether a folder is empty or a student, so that overwriting it loses nothing else."""
     return folder.is_dir() and (is_student(folder) or not any(folder.iterdir()))

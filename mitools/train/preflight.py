@@ -1,6 +1,7 @@
-"""What is checked before the first step, so that no run fails, or is for nothing, after the last.
+"""Checks before the first step, so that a run does not fail, or prove useless, after hours.
 
-The model's positions must hold the texts, and the tokenizer must tell the answers apart.
+The model needs enough positions for the texts, and the tokenizer must encode different answers
+differently.
 """
 
 from __future__ import annotations
@@ -35,10 +36,9 @@ class Limits:
 
 
 def positions_of(config: Any) -> tuple[int | None, int | None]:
-    """Give how many tokens a model can read and write; None where it has no limit.
+    """Return how many tokens a model can read and write; None for no limit.
 
-    Those of a causal model are for both together. Relative positions have no end, and rotary ones
-    go on beyond what the model was trained with.
+    A causal model has one limit for both together. Relative and rotary positions have no limit.
     """
     reader = getattr(config, "encoder", None) or config
     writer = getattr(config, "decoder", None) or config
@@ -58,13 +58,13 @@ def _first_number(config: Any, *names: str) -> int | None:
 def fit_limits(
     config: Any, kind: Kind, options: TrainOptions, note: Callable[[str], None]
 ) -> Limits:
-    """Make the limits of a student fit into the positions of its model.
+    """Fit the length limits of a student into the positions of its model.
 
-    Inputs are cut where that is enough; labels and rationales only where their limits are the
-    defaults, which nobody asked for.
+    Inputs are cut if that is enough. Labels and rationales are cut only if their limits are the
+    defaults.
 
     Raises:
-        UsageError: the limits that were asked for leave no room for the input.
+        UsageError: the limits that the user set leave no room for the input.
     """
     label, rationale = options.max_label_tokens, options.max_rationale_tokens
     read, written = positions_of(config)
@@ -109,8 +109,13 @@ def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: 
 
 
 @dataclass
-class _Known:
-    """The answers that were seen, by their tokens."""
+class _EncodedAnswers:
+    """The answers seen so far, and their tokens.
+
+    Attributes:
+        texts: the first label with each sequence of tokens.
+        encoded: the tokens of each answer; None for one that was cut.
+    """
 
     codec: Codec
     limit: int
@@ -118,25 +123,25 @@ class _Known:
     encoded: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
 
     def encode(self, texts: Iterable[str]) -> None:
-        """Encode new texts together; None stands for one that had to be cut."""
+        """Encode the texts that are new, in one batch."""
         new = [text for text in dict.fromkeys(texts) if text not in self.encoded]
         for text, (ids, is_cut) in zip(new, self.codec.encode_targets("label", new), strict=True):
             self.encoded[text] = None if is_cut else tuple(ids)
 
 
 def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) -> dict[str, int]:
-    """Refuse a tokenizer that cannot read the texts, or cannot tell two answers apart.
+    """Refuse a tokenizer that cannot encode the texts, or encodes two answers alike.
 
-    Looks at the first 10,000 training records.
+    Checks the first 10,000 training records.
 
     Returns:
-        How many of these records have a label of which the tokenizer knows nothing; empty for none.
+        How many of these records have a label of unknown tokens only.
 
     Raises:
-        TrainingError: most texts come out as nothing or as unknown tokens, or two answers that
-            the task tells apart come out as the same tokens.
+        TrainingError: most texts are encoded as no tokens or as unknown tokens, or two answers
+            that are different in their task are encoded as the same tokens.
     """
-    known = _Known(codec, codec.max_label_tokens)
+    known = _EncodedAnswers(codec, codec.max_label_tokens)
     tokens: dict[str, list[int]] = {"inputs": [0, 0, 0, 0], "labels": [0, 0, 0, 0]}
     first = itertools.islice(records, _RECORDS)
     unreadable = 0
@@ -150,7 +155,7 @@ def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) 
         unreadable += _count(tokens["labels"], codec, [text for text in labels if text])
     for what, (texts, empty, total, unknown) in tokens.items():
         _check_readable(what, texts, empty, total, unknown)
-    return {"with a label that the tokenizer does not know": unreadable}
+    return {"with a label that is unknown to the tokenizer": unreadable}
 
 
 def _answers(record: Mapping[str, Any], label: str | None) -> list[str]:
@@ -158,14 +163,14 @@ def _answers(record: Mapping[str, Any], label: str | None) -> list[str]:
     return [*choices, *([label] if label else [])]
 
 
-def _check_apart(known: _Known, task: Task, answers: list[str], label: str | None) -> None:
-    """Compare the choices of a record with each other, and its label with all labels so far."""
-    here: dict[tuple[int, ...], str] = {}
+def _check_apart(known: _EncodedAnswers, task: Task, answers: list[str], label: str | None) -> None:
+    """Compare the choices of a record with each other, and its label with all earlier labels."""
+    answers_here: dict[tuple[int, ...], str] = {}
     for text in answers:
         ids = known.encoded[text]
         if ids is None:
             continue
-        others = [here.setdefault(ids, text)]
+        others = [answers_here.setdefault(ids, text)]
         if text == label:
             others.append(known.texts.setdefault(ids, text))
         for other in others:
@@ -176,27 +181,31 @@ def _check_apart(known: _Known, task: Task, answers: list[str], label: str | Non
 
 
 def _count(sums: list[int], codec: Codec, texts: list[str]) -> int:
-    """Add up texts, empty ones, tokens and unknown tokens; give how many are unknown throughout."""
+    """Count texts into ``sums``, and return how many consist of unknown tokens only.
+
+    Args:
+        sums: the numbers of texts, of texts without tokens, of tokens, and of unknown tokens.
+    """
     unknown_id, end_id = codec.tokenizer.unk_token_id, codec.tokenizer.eos_token_id
-    is_told_apart = unknown_id not in (None, end_id, codec.tokenizer.pad_token_id)
-    lost = 0
+    has_unknown_token = unknown_id not in (None, end_id, codec.tokenizer.pad_token_id)
+    unreadable = 0
     for text, (ids, _) in zip(texts, codec.encode_targets("label", texts), strict=True):
         own = [token for token in ids if token != end_id]
-        unknown = own.count(unknown_id) if is_told_apart else 0
+        unknown = own.count(unknown_id) if has_unknown_token else 0
         sums[0] += 1
         sums[1] += bool(text.strip()) and not own
         sums[2] += len(own)
         sums[3] += unknown
-        # Some tokenizers put a token for the beginning of a word before the unknown one.
-        lost += bool(text.strip()) and (not own or (unknown > 0 and unknown >= len(own) - 1))
-    return lost
+        # Some tokenizers put a token for the start of a word before the unknown token.
+        unreadable += bool(text.strip()) and (not own or (unknown > 0 and unknown >= len(own) - 1))
+    return unreadable
 
 
 def _check_readable(what: str, texts: int, empty: int, total: int, unknown: int) -> None:
-    hint = "choose a student whose tokenizer knows this language, and check its tokenizer files"
+    hint = "choose a student with a tokenizer for this language, or check its tokenizer files"
     if empty > _TOO_MANY * texts:
-        message = f"the tokenizer makes nothing of {empty:,} of {texts:,} {what}"
+        message = f"the tokenizer encodes {empty:,} of {texts:,} {what} as no tokens"
         raise TrainingError(message, hint=hint)
     if unknown > _TOO_MANY * total:
-        message = f"the tokenizer does not know {unknown:,} of {total:,} tokens of the {what}"
+        message = f"{unknown:,} of {total:,} tokens of the {what} are unknown to the tokenizer"
         raise TrainingError(message, hint=hint)

@@ -43,18 +43,18 @@ def no_note(_text: str) -> None:
 def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> TrainingRun | Finished:
     """Read every record, open the base model and tokenize; nothing is trained yet.
 
-    Of several processes the first one does all that; the others leave ``records`` alone and use
-    what it left on disk.
+    Of several processes the first one does this; the others do not read ``records``, and use the
+    files that it wrote.
 
     Returns:
-        A run that is ready to start; or one that was finished before, with its records.
+        A run that is ready to start; or a run to resume that was finished before, with its records.
 
     Raises:
-        UsageError, OutputError: the options do not work, or the folder is taken.
-        DataError: nothing can be trained on.
+        UsageError, OutputError: the options are invalid, or the folder is taken.
+        DataError: there is no record to train on.
         StudentError: the base model cannot be opened, or cannot be trained and saved.
-        TrainingError: what is to be resumed is another run or in use, or the student's tokenizer
-            cannot tell the answers apart.
+        TrainingError: the run to resume is another one or in use, or the student's tokenizer
+            encodes different answers alike.
     """
     processes = Processes.found()
     if not processes.is_first:
@@ -66,7 +66,7 @@ def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Tra
     except BaseException:
         if is_started(options.work):
             workspace.release()
-        else:  # there is nothing to go on with
+        else:  # there is nothing to resume
             workspace.delete()
         raise
 
@@ -82,8 +82,8 @@ def _prepare(
     processes.meet()
     spool = TokenSpool.fill(work / "records.jsonl", with_label_sets(records, options.task))
     if not spool.counts["train"]:
-        found = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
-        raise DataError(f"no training record among them ({found})", hint='run "mitools split"')
+        counts = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
+        raise DataError(f"no training records ({counts})", hint='run "mitools split"')
     if (finished := finished_run(options, spool, workspace)) is not None:
         return finished
     checkpoint = find_checkpoint(options, spool.digest, note)
@@ -110,22 +110,23 @@ def _prepare(
 
 
 def _follow(options: TrainOptions, processes: Processes) -> TrainingRun:
-    """Prepare a further process of a run from what the first one left on disk."""
+    """Prepare a further process of a run from the files of the first one."""
     processes.meet()
-    found = processes.await_files(options.work)
-    spool = TokenSpool(options.work / "records.jsonl", Counter(found["counts"]), found["digest"])
+    announced = processes.await_files(options.work)
+    counts = Counter(announced["counts"])
+    spool = TokenSpool(options.work / "records.jsonl", counts, announced["digest"])
     base, codec = _open_student(spool, options, no_note)
-    data = open_data(options.work, found["notes"])
+    data = open_data(options.work, announced["notes"])
     model = TwoTaskModel(base.model, codec, options.objective)
     return TrainingRun(
-        options, spool, codec, data, model, base.name, found["checkpoint"], processes
+        options, spool, codec, data, model, base.name, announced["checkpoint"], processes
     )
 
 
 def _open_student(spool: TokenSpool, options: TrainOptions, note: Note) -> tuple[Base, Codec]:
     base = open_base(options.student, lambda: _texts(spool, options), options.seed)
     if options.prefix_position == "after" and base.kind == "seq2seq":
-        message = "--prefix-position after is for causal students: an encoder reads all at once"
+        message = "--prefix-position after needs a causal student, this one has an encoder"
         raise UsageError(message, hint="drop it, or choose a causal --student")
     if options.lora:
         add_lora(base.model, options.lora)
@@ -154,9 +155,9 @@ def _texts(spool: TokenSpool, options: TrainOptions) -> Iterator[str]:
 def _report(data: TrainingData, spool: TokenSpool, note: Note, lost: Mapping[str, int]) -> None:
     valid = 0 if data.valid is None else len(data.valid)
     other = spool.counts.total() - spool.counts["train"] - spool.counts["valid"]
-    note(f"{len(data.train):,} records to train on, {valid:,} to validate, {other:,} kept out")
+    note(f"{len(data.train):,} training and {valid:,} validation records, {other:,} not used")
     for what, count in {**data.notes, **lost}.items():
         if count:
             note(f"{count:,} training records {what}")
     if not valid:
-        note("nothing to validate with, so the last step is kept, not the best")
+        note("no validation records, so the student is that of the last step, not of the best")

@@ -1,9 +1,9 @@
-"""Several processes that train one student: who reads the records, and how the others follow.
+"""Several processes that train one student: the first reads the records, the others wait for it.
 
 Under ``torchrun`` or ``accelerate launch`` every process runs the whole command. The first one
-reads the records, writes the Arrow files and says so in a small file; the others wait for that
-file, for as long as it takes: the records may come from a pipe that a teacher is still writing to.
-Should the first one fail, the launcher ends them.
+reads the records, writes the Arrow files and announces them in a small file. The others wait for
+that file without a time limit: the records may come from a pipe that a teacher is still writing to.
+If the first one fails, the launcher stops the others.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of a run.
+    """This process among those of a run.
 
     Attributes:
-        index: which one this is, from 0.
-        count: how many there are.
+        index: number of this process, from 0.
+        count: number of processes.
     """
 
     index: int = 0
@@ -39,7 +39,7 @@ class Processes:
 
     @classmethod
     def found(cls) -> Processes:
-        """Ask the launcher's environment; one process where there is no launcher."""
+        """Read the launcher's environment variables; one process without a launcher."""
         count = int(os.environ.get("WORLD_SIZE", "1"))
         return cls(int(os.environ.get("RANK", "0")), count)
 
@@ -48,13 +48,17 @@ class Processes:
         return self.index == 0
 
     def meet(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process has called this."""
         if self.count > 1:
-            # Without this word for it, processes without a GPU would not find each other.
+            # Without this argument, processes without a GPU would not find each other.
             PartialState(cpu=not torch.accelerator.is_available()).wait_for_everyone()
 
     def announce(self, folder: Path, found: Mapping[str, Any]) -> None:
-        """Tell the others that the files are whole, and what they hold."""
+        """Tell the other processes that the files are complete.
+
+        Args:
+            found: what they need to know about the files; JSON.
+        """
         if self.count == 1:
             return
         path = folder / (_READY + ".part")
@@ -62,7 +66,7 @@ class Processes:
         path.rename(folder / _READY)
 
     def withdraw(self, folder: Path) -> None:
-        """Take back what an earlier run announced."""
+        """Delete the announcement of an earlier run."""
         (folder / _READY).unlink(missing_ok=True)
 
     def await_files(self, folder: Path) -> dict[str, Any]:

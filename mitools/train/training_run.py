@@ -48,8 +48,8 @@ class TrainingRun:
     """A run that is ready to start.
 
     Attributes:
-        spool: every record that was read, training or not; it passes them on.
-        checkpoint: what to go on from.
+        spool: every record that was read, of any split.
+        checkpoint: the checkpoint to continue from.
         processes: this process among those that share the run; the first one saves.
         workspace: the work folder, in the first process.
     """
@@ -80,16 +80,16 @@ class TrainingRun:
         return int(self.arguments.max_steps)
 
     def execute(self, on_step: OnStep = no_step) -> dict[str, float]:
-        """Train, keep the best model and save it whole under ``--save``.
+        """Train, and save the best checkpoint as a student under ``--save``.
 
         Args:
-            on_step: called after each step with its number and the latest logged numbers.
+            on_step: called after each step with its number and the latest logged figures.
 
         Returns:
-            The metrics of the best validation, or of the last step where nothing was validated.
+            The metrics of the best validation, or the last training loss if nothing was validated.
 
         Raises:
-            Interrupted: a signal came; the checkpoint to go on with is saved.
+            Interrupted: a signal arrived; a checkpoint is saved.
             TrainingError: the loss became NaN or infinite, memory ran out, or a checkpoint is
                 unusable.
             OutputError: the disk is full.
@@ -115,28 +115,28 @@ class TrainingRun:
                 self._train(trainer)
             except KeyboardInterrupt as exc:  # the second signal
                 message = f"stopped at once in step {trainer.state.global_step + 1:,}"
-                hint = 'run the same command with "--resume" to go on from the last checkpoint'
+                hint = 'run the same command with "--resume" to continue from the last checkpoint'
                 raise Interrupted(message, hint=hint) from exc
-        self.processes.meet()  # the first one removes what the others may still be loading
+        self.processes.meet()  # the first one deletes files that others may still be loading
         if interrupt.signal is not None:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
-            raise Interrupted(message, hint='run the same command with "--resume" to go on')
+            raise Interrupted(message, hint='run the same command with "--resume" to continue')
         metrics = final_metrics(trainer.state.log_history, trainer.state.best_global_step)
-        run = {
+        results = {
             **metrics,
             "steps": trainer.state.global_step,
             "best_step": trainer.state.best_global_step,
         }
         if self.processes.is_first:
-            self._save({**run, "train_seconds": round(time.monotonic() - started, 1)})
+            self._save({**results, "train_seconds": round(time.monotonic() - started, 1)})
         return metrics
 
     def _train(self, trainer: StudentTrainer) -> None:
-        """Make the steps that are left."""
+        """Make the remaining steps."""
         total = trainer.args.max_steps
         if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
-            trainer.restore(self.checkpoint)  # the engine would make one step more
+            trainer.restore(self.checkpoint)  # ``train`` would make one step more
         else:
             trainer.train(resume_from_checkpoint=self.checkpoint)
 
@@ -182,7 +182,7 @@ class TrainingRun:
         save_trained(self.options, self.model.student, self.codec, self._metadata(results))
 
     def clean(self) -> None:
-        """Remove what only an unfinished run needs; the spool is gone after this."""
+        """Delete the work folder, with the spool."""
         if self.workspace is not None:
             self.workspace.delete()
 

@@ -1,4 +1,4 @@
-"""Weights into and out of a checkpoint: those of the student, of its adapters and of the critic."""
+"""Weights into and out of a checkpoint: those of the student, its adapters and the critic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADAPTERS = "adapters.safetensors"
 
 
 def save_extras(model: TwoTaskModel, folder: Path) -> None:
-    """Write what a checkpoint holds beside the student: adapters as they are, and the critic."""
+    """Write what a checkpoint has beside the student: unmerged adapters, and the critic."""
     if is_adapted(model.student):
         safetensors.torch.save_file(adapter_weights(model.student), folder / _ADAPTERS)
     if model.critic is not None:
@@ -32,9 +32,9 @@ def save_extras(model: TwoTaskModel, folder: Path) -> None:
 
 
 def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
-    """Put a checkpoint's weights, those of the critic too, into the model in place.
+    """Load a checkpoint's weights, including the critic's, into the model in place.
 
-    The student's are read as the library reads them: it renames and regroups the weights of some
+    The student's weights are read by transformers, which renames and regroups the weights of some
     models when it writes them.
 
     Raises:
@@ -43,7 +43,7 @@ def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
     with unusable(folder):
         student = model.student
         if is_adapted(student):
-            # The weights beside them never changed: they are those that the run started from.
+            # The frozen weights are still those that the run started from.
             weights = safetensors.torch.load_file(Path(folder) / _ADAPTERS)
             _fill(student, weights, adapter_weights(student).keys(), folder)
         else:
@@ -71,14 +71,14 @@ def _read_student(student: Any, folder: str) -> dict[str, Tensor]:
 def _fill(module: nn.Module, weights: dict[str, Tensor], wanted: Any, folder: str) -> None:
     wrong = sorted(set(wanted) ^ weights.keys())
     if wrong:
-        message = f"the checkpoint {folder} is of another model ({wrong[0]} does not fit)"
+        message = f"the checkpoint {folder} is of another model ({wrong[0]} does not match)"
         raise TrainingError(message, hint='start again with "--overwrite"')
     module.load_state_dict(weights, strict=False)
 
 
 @contextlib.contextmanager
 def unusable(folder: str | None) -> Iterator[None]:
-    """Turn what goes wrong while a checkpoint is read into :class:`TrainingError`."""
+    """Turn every error of reading a checkpoint into :class:`TrainingError`."""
     try:
         yield
     except TrainingError:

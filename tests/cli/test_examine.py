@@ -186,4 +186,4 @@ def test_a_wrong_encoder_is_noticed_before_any_record_is_read(tmp_path: Path) ->
     args = ["eval", "--embedding", str(tmp_path), "-"]
     result = CliRunner().invoke(mitools, args, input="not even JSON\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "holds no sentence encoder" in result.stderr
+    assert "is not a sentence encoder" in result.stderr

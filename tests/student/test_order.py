@@ -163,7 +163,7 @@ def test_a_folder_from_before_there_was_a_choice_makes_two_passes(
     metadata = json.loads(path.read_text())
     for name, value in itertools.product(("order", "prefix_position"), ("sideways", 7, ["x"])):
         path.write_text(json.dumps({**metadata, name: value}))
-        with pytest.raises(StudentError, match=f"{name}.*not known here"):
+        with pytest.raises(StudentError, match=f"{name}.*this mitools does not know"):
             load_student(tmp_path / "s")
     del metadata["order"], metadata["prefix_position"]
     path.write_text(json.dumps(metadata))

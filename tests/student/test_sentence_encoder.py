@@ -110,9 +110,13 @@ def test_vectors_equal_those_of_sentence_transformers() -> None:
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        (POOLING, '{"pooling_mode_cls_token": true}', "pools by cls_token, not by the mean"),
-        (POOLING, '{"pooling_mode": "lasttoken"}', "pools by lasttoken"),
-        ("modules.json", '[{"path": "", "type": "a.b.Dense"}]', "has a step Dense"),
+        (POOLING, '{"pooling_mode_cls_token": true}', "has cls_token pooling, not mean pooling"),
+        (POOLING, '{"pooling_mode": "lasttoken"}', "has lasttoken pooling"),
+        (
+            "modules.json",
+            '[{"path": "", "type": "a.b.Dense"}]',
+            "has the module Dense, which is not supported",
+        ),
         ("modules.json", "{oops", "cannot read"),
         ("config.json", "{}", "cannot open the encoder"),
     ],
@@ -138,7 +142,7 @@ def test_the_newer_name_of_mean_pooling_is_known(folder: Path, tmp_path: Path) -
 
 
 def test_a_folder_without_an_encoder_says_what_to_type(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r'holds no sentence encoder; name a folder .*"package:'):
+    with pytest.raises(SourceError, match=r'is not a sentence encoder; name a folder .*"package:'):
         find_encoder(str(tmp_path))
     with pytest.raises(MissingExtraError, match="pip install no-such-encoder"):
         find_encoder("package:no_such_encoder")

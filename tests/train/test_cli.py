@@ -72,7 +72,7 @@ def test_a_dry_run_says_what_training_would_take_and_leaves_nothing(
     assert "label prompt" in rows
     assert re.fullmatch(r"[\d,]+", rows["weights to train"])
     assert rows["weights, gradients and optimizer"].endswith(" GB")
-    assert result.stderr == ("mitools train: 16 records to train on, 8 to validate, 0 kept out\n")
+    assert result.stderr == ("mitools train: 16 training and 8 validation records, 0 not used\n")
     assert not save.exists()
     assert not save.with_name("student.work").exists()
     assert json.loads(path.read_text().splitlines()[0])["id"] == "toy-0"

@@ -431,7 +431,7 @@ def test_a_run_reports_information_and_saves_a_student_that_concludes(
     metadata = json.loads((chosen.save / "mitools.json").read_text())
     assert metadata["options"]["beta"] == 0.5
     assert "valid_mi_estimate" in metadata["results"]
-    assert "Behind the end token" in (chosen.save / "README.md").read_text()
+    assert "it outputs a second label" in (chosen.save / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def test_a_student_that_cannot_conclude_behind_its_explain_prompt_says_so(
     chosen = options(tmp_path, tiny_causal, max_steps=1, **changes)
     train(chosen, toy_records())
     assert not load_student(chosen.save, "cpu").codec.concludes
-    assert "Behind the end token" not in (chosen.save / "README.md").read_text()
+    assert "it outputs a second label" not in (chosen.save / "README.md").read_text()
 
 
 def test_without_a_rationale_in_the_data_no_student_concludes(

@@ -47,6 +47,6 @@ def test_an_estimate_touches_no_student(tmp_path: Path, tiny_seq2seq: Path) -> N
     notes: list[str] = []
     rows = dict(estimate_training(toy_records(), options, notes.append))
     assert rows["steps"] == "7"
-    assert notes == ["16 records to train on, 8 to validate, 0 kept out"]
+    assert notes == ["16 training and 8 validation records, 0 not used"]
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
     assert [path.name for path in options.save.iterdir()] == ["mine.txt"]

@@ -359,7 +359,9 @@ def test_a_dry_run_of_one_pass_shows_one_prompt(tmp_path: Path, tiny_causal: Pat
     run.clean()
     assert "rationale prompt" in names
     assert "label prompt" not in names
-    assert {"label target", "rationale target", "a batch on top of it, about"} <= set(names)
+    assert {"label target", "rationale target", "activations of a forward pass, about"} <= set(
+        names
+    )
 
 
 def test_a_student_that_learned_labels_alone_says_so(tmp_path: Path, tiny_causal: Path) -> None:
@@ -370,7 +372,7 @@ def test_a_student_that_learned_labels_alone_says_so(tmp_path: Path, tiny_causal
     assert alone["trained"] == ["label"]
     card = (tmp_path / "a" / "student" / "README.md").read_text()
     assert "A student that answers, trained" in card
-    assert "It answers at `predict: …`." in card
+    assert "For the prompt `predict: …` it answers." in card
     assert "explain: …" not in card
     other, _ = train(options(tmp_path / "b", tiny_causal, alpha=0.0), toy_records())
     assert other["trained"] == ["rationale"]

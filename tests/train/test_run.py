@@ -50,7 +50,7 @@ def test_a_student_is_trained_and_the_records_are_passed_on(
     assert steps[-1][0] == 2
     assert "eval_accuracy" in steps[-1][1]
     assert passed_on == toy_records()
-    assert notes[0] == "16 records to train on, 8 to validate, 0 kept out"
+    assert notes[0] == "16 training and 8 validation records, 0 not used"
     assert notes[-1].startswith(f"saved {tmp_path / 'student'} (valid accuracy ")
     assert trained.folder == tmp_path / "student"
     results = json.loads((trained.folder / "mitools.json").read_text())["results"]

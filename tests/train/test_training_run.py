@@ -160,7 +160,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert not chosen.save.exists()
 
     notes = train(replace(chosen, resume=True), sampled_records())
-    assert any("going on from" in note for note in notes)
+    assert any("resuming from" in note for note in notes)
     assert is_same(weights(tmp_path / "whole" / "student"), weights(chosen.save))
 
 
@@ -205,7 +205,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, tiny_seq2seq: Pa
     with pytest.raises(TrainingError, match="is of another model"):
         train(again)
     (chosen.work / "run.json").unlink()
-    with pytest.raises(TrainingError, match="mitools did not start"):
+    with pytest.raises(TrainingError, match="mitools train did not write"):
         train(again)
     assert (last / "model.safetensors").exists()
 
@@ -213,7 +213,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, tiny_seq2seq: Pa
 def test_a_taken_folder_is_refused_unless_overwritten(tmp_path: Path, tiny_seq2seq: Path) -> None:
     chosen = options(tmp_path, tiny_seq2seq)
     train(chosen)
-    with pytest.raises(OutputError, match=r"already there.*--overwrite"):
+    with pytest.raises(OutputError, match=r"already exists.*--overwrite"):
         train(chosen)
     train(replace(chosen, overwrite=True))
 
@@ -223,7 +223,7 @@ def test_overwriting_never_takes_a_folder_that_is_no_student(tmp_path: Path) -> 
     chosen.save.mkdir()
     chosen.check()  # an empty folder is nobody's
     (chosen.save / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputError, match="something else than a student"):
+    with pytest.raises(OutputError, match="is not a student, so it is not replaced"):
         train(chosen)
     assert (chosen.save / "thesis.tex").exists()
 

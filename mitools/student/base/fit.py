@@ -1,4 +1,4 @@
-"""Whether the parts of an opened checkpoint fit together: weights, vocabulary, special tokens."""
+"""Checks that the parts of a checkpoint fit together: weights, vocabulary, special tokens."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _TOKENIZER_PATTERNS = ("*.model", "*.tiktoken", "*.spm", "*.vocab", "*.bpe", "*.
 
 
 def check_room(build: Callable[[], Any], inventory: Inventory | None, name: str) -> None:
-    """Refuse a model that is far larger than the weights it is to be filled with.
+    """Refuse a model that is far larger than its weight files.
 
     Args:
-        build: makes the model; called where tensors take no memory.
-        inventory: of its weights; None accepts any size.
+        build: builds the model; called on the meta device, where tensors take no memory.
+        inventory: what the weight files contain; None accepts any size.
 
     Raises:
-        StudentError: it would need far more numbers than there are.
+        StudentError: the model needs far more numbers than the files contain.
     """
     if inventory is None:
         return
@@ -36,24 +36,24 @@ def check_room(build: Callable[[], Any], inventory: Inventory | None, name: str)
         model = build()
     needed = sum(weight.numel() for weight in model.parameters())
     buffers = sum(buffer.numel() for buffer in model.buffers())
-    held = inventory.elements
-    if needed > 2 * held + _SPARE_WEIGHTS or buffers > held + _SPARE_BUFFERS:
+    stored = inventory.elements
+    if needed > 2 * stored + _SPARE_WEIGHTS or buffers > stored + _SPARE_BUFFERS:
         message = (
             f"cannot open the student {name}: config.json describes a model of "
-            f"{needed + buffers:,} numbers, its weight files hold {held:,}"
+            f"{needed + buffers:,} numbers, its weight files contain {stored:,}"
         )
         raise StudentError(message, hint=_AGAIN)
 
 
 def check_loaded(found: Mapping[str, Any], name: str, *, strict: bool) -> None:
-    """Refuse weights that were left random, or that did not fit.
+    """Refuse a model with missing, damaged or mismatched weights.
 
     Args:
-        found: what transformers says about loading.
-        strict: also refuse weights that the model has no place for.
+        found: the loading info of transformers.
+        strict: also refuse weights that the model does not have.
 
     Raises:
-        StudentError: some do.
+        StudentError: there are such weights.
     """
     for key, *shapes in sorted(map(_as_row, found.get("mismatched_keys") or ())):
         sizes = " and ".join(str(list(shape)) for shape in shapes)
@@ -64,7 +64,9 @@ def check_loaded(found: Mapping[str, Any], name: str, *, strict: bool) -> None:
             message = f"cannot open the student {name}: it {words} {keys[0]}{_more(keys)}"
             raise StudentError(message, hint=_AGAIN)
     if strict and (keys := sorted(map(str, found.get("unexpected_keys") or ()))):
-        message = f"cannot open the student {name}: config.json leaves no place for {keys[0]}"
+        message = (
+            f"cannot open the student {name}: the model of config.json does not have {keys[0]}"
+        )
         raise StudentError(message + _more(keys), hint=_AGAIN)
 
 
@@ -77,12 +79,12 @@ def _more(keys: list[str]) -> str:
 
 
 def has_tokenizer_files(folder: Path, *names: str) -> bool:
-    """Tell whether a local folder holds what a tokenizer knows.
+    """Tell whether a local folder contains the files of a tokenizer.
 
-    Without it transformers makes a tokenizer that knows next to no token.
+    Without them transformers makes a tokenizer with an almost empty vocabulary.
 
     Args:
-        names: further files that would do.
+        names: further files that count.
     """
     if any((folder / name).is_file() for name in (*names, *_TOKENIZER_FILES)):
         return True
@@ -93,11 +95,11 @@ def check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
     """Refuse a tokenizer with tokens that the model has no embedding for.
 
     Raises:
-        StudentError: it has some, or the model has no vocabulary to read or write with.
+        StudentError: there are such tokens, or the model has no vocabulary head.
     """
     head = model.get_output_embeddings()
     if head is None or not hasattr(head, "weight"):
-        message = f"{name}: a {type(model).__name__} has no head over a vocabulary"
+        message = f"{name}: a {type(model).__name__} has no vocabulary head"
         raise StudentError(message, hint="choose another checkpoint")
     rows = min(len(model.get_input_embeddings().weight), len(head.weight))
     special = [tokenizer.pad_token_id, tokenizer.eos_token_id]

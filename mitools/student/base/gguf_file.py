@@ -1,7 +1,7 @@
-"""The structure of a GGUF file, walked through within its bounds.
+"""The structure of a GGUF file, parsed within its bounds.
 
-The readers in use believe every count in a file: one that claims 2^60 entries keeps them busy for
-ever. Here each count is compared with the bytes that are left, before anything else reads the file.
+The usual readers trust every count in a file: a file that claims 2^60 entries makes them loop
+forever. Here each count is compared with the remaining bytes, before any other code reads the file.
 
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -40,20 +40,20 @@ _LEAST_BITS_A_WEIGHT = 1  # the densest encoding has a little more
 
 
 class _Damaged(Exception):
-    """The file is not what it should be; the message says where."""
+    """The file is damaged; the message says where."""
 
 
 def check_gguf(path: Path, name: str) -> Inventory:
-    """Make sure that a file holds all that it says it holds.
+    """Check that a file contains everything that its header declares.
 
     Args:
-        name: what the user calls it.
+        name: the name that the user gave, for messages.
 
     Returns:
-        How many tensors and weights there are.
+        The numbers of tensors and weights.
 
     Raises:
-        StudentError: it is cut, damaged or makes impossible claims.
+        StudentError: it is truncated, damaged or declares impossible sizes.
     """
     hint = "download it again, or choose another file"
     try:
@@ -61,13 +61,13 @@ def check_gguf(path: Path, name: str) -> Inventory:
             if not path.stat().st_size:
                 raise _Damaged("it is empty")
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _Walk(data).run()
+                return _Parser(data).run()
     except (_Damaged, OSError, UnicodeDecodeError) as exc:
         raise StudentError(f"cannot open the student {name}: {path}: {exc}", hint=hint) from exc
 
 
-class _Walk:
-    """One pass over the head of the file."""
+class _Parser:
+    """One pass over the header of the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data = data
@@ -78,7 +78,7 @@ class _Walk:
             raise _Damaged("it is not a GGUF file")
         version = self._scalar("I")
         if version not in _VERSIONS:
-            raise _Damaged(f"it is of GGUF version {version}, which is not known here")
+            raise _Damaged(f"it has GGUF version {version}, which is not supported")
         tensors, pairs = self._scalar("Q"), self._scalar("Q")
         metadata: dict[str, Any] = {}
         self._bound(pairs, 12)
@@ -101,16 +101,16 @@ class _Walk:
         start = math.ceil(self.place / alignment) * alignment
         room = len(self.data) - start
         if tensors and (last >= room or elements * _LEAST_BITS_A_WEIGHT > 8 * room):
-            raise _Damaged("it ends in the middle of its weights")
+            raise _Damaged("its weights are truncated")
 
     @staticmethod
     def _layers(metadata: dict[str, Any]) -> int:
         architecture = metadata.get("general.architecture")
-        found = metadata.get(f"{architecture}.block_count", 0)
-        return found if isinstance(found, int) else 0
+        count = metadata.get(f"{architecture}.block_count", 0)
+        return count if isinstance(count, int) else 0
 
     def _tensor(self) -> tuple[int, int]:
-        """Read what is said about one tensor: its number of weights, and where they begin."""
+        """Read the entry of one tensor; return its number of weights and their offset."""
         self._string()
         dimensions = self._scalar("I")
         if dimensions > _MOST_DIMENSIONS:
@@ -125,7 +125,7 @@ class _Walk:
         if kind == _STRING:
             return self._string()
         if kind != _ARRAY or depth:
-            raise _Damaged(f"its metadata hold a value of type {kind}")
+            raise _Damaged(f"its metadata contain a value of unknown type {kind}")
         inner, count = self._scalar("I"), self._scalar("Q")
         self._bound(count, struct.calcsize(_SCALARS[inner]) if inner in _SCALARS else 8)
         if inner in _SCALARS:
@@ -133,7 +133,7 @@ class _Walk:
         else:
             for _ in range(count):
                 self._value(inner, depth + 1)
-        return None  # no array is needed here
+        return None  # no array is needed
 
     def _string(self) -> str:
         return self._bytes(self._scalar("Q")).decode("utf-8")
@@ -144,11 +144,11 @@ class _Walk:
 
     def _bytes(self, count: int) -> bytes:
         self._bound(count, 1)
-        found = self.data[self.place : self.place + count]
+        content = self.data[self.place : self.place + count]
         self.place += count
-        return found
+        return content
 
     def _bound(self, count: int, size: int) -> None:
         """Refuse more entries than the rest of the file can hold."""
         if count * size > len(self.data) - self.place:
-            raise _Damaged("it ends in the middle of its head")
+            raise _Damaged("its header is truncated")

@@ -1,7 +1,7 @@
-"""What the files of a checkpoint hold, read from their heads, before a model is built from them.
+"""What the files of a checkpoint contain, read from their headers before a model is built.
 
-A configuration is a claim. One of a million layers keeps a library busy past any patience, and one
-of impossible sizes takes all memory; the weights beside it say how large the model can be.
+A configuration may be wrong or hostile. With a million layers, building the model would never end;
+with impossible sizes, it would take all memory. The weight files bound the size of the model.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _AGAIN = "download it again, or choose another checkpoint"
 
 @dataclass(frozen=True)
 class Inventory:
-    """What the weight files hold.
+    """What the weight files contain.
 
     Attributes:
-        tensors: how many there are.
-        elements: numbers in all of them together.
-        layers: what the file itself says; 0 where it says nothing.
-        integers: names of weights that are no floating-point numbers.
+        tensors: number of tensors.
+        elements: numbers in all tensors together.
+        layers: number of layers that the file declares; 0 if it does not.
+        integers: names of weights that are not floating-point numbers.
     """
 
     tensors: int
@@ -56,10 +56,10 @@ class Inventory:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a file with one JSON object, of a size that a configuration may have.
+    """Read a configuration file: one JSON object of limited size.
 
     Raises:
-        StudentError: it cannot be read, is damaged, or is something else.
+        StudentError: it cannot be read, is damaged, too large or not an object.
     """
     try:
         if path.stat().st_size > _LARGEST_JSON:
@@ -74,21 +74,22 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def take_inventory(folder: Path) -> Inventory | None:
-    """Look into the small files and the heads of the weight files of a local checkpoint.
+    """Read the configuration files and the headers of the weight files of a local checkpoint.
 
     Returns:
-        None where there are no weight files.
+        None if there are no weight files.
 
     Raises:
-        StudentError: a file is cut or damaged, holds adapters, or points out of the folder.
+        StudentError: a file is truncated or damaged, names a file outside the folder, or the
+            folder contains adapters.
     """
     if (folder / "adapter_config.json").exists():
-        message = f"{folder} holds adapters, not a whole model"
+        message = f"{folder} contains adapters, not a complete model"
         raise StudentError(message, hint="merge them into their base model and name the result")
     for name in _JSON_FILES:
         if (folder / name).exists():
             read_json(folder / name)
-    for stem, look in _FORMATS.items():  # as transformers does: the first one there is counts
+    for stem, look in _FORMATS.items():  # as transformers does: the first that exists is used
         if (folder / stem).exists():
             return look(folder / stem)
         if (folder / f"{stem}.index.json").exists():
@@ -97,15 +98,15 @@ def take_inventory(folder: Path) -> Inventory | None:
 
 
 def _shards_of(folder: Path, index: str) -> list[Path]:
-    """Give the files that an index names, each of which must be in the folder itself."""
+    """Return the files that an index names; each must be in the folder itself."""
     names = read_json(folder / index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
         raise StudentError(f"{folder / index} has no weight_map", hint=_AGAIN)
-    found = [folder / name for name in sorted(set(names.values()))]
-    for path in found:
+    shards = [folder / name for name in sorted(set(names.values()))]
+    for path in shards:
         if path.parent != folder or path.name in ("", "..") or not path.is_file():
-            raise StudentError(f"{folder / index} names {path}, which is not there", hint=_AGAIN)
-    return found
+            raise StudentError(f"{folder / index} names {path}, which does not exist", hint=_AGAIN)
+    return shards
 
 
 def _sum(found: Iterator[Inventory]) -> Inventory:
@@ -137,28 +138,30 @@ def _look_into_safetensors(path: Path) -> Inventory:
 
 
 def _look_into_pickle(path: Path) -> Inventory:
-    """Count the tensors of a file of PyTorch's, without unpickling it."""
+    """Count the tensors of a PyTorch file without unpickling it."""
     try:
         with zipfile.ZipFile(path) as archive:
             parts = [one for one in archive.infolist() if "/data/" in one.filename]
     except (zipfile.BadZipFile, OSError, ValueError) as exc:
-        raise StudentError(f"{path} is damaged, or of an old format: {exc}", hint=_AGAIN) from exc
-    return Inventory(len(parts), sum(part.file_size for part in parts))  # a byte a number, or more
+        raise StudentError(f"{path} is damaged, or has an old format: {exc}", hint=_AGAIN) from exc
+    return Inventory(
+        len(parts), sum(part.file_size for part in parts)
+    )  # at least one byte per number
 
 
 _FORMATS = {"model.safetensors": _look_into_safetensors, "pytorch_model.bin": _look_into_pickle}
 
 
 def check_declared(config: Mapping[str, Any], inventory: Inventory | None, place: str) -> None:
-    """Refuse a configuration that asks for code or kernels, or for sizes that cannot be meant.
+    """Refuse a configuration with downloaded kernels, quantized weights or impossible sizes.
 
     Args:
-        config: as read from ``config.json``, before a library makes anything of it.
-        inventory: of the weights beside it; None where they are not on this machine.
-        place: where it stands, for messages.
+        config: the content of ``config.json``, before a library interprets it.
+        inventory: what the weight files contain; None if they are not on this machine.
+        place: the path of the configuration, for messages.
 
     Raises:
-        StudentError: it does.
+        StudentError: it has one of these.
     """
     most = _MOST_LAYERS if inventory is None else min(inventory.tensors, 1 << 16)
     for key, value in _entries(config):
@@ -168,23 +171,23 @@ def check_declared(config: Mapping[str, Any], inventory: Inventory | None, place
             continue
         limit = most if _LAYERS.fullmatch(key) else _MOST_EXPERTS
         if (_LAYERS.fullmatch(key) or _EXPERTS.fullmatch(key)) and not 0 <= value <= limit:
-            held = f"; its weights are {inventory.tensors:,} tensors" if inventory else ""
-            raise StudentError(f"{place} asks for {key} = {value:,}{held}", hint=_AGAIN)
+            stored = f"; it has weights of {inventory.tensors:,} tensors" if inventory else ""
+            raise StudentError(f"{place} has {key} = {value:,}{stored}", hint=_AGAIN)
     if inventory is not None and inventory.integers:
         message = f"{place}: its weights are quantized, such as {inventory.integers[0]}"
         raise StudentError(message, hint="choose a checkpoint in float16, bfloat16 or float32")
 
 
 def _check_kernel(value: Any, place: str) -> None:
-    """Refuse attention code that would be fetched from the Hub."""
+    """Refuse attention code that would be downloaded from the Hub."""
     for name in value.values() if isinstance(value, dict) else [value]:
         if name is not None and name not in _KERNELS:
-            message = f"{place} asks for the attention kernel {json.dumps(name)}"
+            message = f"{place} requires the attention kernel {json.dumps(name)}"
             raise StudentError(message, hint='remove it from "config.json", or set "sdpa"')
 
 
 def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Give every key and value, those of configurations inside as well."""
+    """Yield every key and value, including those of nested configurations."""
     waiting: list[Mapping[str, Any]] = [config]
     while waiting:
         for key, value in waiting.pop().items():

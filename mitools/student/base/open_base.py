@@ -1,13 +1,14 @@
-"""Where a student comes from: a checkpoint, a GGUF file, a warm-started encoder, or nothing at all.
+"""Opening base models: checkpoints, GGUF files, warm-started encoders, and new models.
 
     PATH or HUB NAME      a sequence-to-sequence or causal checkpoint
-    FILE.gguf             a causal model in llama.cpp's format, read into ordinary weights
-    encoder:SPEC          an encoder on both sides, as encoder and as decoder (arXiv:1907.12461)
-    package:NAME          the checkpoint or GGUF file that an installed Python package carries
+    FILE.gguf             a causal model in llama.cpp's format, converted to ordinary weights
+    encoder:SPEC          an encoder, used as encoder and as decoder (arXiv:1907.12461)
+    package:NAME          the checkpoint or GGUF file in an installed Python package
     scratch[:SIZE]        a small T5 with random weights and a tokenizer made from the records
 
-Weights are float32 in memory. Code from a checkpoint is never run. What its files claim is compared
-with what they hold before anything is built, see :mod:`mitools.student.base.inventory`.
+Weights are float32 in memory. Code from a checkpoint is never run. What the configuration declares
+is compared with the weight files before a model is built, see
+:mod:`mitools.student.base.inventory`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _GENERATORS = {
 
 @dataclass(frozen=True)
 class Base:
-    """A model to start from, with its tokenizer."""
+    """A base model with its tokenizer."""
 
     model: Any
     tokenizer: Any
@@ -67,12 +68,11 @@ def open_base(spec: str, texts: Callable[[], Iterable[str]], seed: int = 0) -> B
     """Open the model that ``--student`` names.
 
     Args:
-        texts: the training texts; only read for ``scratch``.
-        seed: makes random weights repeatable.
+        texts: returns the training texts; only called for ``scratch``.
+        seed: seed of random weights.
 
     Raises:
-        StudentError: there is no such model, a file of it is damaged, or it can neither answer nor
-            explain.
+        StudentError: there is no such model, a file of it is damaged, or it cannot output text.
         MissingExtraError: the format needs a package that is not installed.
     """
     be_quiet()
@@ -93,11 +93,11 @@ def open_checkpoint(folder: str, name: str, *, strict: bool = False) -> Base:
     """Open a checkpoint in a folder, in the Hub's cache or on the Hub.
 
     Args:
-        strict: also refuse a folder with weights that its configuration leaves no place for.
+        strict: also refuse a folder with weights that the configured model does not have.
 
     Raises:
-        StudentError: it cannot be opened, its files do not fit together, or it has no head that
-            writes text.
+        StudentError: it cannot be opened, its files do not fit together, or it has no vocabulary
+            head.
     """
     be_quiet()
     with library_errors(f"cannot open the student {name}"):
@@ -105,7 +105,7 @@ def open_checkpoint(folder: str, name: str, *, strict: bool = False) -> Base:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         heads = config.architectures or []
         if heads and not any(map(_writes_text, heads)):
-            message = f"{name} is a {heads[0]}, which cannot write text"
+            message = f"{name} is a {heads[0]}, which cannot output text"
             raise StudentError(message, hint=f'warm-start it: "--student encoder:{name}"')
         kind: Kind = "seq2seq" if config.is_encoder_decoder else "causal"
         auto = AutoModelForSeq2SeqLM if kind == "seq2seq" else AutoModelForCausalLM
@@ -131,10 +131,10 @@ def _writes_text(architecture: str) -> bool:
 
 
 def look_into(folder: str, name: str) -> Inventory | None:
-    """Check what a checkpoint declares, and count what its weight files hold.
+    """Check the configuration of a checkpoint, and count what its weight files contain.
 
     Returns:
-        None where it is not on this machine yet.
+        None if it is not on this machine yet.
     """
     inventory = take_inventory(Path(folder)) if os.path.isdir(folder) else None
     declared, _ = PretrainedConfig.get_config_dict(folder)
@@ -167,7 +167,7 @@ def load_tokenizer(folder: str, name: str) -> Any:
 
 
 def _locate(spec: str) -> tuple[str, str | None]:
-    """Split a spec into a folder and, where it is one, the GGUF file in it."""
+    """Split a spec into a folder and the name of the GGUF file in it, if it names one."""
     if spec.startswith(PREFIX):
         place, file = find_packaged_model(spec.removeprefix(PREFIX))
         return str(place), file
@@ -182,7 +182,7 @@ def _locate(spec: str) -> tuple[str, str | None]:
         return spec, None
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
-        raise StudentError(f"{spec} holds several GGUF files: {names}", hint="name one of them")
+        raise StudentError(f"{spec} contains several GGUF files: {names}", hint="name one of them")
     return str(folder), files[0].name
 
 
@@ -194,7 +194,7 @@ def _read_gguf(folder: str, file: str, name: str) -> Base:
     check_declared({"num_layers": inventory.layers}, inventory, str(Path(folder) / file))
     hint = "download it again, or choose another file"
     with library_errors(f"cannot open the student {name}", hint):
-        # Its progress bar has no switch.
+        # Its progress bar cannot be switched off.
         with open(os.devnull, "w") as null, contextlib.redirect_stderr(null):
             config = AutoConfig.from_pretrained(folder, gguf_file=file, trust_remote_code=False)
             build = AutoModelForCausalLM.from_config
@@ -218,7 +218,7 @@ def _read_gguf(folder: str, file: str, name: str) -> Base:
 
 
 def _unpack(packed: Any) -> Any:
-    """Move weights to a fresh model: transformers saves none that once was quantized."""
+    """Copy weights to a new model: transformers does not save a model that was quantized."""
     config = type(packed.config).from_dict(
         {k: v for k, v in packed.config.to_dict().items() if k != "quantization_config"}
     )
@@ -256,7 +256,7 @@ def _warm_start(name: str) -> Base:
 
 
 def _forget_code(model: Any, tokenizer: Any) -> None:
-    """Drop what points to Python code of the checkpoint, so that no student carries it on."""
+    """Drop references to Python code of the checkpoint, so that no student contains them."""
     for part in (model.config, model.generation_config):
         if part is not None and hasattr(part, "auto_map"):
             del part.auto_map
@@ -274,6 +274,6 @@ def _ensure_padding(model: Any, tokenizer: Any, name: str) -> None:
 
 
 def be_quiet() -> None:
-    """Keep transformers' own messages back: stdout and stderr are ours."""
+    """Silence the messages and progress bars of transformers."""
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

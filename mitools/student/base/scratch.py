@@ -1,7 +1,7 @@
-"""A small T5 with random weights, and a tokenizer made from the texts it will be trained on.
+"""A small T5 with random weights, and a tokenizer made from the training texts.
 
-For trying the whole pipe with nothing downloaded: such a model learns the form of its records in
-minutes, and knows nothing of the world.
+It runs the whole pipe without a download: such a model learns the form of its records in minutes,
+but has no other knowledge.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from mitools.student.codec import tokenizable
 
 __all__ = ["SIZES", "ScratchSize", "build_scratch", "build_tokenizer"]
 
-# T5's own places: padding is 0, also the decoder's first token, and the end token is 1.
+# The ids of T5: padding, which is also the decoder's first token, is 0; the end token is 1.
 _PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"
 
 
 @dataclass(frozen=True)
 class ScratchSize:
-    """How large a student from scratch is.
+    """The size of a new student.
 
     Attributes:
-        width: hidden size D; heads are 32 wide, or narrower in a model of fewer dimensions.
+        width: hidden size D; heads are 32 wide, or narrower in a smaller model.
         layers: layers of the encoder, and of the decoder.
-        vocabulary: the most tokens that the tokenizer may have, all 256 bytes among them.
+        vocabulary: maximum number of tokens, including the 256 bytes.
     """
 
     width: int
@@ -61,10 +61,10 @@ SIZES = {
 _POSITION_SPREAD = 2.0
 """Standard deviation of the initial attention biases by distance.
 
-T5 starts them at D ** -0.5, which is next to nothing, and an optimizer such as Adam then moves them
-by at most the learning rate a step: in the few hundred steps of a small run no head learns to look
-at its neighbour. Copying an unseen number digit by digit needs just that. Starting them wide gives
-some heads a place to look at from the first step.
+T5 initializes them at D ** -0.5, close to zero, and an optimizer such as Adam then changes them by
+at most the learning rate per step. In the few hundred steps of a small run, no head learns to
+attend to the next token, which copying an unseen number digit by digit needs. With a wide
+initialization some heads attend to near tokens from the first step.
 """
 
 
@@ -74,13 +74,13 @@ def build_scratch(
     """Build a T5 with random weights, float32, and a tokenizer trained on ``texts``.
 
     Args:
-        texts: everything the student will read or write, task prefixes included; read once.
+        texts: all inputs and targets of training, including task prefixes; read once.
         size: a key of :data:`SIZES`.
         seed: the same texts and seed give the same tokenizer and weights.
 
     Returns:
-        The model and its tokenizer; saved into one folder, both load by ``AutoModelForSeq2SeqLM``
-        and ``AutoTokenizer``.
+        The model and its tokenizer. Saved in one folder, ``AutoModelForSeq2SeqLM`` and
+        ``AutoTokenizer`` load them.
 
     Raises:
         StudentError: there is no such size.
@@ -89,7 +89,7 @@ def build_scratch(
         raise StudentError(f'no size "{size}" of scratch', hint=f"sizes: {', '.join(SIZES)}")
     shape = SIZES[size]
     tokenizer = build_tokenizer(texts, shape.vocabulary)
-    with torch.random.fork_rng(devices=[]):  # the caller's chance stays as it was
+    with torch.random.fork_rng(devices=[]):  # the caller's random state is unchanged
         torch.manual_seed(seed)
         model = T5ForConditionalGeneration(_config(shape, tokenizer))
         for stack in (model.encoder, model.decoder):
@@ -114,24 +114,23 @@ def _config(shape: ScratchSize, tokenizer: PreTrainedTokenizerFast) -> T5Config:
 
 
 def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Train a byte-pair tokenizer that splits numbers into their digits.
+    """Train a byte-pair tokenizer that splits numbers into digits.
 
-    It starts from bytes, so there is no text that it cannot write, and decoding what it encoded
-    gives the text back to the character. A text that spells a special token is encoded as the
-    characters it is made of, so no input can end a sequence early.
+    It starts from bytes, so it can encode any text, and decoding returns exactly the text. A text
+    that spells a special token is encoded as its characters, so no input can end a sequence early.
 
     Args:
-        vocabulary: the most tokens to make; fewer come out where the texts hold too little.
+        vocabulary: maximum number of tokens; short texts give fewer.
     """
     core = Tokenizer(models.BPE())
-    # A space in front, taken away when decoding: so a word that begins a label is the same token as
-    # in the middle of a rationale, where it is copied from and where the MI term looks for it.
+    # A leading space, removed when decoding: the first word of a label is then the same token as in
+    # the middle of a rationale, where it is copied from and where the MI term compares it.
     core.normalizer = normalizers.Prepend(" ")
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            # One token a digit, or else an unseen number would be an unseen token; the space before
-            # the first digit stays with it, which tells the first digit from the others. One token
-            # a mark as well: a bracket must be the same token whether a period follows or not.
+            # One token per digit: otherwise an unseen number would be an unseen token. The space
+            # before a number belongs to its first digit, which marks the first digit. One token per
+            # punctuation mark: a bracket must be the same token whether a period follows or not.
             pre_tokenizers.Split(Regex(r" ?[\p{Nd}\p{P}\p{S}]"), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]

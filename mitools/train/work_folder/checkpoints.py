@@ -1,7 +1,7 @@
-"""Checkpoints that are whole or not there: how they are sealed, checked, chosen and taken away.
+"""Checkpoints that are complete or absent: sealing, verifying, choosing and deleting them.
 
-A checkpoint is written under another name, its files are hashed, and the list of hashes comes last;
-then the folder takes its own name. On resume every file is compared with that list.
+A checkpoint is written under a temporary name, its files are hashed, and the list of hashes is
+written last; then the folder is renamed. On resume every file is compared with that list.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _NEEDED = ("optimizer.pt", "scheduler.pt", STATE)
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """What a search for a checkpoint gave.
+    """The result of a search for a checkpoint.
 
     Attributes:
-        path: the newest one that is whole; None where there is none.
-        damaged: newer ones with what is wrong with each.
+        path: the newest complete one; None if there is none.
+        damaged: newer ones, each with what is wrong with it.
     """
 
     path: Path | None
@@ -57,7 +57,7 @@ def checkpoint_path(work: Path, step: int) -> Path:
 
 
 def seal(folder: Path) -> None:
-    """Write down the size and hash of every file of a folder, and put all of it on the disk.
+    """Record the size and hash of every file of a folder, and flush all of it to the disk.
 
     Raises:
         OSError: the disk is full or fails.
@@ -75,7 +75,7 @@ def seal(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder, and all that is in it, on the disk."""
+    """Flush a folder and everything in it to the disk."""
     for path in (*folder.rglob("*"), folder):
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -85,9 +85,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def publish(part: Path, final: Path, aside: Path) -> None:
-    """Give a finished folder its name; what bore it goes aside, and then away.
+    """Rename a finished folder to its final name; an existing one is moved aside, then deleted.
 
-    Both must lie on one file system.
+    All three must be on one file system.
     """
     if os.path.lexists(final):
         final.rename(aside)
@@ -102,7 +102,7 @@ def publish(part: Path, final: Path, aside: Path) -> None:
 
 
 def damage_of(folder: Path) -> str | None:
-    """Say what is wrong with a checkpoint; None where every file is as it was written."""
+    """Say what is wrong with a checkpoint; None if every file is as it was written."""
     if folder.is_symlink():
         return "it is a link"
     try:
@@ -139,7 +139,7 @@ def _damage_of_file(folder: Path, name: str, expected: Any) -> str | None:
 
 
 def find_newest(work: Path) -> FoundCheckpoint:
-    """Find the newest checkpoint that is whole, and what is wrong with newer ones."""
+    """Find the newest complete checkpoint, and what is wrong with newer ones."""
     damaged: list[tuple[Path, str]] = []
     for _, path in sorted(_numbered(work), reverse=True):
         problem = damage_of(path)
@@ -156,21 +156,22 @@ def _numbered(work: Path) -> Iterator[tuple[int, Path]]:
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Read what a whole checkpoint says about its run."""
+    """Read the trainer state of a complete checkpoint."""
     state: dict[str, Any] = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
     return state
 
 
 def rotate(work: Path, last: int, best: int | None) -> None:
-    """Delete old checkpoints: two stay, among them the last and the best.
+    """Delete old checkpoints: two are kept, the last and the best among them.
 
-    Those of later steps go as well: they belong to a course that was given up.
+    Checkpoints of later steps are deleted too: they are from before the run was resumed at an
+    earlier step.
     """
-    found = sorted(_numbered(work))
-    kept = {step for step, _ in found if step in (last, best)}
-    for step in [step for step, _ in found if step < last][::-1]:
+    checkpoints = sorted(_numbered(work))
+    kept = {step for step, _ in checkpoints if step in (last, best)}
+    for step in [step for step, _ in checkpoints if step < last][::-1]:
         if len(kept) < _KEPT:
             kept.add(step)
-    for step, path in found:
+    for step, path in checkpoints:
         if step not in kept:
             remove(path)

@@ -1,4 +1,4 @@
-"""Going on with an interrupted run: what must be the same, from where, and whether it is over."""
+"""Resuming an interrupted run: what must be the same, where it continues, whether it is over."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _START_AGAIN = 'start again with "--overwrite"'
 
 @dataclass(frozen=True)
 class Finished:
-    """A run whose student is saved, and that was ended before its records were passed on.
+    """A run whose student is saved, and which ended before its records were passed on.
 
     Attributes:
         spool: every record that was read.
@@ -46,17 +46,17 @@ class Finished:
     workspace: Workspace
 
     def clean(self) -> None:
-        """Remove the work folder; the spool is gone after this."""
+        """Delete the work folder, with the spool."""
         self.workspace.delete()
 
 
 def is_started(work: Path) -> bool:
-    """Tell whether a work folder holds anything that cannot be made again in a moment."""
+    """Tell whether a work folder holds a run that can be resumed."""
     return (work / _STATE).exists() or any(work.glob("checkpoint-*"))
 
 
 def write_state(options: TrainOptions, digest: str) -> None:
-    """Write down which run the work folder belongs to."""
+    """Record which run the work folder belongs to."""
     state = {"options": options.as_json(), "data": digest, "replaces": options.overwrite}
     if options.resume and (before := _read_state(options)):
         state["replaces"] = before.get("replaces", False)
@@ -79,10 +79,10 @@ def _read_state(options: TrainOptions) -> dict[str, Any] | None:
 
 
 def finished_run(options: TrainOptions, spool: TokenSpool, workspace: Workspace) -> Finished | None:
-    """Tell whether the run that is to be resumed had saved its student already.
+    """Return the run to resume if it has saved its student already, else None.
 
     Raises:
-        OutputError: another student bears the name.
+        OutputError: ``options.save`` is another student.
     """
     if not (options.resume and options.save.exists()):
         return None
@@ -96,35 +96,36 @@ def finished_run(options: TrainOptions, spool: TokenSpool, workspace: Workspace)
         return Finished(options, spool, workspace)
     state = _read_state(options) or {}
     if not state.get("replaces"):
-        message = f"{options.save} is already there, and is another student"
+        message = f"{options.save} already exists, and is another student"
         raise OutputError(message, hint='choose another --save, or add "--overwrite"')
     return None
 
 
 def find_checkpoint(options: TrainOptions, digest: str, note: Callable[[str], None]) -> str | None:
-    """Find the checkpoint to go on from; None starts with the first step.
+    """Find the checkpoint to continue from; None starts with the first step.
 
     Raises:
-        TrainingError: the work folder belongs to another run, or none of its checkpoints is whole.
+        TrainingError: the work folder belongs to another run, or all of its checkpoints are
+            damaged.
     """
     if not options.resume:
         return None
     before = _read_state(options)
     found = find_newest(options.work)
     if before is None and (found.path or found.damaged):
-        message = f"{options.work} holds checkpoints of something that mitools did not start"
-        raise TrainingError(message, hint=f"move them away, or {_START_AGAIN}")
+        message = f"{options.work} holds checkpoints that mitools train did not write"
+        raise TrainingError(message, hint=f"move them elsewhere, or {_START_AGAIN}")
     if before is not None:
         _check_same(before, options, digest)
     for path, problem in found.damaged:
         note(f"{path} is damaged ({problem})")
     if found.path is None and found.damaged:
-        message = f"{options.work} holds no checkpoint that is whole"
+        message = f"all checkpoints in {options.work} are damaged"
         raise TrainingError(message, hint=_START_AGAIN)
     if found.path is None:
         note("no checkpoint yet; starting with the first step")
         return None
-    note(f"going on from {found.path}")
+    note(f"resuming from {found.path}")
     _report_best(found.path, options.work, note)
     return str(found.path)
 
@@ -132,15 +133,15 @@ def find_checkpoint(options: TrainOptions, digest: str, note: Callable[[str], No
 def _report_best(checkpoint: Path, work: Path, note: Callable[[str], None]) -> None:
     best = read_state(checkpoint).get("best_global_step")
     if best and (problem := damage_of(checkpoint_path(work, best))):
-        message = f"the best model before it, of step {best:,}, is lost ({problem})"
-        note(f"{message}; the best of the steps from here on is kept")
+        message = f"the best checkpoint so far, of step {best:,}, is lost ({problem})"
+        note(f"{message}; the best of the remaining steps will be saved")
 
 
 def _check_same(before: Mapping[str, Any], options: TrainOptions, digest: str) -> None:
     work = options.work
     if before.get("data") != digest:
         message = f"the records differ from those that {work} was trained on"
-        raise TrainingError(message, hint=f"feed it the same ones, or {_START_AGAIN}")
+        raise TrainingError(message, hint=f"use the same records, or {_START_AGAIN}")
     old, now = before["options"], options.as_json()
     for name in options.changes_since(old):
         message = f"{work} was trained with {name} = {old.get(name)}, not {now[name]}"

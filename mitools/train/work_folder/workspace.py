@@ -1,8 +1,8 @@
-"""The work folder of a run: whose it is, who uses it now, and how it is taken away.
+"""The work folder of a run: its marker, its lock, and its deletion.
 
-``DIR.work`` beside ``--save DIR`` holds checkpoints, log and tokenized records. A file in it says
-that this program made it; a folder without that file is never deleted. The same file carries the
-lock that keeps a second process out for as long as the first one lives, however that ends.
+``DIR.work`` beside ``--save DIR`` holds checkpoints, log and tokenized records. A marker file in it
+states that this program made it; a folder without the marker is never deleted. The marker is also
+the lock that keeps a second process out until the first one ends, however it ends.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _LEFTOVERS = ("part", "student", "replaced", "trial")
 
 
 def check_work_folder(path: Path, *, may_continue: bool, may_replace: bool) -> None:
-    """Refuse a work folder that is taken, or is not one, before anything is read.
+    """Refuse a path that is in use or is not a work folder, before anything is read.
 
     Raises:
-        OutputError: an unfinished run lies there, or something that this program did not make.
+        OutputError: it holds an unfinished run, or something that this program did not make.
     """
     if not os.path.lexists(path):
         return
     if path.is_symlink() or not path.is_dir():
-        message = f"{path} is not a folder of its own"
+        message = f"{path} is a link or a file, not a folder"
         raise OutputError(message, hint="remove it, or choose another --save")
     if not _is_ours(path):
         message = f"{path} was not made by mitools train ({MARKER} is missing)"
-        raise OutputError(message, hint="move it away, or choose another --save")
+        raise OutputError(message, hint="move it elsewhere, or choose another --save")
     if not (may_continue or may_replace):
-        hint = 'add "--resume" to go on with it, or "--overwrite" to start again'
+        hint = 'add "--resume" to continue it, or "--overwrite" to start again'
         raise OutputError(f"{path} holds an unfinished run", hint=hint)
 
 
@@ -65,27 +65,27 @@ def _read_marker(path: Path) -> dict[str, Any]:
 
 
 class Workspace:
-    """A work folder that this process alone may use.
+    """A work folder that only this process may use.
 
     Attributes:
         path: the folder.
     """
 
     def __init__(self, path: Path, *, empty: bool = False) -> None:
-        """Make the folder if it is missing, and lock it.
+        """Create the folder if it is missing, and lock it.
 
         Args:
             empty: delete what an earlier run left.
 
         Raises:
             TrainingError: another process uses it.
-            OutputError: it cannot be made or written to.
+            OutputError: it cannot be created or written to.
         """
         self.path = path
         with output_errors(str(path)):
             path.mkdir(parents=True, exist_ok=True)
             handle = _lock(path)
-        # However this object ends, the lock ends with it.
+        # The lock is released when this object is garbage-collected, or at exit.
         self._release = weakref.finalize(self, os.close, handle)
         try:
             with output_errors(str(path)):
@@ -95,19 +95,19 @@ class Workspace:
             raise
 
     def _tidy(self, *, empty: bool) -> None:
-        """Delete what is left of an earlier process; all but the checkpoints is made again."""
+        """Delete what an earlier process left, except checkpoints; the rest is written again."""
         for entry in list(self.path.iterdir()):
             is_stale = entry.name in (*_OWN_FILES, *_LEFTOVERS)
-            # A link could lead whoever writes to it out of the folder.
+            # A link could make later writes leave the folder.
             if entry.name != MARKER and (empty or is_stale or entry.is_symlink()):
                 remove(entry)
 
     def release(self) -> None:
-        """Let others use the folder."""
+        """Release the lock."""
         self._release()
 
     def delete(self) -> None:
-        """Delete the folder, and let go of it; what says whose it is goes last."""
+        """Delete the folder, the marker last, and release the lock."""
         with contextlib.suppress(OSError):
             for entry in self.path.iterdir():
                 if entry.name != MARKER:
@@ -118,7 +118,7 @@ class Workspace:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a folder or a link; what a link leads to stays."""
+    """Delete a file, a folder or a link, but not the target of a link."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -126,7 +126,7 @@ def remove(path: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    """Lock the marker and write down who holds it; gives the open file."""
+    """Lock the marker, record its holder in it, and return its file descriptor."""
     while True:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(path / MARKER, flags, 0o666)
@@ -141,7 +141,7 @@ def _lock(path: Path) -> int:
             if _is_at(path / MARKER, handle):
                 _describe_holder(handle)
                 return handle
-        os.close(handle)  # the holder before has deleted the folder meanwhile
+        os.close(handle)  # the last holder has deleted the folder in the meantime
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -155,7 +155,7 @@ def _closing_on_error(handle: int) -> Iterator[None]:
 
 
 def _is_at(path: Path, handle: int) -> bool:
-    """Tell whether an open file is the one that the name stands for now."""
+    """Tell whether a path still names an open file."""
     try:
         return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(handle))
     except FileNotFoundError:
@@ -164,5 +164,5 @@ def _is_at(path: Path, handle: int) -> bool:
 
 def _describe_holder(handle: int) -> None:
     holder = {"made_by": _MADE_BY, "pid": os.getpid(), "host": socket.gethostname()}
-    # Of one length always, so that one write replaces it whole.
+    # Always of one length, so that one write replaces all of it.
     os.pwrite(handle, json.dumps(holder).encode().ljust(_MARKER_BYTES), 0)

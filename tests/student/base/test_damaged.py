@@ -138,7 +138,7 @@ def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
     save_file(kept, folder / "model.safetensors", {"format": "pt"})
     assert f"quantized, such as {name} (I8)" in failure(folder)
     save_file({**weights, "extra.weight": weights[name].clone()}, folder / "model.safetensors")
-    assert "no place for extra.weight" in failure(folder)
+    assert "the model of config.json does not have extra.weight" in failure(folder)
 
 
 def test_a_tokenizer_of_another_model_is_refused(folder: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_module_that_lies_among_other_packages_has_none_of_their_models(site: 
     install(site, "single", ("single.py",))
     (site / "config.json").write_text("{}")
     (site / "model.safetensors").write_text("{}")
-    with pytest.raises(StudentError, match="the package single carries no model"):
+    with pytest.raises(StudentError, match="the package single contains no model"):
         find_packaged_model("single")
 
 
@@ -95,7 +95,7 @@ def test_a_file_outside_of_the_place_of_installation_does_not_count(
     (site / "linked").symlink_to(tmp_path / "elsewhere")
     install(site, "tie", ("linked/config.json", "linked/model.safetensors"))
     for name in ("toy", "tie"):
-        with pytest.raises(StudentError, match="carries no model"):
+        with pytest.raises(StudentError, match="contains no model"):
             find_packaged_model(name)
 
 

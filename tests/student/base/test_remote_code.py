@@ -116,7 +116,7 @@ def test_an_encoder_of_an_unknown_kind_is_refused(
 @pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
 def test_attention_code_from_elsewhere_is_refused(folder: Path, key: str, kernel: Any) -> None:
     change(folder / "config.json", **{key: kernel})
-    with pytest.raises(StudentError, match="asks for the attention kernel"):
+    with pytest.raises(StudentError, match="requires the attention kernel"):
         open_it(str(folder))
 
 
@@ -124,7 +124,7 @@ def test_adapters_are_not_followed_to_another_model(folder: Path) -> None:
     change(
         folder / "adapter_config.json", base_model_name_or_path="/etc", auto_mapping={"x": "code"}
     )
-    with pytest.raises(StudentError, match="holds adapters, not a whole model"):
+    with pytest.raises(StudentError, match="contains adapters, not a complete model"):
         open_it(str(folder))
 
 
@@ -146,7 +146,7 @@ def test_a_pickle_among_the_weights_is_not_unpickled(folder: Path) -> None:
     with pytest.raises(StudentError, match="cannot open the student"):
         open_it(str(folder))
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(_Hostile(mark)))
-    with pytest.raises(StudentError, match=r"pytorch_model\.bin is damaged, or of an old format"):
+    with pytest.raises(StudentError, match=r"pytorch_model\.bin is damaged, or has an old format"):
         open_it(str(folder))
     assert not mark.exists()
 
@@ -155,5 +155,5 @@ def test_an_index_names_no_file_outside_of_the_folder(folder: Path, tiny_causal:
     (folder / "model.safetensors").rename(folder.parent / "outside.safetensors")
     index = {"weight_map": {"shared.weight": "../outside.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(StudentError, match="which is not there"):
+    with pytest.raises(StudentError, match="which does not exist"):
         open_it(str(folder))

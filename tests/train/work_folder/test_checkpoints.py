@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_student_is_the_same(
 def test_where_no_checkpoint_is_whole_nothing_is_guessed(again: TrainOptions) -> None:
     for path in again.work.glob("checkpoint-*"):
         (path / "optimizer.pt").unlink()
-    with pytest.raises(TrainingError, match=r"no checkpoint that is whole; start again with"):
+    with pytest.raises(TrainingError, match=r"all checkpoints in .* are damaged; start again with"):
         prepare(iter(toy_records()), again, lambda _: None)
     assert (again.work / "checkpoint-4" / "model.safetensors").exists()
 
@@ -171,7 +171,7 @@ def test_a_lost_best_model_is_said(again: TrainOptions) -> None:
     seal(again.work / "checkpoint-4")
     empty(again.work / "checkpoint-2/model.safetensors")
     notes = finish(again)
-    assert any("the best model before it, of step 2, is lost" in note for note in notes)
+    assert any("the best checkpoint so far, of step 2, is lost" in note for note in notes)
     assert json.loads((again.save / "mitools.json").read_text())["results"]["best_step"] == 6
 
 
@@ -289,7 +289,7 @@ def test_a_folder_of_somebody_else_is_never_deleted(
     chosen.save.mkdir()
     (chosen.save / "mitools.json").write_text('{"name": "a file of that name"}')
     shutil.rmtree(chosen.work)
-    with pytest.raises(OutputError, match="holds something else than a student"):
+    with pytest.raises(OutputError, match="is not a student, so it is not replaced"):
         prepare(iter(toy_records()), chosen, lambda _: None)
     assert (chosen.save / "mitools.json").exists()
 
@@ -309,7 +309,7 @@ def test_deleting_follows_no_link(tmp_path: Path, again: TrainOptions) -> None:
     finish(again)
     assert [path.read_text() for path in precious] == ["kept"] * 3
     again.work.symlink_to(outside)
-    with pytest.raises(OutputError, match="is not a folder of its own"):
+    with pytest.raises(OutputError, match="is a link or a file, not a folder"):
         check_work_folder(again.work, may_continue=True, may_replace=True)
 
 
@@ -436,7 +436,7 @@ def test_after_running_out_of_memory_smaller_pieces_go_on(
     again: TrainOptions, tiny_seq2seq: Path
 ) -> None:
     notes = finish(replace(again, micro_batch_size=2))
-    assert any("going on from" in note for note in notes)
+    assert any("resuming from" in note for note in notes)
     assert again.save.exists()
 
 
