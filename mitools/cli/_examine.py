@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from mitools.cli._stage import Stage
 
 if TYPE_CHECKING:
-    from mitools.evaluate.open_judge import Judge, JudgeOptions, OnReply
+    from mitools.evaluate.open_judge import Judge, OnReply
+    from mitools.evaluate.options import JudgeOptions
 
 __all__ = ["judging"]
 

@@ -1,16 +1,22 @@
-"""Evaluating a student: its labels, its confidence, its rationales, and how they go together.
+"""Evaluation of a student: its labels, its confidence, its rationales, and how they relate.
 
-- ``run``: one pass over records; ``options``: how it is done; ``opening``: loading the student;
-  ``predict``: asking it;
-- ``score``: the verdict on one record; ``outcomes``: verdicts by record, to compare runs;
-- ``summary``: folds scored records into figures; ``confidences``: those about confidence;
-  ``findings``: the whole document that ``mitools eval --summary`` writes; ``report``: figures as
-  rows of text; ``provenance``: which software, student and decoding;
+Start at ``evaluate_student``; every option is in ``options``. A summary holds the figures of one
+run, and ``catalog`` describes them.
+
+- ``evaluate_student``: the calls for Python: evaluate a student, compare two runs;
+- ``findings``: the figures of several runs together, with seeds or a baseline;
+- ``run``: one pass over records; ``options``: how to evaluate, and what does not go together;
+- ``opening``: opens students and sentence encoders; ``predict``: asks a student about records;
+- ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
+- ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
+- ``catalog``: the measure of every figure; ``report``: figures as rows of text;
+- ``provenance``: software, student and decoding of a summary;
 - ``sample``: a bounded sample of records that does not depend on their order;
-- ``judging``: a language model as judge of rationales;
-- :mod:`~mitools.evaluate.measures`: what each figure is and how it is computed;
+- ``judging``: questions to a language model that judges rationales, and their figures;
+  ``open_judge``: opens that model;
+- :mod:`~mitools.evaluate.measures`: the definition and computation of each figure;
 - :mod:`~mitools.evaluate.simulators`: local models that guess answers from rationales;
-- :mod:`~mitools.evaluate.probes`: changes what a student reads, and asks it again.
+- :mod:`~mitools.evaluate.probes`: interventions on what a student reads.
 
 Importing this package imports none of them.
 """

@@ -1,6 +1,6 @@
-"""Fold what the student said of its own certainty, and of every choice, into figures.
+"""Fold confidences, and the probabilities of all choices, into figures.
 
-Keeps a few numbers of each record; the measures themselves are in ``calibration``, ``classwise``
+A few numbers of each record are kept. The measures are computed in ``calibration``, ``classwise``
 and ``temperature``.
 """
 
@@ -113,7 +113,7 @@ NOT_ASKED = 'no temperature was asked for ("--temperature")'
 
 @dataclass
 class _Rows:
-    """Probabilities of every possible answer of records with a gold label."""
+    """Probabilities of all possible answers of the records with a gold label."""
 
     rows: list[tuple[list[float], int, int]] = field(default_factory=list)
     is_correct: array[int] = field(default_factory=lambda: array("b"))
@@ -135,7 +135,7 @@ class _Rows:
         self.is_correct.append(is_correct)
 
     def answers(self) -> tuple[Answers, Bools]:
-        """Give the rows in an order of their own: that of the records changes no sum."""
+        """Return the rows, sorted: the order of the records must not change the last digits."""
         order = sorted(range(len(self.rows)), key=lambda index: self.rows[index])
         right = np.array(self.is_correct, dtype=bool)
         return answers_from(self.rows[index] for index in order), right[order]
@@ -146,10 +146,10 @@ class Confidences:
     """Fold records that hold ``student`` and ``scores``.
 
     Attributes:
-        fits_temperature: whether to keep what a temperature is fitted on and judged by.
-        stated: every confidence.
-        confidence: those of records with a gold label, which calibration looks at.
-        is_correct: what became of these.
+        fits_temperature: whether to keep the rows that a temperature is fitted and tested on.
+        stated: all confidences.
+        confidence: those of the records with a gold label, for calibration.
+        is_correct: whether the answers of these records are right.
         gold_nll, gold_brier, mass: see :data:`CHOICE_MEASURES`.
     """
 
@@ -189,14 +189,14 @@ class Confidences:
                 self._add_labels({normalize(name): p for name, p in chances.items()}, gold)
 
     def _add_labels(self, chances: dict[str, float], gold: str) -> None:
-        """Keep the probability of each label, and last the index of gold."""
+        """Keep the probability of each label, followed by the index of gold."""
         labels = tuple(sorted(chances))
         kept = self._by_label.setdefault(labels, array("d"))
         kept.extend(chances[name] for name in labels)
         kept.append(labels.index(normalize(gold)))
 
     def add_valid(self, record: Record, task: Task) -> None:
-        """Add a record that the temperature may be fitted on; it counts for nothing else."""
+        """Add a record to fit the temperature on; it enters no other figure."""
         self._valid.add(record, task)
 
     def arrays(self) -> tuple[Floats, Bools]:
@@ -207,7 +207,7 @@ class Confidences:
         measures, unscored = CHOICE_MEASURES, "no record had choices scored"
         no_choices = "no record with a gold label among its choices had them scored"
         found = calibrate(confidence, is_correct, seed)
-        if len(self.stated) > len(confidence):  # what was stated needs no gold label
+        if len(self.stated) > len(confidence):  # the mean needs no gold label
             found["mean_confidence"] = _mean(MEASURES["mean_confidence"], self.stated, seed, "")
         return {
             **found,
@@ -229,7 +229,7 @@ class Confidences:
         return classwise_metric(table[:, :-1], table[:, -1].astype(np.int64), seed)
 
     def temperature(self, seed: int) -> dict[str, Metric]:
-        """Fit on the validation records, and judge on those that are evaluated."""
+        """Fit on the validation records, and test on the evaluated ones."""
         if not self.fits_temperature:
             return self._everywhere("skipped", NOT_ASKED)
         if not self._valid.rows:

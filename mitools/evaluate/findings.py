@@ -1,59 +1,80 @@
-"""Everything that an evaluation found: the dictionary that ``mitools eval --summary`` writes."""
+"""The figures of several runs together: runs with seeds of their own, and runs with a baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mitools.errors import UsageError
 from mitools.evaluate.outcomes import compare, over_seeds
-from mitools.evaluate.provenance import describe_run, software
-from mitools.evaluate.summary import as_json
+from mitools.evaluate.run import Evaluation
 
 if TYPE_CHECKING:
-    from mitools.evaluate.run import Evaluation
+    from mitools.evaluate.open_judge import Judge
 
-__all__ = ["as_document", "join_runs"]
+__all__ = ["check_runs", "join_runs"]
+
+
+def check_runs(
+    runs: int, baselines: int, *, by_seed: bool, has_student: bool, has_judge: bool
+) -> None:
+    """Check how many runs and baselines go together.
+
+    Args:
+        runs: how many there are; 1 also for shards of one run.
+        baselines: how many runs they are compared with.
+        by_seed: each run is a training with a seed of its own.
+        has_student: whether a student answers; otherwise the records hold answers.
+        has_judge: whether a judge is asked.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if by_seed and has_student:
+        hint = 'leave out "--student", or "--seeds"'
+        raise UsageError("--seeds takes records that hold answers", hint=hint)
+    if has_judge and (by_seed or baselines > 1):
+        hint = 'leave out "--judge", or name one run and one baseline'
+        raise UsageError("a judge compares two runs at most", hint=hint)
+    if by_seed and runs < 2:
+        raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
 
 
 def join_runs(
     runs: Sequence[Evaluation],
-    summaries: Sequence[dict[str, Any]],
     baselines: Sequence[Evaluation] = (),
     *,
-    seed: int = 0,
     by_seed: bool = False,
+    judge: Judge | None = None,
+    update: Callable[[int], None] = lambda _count: None,
 ) -> dict[str, Any]:
-    """Join the summaries of one run or several, and compare them with a baseline.
+    """Compute the figures of one run or of several, and compare them with a baseline.
 
     Args:
-        runs: passes that are over.
-        summaries: one for each run, from :meth:`~mitools.evaluate.run.Evaluation.summary`.
+        runs: passes that are over; the options of the first one hold for all.
         baselines: passes over a baseline's records, one for each of its seeds.
-        seed: of every resampling.
         by_seed: the runs are trainings with different seeds; their mean and spread are added.
+        judge: an open judge; it rates the only run, or compares it with the only baseline.
+        update: called with the number of the probes' questions answered since.
 
     Returns:
-        The only run's summary, or ``runs`` with one summary each and ``seeds``; with ``comparison``
-        where there are baselines. Figures are :class:`~mitools.evaluate.measures.metric.Metric`.
+        The figures of the only run, or ``runs`` with the figures of each and ``seeds``; with
+        ``comparison`` where there are baselines. They are
+        :class:`~mitools.evaluate.measures.metric.Metric` objects.
+
+    Raises:
+        DataError: no record is in all runs.
+        TeacherError: the judge cannot be reached, or refuses.
     """
-    found: dict[str, Any] = {"runs": list(summaries)} if by_seed else dict(summaries[0])
-    outcomes = [run.outcomes for run in runs]
+    figures_by_run = [run.figures(update) for run in runs]
+    seed, outcomes = runs[0].options.seed, [run.outcomes for run in runs]
+    if judge is not None:
+        baseline = baselines[0].sample if baselines else None
+        figures_by_run[0]["judge"] = judge.judge(runs[0].sample, baseline, seed)
+    figures: dict[str, Any] = {"runs": figures_by_run} if by_seed else figures_by_run[0]
     if by_seed:
-        found["seeds"] = over_seeds(outcomes, seed)
+        figures["seeds"] = over_seeds(outcomes, seed)
     if baselines:
-        found["comparison"] = compare(outcomes, [one.outcomes for one in baselines], seed)
-    return found
-
-
-def as_document(
-    found: Mapping[str, Any], run: Evaluation, asked: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Make plain JSON values of what was found, and add where it comes from.
-
-    Args:
-        found: see :func:`join_runs`.
-        run: the pass whose student is described; one that only scored again has none.
-        asked: the options, as plain values.
-    """
-    described = describe_run(run.opened, asked) if run.opened else None
-    return {**as_json(found), "provenance": {"software": software(), "run": described}}
+        theirs = [baseline.outcomes for baseline in baselines]
+        figures["comparison"] = compare(outcomes, theirs, seed)
+    return figures

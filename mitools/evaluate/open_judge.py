@@ -11,33 +11,17 @@ from typing import TYPE_CHECKING, Any
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
 from mitools.evaluate.judging import SYSTEM, Ask, Query, compare_rationales, rate_rationales
+from mitools.evaluate.options import JudgeOptions
 from mitools.tasks import task_named
 
 if TYPE_CHECKING:
     from mitools.annotate.protocol import Question, Reply, Teacher
-    from mitools.evaluate.run import Evaluation
+    from mitools.evaluate.sample import KeptRecord, Sample
 
-__all__ = ["Judge", "JudgeOptions", "OnReply", "open_judge"]
+__all__ = ["Judge", "OnReply", "open_judge"]
 
 OnReply = Callable[[int, int], None]
 """Receives the number of replies so far, from 0, and that of all questions; from any thread."""
-
-
-@dataclass(frozen=True)
-class JudgeOptions:
-    """Which model judges, and how much it is asked.
-
-    Attributes:
-        model: its name at the endpoint.
-        url: of the endpoint; None leaves it to ``OPENAI_BASE_URL``, else OpenAI's own.
-        journal: path of the journal of its replies; None is a file of the user cache.
-        records: how many records it is shown, at most.
-    """
-
-    model: str
-    url: str | None = None
-    journal: str | None = None
-    records: int = 200
 
 
 @dataclass(frozen=True)
@@ -52,20 +36,27 @@ class Judge:
     options: JudgeOptions
     ask: Ask
 
-    def judge(self, run: Evaluation, baseline: Evaluation | None, seed: int) -> dict[str, Any]:
+    def judge(
+        self, run: Sample[KeptRecord], baseline: Sample[KeptRecord] | None, seed: int
+    ) -> dict[str, Any]:
         """Rate a run's rationales, or compare them with a baseline's.
 
         Args:
+            run: the records kept of the run.
+            baseline: the records kept of the baseline; None where there is none.
             seed: of the bootstrap and of the test.
+
+        Returns:
+            The block ``judge`` of a summary.
 
         Raises:
             TeacherError: the endpoint cannot be reached, or refuses.
         """
-        ours = [kept.record for kept in run.sample.items()][: self.options.records]
-        about = {"model": self.options.model, "records": len(ours), "of": run.sample.seen}
+        ours = [kept.record for kept in run.items()][: self.options.records]
+        about = {"model": self.options.model, "records": len(ours), "of": run.seen}
         if baseline is None:
             return {**rate_rationales(ours, self.ask, seed), "about": about}
-        theirs = [kept.record for kept in baseline.sample.items()][: self.options.records]
+        theirs = [kept.record for kept in baseline.items()][: self.options.records]
         return {**compare_rationales(ours, theirs, self.ask, seed), "about": about}
 
 

@@ -1,7 +1,10 @@
-"""Opening what an evaluation asks: a trained student, and an encoder that compares rationales."""
+"""Opening a trained student, and an encoder that compares rationales."""
 
 from __future__ import annotations
 
+import functools
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +13,36 @@ from mitools.evaluate.provenance import hash_student, name_student
 
 if TYPE_CHECKING:
     from mitools.evaluate.measures.text import Similarity
+    from mitools.student.protocol import Student
 
-__all__ = ["open_similarity", "open_student"]
+__all__ = ["open_later", "open_similarity", "open_student"]
+
+
+def open_later(
+    student: str | os.PathLike[str] | Student,
+    device: str | None = None,
+    tokens_per_batch: int | None = None,
+) -> Callable[[], Opened]:
+    """Return what opens a student when it is first needed, and only once.
+
+    Args:
+        student: the folder of a trained student, or one that is open already.
+        device: as for :func:`open_student`; it is checked now.
+        tokens_per_batch: as for :func:`open_student`.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    if not isinstance(student, str | os.PathLike):
+        name = str(getattr(student, "name", type(student).__name__))
+        opened = Opened(student, name, None)
+        return lambda: opened
+    if device is not None:
+        from mitools.student.devices import choose_device
+
+        choose_device(device)
+    folder = Path(student)
+    return functools.cache(lambda: open_student(folder, device, tokens_per_batch))
 
 
 def open_student(
@@ -20,8 +51,9 @@ def open_student(
     """Load a student that ``mitools train`` saved, with its name and the hash of its weights.
 
     Args:
-        device: a torch device; by default the GPU where there is one.
-        tokens_per_batch: at most so many tokens are in the model at once; by default by device.
+        folder: of the student.
+        device: a torch device; by default the GPU if available.
+        tokens_per_batch: the most tokens that the model reads at once; by default by device.
 
     Raises:
         StudentError: the folder holds no usable student.
@@ -38,7 +70,7 @@ def open_similarity(spec: str, device: str | None = None) -> Similarity:
 
     Args:
         spec: a folder, or ``package:NAME`` for the encoder in an installed package.
-        device: a torch device; by default the GPU where there is one.
+        device: a torch device; by default the GPU if available.
 
     Raises:
         SourceError: there is no usable encoder.

@@ -1,50 +1,146 @@
-"""How ``mitools eval`` goes over records: one class of options, no work."""
+"""The options of an evaluation: their defaults, their choices, and what does not go together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
-from mitools.evaluate.measures.text import Similarity
-from mitools.evaluate.predict import CHUNK
-from mitools.evaluate.probes import ProbeName
-from mitools.evaluate.simulators.association import PERMUTATIONS
-from mitools.evaluate.simulators.tally import SimulatorName
+from mitools.errors import UsageError
+from mitools.evaluate.probes import PROBES, ProbeName
+from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
+from mitools.schema import SPLITS, TASKS
 
-__all__ = ["EvalOptions"]
+__all__ = ["EVALUATED_SPLITS", "EvalOptions", "JudgeOptions", "SplitName"]
+
+SplitName = Literal["train", "valid", "test", "all"]
+
+EVALUATED_SPLITS = (*SPLITS, "all")
+"""What :attr:`EvalOptions.split` may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvalOptions:
-    """How to evaluate.
+@dataclass(frozen=True)
+class JudgeOptions:
+    """The model that judges rationales, and how much it is shown.
 
     Attributes:
-        task: use this task instead of each record's own.
-        part: evaluate only the records of this part of a split, or ``all``; None means the test
-            records and those that were never split.
-        rationales: ask for rationales too; without it, those already there are dropped.
+        model: its name at the endpoint.
+        url: of the endpoint; None means ``OPENAI_BASE_URL``, else OpenAI.
+        journal: path of the journal of its replies; None means a file in the user cache.
+        records: the most records that it is shown.
+    """
+
+    model: str
+    url: str | None = None
+    journal: str | None = None
+    records: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """How to evaluate a student.
+
+    Attributes:
+        task: how labels are read and compared; None means as each record says.
+        split: the records to evaluate, or ``all``; None means the test records and those without
+            a split.
+        rationales: ask for rationales too; without it, rationales in the records are dropped.
         decode: decode a label beside scored choices.
-        temperature: also answer the validation records, without rationales, and fit a temperature
-            on them; they leave with their answers and enter no other figure.
-        simulator: what measures association and quality, ``local`` or ``none``.
-        permutations: at most so many permutations of rationales for the chance baseline.
-        chunk: how many records are asked at once.
-        distinct: refuse an id that comes twice, as a shard does that is merged twice.
-        outcomes: keep each record's outcomes, for a comparison of runs.
-        probes: the interventions that will be asked for when the pass is over.
-        kept: how many records are kept for them, and for a judge; 0 keeps none.
-        similarity: compares rationales with their references by meaning; None leaves that out.
+        temperature: answer the validation records too, without rationales, and fit a temperature
+            on them. They are passed on, and enter no other figure.
+        simulator: what measures association and quality.
+        permutations: the most permutations of rationales for the chance baseline.
+        probes: interventions to run when the pass is over; they need a student.
+        probe_records: the most records that are probed.
+        embedding: a sentence encoder that compares rationales with their references, as a folder or
+            ``package:NAME``; None means no such comparison.
+        judge: a language model that judges rationales; None means no judge.
+        unique_ids: refuse an id that occurs twice, as in a shard that is merged twice.
+        outcomes: keep the outcomes of each record, to compare this run with another one.
+        batch_size: records given to the student at once.
+        tokens_per_batch: the most tokens that the model reads at once; None means by device.
+        device: a torch device such as ``cuda:1``; None means the GPU if available.
+        seed: of all resampling and of all random draws.
     """
 
     task: str | None = None
-    part: str | None = None
+    split: SplitName | None = None
     rationales: bool = True
     decode: bool = False
     temperature: bool = False
-    simulator: SimulatorName = "none"
+    simulator: SimulatorName = "local"
     permutations: int = PERMUTATIONS
-    chunk: int = CHUNK
-    distinct: bool = False
-    outcomes: bool = False
     probes: tuple[ProbeName, ...] = ()
-    kept: int = 0
-    similarity: Similarity | None = None
+    probe_records: int = 200
+    embedding: str | None = None
+    judge: JudgeOptions | None = None
+    unique_ids: bool = False
+    outcomes: bool = False
+    batch_size: int = 256
+    tokens_per_batch: int | None = None
+    device: str | None = None
+    seed: int = 0
+
+    @property
+    def sample_size(self) -> int:
+        """The number of records that are kept for the probes and the judge."""
+        probed = self.probe_records if self.probes else 0
+        return max(probed, self.judge.records if self.judge else 0)
+
+    def check(self, *, has_student: bool) -> None:
+        """Check that the options are valid and go together.
+
+        Args:
+            has_student: whether a student answers; otherwise the records hold answers.
+
+        Raises:
+            UsageError: they do not; the message names the option.
+        """
+        self._check_values()
+        if self.probes and not has_student:
+            raise UsageError("--probe asks a student again", hint='name it: "--student DIR"')
+        if self.probes and not self.rationales:
+            hint = 'leave out "--no-rationales", or "--probe"'
+            raise UsageError("a probe looks at rationales", hint=hint)
+        if self.judge and not self.rationales:
+            hint = 'leave out "--no-rationales", or "--judge"'
+            raise UsageError("a judge looks at rationales", hint=hint)
+        if self.temperature and self.split in ("valid", "all"):
+            hint = 'leave out "--split", or name another split: "--split test"'
+            raise UsageError("a temperature is fitted on valid, and tested elsewhere", hint=hint)
+
+    def _check_values(self) -> None:
+        """Check each option by itself; the command line has done so before."""
+        for option, value, allowed in (
+            ("--task", self.task, (None, *TASKS)),
+            ("--split", self.split, (None, *EVALUATED_SPLITS)),
+            ("--simulator", self.simulator, SIMULATORS),
+            *(("--probe", probe, PROBES) for probe in self.probes),
+        ):
+            if value not in allowed:
+                names = ", ".join(name for name in allowed if name)
+                raise UsageError(f'{option} must be one of {names}, not "{value}"')
+        for option, number, least in (
+            ("--permutations", self.permutations, 0),
+            ("--probe-records", self.probe_records, 1),
+            ("--judge-records", self.judge.records if self.judge else 1, 1),
+            ("--batch-size", self.batch_size, 1),
+            (
+                "--tokens-per-batch",
+                1 if self.tokens_per_batch is None else self.tokens_per_batch,
+                1,
+            ),
+        ):
+            if number < least:
+                raise UsageError(f"{option} must be at least {least}, not {number}")
+
+    def for_scoring(self) -> EvalOptions:
+        """Return the options for a baseline: its records hold answers, and only these are scored.
+
+        Kept are what decides which records and outcomes there are, and the sample for a judge.
+        """
+        return replace(self, simulator="none", probes=(), embedding=None, outcomes=True)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Return the options as plain JSON values."""
+        return asdict(self)

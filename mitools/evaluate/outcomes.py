@@ -1,6 +1,6 @@
-"""What one record says of a student, kept by record, so that runs can be paired.
+"""Outcomes by record, so that runs can be paired, and their comparison.
 
-Folds records into outcomes by id, and outcomes of several runs into a comparison.
+Records are folded into outcomes by id; outcomes of several runs are folded into a comparison.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mitools.errors import DataError
 from mitools.evaluate.measures.calibration import MEASURES as CALIBRATION
 from mitools.evaluate.measures.calibration import confidence_nll
-from mitools.evaluate.measures.comparison import compare_runs, holm, resampled_means
+from mitools.evaluate.measures.comparison import difference_of_means, holm, resampled_means
 from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, VALID
 from mitools.evaluate.measures.metric import Measure, Metric
@@ -35,13 +35,13 @@ MEASURES: Mapping[str, Measure] = {
     "brier": CALIBRATION["brier"],
     "nll": CALIBRATION["nll"],
 }
-"""Means over the records for which every run has the outcome, so that ``consistency`` counts only
-rationales that support an answer in all runs."""
+"""Means over the records that have the outcome in every run: ``consistency`` counts only records
+whose rationale supports an answer in all runs."""
 
 
 @dataclass
 class Outcomes:
-    """The outcomes of one run, by record; records with the same id are told apart by order."""
+    """The outcomes of one run, by record; records with the same id are numbered in their order."""
 
     by_record: dict[Name, tuple[float | None, ...]] = field(default_factory=dict)
     _seen: Counter[str] = field(default_factory=Counter)
@@ -53,7 +53,7 @@ class Outcomes:
 
 
 def _outcome(record: Record) -> tuple[float | None, ...]:
-    """Give one number for each of :data:`MEASURES`; None where there is none."""
+    """Return one number for each of :data:`MEASURES`; None where there is none."""
     scores, confidence = record["scores"], record["student"].get("confidence")
     is_correct = scores["correct"]
     brier = nll = None
@@ -72,7 +72,7 @@ def _shared(runs: Sequence[Outcomes]) -> list[Name]:
 
 
 def _table(runs: Sequence[Outcomes], names: Sequence[Name], column: int) -> Floats:
-    """Give one outcome of every run: [S, n], for the records where all have it."""
+    """Return one outcome of every run: [S, n], for the records that have it in all runs."""
     rows = [[run.by_record[name][column] for name in names] for run in runs]
     table = np.array(rows, dtype=np.float64).reshape(len(runs), len(names))
     return table[:, ~np.isnan(table).any(axis=0)]
@@ -82,8 +82,8 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
     """Compare this student's runs with a baseline's, measure by measure.
 
     Returns:
-        How many records are in all runs, and in some only; and ``metrics``, whose values are ours
-        minus theirs.
+        ``records`` in all runs, ``unmatched`` records in some runs only, and ``metrics``, whose
+        values are ours minus theirs.
 
     Raises:
         DataError: no record is in all runs.
@@ -98,7 +98,10 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
     for column, name in enumerate(MEASURES):
         both = _table(runs, names, column)
         if both.shape[1]:
-            found[name] = (both.shape[1], compare_runs(both[: len(ours)], both[len(ours) :], seed))
+            found[name] = (
+                both.shape[1],
+                difference_of_means(both[: len(ours)], both[len(ours) :], seed),
+            )
     adjusted = holm({name: difference.p for name, (_, difference) in found.items()})
     metrics = {}
     for name, measure in MEASURES.items():
@@ -114,7 +117,7 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
 def over_seeds(runs: Sequence[Outcomes], seed: int) -> dict[str, Metric]:
     """Average each measure over runs of several seeds; intervals resample runs and items.
 
-    Each has the value ``by_run`` and their standard deviation ``sd`` over runs beside it.
+    Each metric has its value ``by_run``, and the standard deviation ``sd`` of these values.
 
     Raises:
         DataError: no record is in all runs.

@@ -1,4 +1,4 @@
-"""Ask a student about records: what its methods give, put together by record."""
+"""Ask a student about records, and put its answers together by record."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from mitools.records import Record
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
 
-__all__ = ["CHUNK", "Opened", "origin", "predict"]
-
-CHUNK = 256
+__all__ = ["Opened", "origin", "predict"]
 
 T = TypeVar("T")
 
@@ -27,26 +25,26 @@ class Opened:
 
     Attributes:
         name: what its answers carry, see :func:`mitools.evaluate.provenance.name_student`.
-        digest: hash of its weights.
+        digest: hash of its weights; None where it has no folder.
     """
 
     student: Student
     name: str
-    digest: str
+    digest: str | None
 
     @property
     def has_rationales(self) -> bool:
-        """Whether it was taught to explain; students that do not say so were."""
+        """Whether it was trained to explain; true where its metadata does not say."""
         trained = self.student.metadata.get("trained")
         return not isinstance(trained, list | tuple) or "rationale" in trained
 
 
 def origin(opened: Opened) -> dict[str, Any]:
-    """Say in each answer what a figure made of it must know about its student.
+    """Return the fields about the student that each of its answers holds.
 
     Returns:
-        ``model``; ``order`` where the label is decoded behind the rationale; ``trained``, the tasks
-        that were, where explaining is not among them.
+        ``model``; ``order`` where the label is decoded after the rationale; ``trained``, the
+        trained tasks, where explaining is not among them.
     """
     metadata: Mapping[str, Any] = opened.student.metadata
     said: dict[str, Any] = {"model": opened.name}
@@ -64,10 +62,10 @@ def predict(
     rationales: bool = True,
     decode: bool = False,
 ) -> list[dict[str, Any]]:
-    """Let the student answer, and explain, a chunk of records.
+    """Ask the student to answer and to explain a batch of records.
 
-    Where a record has choices, each of them is scored and the best one is the label; elsewhere
-    the label is decoded. A student that says both in one pass is told what it said first.
+    Where a record has choices, all of them are scored and the best one is the label; elsewhere the
+    label is decoded. A student of one pass continues its own first text.
 
     Args:
         rationales: ask for rationales too.
@@ -83,7 +81,7 @@ def predict(
         explanations = [*_one_each(student.generate_rationales(inputs), inputs)]
     answers = _labels(student, records, decode, explanations)
     if rationales and explanations is None:
-        # Only a student that goes on behind its label takes one.
+        # Only a student that continues its label takes one.
         said = [answer["label"] or "" for answer in answers]
         behind = (said,) if order == "label-rationale" else ()
         explanations = [*_one_each(student.generate_rationales(inputs, *behind), inputs)]
@@ -98,7 +96,7 @@ def _labels(
     decode: bool,
     rationales: Sequence[Generation] | None,
 ) -> list[dict[str, Any]]:
-    """Score choices or decode labels, behind these rationales where there are any."""
+    """Score choices or decode labels, after these rationales where there are any."""
     inputs = [record["input"] for record in records]
     answers: list[dict[str, Any]] = [{} for _ in records]
     closed = [index for index, record in enumerate(records) if record.get("choices")]
@@ -108,7 +106,7 @@ def _labels(
         return () if rationales is None else ([rationales[index].text for index in places],)
 
     if closed:
-        # A choice that is listed twice is one choice; asking for it once keeps its share single.
+        # A choice that is listed twice is scored once, so that its probability counts once.
         choices = [list(dict.fromkeys(records[index]["choices"])) for index in closed]
         asked = [inputs[index] for index in closed]
         found = student.score_choices(asked, choices, *behind(closed))
@@ -132,10 +130,10 @@ def _one_each(results: Sequence[T], asked: Sequence[Any]) -> Sequence[T]:
 
 
 def _closed_answer(choices: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:
-    """Turn log-probabilities into a softmax over the choices; ties go to the first by alphabet."""
+    """Turn log-probabilities into a softmax over the choices; the first by alphabet wins ties."""
     top = max(scores, default=-math.inf)
     if len(scores) != len(choices) or any(map(math.isnan, scores)) or not _is_log_prob(top):
-        raise StudentError("the student's scores are no log-probabilities", hint=_DAMAGED)
+        raise StudentError("the student's scores are not log-probabilities", hint=_DAMAGED)
     total = math.fsum(math.exp(score - top) for score in scores)
     chances = {name: math.exp(s - top) / total for name, s in zip(choices, scores, strict=True)}
     best = max(sorted(choices), key=lambda name: scores[choices.index(name)])
@@ -153,7 +151,7 @@ _DAMAGED = "its weights may be damaged, or its number type too narrow; train it 
 
 
 def _is_log_prob(value: float) -> bool:
-    return -math.inf < value <= 1e-3  # a hair above 0 is rounding; NaN is neither
+    return -math.inf < value <= 1e-3  # slightly above 0 is rounding; NaN fails both comparisons
 
 
 def _open_answer(generation: Generation) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Where a summary comes from: software, student and decoding.
+"""The origin of a summary: software, student and decoding.
 
-Reads a student's folder to hash it; knows no model and no record.
+Reads a student's folder to hash it; opens no model and reads no record.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import StudentError
+from mitools.evaluate.measures.metric import as_json
 from mitools.evaluate.predict import Opened
 
-__all__ = ["describe_run", "hash_student", "name_student", "software"]
+__all__ = ["describe_run", "hash_student", "name_student", "software", "with_provenance"]
 
 _PACKAGES = ("mitools", "torch", "transformers", "numpy", "sacrebleu", "scikit-learn", "scipy")
 _WEIGHTS = (".safetensors", ".bin", ".gguf", ".model", ".txt", ".json", ".jinja")
@@ -23,7 +24,7 @@ _NOT_THE_MODEL = ("mitools.json", "training_args.bin", "trainer_state.json")
 
 
 def software() -> dict[str, str | None]:
-    """Name the versions that can change a figure; None where a package is absent."""
+    """Return the versions that can change a figure; None where a package is absent."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -36,8 +37,7 @@ def software() -> dict[str, str | None]:
 def hash_student(folder: Path) -> str:
     """Hash the weights, configuration and tokenizer of a student: BLAKE2b, 64 hexadecimal digits.
 
-    What training says about itself is left out: the same model has the same hash, whenever it was
-    made.
+    Files about the training run are left out: the same model always has the same hash.
 
     Raises:
         StudentError: a file cannot be read.
@@ -55,12 +55,12 @@ def hash_student(folder: Path) -> str:
 
 
 def name_student(folder: Path, digest: str) -> str:
-    """Name a student for people and for good: its folder's name and the start of its hash."""
+    """Name a student: the name of its folder and the start of its hash."""
     return f"{folder.resolve().name}@{digest[:12]}"
 
 
 def describe_run(opened: Opened, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Say which student answered, on what, and how it was asked."""
+    """Describe the student that answered, its device and dtype, and the options."""
     student = opened.student
     device, dtype = getattr(student, "device", None), getattr(student, "dtype", None)
     return {
@@ -76,3 +76,21 @@ def describe_run(opened: Opened, asked: Mapping[str, Any]) -> dict[str, Any]:
         },
         "asked": dict(asked),
     }
+
+
+def with_provenance(
+    figures: Mapping[str, Any], opened: Opened | None, asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Turn figures into the document that ``mitools eval --summary`` writes.
+
+    Args:
+        figures: of one run or of several, with :class:`~mitools.evaluate.measures.metric.Metric`
+            objects in them.
+        opened: the student that answered; None where the records held answers.
+        asked: the options, as plain values.
+
+    Returns:
+        Plain JSON values, and the block ``provenance``.
+    """
+    described = describe_run(opened, asked) if opened else None
+    return {**as_json(figures), "provenance": {"software": software(), "run": described}}

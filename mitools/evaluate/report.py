@@ -83,11 +83,11 @@ Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
 def tables(found: Mapping[str, Any]) -> list[Table]:
-    """List what is to be shown: title, columns and rows of each table.
+    """List the tables to show: title, columns and rows of each.
 
     Args:
-        found: a summary, or ``runs`` of several seeds and ``seeds`` over them; and a
-            ``comparison``, where one was asked for.
+        found: the figures of one run, or ``runs`` of several seeds and ``seeds`` over them; and a
+            ``comparison`` where there is a baseline.
     """
     shown: list[Table] = []
     if "seeds" in found:
@@ -106,7 +106,7 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
 
 
 def notes(found: Mapping[str, Any]) -> list[str]:
-    """List what must be said of a comparison, one sentence each."""
+    """List the notes on a comparison, one sentence each."""
     if "comparison" not in found:
         return []
     said = []
@@ -155,7 +155,7 @@ def _signed(metric: Metric, value: float) -> str:
 
 
 def title(summary: Mapping[str, Any]) -> str:
-    """Say what was measured: records, task and student."""
+    """Name what was measured: records, task and student."""
     records, tasks = summary["records"], " and ".join(summary["tasks"])
     models = list(summary["models"])
     by = f", by {models[0]}" if len(models) == 1 else ""
@@ -169,7 +169,7 @@ def titled(measure: Measure) -> str:
 
 
 def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """List the figures that apply, and why one that applies is missing."""
+    """List the figures that apply; one without a value has the reason."""
     rows = [
         _row(titled(summary[section][key].measure), summary[section][key])
         for section, keys in _SHOWN.items()
@@ -194,7 +194,7 @@ def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def noise_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """List what each level of noise does; [] where it was not asked for."""
+    """List the figures of each noise level; [] without that probe."""
     columns = ("accuracy", "consistency", "coverage", "same_label")
     return [
         (

@@ -1,7 +1,7 @@
-"""Ask a student about each record, score what it says, and fold the verdicts.
+"""One pass over records: ask the student, judge its answers, and fold the verdicts.
 
-Streams: records are asked in chunks and leave in their order. Records that already hold a
-``student`` are scored again without a model.
+Records stream: they are answered in batches and keep their order. Records that already hold
+``student`` are judged again without a model.
 """
 
 from __future__ import annotations
@@ -18,28 +18,33 @@ from mitools.errors import (
     InvalidFieldError,
     MissingFieldError,
 )
+from mitools.evaluate.measures.text import Similarity
+from mitools.evaluate.opening import open_similarity
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
 from mitools.evaluate.predict import Opened, origin, predict
-from mitools.evaluate.probes.subject import Instruments, Kept, Subject, open_instrument
-from mitools.evaluate.sample import Sample
+from mitools.evaluate.probes.subject import Instruments, Subject, open_instrument
+from mitools.evaluate.provenance import with_provenance
+from mitools.evaluate.sample import KeptRecord, Sample
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.evaluate.summary import SummaryBuilder
+from mitools.gold import GoldCheck, with_known_labels
 from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
 
-__all__ = ["EvalOptions", "Evaluation", "Opened", "predict"]
+__all__ = ["Evaluation", "Opened"]
 
 
 class Evaluation:
-    """One pass over records; its :attr:`tally` holds the summary when the pass is over.
+    """One pass over records: iterate over the judged records, then ask for the :meth:`summary`.
 
     Attributes:
-        opened: the student, once the first record has arrived; None when scoring again.
-        tally: what the records showed.
-        outcomes: the same record by record, where the options ask for it.
-        sample: records kept for probes and for a judge, where the options ask for it.
+        options: how to evaluate.
+        opened: the student, once it is open; None where the records hold answers.
+        tally: the figures of the records so far.
+        outcomes: outcomes by record, where the options ask for them.
+        sample: the records kept for the probes and the judge.
     """
 
     def __init__(
@@ -47,44 +52,70 @@ class Evaluation:
         options: EvalOptions,
         open_student: Callable[[], Opened] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
+        similarity: Similarity | None = None,
     ) -> None:
         """Prepare a pass.
 
         Args:
-            options: what to evaluate, and how.
-            open_student: opens the student, when the first record has arrived; None means to
-                score what the records already hold.
-            warn: receives what a person should know, one sentence each.
+            options: how to evaluate.
+            open_student: opens the student when it is first needed; None where the records hold
+                answers.
+            warn: receives warnings, one sentence each.
+            similarity: the encoder of ``options.embedding``, where it is open already.
+
+        Raises:
+            UsageError: the options do not go together.
+            SourceError: ``options.embedding`` is not a usable encoder.
         """
+        options.check(has_student=open_student is not None)
+        if similarity is None and options.embedding is not None:
+            similarity = open_similarity(options.embedding, options.device)
         self.options = options
         self.opened: Opened | None = None
         self.tally = SummaryBuilder(
             fits_temperature=options.temperature,
             simulator=options.simulator,
             permutations=options.permutations,
-            similarity=options.similarity,
+            similarity=similarity,
         )
         self.outcomes = Outcomes()
-        self.sample: Sample[Kept] = Sample(options.kept)
+        self.sample: Sample[KeptRecord] = Sample(options.sample_size)
         self._open_student = open_student
         self._warn = warn
         self._splits: Counter[str | None] = Counter()
         self._ids: set[bytes] = set()
         self._repeated: Counter[str] = Counter()
+        self._judged_records: Iterator[Record] = iter(())
+
+    def __iter__(self) -> Iterator[Record]:
+        """Iterate over the judged records of the pass that :meth:`start` began."""
+        return self._judged_records
+
+    def start(self, records: Iterable[Record], reject: Reject = raise_fault) -> None:
+        """Begin a pass over records; nothing is read before the first judged record is asked for.
+
+        Args:
+            records: as for :meth:`run`.
+            reject: as for :meth:`run`.
+        """
+        self._judged_records = self.run(records, reject)
 
     def run(self, records: Iterable[Record], reject: Reject = raise_fault) -> Iterator[Record]:
-        """Yield the records of the wanted part, each with ``student`` and ``scores``.
+        """Yield the records of the split to evaluate, each with ``student`` and ``scores``.
 
         Args:
             records: what to evaluate.
-            reject: called with each record that cannot be judged, and why.
+            reject: called with each record that cannot be judged, and the reason.
 
         Raises:
-            EmptyInputError: no record is of the wanted part.
-            DataError: by default, where a record cannot be judged; as one that holds no
-                ``student`` where none is to be asked.
+            EmptyInputError: no record is of that split.
+            DataError: by default, where a record cannot be judged, for example because it holds no
+                answer and there is no student.
         """
-        selected = self._select(records, reject)
+        gold = GoldCheck(self.options.task)
+        metadata = None if self._open_student is None else lambda: self._open().student.metadata
+        known = gold.watch(with_known_labels(records, metadata, self.options.task))
+        selected = self._select(known, reject)
         pairs = self._asked(selected) if self._open_student else ((one, one) for one in selected)
         for given, answered in pairs:
             try:
@@ -94,6 +125,15 @@ class Evaluation:
             else:
                 yield record
         self._conclude()
+        if warning := gold.warning():
+            self._warn(warning)
+
+    def _open(self) -> Opened:
+        """Open the student, once."""
+        assert self._open_student is not None
+        if self.opened is None:
+            self.opened = self._open_student()
+        return self.opened
 
     def _judged(self, record: Record) -> Record:
         if self._open_student is None:
@@ -106,38 +146,55 @@ class Evaluation:
         self.tally.add(record, task)
         if self.options.outcomes:
             self.outcomes.add(record)
-        if self.options.kept:
-            self.sample.add(Kept(record))
+        if self.options.sample_size:
+            self.sample.add(KeptRecord(record))
         return record
 
-    def summary(
-        self, seed: int = 0, update: Callable[[int], None] = lambda _count: None
-    ) -> dict[str, Any]:
-        """Run the probes of the options, and compute every figure, when the pass is over.
+    def summary(self, update: Callable[[int], None] = lambda _count: None) -> dict[str, Any]:
+        """Finish the pass, run the probes and the judge, and return the summary of it all.
 
         Args:
-            seed: of all that is drawn.
             update: called with the number of the probes' questions answered since.
 
         Returns:
-            Blocks of :class:`~mitools.evaluate.measures.metric.Metric`; see
-            :func:`mitools.evaluate.findings.as_document` for plain JSON.
-        """
-        summary = self.tally.summary(seed)
-        probed = self.probe(seed, open_instrument, update)
-        if editing := probed.pop("editing", None):
-            summary["association"]["rationale_editing"] = editing
-        summary["probes"] |= probed
-        return summary
+            The JSON document that ``mitools eval --summary`` writes;
+            :func:`mitools.evaluate.catalog.summary_schema` describes it.
 
-    def probe(
-        self, seed: int, instruments: Instruments, update: Callable[[int], None]
-    ) -> dict[str, Any]:
+        Raises:
+            TeacherError: the judge cannot be reached, or refuses.
+        """
+        figures = self.figures(update)
+        if self.options.judge is not None:
+            from mitools.annotate.notices import Notices
+            from mitools.evaluate.open_judge import open_judge
+
+            with open_judge(self.options.judge, Notices(on_warning=self._warn)) as judge:
+                figures["judge"] = judge.judge(self.sample, None, self.options.seed)
+        return with_provenance(figures, self.opened, self.options.as_json())
+
+    def figures(self, update: Callable[[int], None] = lambda _count: None) -> dict[str, Any]:
+        """Finish the pass, run the probes, and compute every figure but those of the judge.
+
+        Args:
+            update: called with the number of the probes' questions answered since.
+
+        Returns:
+            Blocks of :class:`~mitools.evaluate.measures.metric.Metric`.
+        """
+        for _ in self:
+            pass
+        figures = self.tally.summary(self.options.seed)
+        probed = self.probe(open_instrument, update)
+        if editing := probed.pop("editing", None):
+            figures["association"]["rationale_editing"] = editing
+        figures["probes"] |= probed
+        return figures
+
+    def probe(self, instruments: Instruments, update: Callable[[int], None]) -> dict[str, Any]:
         """Run the probes of the options, when the pass is over.
 
         Args:
-            seed: of all that is drawn.
-            instruments: reaches into the student.
+            instruments: makes the instrument that reaches into the student.
             update: called with the number of questions answered since.
 
         Returns:
@@ -156,19 +213,19 @@ class Evaluation:
             instruments(student),
             [kept.record for kept in self.sample.items()],
             self.options.task,
-            self.options.chunk,
-            seed,
+            self.options.batch_size,
+            self.options.seed,
             update,
         )
         return run_probes(subject, self.options.probes)
 
     def _select(self, records: Iterable[Record], reject: Reject) -> Iterator[Record]:
-        part = self.options.part
-        wanted = (None, "test") if part is None else (part,)
+        split_name = self.options.split
+        wanted = (None, "test") if split_name is None else (split_name,)
         for record in records:
             split = record.get("split")
             self._splits[split] += 1
-            if part == "all" or split in wanted or self._is_for_fitting(record):
+            if split_name == "all" or split in wanted or self._is_for_fitting(record):
                 try:
                     self._note_id(str(record.get("id", "")))
                 except InvalidFieldError as exc:
@@ -179,31 +236,32 @@ class Evaluation:
                 self.tally.add_taught(record)
 
     def _is_for_fitting(self, record: Record) -> bool:
-        """Tell whether a record only serves to fit the temperature."""
+        """Return whether a record only serves to fit the temperature."""
         return self.options.temperature and record.get("split") == "valid"
 
     def _note_id(self, name: str) -> None:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         if digest in self._ids:
-            if self.options.distinct:
+            if self.options.unique_ids:
                 hint = "give each shard once, and shards of one split"
                 raise InvalidFieldError(f'id "{name}" comes twice', hint=hint)
             self._repeated[name] += 1
         self._ids.add(digest)
 
     def _asked(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
-        """Give each record with the answered one that was made of it."""
-        assert self._open_student is not None
-        while chunk := list(islice(records, self.options.chunk)):
-            if self.opened is None:
-                self.opened = self._open_student()
-                self._check_task(chunk[0])
-            answers, said = self._ask(chunk, self.opened), origin(self.opened)
+        """Yield each record with its answered copy."""
+        is_first = True
+        while chunk := list(islice(records, self.options.batch_size)):
+            opened = self._open()
+            if is_first:
+                self._check_task(chunk[0], opened)
+            is_first = False
+            answers, said = self._ask(chunk, opened), origin(opened)
             for record, answer in zip(chunk, answers, strict=True):
                 yield record, {**record, "student": {**answer, **said}}
 
     def _ask(self, chunk: Sequence[Record], opened: Opened) -> list[dict[str, Any]]:
-        """Let the student answer a chunk; of records for fitting, only the label is wanted."""
+        """Ask the student about a batch; records to fit the temperature on get no rationale."""
         rationales = self.options.rationales and opened.has_rationales
         answers: list[dict[str, Any]] = [{} for _ in chunk]
         for is_for_fitting in (False, True):
@@ -223,9 +281,8 @@ class Evaluation:
                     answers[index] = answer
         return answers
 
-    def _check_task(self, record: Record) -> None:
-        assert self.opened is not None
-        taught = self.opened.student.metadata.get("task")
+    def _check_task(self, record: Record, opened: Opened) -> None:
+        taught = opened.student.metadata.get("task")
         found = task_of(record, self.options.task).name
         if isinstance(taught, str) and taught != found:
             self._warn(f'the student learned the task "{taught}", the records are "{found}"')
@@ -259,20 +316,20 @@ class Evaluation:
             self._warn(f'no label given is one of the task "{kinds}": {reason}')
         if len(self.tally.models) > 1:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
-        if self.options.part is None and self._splits[None] and len(self._splits) > 1:
+        if self.options.split is None and self._splits[None] and len(self._splits) > 1:
             count = self._splits[None]
             self._warn(f'{_records(count)} without a split; counted with the split "test"')
 
     def _nothing_selected(self) -> DataError:
         there = {name: count for name, count in self._splits.items() if name is not None}
         if not there:
-            part = self.options.part
             hint = 'run "mitools split" first, or evaluate everything: "--split all"'
-            return EmptyInputError(f'no record has a split, so none is in "{part}"', hint=hint)
+            name = self.options.split
+            return EmptyInputError(f'no record has a split, so none is in "{name}"', hint=hint)
         counts = ", ".join(f"{name}: {count:,}" for name, count in sorted(there.items()))
         hint = f'choose one that is there: "--split {max(there, key=there.__getitem__)}"'
-        part = self.options.part or "test"
-        return EmptyInputError(f'no record is in the split "{part}" ({counts})', hint=hint)
+        name = self.options.split or "test"
+        return EmptyInputError(f'no record is in the split "{name}" ({counts})', hint=hint)
 
 
 def _records(count: int) -> str:
@@ -282,5 +339,5 @@ def _records(count: int) -> str:
 def _check_confidence(record: Record) -> None:
     confidence = record["student"].get("confidence")
     if confidence is not None and not 0 <= confidence <= 1:
-        message = f'record "{record.get("id")}": "student.confidence" must lie within 0 and 1'
-        raise InvalidFieldError(message, hint="mend the field, or remove it")
+        message = f'record "{record.get("id")}": "student.confidence" must be between 0 and 1'
+        raise InvalidFieldError(message, hint="correct the field, or remove it")

@@ -1,7 +1,6 @@
-"""Records in a bounded sample that does not depend on their order, as a simulator sees them.
+"""A bounded sample of records that depends neither on their order nor on their shards.
 
-A sample holds the items with the smallest hashes, so it is the same whichever record came first
-and however the records were divided into shards.
+A sample holds the items with the smallest hashes.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from mitools.records import Record
 __all__ = [
     "FOLDS",
     "MOST_ITEMS",
+    "KeptRecord",
     "Keyed",
     "Sample",
     "SampledRecord",
@@ -32,22 +32,22 @@ __all__ = [
 ]
 
 MOST_ITEMS = 4_000
-"""Items that a sample keeps: enough for an interval of about ±1.5 points, and for a machine."""
+"""Items that a sample keeps: enough for an interval of about ±1.5 points, in bounded memory."""
 
 FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SampledRecord:
-    """One record, as simulators see it.
+    """What a simulator uses of a record.
 
     Attributes:
-        input: what the student read.
-        rationale: what it said.
-        label: its answer, the target.
+        input: of the student.
+        rationale: of the student.
+        label: the student's answer, which is the target.
         gold: the gold answer; None where unknown.
         choices: the possible answers; empty where the record lists none.
-        group: records of one group, and of one input, are never on both sides of a fold.
+        group: records with the same group or the same input share a fold.
         supports: whose answer the rationale supports by its words alone.
     """
 
@@ -60,7 +60,7 @@ class SampledRecord:
     supports: Supports = "none"
 
     def key(self) -> int:
-        """Hash everything in it."""
+        """Hash all fields."""
         return _hash(json.dumps(astuple(self)))
 
 
@@ -70,18 +70,31 @@ def _hash(text: str) -> int:
 
 
 def hash_record(record: Record) -> int:
-    """Hash what a record said before the student spoke: 128 bits."""
+    """Hash a record without the student's answer and its verdicts: 128 bits."""
     data = {name: value for name, value in record.items() if name not in ("student", "scores")}
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
     return int.from_bytes(digest.digest())
 
 
-class Keyed(Protocol):
-    """Something that can be sampled by what it is."""
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record in a :class:`Sample`, chosen by id and input.
+
+    So the same records are kept for two students.
+    """
+
+    record: Record
 
     def key(self) -> int:
-        """Hash everything that decides whether it is kept."""
+        return hash_record({name: self.record.get(name) for name in ("id", "input")})
+
+
+class Keyed(Protocol):
+    """An item with a hash of its own."""
+
+    def key(self) -> int:
+        """Hash what decides whether the item is kept."""
 
 
 K = TypeVar("K", bound=Keyed)
@@ -89,7 +102,7 @@ K = TypeVar("K", bound=Keyed)
 
 @dataclass
 class Sample(Generic[K]):
-    """The items with the smallest hashes of all that were added.
+    """The added items with the smallest hashes.
 
     Attributes:
         most: how many are kept.
@@ -109,15 +122,15 @@ class Sample(Generic[K]):
             heapq.heapreplace(self._heap, entry)
 
     def items(self) -> list[K]:
-        """List what was kept, in an order of its own."""
+        """List the kept items, ordered by their hashes."""
         return [item for _, _, item in sorted(self._heap, key=lambda entry: -entry[0])]
 
 
 def assign_folds(items: Sequence[SampledRecord], seed: int) -> NDArray[np.int64]:
-    """Deal the items into 5 folds of like size: [n] from 0 to 4.
+    """Assign the items to 5 folds of similar size: [n] from 0 to 4.
 
-    Items of one group, or of one input, share a fold: otherwise a simulator could look the answer
-    up.
+    Items with the same group or the same input share a fold, so that a simulator cannot look up the
+    answer of a held-out item.
     """
     names = [item.input if item.group is None else f"\0{item.group}" for item in items]
     order = sorted(set(names), key=lambda name: _hash(f"{seed}\0{name}"))
@@ -129,10 +142,10 @@ _SHORTEST_STEM = 5
 
 
 def without_words(text: str, labels: Sequence[str]) -> str:
-    """Drop the words of labels from a text, inflected ones too: ``entails`` of ``entailment``.
+    """Remove the words of labels from a text, inflected forms too: ``entails`` of ``entailment``.
 
-    A word goes where it is a label's, or begins like one: with all but its last four letters, and
-    five letters at least.
+    A word is removed where it is a word of a label, or begins with the stem of one: the word
+    without its last four letters, and at least five letters long.
     """
     named = {word for label in labels for word in words(label)}
     stems = {word[: max(_SHORTEST_STEM, len(word) - 4)] for word in named}

@@ -1,4 +1,4 @@
-"""The verdict on one record: a pure function of its gold, its student and its task."""
+"""The verdicts on one record: a pure function of its gold label, its answer and its task."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ VERDICTS = (
     "steps",
     "steps_right",
 )
-"""What :func:`verdict` may write into ``scores``; any other name there is somebody else's."""
+"""The names that :func:`verdict` writes into ``scores``; other names there are kept."""
 
 
 def verdict(record: Record, task: Task) -> dict[str, Any]:
-    """Judge what the student said.
+    """Judge the student's answer.
 
-    ``correct`` and ``exact`` are null without gold, and where gold is not an answer of the task: a
-    whole solution in place of its result tells nothing about the student. The verdicts on the
-    rationale are there only where the student has one (an empty one counts); ``decode_agrees`` only
-    where a label was decoded beside the scored choices.
+    ``correct`` and ``exact`` are null without gold, and where gold is not a possible answer of the
+    task, such as a whole solution in place of its result. Verdicts on the rationale need one; an
+    empty rationale counts. ``decode_agrees`` needs a label decoded beside the scored choices.
     """
     student, gold, choices = record["student"], record.get("label"), record.get("choices")
     label = student.get("label")
@@ -66,7 +65,7 @@ def _on_rationale(rationale: str, record: Record, task: Task) -> dict[str, Any]:
 
 
 def scored(record: Record, task: Task) -> Record:
-    """Return the record with fresh verdicts in ``scores``, whatever else is there kept."""
+    """Return the record with new verdicts in ``scores``; other scores are kept."""
     kept = {
         name: value for name, value in (record.get("scores") or {}).items() if name not in VERDICTS
     }

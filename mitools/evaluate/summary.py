@@ -1,7 +1,7 @@
-"""Fold scored records into a summary: a pure function of the records and the seed.
+"""Fold judged records into figures: a pure function of the records and the seed.
 
-Only small numbers of each record are kept. No figure depends on the order of the records, so
-shards may be folded one after the other, in any order.
+Only a few numbers of each record are kept. No figure depends on the order of the records, so shards
+may be folded in any order.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from mitools.evaluate.measures.labels import (
     macro_f1,
     rate,
 )
-from mitools.evaluate.measures.metric import Metric, rounded
+from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.measures.statistics import RESAMPLES
 from mitools.evaluate.measures.surface import Surface
 from mitools.evaluate.measures.text import Overlap, Similarity
 from mitools.evaluate.probes.run import unasked_probes
 from mitools.evaluate.sample import hash_record
-from mitools.evaluate.simulators.association import PERMUTATIONS
-from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated, SimulatorName
+from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
+from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated
 from mitools.records import Record
 from mitools.schema import get_path
 from mitools.tasks import Task, normalize
 
-__all__ = ["SummaryBuilder", "as_json"]
+__all__ = ["SummaryBuilder"]
 
 NO_GOLD = "no record has a gold label"
 INTERVALS = (
@@ -96,10 +96,10 @@ class _Labels:
         }
 
     def _accuracy(self) -> Metric:
-        """State accuracy, and the smallest difference to another student that could be found.
+        """State accuracy, and the smallest detectable difference to another student.
 
-        That is for one that is as often right, and right independently; students that are right on
-        the same records can be told apart at less.
+        It assumes a student with the same accuracy and independent errors. Where both are right on
+        the same records, smaller differences can be detected.
         """
         found = rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD)
         if found.value is None:
@@ -112,7 +112,7 @@ class _Labels:
 
 @dataclass
 class _Rationales:
-    """The student's rationales: by themselves, beside references, and beside its labels."""
+    """The student's rationales: alone, against references, and against its labels."""
 
     surface: Surface = field(default_factory=Surface)
     consistency: Consistency = field(default_factory=Consistency)
@@ -182,15 +182,15 @@ class _Rationales:
 
 @dataclass
 class SummaryBuilder:
-    """Fold records that hold ``student`` and ``scores``; then :meth:`summary` says what they show.
+    """Fold records that hold ``student`` and ``scores``; :meth:`summary` then gives the figures.
 
     Attributes:
         tasks: records by task.
-        models: records by the student that answered, where they say so.
+        models: records by the student that answered, where they name it.
         fits_temperature: whether validation records are added too, to fit a temperature.
-        simulator: what measures association and quality, ``local`` or ``none``.
-        permutations: at most so many permutations of rationales for the chance baseline.
-        similarity: compares rationales by meaning; None leaves that out.
+        simulator: what measures association and quality.
+        permutations: the most permutations of rationales for the chance baseline.
+        similarity: compares rationales by meaning; None means no such comparison.
     """
 
     tasks: Counter[str] = field(default_factory=Counter)
@@ -217,7 +217,7 @@ class SummaryBuilder:
 
     @property
     def has_valid_labels(self) -> bool:
-        """Whether any label is one that its task knows; true while there are only a few."""
+        """Whether any label is a possible answer of its task; true for the first few records."""
         return bool(self._labels.valid) or self._labels.n < _FEW
 
     def add(self, record: Record, task: Task) -> None:
@@ -231,15 +231,15 @@ class SummaryBuilder:
         self._data_hash = (self._data_hash + hash_record(record)) % 2**128
 
     def add_valid(self, record: Record, task: Task) -> None:
-        """Add a record that a temperature may be fitted on; it counts for nothing else."""
+        """Add a record to fit the temperature on; it enters no other figure."""
         self._confidences.add_valid(record, task)
 
     def add_taught(self, record: Record) -> None:
-        """Add a training record for what its teacher said; it counts for nothing else."""
+        """Add a training record for its teacher's rationale; it enters no other figure."""
         self._simulated.add_taught(record)
 
     def summary(self, seed: int) -> dict[str, Any]:
-        """Compute every figure; metrics are still :class:`Metric` objects, see :func:`as_json`."""
+        """Compute every figure, as blocks of :class:`Metric` objects."""
         confidence, is_correct = self._confidences.arrays()
         sections = self._rationales.sections(seed)
         sections["consistency"]["with_simulator"] = self._simulated.consistency(self.tasks, seed)
@@ -267,14 +267,3 @@ class SummaryBuilder:
             return None
         ordered: Sequence[tuple[str, str | None]] = sorted(cells, key=lambda c: (c[0], c[1] or ""))
         return [{"gold": gold, "given": given, "n": cells[gold, given]} for gold, given in ordered]
-
-
-def as_json(value: Any) -> Any:
-    """Turn a summary into plain JSON values."""
-    if isinstance(value, Metric):
-        return value.as_json()
-    if isinstance(value, Mapping):
-        return {name: as_json(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(inner) for inner in value]
-    return rounded(value)

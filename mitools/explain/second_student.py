@@ -122,12 +122,12 @@ class LabelChanges:
         Args:
             seed: of the resampling.
         """
-        from mitools.evaluate.measures.comparison import compare_runs
+        from mitools.evaluate.measures.comparison import difference_of_means
 
         if not self.counts.total():
             return None
         second, first = self._sides("fixed", "broken", "both_right", "both_wrong")
-        return compare_runs(second, first, seed)
+        return difference_of_means(second, first, seed)
 
     def _sides(self, *changes: Change) -> tuple[Floats, Floats]:
         """Return [1, n] whether each record is right, for the second student and for the first."""

@@ -1,28 +1,20 @@
-"""The document of an evaluation: from Python it is what the command line writes."""
+"""Several runs together: seeds, a baseline, and what does not go together."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from mitools.cli import mitools as cli
-from mitools.evaluate.findings import as_document, join_runs
-from mitools.evaluate.measures import statistics
+from mitools.errors import DataError, UsageError
+from mitools.evaluate.findings import check_runs, join_runs
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.run import Evaluation
 
-
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "RESAMPLES", 200)
-    monkeypatch.setattr(statistics, "_FEWEST_RESAMPLES", 200)
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
-def judged(right: int, n: int = 12) -> list[dict[str, Any]]:
+def judged(right: int, n: int = 12, first: int = 0) -> list[dict[str, Any]]:
     return [
         {
             "id": str(number),
@@ -35,35 +27,84 @@ def judged(right: int, n: int = 12) -> list[dict[str, Any]]:
                 "confidence": 0.5,
             },
         }
-        for number in range(n)
+        for number in range(first, first + n)
     ]
 
 
 def evaluated(records: list[dict[str, Any]]) -> Evaluation:
-    evaluation = Evaluation(EvalOptions(simulator="local", permutations=9, outcomes=True))
+    evaluation = Evaluation(EvalOptions(simulator="none", outcomes=True))
     list(evaluation.run(iter(records)))
     return evaluation
 
 
-def test_the_library_makes_what_the_command_line_writes(tmp_path: Path) -> None:
-    ours, theirs = judged(9), judged(3)
-    for name, records in (("ours", ours), ("theirs", theirs)):
-        lines = "".join(json.dumps(record) + "\n" for record in records)
-        (tmp_path / name).write_text(lines)
-    args = ["eval", str(tmp_path / "ours"), "--compare", str(tmp_path / "theirs"), "--seed", "3"]
-    result = CliRunner().invoke(
-        cli, [*args, "--permutations", "9", "--summary", str(tmp_path / "summary.json")]
-    )
-    assert result.exit_code == 0, result.stderr
-    run, baseline = evaluated(ours), evaluated(theirs)
-    found = join_runs([run], [run.summary(3)], [baseline], seed=3)
-    written = json.loads((tmp_path / "summary.json").read_text())
-    assert json.loads(json.dumps(as_document(found, run, {}))) == written
-    assert written["comparison"]
+def test_one_run_keeps_its_figures() -> None:
+    run = evaluated(judged(9))
+    assert join_runs([run]) == run.figures()
 
 
-def test_runs_with_seeds_of_their_own_keep_a_summary_each() -> None:
+def test_runs_with_seeds_of_their_own_keep_their_figures_each() -> None:
     runs = [evaluated(judged(right)) for right in (4, 8)]
-    found = join_runs(runs, [run.summary() for run in runs], by_seed=True)
+    found = join_runs(runs, by_seed=True)
     assert [one["label"]["accuracy"].value for one in found["runs"]] == [4 / 12, 8 / 12]
     assert found["seeds"]["accuracy"].value == pytest.approx(0.5)
+
+
+def test_a_baseline_adds_a_comparison() -> None:
+    found = join_runs([evaluated(judged(9))], [evaluated(judged(3))])
+    assert found["label"]["accuracy"].value == 0.75
+    assert found["comparison"]["metrics"]["accuracy"].value == pytest.approx(0.5)
+
+
+def test_a_baseline_of_other_records_is_refused() -> None:
+    with pytest.raises(DataError, match="no record is in both"):
+        join_runs([evaluated(judged(9))], [evaluated(judged(3, first=50))])
+
+
+def test_a_judge_compares_the_run_with_its_baseline() -> None:
+    asked: list[Any] = []
+
+    class Judge:
+        def judge(self, *given: Any) -> dict[str, Any]:
+            asked.append(given)
+            return {"about": "it"}
+
+    run, baseline = evaluated(judged(9)), evaluated(judged(3))
+    found = join_runs([run], [baseline], judge=Judge())  # type: ignore[arg-type]
+    assert found["judge"] == {"about": "it"}
+    assert asked == [(run.sample, baseline.sample, 0)]
+
+
+RUNS: dict[str, Any] = {
+    "runs": 1,
+    "baselines": 0,
+    "by_seed": False,
+    "has_student": False,
+    "has_judge": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"by_seed": True, "runs": 2, "has_student": True}, "--seeds takes records that hold"),
+        ({"by_seed": True}, "--seeds needs two runs or more"),
+        ({"has_judge": True, "by_seed": True, "runs": 2}, "a judge compares two runs at most"),
+        ({"has_judge": True, "baselines": 2}, "a judge compares two runs at most"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_runs(**{**RUNS, **given})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"has_student": True, "baselines": 3},
+        {"by_seed": True, "runs": 2, "baselines": 2},
+        {"has_judge": True, "baselines": 1, "has_student": True},
+    ],
+)
+def test_what_goes_together_passes(given: dict[str, Any]) -> None:
+    check_runs(**{**RUNS, **given})

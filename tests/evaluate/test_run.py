@@ -1,172 +1,32 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError, StudentError
+from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError
 from mitools.evaluate.options import EvalOptions
-from mitools.evaluate.run import Evaluation, Opened, predict
+from mitools.evaluate.predict import Opened
+from mitools.evaluate.run import Evaluation
 from mitools.records import Record
 from mitools.schema import validate
+from tests.evaluate.examples import choice, equation
 from tests.evaluate.probes.subjects import Talker
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
-
-ANY_SCORES = st.lists(st.floats(-800, 0), min_size=1, max_size=8)
-
-
-def equation(number: int, **more: Any) -> Record:
-    return {
-        "id": str(number),
-        "input": f"q{number}",
-        "label": f"{number} + 1",
-        "task": "equation",
-        **more,
-    }
-
-
-def choice(number: int, *choices: str, **more: Any) -> Record:
-    return {
-        "id": str(number),
-        "input": f"q{number}",
-        "label": choices[0],
-        "choices": list(choices),
-        **more,
-    }
 
 
 def opener(student: Any) -> Callable[[], Opened]:
     return lambda: Opened(student, "fake@0", "0")
 
 
-class Scorer:
-    """Gives every choice the score that it is told."""
-
-    metadata: dict[str, Any] = {}  # noqa: RUF012
-
-    def __init__(self, scores: dict[str, float]) -> None:
-        self.scores = scores
-
-    def score_choices(self, inputs: Any, choices: Any) -> list[list[float]]:
-        return [[self.scores[name] for name in row] for row in choices]
-
-
-def answer(scores: dict[str, float], *choices: str) -> dict[str, Any]:
-    records = [choice(1, *(choices or scores))]
-    return predict(Scorer(scores), records, rationales=False)[0]  # type: ignore[arg-type]
-
-
-def test_choices_become_a_softmax_and_the_best_one_the_label() -> None:
-    found = answer({"a": math.log(0.2), "b": math.log(0.6)})
-    assert found["label"] == "b"
-    assert found["choices"] == pytest.approx({"a": 0.25, "b": 0.75})
-    assert found["confidence"] == found["choices"]["b"]
-    assert found["in_set_mass"] == pytest.approx(0.8)
-    assert found["log_prob"] == pytest.approx(math.log(0.6), abs=1e-6)
-
-
-@given(ANY_SCORES)
-def test_probabilities_sum_to_1_and_the_label_has_the_largest(scores: list[float]) -> None:
-    found = answer({str(index): score for index, score in enumerate(scores)})
-    assert sum(found["choices"].values()) == pytest.approx(1, abs=1e-5)
-    assert found["confidence"] == max(found["choices"].values())
-    assert scores[int(found["label"])] == max(scores)
-
-
-@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8))
-def test_the_mass_of_a_proper_distribution_is_at_most_1(weights: list[float]) -> None:
-    total = sum(weights)
-    found = answer({str(i): math.log(weight / total) for i, weight in enumerate(weights)})
-    assert found["in_set_mass"] <= 1 + 1e-5
-
-
-def test_the_order_of_the_choices_changes_no_answer() -> None:
-    scores = {"a": -1.0, "b": -0.5, "c": -0.5}
-    found = [answer(scores, *order) for order in itertools.permutations("abc")]
-    assert all(one == found[0] for one in found)
-    assert found[0]["label"] == "b"
-
-
-def test_a_choice_listed_twice_is_asked_once_and_counted_once() -> None:
-    scores = {"bridge": math.log(0.3), "beach": math.log(0.1)}
-    assert answer(scores, "bridge", "beach", "bridge") == answer(scores, "bridge", "beach")
-
-
-def test_an_impossible_choice_has_no_share() -> None:
-    found = answer({"a": -math.inf, "b": -1.0})
-    assert found["choices"] == {"a": 0, "b": 1}
-
-
-@pytest.mark.parametrize("scores", [{"a": math.nan, "b": -1.0}, {"a": -math.inf}, {"a": 3.0}])
-def test_scores_that_are_no_log_probabilities_are_refused(scores: dict[str, float]) -> None:
-    with pytest.raises(StudentError, match="no log-probabilities"):
-        answer(scores)
-
-
-def test_open_labels_are_decoded_and_their_confidence_is_their_probability(student: Any) -> None:
-    student.labels, student.rationales = {"q1": "2 + 1"}, {"q1": "So 2 + 1 = 3."}
-    assert predict(student, [equation(1)]) == [
-        {
-            "label": "2 + 1",
-            "confidence": pytest.approx(math.exp(-0.5), rel=1e-5),
-            "log_prob": -0.5,
-            "label_truncated": False,
-            "rationale": "So 2 + 1 = 3.",
-            "rationale_truncated": False,
-        }
-    ]
-
-
-def test_an_empty_text_is_no_label_and_an_empty_rationale_stays_one(student: Any) -> None:
-    (found,) = predict(student, [equation(1)])
-    assert (found["label"], found["rationale"]) == (None, "")
-
-
-@pytest.mark.parametrize("log_prob", [math.nan, math.inf, -math.inf, 0.1])
-def test_an_impossible_log_probability_is_refused(student: Any, log_prob: float) -> None:
-    student.log_prob = log_prob
-    with pytest.raises(StudentError, match="log-probability"):
-        predict(student, [equation(1)])
-
-
-def test_open_and_closed_records_keep_their_order(student: Any) -> None:
-    student.labels, student.favourite = {"q1": "7", "q3": "9"}, {"q2": "b"}
-    records = [equation(1), choice(2, "a", "b"), equation(3)]
-    labels = [found["label"] for found in predict(student, records)]
-    assert labels == ["7", "b", "9"]
-    assert student.asked[:2] == [("choices", [["a", "b"]]), ("labels", ["q1", "q3"])]
-
-
-def test_decoding_beside_scoring_is_asked_for(student: Any) -> None:
-    student.labels = {"q1": "b"}
-    records = [choice(1, "a", "b")]
-    assert "decoded" not in predict(student, records)[0]
-    assert predict(student, records, decode=True)[0]["decoded"] == "b"
-
-
-def test_rationales_may_be_left_out(student: Any) -> None:
-    (found,) = predict(student, [equation(1)], rationales=False)
-    assert "rationale" not in found
-    assert [what for what, _ in student.asked] == ["labels"]
-
-
-def test_a_student_that_loses_an_answer_is_refused(student: Any) -> None:
-    student.generate_rationales = lambda _inputs: []
-    with pytest.raises(StudentError, match="0 answers to 2 questions"):
-        predict(student, [equation(1), equation(2)])
-
-
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
 def test_the_size_of_the_chunks_changes_nothing(student: Any, chunk: int) -> None:
     student.labels, student.favourite = {"q1": "2"}, {"q2": "b"}
     records = [equation(1), choice(2, "a", "b"), equation(3), choice(4, "c", "d"), equation(5)]
-    found = list(Evaluation(EvalOptions(chunk=chunk), opener(student)).run(iter(records)))
+    found = list(Evaluation(EvalOptions(batch_size=chunk), opener(student)).run(iter(records)))
     assert found == list(Evaluation(EvalOptions(), opener(student)).run(iter(records)))
 
 
@@ -201,14 +61,14 @@ def test_the_student_is_opened_once(student: Any) -> None:
         opened.append(Opened(student, "fake@0", "0"))
         return opened[-1]
 
-    list(Evaluation(EvalOptions(chunk=1), open_student).run([equation(1), equation(2)]))
+    list(Evaluation(EvalOptions(batch_size=1), open_student).run([equation(1), equation(2)]))
     assert len(opened) == 1
 
 
 def test_records_leave_before_the_next_chunk_is_read(student: Any) -> None:
     read = itertools.count()
     endless = (equation(next(read)) for _ in itertools.repeat(None))
-    running = Evaluation(EvalOptions(chunk=2), opener(student)).run(endless)
+    running = Evaluation(EvalOptions(batch_size=2), opener(student)).run(endless)
     assert [record["id"] for record in itertools.islice(running, 2)] == ["0", "1"]
     assert next(read) == 2
 
@@ -223,7 +83,7 @@ def parts() -> list[Record]:
     [(None, "34"), ("test", "3"), ("train", "01"), ("valid", "2"), ("all", "01234")],
 )
 def test_only_the_wanted_part_is_evaluated(student: Any, part: str | None, ids: str) -> None:
-    found = Evaluation(EvalOptions(part=part), opener(student)).run(parts())
+    found = Evaluation(EvalOptions(split=part), opener(student)).run(parts())
     assert "".join(record["id"] for record in found) == ids
 
 
@@ -231,7 +91,7 @@ def test_valid_records_are_answered_for_a_temperature_and_enter_no_other_figure(
     student: Any,
 ) -> None:
     student.labels = {"q2": "3", "q3": "0", "q4": "5"}
-    evaluation = Evaluation(EvalOptions(temperature=True, chunk=2), opener(student))
+    evaluation = Evaluation(EvalOptions(temperature=True, batch_size=2), opener(student))
     found = list(evaluation.run(parts()))
     assert [record["id"] for record in found] == list("234")
     assert "rationale" not in found[0]["student"]
@@ -259,7 +119,7 @@ def test_training_records_that_pass_by_teach_what_rationales_support(student: An
     assert [record["id"] for record in evaluation.run(records)] == ["55"]
     found = evaluation.tally.summary(0)["consistency"]["with_simulator"]
     assert found.reason == "no rationale supports an answer"
-    unasked = Evaluation(EvalOptions(), opener(student))
+    unasked = Evaluation(EvalOptions(simulator="none"), opener(student))
     list(unasked.run(records))
     assert unasked.tally.summary(0)["consistency"]["with_simulator"].status == "skipped"
 
@@ -275,7 +135,7 @@ def test_a_part_that_is_empty_is_an_error_that_says_what_there_is(student: Any) 
 
 def test_a_part_of_records_without_any_split_is_an_error(student: Any) -> None:
     with pytest.raises(EmptyInputError, match='so none is in "valid"; run "mitools split" first'):
-        list(Evaluation(EvalOptions(part="valid"), opener(student)).run([equation(1)]))
+        list(Evaluation(EvalOptions(split="valid"), opener(student)).run([equation(1)]))
 
 
 def warnings(
@@ -375,11 +235,11 @@ def test_the_same_records_are_probed_whatever_their_order() -> None:
     found = []
     for order in (records, records[::-1]):
         student = Talker(lambda text: "4" if "7" in text else "5")
-        settings = EvalOptions(probes=("cue", "counterfactual"), kept=6)
+        settings = EvalOptions(probes=("cue", "counterfactual"), probe_records=6)
         evaluation = Evaluation(settings, opener(student))
         list(evaluation.run(order))
         counts: list[int] = []
-        found.append(evaluation.probe(0, lambda _student: None, counts.append))
+        found.append(evaluation.probe(lambda _student: None, counts.append))
         assert sum(counts) > 6
     assert found[0] == found[1]
     assert list(found[0]) == ["counterfactual", "cue"]
@@ -389,5 +249,5 @@ def test_the_same_records_are_probed_whatever_their_order() -> None:
 def test_nothing_is_probed_that_was_not_asked_for(student: Any) -> None:
     evaluation = Evaluation(EvalOptions(), opener(student))
     list(evaluation.run([equation(1)]))
-    assert evaluation.probe(0, lambda _student: None, lambda _count: None) == {}
+    assert evaluation.probe(lambda _student: None, lambda _count: None) == {}
     assert evaluation.sample.items() == []

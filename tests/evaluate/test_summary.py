@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mitools.evaluate.measures.metric import as_json
 from mitools.evaluate.score import scored
-from mitools.evaluate.summary import SummaryBuilder, as_json
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record
 from mitools.tasks import task_of
 from tests.evaluate.synthetic import answered

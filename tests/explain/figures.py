@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mitools.evaluate.judging import unasked_judge
-from mitools.evaluate.measures.metric import Metric
+from mitools.evaluate.measures.metric import Metric, as_json
 from mitools.evaluate.probes.run import unasked_probes
-from mitools.evaluate.summary import as_json
 
 __all__ = ["hostile_summary", "metric", "probed"]
 

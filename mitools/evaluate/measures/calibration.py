@@ -1,7 +1,7 @@
-"""Does confidence say how often the student is right?
+"""Calibration: does the confidence match the share of right answers?
 
 Pure functions on arrays: ``confidence`` [n], the stated probability of each answer, and
-``is_correct`` [n]. No figure depends on the order of the items, nor on how ties are broken.
+``is_correct`` [n]. No figure depends on the order of the items or on the order of ties.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ confidence; a summary's ``mean_confidence`` is over all records that state one."
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
 _LARGEST = 1.0 - 2.0**-24
-"""Models compute in float32, where a probability nearer to 1 than this is written as 1."""
+"""Models compute in float32, where a probability closer to 1 than this is rounded to 1."""
 
 
 def width_bins(confidence: Floats) -> Ints:
@@ -121,8 +121,8 @@ def width_bins(confidence: Floats) -> Ints:
 def mass_bins(confidence: Floats) -> Ints:
     """Assign each confidence to one of 15 bins of equal mass, equal confidences together.
 
-    A group of ties goes where its middle rank lies, worked out in whole numbers: repeating all
-    items moves nothing.
+    A group of ties goes into the bin of its middle rank. The rank is computed in integers, so that
+    duplicating all items changes no bin.
     """
     _, inverse, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
     twice_middle = 2 * (np.cumsum(sizes) - sizes) + sizes
@@ -131,7 +131,7 @@ def mass_bins(confidence: Floats) -> Ints:
 
 
 def expected_calibration_error(confidence: Floats, is_correct: Bools, bins: Ints) -> float:
-    """Average the gap between accuracy and mean confidence over bins, weighted by their items.
+    """Compute the mean gap between accuracy and mean confidence over bins, weighted by items.
 
     Args:
         confidence: [n] from 0 to 1.
@@ -149,13 +149,13 @@ def expected_calibration_error(confidence: Floats, is_correct: Bools, bins: Ints
 
 @dataclass(frozen=True, slots=True)
 class NullBand:
-    """Where a calibration error would lie if every confidence were exactly right.
+    """The distribution of a calibration error under perfect calibration.
 
     Attributes:
         mean: of the redraws.
         band: their middle 95%.
-        p: Monte Carlo p-value, the share of redraws (and the observation) with an error at least
-            as large as the one observed.
+        p: Monte Carlo p-value: the share of redraws, counting the observation too, with an error
+            at least as large as the observed one.
     """
 
     mean: float
@@ -174,9 +174,10 @@ def null_bands(
     Args:
         confidence: [n].
         bins: by name, [n] the bin of each item, non-decreasing in confidence.
-        observed: by the same names, the error that was found.
+        observed: by the same names, the observed error.
         seed: of the redraws; all names share them.
     """
+    # Sorted by confidence, each bin is one run of items, and one pass sums all bins.
     order = np.argsort(confidence, kind="stable")
     stated, n = confidence[order], len(confidence)
     sorted_bins = {name: found[order] for name, found in bins.items()}
@@ -186,7 +187,8 @@ def null_bands(
     rng, left = np.random.default_rng(seed), REDRAWS
     errors: dict[str, list[Floats]] = {name: [] for name in bins}
     while left:
-        size = min(left, max(1, 2_000_000 // n))
+        size = min(left, max(1, 2_000_000 // n))  # redraws at once, for bounded memory
+        # Under perfect calibration an answer is right with the probability that it states.
         gaps = (rng.random((size, n)) < stated) - stated  # [R, n]
         for name, first in starts.items():
             per_bin = np.add.reduceat(gaps, first, axis=1)
@@ -198,18 +200,18 @@ def null_bands(
 
 
 def null_band(errors: Floats, observed: float) -> NullBand:
-    """Describe redrawn errors [R], and where among them the observed one lies."""
+    """Describe redrawn errors [R] and the rank of the observed error among them."""
     low, high = np.quantile(errors, (0.025, 0.975))
-    # Redraw and observation add up in different orders; a hair's breadth is no difference.
+    # Redraws and observation are summed in different orders; rounding is not a difference.
     p = float((1 + np.sum(errors >= observed - 1e-12)) / (1 + len(errors)))
     return NullBand(float(errors.mean()), (float(low), float(high)), p)
 
 
 def confidence_nll(confidence: Floats, is_correct: Bools) -> Floats:
-    """Score each answer by -log of the probability that was stated for what came out: [n], nats.
+    """Compute -log of the stated probability of the outcome of each answer: [n], nats.
 
-    A confidence of 1 counts as 1 - 2⁻²⁴ and one of 0 as the smallest float, so a wrong answer
-    given with certainty costs 16.6 nats and no figure is infinite.
+    A confidence of 1 counts as 1 - 2⁻²⁴ and one of 0 as the smallest float: a wrong answer with
+    confidence 1 costs 16.6 nats, and no figure is infinite.
     """
     stated = np.clip(confidence, _SMALLEST, _LARGEST)
     nll: Floats = -np.where(is_correct, np.log(stated), np.log1p(-stated))
@@ -219,8 +221,8 @@ def confidence_nll(confidence: Floats, is_correct: Bools) -> Floats:
 def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
     """Compute every measure of :data:`MEASURES`; all undefined on empty input.
 
-    The calibration errors carry a null band in place of an interval: resampling only adds to
-    them, so a bootstrap interval would lie beside the truth.
+    The calibration errors have a null band in place of an interval: resampling adds to the error,
+    so a bootstrap interval would be biased upwards.
 
     Raises:
         InvalidFieldError: a confidence below 0 or above 1.
@@ -230,7 +232,7 @@ def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Met
         reason = "no record has both a gold label and a confidence"
         return {name: measure.undefined(reason) for name, measure in MEASURES.items()}
     if confidence.min() < 0 or confidence.max() > 1:
-        raise InvalidFieldError("a confidence must lie within 0 and 1")
+        raise InvalidFieldError("a confidence must be between 0 and 1")
     values, intervals = _with_intervals(confidence, is_correct, seed)
     metrics = {**_errors(confidence, is_correct, seed)}
     for name, value in values.items():
@@ -261,6 +263,8 @@ _RESAMPLED = tuple(name for name in MEASURES if name not in ("ece_width", "ece_m
 def _with_intervals(
     confidence: Floats, is_correct: Bools, seed: int
 ) -> tuple[dict[str, float], dict[str, Interval | None]]:
+    # Items with the same confidence and outcome are alike for every measure here: they share a
+    # cell, and a resample is a count of each cell.
     groups, inverse = np.unique(confidence, return_inverse=True)
     cells = np.sort(2 * inverse + is_correct)  # wrong and right, side by side for each confidence
     no, yes = np.zeros(len(groups), dtype=bool), np.ones(len(groups), dtype=bool)

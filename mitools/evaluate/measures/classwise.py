@@ -1,7 +1,7 @@
-"""Does the probability of each label say how often that label is gold?
+"""Classwise calibration: does the probability of each label match how often it is gold?
 
 Pure functions on arrays: ``chances`` [n, K], the stated probability of each label of a fixed set,
-and ``gold`` [n], the index of the label that is right.
+and ``gold`` [n], the index of the gold label.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLASSWISE_ECE = Measure(
 
 
 def classwise_error(chances: Floats, gold: Ints) -> float:
-    """Average over labels the binned gap between a label's probability and its frequency.
+    """Compute the mean over labels of the binned gap between probability and frequency.
 
     Args:
         chances: [n, K] from 0 to 1.
@@ -63,6 +63,7 @@ def classwise_metric(chances: Floats, gold: Ints, seed: int) -> Metric:
 def _null_errors(chances: Floats, seed: int) -> Floats:
     """Redraw gold 1,000 times and measure the error of each: [1000]."""
     ordered = chances[np.lexsort(chances.T[::-1])]  # the order of the records changes no draw
+    # Inverse transform sampling: the drawn label is the number of cumulative sums below a uniform.
     n, classes = ordered.shape
     upper = np.cumsum(ordered, axis=1)[:, :-1]  # [n, K - 1]
     rng, left = np.random.default_rng(seed), REDRAWS
@@ -81,7 +82,7 @@ def _null_errors(chances: Floats, seed: int) -> Floats:
 
 
 def _by_bin(stated: Floats) -> tuple[Ints, Ints]:
-    """Sort items by bin: their order [n], and where each bin that holds items starts."""
+    """Sort items by bin: their order [n], and the start of each bin with items."""
     bins = width_bins(stated)
     order = np.argsort(bins, kind="stable")
     return order, np.flatnonzero(np.diff(bins[order], prepend=-1))

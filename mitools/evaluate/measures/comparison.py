@@ -1,8 +1,8 @@
-"""Is one student really better than another? Paired tests, intervals, and what they could find.
+"""Is one student better than another? Paired tests, intervals, and detectable differences.
 
 Pure functions on arrays: ``ours`` [S, n] and ``theirs`` [T, n], one row a run (a training seed),
 one column an item that all runs answered. With one run a side, items are resampled in pairs; with
-several, runs and items both are: what holds for these seeds need not hold for the next one.
+several, both runs and items are resampled, so that the result holds for other seeds too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mitools.evaluate.measures.statistics import percentile_interval, resamples_
 __all__ = [
     "ENOUGH_DISCORDANT",
     "Difference",
-    "compare_runs",
+    "difference_of_means",
     "holm",
     "mcnemar",
     "resampled_means",
@@ -103,7 +103,7 @@ def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
 
 
 def smallest_detectable(spread: float, n: int) -> float:
-    """Give the mean difference that a test at 5% finds in 80% of experiments with ``n`` items.
+    """Return the mean difference that a test at 5% finds in 80% of experiments with ``n`` items.
 
     Args:
         spread: standard deviation of one item's difference; with 1 for ``n``, of their mean.
@@ -113,7 +113,7 @@ def smallest_detectable(spread: float, n: int) -> float:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Adjust p-values for their number, so that any of them may be looked at (Holm, 1979)."""
+    """Adjust p-values for multiple tests (Holm, 1979)."""
     ordered = sorted(p_values, key=lambda name: p_values[name])
     adjusted, largest = {}, 0.0
     for rank, name in enumerate(ordered):
@@ -124,7 +124,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much our mean lies above theirs.
+    """The difference of two means, ours minus theirs.
 
     Attributes:
         value: the difference of the means over runs and items.
@@ -132,8 +132,8 @@ class Difference:
         p: of the test named; two-sided.
         test: ``McNemar, exact``, ``random signs`` or, for several runs, ``hierarchical bootstrap``.
         details: means of both sides, discordant items, and a ``note`` where no outcome could have
-            been significant; ``smallest_detectable``, of one run a side by how much the items'
-            differences vary, of several by how much the resampled difference does.
+            been significant; ``smallest_detectable``, from the spread of the items' differences for
+            one run a side, from that of the resampled difference for several.
     """
 
     value: float
@@ -143,7 +143,7 @@ class Difference:
     details: Mapping[str, Any]
 
 
-def compare_runs(ours: Floats, theirs: Floats, seed: int) -> Difference:
+def difference_of_means(ours: Floats, theirs: Floats, seed: int) -> Difference:
     """Compare two groups of runs on the items that all of them answered.
 
     Args:
@@ -161,7 +161,7 @@ def compare_runs(ours: Floats, theirs: Floats, seed: int) -> Difference:
         interval = percentile_interval(gaps)
         tail = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
         p = min(1.0, 2 * (1 + tail) / (1 + len(gaps)))
-        if not is_single:  # items alone would promise what this test finds one time in three
+        if not is_single:  # with items alone, this test would find it in one of three experiments
             least = smallest_detectable(float(gaps.std()), 1)
     details: dict[str, Any] = {
         "ours": float(ours.mean()),

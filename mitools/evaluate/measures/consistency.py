@@ -1,8 +1,8 @@
-"""Does the rationale argue for the label that the student gave?
+"""Does the rationale support the student's own label?
 
-The student answers and explains in two passes, so the two can part ways. Which answer a rationale
-supports is read from its words by the task (:meth:`mitools.tasks.Task.supported`); here that is
-compared with the student's label and with gold, and counted.
+The student answers and explains in two passes, so label and rationale can disagree. The task reads
+which answer a rationale supports (:meth:`mitools.tasks.Task.supported`); this module compares it
+with the student's label and with gold, and counts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def supports_whose(
     gold: str | None,
     is_equal: Callable[[str | None, str | None], bool],
 ) -> Supports:
-    """Say whose answer a rationale supports; the student's comes first where gold is the same."""
+    """Return whose answer a rationale supports; ``student`` where gold is the same answer."""
     if supported is None:
         return "none"
     if is_equal(supported, label):

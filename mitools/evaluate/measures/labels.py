@@ -1,7 +1,7 @@
 """Is the label right? Rates with intervals, and macro-F1 where the set of labels is fixed.
 
-Functions of counts; what makes a label right or valid is the task's knowledge
-(:mod:`mitools.tasks`), and applying it to a record is :mod:`mitools.evaluate.score`'s.
+Functions of counts. :mod:`mitools.tasks` decides whether a label is right or valid;
+:mod:`mitools.evaluate.score` applies that to records.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ MACRO_F1 = Measure(
 )
 
 Confusion = Mapping[tuple[str, str | None], int]
-"""Records by gold label and answer; the answer is None where it is none of the set."""
+"""Records by gold label and answer; the answer is None where it is not in the set."""
 
 
 def rate(measure: Measure, hits: int, n: int, *, empty: str) -> Metric:
@@ -69,9 +69,9 @@ def rate(measure: Measure, hits: int, n: int, *, empty: str) -> Metric:
 def macro_f1(confusion: Confusion, seed: int) -> Metric:
     """Average F1 over the labels of a fixed set.
 
-    Labels that are neither gold nor given anywhere do not count. An answer outside the set is a
-    miss for its gold label and a false alarm for none. Undefined on empty input. The interval is a
-    bootstrap over records.
+    Labels that never occur, as gold or as an answer, do not count. An answer outside the set is a
+    false negative for its gold label and a false positive for no label. Undefined on empty input.
+    The interval is a bootstrap over records.
     """
     cells = sorted(confusion, key=lambda cell: (cell[0], cell[1] is None, cell[1] or ""))
     tally = np.array([confusion[cell] for cell in cells], dtype=np.int64)

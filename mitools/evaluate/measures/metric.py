@@ -1,6 +1,6 @@
 """The form of every figure: a value, or the reason why there is none; never NaN.
 
-Measures declare their unit and direction here; how they are computed is their own module's affair.
+Measures declare title, unit and direction with the classes here; other modules compute them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Interval", "Measure", "Metric", "Status", "rounded"]
+__all__ = ["Interval", "Measure", "Metric", "Status", "as_json", "rounded"]
 
 Interval = tuple[float, float]
 Status = Literal["ok", "undefined", "not_applicable", "skipped"]
 
 _DIGITS = 6
-"""Significant digits kept: enough for any reader, too few to show the order of a summation."""
+"""Significant digits that are kept: too few to show the order of a summation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,15 @@ class Metric:
     """One figure of a summary.
 
     Attributes:
-        measure: what it measures, in which unit, and which direction is better.
+        measure: title, unit and direction.
         status: ``ok``; ``undefined`` where these records do not determine it; ``not_applicable``
-            where it has no meaning for this student or task; ``skipped`` where nobody asked for it.
+            where it has no meaning for this student or task; ``skipped`` where it was not
+            requested.
         value: the figure, in the measure's unit; None unless ``ok``.
         ci95: a 95% confidence interval, where one can be given.
-        n: how many items the value rests on.
+        n: how many items the value is computed from.
         reason: why there is no value; None where there is one.
-        details: what else belongs to the figure, for example a null band or a signature.
+        details: further values of the figure, such as a null band or a signature.
     """
 
     measure: Measure
@@ -76,7 +77,7 @@ class Measure:
         """State a value.
 
         Raises:
-            ValueError: the value is not finite; a measure must say ``undefined`` instead.
+            ValueError: the value is not finite; state ``undefined`` instead.
         """
         if not math.isfinite(value):
             raise ValueError(f"a metric cannot be {value}")
@@ -90,6 +91,17 @@ class Measure:
 
     def skipped(self, reason: str) -> Metric:
         return Metric(self, "skipped", reason=reason)
+
+
+def as_json(value: Any) -> Any:
+    """Turn metrics, at any depth of mappings and lists, into plain JSON values."""
+    if isinstance(value, Metric):
+        return value.as_json()
+    if isinstance(value, Mapping):
+        return {name: as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(inner) for inner in value]
+    return rounded(value)
 
 
 def rounded(value: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Does confidence tell right answers from wrong ones? AUROC, AURC and accuracy at coverage.
+"""Does confidence separate right answers from wrong ones? AUROC, AURC, accuracy at coverage.
 
 Pure functions on counts of right and wrong answers at each distinct confidence. Only the order of
-the confidences matters, so a monotone map of them changes nothing; ties are never broken: what
-depends on them is the mean over all ways to break them.
+the confidences matters: a monotone map changes no figure. Ties are not broken; a figure that
+depends on their order is the mean over all orders.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def rank_statistics(right: Floats, wrong: Floats) -> Floats:
     """
     area = area_under_risk(right, wrong)
     excess = area - least_area(right.sum(axis=-1), wrong.sum(axis=-1))
-    # A sum of rounded terms may miss the least area by a hair.
+    # The two sums are rounded differently.
     excess = np.where(np.abs(excess) < 1e-12, 0.0, excess)
     kept = [accuracy_at(share, right, wrong) for share in COVERAGES]
     return np.stack([auroc(right, wrong), area, excess, *kept], axis=-1)
 
 
 def auroc(right: Floats, wrong: Floats) -> Floats:
-    """Give the chance that a right answer is stated with more confidence than a wrong one.
+    """Compute the probability that a right answer has a higher confidence than a wrong one.
 
     Ties count half. A probability, higher is better; NaN where all are right or all are wrong, or
     there are none.
@@ -50,7 +50,7 @@ def auroc(right: Floats, wrong: Floats) -> Floats:
 
 
 def area_under_risk(right: Floats, wrong: Floats) -> Floats:
-    """Average, over k = 1 … n, the error rate among the k most confident answers (AURC).
+    """Compute the mean, over k = 1 … n, of the error rate of the k most confident answers (AURC).
 
     A fraction, lower is better; within ties it is the expected one. Summed in closed form, group
     by group: inside a group of m answers with e errors, after N answers with E errors, the
@@ -71,7 +71,7 @@ def area_under_risk(right: Floats, wrong: Floats) -> Floats:
 
 
 def least_area(right: Floats, wrong: Floats) -> Floats:
-    """Give the AURC of the ranking that puts every right answer above every wrong one.
+    """Compute the AURC of the ranking with every right answer above every wrong one.
 
     Args:
         right: [...] right answers; together with ``wrong`` at least one.
@@ -88,7 +88,7 @@ def least_area(right: Floats, wrong: Floats) -> Floats:
 
 
 def accuracy_at(share: int, right: Floats, wrong: Floats) -> Floats:
-    """Give the accuracy among the most confident ``share`` percent of the answers, rounded up.
+    """Compute the accuracy of the most confident ``share`` percent of the answers, rounded up.
 
     A fraction, higher is better; where the cut falls into ties, it is the expected one.
     """

@@ -1,4 +1,4 @@
-"""What simulators measure: association with the student's label, quality for gold, consistency.
+"""Measures of simulators: association with the student's label, quality for gold, consistency.
 
 Declares the measures, and states them where there is nothing to compute. They are computed by
 :mod:`mitools.evaluate.simulators`, those of edited rationales by
@@ -194,12 +194,12 @@ _UNREAD = "the label never reads the rationale: it is given in a pass of its own
 
 
 def rationale_editing(reason: str = _UNREAD) -> dict[str, Metric]:
-    """State every rationale-editing test of a label that reads no rationale: none applies."""
+    """State every rationale-editing test as not applicable: the label reads no rationale."""
     return {name: measure.not_applicable(reason) for name, measure in RATIONALE_EDITING.items()}
 
 
 def unasked_editing() -> dict[str, Metric]:
-    """State every rationale-editing test of a student that could be tested so."""
+    """State every rationale-editing test as skipped, for a student that could be tested."""
     reason = 'it edits rationales and asks again: "--probe editing"'
     return {name: measure.skipped(reason) for name, measure in RATIONALE_EDITING.items()}
 

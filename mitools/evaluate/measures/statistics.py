@@ -1,8 +1,8 @@
 """Confidence intervals: Wilson's for rates, the percentile bootstrap for everything else.
 
-Pure functions on arrays. Resampling goes through counts of *cells*: items that are alike for a
-statistic share a cell, and a statistic is a function of how often each cell was drawn. Cells are
-sorted by the caller, so that the order of the records changes no figure.
+Pure functions on arrays. Resampling works on counts of *cells*: items that are alike for a
+statistic share a cell, and a statistic is a function of the number of draws of each cell. The
+caller sorts the cells, so that the order of the records changes no figure.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _Z95 = 1.959963984540054
 
 
 def wilson_interval(hits: int, n: int) -> Interval | None:
-    """Give Wilson's 95% score interval of a rate; None where ``n`` is 0.
+    """Compute Wilson's 95% score interval of a rate; None where ``n`` is 0.
 
     Preferred to the bootstrap for rates: the bootstrap of a rate is the binomial around the
-    observed rate, so it has no width at 0% and 100% and covers too little near them and at small
-    ``n``. Wilson's interval stays within 0 and 1, needs no seed and keeps close to 95%.
+    observed rate, so it has no width at 0% and 100%, and covers too little near them and at small
+    ``n``. Wilson's interval stays between 0 and 1, needs no seed and covers close to 95%.
 
     Source: Brown, Cai and DasGupta, Statistical Science 16(2), 2001.
     """
@@ -59,7 +59,7 @@ def wilson_interval(hits: int, n: int) -> Interval | None:
 
 
 def resamples_for(n: int) -> int:
-    """Say how many resamples ``n`` items get: 10,000, falling to 1,000 above 50,000 items."""
+    """Return the number of resamples for ``n`` items: 10,000, and fewer above 50,000 items."""
     return max(_FEWEST_RESAMPLES, min(RESAMPLES, _MOST_DRAWS // max(1, n)))
 
 
@@ -82,12 +82,14 @@ def bootstrap(
 
 
 def _resampled_counts(cells: Ints, n_cells: int, seed: int) -> Iterator[Floats]:
+    # One block of resamples after the other: memory does not grow with the number of records.
     n, left = len(cells), resamples_for(len(cells))
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // max(n, n_cells))
     while left:
         size = min(rows, left)
         drawn = cells[rng.integers(0, n, size=(size, n))]  # [R, n]
+        # Offset by row, so that one bincount counts the cells of all resamples.
         drawn += np.arange(size)[:, None] * n_cells
         counts = np.bincount(drawn.ravel(), minlength=size * n_cells)
         yield counts.reshape(size, n_cells).astype(np.float64)
@@ -95,7 +97,7 @@ def _resampled_counts(cells: Ints, n_cells: int, seed: int) -> Iterator[Floats]:
 
 
 def percentile_interval(draws: Floats) -> Interval | None:
-    """Give the middle 95% of bootstrap values.
+    """Return the middle 95% of bootstrap values.
 
     None where there are none, or where the statistic was undefined in more than half of them.
     """
@@ -107,17 +109,17 @@ def percentile_interval(draws: Floats) -> Interval | None:
 
 
 def spread_interval(draws: Floats) -> Interval | None:
-    """Give the middle 95% of bootstrap values; None where they are all one value.
+    """Return the middle 95% of bootstrap values; None where they are all equal.
 
-    Items that are all right, or all wrong, look alike in every resample. That says nothing of how
-    other items would be, so an interval of no width would claim a certainty that is not there.
+    Where all items are right, or all wrong, every resample is the same. An interval of no width
+    would claim more certainty than these items give.
     """
     interval = percentile_interval(draws)
     return None if interval is None or interval[0] == interval[1] else interval
 
 
 def mean_intervals(values: Floats, seed: int) -> list[Interval | None]:
-    """Give the bootstrap interval of each column's mean; None where there are fewer than 2 rows.
+    """Compute the bootstrap interval of each column's mean; None with fewer than 2 rows.
 
     Args:
         values: [n, M] one row an item; the same resamples serve all columns.
@@ -132,7 +134,7 @@ def mean_intervals(values: Floats, seed: int) -> list[Interval | None]:
 
 
 def ratio_interval(parts: Floats, wholes: Floats, seed: int) -> Interval | None:
-    """Give the bootstrap interval of Σ parts / Σ wholes, resampling items; None below 2 items.
+    """Compute the bootstrap interval of Σ parts / Σ wholes over items; None below 2 items.
 
     Args:
         parts: [n] the numerator of each item.

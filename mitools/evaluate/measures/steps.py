@@ -1,7 +1,7 @@
-"""Arithmetic that a rationale states, such as ``12 + 7 = 19``, and whether it holds.
+"""Arithmetic that a rationale states, such as ``12 + 7 = 19``, and whether it is right.
 
-Knows strings only. The texts come from models: they are read by
-:mod:`mitools.expressions`, which evaluates no code and bounds its work.
+Works on strings only. The texts come from models: :mod:`mitools.expressions` reads them, without
+evaluating code and in bounded time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mitools.expressions import MAX_LENGTH, Expression, parse_expression
 __all__ = ["Step", "find_steps"]
 
 _MAX_TEXT = 20_000
-"""Characters of a rationale that are read; no rationale of use is longer."""
+"""Characters of a rationale that are read."""
 
 _SIGNS = "×·∗÷∕−–xX"
 _IS = re.compile(r"(?<=[\d)%])\s+(?:is|are|equals?|makes|gives)\s+(?=[$(\d.-])", re.IGNORECASE)
@@ -36,7 +36,7 @@ class Step:
     Attributes:
         text: as it was read, with plain operators and spaces.
         is_right: whether both sides have the same value; a decimal on the right may be rounded.
-        value: what the left side really comes to.
+        value: of the left side.
     """
 
     text: str
@@ -47,8 +47,8 @@ class Step:
 def find_steps(rationale: str) -> Iterator[Step]:
     """Find the stated steps in order: "a op b = c", also as "a op b is c" and as a chain.
 
-    A chain "a + b = c + d = e" is two steps. What cannot be read is no step: a text without any
-    has none, rather than wrong ones.
+    A chain "a + b = c + d = e" is two steps. An equality that cannot be read is not a step, so it
+    is not counted as wrong either.
     """
     text = _IS.sub(" = ", rationale[:_MAX_TEXT])
     if "=" not in text:
@@ -65,8 +65,8 @@ def find_steps(rationale: str) -> Iterator[Step]:
 
 
 def _steps_in(parts: list[str], *, is_cut: bool) -> Iterator[Step]:
-    """Compare neighbouring sides; the first is no whole side where the text before it goes on."""
-    parts[-1] = parts[-1].rstrip(f"+*/-., {_SIGNS}")  # what follows the value is another sentence
+    """Compare neighbouring sides; the first is incomplete where an operator stands before it."""
+    parts[-1] = parts[-1].rstrip(f"+*/-., {_SIGNS}")  # text after the value
     sides = [parse_expression(_balanced(part)) for part in parts]
     for left, right in itertools.pairwise([None, *sides[1:]] if is_cut else sides):
         if left is not None and right is not None and left.operators + right.operators:
@@ -83,8 +83,8 @@ def _is_same(left: Expression, right: Expression) -> bool:
 
 
 def _balanced(part: str) -> str:
-    """Drop what the surrounding prose left over: parentheses half outside."""
-    if len(part) > 2 * MAX_LENGTH:  # which no parser would read anyway
+    """Remove parentheses whose other half is outside of the part."""
+    if len(part) > 2 * MAX_LENGTH:  # too long for the parser
         return ""
     part = part.strip()
     while part.count("(") > part.count(")") and part.startswith("("):

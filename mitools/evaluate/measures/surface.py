@@ -1,6 +1,6 @@
-"""What a rationale shows without a reference: is it there, finished, and more than an echo?
+"""Properties of a rationale that need no reference: empty, truncated, repeated, copied.
 
-Knows strings, no record.
+Works on strings, not on records.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _ngrams(tokens: list[str]) -> list[tuple[str, ...]]:
 
 
 def repeated_share(text: str) -> float | None:
-    """Share of a text's 4-grams that it said before; None below four words."""
+    """Share of a text's 4-grams that occur in it before; None below four words."""
     grams = _ngrams(words(text))
     return 1 - len(set(grams)) / len(grams) if grams else None
 
@@ -126,7 +126,7 @@ class Surface:
             self._copied.append(copied)
 
     def add_steps(self, stated: int, right: int) -> None:
-        """Add the arithmetic steps of one rationale; one without any says nothing."""
+        """Add the arithmetic steps of one rationale; one without steps is left out."""
         if stated:
             self._steps.append(stated)
             self._steps_right.append(right)

@@ -1,8 +1,8 @@
-"""One number that makes a student less, or more, sure of everything it says.
+"""Temperature scaling: one divisor of all log-probabilities.
 
 Scored choices are scaled as a softmax, p ∝ exp(s / T). A decoded label has one probability, so it
-is scaled against everything else taken as one other choice. Either way the best answer stays the
-best one. Pure functions on arrays; T is fitted on one set of answers and judged on another.
+is scaled against all other texts taken as one other choice. The best answer stays the best one.
+Pure functions on arrays; T is fitted on one set of answers and tested on another.
 
 Source: Guo et al., arXiv:1706.04599.
 """
@@ -24,21 +24,21 @@ Ints = NDArray[np.int64]
 
 COLDEST = 0.01
 HOTTEST = 100.0
-"""The temperatures that are searched. A best one at either end means that the records set no
-limit: all of them are right, or the probabilities say nothing about gold."""
+"""The range of the search. A minimum at either end means that the records do not determine a
+temperature: all answers are right, or the probabilities carry no information on gold."""
 
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Probabilities of every possible answer, record after record.
+    """Probabilities of all possible answers, record after record.
 
     Attributes:
         log_probs: [M] natural logarithms, the rows of all records one after the other.
         starts: [n] where the row of each record begins.
-        gold: [n] position in ``log_probs`` of what turned out to be right.
-        given: [n] position of what the student answered.
+        gold: [n] position in ``log_probs`` of the gold answer.
+        given: [n] position of the student's answer.
     """
 
     log_probs: Floats
@@ -48,7 +48,7 @@ class Answers:
 
 
 def answers_from(rows: Iterable[tuple[list[float], int, int]]) -> Answers:
-    """Build :class:`Answers` of each record's probabilities and its gold and given index in them.
+    """Build :class:`Answers` from rows of probabilities, index of gold, index of the answer.
 
     A probability of 0 counts as the smallest float.
     """
@@ -67,7 +67,7 @@ def answers_from(rows: Iterable[tuple[list[float], int, int]]) -> Answers:
 
 
 def scaled(answers: Answers, temperature: float) -> Floats:
-    """Give the log-probabilities [M] at a temperature; each row adds up to 1 again."""
+    """Compute the log-probabilities [M] at a temperature; each row is normalized again."""
     return _normalized(answers.log_probs / temperature, answers.starts)
 
 
@@ -80,7 +80,7 @@ def _normalized(scores: Floats, starts: Ints) -> Floats:
 
 
 def mean_nll(answers: Answers, temperature: float) -> float:
-    """Average -log of the probability of gold: nats, lower is better; 0 on empty input."""
+    """Compute the mean -log of gold's probability: nats, lower is better; 0 on empty input."""
     if not len(answers.starts):
         return 0.0
     return float(-scaled(answers, temperature)[answers.gold].mean())
@@ -89,10 +89,10 @@ def mean_nll(answers: Answers, temperature: float) -> float:
 def fit_temperature(answers: Answers) -> float | None:
     """Find the temperature with the least :func:`mean_nll`.
 
-    The loss is convex in 1 / T, so it has one bottom along log T as well.
+    The loss is convex in 1 / T, so it has one minimum along log T as well.
 
     Returns:
-        None where there are no answers, or no limit to how cold or hot it should be.
+        None where there are no answers, or where the minimum is at an end of the range.
     """
     if not len(answers.starts):
         return None

@@ -1,7 +1,8 @@
-"""How much a rationale resembles a reference rationale: BLEU, chrF, ROUGE-L, length, meaning.
+"""Similarity to a reference rationale: BLEU, chrF, ROUGE-L, length ratio, embedding cosine.
 
-Overlap speaks for plausibility only: a rationale may say the right thing in other words, or copy
-the reference and support another answer. Knows strings, no record. Owns ``sacrebleu``.
+Overlap measures plausibility only: a rationale may use other words, or copy the reference and
+support another answer. Works on strings, not on records. The only module that imports
+``sacrebleu``.
 """
 
 from __future__ import annotations
@@ -66,15 +67,15 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def longest_common_subsequence(left: list[str], right: list[str]) -> int:
-    """Length of the longest common subsequence, by whole rows of the table at once.
+    """Compute the length of the longest common subsequence, one row of the table at once.
 
     Source: Hyyrö, "Bit-parallel LCS-length computation revisited", AWOCA 2004.
     """
-    places: dict[str, int] = {}
+    places: dict[str, int] = {}  # for each word, a bit for each position in ``left``
     for index, word in enumerate(left):
         places[word] = places.get(word, 0) | 1 << index
     full = (1 << len(left)) - 1
-    row = full
+    row = full  # a cleared bit is a position where the length grows by one
     for word in right:
         matches = row & places.get(word, 0)
         row = ((row + matches) | (row - matches)) & full
@@ -82,10 +83,10 @@ def longest_common_subsequence(left: list[str], right: list[str]) -> int:
 
 
 def rouge_l(text: str, reference: str) -> float:
-    """ROUGE-L F1, 0 to 1; 0 where either side has no word.
+    """Compute ROUGE-L F1, 0 to 1; 0 where either side has no word.
 
-    Equals the ``rouge-score`` package without stemming on ASCII text. Elsewhere it keeps letters
-    that the package drops, so that it does not rate every Cyrillic or accented word as missing.
+    Equals the ``rouge-score`` package without stemming on ASCII text. On other text it keeps
+    letters that the package drops, so that Cyrillic and accented words count.
     """
     words, expected = _WORD.findall(text.lower()), _WORD.findall(reference.lower())
     if not words or not expected:
@@ -94,37 +95,37 @@ def rouge_l(text: str, reference: str) -> float:
 
 
 class Similarity(Protocol):
-    """Compares texts by what they mean; :mod:`mitools.student.sentence_encoder` has one."""
+    """Compares texts by meaning; :mod:`mitools.student.sentence_encoder` implements it."""
 
     name: str
 
     def similarities(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
-        """Compare each text with its reference: from -1 to 1."""
+        """Compute the similarity of each text and its reference: from -1 to 1."""
 
 
 @dataclass
 class Overlap:
-    """Fold pairs of a rationale and its reference; some 30 small numbers a pair are kept, no text.
+    """Fold pairs of a rationale and its reference; about 30 numbers a pair are kept, and no text.
 
     Attributes:
-        similarity: compares by meaning; None leaves that out.
+        similarity: compares by meaning; None means no such comparison.
     """
 
     similarity: Similarity | None = None
 
     _counts: array[int] = field(default_factory=lambda: array("i"))
     _rouge: array[float] = field(default_factory=lambda: array("d"))
-    # force: a rationale that ends in " ." is no reason for a warning
+    # force: no warning about rationales that end in " ."
     _bleu: BLEU = field(default_factory=lambda: BLEU(force=True))
     _chrf: CHRF = field(default_factory=CHRF)
     _pairs: list[tuple[str, str]] = field(default_factory=list)
     _cosines: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, text: str, reference: str) -> None:
-        """Add one pair; an empty text counts, as one that shares nothing."""
+        """Add one pair; an empty text counts, with no overlap."""
         for scorer in (self._bleu, self._chrf):
-            # What sacrebleu's own significance tests keep of a segment; equality of the result
-            # with corpus_score is tested.
+            # The same statistics that sacrebleu's own significance tests keep of a segment; a test
+            # compares the result with corpus_score.
             self._counts.extend(scorer._extract_corpus_statistics([text], [[reference]])[0])
         self._rouge.append(rouge_l(text, reference))
         if self.similarity is not None:
@@ -135,7 +136,7 @@ class Overlap:
     def _compare(self) -> None:
         if self.similarity is not None and self._pairs:
             texts, references = zip(*self._pairs, strict=True)
-            # Padding moves the last digits; which texts share a batch must not be seen.
+            # Padding changes the last digits; the grouping into batches must not change figures.
             found = self.similarity.similarities(texts, references)
             self._cosines.extend(round(cosine, 5) for cosine in found)
             self._pairs.clear()

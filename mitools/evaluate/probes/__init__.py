@@ -1,12 +1,15 @@
-"""Interventions: change what the student reads, ask again, and compare. Each is asked for by name.
+"""Interventions: change what the student reads, ask it again, and compare. All are opt-in.
 
 - ``robustness``: noise on the input, the same in both passes;
-- ``attribution``: do label and rationale hang on the same words of the input?
-- ``counterfactual``: where an inserted word changes the label, does the rationale mention it?
-- ``cue``: does the student follow a wrong answer that is suggested to it, and say so?
-- ``editing``: does the label follow the rationale? Only where it is decoded behind the rationale.
+- ``attribution``: whether label and rationale depend on the same words of the input;
+- ``counterfactual``: whether the rationale mentions an inserted word that changes the label;
+- ``cue``: whether the student follows a suggested wrong answer, and acknowledges it;
+- ``editing``: whether the label follows an edited rationale that it is decoded after;
+- ``run``: runs the probes by name;
+- ``subject``: the student and the records that a probe works on.
 
-They show self-consistency under intervention, not mechanism. Importing this package imports none.
+They measure self-consistency under intervention, not mechanism. Importing this package imports none
+of them.
 """
 
 from typing import Literal

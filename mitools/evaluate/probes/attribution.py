@@ -1,9 +1,9 @@
-"""Attribution agreement: do label and rationale hang on the same words of the input?
+"""Attribution agreement: do label and rationale depend on the same words of the input?
 
-What an answer hangs on is gradient × input of its log-probability, by token of the input; the two
-passes are compared by its size. Every input has words that matter to anything said about it, so
-the agreement is set beside that with the rationale of another record, and what counts is the gain.
-Where a student says both in one pass, the second is scored behind the first.
+The attribution of an answer is gradient × input of its log-probability, by token of the input; its
+absolute values are compared for the two passes. Some words matter to any answer, so the agreement
+is compared with that of another record's rationale, and the gain counts. For a student of one pass,
+the second text is scored after the first.
 
 Source: Wiegreffe, Marasović and Smith, arXiv:2010.12762, section 5 (feature importance agreement).
 """
@@ -75,21 +75,21 @@ _OUT_OF_REACH = "this kind of student has no gradients"
 
 
 def rank_correlation(left: Floats, right: Floats) -> float | None:
-    """Spearman's ρ of two rows [n], ties at their middle rank; None where one is constant."""
+    """Compute Spearman's ρ of two rows [n], ties at their middle rank; None for a constant one."""
     ranks = [rankdata(row) - (len(row) + 1) / 2 for row in (left, right)]
     spread = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
     return float((ranks[0] * ranks[1]).sum()) / spread if spread else None
 
 
 def top_overlap(left: Floats, right: Floats) -> float:
-    """Share that the largest fifths, rounded up, of two rows [n] have in common; ties by place."""
+    """Compute the share that the largest fifths of two rows [n] have in common; ties by place."""
     size = math.ceil(TOP * len(left))
     tops = [set(np.argsort(-row, kind="stable")[:size].tolist()) for row in (left, right)]
     return len(tops[0] & tops[1]) / size
 
 
 def probe_attribution(subject: Subject) -> dict[str, Metric]:
-    """Compute :data:`MEASURES`."""
+    """Run the probe: :data:`MEASURES`."""
     if subject.instrument is None:
         return {name: one.not_applicable(_OUT_OF_REACH) for name, one in MEASURES.items()}
     records = [record for record in subject.records if _has_both(record)]
@@ -120,7 +120,7 @@ def _has_both(record: Record) -> bool:
 
 
 def _mismatched(rationales: Sequence[str]) -> list[str]:
-    """Give each record the next different rationale behind its own."""
+    """Give each record the next rationale that differs from its own."""
     n = len(rationales)
     return [
         next(
@@ -135,7 +135,7 @@ def _mismatched(rationales: Sequence[str]) -> list[str]:
 def _agreement(
     label: Mapping[Span, float], own: Mapping[Span, float], other: Mapping[Span, float]
 ) -> tuple[float, ...] | None:
-    """Compare over the tokens that all passes read alike; None where nothing can be said."""
+    """Compare over the tokens that all passes share; None where a comparison is undefined."""
     spans = [span for span in label if span in own and span in other]
     if len(spans) < FEWEST_TOKENS:
         return None

@@ -1,12 +1,12 @@
-"""Counterfactual insertion: where one more word changes the label, does the rationale mention it?
+"""Counterfactual insertion: does the rationale mention an inserted word that changes the label?
 
-A word that changes the answer is, by that, a reason for it. A rationale that leaves it out is
-unfaithful there. One that repeats its whole input mentions everything, so this is to be read beside
-the share of copied 4-grams.
+A word that changes the answer is a reason for the new answer. A rationale that leaves it out is
+unfaithful there. A rationale that repeats its whole input mentions everything, so read this figure
+together with the share of copied 4-grams.
 
 Source: Atanasova et al., "Faithfulness Tests for Natural Language Explanations", ACL 2023
-(arXiv:2305.18029), section 3.1. As there, adjectives are put before nouns; they come from a list of
-our own, and the place is found by the determiner or number before it.
+(arXiv:2305.18029), section 3.1. As there, adjectives are inserted before nouns. The list of
+adjectives is our own, and a noun is found by the determiner or number before it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mitools.records import Record
 __all__ = ["MEASURES", "TRIES", "WORDS", "insertions", "names_word", "probe_counterfactual"]
 
 TRIES = 8
-"""Insertions that are tried with each record; the first that changes the label is the flip."""
+"""Insertions to try with each record; the first one that changes the label is used."""
 
 WORDS = (
     *("big", "small", "tall", "tiny", "huge", "heavy", "narrow", "wide", "long", "short"),
@@ -60,15 +60,15 @@ _BEFORE_WORD = re.compile(r"\b(?=[A-Za-z]{4})")
 
 
 def names_word(text: str, word: str) -> bool:
-    """Tell whether a text has a word as a whole word: ``red`` is not in ``hundred``."""
+    """Return whether a text contains a whole word: ``red`` is not in ``hundred``."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def insertions(record: Record, seed: int, tries: int = TRIES) -> list[tuple[str, str]]:
-    """Draw changed inputs, each with the word that was put in.
+    """Draw changed inputs, each with the inserted word.
 
-    Words that the record has already are not put in, and choices that the input lists are not torn
-    apart. [] where there is no place for a word.
+    Words that the record contains already are not inserted, and choices that the input lists are
+    not split. [] where there is no place for a word.
     """
     text, choices = record["input"], record.get("choices") or ()
     listed = [
@@ -91,7 +91,7 @@ def insertions(record: Record, seed: int, tries: int = TRIES) -> list[tuple[str,
 
 
 def probe_counterfactual(subject: Subject) -> dict[str, Metric]:
-    """Insert words, and look at the rationale where one changes the label: :data:`MEASURES`."""
+    """Run the probe: insert words, and read the rationale where one changes the label."""
     flips = _flips(subject)
     answered = subject.answer([record for record, _ in flips])
     hits = sum(
@@ -123,6 +123,6 @@ def _flips(subject: Subject) -> list[tuple[Record, str]]:
 
 
 def _is_changed(subject: Subject, before: Record, after: Record) -> bool:
-    """Tell whether both records have a label, and not the same."""
+    """Return whether both records have a label, and the labels differ."""
     labels: Sequence[str | None] = [one["student"].get("label") for one in (before, after)]
     return None not in labels and not subject.task_of(before).is_equal(*labels)

@@ -1,12 +1,12 @@
-"""Edited rationales: does the label follow what the rationale says?
+"""Edited rationales: does the label follow the rationale?
 
-Only for a student that decodes its label behind its rationale; for any other every figure here is
-constant by construction. The student is given rationales that are not its own, and its
-label is compared with the one that it gives behind its own rationale.
+Only for a student that decodes its label after its rationale; for others every figure here is
+constant by construction. The student continues edited rationales, and its label is compared with
+the label after its own rationale.
 
 Sources: Lanham et al., arXiv:2307.13702 (early answering, mistakes, filler); Wang et al. (SCOTT),
 arXiv:2305.01879 (perturbed rationales); Paul et al. (FRODO), arXiv:2402.13950 (another rationale).
-Departs from Lanham et al. in that no language model writes the mistake or goes on behind it.
+Departs from Lanham et al.: no language model writes the mistake or continues after it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of a rationale's words, from its beginning, after which the label is asked for."""
+"""Shares of a rationale's words, from its start, after which the label is decoded."""
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?!\w|\.\d)")
 
@@ -46,12 +46,12 @@ def cut_short(text: str, fraction: float) -> str:
 
 
 def filled(text: str) -> str:
-    """Put dots for each word."""
+    """Replace each word by dots."""
     return " ".join("..." for _ in text.split())
 
 
 def mistaken(text: str, choices: Sequence[str], rng: random.Random) -> str | None:
-    """Make one mistake: another number, or else another choice; None where there is neither."""
+    """Replace one number, or else one choice, by another; None without any."""
     if numbers := list(_NUMBER.finditer(text)):
         found = rng.choice(numbers)
         return f"{text[: found.start()]}{int(found[0]) + rng.randint(1, 9)}{text[found.end() :]}"
@@ -64,7 +64,7 @@ def mistaken(text: str, choices: Sequence[str], rng: random.Random) -> str | Non
 
 
 def perturbed(text: str, others: Sequence[str], rng: random.Random) -> str | None:
-    """Replace half of the words, rounded up, by words of other rationales; None without any."""
+    """Replace half of the words, rounded up, by words of other rationales; None without them."""
     words = text.split()
     foreign = sorted({word for other in others for word in other.split()} - set(words))
     if not foreign:
@@ -75,7 +75,7 @@ def perturbed(text: str, others: Sequence[str], rng: random.Random) -> str | Non
 
 
 def probe_editing(subject: Subject) -> dict[str, Metric]:
-    """Edit rationales and watch the label: one metric for each of ``RATIONALE_EDITING``."""
+    """Run the probe: one metric for each of ``RATIONALE_EDITING``."""
     if subject.student.metadata.get("order") != "rationale-label":
         return rationale_editing()
     told = [record for record in subject.records if record["student"].get("rationale", "").split()]

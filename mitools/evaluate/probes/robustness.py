@@ -1,11 +1,11 @@
-"""Robustness equivalence: does noise that costs the label cost the rationale as well?
+"""Robustness equivalence: does noise that harms the label harm the rationale as well?
 
-The same noise goes into both passes. A rationale that stays sound while the label breaks, or the
-other way round, does not hang on what the label hangs on.
+Both passes get the same noise. Where only one of label and rationale suffers, the two do not depend
+on the same parts of the input.
 
 Source: Wiegreffe, Marasović and Smith, arXiv:2010.12762, section 4. Departs from it in the unit of
-the noise, which is the loudness of the input itself, and in measuring by consistency where they
-simulate labels.
+the noise, which is the root mean square of the input itself, and in measuring consistency where
+they simulate labels.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Level:
 
 
 def probe_robustness(subject: Subject, sigmas: Sequence[float] = SIGMAS) -> dict[str, Any]:
-    """Ask again under noise: :data:`MEASURES`, and a point of each curve in ``by_sigma``.
+    """Run the probe: :data:`MEASURES`, and a point of each curve in ``by_sigma``.
 
     Args:
         subject: the student and its records.

@@ -1,4 +1,4 @@
-"""The probes by name: run those that were asked for, and say of the others that nobody asked."""
+"""The probes by name: run the requested ones, and state the others as skipped."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run_probes(subject: Subject, names: Iterable[ProbeName]) -> dict[str, dict[s
 
 
 def untrained_probes(names: Iterable[ProbeName]) -> dict[str, dict[str, Any]]:
-    """State probes of a student that was never taught to explain: none applies."""
+    """State probes as not applicable to a student that was not trained to explain."""
     return {
         name: {key: measure.not_applicable(UNTRAINED) for key, measure in _MEASURES[name].items()}
         for name in PROBES
@@ -52,7 +52,7 @@ def untrained_probes(names: Iterable[ProbeName]) -> dict[str, dict[str, Any]]:
 
 
 def unasked_probes() -> dict[str, dict[str, Any]]:
-    """State every probe that changes the input as one that nobody asked for."""
+    """State every probe that changes the input as skipped."""
     return {
         name: {
             key: measure.skipped(f'it changes the input and asks again: "--probe {name}"')

@@ -1,4 +1,4 @@
-"""A student under examination: the records it answered, and asking it about changed ones."""
+"""What a probe works on: a student, its answered records, and asking it about changed ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mitools.evaluate.predict import predict
-from mitools.evaluate.sample import hash_record
 from mitools.evaluate.score import scored
 from mitools.records import Record
 from mitools.tasks import Task, task_of
@@ -17,7 +16,7 @@ from mitools.tasks import Task, task_of
 if TYPE_CHECKING:
     from mitools.student.protocol import Student
 
-__all__ = ["InstrumentProtocol", "Instruments", "Kept", "Subject", "draws", "open_instrument"]
+__all__ = ["InstrumentProtocol", "Instruments", "Subject", "draws", "open_instrument"]
 
 Span = tuple[int, int]
 
@@ -26,7 +25,7 @@ class InstrumentProtocol(Protocol):
     """Reaches into a student, see :class:`mitools.student.instrument.InstrumentProtocol`."""
 
     def noise(self, inputs: Sequence[str], sigma: float, seed: int) -> AbstractContextManager[None]:
-        """Disturb these inputs while the student is asked about them."""
+        """Add noise to these inputs while the student is asked about them."""
 
     def attributions(
         self,
@@ -37,11 +36,11 @@ class InstrumentProtocol(Protocol):
         *,
         is_mean: bool,
     ) -> list[dict[Span, float]]:
-        """Give what each target's log-probability hangs on, by token of the input."""
+        """Compute the attribution of each target's log-probability, by token of the input."""
 
 
 Instruments = Callable[[Any], InstrumentProtocol | None]
-"""Makes the instrument for a student; None where it is of a kind that cannot be reached into."""
+"""Makes the instrument for a student; None where the kind of student allows none."""
 
 
 def open_instrument(student: Any) -> InstrumentProtocol | None:
@@ -52,30 +51,17 @@ def open_instrument(student: Any) -> InstrumentProtocol | None:
     return probe.Instrument(student) if isinstance(student, LocalStudent) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record in a :class:`~mitools.evaluate.sample.Sample`, chosen by id and input.
-
-    So two students' answers to the same records are kept for the same ones.
-    """
-
-    record: Record
-
-    def key(self) -> int:
-        return hash_record({name: self.record.get(name) for name in ("id", "input")})
-
-
 @dataclass(frozen=True)
 class Subject:
     """What a probe works on.
 
     Attributes:
-        student: answers.
-        instrument: reaches into it; None where that is impossible.
-        records: what it answered, with ``student`` and ``scores``.
-        task: use this task instead of each record's own.
-        chunk: how many records it is asked about at once.
-        seed: of all that is drawn by chance.
+        student: the student.
+        instrument: reaches into the student; None where that is impossible.
+        records: its answered records, with ``student`` and ``scores``.
+        task: how labels are read and compared; None means as each record says.
+        chunk: records given to the student at once.
+        seed: of all random draws.
         update: called with the number of questions answered since.
     """
 
@@ -91,7 +77,7 @@ class Subject:
         return task_of(record, self.task)
 
     def answer(self, records: Sequence[Record], *, rationales: bool = True) -> list[Record]:
-        """Let the student answer: the records again, with fresh ``student`` and ``scores``."""
+        """Ask the student again: the records with new ``student`` and ``scores``."""
         answered: list[Record] = []
         for first in range(0, len(records), self.chunk):
             part = records[first : first + self.chunk]

@@ -1,10 +1,10 @@
-"""What ties label and rationale together beyond their words: statistical association.
+"""Statistical association of label and rationale, and quality of the rationale, by simulators.
 
-For a student of two passes, the tests that edit a rationale and watch the label are constant by
-construction and are reported as such; for others ``probes`` has them. What remains is measured
-through simulators: does the rationale help to guess the student's own answer (association), or gold
-(quality)? That shows association, not mechanism, and every figure is a lower bound for its family
-of simulators: compare only what the same family measured.
+A student of two passes never reads its rationale when it gives its label, so tests that edit the
+rationale are constant for it (``probes.editing`` has them for other students). Simulators measure
+instead whether the rationale helps to guess the student's own answer (association) or gold
+(quality). That is association, not mechanism. Every figure is a lower bound for its family of
+simulators: compare figures of one family only.
 
 S_X sees the input, S_E the rationale, S_XE both; A is the share of first guesses that are right.
 """
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ENOUGH_EXCEEDANCES",
     "FEWEST_IN_BIN",
-    "PERMUTATIONS",
     "associate",
     "leak_adjusted",
     "rate_quality",
@@ -46,18 +45,17 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 FEWEST_IN_BIN = 20
-PERMUTATIONS = 99
 ENOUGH_EXCEEDANCES = 10
-"""Permutations end early once so many did as well as the observation: the p-value is then known to
-be large, and is this many over the permutations made (Besag and Clifford, Biometrika 78, 1991)."""
+"""Permutations end early once this many reach the observed value: the p-value is then known to be
+large, and is this number over the permutations made (Besag and Clifford, Biometrika 78, 1991)."""
 
 
 @dataclass(frozen=True)
 class _Guessed:
-    """What the three simulators made of a target."""
+    """The guesses of the three simulators about one target."""
 
     by_input: Guesses
-    by_told: Guesses
+    by_rationale: Guesses
     by_both: Guesses
 
     @property
@@ -69,23 +67,23 @@ class _Guessed:
         return self.by_both.bits - self.by_input.bits
 
     def metrics(self, measures: Mapping[str, Measure], seed: int) -> dict[str, Metric]:
-        """Compute the rates of these measures, and LAS; the means are not among them."""
+        """Compute the rates of these measures, and LAS, but not the means."""
         n = len(self.gain)
         guesses = {
             "accuracy_x": self.by_input,
-            "accuracy_e": self.by_told,
+            "accuracy_e": self.by_rationale,
             "accuracy_xe": self.by_both,
         }
         rates = {
             name: rate(measures[name], int(guess.is_right.sum()), n, empty="")
             for name, guess in guesses.items()
         }
-        las = leak_adjusted(self.gain, self.by_told.is_right, seed, measures["las"])
+        las = leak_adjusted(self.gain, self.by_rationale.is_right, seed, measures["las"])
         return {**rates, "las": las}
 
 
 def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str, Metric]:
-    """Measure what the rationales tell of the student's own answers: :data:`ASSOCIATION`."""
+    """Measure the information of the rationales on the student's own answers."""
     target = simulation.given
     guessed = _guess(simulation, target)
     columns = {"rq": guessed.gain, "cvi": guessed.bits}
@@ -107,7 +105,7 @@ def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str,
 
 
 def rate_quality(simulation: Simulation, seed: int) -> dict[str, Metric]:
-    """Measure what the rationales tell of gold: :data:`QUALITY`."""
+    """Measure the information of the rationales on gold."""
     if simulation.gold is None:
         return {name: one.undefined(_NO_GOLD) for name, one in QUALITY.items()}
     guessed = _guess(simulation, simulation.gold)
@@ -131,7 +129,7 @@ def _guess(simulation: Simulation, target: Ints) -> _Guessed:
 def _means(
     measures: Mapping[str, Measure], columns: Mapping[str, Floats], seed: int
 ) -> dict[str, Metric]:
-    """State the mean of each column [n]; the same resamples serve all."""
+    """State the mean of each column [n]; all columns share the resamples."""
     table = np.column_stack(list(columns.values()))
     intervals = mean_intervals(table, seed)
     return {
@@ -143,7 +141,7 @@ def _means(
 def leak_adjusted(
     gain: Floats, leaks: Bools, seed: int, measure: Measure = QUALITY["las"]
 ) -> Metric:
-    """Average the gain in accuracy over leaking and other items, each half the weight (LAS).
+    """Compute LAS: the mean gain in accuracy, leaking and other items with half the weight each.
 
     Args:
         gain: [n] 1 where only S_XE is right, -1 where only S_X is, else 0.
@@ -158,6 +156,7 @@ def leak_adjusted(
     if min(leaking, n - leaking) < FEWEST_IN_BIN:
         found = f"{leaking} rationales leak the answer and {n - leaking} do not"
         return measure.undefined(f"{found}; both bins want {FEWEST_IN_BIN}", n)
+    # Six kinds of items: leaking or not, times a gain of -1, 0 or 1. A resample counts each kind.
     cells = np.sort(3 * leaks + (gain + 1).astype(np.int64))
     worth = np.array([-1.0, 0.0, 1.0])
 
@@ -184,26 +183,36 @@ def _why_no_net(simulation: Simulation, permutations: int) -> Metric | None:
 def _net(
     simulation: Simulation, guessed: _Guessed, seed: int, permutations: int
 ) -> tuple[Floats, dict[str, Any]]:
-    """Take the mean over permutations from the bits of S_XE [n], and say how it was found."""
+    """Compute CVI beyond gold: the bits of S_XE [n] minus their mean over permutations.
+
+    Returns:
+        The difference for each item [n], and the details of the permutation test.
+    """
     told, gold, target = simulation.rationales, simulation.gold, simulation.given
     assert gold is not None
-    simulator = simulation.simulator.told_gold()
+    simulator = simulation.simulator.with_gold()
     if simulator.is_empty(told):
         return np.zeros(len(gold)), {"p_value": 1.0, "permutations": 0, "permuted_cvi": []}
+    # 1. The observation. A simulator that is shown gold has to be fitted again; one that permutes
+    # within gold classes is the same, and so are its guesses.
     by_input, by_both = guessed.by_input.bits, guessed.by_both.bits
     if simulator is not simulation.simulator:
         by_input = simulator.guess(target, sees_input=True, rationales=None).bits
         by_both = simulator.guess(target, sees_input=True, rationales=told).bits
     observed = float((by_both - by_input).mean())
+    # 2. The null distribution: rationales permuted within gold, simulators fitted again each time.
+    # What a rationale says about gold alone survives the permutation, and so is subtracted below.
     rng = np.random.default_rng(seed)
     total, exceeding = np.zeros(len(gold)), 0
     means: list[float] = []
     while len(means) < permutations and exceeding < ENOUGH_EXCEEDANCES:
-        dealt = simulator.deal(told, gold, rng)
-        bits = simulator.guess(target, sees_input=True, rationales=dealt).bits
+        permuted = simulator.permute(told, gold, rng)
+        bits = simulator.guess(target, sees_input=True, rationales=permuted).bits
         total += bits
         means.append(float((bits - by_input).mean()))
         exceeding += means[-1] >= observed - 1e-12
+    # 3. The p-value. With an early end the estimator of Besag and Clifford is unbiased without the
+    # observation; after all permutations the observation counts as one of them.
     ended_early = exceeding >= ENOUGH_EXCEEDANCES
     p = exceeding / len(means) if ended_early else (1 + exceeding) / (1 + len(means))
     details = {

@@ -1,7 +1,7 @@
-"""What a text has in common with each of an example's own choices, as numbers.
+"""Features of a text and each of an example's own choices: what the two have in common.
 
-Words, parts of words, and topics: the features by which a simulator tells which choice a question
-or a rationale speaks for. Knows strings, no record.
+Words, parts of words, and topics: a simulator uses them to guess which choice a question or a
+rationale supports. Works on strings, not on records.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _PART = 4
 
 
 class Space:
-    """Measures texts against choices, by weights and topics learned from questions.
+    """Compares texts with choices, by term weights and topics fitted on the questions.
 
-    They are learned from each input together with all of its choices. A rationale must not take
-    part: it joins the words of the question with those of its answer, and a simulator of the input
-    would find that in the topics.
+    They are fitted on each input together with all of its choices, never on rationales: a rationale
+    joins the words of the question with those of its answer, and the topics would show that to a
+    simulator that sees only the input.
     """
 
     def __init__(self, inputs: Sequence[str], choices: Sequence[Sequence[str]], seed: int) -> None:
@@ -70,9 +70,9 @@ class Space:
             texts: [n] any texts.
 
         Returns:
-            [M, 6], or [M, 5] where there are too few words for topics: cosine of TF-IDF words, of
-            TF-IDF parts of words, and of topics; whether the text names the choice; whether it is
-            the one named last; whether it is the only one. All 0 for an empty text.
+            [M, 6], or [M, 5] with too few words for topics: cosine of TF-IDF words, of TF-IDF parts
+            of words, and of topics; whether the text names the choice, names it last, and names
+            only it. All 0 for an empty text.
         """
         rows = np.repeat(np.arange(len(texts)), self._sizes)
         cosines = [
@@ -82,7 +82,7 @@ class Space:
         return np.column_stack([*cosines, self._mentions(texts)])
 
     def lengths(self) -> Floats:
-        """Give the logarithm of one more than the words of each choice: [M, 1]."""
+        """Compute log(1 + number of words) of each choice: [M, 1]."""
         counts = [len(words(name)) for row in self._choices for name in row]
         return np.log1p(np.array(counts, dtype=np.float64))[:, None]
 
@@ -99,7 +99,7 @@ class Space:
 
 
 def mention_places(text: str, choices: Sequence[str]) -> list[int]:
-    """Say where a text names each choice last, in words from its start; -1 where it never does."""
+    """Find the last mention of each choice in a text, in words from its start; -1 without one."""
     tokens = words(text)
     found = []
     for choice in choices:
@@ -113,7 +113,7 @@ def mention_places(text: str, choices: Sequence[str]) -> list[int]:
 
 
 def _parts(text: str) -> list[str]:
-    """Cut words into overlapping parts of four letters, ends marked: inflections share most."""
+    """Cut words into overlapping parts of four letters, ends marked; inflections share most."""
     found = []
     for word in words(text):
         marked = f"^{word}$"
@@ -122,6 +122,10 @@ def _parts(text: str) -> list[str]:
 
 
 def _topics(weights: sp.csr_matrix, seed: int) -> TruncatedSVD | None:
-    """Find the directions in which questions differ most: latent semantic analysis."""
+    """Fit the topics of the questions: latent semantic analysis."""
     size = min(_TOPICS, min(weights.shape) - 1)
-    return TruncatedSVD(size, random_state=seed).fit(weights) if size > 1 else None
+    if size < 2:
+        return None
+    # Questions that are all alike have no variance, whose share nobody reads here.
+    with np.errstate(invalid="ignore"):
+        return TruncatedSVD(size, random_state=seed).fit(weights)

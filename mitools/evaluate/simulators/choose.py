@@ -1,9 +1,9 @@
-"""From items to what simulators work on: which answers there are, and which family guesses them.
+"""From items to simulators: the possible answers of each item, and the family that guesses them.
 
 - one fixed set of labels: TF-IDF and multinomial logistic regression;
 - choices that differ from example to example: a conditional logit on overlap features;
 - equations: a conditional logit on the values that the input's numbers can make;
-- any other open label: none, because there is no set of answers to guess among.
+- any other open label: no simulator, because there is no set of possible answers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FEWEST_ITEMS = 50
-"""With fewer, five folds teach a simulator nothing."""
+"""With fewer items, five folds are too small to fit a simulator."""
 
 MOST_LABELS = 50
 
@@ -44,16 +44,16 @@ NOT_GUESSABLE = (
 
 @dataclass(frozen=True)
 class Simulation:
-    """Items that a simulator can guess about.
+    """Items with a simulator of their answers.
 
     Attributes:
-        items: those whose answers are among the possible ones.
-        left_out: how many others there were.
-        simulator: the family.
-        given: [n] the student's answer, by its index.
-        gold: [n] the gold answer likewise; None where no item has one.
-        rationales: what the simulator reads of the rationales.
-        masked: the same where label words are left out; None where nothing would be left.
+        items: the items whose answers are among the possible ones.
+        left_out: the number of other items.
+        simulator: of the family that fits.
+        given: [n] index of the student's answer.
+        gold: [n] index of the gold answer; None where no item has one.
+        rationales: features of the rationales.
+        masked: the same without the words of labels; None where nothing would be left.
     """
 
     items: Sequence[SampledRecord]
@@ -67,7 +67,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class _Placed:
-    """An item, its possible answers, and which of them are given and gold."""
+    """An item, its possible answers, and the indices of the given and the gold one."""
 
     item: SampledRecord
     answers: Sequence[Any]
@@ -78,7 +78,7 @@ class _Placed:
 def simulate(
     items: Sequence[SampledRecord], task: str, seed: int, folds: Ints | None = None
 ) -> Simulation | str:
-    """Choose a family, and let it read the items.
+    """Choose a family, and compute its features of the items.
 
     Where any item has a gold answer among the possible ones, only such items count.
 
@@ -86,10 +86,10 @@ def simulate(
         items: in an order that does not depend on that of the records.
         task: the name of their task; not ``text``.
         seed: of the folds and of the search for topics.
-        folds: [n] the fold of each item; dealt out where None.
+        folds: [n] the fold of each item; assigned where None.
 
     Returns:
-        The simulation, or the reason why these items allow none.
+        The simulation, or the reason why there is none for these items.
     """
     dealt = assign_folds(items, seed) if folds is None else folds
     fixed = None if task == "equation" else _fixed_labels(items)
@@ -188,7 +188,7 @@ def _for_equations(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[S
     read /= _scale(read, sets)
     gold = None if placed[0].gold is None else _is_gold(placed)
     simulator = CandidateSimulator(read, folds, sets, equation_features.ABOUT, gold)
-    # All that is read of a rationale is its numbers and signs: masked, nothing would be left.
+    # Features of a rationale are its numbers and operators: masked, none would be left.
     return simulator, told / _scale(told, sets), None
 
 
@@ -199,7 +199,7 @@ def _is_gold(placed: Sequence[_Placed]) -> Floats:
 
 
 def _scale(features: Floats, sets: Sets) -> Floats:
-    """Give each feature's spread within items [D], so that one penalty suits all; 1 where none."""
+    """Compute each feature's spread within items [D], so that one penalty fits all; 1 for none."""
     means = np.add.reduceat(features, sets.starts, axis=0) / sets.sizes[:, None]
     spread: Floats = (features - np.repeat(means, sets.sizes, axis=0)).std(axis=0)
     spread[spread < 1e-9] = 1.0

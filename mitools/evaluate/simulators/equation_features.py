@@ -1,8 +1,8 @@
-"""The answers that a word problem could have: its numbers, joined by one or two operations.
+"""Candidate answers of a word problem, its numbers joined by one or two operations, and features.
 
-An open label has no list of choices, so a simulator gets one made of the input alone. What it
-reads of the candidates are their operations and the places of their numbers in the text; of a
-rationale, whether it works a candidate out, supports it, or states it. Knows strings, no record.
+An open label has no list of choices, so the candidates are made from the input alone. Features of a
+candidate are its operations and the places of its numbers in the text; features of a rationale are
+whether it computes a candidate, supports it, or states it. Works on strings, not on records.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ABOUT = (
 )
 
 MOST_NUMBERS = 4
-"""Numbers of an input that candidates are made of: four give some 100 of them."""
+"""Numbers of an input that candidates are made of; four give about 100 candidates."""
 
 SIGNS = "+-*/"
 _TOPICS = 4
@@ -50,10 +50,10 @@ _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A value, and the shortest way to it.
+    """A value, and its shortest expression.
 
     Attributes:
-        value: what it comes to.
+        value: of the expression.
         signs: the operations, in order; "" for a number as it stands.
         places: which of the input's numbers it joins, in order.
     """
@@ -68,10 +68,10 @@ def numbers_in(text: str) -> list[Fraction]:
 
 
 def candidates_in(text: str) -> list[Candidate]:
-    """List the values that are not negative, each once, numbers as they stand first.
+    """List the candidates with values that are not negative, each value once, plain numbers first.
 
-    Of what takes two operations, only whole numbers: fractions double the candidates, and hardly
-    any answer is one.
+    With two operations, only whole numbers: fractions would double the candidates, and are rarely
+    an answer.
     """
     numbers = numbers_in(text)[:MOST_NUMBERS]
     found: dict[Fraction, Candidate] = {}
@@ -104,16 +104,18 @@ def _joined(left: Candidate, right: Candidate) -> Iterator[Candidate]:
 def input_features(
     texts: Sequence[str], candidates: Sequence[Sequence[Candidate]], seed: int
 ) -> Floats:
-    """Describe each candidate by what its input tells: [M, 25].
+    """Compute the features of each candidate from its input: [M, 26].
 
-    How often it has each sign, and that times each of four topics of the text; whether it has no
-    operation, or two; whether its numbers stand in the order of the text, are its first, are its
-    last; whether its value is whole.
+    The number of each operator (4), and that times each of four topics of the text (16); whether
+    there is no operation, or two; whether the numbers keep the order of the text, include its
+    first, include its last; whether the value is whole (6).
     """
     terms = term_weights(texts, word_pairs)
     topics = np.zeros((len(texts), _TOPICS))
     if min(terms.shape) > _TOPICS:
-        topics = TruncatedSVD(_TOPICS, random_state=seed).fit_transform(terms)
+        # Texts that differ in numbers alone have no variance, whose share nobody reads here.
+        with np.errstate(invalid="ignore"):
+            topics = TruncatedSVD(_TOPICS, random_state=seed).fit_transform(terms)
     rows = []
     for topic, row in zip(topics, candidates, strict=True):
         last = max(place for one in row for place in one.places)
@@ -132,11 +134,10 @@ def input_features(
 
 
 def told_features(rationales: Sequence[str], candidates: Sequence[Sequence[Candidate]]) -> Floats:
-    """Describe each candidate by what a rationale tells of it: [M, 3], all 0 for an empty one.
+    """Compute the features of each candidate from a rationale: [M, 3], all 0 for an empty one.
 
-    Whether some expression comes to its value; whether the rationale supports it as an answer, by
-    its cue or its last expression; whether its value is the last number, where there is no
-    expression.
+    Whether some expression has its value; whether the rationale supports it as an answer, by a cue
+    or by its last expression; whether it is the last number of a rationale without expressions.
     """
     task = task_named("equation")
     rows: list[tuple[bool, bool, bool]] = []

@@ -1,9 +1,9 @@
 """A conditional logit: which of its own candidates does each item choose?
 
-Pure functions on arrays. The candidates of all items lie one after the other: ``features`` [M, D],
-``starts`` [n] where each item's begin. The probability of a candidate is the softmax, over the
-item's candidates, of a weighted sum of its features. What is the same for all candidates of an item
-has no influence.
+Pure functions on arrays. The candidates of all items are stored one after the other: ``features``
+[M, D], ``starts`` [n] the first row of each item. The probability of a candidate is the softmax,
+over the candidates of the item, of a weighted sum of its features. A feature with one value for all
+candidates of an item has no effect.
 
 Source: McFadden, "Conditional logit analysis of qualitative choice behavior", 1974.
 """
@@ -26,12 +26,12 @@ PENALTY = 1.0
 _STEPS = 50
 _TOLERANCE = 1e-8
 _NOISE = 1e-9
-"""What the rounding of a sum may add to a loss that has reached its bottom."""
+"""The most that rounding adds to a loss at its minimum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """Where each item's candidates lie.
+    """The rows of each item's candidates.
 
     Attributes:
         sizes: [n] how many candidates each item has, 1 or more.
@@ -45,12 +45,12 @@ class Sets:
         return starts
 
     def select(self, items: NDArray[np.bool_]) -> tuple[Sets, NDArray[np.bool_]]:
-        """Keep some items: their sets, and which of the candidates [M] are theirs."""
+        """Select items: their sets, and a mask [M] of their candidates."""
         return Sets(self.sizes[items]), np.repeat(items, self.sizes)
 
 
 def candidate_log_probs(features: Floats, weights: Floats, sets: Sets) -> Floats:
-    """Give the natural log-probability of each candidate within its item: [M]."""
+    """Compute the natural log-probability of each candidate within its item: [M]."""
     scores = features @ weights
     lifted = scores - np.repeat(np.maximum.reduceat(scores, sets.starts), sets.sizes)
     totals = np.add.reduceat(np.exp(lifted), sets.starts)
@@ -59,16 +59,16 @@ def candidate_log_probs(features: Floats, weights: Floats, sets: Sets) -> Floats
 
 
 def fit_weights(features: Floats, sets: Sets, chosen: Ints, start: Floats | None = None) -> Floats:
-    """Find the weights with the least penalized loss, by Newton's method.
+    """Minimize the penalized loss by Newton's method.
 
     Args:
         features: [M, D].
         sets: the items; at least one.
-        chosen: [n] the candidate that each item chose, counted from the start of its set.
-        start: [D] where to begin; a near answer saves most of the steps. Zeros where None.
+        chosen: [n] the chosen candidate of each item, counted from the start of its set.
+        start: [D] initial weights, zeros where None; a close start saves most of the steps.
 
     Returns:
-        [D]; the loss is strictly convex, so there is one answer.
+        [D]; the loss is strictly convex, so the minimum is unique.
     """
     weights = np.zeros(features.shape[1]) if start is None else start
     picked = features[sets.starts + chosen].sum(axis=0)
@@ -77,11 +77,11 @@ def fit_weights(features: Floats, sets: Sets, chosen: Ints, start: Floats | None
         gradient, curvature = _derivatives(features, weights, sets, picked)
         step = np.linalg.solve(curvature, gradient)
         scale = 1.0
-        # The full step may overshoot far from the bottom; a shorter one never does.
+        # Far from the minimum the full step may overshoot; a short enough one never does.
         while (found := _loss(features, weights - scale * step, sets, picked)) > loss + _NOISE:
             scale /= 2
         weights, loss = weights - scale * step, found
-        # Half of this is how far above its bottom the loss was, to second order.
+        # Half of the product is the distance of the loss from its minimum, to second order.
         if gradient @ step < _TOLERANCE * len(sets.sizes):
             break
     return weights

@@ -1,8 +1,8 @@
 """Simulators: small models that guess an answer from the input, the rationale, or both.
 
-A simulator never guesses about an item that it was fitted on: five folds, each guessed by a model
-fitted on the other four. What it reads of a text is fixed beforehand, so the same rationales can be
-permuted and read again. Owns ``sklearn``.
+A simulator never guesses the answer of an item that it was fitted on: there are five folds, and
+each is guessed by a model fitted on the other four. Features of texts are computed once, so that
+the same rationales can be permuted and used again.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 SMOOTHING = 0.01
-"""Share of every guess that is spread evenly over the possible answers: an answer that a simulator
-never saw costs it log₂(K / 0.01) bits, and not infinitely many."""
+"""Share of every guess that is spread evenly over the K possible answers: an answer that a
+simulator never saw costs log₂(K / 0.01) bits, not infinitely many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """What a simulator made of each item.
+    """A simulator's guesses.
 
     Attributes:
-        bits: [n] log₂ of the probability that it gave to the target.
-        is_right: [n] whether the target was its first guess.
+        bits: [n] log₂ of the probability of the target.
+        is_right: [n] whether the target has the highest probability.
     """
 
     bits: Floats
@@ -59,28 +59,27 @@ class Guesses:
 class Simulator(Protocol):
     """A family of models for one kind of answer.
 
-    ``rationales`` is what :meth:`read` made of the items' rationales, or what :meth:`deal` made of
-    that; None hides them.
+    ``rationales`` are features of the items' rationales, as they are or permuted; None hides them.
     """
 
     @property
     def description(self) -> str:
-        """What family it is, for people."""
+        """The family, for people."""
 
     def guess(self, target: Ints, *, sees_input: bool, rationales: Any) -> Guesses:
         """Guess ``target`` [n], cross-fitted.
 
         Raises:
-            ValueError: neither the input nor the rationales are to be seen.
+            ValueError: neither the input nor the rationales are shown.
         """
 
-    def told_gold(self) -> Simulator:
-        """Give the simulator beside which a rationale is only worth what it adds to gold."""
+    def with_gold(self) -> Simulator:
+        """Return the simulator for which a rationale counts only by what it adds to gold."""
 
     def is_empty(self, rationales: Any) -> bool:
-        """Tell whether there is nothing in the rationales that it could read."""
+        """Return whether all features of the rationales are 0."""
 
-    def deal(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
+    def permute(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
         """Permute the rationales among the items with the same gold answer."""
 
 
@@ -91,9 +90,9 @@ def word_pairs(text: str) -> list[str]:
 
 
 class Weigher:
-    """Weighs the terms of texts by TF-IDF, as learned from some of them.
+    """Weights terms of texts by TF-IDF, fitted on some texts.
 
-    Terms that occur in a single text are left out: nothing can be learned from them.
+    Terms that occur in one text only are left out.
     """
 
     def __init__(self, texts: Sequence[str], analyzer: Callable[[str], list[str]]) -> None:
@@ -108,14 +107,14 @@ class Weigher:
             ).fit(terms)
 
     def __call__(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """Give a row for each text: [n, V], of length 1, or 0 where it holds no known term."""
+        """Compute a row for each text: [n, V], of length 1, or 0 without a known term."""
         if self._weigher is None:
             return sp.csr_matrix((len(texts), 0))
         return sp.csr_matrix(self._weigher.transform([self._analyzer(text) for text in texts]))
 
 
 def term_weights(texts: Sequence[str], analyzer: Callable[[str], list[str]]) -> sp.csr_matrix:
-    """Weigh the terms of texts by what they themselves teach: [n, V]."""
+    """Compute TF-IDF weights of texts, fitted on these texts: [n, V]."""
     return Weigher(texts, analyzer)(texts)
 
 
@@ -128,9 +127,9 @@ class LabelSimulator:
     """TF-IDF of words and word pairs, and multinomial logistic regression, over a fixed set.
 
     Attributes:
-        inputs: [n, V] what it reads of the inputs.
+        inputs: [n, V] features of the inputs.
         folds: [n] from 0 to 4.
-        labels: how many labels there are, K.
+        labels: the number of labels, K.
     """
 
     inputs: sp.csr_matrix
@@ -161,27 +160,27 @@ class LabelSimulator:
         return Guesses(bits, chances.argmax(axis=1) == target)
 
     def _fold(self, features: sp.csr_matrix, target: Ints, held: Bools) -> Floats:
-        """Fit on what is not held out, and guess what is: [held, K]."""
+        """Fit on the items that are not held out, and guess the others: [held, K]."""
         taught = target[~held]
         present = np.unique(taught)
         chances = np.zeros((int(held.sum()), self.labels))
         if len(present) == 1 or not features.shape[1]:
             shares = np.bincount(taught, minlength=self.labels) / max(1, len(taught))
             return chances + (shares if len(taught) else 1 / self.labels)
-        # At like accuracy in half the time of the default solver, which counts: permutations.
+        # As accurate as the default solver in half the time, which permutations multiply.
         model = LogisticRegression(C=1.0, solver="sag", tol=1e-3, max_iter=1_000, random_state=0)
         model.fit(features[~held], taught)
         chances[:, present] = model.predict_proba(features[held])
         return chances
 
-    def told_gold(self) -> Simulator:
-        # Rationales are dealt out within a class, so what they give away of gold is in both means.
+    def with_gold(self) -> Simulator:
+        # Permutations keep the gold class, so information on gold is in both means.
         return self
 
     def is_empty(self, rationales: Any) -> bool:
         return not rationales.nnz
 
-    def deal(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
+    def permute(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
         source = np.arange(len(gold))
         for label in np.unique(gold):
             places = np.flatnonzero(gold == label)
@@ -194,11 +193,11 @@ class CandidateSimulator:
     """A conditional logit over each item's own candidates.
 
     Attributes:
-        inputs: [M, D] what it reads of the inputs, for each candidate.
+        inputs: [M, D] features of the inputs, for each candidate.
         folds: [n] from 0 to 4.
         sets: the candidates of each item.
-        description: what the features are.
-        gold: [M, G] what stating the gold answer would tell of each candidate; None where unknown.
+        description: of the features.
+        gold: [M, G] features of the gold answer as a text, for each candidate; None where unknown.
     """
 
     inputs: Floats
@@ -209,7 +208,7 @@ class CandidateSimulator:
 
     def guess(self, target: Ints, *, sees_input: bool, rationales: Any) -> Guesses:
         blocks = [self.inputs] if sees_input else []
-        # Columns of zeros would move the last digits, and an empty rationale has to tell nothing.
+        # Columns of zeros would change the last digits, and empty rationales must change nothing.
         if rationales is not None and not (blocks and self.is_empty(rationales)):
             blocks.append(rationales)
         if not blocks:
@@ -224,23 +223,25 @@ class CandidateSimulator:
             if not len(held_sets.sizes):
                 continue
             if len(taught_sets.sizes):
-                # Three quarters of the items were in the last fit too, so its end is a good start.
+                # Three quarters of the items were in the last fit too: its weights are a good
+                # start.
                 weights = fit_weights(features[rows], taught_sets, target[taught], weights)
             logs[held_rows] = candidate_log_probs(features[held_rows], weights, held_sets)
+        # Smoothing: a share of the probability is spread evenly over each item's candidates.
         chances = (1 - SMOOTHING) * np.exp(logs) + SMOOTHING / np.repeat(
             self.sets.sizes, self.sets.sizes
         )
         wanted = self.sets.starts + target
         top = np.maximum.reduceat(chances, self.sets.starts)
-        # Candidates that look alike share a guess: the first of them has it.
+        # Candidates with equal features have equal probabilities: the first one is the guess.
         first = _first_of(chances == np.repeat(top, self.sets.sizes), self.sets)
         return Guesses(np.log2(chances[wanted]), first == target)
 
-    def told_gold(self) -> Simulator:
-        """Let the simulator see gold, and what it has in common with each candidate.
+    def with_gold(self) -> Simulator:
+        """Show gold to the simulator, by its features for each candidate.
 
-        Candidates have no classes to deal rationales out within: without this, a rationale that
-        states gold would seem to tell of the answers that are like it.
+        Candidates differ by item, so permutations cannot keep a gold class. Without the features of
+        gold, a rationale that states gold would seem informative on answers that resemble gold.
         """
         if self.gold is None:
             raise ValueError("no gold is known")
@@ -249,29 +250,30 @@ class CandidateSimulator:
     def is_empty(self, rationales: Any) -> bool:
         return not np.any(rationales)
 
-    def deal(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
-        """Deal out how strongly rationales speak for gold, and for other candidates.
+    def permute(self, rationales: Any, gold: Ints, rng: np.random.Generator) -> Any:
+        """Permute the support of rationales for gold, and for other candidates.
 
-        Candidates differ from item to item, so the class that an item is of is the *role* that a
-        candidate plays: what another item's rationale says of its gold answer is said of this
-        item's, and what it says of its other candidates, strongest first, of this item's others, in
-        random places. That keeps what a rationale gives away of gold, and nothing that it knows of
-        the student's own answer beyond it.
+        Candidates differ by item, so the class of a candidate is its *role*: gold, or not gold. The
+        features of another item's gold answer become those of this item's gold answer. The features
+        of its other candidates, strongest first, go to this item's other candidates in random
+        places. That keeps the information on gold, and removes all on the student's own answer
+        beyond gold.
         """
         starts, sizes = self.sets.starts, self.sets.sizes
         others = _others_by_strength(rationales, self.sets, gold)
-        dealt = np.zeros_like(rationales)
+        permuted = np.zeros_like(rationales)
         source = rng.permutation(len(gold))
         for item, other in enumerate(source):
-            dealt[starts[item] + gold[item]] = rationales[starts[other] + gold[other]]
+            permuted[starts[item] + gold[item]] = rationales[starts[other] + gold[other]]
+            # Draw places among the candidates that are not gold: those from gold on move by one.
             places = rng.permutation(sizes[item] - 1)[: len(others[other])]
             places += places >= gold[item]
-            dealt[starts[item] + places] = rationales[others[other][: len(places)]]
-        return dealt
+            permuted[starts[item] + places] = rationales[others[other][: len(places)]]
+        return permuted
 
 
 def _others_by_strength(rationales: Floats, sets: Sets, gold: Ints) -> list[Ints]:
-    """List, for each item, the rows that are not gold and not all 0, the longest first."""
+    """List, for each item, the rows that are neither gold nor all 0, strongest first."""
     strength = (rationales**2).sum(axis=1)
     strength[sets.starts + gold] = 0
     found = []
@@ -282,7 +284,7 @@ def _others_by_strength(rationales: Floats, sets: Sets, gold: Ints) -> list[Ints
 
 
 def _first_of(is_top: Bools, sets: Sets) -> Ints:
-    """Give the first marked candidate of each item, counted from the start of its set."""
+    """Return the first marked candidate of each item, counted from the start of its set."""
     places = np.flatnonzero(is_top)
     item_of = np.repeat(np.arange(len(sets.sizes)), sets.sizes)[places]
     _, first = np.unique(item_of, return_index=True)

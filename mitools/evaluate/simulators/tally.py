@@ -1,14 +1,13 @@
-"""Fold records into what simulators measure: association, quality, and consistency's open cases.
+"""Fold records into the figures of simulators: association, quality, consistency with a simulator.
 
-Keeps the texts of a bounded sample of records, see ``items``; simulators are imported when there is
-something for them to do.
+Keeps the texts of a bounded sample of records. The simulators are imported when they are needed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +20,12 @@ from mitools.evaluate.measures.simulatability import (
     without_simulator,
 )
 from mitools.evaluate.sample import Sample, SampledRecord
-from mitools.evaluate.simulators.association import PERMUTATIONS, associate, rate_quality
+from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
+from mitools.evaluate.simulators.association import associate, rate_quality
 from mitools.records import Record
 from mitools.schema import get_path
 
-__all__ = ["UNASKED", "UNTRAINED", "Simulated", "SimulatorName"]
-
-SimulatorName = Literal["local", "none"]
+__all__ = ["UNASKED", "UNTRAINED", "Simulated"]
 
 _NOT_ASKED = 'no simulator was asked for ("--simulator local")'
 UNTRAINED = "the student was trained to answer, not to explain"
@@ -40,8 +38,8 @@ class Simulated:
     """Fold records that hold ``student`` and ``scores``.
 
     Attributes:
-        simulator: ``local``, or ``none`` to measure nothing here.
-        permutations: at most so many permutations of rationales for the chance baseline.
+        simulator: ``local``, or ``none`` for no such figures.
+        permutations: the most permutations of rationales for the chance baseline.
     """
 
     simulator: SimulatorName = "none"
@@ -53,7 +51,7 @@ class Simulated:
     _rationale_first: int = 0
 
     def add(self, record: Record) -> None:
-        """Add what a student said; a record without a rationale or without a label says nothing."""
+        """Add a student's answer; one without a label or without a rationale is left out."""
         student = record["student"]
         label, rationale = student.get("label"), student.get("rationale")
         self._explained += rationale is not None
@@ -65,13 +63,13 @@ class Simulated:
         self._said.add(item)
 
     def add_taught(self, record: Record) -> None:
-        """Add what a teacher said of a training record: S_E is fitted on it, and nothing else."""
+        """Add a training record with a teacher's rationale; only S_E is fitted on it."""
         label, rationale = get_path(record, "teacher.label"), get_path(record, "teacher.rationale")
         if self.simulator != "none" and label and rationale:
             self._taught.add(_item(record, rationale, label, "none"))
 
     def sections(self, tasks: Counter[str], seed: int) -> dict[str, Any]:
-        """Measure: ``association`` and ``quality``, the family of simulators told beside them."""
+        """Compute ``association`` and ``quality``, and describe the ``simulator``."""
         blocks, about = self._blocks(tasks, seed)
         if self._untrained and not self._explained:
             editing = rationale_editing(UNTRAINED)
@@ -109,7 +107,7 @@ class Simulated:
         return {"association": association, "quality": rate_quality(simulation, seed)}, about
 
     def _why_not(self, tasks: Counter[str]) -> tuple[Status, str] | None:
-        """Say why nothing is to be measured, as a status and a reason."""
+        """Return status and reason where nothing can be measured."""
         if self.simulator == "none":
             return "skipped", _NOT_ASKED
         if len(tasks) > 1:
@@ -125,7 +123,7 @@ class Simulated:
         return None
 
     def consistency(self, tasks: Counter[str], seed: int) -> Metric:
-        """Let S_E read the rationales whose words leave open what they support."""
+        """Compute consistency, with S_E for rationales whose words do not state an answer."""
         if (found := self._why_not(tasks)) is not None:
             return Metric(WITH_SIMULATOR, found[0], reason=found[1])
         from mitools.evaluate.simulators.choose import FEWEST_ITEMS
@@ -153,13 +151,13 @@ def _rate_with(hits: int, n: int, by_words: int, by_simulator: int) -> Metric:
 def _read(
     taught: list[SampledRecord], unclear: list[SampledRecord], task: str, seed: int
 ) -> tuple[int, int]:
-    """Let S_E, fitted on what was taught, read unclear rationales: how many, and how many agree."""
+    """Count unclear rationales that S_E, fitted on taught ones, reads; and those that agree."""
     from mitools.evaluate.simulators.choose import simulate
 
     if not unclear:
         return 0, 0
-    # What was taught is held out of one fold and what is unclear of the other: each is guessed by
-    # a simulator of the other, and only the guesses about the unclear ones are looked at.
+    # Two folds, taught and unclear: each is guessed by a simulator that was fitted on the other.
+    # Only the guesses about the unclear ones are used.
     items = [*taught, *unclear]
     folds = np.repeat([1, 0], [len(taught), len(unclear)])
     simulation = simulate(items, task, seed, folds)

@@ -13,7 +13,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_confint
 
 from mitools.evaluate.measures.comparison import (
-    compare_runs,
+    difference_of_means,
     holm,
     mcnemar,
     sign_flip,
@@ -224,7 +224,7 @@ def _seeds_find(seeds: int, n: int) -> float:
             (rng.random((seeds, n)) < rate + rng.normal(0, 0.03, size=(seeds, 1)) + difficulty)
             for rate in (0.7 + effect, 0.7)
         )
-        one = compare_runs(ours.astype(float), theirs.astype(float), 0)
+        one = difference_of_means(ours.astype(float), theirs.astype(float), 0)
         found.append(one.p < 0.05 if effect else one.details["smallest_detectable"])
         if number == 19:
             effect, found = float(np.mean(found)), []

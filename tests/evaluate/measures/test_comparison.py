@@ -11,7 +11,7 @@ from scipy import stats
 
 from mitools.evaluate.measures import statistics
 from mitools.evaluate.measures.comparison import (
-    compare_runs,
+    difference_of_means,
     holm,
     mcnemar,
     resampled_means,
@@ -74,7 +74,7 @@ def test_no_difference_has_p_1() -> None:
 def test_the_paired_bootstrap_is_scipys() -> None:
     rng = np.random.default_rng(0)
     ours, theirs = (rng.random(150) < rate for rate in (0.7, 0.6))
-    found = compare_runs(ours[None].astype(float), theirs[None].astype(float), 0)
+    found = difference_of_means(ours[None].astype(float), theirs[None].astype(float), 0)
     known = stats.bootstrap(
         (ours.astype(float) - theirs,), np.mean, method="percentile", n_resamples=10_000, rng=1
     )
@@ -83,7 +83,7 @@ def test_the_paired_bootstrap_is_scipys() -> None:
 
 def test_a_student_does_not_differ_from_itself() -> None:
     row = np.array([[1.0, 0.0, 1.0, 1.0, 0.0]])
-    found = compare_runs(row, row, 0)
+    found = difference_of_means(row, row, 0)
     assert (found.value, found.ci95, found.p) == (0, (0, 0), 1)
 
 
@@ -94,7 +94,7 @@ def test_swapping_the_students_negates_the_difference(pairs: list[tuple[bool, bo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(statistics, "RESAMPLES", 101)
         patch.setattr(statistics, "_FEWEST_RESAMPLES", 101)
-        one, other = compare_runs(ours, theirs, 0), compare_runs(theirs, ours, 0)
+        one, other = difference_of_means(ours, theirs, 0), difference_of_means(theirs, ours, 0)
     assert one.value == -other.value
     assert one.p == other.p
     if one.ci95 and other.ci95:
@@ -107,19 +107,19 @@ def test_swapping_the_students_negates_the_difference(pairs: list[tuple[bool, bo
 
 def test_what_could_never_be_significant_says_so() -> None:
     ours, theirs = (row[None] for row in discordant(5, 0))
-    found = compare_runs(ours, theirs, 0)
+    found = difference_of_means(ours, theirs, 0)
     assert found.p == 0.0625
     assert found.details["note"] == (
         "the two differ on 5 items only: even if all favoured one of them, p would be 0.0625"
     )
     ours, theirs = (row[None] for row in discordant(6, 0))
-    assert "note" not in compare_runs(ours, theirs, 0).details
+    assert "note" not in difference_of_means(ours, theirs, 0).details
 
 
 def test_numbers_are_compared_by_random_signs() -> None:
     rng = np.random.default_rng(0)
     ours = rng.random((1, 60))
-    found = compare_runs(ours, ours + 0.1, 0)
+    found = difference_of_means(ours, ours + 0.1, 0)
     assert (found.test, found.value) == ("random signs", pytest.approx(-0.1))
     assert found.p < 0.001
 
@@ -155,7 +155,7 @@ def test_the_hierarchical_bootstrap_equals_a_plain_loop_over_the_same_draws(
 def test_several_runs_are_compared_by_the_hierarchical_bootstrap() -> None:
     rng = np.random.default_rng(0)
     weak, strong = ((rng.random((3, 150)) < rate).astype(float) for rate in (0.5, 0.8))
-    found = compare_runs(strong, weak, 0)
+    found = difference_of_means(strong, weak, 0)
     assert found.test == "hierarchical bootstrap"
     assert found.details["runs"] == [3, 3]
     assert found.ci95 is not None
@@ -164,7 +164,7 @@ def test_several_runs_are_compared_by_the_hierarchical_bootstrap() -> None:
 
 
 def test_one_item_has_no_interval() -> None:
-    found = compare_runs(np.ones((1, 1)), np.zeros((1, 1)), 0)
+    found = difference_of_means(np.ones((1, 1)), np.zeros((1, 1)), 0)
     assert (found.value, found.ci95, found.p) == (1, None, 1)
 
 
@@ -187,10 +187,10 @@ def test_what_several_seeds_could_find_counts_how_much_they_differ() -> None:
     # The mean of two draws from 0.6 and 0.8 has a standard deviation of 0.1 / √2; the items, which
     # do not differ at all, would promise that any difference is found.
     ours, theirs = np.repeat([[0.6], [0.8]], 50, axis=1), np.full((2, 50), 0.5)
-    found = compare_runs(ours, theirs, 0)
+    found = difference_of_means(ours, theirs, 0)
     expected = (1.959964 + 0.841621) * 0.1 / math.sqrt(2)
     assert found.details["smallest_detectable"] == pytest.approx(expected, rel=0.03)
-    alone = compare_runs(ours[:1], theirs[:1], 0)
+    alone = difference_of_means(ours[:1], theirs[:1], 0)
     assert alone.details["smallest_detectable"] == pytest.approx(0, abs=1e-12)
 
 
@@ -209,7 +209,7 @@ def test_several_seeds_find_the_smallest_detectable_difference_in_four_of_five_e
     effect = 0.0
     for number in range(200):
         difficulty = 0.15 * rng.normal(size=300)
-        one = compare_runs(runs(0.7 + effect), runs(0.7), 0)
+        one = difference_of_means(runs(0.7 + effect), runs(0.7), 0)
         found.append(one.p < 0.05 if number >= 50 else one.details["smallest_detectable"])
         if number == 49:
             effect = float(np.mean(found))

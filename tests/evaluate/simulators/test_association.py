@@ -75,8 +75,8 @@ def test_every_figure_follows_its_definition_in_a_slow_loop() -> None:
     assert metrics["cvi"].value == pytest.approx(sum(bits) / n)
     rng, permuted = np.random.default_rng(0), []
     for _ in range(3):
-        dealt = found.simulator.deal(found.rationales, found.gold, rng)
-        again = guess(found.given, sees_input=True, rationales=dealt).bits
+        other = found.simulator.permute(found.rationales, found.gold, rng)
+        again = guess(found.given, sees_input=True, rationales=other).bits
         permuted.append(sum(a - b for a, b in zip(again, x.bits, strict=True)) / n)
     assert metrics["cvi_net"].value == pytest.approx(sum(bits) / n - sum(permuted) / 3)
     assert metrics["cvi_net"].details["permuted_cvi"] == pytest.approx(sorted(permuted))

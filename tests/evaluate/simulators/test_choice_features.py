@@ -90,3 +90,8 @@ def test_cosines_are_those_of_a_plain_loop(space: Space, column: int, cut: Cut) 
     ]
     assert any(expected)
     assert space.measure(told)[:, column] == pytest.approx(expected)
+
+
+def test_questions_that_are_all_alike_raise_no_warning() -> None:
+    alike = Space(["fish live here"] * 4, [["sea", "tree"]] * 4, seed=0)
+    assert np.isfinite(alike.measure(["the sea"] * 4)).all()

@@ -105,3 +105,9 @@ def test_inputs_describe_every_candidate() -> None:
     assert first["42"][-6:] == [0, 0, 1, 1, 1, 1]
     assert first["84"][-6:] == [1, 0, 1, 1, 0, 1]
     assert first["1/42"][-6:] == [0, 0, 0, 1, 1, 0]
+
+
+def test_texts_that_differ_in_numbers_alone_raise_no_warning() -> None:
+    texts = [f"Ann has {n} pears and gets {n + 1}" for n in range(9)]
+    features = input_features(texts, [candidates_in(text) for text in texts], seed=0)
+    assert np.isfinite(features).all()

@@ -143,10 +143,10 @@ def test_candidates_are_guessed_by_models_that_never_saw_the_item() -> None:
 
 def test_rationales_of_labels_are_dealt_out_within_gold() -> None:
     marked = sp.csr_matrix(np.arange(60, dtype=float)[:, None] + 1)
-    dealt = LABELS.deal(marked, TARGET, np.random.default_rng(0)).toarray().ravel() - 1
-    assert sorted(dealt) == list(range(60))
-    assert (TARGET[dealt.astype(int)] == TARGET).all()
-    assert (dealt != np.arange(60)).mean() > 0.8
+    permuted = LABELS.permute(marked, TARGET, np.random.default_rng(0)).toarray().ravel() - 1
+    assert sorted(permuted) == list(range(60))
+    assert (TARGET[permuted.astype(int)] == TARGET).all()
+    assert (permuted != np.arange(60)).mean() > 0.8
 
 
 def test_rationales_of_candidates_are_dealt_out_by_role() -> None:
@@ -156,11 +156,11 @@ def test_rationales_of_candidates_are_dealt_out_by_role() -> None:
     told[starts + gold, 0] = np.arange(60) + 1  # of gold, by item
     other = (gold + 1) % sizes
     told[starts + other, 0] = -(np.arange(60) + 1.0)  # of one other, likewise
-    dealt = simulator.deal(told, gold, np.random.default_rng(0))
-    source = dealt[starts + gold, 0]
+    permuted = simulator.permute(told, gold, np.random.default_rng(0))
+    source = permuted[starts + gold, 0]
     assert sorted(source) == list(range(1, 61))
     for item, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-        rest = np.delete(dealt[start : start + size, 0], gold[item])
+        rest = np.delete(permuted[start : start + size, 0], gold[item])
         assert sorted(rest) == [-source[item], *[0] * (size - 2)]
 
 
@@ -169,21 +169,21 @@ def test_a_rationale_that_speaks_of_more_candidates_than_there_are_keeps_the_str
     told = np.array([[1.0], [2.0], [4.0], [3.0], [9.0], [0.0]])
     seen = set()
     for seed in range(20):
-        dealt = simulator.deal(told, np.array([0, 0]), np.random.default_rng(seed))[:, 0]
-        if dealt[4] == 1:
-            assert dealt[5] == 4
-            assert sorted(dealt[1:4]) == [0, 0, 0]
+        permuted = simulator.permute(told, np.array([0, 0]), np.random.default_rng(seed))[:, 0]
+        if permuted[4] == 1:
+            assert permuted[5] == 4
+            assert sorted(permuted[1:4]) == [0, 0, 0]
         else:
-            assert sorted(dealt[1:4]) == [2, 3, 4]
-        seen.add(dealt[4])
+            assert sorted(permuted[1:4]) == [2, 3, 4]
+        seen.add(permuted[4])
     assert seen == {1, 9}
 
 
-def test_to_be_told_gold_is_to_see_it() -> None:
+def test_to_be_with_gold_is_to_see_it() -> None:
     simulator, told, target = candidates()
-    assert LABELS.told_gold() is LABELS
+    assert LABELS.with_gold() is LABELS
     with pytest.raises(ValueError, match="no gold"):
-        simulator.told_gold()
-    seeing = CandidateSimulator(simulator.inputs, FOLDS, simulator.sets, "", gold=told).told_gold()
+        simulator.with_gold()
+    seeing = CandidateSimulator(simulator.inputs, FOLDS, simulator.sets, "", gold=told).with_gold()
     expected = simulator.guess(target, sees_input=True, rationales=told)
     assert (seeing.guess(target, sees_input=True, rationales=None).bits == expected.bits).all()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import mitools.explain.page.summarize as figures
+from mitools.evaluate.measures.metric import as_json
 from mitools.evaluate.score import scored
-from mitools.evaluate.summary import SummaryBuilder, as_json
+from mitools.evaluate.summary import SummaryBuilder
 from mitools.explain.build_view import view_of
 from mitools.explain.cards import cards
 from mitools.explain.page.summarize import ViewSummarizer, doubts

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate.summary import as_json
+from mitools.evaluate.measures.metric import as_json
 from tests.explain.figures import hostile_summary, probed, unprobed
 from tests.explain.page.pages import HOSTILE, choice, make_page, nli, rows_in
 

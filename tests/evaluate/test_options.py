@@ -1,0 +1,129 @@
+"""The options of an evaluation: defaults, and what does not go together."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from mitools.cli._eval_options import RunFiles, eval_options
+from mitools.cli.eval import command
+from mitools.errors import UsageError
+from mitools.evaluate.options import EvalOptions, JudgeOptions
+
+JUDGE = JudgeOptions("judge-1")
+
+
+def test_the_defaults_go_together() -> None:
+    EvalOptions().check(has_student=False)
+    EvalOptions().check(has_student=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"probes": ("cue",), "rationales": False}, "a probe looks at rationales"),
+        ({"judge": JUDGE, "rationales": False}, "a judge looks at rationales"),
+        ({"temperature": True, "split": "all"}, "a temperature is fitted on valid"),
+        ({"temperature": True, "split": "valid"}, "a temperature is fitted on valid"),
+        ({"task": "essay"}, '--task must be one of .*, not "essay"'),
+        ({"split": "dev"}, '--split must be one of train, valid, test, all, not "dev"'),
+        ({"simulator": "remote"}, '--simulator must be one of local, none, not "remote"'),
+        ({"probes": ("cue", "poke")}, '--probe must be one of .*, not "poke"'),
+        ({"permutations": -1}, "--permutations must be at least 0, not -1"),
+        ({"probe_records": 0}, "--probe-records must be at least 1, not 0"),
+        ({"judge": replace(JUDGE, records=0)}, "--judge-records must be at least 1, not 0"),
+        ({"batch_size": 0}, "--batch-size must be at least 1, not 0"),
+        ({"tokens_per_batch": 0}, "--tokens-per-batch must be at least 1, not 0"),
+    ],
+)
+def test_what_is_wrong_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        EvalOptions(**options).check(has_student=True)
+
+
+def test_a_probe_needs_a_student() -> None:
+    options = EvalOptions(probes=("cue",))
+    options.check(has_student=True)
+    with pytest.raises(UsageError, match="--probe asks a student again"):
+        options.check(has_student=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, 0),
+        ({"probe_records": 5}, 0),
+        ({"probes": ("cue",), "probe_records": 5}, 5),
+        ({"judge": replace(JUDGE, records=7)}, 7),
+        ({"probes": ("cue",), "probe_records": 9, "judge": replace(JUDGE, records=7)}, 9),
+    ],
+)
+def test_records_are_kept_for_probes_and_judge_alone(options: dict[str, Any], size: int) -> None:
+    assert EvalOptions(**options).sample_size == size
+
+
+def test_a_baseline_is_only_scored() -> None:
+    options = EvalOptions(split="test", probes=("cue",), embedding="e", judge=JUDGE, seed=3)
+    scoring = options.for_scoring()
+    scoring.check(has_student=False)
+    assert (scoring.split, scoring.seed, scoring.sample_size) == ("test", 3, 200)
+    assert (scoring.simulator, scoring.embedding, scoring.outcomes) == ("none", None, True)
+
+
+def parsed(*args: str) -> EvalOptions:
+    """Make the options that the command makes of its arguments."""
+    params = command.make_context("eval", list(args)).params
+    shared = {"files", "output", "on_error", "debug", "config", "quiet", "max_line_bytes"}
+    ours = {name: value for name, value in params.items() if name not in shared}
+    ours = {name: value for name, value in ours.items() if name not in ("max_depth", "max_digits")}
+    files = RunFiles(*(ours.pop(field.name) for field in fields(RunFiles)))
+    return eval_options(ours, files)
+
+
+def test_the_command_has_the_defaults_of_the_library() -> None:
+    assert parsed() == EvalOptions()
+    assert parsed("--judge", "judge-1").judge == JUDGE
+
+
+def test_the_command_sets_each_option() -> None:
+    args = "--task text --split all --no-rationales --decode --temperature --simulator none"
+    more = "--permutations 3 --probe cue --probe editing --probe-records 4 --embedding here --merge"
+    last = "--seeds --batch-size 5 --tokens-per-batch 6 --device cpu --seed 7"
+    judge = "--judge m --judge-url http://127.0.0.1:9 --judge-journal j --judge-records 8"
+    assert parsed(*" ".join((args, more, last, judge)).split()) == EvalOptions(
+        task="text",
+        split="all",
+        rationales=False,
+        decode=True,
+        temperature=True,
+        simulator="none",
+        permutations=3,
+        probes=("cue", "editing"),
+        probe_records=4,
+        embedding="here",
+        judge=JudgeOptions("m", "http://127.0.0.1:9", "j", 8),
+        unique_ids=True,
+        outcomes=True,
+        batch_size=5,
+        tokens_per_batch=6,
+        device="cpu",
+        seed=7,
+    )
+
+
+def test_options_are_plain_json() -> None:
+    asked = EvalOptions(probes=("cue",), judge=JUDGE).as_json()
+    assert json.loads(json.dumps(asked))["judge"]["model"] == "judge-1"
+
+
+def test_options_are_imported_without_numpy_or_torch() -> None:
+    code = (
+        "import sys, mitools.evaluate.options\n"
+        "sys.exit(bool({'numpy', 'torch', 'sklearn'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
