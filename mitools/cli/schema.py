@@ -1,4 +1,4 @@
-"""``mitools schema``: print the JSON Schema of a record."""
+"""``mitools schema``: print the JSON Schema of a record, or of a summary."""
 
 from __future__ import annotations
 
@@ -14,32 +14,42 @@ from mitools.files import output_errors
 __all__ = ["command"]
 
 
-@stage("schema", reads=False, writes=False, groups={"Content": "--table --bounds"})
+@stage("schema", reads=False, writes=False, groups={"Content": "--summary --table --bounds"})
+@click.option(
+    "--summary", is_flag=True, help='Describe what "mitools eval --summary" writes instead.'
+)
 @click.option("--table", is_flag=True, help="Print a Markdown table of the fields instead.")
 @click.option(
     "--bounds", is_flag=True, help="Print the limits on input instead, and the option for each."
 )
-def command(stage: Stage, table: bool, bounds: bool) -> None:
+def command(stage: Stage, summary: bool, table: bool, bounds: bool) -> None:
     """Print the JSON Schema of a record.
 
     \b
     mitools schema > record.schema.json
     mitools schema --table
+    mitools schema --summary > summary.schema.json
     mitools schema --bounds
     """
-    from mitools.schema import fields_table, json_schema
-
-    if table and bounds:
-        raise UsageError("--table and --bounds exclude each other", hint="leave one out")
-    if table:
-        text = fields_table()
-    elif bounds:
-        text = _bounds_text()
-    else:
-        text = json.dumps(json_schema(), indent=2)
+    if (table or summary) and bounds:
+        name = "table" if table else "summary"
+        raise UsageError(f"--{name} and --bounds exclude each other", hint="leave one out")
+    text = _bounds_text() if bounds else _schema_text(of_summary=summary, is_table=table)
     with output_errors("<stdout>"):
         stdout().write(f"{text}\n")
         stdout().flush()
+
+
+def _schema_text(*, of_summary: bool, is_table: bool) -> str:
+    if of_summary:
+        from mitools.evaluate.catalog import figures_table, summary_schema
+
+        schema, table = summary_schema, figures_table
+    else:
+        from mitools.schema import fields_table, json_schema
+
+        schema, table = json_schema, fields_table
+    return table() if is_table else json.dumps(schema(), indent=2)
 
 
 def _bounds_text() -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jsonschema
 import pytest
 
-from mitools.evaluate.catalog import FIGURES, measure_at
-from mitools.evaluate.measures.metric import Metric
+from mitools.evaluate.catalog import FIGURES, figures_table, measure_at, summary_schema
+from mitools.evaluate.findings import join_runs
+from mitools.evaluate.measures.metric import Metric, as_json
+from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.probes.robustness import LEVEL_MEASURES
+from mitools.evaluate.provenance import with_provenance
+from mitools.evaluate.run import Evaluation
 from mitools.evaluate.summary import SummaryBuilder
+from mitools.records import Record
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -57,3 +65,98 @@ def test_no_two_figures_of_one_run_have_the_same_title() -> None:
         if not path.startswith(("comparison.", "seeds."))
     ]
     assert sorted(titles) == sorted(set(titles))
+
+
+def figures_in(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """List the figures that a schema describes, by path; those of a list have a star in it."""
+    if "$ref" in schema:
+        yield prefix.removesuffix("."), schema
+        return
+    for name, inner in schema.get("properties", {}).items():
+        yield from figures_in(inner, f"{prefix}{name}.")
+    if isinstance(schema.get("items"), Mapping):
+        yield from figures_in(schema["items"], f"{prefix}*.")
+
+
+def test_the_schema_describes_every_figure_and_no_other() -> None:
+    described = dict(figures_in(summary_schema()))
+    levels = {f"probes.robustness.by_sigma.*.{name}" for name in LEVEL_MEASURES}
+    of_a_run = {path for path in FIGURES if not path.startswith(("comparison.", "seeds."))}
+    of_a_run |= levels
+    of_runs = {f"runs.*.{path}" for path in of_a_run}
+    assert described.keys() == FIGURES.keys() | levels | of_runs
+    for path, measure in FIGURES.items():
+        assert (described[path]["title"], described[path]["description"]) == (
+            measure.title,
+            measure.about,
+        )
+        assert described[path]["properties"]["unit"] == {"const": measure.unit}
+
+
+def test_the_schema_is_json_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(summary_schema())
+
+
+def answered(number: int, *, right: bool) -> Record:
+    """Make a record whose choices were scored; every other rationale names another answer."""
+    gold, other = ("yes", "no") if number % 2 else ("no", "yes")
+    label = gold if right else other
+    return {
+        "id": str(number),
+        "input": f"Is {number % 7} more than {number % 5}?",
+        "label": gold,
+        "task": "labels",
+        "choices": ["yes", "no"],
+        "split": "valid" if number % 3 == 0 else "test",
+        "rationale": "It has digits.",
+        "teacher": {"label": gold, "rationale": "It is one.", "agrees": True},
+        "student": {
+            "label": label,
+            "confidence": 0.75,
+            "choices": {label: 0.75, {"yes": "no", "no": "yes"}[label]: 0.25},
+            "in_set_mass": 0.9,
+            "decoded": "yes",
+            "rationale": f"{number % 5} + 1 = {number % 7}, so {label if number % 4 else other}.",
+            "rationale_truncated": False,
+        },
+    }
+
+
+def evaluated(every: int, **options: Any) -> Evaluation:
+    chosen = EvalOptions(temperature=True, outcomes=True, permutations=2, **options)
+    evaluation = Evaluation(chosen)
+    records = [answered(number, right=number % every > 0) for number in range(90)]
+    list(evaluation.run(records))
+    return evaluation
+
+
+def test_summaries_of_one_run_and_of_several_fit_the_schema() -> None:
+    validator = jsonschema.Draft202012Validator(summary_schema())
+    runs = [evaluated(4), evaluated(3, simulator="none")]
+    alone = runs[0].summary()
+    together = with_provenance(join_runs(runs, runs[1:], by_seed=True), None, {})
+    for summary in (alone, together):
+        validator.validate(json.loads(json.dumps(summary)))
+    assert alone["association"]["cvi_net"]["status"] == "ok"
+    assert together["comparison"]["metrics"]["accuracy"]["status"] == "ok"
+
+
+def test_a_figure_that_no_measure_describes_does_not_fit_the_schema() -> None:
+    summary = SummaryBuilder().summary(0)
+    summary["label"]["beauty"] = summary["label"]["accuracy"]
+    with pytest.raises(jsonschema.ValidationError, match="beauty"):
+        jsonschema.validate(json.loads(json.dumps(as_json(summary))), summary_schema())
+
+
+def test_noise_levels_fit_the_schema() -> None:
+    point = {name: one.skipped("so") for name, one in LEVEL_MEASURES.items()}
+    summary = as_json(SummaryBuilder().summary(0))
+    summary["probes"]["robustness"]["by_sigma"] = [as_json({"sigma": 0.5, **point})]
+    jsonschema.validate(summary, summary_schema())
+
+
+def test_the_table_has_a_row_for_each_figure() -> None:
+    lines = figures_table().splitlines()
+    assert len(lines) == 2 + len(FIGURES)
+    assert all(line.count(" | ") == 4 for line in lines[2:])
+    assert "| `label.accuracy` | accuracy | fraction | higher |" in figures_table()
