@@ -18,7 +18,7 @@ from mitools.files import STDIN
 from mitools.recipe import find_recipe, is_recipe_name
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.label_forms import LABEL_FORMS
-from mitools.sources.options import FORMATS, LoadOptions, with_preset
+from mitools.sources.options import DEMO_ANSWERS, FORMATS, LoadOptions, with_preset
 from mitools.sources.published import PRESETS
 
 __all__ = ["command"]
@@ -101,7 +101,7 @@ GROUPS = {
     "Records": "--limit --as-split",
     "Files": "--format --delimiter --encoding --max-json-bytes",
     "Hub": "--name --revision --hf-split",
-    "Demo": "--n",
+    "Demo": "--n --steps --distractors --answer",
     "Input and output": "--source",
 }
 
@@ -205,6 +205,27 @@ GROUPS = {
     show_default=True,
     metavar="N",
     help="Number of demo records.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 8),
+    metavar="K",
+    help="Steps of each demo story.  [default: problems of one and two steps instead]",
+)
+@click.option(
+    "--distractors",
+    type=click.IntRange(0, 4),
+    default=LoadOptions.distractors,
+    show_default=True,
+    metavar="N",
+    help="Sentences of a demo story that do not matter.",
+)
+@click.option(
+    "--answer",
+    type=click.Choice(DEMO_ANSWERS),
+    default=LoadOptions.answer,
+    show_default=True,
+    help="Label of a demo story: its value, or the expression that gives it.",
 )
 @seed_option
 def command(stage: Stage, source: str | None, **params: Any) -> None:

@@ -11,7 +11,7 @@ import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mitools.errors import EmptyInputError, SourceError, UsageError, Where
 from mitools.files import STDIN
@@ -25,6 +25,9 @@ from mitools.sources.options import LoadOptions, with_preset
 from mitools.sources.part import Part, table_row
 from mitools.sources.readable import with_readable_gold
 from mitools.sources.recipe_source import recipe_source
+
+if TYPE_CHECKING:
+    from mitools.demo.stories import Answer
 
 __all__ = [
     "DEMO",
@@ -113,6 +116,11 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
     """
     if "n" in given and DEMO not in names:
         raise UsageError("--n is for the demo only", hint="use --limit")
+    for option in ("steps", "distractors", "answer"):
+        if option in given and DEMO not in names:
+            raise UsageError(f"--{option} is for the demo only", hint="leave it out")
+        if option in given and "steps" not in given:
+            raise UsageError(f"--{option} needs --steps", hint='add "--steps 3"')
     are_files = [name for name in names if name != DEMO and not name.startswith(PREFIX)]
     for option in ("format", "delimiter", "encoding"):
         if option in given and not are_files:
@@ -132,7 +140,7 @@ def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
     """
     for name in names:
         if name == DEMO and not Path(name).exists():
-            yield open_demo(options.n, options.seed)
+            yield open_demo(options)
         elif name.startswith(PREFIX):
             yield from open_hub(name.removeprefix(PREFIX), options)
         else:
@@ -190,9 +198,14 @@ def open_named(name: str, options: LoadOptions | None = None) -> Part:
     raise SourceError(f'no file or recipe "{name}"', hint=hint)
 
 
-def open_demo(n: int, seed: int) -> Part:
-    """Make ``n`` word problems (see :mod:`mitools.demo`)."""
-    from mitools.demo import problems
+def open_demo(options: LoadOptions) -> Part:
+    """Make word problems (see :mod:`mitools.demo`); stories where ``steps`` is set."""
+    from mitools.demo import StoryOptions, problems, story_problems
 
-    made = enumerate(problems(n, seed), start=1)
+    records = problems(options.n, options.seed)
+    if options.steps is not None:
+        answer: Answer = "equation" if options.answer == "equation" else "value"
+        story = StoryOptions(options.steps, options.distractors, answer)
+        records = story_problems(options.n, options.seed, story)
+    made = enumerate(records, start=1)
     return Part(DEMO, (table_row(record, Where(DEMO, number)) for number, record in made))

@@ -15,12 +15,15 @@ from mitools.errors import UsageError
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.label_forms import LABEL_FORMS, LabelForm
 
-__all__ = ["FORMATS", "TARGETS", "LoadOptions", "with_preset"]
+__all__ = ["DEMO_ANSWERS", "FORMATS", "TARGETS", "LoadOptions", "with_preset"]
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
 
 TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
 """The fields of a record that a source field can fill."""
+
+DEMO_ANSWERS = ("value", "equation")
+"""What a story of the demo asks for: a number, or the expression that gives it."""
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "task": TASKS,
@@ -28,6 +31,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "label_is": LABEL_FORMS,
     "label_likely": LABEL_FORMS,
     "format": FORMATS,
+    "answer": DEMO_ANSWERS,
 }
 _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
 
@@ -63,6 +67,10 @@ class LoadOptions:
             none). Without any, all are read; where they are several, those with a usual name
             (``validation`` …) keep it.
         n: number of records of the demo.
+        steps: of the demo's stories (see :mod:`mitools.demo.stories`), 1 to 8; None makes its
+            problems of one and two steps.
+        distractors: sentences of a story that do not matter, 0 to 4.
+        answer: label of a story, one of :data:`DEMO_ANSWERS`.
         seed: of the demo.
     """
 
@@ -86,6 +94,9 @@ class LoadOptions:
     revision: str | None = None
     hf_splits: tuple[tuple[str, str | None], ...] = ()
     n: int = 1000
+    steps: int | None = None
+    distractors: int = 0
+    answer: str = DEMO_ANSWERS[0]
     seed: int = 0
 
     def check(self) -> None:
@@ -109,6 +120,11 @@ class LoadOptions:
             if value is not None and value < 1:
                 flag = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{flag} must be at least 1, not {value}", hint="change it")
+        for name, least, most in (("steps", 1, 8), ("distractors", 0, 4)):
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                hint = f"give a number from {least} to {most}"
+                raise UsageError(f"--{name} cannot be {value}", hint=hint)
         self._check_texts()
 
     def _check_texts(self) -> None:

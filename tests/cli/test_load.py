@@ -229,3 +229,26 @@ def test_real_questions_become_choices_and_all_labels_are_found() -> None:
     assert {record["task"] for record in found} == {"choice"}
     assert all(record["label"] in record["choices"] for record in found)  # type: ignore[operator]
     assert all(record["completion"] for record in found)
+
+
+def test_the_demo_tells_stories_of_the_steps_and_distractors_asked_for() -> None:
+    options = ["--steps", "3", "--distractors", "1", "--answer", "equation", "--n", "5"]
+    result = CliRunner().invoke(mitools, ["load", "demo", *options])
+    assert result.exit_code == 0
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["type"] for record in records] == ["steps-3"] * 5
+    assert all(record["label"].count("(") == 3 for record in records)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo", "--distractors", "1"], '--distractors needs --steps; add "--steps 3"'),
+        (["demo", "--answer", "value"], '--answer needs --steps; add "--steps 3"'),
+        (["a.jsonl", "--steps", "2"], "--steps is for the demo only; leave it out"),
+    ],
+)
+def test_options_of_stories_are_refused_elsewhere(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(mitools, ["load", *arguments])
+    assert result.exit_code == 2
+    assert result.stderr == f"mitools load: {message}\n"

@@ -1,4 +1,4 @@
-"""The built-in demo: word problems from a seeded grammar, and a teacher that solves them by rule.
+"""The demo's problems of one and two steps, and a teacher that solves them by rule.
 
 What is held out, so that a student cannot pass by recalling its training records:
 
@@ -17,8 +17,6 @@ student of a million weights learns in minutes whom and what a problem is about,
 asks for, and to copy numbers that it has never seen; it does not learn to reckon with them. With
 steps such as ``12 + 7 = 19`` in the rationales, 7% of a student's sums were right where all its
 labels were.
-
-Only words and rules live here; reading records and calling teachers are the stages' business.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from mitools.errors import TeacherError
 from mitools.records import Record
 from mitools.schema import SPLITS
 
-__all__ = ["KINDS", "problems", "solve"]
+__all__ = ["BOXES", "KINDS", "NAMES", "THINGS", "problems", "solve"]
 
 # Made of two parts, as Ed-mund and Ed-win are: a student meets every part in training, and must
 # still copy a name that it has never seen.
@@ -49,8 +47,8 @@ _THING_LIST = """
     marbles peaches pencils ribbons shells stamps stickers
 """
 
-_THINGS = _THING_LIST.split()
-_ONE_OF = {
+THINGS = _THING_LIST.split()
+BOXES = {
     "bags": "bag",
     "baskets": "basket",
     "boxes": "box",
@@ -58,7 +56,6 @@ _ONE_OF = {
     "jars": "jar",
     "trays": "tray",
 }
-_BOXES = list(_ONE_OF)
 
 
 def _part_of_number(number: int) -> str:
@@ -73,7 +70,7 @@ def _part_of_name(begin: int, end: int) -> str:
 
 
 _NUMBERS = {part: [n for n in range(10, 400) if _part_of_number(n) == part] for part in SPLITS}
-_NAMES = {
+NAMES = {
     part: [
         begin + end
         for i, begin in enumerate(_NAME_BEGINS.split())
@@ -292,10 +289,10 @@ def problems(n: int, seed: int) -> Iterator[Record]:
 
 
 def _words(rng: random.Random, split: str) -> dict[str, str]:
-    name, other = rng.sample(_NAMES[split], 2)
-    boxes = rng.choice(_BOXES)
-    thing = rng.choice(_THINGS)
-    return {"name": name, "other": other, "thing": thing, "boxes": boxes, "box": _ONE_OF[boxes]}
+    name, other = rng.sample(NAMES[split], 2)
+    boxes = rng.choice(list(BOXES))
+    thing = rng.choice(THINGS)
+    return {"name": name, "other": other, "thing": thing, "boxes": boxes, "box": BOXES[boxes]}
 
 
 def solve(text: str, seed: int, error_rate: float) -> str:
@@ -331,7 +328,7 @@ def _understand(text: str) -> tuple[_Kind, str, dict[str, str]]:
             numbers = sorted((slots[key] for key in ("a", "b") if key in slots), key=int)
             slots |= {"smaller": numbers[0], "larger": numbers[-1]}
             if "boxes" in slots:
-                slots["box"] = _ONE_OF[slots["boxes"]]
+                slots["box"] = BOXES[slots["boxes"]]
             return kind, reason, slots
     raise TeacherError(
         f'the demo teacher cannot solve "{text[:60]}"',
@@ -347,7 +344,7 @@ def _patterns() -> list[re.Pattern[str]]:
 def _pattern(question: str) -> str:
     """Turn a question into a regular expression that finds what fills its slots."""
     words = {"name": "[A-Z][a-z]+", "other": "[A-Z][a-z]+", "thing": "[a-z]+"}
-    words |= {"boxes": "|".join(_BOXES), "box": "|".join(_ONE_OF.values())}
+    words |= {"boxes": "|".join(BOXES), "box": "|".join(BOXES.values())}
     pattern, seen = "", set()
     for piece in re.split(r"(\{\w+\})", question):
         slot = piece[1:-1] if piece.startswith("{") else ""

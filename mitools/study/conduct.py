@@ -1,0 +1,181 @@
+"""Make the runs of a study that are missing, several at once, until the time is over."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mitools.errors import MitoolsError, OutputError
+from mitools.files import atomic_output, output_errors
+from mitools.study.draw_records import digest_of
+from mitools.study.make_run import Execute, Order
+from mitools.study.plan import Study, runs_of
+from mitools.study.results import is_complete
+from mitools.study.schedule import Schedule
+from mitools.study.workers import Ended, Workers
+
+__all__ = ["Progress", "StudyError", "StudyOptions", "conduct", "records_of"]
+
+OnEnd = Callable[[Ended], None]
+
+
+class StudyError(MitoolsError):
+    """A study cannot go on."""
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """How a study is conducted; nothing here changes what a run finds.
+
+    Attributes:
+        out: the folder of the study's records, runs and report.
+        jobs: runs at once.
+        limit_seconds: no run starts that would not end in this time, and those that have not ended
+            then are interrupted.
+        student: what every run starts from, in place of the study file's.
+        keeps_students: whether students stay when they are measured.
+    """
+
+    out: Path
+    jobs: int = 1
+    limit_seconds: float | None = None
+    student: str | None = None
+    keeps_students: bool = False
+
+    @property
+    def runs(self) -> Path:
+        return self.out / "runs"
+
+
+@dataclass
+class Progress:
+    """How far a study is.
+
+    Attributes:
+        made: runs made now; ``complete`` counts those of before too.
+        failed: names of runs with an error.
+        left: runs that are not made; ``seconds_needed`` estimates how long they would take.
+    """
+
+    total: int
+    complete: int = 0
+    made: int = 0
+    failed: list[str] = field(default_factory=list)
+    left: int = 0
+    seconds_needed: float | None = None
+
+
+def records_of(study: Study, out: Path) -> Path:
+    """Name the file of the study's records."""
+    return study.records or out / "records.jsonl"
+
+
+def conduct(
+    study: Study, options: StudyOptions, execute: Execute, on_end: OnEnd = lambda _: None
+) -> Progress:
+    """Make the runs that are missing.
+
+    Args:
+        study: which runs there are.
+        options: where and how.
+        execute: runs one mitools command; a function of a module, as workers import it.
+        on_end: called with each run that ends.
+
+    Raises:
+        StudyError: another process conducts a study there, records cannot be made, or a run that is
+            stored there has other options.
+    """
+    with output_errors(str(options.out)):
+        options.runs.mkdir(parents=True, exist_ok=True)
+    schedule = Schedule([], options.limit_seconds)
+    with _lock(options.out):
+        records = _prepare_records(study, options.out, execute)
+        orders = {order.run.name: order for order in _orders(study, options, records)}
+        missing = [order for order in orders.values() if not is_complete(order)]
+        progress = Progress(len(orders), complete=len(orders) - len(missing))
+        schedule.waiting.extend(order.run for order in missing)
+        workers = Workers(min(options.jobs, max(1, len(missing))), execute)
+        try:
+            _work_through(schedule, workers, orders, progress, on_end)
+        finally:
+            workers.stop()
+    progress.left = progress.total - progress.complete - len(progress.failed)
+    progress.seconds_needed = schedule.seconds_needed(options.jobs)
+    return progress
+
+
+def _work_through(
+    schedule: Schedule,
+    workers: Workers,
+    orders: dict[str, Order],
+    progress: Progress,
+    on_end: OnEnd,
+) -> None:
+    while True:
+        while workers.has_room and (run := schedule.next()) is not None:
+            workers.start(orders[run.name])
+        left = schedule.seconds_left
+        if not workers.busy or (left is not None and left <= 0):
+            return
+        for ended in workers.wait(left):
+            if ended.error is None:
+                schedule.took(ended.order.run, ended.seconds)
+                progress.made += 1
+                progress.complete += 1
+            else:
+                progress.failed.append(ended.order.run.name)
+            on_end(ended)
+
+
+def _orders(study: Study, options: StudyOptions, records: Path) -> Iterator[Order]:
+    digest = digest_of(records)
+    for run in runs_of(study):
+        folder = options.runs / run.name
+        yield Order(study, run, records, digest, folder, options.student, options.keeps_students)
+
+
+def _prepare_records(study: Study, out: Path, execute: Execute) -> Path:
+    """Make the records by the study's own load, annotate and split; once."""
+    records = records_of(study, out)
+    if study.records is not None:
+        return records
+    made_by = out / "records.digest"
+    digest = hashlib.sha256(json.dumps(study.preparation, sort_keys=True).encode()).hexdigest()
+    if records.exists() and made_by.exists():
+        if made_by.read_text(encoding="utf-8") == digest:
+            return records
+        message = f"{records} was made with other options than those of {study.path}"
+        raise StudyError(message, hint='choose another "--out", or delete that folder')
+    source: list[str] = []
+    for stage in study.preparation:
+        made = out / f"records.{stage}.jsonl"
+        if status := execute([stage, *source, "-c", str(study.path), "-o", str(made)]):
+            message = f'"mitools {stage} -c {study.path}" ended with status {status}'
+            raise StudyError(message, hint=f'fix "[{stage}]" in the study file')
+        for path in source:
+            os.unlink(path)
+        source = [str(made)]
+    with atomic_output(made_by) as stream:
+        stream.write(digest)
+    os.replace(source[0], records)
+    return records
+
+
+@contextlib.contextmanager
+def _lock(out: Path) -> Iterator[None]:
+    """Keep a second process from conducting a study in the same folder."""
+    with output_errors(str(out)):
+        handle = (out / ".lock").open("w")
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            hint = 'wait for it, or choose another "--out"'
+            raise OutputError(f"another process conducts a study in {out}", hint=hint) from exc
+        yield

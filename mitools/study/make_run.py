@@ -1,0 +1,148 @@
+"""Make one run: draw its records, train, measure, and store what was found.
+
+A run's folder holds ``train.toml`` and ``eval.ANSWER.toml`` (its options; the same commands by hand
+give the same student), ``log.txt``, ``training.jsonl`` (the log of train), and for each way of
+answering ``ANSWER.json`` (the summary) and ``ANSWER.jsonl.gz`` (the judged records). ``run.json``
+is written last: a run that has it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import MitoolsError
+from mitools.files import atomic_output
+from mitools.records import Writer
+from mitools.study.draw_records import draw_records, read_records
+from mitools.study.plan import Run, Study
+
+__all__ = ["COMPLETE", "Execute", "Order", "RunFailed", "make_run", "write_table"]
+
+COMPLETE = "run.json"
+
+Execute = Callable[[Sequence[str]], int]
+"""Runs one mitools command in this process and returns its exit status."""
+
+
+class RunFailed(MitoolsError):
+    """A command of a run ended with an error."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Everything that a worker needs to make a run.
+
+    Attributes:
+        records: the file of all records of the study.
+        records_digest: its hash.
+        folder: of this run.
+        student: what to start from, where the command line names it.
+        keeps_student: whether the student stays when it is measured.
+    """
+
+    study: Study
+    run: Run
+    records: Path
+    records_digest: str
+    folder: Path
+    student: str | None = None
+    keeps_student: bool = False
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+
+def make_run(order: Order, execute: Execute) -> None:
+    """Make a run; one that was interrupted goes on from its last checkpoint.
+
+    Raises:
+        RunFailed: train or eval ended with an error; the log says which.
+        MitoolsError: the records cannot be drawn, or the folder cannot be written.
+    """
+    folder, run, study = order.folder, order.run, order.study
+    folder.mkdir(parents=True, exist_ok=True)
+    records = folder / "records.jsonl"
+    with atomic_output(records) as stream:
+        Writer(stream, flush=False).write_all(draw_records(read_records(order.records), study, run))
+    seconds = {"train": _execute(execute, _train_command(order, records))}
+    for answer in run.objective.answers:
+        seconds[answer] = _execute(execute, _eval_command(order, records, answer))
+    shutil.copy(folder / "student" / "log.jsonl", folder / "training.jsonl")
+    with atomic_output(folder / COMPLETE) as stream:
+        json.dump(_describe(order, seconds), stream, indent=2)
+    if not order.keeps_student:
+        shutil.rmtree(folder / "student")
+    records.unlink()
+
+
+def _execute(execute: Execute, command: Sequence[str]) -> float:
+    """Run a command and return how many seconds it took."""
+    started = time.monotonic()
+    status = execute(command)
+    if status:
+        raise RunFailed(f'"mitools {command[0]}" ended with status {status}')
+    return time.monotonic() - started
+
+
+def _train_command(order: Order, records: Path) -> list[str]:
+    options = order.folder / "train.toml"
+    write_table(options, "train", order.study.train_options(order.run.objective))
+    student = [] if order.student is None else ["--student", order.student]
+    save = str(order.folder / "student")
+    command = ["train", str(records), "-c", str(options), "--seed", str(order.run.seed)]
+    return [*command, *student, "--save", save, "--resume", "-o", "/dev/null"]
+
+
+def _eval_command(order: Order, records: Path, answer: str) -> list[str]:
+    options = order.folder / f"eval.{answer}.toml"
+    write_table(options, "eval", order.study.eval_options(answer))
+    places = {
+        "--student": order.folder / "student",
+        "--summary": order.folder / f"{answer}.json",
+        "-o": order.folder / f"{answer}.jsonl.gz",
+    }
+    named = [word for name, path in places.items() for word in (name, str(path))]
+    return ["eval", str(records), "-c", str(options), *named]
+
+
+def write_table(path: Path, name: str, options: Mapping[str, Any]) -> None:
+    """Write options as one table of a recipe; numbers, texts and lists are JSON and TOML alike."""
+    lines = [f"{json.dumps(key)} = {_as_toml(value)}" for key, value in options.items()]
+    with atomic_output(path) as stream:
+        stream.write("\n".join((f"[{name}]", *lines, "")))
+
+
+def _as_toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(str(key))} = {_as_toml(one)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _describe(order: Order, seconds: Mapping[str, float]) -> dict[str, Any]:
+    run, steps, runtime = order.run, 0, None
+    log = (order.folder / "training.jsonl").read_text(encoding="utf-8")
+    for line in map(json.loads, log.splitlines()):
+        steps = max(steps, line["step"])
+        runtime = line.get("train_runtime", runtime)
+    return {
+        "name": run.name,
+        "objective": run.objective.name,
+        "size": run.size,
+        "seed": run.seed,
+        "fold": run.fold,
+        "answers": list(run.objective.answers),
+        "digest": run.digest,
+        "records_digest": order.records_digest,
+        "student": order.student,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "steps": steps,
+        "step_seconds": runtime and round(runtime / max(1, steps), 6),
+    }

@@ -1,0 +1,143 @@
+"""What is stored of the runs of a study, and what a report needs of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import DataError
+from mitools.files import input_errors
+from mitools.records import Reader, Record
+from mitools.study.make_run import COMPLETE, Order
+from mitools.study.plan import Run, Study, runs_of
+
+__all__ = ["RESULT_NAMES", "SHARES", "Result", "Verdict", "is_complete", "read_results"]
+
+RESULT_NAMES = ("accuracy", "consistency", "cvi_net", "wordless", "ece", "nll")
+"""Figures of one run: ``wordless`` is the share of rationales without a letter."""
+
+SHARES = ("accuracy", "consistency", "wordless", "ece")
+"""Those of them that are from 0 to 1."""
+
+_FIGURES = {
+    "consistency": ("consistency", "consistency"),
+    "cvi_net": ("association", "cvi_net"),
+    "ece": ("calibration", "ece_width"),
+    "nll": ("calibration", "nll"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one judged record says of a student: is its answer right, has its rationale words?"""
+
+    is_correct: bool
+    has_words: bool | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run, asked in one way.
+
+    Attributes:
+        verdicts: by record; records with the same id are told apart by their order.
+        figures: one number for each of :data:`RESULT_NAMES` that this run has.
+        step_seconds: wall time of one optimizer step, with all else that ran at the same time.
+    """
+
+    run: Run
+    answer: str
+    verdicts: Mapping[tuple[str, int], Verdict]
+    figures: Mapping[str, float]
+    step_seconds: float | None
+
+
+def is_complete(order: Order) -> bool:
+    """Tell whether a run is stored whole.
+
+    Raises:
+        DataError: it is, but was made with other options or records.
+    """
+    stored = _read_json(order.folder / COMPLETE)
+    if stored is None:
+        return False
+    wanted = {
+        "digest": order.run.digest,
+        "records_digest": order.records_digest,
+        "student": order.student,
+    }
+    changed = [name for name, value in wanted.items() if stored.get(name) != value]
+    if changed:
+        what = {"digest": "options", "records_digest": "records", "student": "--student"}
+        message = f"{order.folder} was made with other {what[changed[0]]}"
+        raise DataError(message, hint='choose another "--out", or delete that folder')
+    return True
+
+
+def read_results(study: Study, runs: Path) -> Iterator[Result]:
+    """Read every run that is stored whole, in the study's order.
+
+    Args:
+        runs: the folder of all runs.
+
+    Raises:
+        DataError, SourceError: what is stored is damaged, or of other options.
+    """
+    for run in runs_of(study):
+        stored = _read_json(runs / run.name / COMPLETE)
+        if stored is None:
+            continue
+        if stored.get("digest") != run.digest:
+            message = f"{runs / run.name} was made with other options"
+            raise DataError(message, hint="use the study file that it was made with")
+        for answer in run.objective.answers:
+            yield _read_result(runs / run.name, run, answer, stored.get("step_seconds"))
+
+
+def _read_result(folder: Path, run: Run, answer: str, step_seconds: float | None) -> Result:
+    summary = _read_json(folder / f"{answer}.json")
+    if summary is None:
+        raise DataError(f"{folder / answer}.json is missing", hint="delete the run's folder")
+    verdicts: dict[tuple[str, int], Verdict] = {}
+    seen: Counter[str] = Counter()
+    for record in Reader((str(folder / f"{answer}.jsonl.gz"),), ("id", "student", "scores")):
+        name = str(record["id"])
+        verdicts[name, seen[name]] = _verdict(record)
+        seen[name] += 1
+    return Result(run, answer, verdicts, _figures(summary, verdicts), step_seconds)
+
+
+def _verdict(record: Record) -> Verdict:
+    rationale = record["student"].get("rationale")
+    has_words = None if rationale is None else any(one.isalpha() for one in rationale)
+    return Verdict(bool(record["scores"].get("correct")), has_words)
+
+
+def _figures(summary: Mapping[str, Any], verdicts: Mapping[Any, Verdict]) -> dict[str, float]:
+    figures = {}
+    for name, path in _FIGURES.items():
+        value: Any = summary
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping) and value.get("value") is not None:
+            figures[name] = float(value["value"])
+    figures["accuracy"] = sum(one.is_correct for one in verdicts.values()) / max(1, len(verdicts))
+    known = [one.has_words for one in verdicts.values() if one.has_words is not None]
+    if known:
+        figures["wordless"] = known.count(False) / len(known)
+    return figures
+
+
+def _read_json(path: Path) -> Any:
+    """Read a file of JSON; None where there is none."""
+    if not path.exists():
+        return None
+    try:
+        with input_errors(str(path)):
+            return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise DataError(f"{path} is damaged: {exc}", hint="delete the run's folder") from exc

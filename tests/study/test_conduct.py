@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mitools.errors import DataError, OutputError
+from mitools.study.conduct import Progress, StudyError, StudyOptions, conduct
+from mitools.study.plan import Study
+from mitools.study.results import read_results
+from mitools.study.workers import Ended
+from tests.study import studies
+from tests.study.studies import MINIMAL, counted, write_study
+
+FEW = MINIMAL.replace("sizes = [4, 8]", "sizes = [4]")
+NAMES = ["dss.n4.s0", "label.n4.s0", "dss.n4.s1", "label.n4.s1"]
+
+
+def conduct_all(study: Study, out: Path, execute: Callable[..., int], **options: float) -> Progress:
+    chosen = StudyOptions(out, **{"jobs": 1, **options})  # type: ignore[arg-type]
+    return conduct(study, chosen, execute)
+
+
+def test_every_run_is_made_once_and_stored(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    ended: list[Ended] = []
+    progress = conduct(study, StudyOptions(out), studies.execute, ended.append)
+    assert (progress.total, progress.complete, progress.made, progress.left) == (4, 4, 4, 0)
+    assert counted(out) == [one.order.run.name for one in ended] == NAMES
+    run = json.loads((out / "runs" / "dss.n4.s1" / "run.json").read_text())
+    assert (run["objective"], run["size"], run["seed"], run["fold"]) == ("dss", 4, 1, None)
+    assert (run["steps"], run["step_seconds"]) == (2, 1.5)
+    left = {path.name for path in (out / "runs" / "dss.n4.s1").iterdir()}
+    assert left == {
+        *("run.json", "train.toml", "eval.predict.toml", "log.txt"),
+        *("training.jsonl", "predict.json", "predict.jsonl.gz"),
+    }
+    again = conduct(study, StudyOptions(out), studies.execute)
+    assert (again.complete, again.made) == (4, 0)
+    assert counted(out) == NAMES
+
+
+def test_a_new_objective_adds_its_runs_only(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    conduct_all(write_study(tmp_path, FEW), out, studies.execute)
+    study = write_study(tmp_path, FEW + "[objectives.maxpool]\nmi = 'maxpool'\n")
+    assert conduct_all(study, out, studies.execute).made == 2
+    assert counted(out)[4:] == ["maxpool.n4.s0", "maxpool.n4.s1"]
+
+
+def test_several_runs_are_made_at_once(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, MINIMAL), tmp_path / "out"
+    progress = conduct_all(study, out, studies.execute, jobs=3)
+    assert (progress.complete, progress.left) == (8, 0)
+    assert len(list(read_results(study, out / "runs"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("execute", "message"),
+    [
+        (studies.execute_badly, '"mitools train" ended with status 1'),
+        (studies.execute_fatally, "its process ended with status -9; is there enough memory?"),
+    ],
+)
+def test_a_run_that_fails_is_told_and_the_others_go_on(
+    tmp_path: Path, execute: Callable[..., int], message: str
+) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    ended: list[Ended] = []
+    progress = conduct(study, StudyOptions(out), execute, ended.append)
+    assert (progress.complete, progress.failed) == (2, ["label.n4.s0", "label.n4.s1"])
+    assert {one.error for one in ended} == {None, message}
+    assert conduct_all(study, out, studies.execute).made == 2  # those that failed
+
+
+def test_a_study_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=conduct_all, args=(study, out, studies.execute_slowly))
+    process.start()
+    await_true(lambda: bool(counted(out, "pid")))
+    process.kill()
+    process.join()
+    worker = int(next(iter(counted(out, "pid"))))
+    await_true(lambda: not os.path.exists(f"/proc/{worker}"))
+    assert conduct_all(study, out, studies.execute).made == 2
+    assert counted(out) == NAMES
+
+
+def await_true(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_time_limit_interrupts_and_says_what_is_left(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    started = time.monotonic()
+    progress = conduct_all(study, out, studies.execute_slowly, limit_seconds=5.0)
+    assert time.monotonic() - started < 60
+    assert (progress.complete, progress.left) == (2, 2)
+    assert conduct_all(study, out, studies.execute).made == 2
+
+
+def test_runs_that_were_made_with_other_options_are_not_mixed_in(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    conduct_all(write_study(tmp_path, FEW), out, studies.execute)
+    other = write_study(tmp_path, FEW.replace("max-steps = 2", "max-steps = 3"))
+    with pytest.raises(DataError, match=r'was made with other options; choose another "--out"'):
+        conduct_all(other, out, studies.execute)
+    with pytest.raises(DataError, match="was made with other options"):
+        list(read_results(other, out / "runs"))
+    with pytest.raises(DataError, match="was made with other records"):
+        conduct_all(write_study(tmp_path, FEW, records=44), out, studies.execute)
+    with pytest.raises(DataError, match="was made with other --student"):
+        conduct(write_study(tmp_path, FEW), StudyOptions(out, student="x"), studies.execute)
+
+
+def test_two_processes_do_not_conduct_a_study_in_one_folder(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    out.mkdir()
+    with (out / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match="another process conducts a study"):
+            conduct_all(study, out, studies.execute)
+
+
+def test_the_records_of_a_study_are_made_by_its_own_stages_once(tmp_path: Path) -> None:
+    text = FEW.replace('records = "records.jsonl"', "") + "[load]\nsource = 'demo'\n[split]\n"
+    study, out = write_study(tmp_path, text), tmp_path / "out"
+    asked: list[list[str]] = []
+
+    def prepare(arguments: list[str]) -> int:
+        asked.append(arguments)
+        if arguments[0] == "load":
+            Path(arguments[-1]).write_text((tmp_path / "records.jsonl").read_text())
+            return 0
+        return 3
+
+    with pytest.raises(
+        StudyError, match=r'"mitools split .*" ended with status 3; fix "\[split\]"'
+    ):
+        conduct(study, StudyOptions(out), prepare)
+    assert asked[0] == ["load", "-c", str(study.path), "-o", str(out / "records.load.jsonl")]
+    assert asked[1][:2] == ["split", str(out / "records.load.jsonl")]
+    assert not (out / "records.jsonl").exists()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.errors import DataError
+from mitools.study.conduct import StudyOptions, conduct
+from mitools.study.learning_curve import draw_learning_curves
+from mitools.study.report import as_markdown, write_report
+from mitools.study.tables import build_tables
+from tests.study import studies
+from tests.study.studies import MINIMAL, results_of, write_study
+
+
+def cell(name: str, size: int | None, value: float, low: float, high: float) -> dict[str, Any]:
+    figures = {"accuracy": {"value": value, "ci95": [low, high], "n": 10}}
+    return {"objective": name, "answer": "predict", "size": size, "figures": figures}
+
+
+def test_a_learning_curve_is_an_svg_with_a_line_and_points_for_each_objective() -> None:
+    cells = [cell("a<b", 100, 0.2, 0.1, 0.3), cell("a<b", 1000, 0.6, 0.5, 0.7)]
+    cells += [cell("dss", 100, 0.4, 0.3, 0.5), cell("dss", 10, 0.1, 0.0, 0.2)]
+    picture = draw_learning_curves(cells)
+    assert picture is not None
+    root = ElementTree.fromstring(picture)
+    circles = [one for one in root.iter() if one.tag.endswith("circle")]
+    assert len(circles) == 4
+    texts = [str(one.text) for one in root.iter() if one.tag.endswith("text")]
+    assert "a<b, predict" in texts
+    assert {"10", "100", "1,000"} <= set(texts)
+    # On a logarithmic scale 100 is halfway from 10 to 1,000.
+    places = sorted({float(one.attrib["cx"]) for one in circles})
+    assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.11)
+    # A higher accuracy is drawn higher up, and on the line of its own size.
+    heights = {one.attrib["cx"]: [] for one in circles}  # type: dict[str, list[float]]
+    for one in circles:
+        heights[one.attrib["cx"]].append(float(one.attrib["cy"]))
+    assert heights[f"{places[1]:.1f}"][0] > heights[f"{places[1]:.1f}"][1]
+
+
+def test_one_size_or_none_makes_no_curve() -> None:
+    assert draw_learning_curves([cell("dss", 10, 0.1, 0.0, 0.2)]) is None
+    assert draw_learning_curves([cell("dss", None, 0.1, 0.0, 0.2)]) is None
+    assert draw_learning_curves([]) is None
+
+
+def test_markdown_shows_figures_with_intervals_and_comparisons(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MINIMAL.replace("sizes = [4, 8]", "").replace("2", "1", 1))
+    results = results_of(study, {("dss", 0): [1, 1, 0, 0], ("label", 0): [0, 0, 0, 0]}, ece=0.125)
+    text = as_markdown({"runs": 2, "runs_of": 2, **build_tables(study, results)}, ["accuracy.svg"])
+    assert text.startswith("2 of 2 runs are complete.\n")
+    assert "![accuracy by training records](accuracy.svg)" in text
+    assert "## All training records" in text
+    assert "| dss | predict | 1 | 50.0 [15.0, 85.0] | – | – | – | 0.125 | 500 |" in text
+    assert "| label | predict | dss | -50.0 [" in text
+    assert "| records, 1 seeds |" in text
+
+
+def test_a_report_is_made_again_from_what_is_stored(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path), tmp_path / "out"
+    with pytest.raises(DataError, match="holds no complete run; make some"):
+        write_report(study, out)
+    conduct(study, StudyOptions(out), studies.execute)
+    text = write_report(study, out)
+    names = ("report.md", "report.json", "accuracy.svg")
+    before = [(out / name).read_bytes() for name in names]
+    assert (out / "report.md").read_text() == text
+    assert json.loads((out / "report.json").read_text())["runs"] == 8
+    for name in names:
+        (out / name).unlink()
+    write_report(study, out)
+    assert [(out / name).read_bytes() for name in names] == before
