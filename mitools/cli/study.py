@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._config import refuse_unconfirmed, use_recipe
 from mitools.cli._places import ModelName, OutputFolder, TypedOption
-from mitools.cli._stage import Stage, refuse_unconfirmed, stage, stdout, use_recipe
+from mitools.cli._stage import Stage, stage, stdout
 from mitools.errors import RecipeError
 from mitools.files import output_errors
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@stage("study", reads=False, writes=False)
+GROUPS = {
+    "Study": "--out --student --keep-students --report",
+    "Speed": "--jobs --time-limit",
+}
+
+
+@stage("study", reads=False, writes=False, groups=GROUPS)
 @click.argument("file", type=click.Path(dir_okay=False), metavar="STUDY.toml")
 @click.option(
     "--out",

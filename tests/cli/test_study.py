@@ -96,7 +96,7 @@ def write_drawn(path: Path, out: Path, records: Path) -> None:
         ),
         ('mi = "none"', 'mi = "max"', "objective \"dss\": [train] cannot take mi = 'max'"),
         ("permutations", "permutation", 'answer "predict": [eval] has no option "permutation"'),
-        ('mi = "none"', 'save = "x"', 'objective "dss": [train] may not set save'),
+        ('mi = "none"', 'save = "x"', "objective \"dss\": save = 'x': a recipe may not set this"),
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_runs(
