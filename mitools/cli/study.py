@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mitools.cli._config import refuse_unconfirmed, use_recipe
-from mitools.cli._places import ModelName, OutputFolder, TypedOption
+from mitools.cli._places import ModelName, OutputFolder, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage, stdout
 from mitools.errors import RecipeError
 from mitools.files import output_errors
@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 
 GROUPS = {
-    "Study": "--out --student --keep-students --report",
+    "Study": "--out --records --student --keep-students --report",
     "Speed": "--jobs --time-limit",
 }
 
@@ -39,6 +39,12 @@ GROUPS = {
     type=OutputFolder(("report.md", "report.json")),
     metavar="DIR",
     help="Folder of the runs and the report.  [default: runs/STUDY]",
+)
+@click.option(
+    "--records",
+    type=RecipePath(),
+    metavar="FILE",
+    help="Records with rationales, in place of those that the study file makes.",
 )
 @click.option(
     "--jobs",
@@ -91,6 +97,7 @@ def _study_options(study: Study, options: dict[str, Any]) -> StudyOptions:
         out=Path(options["out"] or Path("runs") / study.path.stem),
         jobs=options["jobs"] or len(os.sched_getaffinity(0)),
         limit_seconds=None if minutes is None else 60 * minutes,
+        records=Path(options["records"]) if options["records"] else None,
         student=options["student"],
         keeps_students=options["keep_students"],
     )

@@ -20,7 +20,7 @@ from mitools.study.results import is_complete
 from mitools.study.schedule import Schedule
 from mitools.study.workers import Ended, Workers
 
-__all__ = ["Progress", "StudyError", "StudyOptions", "conduct", "records_of"]
+__all__ = ["OnEnd", "Progress", "StudyError", "StudyOptions", "conduct"]
 
 OnEnd = Callable[[Ended], None]
 
@@ -38,6 +38,7 @@ class StudyOptions:
         jobs: runs at once.
         limit_seconds: no run starts that would not end in this time, and those that have not ended
             then are interrupted.
+        records: prepared records, in place of those that the study file would make.
         student: what every run starts from, in place of the study file's.
         keeps_students: whether students stay when they are measured.
     """
@@ -45,6 +46,7 @@ class StudyOptions:
     out: Path
     jobs: int = 1
     limit_seconds: float | None = None
+    records: Path | None = None
     student: str | None = None
     keeps_students: bool = False
 
@@ -71,11 +73,6 @@ class Progress:
     seconds_needed: float | None = None
 
 
-def records_of(study: Study, out: Path) -> Path:
-    """Name the file of the study's records."""
-    return study.records or out / "records.jsonl"
-
-
 def conduct(
     study: Study, options: StudyOptions, execute: Execute, on_end: OnEnd = lambda _: None
 ) -> Progress:
@@ -95,7 +92,7 @@ def conduct(
         options.runs.mkdir(parents=True, exist_ok=True)
     schedule = Schedule([], options.limit_seconds)
     with _lock(options.out):
-        records = _prepare_records(study, options.out, execute)
+        records = options.records or _prepare_records(study, options.out, execute)
         orders = {order.run.name: order for order in _orders(study, options, records)}
         missing = [order for order in orders.values() if not is_complete(order)]
         progress = Progress(len(orders), complete=len(orders) - len(missing))
@@ -142,9 +139,10 @@ def _orders(study: Study, options: StudyOptions, records: Path) -> Iterator[Orde
 
 def _prepare_records(study: Study, out: Path, execute: Execute) -> Path:
     """Make the records by the study's own load, annotate and split; once."""
-    records = records_of(study, out)
-    if study.records is not None:
-        return records
+    if not study.preparation:
+        message = f"{study.path} does not say where records come from"
+        raise StudyError(message, hint='name them: "--records FILE", or add "[load]"')
+    records = out / "records.jsonl"
     made_by = out / "records.digest"
     digest = hashlib.sha256(json.dumps(study.preparation, sort_keys=True).encode()).hexdigest()
     if records.exists() and made_by.exists():

@@ -4,8 +4,7 @@ A study file is a recipe with more tables. ``[load]``, ``[annotate]`` and ``[spl
 records, ``[train]`` and ``[eval]`` hold the options that all runs share, and then:
 
 - ``[grid]``: ``seeds`` (a number, or a list), ``sizes`` (training records), ``folds``, ``valid``
-  and ``test`` (most records of these parts), ``baselines`` (objectives), ``records`` (a file, in
-  place of ``[load]``).
+  and ``test`` (most records of these parts), ``baselines`` (objectives).
 - ``[objectives.NAME]``: options of train; ``answers`` names the ways of answering to measure.
 - ``[answers.NAME]``: options of eval. Without any, eval runs once, as ``predict``.
 """
@@ -28,7 +27,7 @@ __all__ = ["GRID_KEYS", "Objective", "Run", "Study", "read_study", "runs_of"]
 
 Options = Mapping[str, Any]
 
-GRID_KEYS = ("seeds", "sizes", "folds", "valid", "test", "baselines", "records")
+GRID_KEYS = ("seeds", "sizes", "folds", "valid", "test", "baselines")
 STAGES = ("load", "annotate", "split")
 _TABLES = (*STAGES, "train", "eval", "study", "grid", "objectives", "answers")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -81,7 +80,6 @@ class Study:
 
     Attributes:
         path: the file.
-        records: prepared records in place of those that ``[load]`` and its like would make.
         preparation: the tables of load, annotate and split that there are, in this order.
         train: options that all runs share; likewise ``eval``.
         answers: options of eval by way of answering.
@@ -93,7 +91,6 @@ class Study:
 
     path: Path
     preparation: Mapping[str, Options]
-    records: Path | None
     train: Options
     eval: Options
     objectives: tuple[Objective, ...]
@@ -146,15 +143,12 @@ def read_study(path: Path) -> Study:
     grid = tables.get("grid", {})
     for key in grid:
         check.known(key, GRID_KEYS, "a key of [grid]")
-    if "load" not in tables and "records" not in grid:
-        raise check.error("names no records", 'add "[load]", or "records" to "[grid]"')
     answers = tables.get("answers") or _NO_ANSWERS
     objectives = tuple(_objectives(check, tables["objectives"], answers))
     folds = grid.get("folds")
     return Study(
         path=path,
         preparation={name: tables[name] for name in STAGES if name in tables},
-        records=path.parent / check.text(grid, "records") if "records" in grid else None,
         train=_hyphenated(tables.get("train", {})),
         eval=_hyphenated(tables.get("eval", {})),
         objectives=objectives,
@@ -230,11 +224,6 @@ class _Checker:
         if not _NAME.fullmatch(name):
             raise self.error(f'"{name}" cannot name a folder', "use letters, digits, - and _ only")
         return name
-
-    def text(self, table: Options, key: str) -> str:
-        if not isinstance(table[key], str):
-            raise self.error(f"{key} must be a text, not {table[key]!r}", "put it into quotes")
-        return str(table[key])
 
     def number(self, value: object, key: str, least: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:

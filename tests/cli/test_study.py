@@ -45,6 +45,7 @@ def write(folder: Path, text: str = STUDY) -> Path:
     return path
 
 
+@pytest.mark.timeout(900)
 def test_a_study_makes_its_runs_as_the_commands_by_hand_would(tmp_path: Path) -> None:
     path, out = write(tmp_path), tmp_path / "out"
     result = study(path, "--out", out, "--jobs", "1", "--keep-students")

@@ -16,7 +16,6 @@ from mitools.study.results import Result, Verdict
 
 MINIMAL = """
 [grid]
-records = "records.jsonl"
 seeds = 2
 sizes = [4, 8]
 [train]

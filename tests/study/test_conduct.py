@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mitools.errors import DataError, OutputError
-from mitools.study.conduct import Progress, StudyError, StudyOptions, conduct
+from mitools.study.conduct import OnEnd, Progress, StudyError, StudyOptions, conduct
+from mitools.study.make_run import Execute
 from mitools.study.plan import Study
 from mitools.study.results import read_results
 from mitools.study.workers import Ended
@@ -22,15 +24,17 @@ FEW = MINIMAL.replace("sizes = [4, 8]", "sizes = [4]")
 NAMES = ["dss.n4.s0", "label.n4.s0", "dss.n4.s1", "label.n4.s1"]
 
 
-def conduct_all(study: Study, out: Path, execute: Callable[..., int], **options: float) -> Progress:
-    chosen = StudyOptions(out, **{"jobs": 1, **options})  # type: ignore[arg-type]
-    return conduct(study, chosen, execute)
+def conduct_all(
+    study: Study, out: Path, execute: Execute, on_end: OnEnd = lambda _: None, **options: Any
+) -> Progress:
+    records = study.path.parent / "records.jsonl"
+    return conduct(study, StudyOptions(out, records=records, **options), execute, on_end)
 
 
 def test_every_run_is_made_once_and_stored(tmp_path: Path) -> None:
     study, out = write_study(tmp_path, FEW), tmp_path / "out"
     ended: list[Ended] = []
-    progress = conduct(study, StudyOptions(out), studies.execute, ended.append)
+    progress = conduct_all(study, out, studies.execute, ended.append)
     assert (progress.total, progress.complete, progress.made, progress.left) == (4, 4, 4, 0)
     assert counted(out) == [one.order.run.name for one in ended] == NAMES
     run = json.loads((out / "runs" / "dss.n4.s1" / "run.json").read_text())
@@ -41,7 +45,7 @@ def test_every_run_is_made_once_and_stored(tmp_path: Path) -> None:
         *("run.json", "train.toml", "eval.predict.toml", "log.txt"),
         *("training.jsonl", "predict.json", "predict.jsonl.gz"),
     }
-    again = conduct(study, StudyOptions(out), studies.execute)
+    again = conduct_all(study, out, studies.execute)
     assert (again.complete, again.made) == (4, 0)
     assert counted(out) == NAMES
 
@@ -73,7 +77,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
 ) -> None:
     study, out = write_study(tmp_path, FEW), tmp_path / "out"
     ended: list[Ended] = []
-    progress = conduct(study, StudyOptions(out), execute, ended.append)
+    progress = conduct_all(study, out, execute, ended.append)
     assert (progress.complete, progress.failed) == (2, ["label.n4.s0", "label.n4.s1"])
     assert {one.error for one in ended} == {None, message}
     assert conduct_all(study, out, studies.execute).made == 2  # those that failed
@@ -120,7 +124,7 @@ def test_runs_that_were_made_with_other_options_are_not_mixed_in(tmp_path: Path)
     with pytest.raises(DataError, match="was made with other records"):
         conduct_all(write_study(tmp_path, FEW, records=44), out, studies.execute)
     with pytest.raises(DataError, match="was made with other --student"):
-        conduct(write_study(tmp_path, FEW), StudyOptions(out, student="x"), studies.execute)
+        conduct_all(write_study(tmp_path, FEW), out, studies.execute, student="x")
 
 
 def test_two_processes_do_not_conduct_a_study_in_one_folder(tmp_path: Path) -> None:
@@ -133,7 +137,7 @@ def test_two_processes_do_not_conduct_a_study_in_one_folder(tmp_path: Path) -> N
 
 
 def test_the_records_of_a_study_are_made_by_its_own_stages_once(tmp_path: Path) -> None:
-    text = FEW.replace('records = "records.jsonl"', "") + "[load]\nsource = 'demo'\n[split]\n"
+    text = FEW + "[load]\nsource = 'demo'\n[split]\n"
     study, out = write_study(tmp_path, text), tmp_path / "out"
     asked: list[list[str]] = []
 
@@ -151,3 +155,10 @@ def test_the_records_of_a_study_are_made_by_its_own_stages_once(tmp_path: Path) 
     assert asked[0] == ["load", "-c", str(study.path), "-o", str(out / "records.load.jsonl")]
     assert asked[1][:2] == ["split", str(out / "records.load.jsonl")]
     assert not (out / "records.jsonl").exists()
+
+
+def test_a_study_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        StudyError, match=r'does not say where records come from; name them: "--rec'
+    ):
+        conduct(write_study(tmp_path, FEW), StudyOptions(tmp_path / "out"), studies.execute)

@@ -64,7 +64,7 @@ def test_a_report_is_made_again_from_what_is_stored(tmp_path: Path) -> None:
     study, out = write_study(tmp_path), tmp_path / "out"
     with pytest.raises(DataError, match="holds no complete run; make some"):
         write_report(study, out)
-    conduct(study, StudyOptions(out), studies.execute)
+    conduct(study, StudyOptions(out, records=tmp_path / "records.jsonl"), studies.execute)
     text = write_report(study, out)
     names = ("report.md", "report.json", "accuracy.svg")
     before = [(out / name).read_bytes() for name in names]
