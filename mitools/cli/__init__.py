@@ -1,7 +1,7 @@
 """The command line: options and wiring only, one file per command.
 
-- the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``recipes``,
-  ``schema``; ``COMMANDS`` below lists them with their one-line help
+- the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``study``,
+  ``recipes``, ``schema``; ``COMMANDS`` below lists them with their one-line help
 - ``_stage``: what every command shares: its streams, its errors and its exit status
 - ``_options``: options that several commands share; ``_fields``: options from the fields of an
   options class; ``_help``: the headings of ``--help``; ``_config``: options from a recipe;

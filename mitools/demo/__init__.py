@@ -1,7 +1,7 @@
 """The built-in demo: word problems from seeded grammars, and a teacher that solves them by rule.
 
-- :mod:`grammar`: problems of one and two steps, with large numbers to copy; the default.
-- :mod:`stories`: problems of many steps, with sentences that do not matter, for studies.
+- ``grammar``: problems of one and two steps, with large numbers to copy; the default.
+- ``stories``: problems of many steps, with sentences that do not matter, for studies.
 
 Only words and rules are here; reading records and calling teachers belong to the stages.
 """
