@@ -119,8 +119,6 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
     for option in ("steps", "distractors", "answer"):
         if option in given and DEMO not in names:
             raise UsageError(f"--{option} is for the demo only", hint="leave it out")
-        if option in given and "steps" not in given:
-            raise UsageError(f"--{option} needs --steps", hint='add "--steps 3"')
     are_files = [name for name in names if name != DEMO and not name.startswith(PREFIX)]
     for option in ("format", "delimiter", "encoding"):
         if option in given and not are_files:

@@ -125,6 +125,9 @@ class LoadOptions:
             if value is not None and not least <= value <= most:
                 hint = f"give a number from {least} to {most}"
                 raise UsageError(f"--{name} cannot be {value}", hint=hint)
+        for name in ("distractors", "answer"):
+            if self.steps is None and getattr(self, name) != getattr(LoadOptions, name):
+                raise UsageError(f"--{name} needs --steps", hint='add "--steps 3"')
         self._check_texts()
 
     def _check_texts(self) -> None:

@@ -244,7 +244,7 @@ def test_the_demo_tells_stories_of_the_steps_and_distractors_asked_for() -> None
     ("arguments", "message"),
     [
         (["demo", "--distractors", "1"], '--distractors needs --steps; add "--steps 3"'),
-        (["demo", "--answer", "value"], '--answer needs --steps; add "--steps 3"'),
+        (["demo", "--answer", "equation"], '--answer needs --steps; add "--steps 3"'),
         (["a.jsonl", "--steps", "2"], "--steps is for the demo only; leave it out"),
     ],
 )
