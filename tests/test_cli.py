@@ -49,6 +49,7 @@ Commands:
   train     Teach a small student to answer and to explain.
   eval      Measure a student: accuracy, calibration, consistency.
   explain   Show gold, teacher and student side by side.
+  study     Train and measure many students, and compare them.
   recipes   List the recipes that came with mitools.
   schema    Print the JSON Schema of a record.
 """
