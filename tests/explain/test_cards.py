@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from mitools.explain.cards import MissingFigure, all_figures, by_reason, cards, missing_of
-from mitools.explain.figure_text import written
 from tests.explain.figures import metric
 
 
@@ -96,21 +91,3 @@ def test_what_is_missing_for_one_reason_stands_together() -> None:
         MissingFigure("a", "x"),
     ]
     assert by_reason(missing) == [("a · c", "x"), ("b", "y")]
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "kind", "text"),
-    [
-        (0.5, "fraction", "", "50.0%"),
-        (0.031, "fraction", "points", "3.1 points"),
-        (0.005, "fraction", "signed", "+0.5 points"),
-        (-0.0001, "fraction", "signed", "0.0 points"),
-        (-0.25, "fraction", "signed", "-25.0 points"),
-        (3.5, "points from 1 to 5", "", "3.50 of 5"),
-        (41.26, "points", "", "41.3"),
-        (-0.0004, "bits", "", "0.000 bits"),
-        (0.25, "anything", "signed", "+0.250"),
-    ],
-)
-def test_a_number_is_written_in_its_unit(value: float, unit: str, kind: Any, text: str) -> None:
-    assert written(value, unit, kind, with_unit=True) == text
