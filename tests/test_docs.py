@@ -8,6 +8,7 @@ what it prints is compared; ``…`` in the document stands for anything.
 from __future__ import annotations
 
 import contextlib
+import doctest
 import importlib
 import inspect
 import os
@@ -238,7 +239,7 @@ def transcripts() -> list[tuple[str, str]]:
         (f"{path.relative_to(ROOT)}:{number}", block.text)
         for path in DOCUMENTS
         for number, block in enumerate(blocks(path.read_text(encoding="utf-8")), start=1)
-        if block.is_run
+        if block.is_run and block.language == "console"
     ]
 
 
@@ -272,6 +273,46 @@ def replay(transcript: str, folder: Path) -> None:
 )
 def test_a_transcript_is_what_happens(transcript: str, tmp_path: Path) -> None:
     replay(transcript, tmp_path)
+
+
+def scripts() -> list[tuple[str, str]]:
+    return [
+        (f"{path.relative_to(ROOT)}:{number}", block.text)
+        for path in DOCUMENTS
+        for number, block in enumerate(blocks(path.read_text(encoding="utf-8")), start=1)
+        if block.is_run and block.language == "python"
+    ]
+
+
+def run_script(script: str, folder: Path) -> None:
+    """Run a block of Python, and compare what it prints with the comments behind its prints."""
+    expected = "".join(f"{line}\n" for line in re.findall(r"^print\(.*\)  # (.*)$", script, re.M))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(as_pattern(expected), done.stdout, re.DOTALL), done.stdout
+
+
+@pytest.mark.parametrize("script", [text for _, text in scripts()], ids=[n for n, _ in scripts()])
+def test_a_block_of_python_does_what_its_comments_say(script: str, tmp_path: Path) -> None:
+    run_script(script, tmp_path)
+
+
+WITH_EXAMPLES = sorted(
+    path for path in (ROOT / "mitools").rglob("*.py") if ">>>" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_examples_in_docstrings_give_what_they_show(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 # The reading of documents itself
@@ -321,6 +362,14 @@ def test_a_call_that_would_be_refused_is_noticed() -> None:
         parse(["splt"])
     with pytest.raises(click.BadParameter):
         parse(["explain", "--low-conf", "2"])
+
+
+def test_what_a_script_prints_is_compared(tmp_path: Path) -> None:
+    run_script("print(1 + 1)  # 2\nprint([1, 2])  # [1, …]\n", tmp_path)
+    with pytest.raises(AssertionError):
+        run_script("print(1 + 1)  # 3\n", tmp_path)
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        run_script("1 / 0\n", tmp_path)
 
 
 def test_a_transcript_is_compared(tmp_path: Path) -> None:
