@@ -22,7 +22,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mitools.annotate.annotate_records import annotate_records
+    from mitools.annotate.notices import Notices
+    from mitools.annotate.options import AnnotateOptions, Price
     from mitools.annotate.protocol import Problem, Question, Reply, Teacher
+    from mitools.annotate.run import StoppedError
     from mitools.bounds import Bounds
     from mitools.errors import (
         BudgetError,
@@ -43,21 +47,29 @@ if TYPE_CHECKING:
         UsageError,
         Where,
     )
+    from mitools.evaluate.evaluate_student import compare_runs, evaluate_student
     from mitools.evaluate.measures.metric import Interval, Measure, Metric
     from mitools.evaluate.options import EvalOptions
     from mitools.evaluate.probes import PROBES
     from mitools.evaluate.run import Evaluation
     from mitools.explain.options import ExplainOptions
+    from mitools.explain.page.write import write_page
+    from mitools.explain.run import explain_records
     from mitools.explain.view import View
     from mitools.records import read_records, write_records
     from mitools.schema import SCHEMA, SPLITS, Record, json_schema, validate
+    from mitools.sources.load_records import load_records
     from mitools.sources.options import LoadOptions
     from mitools.split.options import SplitOptions
+    from mitools.split.run import split_records
     from mitools.student.folder import load_student, save_student
     from mitools.student.protocol import Generation, Student
     from mitools.tasks import TASK_NAMES, Answer, Task, read_answer, task_named, task_of
-    from mitools.train.losses.objective import DIVERGENCES, MI_TERMS, POOLS, Objective
+    from mitools.train.choices import DIVERGENCES, MI_TERMS, POOLS
+    from mitools.train.losses.objective import Objective
     from mitools.train.options import TrainOptions
+    from mitools.train.run import train_student
+    from mitools.train.training_run import Interrupted
 
     __version__: str
 
@@ -69,6 +81,7 @@ __all__ = [
     "SCHEMA",
     "SPLITS",
     "TASK_NAMES",
+    "AnnotateOptions",
     "Answer",
     "Bounds",
     "BudgetError",
@@ -78,6 +91,7 @@ __all__ = [
     "Evaluation",
     "ExplainOptions",
     "Generation",
+    "Interrupted",
     "Interval",
     "InvalidFieldError",
     "LoadOptions",
@@ -87,8 +101,10 @@ __all__ = [
     "MissingExtraError",
     "MissingFieldError",
     "MitoolsError",
+    "Notices",
     "Objective",
     "OutputError",
+    "Price",
     "Problem",
     "Question",
     "RecipeError",
@@ -96,6 +112,7 @@ __all__ = [
     "Reply",
     "SourceError",
     "SplitOptions",
+    "StoppedError",
     "Student",
     "StudentError",
     "Task",
@@ -108,14 +125,22 @@ __all__ = [
     "View",
     "Where",
     "__version__",
+    "annotate_records",
+    "compare_runs",
+    "evaluate_student",
+    "explain_records",
     "json_schema",
+    "load_records",
     "load_student",
     "read_answer",
     "read_records",
     "save_student",
+    "split_records",
     "task_named",
     "task_of",
+    "train_student",
     "validate",
+    "write_page",
     "write_records",
 ]
 
@@ -126,24 +151,36 @@ _ERRORS = """
 """
 
 _MODULES = {
+    "annotate.annotate_records": "annotate_records",
+    "annotate.notices": "Notices",
+    "annotate.options": "AnnotateOptions Price",
     "annotate.protocol": "Problem Question Reply Teacher",
+    "annotate.run": "StoppedError",
     "bounds": "Bounds",
     "errors": _ERRORS,
+    "evaluate.evaluate_student": "compare_runs evaluate_student",
     "evaluate.measures.metric": "Interval Measure Metric",
     "evaluate.options": "EvalOptions",
     "evaluate.probes": "PROBES",
     "evaluate.run": "Evaluation",
     "explain.options": "ExplainOptions",
+    "explain.page.write": "write_page",
+    "explain.run": "explain_records",
     "explain.view": "View",
     "records": "read_records write_records",
     "schema": "SCHEMA SPLITS Record json_schema validate",
+    "sources.load_records": "load_records",
     "sources.options": "LoadOptions",
     "split.options": "SplitOptions",
+    "split.run": "split_records",
     "student.folder": "load_student save_student",
     "student.protocol": "Generation Student",
     "tasks": "TASK_NAMES Answer Task read_answer task_named task_of",
-    "train.losses.objective": "DIVERGENCES MI_TERMS POOLS Objective",
+    "train.choices": "DIVERGENCES MI_TERMS POOLS",
+    "train.losses.objective": "Objective",
     "train.options": "TrainOptions",
+    "train.run": "train_student",
+    "train.training_run": "Interrupted",
 }
 """The module that each public name comes from."""
 

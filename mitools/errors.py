@@ -17,7 +17,8 @@
     ├── TrainingError                 training cannot start or continue
     └── MissingExtraError             an optional package is not installed
 
-Only the package's own exceptions belong here; each is raised ``from`` its cause. The message
+Exceptions of one run stand with it: ``StoppedError`` in ``annotate.run``, ``Interrupted`` in
+``train.training_run``. Each exception is raised ``from`` its cause. The message
 says what is wrong, ``hint`` what to type next, and ``where`` in which file and line.
 """
 

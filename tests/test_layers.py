@@ -75,15 +75,16 @@ PUBLIC = """
 __version__
 Record SCHEMA SPLITS Bounds Where json_schema validate read_records write_records
 TASK_NAMES Task Answer task_named task_of read_answer
-LoadOptions SplitOptions
-Teacher Question Reply Problem
+load_records LoadOptions
+annotate_records AnnotateOptions Notices Price Teacher Question Reply Problem
+split_records SplitOptions
 Student Generation load_student save_student
-TrainOptions Objective MI_TERMS POOLS DIVERGENCES
-EvalOptions Evaluation Metric Measure Interval PROBES
-ExplainOptions View
+train_student TrainOptions Objective MI_TERMS POOLS DIVERGENCES
+evaluate_student compare_runs EvalOptions Evaluation Metric Measure Interval PROBES
+explain_records write_page ExplainOptions View
 MitoolsError DataError MalformedLineError MissingFieldError InvalidFieldError EmptyInputError
 SourceError OutputError RecipeError UsageError TeacherError BudgetError TeacherRefusedError
-StudentError TrainingError MissingExtraError
+StoppedError StudentError TrainingError Interrupted MissingExtraError
 """
 
 
