@@ -13,8 +13,8 @@ One run:
   records; ``loop_thread``: its event loop; ``interrupt``: the first ^C and the second; ``tally``:
   its counts
 - ``protocol``: what passes between strategy and teacher; ``strategy``: what is asked about a
-  record, and what becomes of the replies; ``conversation``: one record's questions and replies;
-  ``leak``: rationales that say they were told the answer
+  record; ``conversation``: one record's questions and replies; ``samples``: replies read as
+  samples, and the ``teacher`` field; ``leak``: rationales that say they were told the answer
 
 Teachers:
 

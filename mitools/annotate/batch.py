@@ -17,7 +17,7 @@ from mitools.annotate.client.base_url import CHAT_PATH
 from mitools.annotate.client.completion import read_completion
 from mitools.annotate.client.faults import rejection_kind
 from mitools.annotate.client.journal import Entry, Journal
-from mitools.annotate.client.kept_replies import KeptReplies, open_kept_replies
+from mitools.annotate.client.reply_store import ReplyStore, open_reply_store
 from mitools.annotate.client.requests import Request
 from mitools.annotate.client.server_words import ServerWords, words_in
 from mitools.annotate.conversation import Conversation
@@ -91,14 +91,14 @@ def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]
     """
     options.check_values()
     options.check_endpoint("emit_batch")
-    with open_kept_replies(options) as kept:
+    with open_reply_store(options) as store:
         labelled = with_label_sets(records, options.task)
-        return emit_requests(labelled, kept, Strategy.of(options), options.task, out)
+        return emit_requests(labelled, store, Strategy.of(options), options.task, out)
 
 
 def emit_requests(
     records: Iterable[Record],
-    memory: KeptReplies,
+    store: ReplyStore,
     strategy: Strategy,
     task: str | None,
     out: IO[str],
@@ -113,10 +113,10 @@ def emit_requests(
     for record in records:
         done.rows += 1
         dialogue = converse(record, task_of(record, task), strategy, resamples=1)
-        conversation = Conversation(dialogue, memory.find)
+        conversation = Conversation(dialogue, store.find)
         done.answered += conversation.answered is not None
         for question in conversation.open:
-            request = memory.requests.make(question)
+            request = store.requests.make(question)
             name = bytes.fromhex(request.key[:32])  # half of it: still no two alike
             if name not in seen:
                 seen.add(name)

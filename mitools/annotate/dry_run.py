@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mitools.annotate.client.budget import most_prompt_tokens, most_written_tokens
-from mitools.annotate.client.kept_replies import KeptReplies, open_kept_replies
+from mitools.annotate.client.reply_store import ReplyStore, open_reply_store
 from mitools.annotate.client.requests import Request
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.options import AnnotateOptions, Price
 from mitools.annotate.prompt import Message
 from mitools.annotate.protocol import Question, Reply
-from mitools.annotate.strategy import Strategy, converse, readable_gold
+from mitools.annotate.samples import readable_gold
+from mitools.annotate.strategy import Strategy, converse
 from mitools.gold import with_label_sets
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -113,23 +114,23 @@ def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
     """
     options.check_values()
     options.check_endpoint("dry_run")
-    with open_kept_replies(options) as kept:
+    with open_reply_store(options) as store:
         labelled = with_label_sets(records, options.task)
-        estimate = estimate_cost(labelled, kept, Strategy.of(options), options.task)
+        estimate = estimate_cost(labelled, store, Strategy.of(options), options.task)
         messages: list[Message] = []
         if estimate.first_open is not None:
-            messages = list(kept.requests.make(estimate.first_open).body["messages"])
+            messages = list(store.requests.make(estimate.first_open).body["messages"])
     return DryRun(estimate, options.price, messages)
 
 
 def estimate_cost(
-    records: Iterable[Record], memory: KeptReplies, strategy: Strategy, task: str | None
+    records: Iterable[Record], store: ReplyStore, strategy: Strategy, task: str | None
 ) -> CostEstimate:
     """Read the records, ask nothing, and tell what asking would take."""
     result, seen, need = CostEstimate(), _Seen(), _Need()
     for record in records:
         result.rows += 1
-        log = _Log(memory)
+        log = _Log(store)
         its_task = task_of(record, task)
         dialogue = converse(record, its_task, strategy, log.RESAMPLES)
         conversation = Conversation(dialogue, log.recall)
@@ -143,7 +144,7 @@ def estimate_cost(
             gold = readable_gold(record, its_task)
             if strategy.name == "star" and gold is not None:
                 hinted = Question(record, its_task, hint=gold)
-                longest.append(memory.requests.make(hinted))
+                longest.append(store.requests.make(hinted))
             most = strategy.most_calls(log.RESAMPLES, has_gold=gold is not None)
             need.add(log, most, longest)
     _fill(result, seen, need, strategy)
@@ -155,14 +156,14 @@ class _Log:
 
     RESAMPLES = 1
 
-    def __init__(self, memory: KeptReplies) -> None:
-        self._memory = memory
+    def __init__(self, store: ReplyStore) -> None:
+        self._store = store
         self.known: list[tuple[Request, Reply]] = []
         self.missing: list[Request] = []
 
     def recall(self, question: Question) -> Reply | None:
-        request = self._memory.requests.make(question)
-        reply = self._memory.find(question, request)
+        request = self._store.requests.make(question)
+        reply = self._store.find(question, request)
         if reply is None:
             self.missing.append(request)
         else:

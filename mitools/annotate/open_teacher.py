@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mitools.annotate.batch import import_results
 from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import KeptReplies, journal_place
+from mitools.annotate.client.reply_store import ReplyStore, journal_place
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.loop_thread import LoopThread
 from mitools.annotate.notices import Notices
@@ -91,7 +91,7 @@ def _offline(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
         _import_batch(options.from_batch, journal, notices)
     # A batch may have failed for some records; a journal that is replayed has to be complete.
     must_know = not options.from_batch
-    return OpenTeacher(OfflineTeacher(KeptReplies(requests, journal), must_know=must_know), journal)
+    return OpenTeacher(OfflineTeacher(ReplyStore(requests, journal), must_know=must_know), journal)
 
 
 def _asking(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
@@ -104,7 +104,7 @@ def _asking(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
         notices.warn("at temperature 0 all samples of a record are alike")
     endpoint = Endpoint(requests, budget, notices)
     journal = Journal(journal_place(options)) if options.keeps_journal else None
-    return OpenTeacher(ChatTeacher(KeptReplies(requests, journal), endpoint), journal, budget)
+    return OpenTeacher(ChatTeacher(ReplyStore(requests, journal), endpoint), journal, budget)
 
 
 def _import_batch(paths: tuple[str, ...], journal: Journal, notices: Notices) -> None:

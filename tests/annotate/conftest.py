@@ -12,7 +12,7 @@ import pytest
 from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import KeptReplies
+from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher, OfflineTeacher
 from mitools.annotate.options import AnnotateOptions
@@ -71,14 +71,14 @@ class Outcome:
         return [record["teacher"].get("error", {}).get("kind", "") for record in self.records]
 
 
-def remember(options: AnnotateOptions, journal: Path | None = None) -> KeptReplies:
-    return KeptReplies(Requests(options), Journal(journal) if journal else None)
+def make_store(options: AnnotateOptions, journal: Path | None = None) -> ReplyStore:
+    return ReplyStore(Requests(options), Journal(journal) if journal else None)
 
 
 def asking(options: AnnotateOptions) -> ChatTeacher:
     """Make a teacher that keeps no journal."""
-    memory = remember(options)
-    return ChatTeacher(memory, Endpoint(memory.requests))
+    store = make_store(options)
+    return ChatTeacher(store, Endpoint(store.requests))
 
 
 Annotate = Callable[..., Outcome]
@@ -99,7 +99,7 @@ def annotate(server: FixtureServer) -> Annotate:
             model="fixture", base_url=server.url, concurrency=4, timeout_seconds=10
         )
         options = replace(basis, **given)
-        kept = remember(options, journal)
+        kept = make_store(options, journal)
         teacher: Teacher = ChatTeacher(kept, Endpoint(kept.requests, budget))
         if options.is_offline:
             teacher = OfflineTeacher(kept)

@@ -18,7 +18,7 @@ from mitools.annotate.run import AnnotationRun
 from mitools.annotate.strategy import Strategy
 from mitools.errors import InvalidFieldError, MalformedLineError, SourceError
 from mitools.records import Record
-from tests.annotate.conftest import Annotate, remember, sums
+from tests.annotate.conftest import Annotate, make_store, sums
 from tests.server import Act, Call, FixtureServer, complete, solve
 
 OPTIONS = AnnotateOptions(model="fixture", base_url="http://127.0.0.1:9/v1", max_tokens=50)
@@ -28,10 +28,10 @@ def emit(
     records: list[Record], journal: Path | None = None, strategy: str = "blind"
 ) -> list[dict[str, Any]]:
     out = io.StringIO()
-    memory = remember(OPTIONS, journal)
-    done = emit_requests(records, memory, Strategy(strategy), None, out)
-    if memory.journal is not None:
-        memory.journal.close()
+    store = make_store(OPTIONS, journal)
+    done = emit_requests(records, store, Strategy(strategy), None, out)
+    if store.journal is not None:
+        store.journal.close()
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert (done.rows, done.requests, done.size) == (
         len(records),
@@ -62,7 +62,7 @@ def bring_in(journal: Path, path: str) -> tuple[int, int]:
 
 
 def annotate_offline(records: list[Record], journal: Path, strategy: str = "blind") -> list[Record]:
-    teacher = OfflineTeacher(remember(OPTIONS, journal), must_know=False)
+    teacher = OfflineTeacher(make_store(OPTIONS, journal), must_know=False)
     with AnnotationRun(records, teacher, AnnotateOptions(strategy=strategy)) as run:
         return list(run)
 
@@ -182,7 +182,7 @@ def test_a_live_run_asks_what_the_batch_left_out(
     server.act = lambda call: Act(text=_sum_of(call))
     options = AnnotateOptions(model="fixture", base_url=server.url)
     out = io.StringIO()
-    emit_requests(sums(4), remember(options), Strategy(), None, out)
+    emit_requests(sums(4), make_store(options), Strategy(), None, out)
     served = [serve(json.loads(line)) for line in out.getvalue().splitlines()]
     bring_in(tmp_path / "j", write(tmp_path / "a", served[:3]))
     assert annotate(sums(4), journal=tmp_path / "j").labels == [

@@ -11,17 +11,17 @@ from mitools.annotate.options import AnnotateOptions, Price
 from mitools.annotate.strategy import Strategy
 from mitools.records import Record
 from tests.annotate.client.test_budget import bound
-from tests.annotate.conftest import Annotate, remember, sums
+from tests.annotate.conftest import Annotate, make_store, sums
 from tests.server import Act, FixtureServer
 
 
 def look(
     records: list[Record], url: str, journal: Path | None = None, strategy: Strategy | None = None
 ) -> CostEstimate:
-    memory = remember(AnnotateOptions(model="fixture", base_url=url, max_tokens=50), journal)
-    found = estimate_cost(records, memory, strategy or Strategy(), None)
-    if memory.journal is not None:
-        memory.journal.close()
+    store = make_store(AnnotateOptions(model="fixture", base_url=url, max_tokens=50), journal)
+    found = estimate_cost(records, store, strategy or Strategy(), None)
+    if store.journal is not None:
+        store.journal.close()
     return found
 
 

@@ -37,7 +37,7 @@ import click
 
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import KeptReplies
+from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher
 from mitools.annotate.options import AnnotateOptions
@@ -351,8 +351,8 @@ def ask_by_chance(strategy: Strategy, share: float, rows: int) -> Counted:
             samples=strategy.samples,
             stop_after=strategy.stop_after,
         )
-        requests = Requests(asked)
-        teacher = ChatTeacher(KeptReplies(requests, None), Endpoint(requests))
+        store = ReplyStore(Requests(asked), None)
+        teacher = ChatTeacher(store, Endpoint(store.requests))
         with Annotation(records, teacher, asked) as run:
             done = [record["teacher"] for record in run]
         every = [teacher.get("samples", [teacher]) for teacher in done]

@@ -39,7 +39,7 @@ import click
 from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
-from mitools.annotate.client.kept_replies import KeptReplies
+from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher
 from mitools.annotate.options import AnnotateOptions, Price, Reservation
@@ -314,8 +314,8 @@ def _bill(liar: Liar, rows: int, limit: float, concurrency: int) -> Bill:
             max_error_rate=1.0,  # the cap is to end the run, not that all requests fail alike
         )
         requests = Requests(options)
-        memory = KeptReplies(requests, Journal(Path(name) / "j"))
-        teacher = ChatTeacher(memory, Endpoint(requests, budget))
+        memory = ReplyStore(requests, Journal(Path(name) / "j"))
+        teacher = ChatTeacher(memory, Endpoint(memory.requests, budget))
         run = AnnotationRun(_sums(rows), teacher, options)
         try:
             with run:

@@ -1,1 +1,26 @@
-"""The client of an OpenAI-compatible endpoint: requests, the journal of responses, the budget."""
+"""The client of an OpenAI-compatible endpoint, in the order in which a question passes through it.
+
+- ``teachers``: the teacher that asks the endpoint, and the one that answers from the journal alone
+- ``requests``: a question as the bytes of a request, and its key; ``base_url``: the endpoint's URL
+- ``endpoint``: sends a request in its turn, within the budget, and again after faults that may pass
+- ``pace``: how many requests run at once, and when none may start
+- ``budget``: what requests may cost, and did cost; ``usage``: the token counts that servers claim
+- ``transport``: bytes over HTTP, and a bounded response
+- ``completion``: the JSON of a chat completion; ``reply_reader``: that, or a journal entry, as the
+  reply to a question
+
+What is kept:
+
+- ``reply_store``: the journal as teachers use it; ``journal``: its SQLite file; ``group_commit``:
+  entries that are written together
+- ``rescue``: files for responses that the journal could not take; ``sqlite_text``: texts that
+  SQLite can hold
+
+What goes wrong:
+
+- ``faults``: the faults of one request; ``first_faults``: noticing that every request fails alike
+- ``server_words``: what a server says went wrong; ``hints``: what to type next
+- ``model_list``: the models that an endpoint has
+
+Only ``transport`` imports the HTTP libraries. Importing this package imports no module of it.
+"""

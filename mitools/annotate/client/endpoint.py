@@ -7,7 +7,7 @@ Decides what a fault means for its request and for the run; how a request travel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,22 +29,21 @@ from mitools.annotate.client.hints import advise, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
 from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
+from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.transport import Transport
 from mitools.annotate.notices import Notices
-from mitools.annotate.protocol import UnaskedError
-from mitools.errors import BudgetError, TeacherError, TeacherRefusedError
+from mitools.annotate.protocol import Question, UnaskedError
+from mitools.errors import BudgetError, MitoolsError, TeacherError, TeacherRefusedError
 
-__all__ = ["Endpoint", "Outcome"]
+__all__ = ["Endpoint", "RequestOutcome"]
 
 _FIRST_CONTACT_TRIES = 3
 _LAST_LOOK_SECONDS = 0.25  # at the list of models, when a run is over before it came
 
-Keep = Callable[[str, str], Awaitable[Entry]]
-
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RequestOutcome:
     """What a request came to.
 
     Attributes:
@@ -82,6 +81,11 @@ class Endpoint:
         self, requests: Requests, budget: Budget | None = None, notices: Notices | None = None
     ) -> None:
         """Make the client; nothing is sent yet.
+
+        Args:
+            requests: what is asked, where, and by which options.
+            budget: what may be spent; None for no limit and no count.
+            notices: receive pauses that the server asks for, and warnings of a shutdown.
 
         Raises:
             TeacherRefusedError: there is no API key.
@@ -123,30 +127,41 @@ class Endpoint:
         self._first_faults.answered()
 
     async def complete(
-        self, request: Request, known: Callable[[], Entry | None], keep: Keep
-    ) -> Outcome:
-        """Get one completion. Its place is held until ``keep`` has it on disk.
+        self, request: Request, question: Question, store: ReplyStore
+    ) -> RequestOutcome:
+        """Get one completion. Its place is held until it is in the journal.
 
         Args:
             request: what to send.
-            known: looks for what the journal has of it by now.
-            keep: writes down a kind and a response.
+            question: what it asks.
+            store: keeps what comes; another process may have put the answer there meanwhile.
 
         Raises:
             TeacherError: every further request would fail in the same way.
+            OutputError: the journal cannot be written; nothing more is sent.
             UnaskedError: the run was stopped before there was an answer.
         """
         self._loop = asyncio.get_running_loop()
         if self._is_stopped:
             raise UnaskedError
+
+        async def keep(kind: str, response: str) -> Entry:
+            try:
+                return await store.keep(request, question, kind, response)
+            except MitoolsError:
+                self.stop()  # pay for nothing that cannot be kept
+                raise
+
         tries = _Tries()
         is_retry = False
         while True:
             async with self._pace.turn(is_retry=is_retry) as sent_at:
-                entry = None if is_retry else known()
+                # Another process may have asked meanwhile, or an earlier run given it up.
+                entry = None if is_retry else store.find_entry(request)
                 if entry is not None and entry.kind == "ok":
-                    return Outcome(entry, is_known=True)
+                    return RequestOutcome(entry, is_known=True)
                 tries.has_failed_before = tries.has_failed_before or entry is not None
+                # Send, and keep what came before its place is given away.
                 try:
                     raw, answer = await self._send(request)
                 except Fault as exc:
@@ -155,11 +170,12 @@ class Endpoint:
                     fault = self._weighed(exc)
                 else:
                     self._succeeded()
-                    return Outcome(await keep("ok", raw), answer)
+                    return RequestOutcome(await keep("ok", raw), answer)
+                # Wait and try again, or give the request up; or the run.
                 delay = self._delay(fault, tries, sent_at)
                 if delay is None:
                     await self._check_all(request, fault, tries)
-                    return Outcome(await keep(fault.kind, fault.message))
+                    return RequestOutcome(await keep(fault.kind, fault.message))
             is_retry = True
             if delay:
                 await self._pace.sleep(delay)

@@ -1,16 +1,14 @@
-"""The teachers whose answers a journal keeps: one asks an endpoint, the other only remembers."""
+"""The teachers with a journal: one asks an endpoint, the other answers from the journal alone."""
 
 from __future__ import annotations
 
 import asyncio
 
-from mitools.annotate.client.endpoint import Endpoint, Outcome
-from mitools.annotate.client.journal import UNREAD, Entry
-from mitools.annotate.client.journal_writer import JournalWriter
-from mitools.annotate.client.kept_replies import KeptReplies
+from mitools.annotate.client.endpoint import Endpoint, RequestOutcome
+from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request
 from mitools.annotate.protocol import Problem, Question, Reply, UnaskedError
-from mitools.errors import MitoolsError, TeacherError
+from mitools.errors import TeacherError
 
 __all__ = ["ChatTeacher", "OfflineTeacher"]
 
@@ -21,22 +19,22 @@ class OfflineTeacher:
     resamples = 1
     is_immediate = True
 
-    def __init__(self, memory: KeptReplies, *, must_know: bool = True) -> None:
+    def __init__(self, store: ReplyStore, *, must_know: bool = True) -> None:
         """Take the journal over; it is closed with the teacher.
 
         Args:
-            memory: has the answers.
-            must_know: whether a record that it does not know ends the run; otherwise the record
+            store: has the answers.
+            must_know: whether a record that is missing there ends the run; otherwise the record
                 is left without an answer.
         """
-        self._memory = memory
+        self._store = store
         self._must_know = must_know
 
     def recall(self, question: Question) -> Reply:
-        reply = self._memory.find(question, with_errors=True)
+        reply = self._store.find(question, with_errors=True)
         if reply is not None:
             return reply
-        place = f" {self._memory.journal.path}" if self._memory.journal else ""
+        place = f" {self._store.journal.path}" if self._store.journal else ""
         message = f"record {question.record['id']!r} is not in journal{place}"
         if self._must_know and question.sample == 0:
             raise TeacherError(message, hint='ask the teacher: leave out "--offline"')
@@ -49,29 +47,27 @@ class OfflineTeacher:
         pass
 
     async def close(self) -> None:
-        if self._memory.journal is not None:
-            await asyncio.to_thread(self._memory.journal.close)
+        await self._store.close()
 
 
 class ChatTeacher:
-    """Asks a chat endpoint; asks nothing that the journal knows."""
+    """Asks a chat endpoint; what the journal answers is not asked."""
 
     resamples = 1
     is_immediate = False
 
-    def __init__(self, memory: KeptReplies, endpoint: Endpoint) -> None:
+    def __init__(self, store: ReplyStore, endpoint: Endpoint) -> None:
         """Take journal and endpoint over; they are closed with the teacher."""
-        self._memory = memory
+        self._store = store
         self._endpoint = endpoint
         self._is_closed = False
-        self._scribe = None if memory.journal is None else JournalWriter(memory.journal)
-        self._under_way: dict[str, asyncio.Future[Outcome]] = {}
+        self._in_flight: dict[str, asyncio.Future[RequestOutcome]] = {}  # by request key
         # The question is kept with its request, so that no other can have the same identity.
         self._prepared: dict[int, tuple[Question, Request]] = {}
 
     def recall(self, question: Question) -> Reply | None:
-        request = self._memory.requests.make(question)
-        reply = self._memory.find(question, request)
+        request = self._store.requests.make(question)
+        reply = self._store.find(question, request)
         if reply is None:
             self._prepared[id(question)] = (question, request)
         else:
@@ -80,24 +76,34 @@ class ChatTeacher:
 
     async def ask(self, question: Question) -> Reply:
         _, request = self._prepared.pop(id(question), (None, None))
-        request = request or self._memory.requests.make(question)
-        twin = self._under_way.get(request.key)
+        request = request or self._store.requests.make(question)
+        twin = self._in_flight.get(request.key)
         if twin is not None:  # the same question a moment ago: one call serves both
-            outcome = await asyncio.shield(twin)
-            return self._reply(outcome, question, is_recalled=True)
-        mine: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._under_way[request.key] = mine
+            outcome, is_recalled = await asyncio.shield(twin), True
+        else:
+            outcome = await self._send(request, question)
+            is_recalled = outcome.is_known
+        # By now the outcome is in the journal: reading it may fail, and nothing is lost.
+        if outcome.answer is None:
+            return self._store.reader.read_entry(outcome.entry, question, is_recalled=is_recalled)
+        return self._store.reader.read_answer(outcome.answer, question, is_recalled=is_recalled)
+
+    async def _send(self, request: Request, question: Question) -> RequestOutcome:
+        """Have a request answered, and let twins that come meanwhile wait for it."""
+        future: asyncio.Future[RequestOutcome] = asyncio.get_running_loop().create_future()
+        self._in_flight[request.key] = future
         try:
-            outcome = await self._fetch(request, question)
+            outcome = await self._endpoint.complete(request, question, self._store)
         except BaseException as exc:
-            mine.set_exception(UnaskedError() if isinstance(exc, asyncio.CancelledError) else exc)
-            mine.exception()  # nobody has to be waiting for it
+            is_cancelled = isinstance(exc, asyncio.CancelledError)
+            future.set_exception(UnaskedError() if is_cancelled else exc)
+            future.exception()  # nobody has to be waiting for it
             raise
         else:
-            mine.set_result(outcome)
-            return self._reply(outcome, question, is_recalled=outcome.is_known)
+            future.set_result(outcome)
+            return outcome
         finally:
-            del self._under_way[request.key]
+            del self._in_flight[request.key]
 
     def stop(self) -> None:
         self._endpoint.stop()
@@ -107,31 +113,4 @@ class ChatTeacher:
             return
         self._is_closed = True
         await self._endpoint.close()
-        if self._scribe is not None:
-            await self._scribe.close()
-
-    def _reply(self, outcome: Outcome, question: Question, *, is_recalled: bool) -> Reply:
-        """Interpret an outcome, which is in the journal by now."""
-        if outcome.answer is None:
-            return self._memory.read(outcome.entry, question, is_recalled=is_recalled)
-        return self._memory.interpret(outcome.answer, question, is_recalled=is_recalled)
-
-    async def _fetch(self, request: Request, question: Question) -> Outcome:
-        """Send until there is an answer, and write it down."""
-
-        async def keep(kind: str, response: str) -> Entry:
-            record = str(question.record["id"])
-            name = f"{request.key}/{UNREAD}" if kind == UNREAD else request.key
-            entry = Entry(name, kind, response, record, question.sample)
-            if self._scribe is not None:
-                try:
-                    await self._scribe.keep(entry)
-                except MitoolsError:
-                    self.stop()  # pay for nothing that cannot be kept
-                    raise
-            return entry
-
-        def known() -> Entry | None:
-            return self._memory.find_entry(request)
-
-        return await self._endpoint.complete(request, known, keep)
+        await self._store.close()

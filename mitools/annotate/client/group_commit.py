@@ -1,4 +1,4 @@
-"""Writing down from an event loop: whatever arrives while a group is written is the next group."""
+"""Group commit: entries that arrive while one commit is written go into the next one together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from mitools.annotate.client.journal import Entry, Journal
 from mitools.errors import MitoolsError
 
-__all__ = ["JournalWriter"]
+__all__ = ["GroupCommit"]
 
 
-class JournalWriter:
-    """Hands entries to a journal, one group after the other, off the event loop's thread.
+class GroupCommit:
+    """Writes entries to a journal, one group after the other, off the event loop's thread.
 
-    Belongs to one event loop. What was handed in is written, whoever still waits for it.
+    Belongs to one event loop. What was added is written, even if nobody waits for it any more.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -23,7 +23,7 @@ class JournalWriter:
         self._written: asyncio.Future[None] | None = None  # of the group that gathers
         self._writing: asyncio.Future[None] | None = None  # of the group before it
 
-    async def keep(self, entry: Entry) -> None:
+    async def add(self, entry: Entry) -> None:
         """Write an entry; returns when it is committed.
 
         Raises:
@@ -37,11 +37,10 @@ class JournalWriter:
             self._begin()
         await asyncio.shield(written)
 
-    async def close(self) -> None:
-        """Write what is left, and close the journal."""
+    async def finish(self) -> None:
+        """Wait until all that was added is written."""
         while self._writing is not None:
             await asyncio.wait([self._writing])
-        await asyncio.to_thread(self._journal.close)
 
     def _begin(self) -> None:
         """Write the group that has gathered, and after it the next."""

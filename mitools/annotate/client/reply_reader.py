@@ -1,0 +1,66 @@
+"""What a request came to, read as the reply to a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mitools.annotate.client.completion import UnfinishedError, parse_completion, read_answer
+from mitools.annotate.client.requests import Requests
+from mitools.annotate.client.rescue import Entry
+from mitools.annotate.protocol import Problem, Question, Reply
+from mitools.errors import SourceError
+
+__all__ = ["UNFINISHED", "ReplyReader"]
+
+UNFINISHED = "unfinished"
+"""Kind of problem of a generation that broke off, where it was kept as an answer."""
+
+
+class ReplyReader:
+    """Makes replies of journal entries and of chat completions, for the requests of one run."""
+
+    def __init__(self, requests: Requests, journal: Path | None = None) -> None:
+        """Remember the requests, and the path of the journal for its error message."""
+        self._requests = requests
+        self._place = journal or "journal"
+
+    def read_entry(self, entry: Entry, question: Question, *, is_recalled: bool = False) -> Reply:
+        """Read an entry of the journal.
+
+        Raises:
+            SourceError: it could be read when it was stored, and cannot be now.
+        """
+        if entry.kind != "ok":
+            failed = Reply(problem=Problem(entry.kind, entry.response))
+            return self._named(failed, question, is_recalled=is_recalled)
+        try:
+            answer = parse_completion(entry.response)
+        except UnfinishedError as exc:  # kept as an answer by an older mitools
+            return self._named(Reply(problem=Problem(UNFINISHED, str(exc))), question)
+        except ValueError as exc:
+            if isinstance(exc.__cause__, RecursionError):  # it was not, on a smaller stack
+                deep = Reply(problem=Problem("server_error", str(exc)))
+                return self._named(deep, question, is_recalled=is_recalled)
+            message = f"{self._place} is damaged: the response {entry.key[:12]}… is unreadable"
+            raise SourceError(message, hint='go on with "--journal NEW"') from exc
+        return self.read_answer(answer, question, is_recalled=is_recalled)
+
+    def read_answer(
+        self, answer: Mapping[str, Any], question: Question, *, is_recalled: bool = False
+    ) -> Reply:
+        """Read a chat completion; one that cannot be read is the fault of its own record."""
+        try:
+            reply = read_answer(answer)
+        except Exception as exc:  # whatever a server sends, the other records go on
+            message = f"the response cannot be read: {type(exc).__name__}: {exc}"[:400]
+            reply = Reply(problem=Problem("server_error", message))
+        return self._named(reply, question, is_recalled=is_recalled)
+
+    def _named(self, reply: Reply, question: Question, *, is_recalled: bool = False) -> Reply:
+        """Add what the server's answer does not say itself: the prompt, and often the model."""
+        prompt = self._requests.prompt_hash(question)
+        model = reply.model or self._requests.model
+        return replace(reply, prompt=prompt, model=model, is_recalled=is_recalled)

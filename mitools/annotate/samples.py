@@ -1,0 +1,200 @@
+"""Completions read as samples of the teacher's answer, and the ``teacher`` field made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from mitools.annotate.leak import says_it_was_told
+from mitools.annotate.protocol import Answered, Problem, Reply
+from mitools.records import Record
+from mitools.tasks import Answer, How, Task, own_part
+
+__all__ = ["Case", "Sample", "answer_record", "read_sample", "readable_gold", "without_gold"]
+
+_WORTH_ANOTHER_SAMPLE = ("empty", "truncated", "unreadable")
+
+
+def readable_gold(record: Record, task: Task) -> str | None:
+    """Give the gold label; None where there is none, or where it is not an answer of the task."""
+    gold: str | None = record.get("label")
+    return gold if task.is_valid(gold) else None
+
+
+class Case(NamedTuple):
+    """One record, and how its completions are read.
+
+    Attributes:
+        gold: its gold label; None where there is none, or where it is not an answer of the task.
+        how: how its completions are read.
+    """
+
+    record: Record
+    task: Task
+    gold: str | None
+    how: How
+
+
+class Sample(NamedTuple):
+    """One completion, read."""
+
+    answer: Answer
+    agrees: bool | None
+    problem: Problem | None
+    reply: Reply
+    is_hinted: bool
+    is_leak: bool
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What the ``teacher`` field and each of its ``samples`` say alike."""
+        is_answered = self.problem is None
+        verdict: dict[str, Any] = {
+            "label": self.answer.label if is_answered else None,
+            "rationale": self.answer.rationale if is_answered else None,
+            "agrees": self.agrees,
+        }
+        if is_answered and self.answer.read_by is not None:
+            verdict["read_by"] = self.answer.read_by
+        if self.is_hinted:
+            verdict["hinted"] = True
+        if self.is_leak:
+            verdict["leak"] = True
+        return verdict
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether another sample may be better."""
+        return self.problem is not None and self.problem.kind in _WORTH_ANOTHER_SAMPLE
+
+    @property
+    def is_askable_again(self) -> bool:
+        """Whether the teacher may be asked about the record once more."""
+        return self.problem is None or self.is_unreadable
+
+
+def read_sample(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
+    """Read a reply; one that cannot be read, for whatever reason, is its own record's fault."""
+    try:
+        return _read(reply, case, is_hinted=is_hinted)
+    except Exception as exc:
+        message = f"reading the answer failed: {type(exc).__name__}: {exc}"[:400]
+        problem = Problem("unreadable", message)
+        return Sample(Answer(None, ""), None, problem, reply, is_hinted, False)
+
+
+def _read(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
+    answer, problem = _parse(reply, case)
+    is_comparable = problem is None and case.gold is not None
+    agrees = case.task.is_equal(answer.label, case.gold) if is_comparable else None
+    is_leak = is_hinted and says_it_was_told(reply.text)
+    return Sample(answer, agrees, problem, reply, is_hinted, is_leak)
+
+
+def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:
+    if reply.problem is not None:
+        return Answer(None, ""), reply.problem
+    text, how = reply.text, case.how
+    if reply.is_truncated:
+        # A label in the last, cut-off sentence may itself be cut off: 12 of 120. And the last
+        # sentence that is whole is not the one that was to be the last.
+        text, how = _finished_part(text), how.at_most("cue")
+    answer = case.task.parse(text, case.record.get("choices"), how)
+    if answer.label is None:
+        if not own_part(reply.text):
+            kind = "truncated" if reply.is_truncated else "empty"
+            held = "thoughts only" if reply.thoughts or reply.text.strip() else "nothing"
+            return Answer(None, ""), Problem(kind, f"the completion holds {held}")
+        if reply.is_truncated:
+            return answer, Problem("truncated", "the token limit came before the answer")
+        return answer, Problem(
+            "unreadable", f"no answer can be read: {_tail(own_part(reply.text))}"
+        )
+    if not answer.rationale and reply.thoughts:
+        answer = replace(answer, rationale=reply.thoughts)
+    return answer, None
+
+
+def _finished_part(text: str) -> str:
+    """Drop the sentence that a token limit cut off."""
+    ends = [match.end() for match in re.finditer(r"[.!?](?=\s)|\n", text)]
+    return text[: ends[-1]] if ends else ""
+
+
+def _tail(text: str, length: int = 80) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"…{line[-length:]}"
+
+
+def without_gold(record: Record) -> Answered:
+    """Make the record that is written where there is no gold label to show to the teacher."""
+    message = "there is no gold label to give as a hint"
+    if record.get("label") is not None:
+        message = "the gold label cannot be read as an answer of the task"
+    problem = Problem("no_gold", message)
+    teacher = {"label": None, "rationale": None, "agrees": None, "error": _error(problem)}
+    return Answered({**record, "teacher": teacher}, problem, 0, 0)
+
+
+def answer_record(case: Case, samples: Sequence[Sample], keep: str, *, lists: bool) -> Answered:
+    """Make the record that is written.
+
+    Args:
+        samples: one or more, in the order in which they were drawn.
+        keep: which of them the label and the rationale come from: ``all``, ``agree`` or ``vote``.
+        lists: whether all of them are listed, also where they are of one prompt.
+    """
+    chosen = samples[0] if len(samples) == 1 else _choose(samples, keep, case.task)
+    field = chosen.verdict
+    is_mixed = len(samples) > 1 and len({sample.is_hinted for sample in samples}) > 1
+    if lists or is_mixed:
+        field["samples"] = [_listed(sample) for sample in samples]
+    if chosen.reply.model:
+        field["model"] = chosen.reply.model
+    if chosen.reply.prompt:
+        field["prompt"] = chosen.reply.prompt
+    if usage := _total([sample.reply for sample in samples]):
+        field["usage"] = usage
+    if chosen.problem is not None:
+        field["error"] = _error(chosen.problem)
+    recalled = sum(sample.reply.is_recalled for sample in samples)
+    fresh = [sample.reply for sample in samples if not sample.reply.is_recalled] if recalled else []
+    spent = _total(fresh) if recalled else usage
+    record = {**case.record, "teacher": field}
+    return Answered(record, chosen.problem, len(samples), recalled, spent)
+
+
+def _choose(samples: Sequence[Sample], keep: str, task: Task) -> Sample:
+    """Pick the sample that speaks for the teacher; the last one where none can be read."""
+    readable = [sample for sample in samples if sample.problem is None]
+    if not readable:
+        return samples[-1]
+    if keep == "agree":
+        return next((sample for sample in readable if sample.agrees), readable[0])
+    if keep == "vote":
+
+        def votes(sample: Sample) -> int:
+            return sum(task.is_equal(sample.answer.label, other.answer.label) for other in readable)
+
+        return max(readable, key=votes)  # of equals, the first
+    return readable[0]
+
+
+def _listed(sample: Sample) -> dict[str, Any]:
+    if sample.problem is None:
+        return sample.verdict
+    return {**sample.verdict, "error": _error(sample.problem)}
+
+
+def _error(problem: Problem) -> dict[str, str]:
+    return {"kind": problem.kind, "message": problem.message}
+
+
+def _total(replies: Sequence[Reply]) -> Mapping[str, int]:
+    total: dict[str, int] = {}
+    for reply in replies:
+        for name, count in (reply.usage or {}).items():
+            total[name] = total.get(name, 0) + count
+    return total
