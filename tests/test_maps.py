@@ -16,8 +16,6 @@ EVERY_PACKAGE = pytest.mark.parametrize(
 )
 # Packages whose maps are not complete yet.
 PENDING = {
-    "annotate",
-    "annotate/client",
     "evaluate",
     "evaluate/measures",
     "evaluate/probes",

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mitools.errors import MissingFieldError, UsageError, Where
-from mitools.sources.options import TARGETS
 from mitools.sources.published import PRESETS, preset_for
 from mitools.sources.templates import Extract, compile_template, is_template, names_in
 
-__all__ = ["check_fields", "make_extractor", "missing_field", "names_of"]
+__all__ = ["TARGETS", "check_fields", "make_extractor", "missing_field", "names_of"]
+
+TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
+"""The fields of a record that a source field can fill."""
 
 _USUAL_INPUTS = ("question", "text", "problem", "prompt", "sentence", "query", "instruction")
 

@@ -13,10 +13,10 @@ from mitools.sources.answers import (
     label_among,
     read_choices,
 )
-from mitools.sources.field_specs import make_extractor, missing_field, names_of
+from mitools.sources.field_specs import TARGETS, make_extractor, missing_field, names_of
 from mitools.sources.label_forms import LabelForm
 from mitools.sources.labelling import Labelling, form_of_classes
-from mitools.sources.options import TARGETS, LoadOptions
+from mitools.sources.options import LoadOptions
 from mitools.sources.part import Part
 from mitools.sources.templates import is_template
 

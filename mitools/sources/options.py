@@ -15,12 +15,9 @@ from mitools.errors import UsageError
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.label_forms import LABEL_FORMS, LabelForm
 
-__all__ = ["DEMO_ANSWERS", "FORMATS", "TARGETS", "LoadOptions", "with_preset"]
+__all__ = ["DEMO_ANSWERS", "FORMATS", "LoadOptions", "with_preset"]
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
-
-TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
-"""The fields of a record that a source field can fill."""
 
 DEMO_ANSWERS = ("value", "equation")
 """What a story of the demo asks for: a number, or the expression that gives it."""
@@ -148,7 +145,7 @@ class LoadOptions:
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """List the columns of a table that must be read; all where one that is used is missing."""
-        from mitools.sources.field_specs import names_of
+        from mitools.sources.field_specs import TARGETS, names_of
 
         used = {name for target, spec in self.fields.items() for name in names_of(target, spec)}
         firsts = {name if name in names else name.split(".")[0] for name in used}
