@@ -95,8 +95,8 @@ class Prompts:
 
         Raises:
             SourceError: a file cannot be read.
-            UsageError: the template is no Jinja2.
-            DataError: an example is no record, or lacks a field.
+            UsageError: the template is not valid Jinja2.
+            DataError: an example is not a record, or lacks a field.
         """
         self._options = options
         self._environment = ImmutableSandboxedEnvironment(
@@ -172,7 +172,7 @@ class Prompts:
             return self._environment.from_string(text)
         except jinja2.TemplateSyntaxError as exc:
             message = f"{self._options.template}:{exc.lineno}: {exc.message}"
-            raise UsageError(message, hint="mend the template") from exc
+            raise UsageError(message, hint="fix the template") from exc
 
     def _render(self, template: jinja2.Template, record: Record, hint: str) -> str:
         choices = record.get("choices") or []
@@ -186,7 +186,7 @@ class Prompts:
             )
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as exc:
             message = f"template {self._options.template}: record {record.get('id')!r}: {exc}"
-            raise UsageError(message, hint="mend the template, or the record") from exc
+            raise UsageError(message, hint="fix the template, or the record") from exc
         return _without_surrogates(text.strip())
 
 

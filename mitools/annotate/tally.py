@@ -74,7 +74,7 @@ class Tally:
         """Say it in one or two lines.
 
         Args:
-            rejected: lines of the input that were no usable record.
+            rejected: invalid lines of the input.
         """
         rows = self.read + rejected
         counts = f"{rows:,} row{'' if rows == 1 else 's'} = {self.answered:,} answered"

@@ -311,7 +311,7 @@ def solve(text: str, seed: int, error_rate: float) -> str:
         ``The answer is (12 + 7).`` The step is not worked out: see the module's docstring.
 
     Raises:
-        TeacherError: the text is no demo problem.
+        TeacherError: the text is not a demo problem.
     """
     kind, reason, slots = _understand(text)
     is_wrong = random.Random(f"mitools demo teacher {seed} {text}").random() < error_rate

@@ -125,7 +125,7 @@ def is_code(value: Any) -> bool:
 def meanings(value: Any, choices: Choices) -> dict[LabelForm, str]:
     """List what a label can mean among choices, by how it may be written.
 
-    Empty where it is no label, or none of them.
+    Empty where it is not a label, or none of them.
     """
     if isinstance(value, list | Mapping) or value is None:
         return {}

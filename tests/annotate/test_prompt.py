@@ -102,7 +102,7 @@ def test_an_empty_system_message_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{{ input ", r"t\.j2:1: .*; mend the template"),
+        ("{{ input ", r"t\.j2:1: .*; fix the template"),
         ("{{ record.premise }}", "record '1': .*premise"),
         ("{{ input.__class__.__mro__ }}", "unsafe"),
     ],

@@ -20,7 +20,7 @@ _MODEL = re.compile(rf"\bmodel\b.{{0,200}}?(?:{_UNKNOWN})|(?:{_UNKNOWN}) model\b
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do about a fault of every request.
+    """How to fix a fault of every request.
 
     Attributes:
         hint: what to type next; empty where the server's words have to do.

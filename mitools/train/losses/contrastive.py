@@ -149,7 +149,7 @@ def jsd_losses(scores: Tensor, roles: Roles) -> Tensor:
     """Tell right from wrong pairs one by one: mean softplus(−s) + mean softplus(s).
 
     The Jensen–Shannon bound: its optimum is a monotone function of the mutual information, without
-    InfoNCE's ceiling of log B, but its value is no estimate of it.
+    InfoNCE's ceiling of log B, but its value does not estimate it.
 
     Args:
         scores: [B, B + W].
@@ -207,7 +207,7 @@ def barber_agakov_losses(log_q: Tensor, log_r: Tensor, is_pair: Tensor) -> Tenso
         is_pair: [B] rows with a label and a rationale.
 
     Returns:
-        [B] nats, lower is better; 0 for a row that is no pair.
+        [B] nats, lower is better; 0 for a row that is not a pair.
 
     Source: Barber and Agakov, "The IM algorithm", NIPS 2003.
     """

@@ -51,7 +51,7 @@ class _Plan:
         rows: [N] the row of each token, ascending.
         words: [N] whether it takes part in pooling.
         count: B.
-        chunk: tokens worked off at a time.
+        chunk: tokens processed at a time.
         dtype: what the products are computed in.
         pool: how positions are reduced; None pools nothing.
     """

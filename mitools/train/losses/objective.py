@@ -5,7 +5,7 @@
 B is the batch, T the target length (T_l of labels, T_r of rationales), V the vocabulary. A mask
 [B, T] is 1 (or true) on real tokens. Losses are in nats and in float32 whatever the logits are.
 
-Sums and counts are kept apart, so that a batch that is worked off in pieces, or by several
+Sums and counts are kept apart, so that a batch that is processed in pieces, or by several
 processes, has exactly the gradient of the whole: divide each sum by the count over all pieces.
 
 Here are the losses of single rows and the choice between the terms. The terms that set a row
