@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 
 GROUPS = {
-    "Study": "--out --records --student --keep-students --report",
+    "Study": "--out --records --student --only --size --keep-students --report",
     "Speed": "--jobs --time-limit",
 }
 
@@ -45,6 +45,20 @@ GROUPS = {
     type=RecipePath(),
     metavar="FILE",
     help="Records with rationales, in place of those that the study file makes.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="OBJECTIVE",
+    help="Objective to make runs of. Repeatable.  [default: all]",
+)
+@click.option(
+    "--size",
+    "sizes",
+    type=click.IntRange(1),
+    multiple=True,
+    metavar="N",
+    help="Number of training records to make runs with. Repeatable.  [default: all]",
 )
 @click.option(
     "--jobs",
@@ -73,13 +87,14 @@ def command(stage: Stage, file: str, report: bool, **options: Any) -> None:
     \b
     mitools study recipes/study/demo.toml --jobs 2 --time-limit 30
     """
-    from mitools.study.plan import read_study
+    from mitools.study.plan import narrow, read_study
     from mitools.study.report import write_report
 
     study = read_study(Path(file))
     _check_options(study)
     chosen = _study_options(study, options)
-    progress = None if report else _conduct(stage, study, chosen)
+    wanted = narrow(study, options["only"], options["sizes"])
+    progress = None if report else _conduct(stage, wanted, chosen)
     if progress is None or progress.complete:
         text = write_report(study, chosen.out)
         with output_errors("<stdout>"):

@@ -17,13 +17,13 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mitools.errors import RecipeError
 
-__all__ = ["GRID_KEYS", "Objective", "Run", "Study", "read_study", "runs_of"]
+__all__ = ["GRID_KEYS", "Objective", "Run", "Study", "narrow", "read_study", "runs_of"]
 
 Options = Mapping[str, Any]
 
@@ -126,6 +126,26 @@ def runs_of(study: Study) -> Iterator[Run]:
                         "grid": [size, seed, fold, study.folds, study.valid, study.test],
                     }
                     yield Run(objective, size, seed, fold, options)
+
+
+def narrow(study: Study, objectives: Sequence[str], sizes: Sequence[int]) -> Study:
+    """Keep some objectives and sizes of a study, in their order; all where none is named.
+
+    Raises:
+        RecipeError: one that is named is not one of the study.
+    """
+    check = _Checker(study.path)
+    for name in objectives:
+        check.known(name, [one.name for one in study.objectives], "an objective")
+    for size in sizes:
+        check.known(f"{size}", [f"{one}" for one in study.sizes], "a size")
+    return replace(
+        study,
+        objectives=tuple(
+            one for one in study.objectives if not objectives or one.name in objectives
+        ),
+        sizes=tuple(one for one in study.sizes if not sizes or one in sizes),
+    )
 
 
 def read_study(path: Path) -> Study:

@@ -85,6 +85,10 @@ def as_markdown(tables: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
     return "\n".join((*lines, ""))
 
 
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
 def _size(size: int | None) -> str:
     return "All training records" if size is None else f"{size:,} training records"
 
@@ -121,5 +125,5 @@ def _comparison_table(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]
             gap += " [{:+.1f}, {:+.1f}]".format(*(100 * end for end in one["ci95"]))
         least = f"{100 * one['smallest_detectable']:.1f}"
         names = f"{one['objective']} | {one['answer']} | {one['baseline']}"
-        tail = f"{one['p_holm']:.2g} | {one['scope']}, {one['seeds']} seeds"
+        tail = f"{one['p_holm']:.2g} | {one['scope']}, {_seeds(one['seeds'])}"
         yield f"| {names} | {gap} | {least} | {tail} |"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mitools.errors import RecipeError
-from mitools.study.plan import read_study, runs_of
+from mitools.study.plan import narrow, read_study, runs_of
 from tests.study.studies import MINIMAL, write_study
 
 
@@ -37,6 +37,19 @@ def test_an_objective_is_asked_in_the_ways_that_it_names(tmp_path: Path) -> None
     study = write_study(tmp_path, text)
     assert [one.answers for one in study.objectives] == [("plain", "sure"), ("plain",)]
     assert study.eval_options("sure") == {"temperature": True}
+
+
+def test_a_part_of_a_study_has_the_same_runs_as_the_whole(tmp_path: Path) -> None:
+    study = write_study(tmp_path)
+    whole = {run.name: run.digest for run in runs_of(study)}
+    part = {run.name: run.digest for run in runs_of(narrow(study, ["label"], [8]))}
+    assert list(part) == ["label.n8.s0", "label.n8.s1"]
+    assert part.items() <= whole.items()
+    assert narrow(study, [], []) == study
+    with pytest.raises(RecipeError, match=r'"lable" is not an objective; did you mean "label"\?'):
+        narrow(study, ["lable"], [])
+    with pytest.raises(RecipeError, match='"5" is not a size; known are 4, 8'):
+        narrow(study, [], [5])
 
 
 def test_the_digest_of_a_run_follows_its_options(tmp_path: Path) -> None:

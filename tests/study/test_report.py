@@ -57,7 +57,7 @@ def test_markdown_shows_figures_with_intervals_and_comparisons(tmp_path: Path) -
     assert "## All training records" in text
     assert "| dss | predict | 1 | 50.0 [15.0, 85.0] | – | – | – | 0.125 | 500 |" in text
     assert "| label | predict | dss | -50.0 [" in text
-    assert "| records, 1 seeds |" in text
+    assert "| records, 1 seed |" in text
 
 
 def test_a_report_is_made_again_from_what_is_stored(tmp_path: Path) -> None:

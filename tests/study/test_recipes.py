@@ -1,0 +1,31 @@
+"""The study files that come with mitools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mitools.cli import mitools
+from mitools.study.plan import read_study, runs_of
+
+STUDIES = sorted((Path(__file__).parents[2] / "recipes" / "study").glob("*.toml"))
+
+
+def test_there_are_studies_of_the_demo_and_of_published_data() -> None:
+    assert {path.stem for path in STUDIES} == {"demo", "svamp", "cqa"}
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_option_of_a_study_exists_and_its_runs_are_of_one_name_each(
+    path: Path, tmp_path: Path
+) -> None:
+    study = read_study(path)
+    assert {"dss", "label", "conclude"} <= {one.name for one in study.objectives}
+    assert set(study.baselines) == {"dss", "label"}
+    names = [run.name for run in runs_of(study)]
+    assert len(set(names)) == len(names)
+    # Options are checked before anything is read; there is nothing to report on, so this ends.
+    result = CliRunner().invoke(mitools, ["study", str(path), "--report", "--out", str(tmp_path)])
+    assert "holds no complete run" in result.stderr
