@@ -14,6 +14,7 @@ from mitools.files import input_errors
 from mitools.records import Reader, Record
 from mitools.study.make_run import COMPLETE, Order
 from mitools.study.plan import Run, Study, runs_of
+from mitools.tasks import task_of
 
 __all__ = ["RESULT_NAMES", "SHARES", "Result", "Verdict", "is_complete", "read_results"]
 
@@ -22,6 +23,8 @@ RESULT_NAMES = ("accuracy", "consistency", "cvi_net", "wordless", "ece", "nll")
 
 SHARES = ("accuracy", "consistency", "wordless", "ece")
 """Those of them that are from 0 to 1."""
+
+_WAYS = ("predict", "conclude", "both")
 
 _FIGURES = {
     "consistency": ("consistency", "consistency"),
@@ -39,6 +42,9 @@ class Verdict:
     has_words: bool | None
 
 
+Verdicts = Mapping[tuple[str, int], Verdict]
+
+
 @dataclass(frozen=True)
 class Result:
     """One run, asked in one way.
@@ -51,7 +57,7 @@ class Result:
 
     run: Run
     answer: str
-    verdicts: Mapping[tuple[str, int], Verdict]
+    verdicts: Verdicts
     figures: Mapping[str, float]
     step_seconds: float | None
 
@@ -95,33 +101,59 @@ def read_results(study: Study, runs: Path) -> Iterator[Result]:
             message = f"{runs / run.name} was made with other options"
             raise DataError(message, hint="use the study file that it was made with")
         for answer in run.objective.answers:
-            yield _read_result(runs / run.name, run, answer, stored.get("step_seconds"))
+            yield from _read_answers(runs / run.name, run, answer, stored.get("step_seconds"))
 
 
-def _read_result(folder: Path, run: Run, answer: str, step_seconds: float | None) -> Result:
+def _read_answers(
+    folder: Path, run: Run, answer: str, step_seconds: float | None
+) -> Iterator[Result]:
+    """Read one evaluation; where it asked a student in several ways, each way is a result."""
     summary = _read_json(folder / f"{answer}.json")
     if summary is None:
         raise DataError(f"{folder / answer}.json is missing", hint="delete the run's folder")
-    verdicts: dict[tuple[str, int], Verdict] = {}
+    by_way: dict[str | None, dict[tuple[str, int], Verdict]] = {}
     seen: Counter[str] = Counter()
+    chosen = None
     for record in Reader((str(folder / f"{answer}.jsonl.gz"),), ("id", "student", "scores")):
-        name = str(record["id"])
-        verdicts[name, seen[name]] = _verdict(record)
-        seen[name] += 1
-    return Result(run, answer, verdicts, _figures(summary, verdicts), step_seconds)
+        name = str(record["id"]), seen[str(record["id"])]
+        seen[name[0]] += 1
+        chosen = record["student"].get("answered_by")
+        for way, verdict in _verdicts(record, chosen):
+            by_way.setdefault(way, {})[name] = verdict
+    for way, verdicts in by_way.items():
+        is_whole = way == chosen or way is None
+        figures = _figures(summary if is_whole else summary["answers"][way], is_whole, verdicts)
+        yield Result(run, _name_of(answer, way), verdicts, figures, step_seconds)
 
 
-def _verdict(record: Record) -> Verdict:
-    rationale = record["student"].get("rationale")
+def _name_of(answer: str, way: str | None) -> str:
+    """Name a way by itself where the study's own name for the evaluation is a way as well."""
+    if way is None:
+        return answer
+    return way if answer in _WAYS else f"{answer}.{way}"
+
+
+def _verdicts(record: Record, chosen: str | None) -> Iterator[tuple[str | None, Verdict]]:
+    """Judge a record's answer, or that of each way in which the student was asked."""
+    student, scores = record["student"], record["scores"]
+    rationale = student.get("rationale")
     has_words = None if rationale is None else any(one.isalpha() for one in rationale)
-    return Verdict(bool(record["scores"].get("correct")), has_words)
+    answers = student.get("answers")
+    if not answers:
+        yield chosen, Verdict(bool(scores.get("correct")), has_words)
+        return
+    task = task_of(record)
+    for way, answer in answers.items():
+        is_correct = task.is_equal(answer.get("label"), record.get("label"))
+        yield way, Verdict(is_correct, has_words)
 
 
-def _figures(summary: Mapping[str, Any], verdicts: Mapping[Any, Verdict]) -> dict[str, float]:
+def _figures(summary: Mapping[str, Any], is_whole: bool, verdicts: Verdicts) -> dict[str, float]:
+    """Take figures from a summary, or from its part about one way."""
     figures = {}
     for name, path in _FIGURES.items():
         value: Any = summary
-        for key in path:
+        for key in path if is_whole else path[-1:]:
             value = value.get(key) if isinstance(value, Mapping) else None
         if isinstance(value, Mapping) and value.get("value") is not None:
             figures[name] = float(value["value"])

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.errors import DataError
+from mitools.study.plan import Run, Study, runs_of
+from mitools.study.results import Result, read_results
+from tests.study.studies import MINIMAL, write_study
+
+SUMMARY = {
+    "calibration": {"ece_width": {"value": 0.1}, "nll": {"value": None}},
+    "consistency": {"consistency": {"value": 0.75}},
+    "association": {"cvi_net": {"value": 0.5}},
+    "answers": {
+        "weight": {"value": 0.3},
+        "predict": {"consistency": {"value": 0.25}, "ece_width": {"value": 0.2}},
+        "both": {"consistency": {"value": 0.75}, "ece_width": {"value": 0.1}},
+    },
+}
+
+
+def judged(place: int, label: str, **student: Any) -> dict[str, Any]:
+    return {
+        "id": "same" if place < 2 else f"r{place}",
+        "label": "2",
+        "task": "equation",
+        "student": {"label": label, "rationale": "1 + 1 = 2." if place else "so", **student},
+        "scores": {"correct": label in ("2", "( 1 + 1 )")},
+    }
+
+
+def store(folder: Path, run: Run, answer: str, records: list[dict[str, Any]]) -> None:
+    place = folder / run.name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{answer}.json").write_text(json.dumps(SUMMARY))
+    with gzip.open(place / f"{answer}.jsonl.gz", "wt") as stream:
+        stream.writelines(json.dumps(record) + "\n" for record in records)
+    (place / "run.json").write_text(json.dumps({"digest": run.digest, "step_seconds": 0.5}))
+
+
+def study_of(folder: Path, answer: str) -> Study:
+    text = MINIMAL.replace('mi = "none"', f'answers = ["{answer}"]')
+    return write_study(folder, f"{text}[answers.{answer}]\n")
+
+
+def read(folder: Path, answer: str, records: list[dict[str, Any]]) -> list[Result]:
+    study = study_of(folder, answer)
+    store(folder / "runs", next(runs_of(study)), answer, records)
+    return list(read_results(study, folder / "runs"))
+
+
+def test_a_student_that_was_asked_in_one_way_is_one_result(tmp_path: Path) -> None:
+    records = [judged(0, "2"), judged(1, "3"), judged(2, "( 1 + 1 )")]
+    (result,) = read(tmp_path, "plain", records)
+    assert (result.answer, result.step_seconds) == ("plain", 0.5)
+    assert [one.is_correct for one in result.verdicts.values()] == [True, False, True]
+    assert list(result.verdicts) == [("same", 0), ("same", 1), ("r2", 0)]
+    assert result.figures == {
+        "accuracy": pytest.approx(2 / 3),
+        "wordless": pytest.approx(2 / 3),
+        "ece": 0.1,
+        "consistency": 0.75,
+        "cvi_net": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [("both", ["predict", "both"]), ("four", ["four.predict", "four.both"])],
+)
+def test_each_way_of_one_evaluation_is_a_result(
+    tmp_path: Path, answer: str, names: list[str]
+) -> None:
+    answers = {"predict": {"label": "3"}, "both": {"label": "( 1 + 1 )"}}
+    records = [judged(2, "( 1 + 1 )", answers=answers, answered_by="both")]
+    predict, both = read(tmp_path, answer, records)
+    assert [predict.answer, both.answer] == names
+    assert (predict.figures["accuracy"], both.figures["accuracy"]) == (0, 1)
+    assert (predict.figures["consistency"], both.figures["consistency"]) == (0.25, 0.75)
+    assert (predict.figures["ece"], both.figures["ece"]) == (0.2, 0.1)
+    assert "cvi_net" not in predict.figures
+    assert both.figures["cvi_net"] == 0.5
+
+
+def test_what_is_damaged_is_named(tmp_path: Path) -> None:
+    study = study_of(tmp_path, "plain")
+    run = next(runs_of(study))
+    store(tmp_path / "runs", run, "plain", [judged(0, "2")])
+    (tmp_path / "runs" / run.name / "plain.json").write_text("{")
+    with pytest.raises(DataError, match=r"plain\.json is damaged.*delete the run's folder"):
+        list(read_results(study, tmp_path / "runs"))
+    (tmp_path / "runs" / run.name / "plain.json").unlink()
+    with pytest.raises(DataError, match=r"plain\.json is missing"):
+        list(read_results(study, tmp_path / "runs"))
