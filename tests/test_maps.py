@@ -16,9 +16,6 @@ EVERY_PACKAGE = pytest.mark.parametrize(
 )
 # Packages whose maps are not complete yet.
 PENDING = {
-    "evaluate",
-    "evaluate/measures",
-    "evaluate/probes",
     "split",
 }
 # ``name``, :mod:`name` or :mod:`~mitools.package.name`

@@ -37,7 +37,7 @@ class RunFiles:
 
         if self.merge and self.student:
             hint = 'leave out "--student", or "--merge"'
-            raise UsageError("--merge takes records that hold answers", hint=hint)
+            raise UsageError("--merge needs records that hold answers", hint=hint)
         check_runs(
             len(inputs),
             len(self.compare),
@@ -46,7 +46,7 @@ class RunFiles:
             has_judge=has_judge,
         )
         if self.seeds and self.merge:
-            raise UsageError("files are runs or shards, not both", hint='leave out "--merge"')
+            raise UsageError("--seeds and --merge exclude each other", hint='leave out "--merge"')
         if STDIN in self.compare:
             raise UsageError("a baseline cannot come from stdin", hint="name a file")
 

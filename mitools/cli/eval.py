@@ -31,7 +31,7 @@ from mitools.records import Record, Writer
 
 if TYPE_CHECKING:
     from mitools.evaluate.measures.text import Similarity
-    from mitools.evaluate.predict import Opened
+    from mitools.evaluate.predict import OpenedStudent
     from mitools.evaluate.run import Evaluation
 
 __all__ = ["command"]
@@ -215,7 +215,7 @@ def command(
         _report(stage, figures, file, runs[0], asdict(files))
 
 
-def _opener(student: str | None, options: EvalOptions) -> Callable[[], Opened] | None:
+def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:
     if student is None:
         return None
     from mitools.evaluate.opening import open_later
@@ -236,7 +236,7 @@ def _evaluate(
     stage: Stage,
     options: EvalOptions,
     write: Callable[[Record], None],
-    opener: Callable[[], Opened] | None = None,
+    opener: Callable[[], OpenedStudent] | None = None,
     similarity: Similarity | None = None,
 ) -> Evaluation:
     """Evaluate the records of one input, and write the judged ones."""

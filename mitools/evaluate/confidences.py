@@ -27,7 +27,7 @@ from mitools.evaluate.measures.classwise import CLASSWISE_ECE, classwise_metric
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.measures.temperature import (
-    Answers,
+    AnswerRows,
     answers_from,
     fit_temperature,
     mean_nll,
@@ -134,7 +134,7 @@ class _Rows:
         self.rows.append(row)
         self.is_correct.append(is_correct)
 
-    def answers(self) -> tuple[Answers, Bools]:
+    def answers(self) -> tuple[AnswerRows, Bools]:
         """Return the rows, sorted: the order of the records must not change the last digits."""
         order = sorted(range(len(self.rows)), key=lambda index: self.rows[index])
         right = np.array(self.is_correct, dtype=bool)
@@ -239,14 +239,14 @@ class Confidences:
         if not self._evaluated.rows:
             return self._everywhere("undefined", "no evaluated record has both")
         valid, _ = self._valid.answers()
-        found = fit_temperature(valid)
-        if found is None:
+        fitted = fit_temperature(valid)
+        if fitted is None:
             reason = "the validation records set no limit: all are right, or none the likelier"
             return self._everywhere("undefined", reason)
-        fit = {"before": mean_nll(valid, 1.0), "after": mean_nll(valid, found)}
+        fit = {"before": mean_nll(valid, 1.0), "after": mean_nll(valid, fitted)}
         return {
-            "temperature": TEMPERATURE.ok(found, len(self._valid.rows), valid_nll=fit),
-            **_after(*self._evaluated.answers(), found, seed),
+            "temperature": TEMPERATURE.ok(fitted, len(self._valid.rows), valid_nll=fit),
+            **_after(*self._evaluated.answers(), fitted, seed),
         }
 
     @staticmethod
@@ -257,7 +257,9 @@ class Confidences:
         return {name: measure.undefined(reason) for name, measure in measures.items()}
 
 
-def _after(answers: Answers, is_correct: Bools, temperature: float, seed: int) -> dict[str, Metric]:
+def _after(
+    answers: AnswerRows, is_correct: Bools, temperature: float, seed: int
+) -> dict[str, Metric]:
     n = len(is_correct)
     before, _ = _figures(answers, is_correct, 1.0)
     after, confidence = _figures(answers, is_correct, temperature)
@@ -275,7 +277,7 @@ def _after(answers: Answers, is_correct: Bools, temperature: float, seed: int) -
 
 
 def _figures(
-    answers: Answers, is_correct: Bools, temperature: float
+    answers: AnswerRows, is_correct: Bools, temperature: float
 ) -> tuple[dict[str, float], Floats]:
     confidence = np.minimum(np.exp(scaled(answers, temperature))[answers.given], 1.0)
     bins = {"ece_width": width_bins(confidence), "ece_mass": mass_bins(confidence)}
@@ -284,8 +286,8 @@ def _figures(
         "brier": float(((confidence - is_correct) ** 2).mean()),
         "mean_confidence": float(confidence.mean()),
     }
-    for name, found in bins.items():
-        figures[name] = expected_calibration_error(confidence, is_correct, found)
+    for name, bin_of in bins.items():
+        figures[name] = expected_calibration_error(confidence, is_correct, bin_of)
     return figures, confidence
 
 

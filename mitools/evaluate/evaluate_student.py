@@ -33,8 +33,7 @@ def evaluate_student(
     The records stream: each one is read, answered and judged when the evaluation is iterated over.
 
     Example:
-        >>> from mitools.evaluate.evaluate_student import evaluate_student
-        >>> from mitools.evaluate.options import EvalOptions
+        >>> from mitools import EvalOptions, evaluate_student
         >>> records = [
         ...     {"id": "1", "input": "2 + 3?", "label": "5", "task": "equation",
         ...      "student": {"label": "5", "confidence": 0.9, "rationale": "2 + 3 = 5"}},
@@ -87,7 +86,7 @@ def compare_runs(
     """Compare two runs on the records that both of them answered, paired by id.
 
     Example:
-        >>> from mitools.evaluate.evaluate_student import compare_runs
+        >>> from mitools import compare_runs
         >>> def answered(*labels):
         ...     return [
         ...         {"id": str(number), "input": "1 + 1?", "label": "2", "task": "equation",

@@ -32,10 +32,10 @@ def check_runs(
     """
     if by_seed and has_student:
         hint = 'leave out "--student", or "--seeds"'
-        raise UsageError("--seeds takes records that hold answers", hint=hint)
+        raise UsageError("--seeds needs records that hold answers", hint=hint)
     if has_judge and (by_seed or baselines > 1):
         hint = 'leave out "--judge", or name one run and one baseline'
-        raise UsageError("a judge compares two runs at most", hint=hint)
+        raise UsageError("--judge compares at most two runs", hint=hint)
     if by_seed and runs < 2:
         raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
 

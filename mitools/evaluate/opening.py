@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitools.evaluate.predict import Opened
+from mitools.evaluate.predict import OpenedStudent
 from mitools.evaluate.provenance import hash_student, name_student
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def open_later(
     student: str | os.PathLike[str] | Student,
     device: str | None = None,
     tokens_per_batch: int | None = None,
-) -> Callable[[], Opened]:
+) -> Callable[[], OpenedStudent]:
     """Return what opens a student when it is first needed, and only once.
 
     Args:
@@ -35,7 +35,7 @@ def open_later(
     """
     if not isinstance(student, str | os.PathLike):
         name = str(getattr(student, "name", type(student).__name__))
-        opened = Opened(student, name, None)
+        opened = OpenedStudent(student, name, None)
         return lambda: opened
     if device is not None:
         from mitools.student.devices import choose_device
@@ -47,7 +47,7 @@ def open_later(
 
 def open_student(
     folder: Path, device: str | None = None, tokens_per_batch: int | None = None
-) -> Opened:
+) -> OpenedStudent:
     """Load a student that ``mitools train`` saved, with its name and the hash of its weights.
 
     Args:
@@ -62,7 +62,7 @@ def open_student(
 
     student = load_student(folder, device, tokens_per_batch=tokens_per_batch)
     digest = hash_student(folder)
-    return Opened(student, name_student(folder, digest), digest)
+    return OpenedStudent(student, name_student(folder, digest), digest)
 
 
 def open_similarity(spec: str, device: str | None = None) -> Similarity:

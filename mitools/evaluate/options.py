@@ -98,16 +98,19 @@ class EvalOptions:
         """
         self._check_values()
         if self.probes and not has_student:
-            raise UsageError("--probe asks a student again", hint='name it: "--student DIR"')
+            raise UsageError("--probe needs a student", hint='name it: "--student DIR"')
         if self.probes and not self.rationales:
             hint = 'leave out "--no-rationales", or "--probe"'
-            raise UsageError("a probe looks at rationales", hint=hint)
+            raise UsageError("--probe needs rationales", hint=hint)
         if self.judge and not self.rationales:
             hint = 'leave out "--no-rationales", or "--judge"'
-            raise UsageError("a judge looks at rationales", hint=hint)
+            raise UsageError("--judge needs rationales", hint=hint)
         if self.temperature and self.split in ("valid", "all"):
             hint = 'leave out "--split", or name another split: "--split test"'
-            raise UsageError("a temperature is fitted on valid, and tested elsewhere", hint=hint)
+            raise UsageError(
+                "--temperature is fitted on the valid split and needs another one to evaluate",
+                hint=hint,
+            )
 
     def _check_values(self) -> None:
         """Check each option by itself; the command line has done so before."""

@@ -61,7 +61,7 @@ def _outcome(record: Record) -> tuple[float | None, ...]:
         brier = (confidence - is_correct) ** 2
         nll = float(confidence_nll(np.array([confidence]), np.array([is_correct]))[0])
     verdicts = (is_correct, scores.get("consistent"), scores["valid"])
-    return (*(None if found is None else float(found) for found in verdicts), brier, nll)
+    return (*(None if verdict is None else float(verdict) for verdict in verdicts), brier, nll)
 
 
 def _shared(runs: Sequence[Outcomes]) -> list[Name]:
@@ -94,23 +94,25 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
         hint = "compare runs on the same records"
         raise DataError("no record is in both: their ids have nothing in common", hint=hint)
     unmatched = len({name for run in runs for name in run.by_record}) - len(names)
-    found = {}
+    differences = {}
     for column, name in enumerate(MEASURES):
         both = _table(runs, names, column)
         if both.shape[1]:
-            found[name] = (
+            differences[name] = (
                 both.shape[1],
                 difference_of_means(both[: len(ours)], both[len(ours) :], seed),
             )
-    adjusted = holm({name: difference.p for name, (_, difference) in found.items()})
+    adjusted = holm({name: difference.p for name, (_, difference) in differences.items()})
     metrics = {}
     for name, measure in MEASURES.items():
-        if name not in found:
+        if name not in differences:
             metrics[name] = measure.undefined("no record has it in all runs")
             continue
-        n, one = found[name]
-        tests = {"p_value": one.p, "p_holm": adjusted[name], "test": one.test}
-        metrics[name] = measure.ok(one.value, n, one.ci95, **tests, **one.details)
+        n, difference = differences[name]
+        tests = {"p_value": difference.p, "p_holm": adjusted[name], "test": difference.test}
+        metrics[name] = measure.ok(
+            difference.value, n, difference.ci95, **tests, **difference.details
+        )
     return {"records": len(names), "unmatched": unmatched, "metrics": metrics}
 
 

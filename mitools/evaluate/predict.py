@@ -14,13 +14,13 @@ from mitools.records import Record
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
 
-__all__ = ["Opened", "origin", "predict"]
+__all__ = ["OpenedStudent", "origin", "predict"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedStudent:
     """A student ready to answer.
 
     Attributes:
@@ -39,7 +39,7 @@ class Opened:
         return not isinstance(trained, list | tuple) or "rationale" in trained
 
 
-def origin(opened: Opened) -> dict[str, Any]:
+def origin(opened: OpenedStudent) -> dict[str, Any]:
     """Return the fields about the student that each of its answers holds.
 
     Returns:

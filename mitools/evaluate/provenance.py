@@ -14,7 +14,7 @@ from typing import Any
 
 from mitools.errors import StudentError
 from mitools.evaluate.measures.metric import as_json
-from mitools.evaluate.predict import Opened
+from mitools.evaluate.predict import OpenedStudent
 
 __all__ = ["describe_run", "hash_student", "name_student", "software", "with_provenance"]
 
@@ -59,7 +59,7 @@ def name_student(folder: Path, digest: str) -> str:
     return f"{folder.resolve().name}@{digest[:12]}"
 
 
-def describe_run(opened: Opened, asked: Mapping[str, Any]) -> dict[str, Any]:
+def describe_run(opened: OpenedStudent, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the student that answered, its device and dtype, and the options."""
     student = opened.student
     device, dtype = getattr(student, "device", None), getattr(student, "dtype", None)
@@ -79,7 +79,7 @@ def describe_run(opened: Opened, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_provenance(
-    figures: Mapping[str, Any], opened: Opened | None, asked: Mapping[str, Any]
+    figures: Mapping[str, Any], opened: OpenedStudent | None, asked: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Turn figures into the document that ``mitools eval --summary`` writes.
 

@@ -82,7 +82,7 @@ _UNITS = {"nats": "nats", "bits": "bits", "points from 1 to 5": "1 to 5"}
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
-def tables(found: Mapping[str, Any]) -> list[Table]:
+def tables(figures: Mapping[str, Any]) -> list[Table]:
     """List the tables to show: title, columns and rows of each.
 
     Args:
@@ -90,32 +90,32 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
             ``comparison`` where there is a baseline.
     """
     shown: list[Table] = []
-    if "seeds" in found:
-        heading = f"{len(found['runs'])} runs"
-        shown.append((heading, SEED_COLUMNS, _seed_rows(found["seeds"])))
+    if "seeds" in figures:
+        heading = f"{len(figures['runs'])} runs"
+        shown.append((heading, SEED_COLUMNS, _seed_rows(figures["seeds"])))
     else:
-        shown.append((title(found), COLUMNS, [*metric_rows(found)]))
-        if quadrants := quadrant_rows(found):
+        shown.append((title(figures), COLUMNS, [*metric_rows(figures)]))
+        if quadrants := quadrant_rows(figures):
             shown.append(("what the rationale supports", QUADRANT_COLUMNS, quadrants))
-        if noise := noise_rows(found):
+        if noise := noise_rows(figures):
             shown.append(("under noise, by its loudness", NOISE_COLUMNS, noise))
-    if "comparison" in found:
-        heading = f"compared with the baseline on {found['comparison']['records']:,} records"
-        shown.append((heading, COMPARISON_COLUMNS, _comparison_rows(found["comparison"])))
+    if "comparison" in figures:
+        heading = f"compared with the baseline on {figures['comparison']['records']:,} records"
+        shown.append((heading, COMPARISON_COLUMNS, _comparison_rows(figures["comparison"])))
     return shown
 
 
-def notes(found: Mapping[str, Any]) -> list[str]:
+def notes(figures: Mapping[str, Any]) -> list[str]:
     """List the notes on a comparison, one sentence each."""
-    if "comparison" not in found:
+    if "comparison" not in figures:
         return []
-    said = []
-    if unmatched := found["comparison"]["unmatched"]:
-        said.append(f"{unmatched:,} records are not in all runs, and were left out")
-    for metric in found["comparison"]["metrics"].values():
+    sentences = []
+    if unmatched := figures["comparison"]["unmatched"]:
+        sentences.append(f"{unmatched:,} records are not in all runs, and were left out")
+    for metric in figures["comparison"]["metrics"].values():
         if note := metric.details.get("note"):
-            said.append(f"{metric.measure.title}: {note}")
-    return said
+            sentences.append(f"{metric.measure.title}: {note}")
+    return sentences
 
 
 def _seed_rows(metrics: Mapping[str, Metric]) -> list[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from mitools.evaluate.measures.text import Similarity
 from mitools.evaluate.opening import open_similarity
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
-from mitools.evaluate.predict import Opened, origin, predict
+from mitools.evaluate.predict import OpenedStudent, origin, predict
 from mitools.evaluate.probes.subject import Instruments, Subject, open_instrument
 from mitools.evaluate.provenance import with_provenance
 from mitools.evaluate.sample import KeptRecord, Sample
@@ -33,7 +33,7 @@ from mitools.gold import GoldCheck, with_known_labels
 from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
 
-__all__ = ["Evaluation", "Opened"]
+__all__ = ["Evaluation", "OpenedStudent"]
 
 
 class Evaluation:
@@ -50,7 +50,7 @@ class Evaluation:
     def __init__(
         self,
         options: EvalOptions,
-        open_student: Callable[[], Opened] | None = None,
+        open_student: Callable[[], OpenedStudent] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
         similarity: Similarity | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class Evaluation:
         if similarity is None and options.embedding is not None:
             similarity = open_similarity(options.embedding, options.device)
         self.options = options
-        self.opened: Opened | None = None
+        self.opened: OpenedStudent | None = None
         self.tally = SummaryBuilder(
             fits_temperature=options.temperature,
             simulator=options.simulator,
@@ -128,7 +128,7 @@ class Evaluation:
         if warning := gold.warning():
             self._warn(warning)
 
-    def _open(self) -> Opened:
+    def _open(self) -> OpenedStudent:
         """Open the student, once."""
         assert self._open_student is not None
         if self.opened is None:
@@ -260,7 +260,7 @@ class Evaluation:
             for record, answer in zip(chunk, answers, strict=True):
                 yield record, {**record, "student": {**answer, **said}}
 
-    def _ask(self, chunk: Sequence[Record], opened: Opened) -> list[dict[str, Any]]:
+    def _ask(self, chunk: Sequence[Record], opened: OpenedStudent) -> list[dict[str, Any]]:
         """Ask the student about a batch; records to fit the temperature on get no rationale."""
         rationales = self.options.rationales and opened.has_rationales
         answers: list[dict[str, Any]] = [{} for _ in chunk]
@@ -281,7 +281,7 @@ class Evaluation:
                     answers[index] = answer
         return answers
 
-    def _check_task(self, record: Record, opened: Opened) -> None:
+    def _check_task(self, record: Record, opened: OpenedStudent) -> None:
         taught = opened.student.metadata.get("task")
         found = task_of(record, self.options.task).name
         if isinstance(taught, str) and taught != found:

@@ -51,7 +51,7 @@ Section = dict[str, Metric]
 
 
 @dataclass
-class _Labels:
+class _LabelCounts:
     """Verdicts on labels."""
 
     n: int = 0
@@ -199,7 +199,7 @@ class SummaryBuilder:
     simulator: SimulatorName = "none"
     permutations: int = PERMUTATIONS
     similarity: Similarity | None = None
-    _labels: _Labels = field(default_factory=_Labels)
+    _labels: _LabelCounts = field(default_factory=_LabelCounts)
     _confidences: Confidences = field(default_factory=Confidences)
     _rationales: _Rationales = field(default_factory=_Rationales)
     _simulated: Simulated = field(init=False)

@@ -22,7 +22,7 @@ from mitools.records import Record, Reject, raise_fault, read_records
 from mitools.tasks import task_of
 
 if TYPE_CHECKING:
-    from mitools.evaluate.run import Opened
+    from mitools.evaluate.run import OpenedStudent
 
 __all__ = ["ExplanationRun", "explain_records"]
 
@@ -82,7 +82,7 @@ class ExplanationRun:
         self,
         options: ExplainOptions,
         *,
-        open_student: Callable[[], Opened] | None = None,
+        open_student: Callable[[], OpenedStudent] | None = None,
         second: SecondStudent | None = None,
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
@@ -115,7 +115,7 @@ class ExplanationRun:
         self.second = second
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
-        self._opened: Opened | None = None
+        self._opened: OpenedStudent | None = None
         self._has_checked_task = False
         self._thresholds = options.thresholds
         self._warn = warn
@@ -155,14 +155,14 @@ class ExplanationRun:
             return with_known_labels(records, None, options.task)
         return with_known_labels(records, lambda: self._student().student.metadata, options.task)
 
-    def _student(self) -> Opened:
+    def _student(self) -> OpenedStudent:
         """Open the student once."""
         assert self._open_student is not None
         if self._opened is None:
             self._opened = self._open_student()
         return self._opened
 
-    def _open_saved_student(self) -> Opened:
+    def _open_saved_student(self) -> OpenedStudent:
         from mitools.evaluate.opening import open_student
 
         assert self.options.student is not None
@@ -249,7 +249,7 @@ class ExplanationRun:
             for record in filled
         ]
 
-    def _check_task(self, opened: Opened, view: View) -> None:
+    def _check_task(self, opened: OpenedStudent, view: View) -> None:
         """Warn once if the student was trained on another task than that of the records."""
         if self._has_checked_task:
             return

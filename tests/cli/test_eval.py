@@ -279,7 +279,7 @@ def test_a_temperature_is_not_judged_where_it_was_fitted(
 ) -> None:
     result = run("--student", folder, "--temperature", "--split", part, records=EIGHT)
     assert (result.exit_code, opened) == (2, [])
-    assert result.stderr.startswith("mitools eval: a temperature is fitted on valid")
+    assert result.stderr.startswith("mitools eval: --temperature is fitted on the valid split")
 
 
 def test_rationales_are_simulated_and_the_seed_repeats_it(
@@ -371,12 +371,12 @@ def test_a_shard_that_is_merged_twice_is_an_error(opened: list[Any], tmp_path: P
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--seeds", "a", "b", "--student", "s"), "--seeds takes records that hold answers"),
-        (("--merge", "a", "--student", "s"), "--merge takes records that hold answers"),
+        (("--seeds", "a", "b", "--student", "s"), "--seeds needs records that hold answers"),
+        (("--merge", "a", "--student", "s"), "--merge needs records that hold answers"),
         (("--seeds", "a"), "--seeds needs two runs or more"),
-        (("--probe", "cue", "a"), "--probe asks a student again"),
-        (("--probe", "cue", "--no-rationales", "--student", "s"), "a probe looks at rationales"),
-        (("--seeds", "--merge", "a", "b"), "files are runs or shards, not both"),
+        (("--probe", "cue", "a"), "--probe needs a student"),
+        (("--probe", "cue", "--no-rationales", "--student", "s"), "--probe needs rationales"),
+        (("--seeds", "--merge", "a", "b"), "--seeds and --merge exclude each other"),
         (("a", "--compare", "-"), "a baseline cannot come from stdin"),
     ],
 )

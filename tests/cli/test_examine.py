@@ -137,9 +137,9 @@ def test_a_missing_key_is_noticed_before_any_record_is_read(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--seeds", "a", "b"), "a judge compares two runs at most"),
-        (("a", "--compare", "b", "--compare", "c"), "a judge compares two runs at most"),
-        (("a", "--no-rationales"), "a judge looks at rationales"),
+        (("--seeds", "a", "b"), "--judge compares at most two runs"),
+        (("a", "--compare", "b", "--compare", "c"), "--judge compares at most two runs"),
+        (("a", "--no-rationales"), "--judge needs rationales"),
     ],
 )
 def test_what_a_judge_cannot_do_is_refused(

@@ -238,7 +238,7 @@ def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go_on() -> No
 
 
 def test_options_that_do_not_go_together_are_refused_at_once() -> None:
-    with pytest.raises(UsageError, match="--probe asks a student again"):
+    with pytest.raises(UsageError, match="--probe needs a student"):
         evaluate_student([], EvalOptions(probes=("cue",)))
 
 

@@ -86,10 +86,10 @@ RUNS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"by_seed": True, "runs": 2, "has_student": True}, "--seeds takes records that hold"),
+        ({"by_seed": True, "runs": 2, "has_student": True}, "--seeds needs records that hold"),
         ({"by_seed": True}, "--seeds needs two runs or more"),
-        ({"has_judge": True, "by_seed": True, "runs": 2}, "a judge compares two runs at most"),
-        ({"has_judge": True, "baselines": 2}, "a judge compares two runs at most"),
+        ({"has_judge": True, "by_seed": True, "runs": 2}, "--judge compares at most two runs"),
+        ({"has_judge": True, "baselines": 2}, "--judge compares at most two runs"),
     ],
 )
 def test_what_does_not_go_together_is_refused(given: dict[str, Any], message: str) -> None:

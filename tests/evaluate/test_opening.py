@@ -10,7 +10,7 @@ import pytest
 from mitools.errors import SourceError, StudentError, UsageError
 from mitools.evaluate import opening
 from mitools.evaluate.opening import open_later, open_similarity
-from mitools.evaluate.predict import Opened
+from mitools.evaluate.predict import OpenedStudent
 
 
 def test_a_folder_is_opened_once_when_it_is_needed(
@@ -18,9 +18,9 @@ def test_a_folder_is_opened_once_when_it_is_needed(
 ) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def open_student(*given: Any) -> Opened:
+    def open_student(*given: Any) -> OpenedStudent:
         calls.append(given)
-        return Opened(student, "s@1", "1f")
+        return OpenedStudent(student, "s@1", "1f")
 
     monkeypatch.setattr(opening, "open_student", open_student)
     opener = open_later(str(tmp_path), "cpu", 512)

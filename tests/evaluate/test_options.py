@@ -26,10 +26,10 @@ def test_the_defaults_go_together() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"probes": ("cue",), "rationales": False}, "a probe looks at rationales"),
-        ({"judge": JUDGE, "rationales": False}, "a judge looks at rationales"),
-        ({"temperature": True, "split": "all"}, "a temperature is fitted on valid"),
-        ({"temperature": True, "split": "valid"}, "a temperature is fitted on valid"),
+        ({"probes": ("cue",), "rationales": False}, "--probe needs rationales"),
+        ({"judge": JUDGE, "rationales": False}, "--judge needs rationales"),
+        ({"temperature": True, "split": "all"}, "--temperature is fitted on the valid split"),
+        ({"temperature": True, "split": "valid"}, "--temperature is fitted on the valid split"),
         ({"task": "essay"}, '--task must be one of .*, not "essay"'),
         ({"split": "dev"}, '--split must be one of train, valid, test, all, not "dev"'),
         ({"simulator": "remote"}, '--simulator must be one of local, none, not "remote"'),
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_named(options: dict[str, Any], message: str) -> None:
 def test_a_probe_needs_a_student() -> None:
     options = EvalOptions(probes=("cue",))
     options.check(has_student=True)
-    with pytest.raises(UsageError, match="--probe asks a student again"):
+    with pytest.raises(UsageError, match="--probe needs a student"):
         options.check(has_student=False)
 
 

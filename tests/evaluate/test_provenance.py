@@ -7,7 +7,7 @@ import pytest
 
 from mitools.errors import StudentError
 from mitools.evaluate.provenance import describe_run, hash_student, name_student, software
-from mitools.evaluate.run import Opened
+from mitools.evaluate.run import OpenedStudent
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_software_names_python_and_mitools() -> None:
 
 def test_a_run_is_described_in_plain_values(student: Any) -> None:
     student.device, student.dtype = "cpu", "torch.float32"
-    found = describe_run(Opened(student, "s@1", "1f"), {"seed": 0})
+    found = describe_run(OpenedStudent(student, "s@1", "1f"), {"seed": 0})
     assert (found["student"], found["device"], found["dtype"]) == ("s@1", "cpu", "float32")
     assert found["metadata"] == {"task": "equation"}
     assert found["asked"] == {"seed": 0}

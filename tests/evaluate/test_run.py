@@ -8,7 +8,7 @@ import pytest
 
 from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError
 from mitools.evaluate.options import EvalOptions
-from mitools.evaluate.predict import Opened
+from mitools.evaluate.predict import OpenedStudent
 from mitools.evaluate.run import Evaluation
 from mitools.records import Record
 from mitools.schema import validate
@@ -18,8 +18,8 @@ from tests.evaluate.probes.subjects import Talker
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
-def opener(student: Any) -> Callable[[], Opened]:
-    return lambda: Opened(student, "fake@0", "0")
+def opener(student: Any) -> Callable[[], OpenedStudent]:
+    return lambda: OpenedStudent(student, "fake@0", "0")
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 100])
@@ -46,19 +46,19 @@ def test_the_student_is_opened_when_the_first_record_has_arrived(student: Any) -
         events.append("record")
         yield equation(1)
 
-    def open_student() -> Opened:
+    def open_student() -> OpenedStudent:
         events.append("opened")
-        return Opened(student, "fake@0", "0")
+        return OpenedStudent(student, "fake@0", "0")
 
     list(Evaluation(EvalOptions(), open_student).run(records()))
     assert events == ["record", "opened"]
 
 
 def test_the_student_is_opened_once(student: Any) -> None:
-    opened: list[Opened] = []
+    opened: list[OpenedStudent] = []
 
-    def open_student() -> Opened:
-        opened.append(Opened(student, "fake@0", "0"))
+    def open_student() -> OpenedStudent:
+        opened.append(OpenedStudent(student, "fake@0", "0"))
         return opened[-1]
 
     list(Evaluation(EvalOptions(batch_size=1), open_student).run([equation(1), equation(2)]))

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import mitools.explain.run
 from mitools.cli import mitools as command
 from mitools.errors import UsageError
-from mitools.evaluate.run import Opened
+from mitools.evaluate.run import OpenedStudent
 from mitools.explain.options import ExplainOptions
 from mitools.explain.pager import read_ahead
 from mitools.explain.run import ExplanationRun, explain_records
@@ -49,8 +49,8 @@ def student() -> FakeStudent:
     return FakeStudent()
 
 
-def opening(student: FakeStudent) -> Callable[[], Opened]:
-    return lambda: Opened(student, "fake@123", "123")
+def opening(student: FakeStudent) -> Callable[[], OpenedStudent]:
+    return lambda: OpenedStudent(student, "fake@123", "123")
 
 
 def rows(n: int, **fields: Any) -> list[dict[str, Any]]:
@@ -86,9 +86,9 @@ def test_an_answer_that_is_there_stays(student: FakeStudent) -> None:
 def test_the_student_is_opened_once_and_only_when_it_is_needed(student: FakeStudent) -> None:
     opened: list[int] = []
 
-    def open_student() -> Opened:
+    def open_student() -> OpenedStudent:
         opened.append(1)
-        return Opened(student, "fake", "")
+        return OpenedStudent(student, "fake", "")
 
     answered = rows(5, student={"label": "mine"}, task="text")
     assert len(list(ExplanationRun(ExplainOptions(), open_student=open_student).run(answered))) == 5

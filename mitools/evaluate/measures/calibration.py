@@ -180,9 +180,9 @@ def null_bands(
     # Sorted by confidence, each bin is one run of items, and one pass sums all bins.
     order = np.argsort(confidence, kind="stable")
     stated, n = confidence[order], len(confidence)
-    sorted_bins = {name: found[order] for name, found in bins.items()}
+    sorted_bins = {name: bin_of[order] for name, bin_of in bins.items()}
     starts = {
-        name: np.flatnonzero(np.diff(found, prepend=-1)) for name, found in sorted_bins.items()
+        name: np.flatnonzero(np.diff(bin_of, prepend=-1)) for name, bin_of in sorted_bins.items()
     }
     rng, left = np.random.default_rng(seed), REDRAWS
     errors: dict[str, list[Floats]] = {name: [] for name in bins}
@@ -195,7 +195,7 @@ def null_bands(
             errors[name].append(np.abs(per_bin).sum(axis=1) / n)
         left -= size
     return {
-        name: null_band(np.concatenate(found), observed[name]) for name, found in errors.items()
+        name: null_band(np.concatenate(drawn), observed[name]) for name, drawn in errors.items()
     }
 
 
@@ -247,8 +247,8 @@ def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Met
 def _errors(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
     bins = {"ece_width": width_bins(confidence), "ece_mass": mass_bins(confidence)}
     observed = {
-        name: expected_calibration_error(confidence, is_correct, found)
-        for name, found in bins.items()
+        name: expected_calibration_error(confidence, is_correct, bin_of)
+        for name, bin_of in bins.items()
     }
     nulls = null_bands(confidence, bins, observed, seed)
     return {

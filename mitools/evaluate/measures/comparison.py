@@ -181,10 +181,10 @@ def difference_of_means(ours: Floats, theirs: Floats, seed: int) -> Difference:
 
 def _discordance(difference: Floats) -> dict[str, Any]:
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
-    found: dict[str, Any] = {"better": better, "worse": worse}
+    details: dict[str, Any] = {"better": better, "worse": worse}
     count = better + worse
     if 0 < count < ENOUGH_DISCORDANT:
         least = 2 * 0.5**count
         items = f"the two differ on {count} item{'s' * (count != 1)} only"
-        found["note"] = f"{items}: even if all favoured one of them, p would be {least:g}"
-    return found
+        details["note"] = f"{items}: even if all favoured one of them, p would be {least:g}"
+    return details

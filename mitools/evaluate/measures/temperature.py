@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-__all__ = ["COLDEST", "HOTTEST", "Answers", "answers_from", "fit_temperature", "mean_nll", "scaled"]
+__all__ = [
+    "COLDEST",
+    "HOTTEST",
+    "AnswerRows",
+    "answers_from",
+    "fit_temperature",
+    "mean_nll",
+    "scaled",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,7 +39,7 @@ _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AnswerRows:
     """Probabilities of all possible answers, record after record.
 
     Attributes:
@@ -47,8 +55,8 @@ class Answers:
     given: Ints
 
 
-def answers_from(rows: Iterable[tuple[list[float], int, int]]) -> Answers:
-    """Build :class:`Answers` from rows of probabilities, index of gold, index of the answer.
+def answers_from(rows: Iterable[tuple[list[float], int, int]]) -> AnswerRows:
+    """Build :class:`AnswerRows` from rows of probabilities, index of gold, index of the answer.
 
     A probability of 0 counts as the smallest float.
     """
@@ -62,11 +70,11 @@ def answers_from(rows: Iterable[tuple[list[float], int, int]]) -> Answers:
         given.append(len(flat) + answer)
         flat += chances
     logs = np.log(np.maximum(np.array(flat, dtype=np.float64), _SMALLEST))
-    found = (np.array(index, dtype=np.int64) for index in (starts, gold, given))
-    return Answers(logs, *found)
+    indices = (np.array(index, dtype=np.int64) for index in (starts, gold, given))
+    return AnswerRows(logs, *indices)
 
 
-def scaled(answers: Answers, temperature: float) -> Floats:
+def scaled(answers: AnswerRows, temperature: float) -> Floats:
     """Compute the log-probabilities [M] at a temperature; each row is normalized again."""
     return _normalized(answers.log_probs / temperature, answers.starts)
 
@@ -79,14 +87,14 @@ def _normalized(scores: Floats, starts: Ints) -> Floats:
     return logs
 
 
-def mean_nll(answers: Answers, temperature: float) -> float:
+def mean_nll(answers: AnswerRows, temperature: float) -> float:
     """Compute the mean -log of gold's probability: nats, lower is better; 0 on empty input."""
     if not len(answers.starts):
         return 0.0
     return float(-scaled(answers, temperature)[answers.gold].mean())
 
 
-def fit_temperature(answers: Answers) -> float | None:
+def fit_temperature(answers: AnswerRows) -> float | None:
     """Find the temperature with the least :func:`mean_nll`.
 
     The loss is convex in 1 / T, so it has one minimum along log T as well.
@@ -96,11 +104,11 @@ def fit_temperature(answers: Answers) -> float | None:
     """
     if not len(answers.starts):
         return None
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log_temperature: mean_nll(answers, math.exp(log_temperature)),
         bounds=(math.log(COLDEST), math.log(HOTTEST)),
         method="bounded",
         options={"xatol": 1e-6},
     )
     least_at_the_ends = min(mean_nll(answers, end) for end in (COLDEST, HOTTEST))
-    return None if least_at_the_ends <= found.fun + 1e-9 else math.exp(float(found.x))
+    return None if least_at_the_ends <= minimum.fun + 1e-9 else math.exp(float(minimum.x))

@@ -137,8 +137,8 @@ class Overlap:
         if self.similarity is not None and self._pairs:
             texts, references = zip(*self._pairs, strict=True)
             # Padding changes the last digits; the grouping into batches must not change figures.
-            found = self.similarity.similarities(texts, references)
-            self._cosines.extend(round(cosine, 5) for cosine in found)
+            cosines = self.similarity.similarities(texts, references)
+            self._cosines.extend(round(cosine, 5) for cosine in cosines)
             self._pairs.clear()
 
     def _embedding(self, seed: int) -> Metric:

@@ -91,12 +91,12 @@ def top_overlap(left: Floats, right: Floats) -> float:
 def probe_attribution(subject: Subject) -> dict[str, Metric]:
     """Run the probe: :data:`MEASURES`."""
     if subject.instrument is None:
-        return {name: one.not_applicable(_OUT_OF_REACH) for name, one in MEASURES.items()}
+        return {name: measure.not_applicable(_OUT_OF_REACH) for name, measure in MEASURES.items()}
     records = [record for record in subject.records if _has_both(record)]
     rationales = [record["student"]["rationale"] for record in records]
     if len(set(rationales)) < 2:
         reason = "fewer than two different rationales with a label, so none can be mismatched"
-        return {name: one.undefined(reason) for name, one in MEASURES.items()}
+        return {name: measure.undefined(reason) for name, measure in MEASURES.items()}
     inputs = [record["input"] for record in records]
     labels = [record["student"]["label"] for record in records]
     attribute = subject.instrument.attributions
@@ -107,9 +107,9 @@ def probe_attribution(subject: Subject) -> dict[str, Metric]:
     by_other = attribute("rationale", inputs, _mismatched(rationales), labels, is_mean=True)
     subject.update(len(inputs))
     rows = [
-        found
+        agreement
         for triple in zip(by_label, by_own, by_other, strict=True)
-        if (found := _agreement(*triple)) is not None
+        if (agreement := _agreement(*triple)) is not None
     ]
     return _metrics(rows, subject.seed)
 
@@ -139,7 +139,7 @@ def _agreement(
     spans = [span for span in label if span in own and span in other]
     if len(spans) < FEWEST_TOKENS:
         return None
-    sizes = [np.abs([found[span] for span in spans]) for found in (label, own, other)]
+    sizes = [np.abs([attribution[span] for span in spans]) for attribution in (label, own, other)]
     correlations = [rank_correlation(sizes[0], size) for size in sizes[1:]]
     if correlations[0] is None or correlations[1] is None:
         return None
@@ -151,7 +151,7 @@ def _agreement(
 def _metrics(rows: Sequence[tuple[float, ...]], seed: int) -> dict[str, Metric]:
     if not rows:
         reason = f"no input of {FEWEST_TOKENS} tokens has attributions that differ"
-        return {name: one.undefined(reason) for name, one in MEASURES.items()}
+        return {name: measure.undefined(reason) for name, measure in MEASURES.items()}
     table = np.array(rows)
     intervals = mean_intervals(table, seed)
     return {

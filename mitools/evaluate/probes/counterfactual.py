@@ -72,13 +72,13 @@ def insertions(record: Record, seed: int, tries: int = TRIES) -> list[tuple[str,
     """
     text, choices = record["input"], record.get("choices") or ()
     listed = [
-        found.span()
+        match.span()
         for choice in choices
-        for found in re.finditer(re.escape(choice), text, re.IGNORECASE)
+        for match in re.finditer(re.escape(choice), text, re.IGNORECASE)
     ]
     places: list[int] = []
     for pattern in (_BEFORE_NOUN, _BEFORE_WORD):
-        ends = [found.end() for found in pattern.finditer(text)]
+        ends = [match.end() for match in pattern.finditer(text)]
         places = [at for at in ends if not any(low <= at < high for low, high in listed)]
         if places:
             break
@@ -115,14 +115,14 @@ def _flips(subject: Subject) -> list[tuple[Record, str]]:
         for text, word in insertions(record, subject.seed)
     ]
     answered = subject.answer([record for _, record, _ in tried], rationales=False)
-    found: dict[int, tuple[Record, str]] = {}
+    flips: dict[int, tuple[Record, str]] = {}
     for (place, record, word), after in zip(tried, answered, strict=True):
-        if place not in found and _is_changed(subject, subject.records[place], after):
-            found[place] = (record, word)
-    return [found[place] for place in sorted(found)]
+        if place not in flips and _is_changed(subject, subject.records[place], after):
+            flips[place] = (record, word)
+    return [flips[place] for place in sorted(flips)]
 
 
 def _is_changed(subject: Subject, before: Record, after: Record) -> bool:
     """Return whether both records have a label, and the labels differ."""
-    labels: Sequence[str | None] = [one["student"].get("label") for one in (before, after)]
+    labels: Sequence[str | None] = [record["student"].get("label") for record in (before, after)]
     return None not in labels and not subject.task_of(before).is_equal(*labels)

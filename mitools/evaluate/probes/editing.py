@@ -53,8 +53,8 @@ def filled(text: str) -> str:
 def mistaken(text: str, choices: Sequence[str], rng: random.Random) -> str | None:
     """Replace one number, or else one choice, by another; None without any."""
     if numbers := list(_NUMBER.finditer(text)):
-        found = rng.choice(numbers)
-        return f"{text[: found.start()]}{int(found[0]) + rng.randint(1, 9)}{text[found.end() :]}"
+        match = rng.choice(numbers)
+        return f"{text[: match.start()]}{int(match[0]) + rng.randint(1, 9)}{text[match.end() :]}"
     for choice in choices:
         pattern = rf"(?<!\w){re.escape(choice)}(?!\w)"
         others = [other for other in choices if other.casefold() != choice.casefold()]
@@ -130,13 +130,13 @@ def _labels_after(
             if is_closed:
                 choices = [sorted(set(records[i]["choices"])) for i in part]
                 rows = student.score_choices(inputs, choices, told)
-                found = [
+                answers = [
                     names[max(range(len(row)), key=row.__getitem__)]
                     for names, row in zip(choices, rows, strict=True)
                 ]
             else:
-                found = [one.text or None for one in student.generate_labels(inputs, told)]
-            for place, label in zip(part, found, strict=True):
+                answers = [answer.text or None for answer in student.generate_labels(inputs, told)]
+            for place, label in zip(part, answers, strict=True):
                 labels[place] = label
             subject.update(len(part))
     return labels
@@ -179,7 +179,9 @@ def _changed(
         for record, label, text in zip(records, final, edited, strict=True)
         if text is not None
     ]
-    labels = _labels_after(subject, [one[0] for one in kept], [one[2] for one in kept])
+    labels = _labels_after(
+        subject, [record for record, _, _ in kept], [text for _, _, text in kept]
+    )
     changed = sum(
         not _is_same(subject, record, label, after)
         for (record, label, _), after in zip(kept, labels, strict=True)

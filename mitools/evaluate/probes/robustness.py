@@ -110,10 +110,10 @@ def probe_robustness(subject: Subject, sigmas: Sequence[float] = SIGMAS) -> dict
         sigmas: the levels of noise; the first is 0.
     """
     if subject.instrument is None:
-        found: dict[str, Any] = {
-            name: one.not_applicable(_OUT_OF_REACH) for name, one in MEASURES.items()
+        metrics: dict[str, Any] = {
+            name: measure.not_applicable(_OUT_OF_REACH) for name, measure in MEASURES.items()
         }
-        return {**found, "by_sigma": []}
+        return {**metrics, "by_sigma": []}
     inputs = [record["input"] for record in subject.records]
     levels = []
     for sigma in sigmas:
@@ -131,10 +131,10 @@ def _level(subject: Subject, answered: Sequence[Record]) -> _Level:
         for before, after in zip(subject.records, answered, strict=True)
     ]
     columns = (
-        [one["correct"] is not None for one in scores],
-        [one["correct"] is True for one in scores],
-        [one["consistent"] is not None for one in scores],
-        [one["consistent"] is True for one in scores],
+        [verdicts["correct"] is not None for verdicts in scores],
+        [verdicts["correct"] is True for verdicts in scores],
+        [verdicts["consistent"] is not None for verdicts in scores],
+        [verdicts["consistent"] is True for verdicts in scores],
         same,
     )
     return _Level(*(np.array(column, dtype=np.float64) for column in columns))
@@ -147,7 +147,10 @@ def _label(record: Record) -> str | None:
 
 def _drops(levels: Sequence[_Level], seed: int) -> dict[str, Metric]:
     table = np.stack(
-        [[one.is_correct, one.has_gold, one.is_consistent, one.is_covered] for one in levels]
+        [
+            [level.is_correct, level.has_gold, level.is_consistent, level.is_covered]
+            for level in levels
+        ]
     )  # [levels, 4, n]
     n = table.shape[2]
 

@@ -107,7 +107,7 @@ def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str,
 def rate_quality(simulation: Simulation, seed: int) -> dict[str, Metric]:
     """Measure the information of the rationales on gold."""
     if simulation.gold is None:
-        return {name: one.undefined(_NO_GOLD) for name, one in QUALITY.items()}
+        return {name: measure.undefined(_NO_GOLD) for name, measure in QUALITY.items()}
     guessed = _guess(simulation, simulation.gold)
     means = _means(QUALITY, {"rq": guessed.gain, "cvi": guessed.bits}, seed)
     metrics = guessed.metrics(QUALITY, seed) | means
@@ -154,8 +154,8 @@ def leak_adjusted(
     n, leaking = len(gain), int(leaks.sum())
     details = {"leaking": leaking, "not_leaking": n - leaking}
     if min(leaking, n - leaking) < FEWEST_IN_BIN:
-        found = f"{leaking} rationales leak the answer and {n - leaking} do not"
-        return measure.undefined(f"{found}; both bins want {FEWEST_IN_BIN}", n)
+        sizes = f"{leaking} rationales leak the answer and {n - leaking} do not"
+        return measure.undefined(f"{sizes}; both bins want {FEWEST_IN_BIN}", n)
     # Six kinds of items: leaking or not, times a gain of -1, 0 or 1. A resample counts each kind.
     cells = np.sort(3 * leaks + (gain + 1).astype(np.int64))
     worth = np.array([-1.0, 0.0, 1.0])

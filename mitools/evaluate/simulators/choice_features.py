@@ -15,9 +15,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.preprocessing import normalize as to_unit_length
 
 from mitools.evaluate.measures.surface import words
-from mitools.evaluate.simulators.models import Weigher
+from mitools.evaluate.simulators.models import TermWeigher
 
-__all__ = ["ABOUT", "Space", "mention_places"]
+__all__ = ["ABOUT", "ChoiceSpace", "mention_places"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,7 +31,7 @@ _TOPICS = 50
 _PART = 4
 
 
-class Space:
+class ChoiceSpace:
     """Compares texts with choices, by term weights and topics fitted on the questions.
 
     They are fitted on each input together with all of its choices, never on rationales: a rationale
@@ -53,7 +53,7 @@ class Space:
         names = sorted({name for row in choices for name in row})
         place = {name: index for index, name in enumerate(names)}
         self._of_row = np.array([place[name] for row in choices for name in row], dtype=np.int64)
-        self._weighers = [Weigher(questions, analyzer) for analyzer in (words, _parts)]
+        self._weighers = [TermWeigher(questions, analyzer) for analyzer in (words, _parts)]
         self._topics = _topics(self._weighers[0](questions), seed)
         self._offered = self._views(names)
 
@@ -101,24 +101,24 @@ class Space:
 def mention_places(text: str, choices: Sequence[str]) -> list[int]:
     """Find the last mention of each choice in a text, in words from its start; -1 without one."""
     tokens = words(text)
-    found = []
+    places = []
     for choice in choices:
         named = words(choice)
         size, last = len(named), -1
         for start in range(len(tokens) - size + 1) if named else ():
             if tokens[start : start + size] == named:
                 last = start + size
-        found.append(last)
-    return found
+        places.append(last)
+    return places
 
 
 def _parts(text: str) -> list[str]:
     """Cut words into overlapping parts of four letters, ends marked; inflections share most."""
-    found = []
+    parts = []
     for word in words(text):
         marked = f"^{word}$"
-        found += [marked[start : start + _PART] for start in range(max(1, len(marked) - _PART + 1))]
-    return found
+        parts += [marked[start : start + _PART] for start in range(max(1, len(marked) - _PART + 1))]
+    return parts
 
 
 def _topics(weights: sp.csr_matrix, seed: int) -> TruncatedSVD | None:

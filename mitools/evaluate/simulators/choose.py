@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mitools.evaluate.sample import SampledRecord, assign_folds, without_words
 from mitools.evaluate.simulators import choice_features, equation_features
-from mitools.evaluate.simulators.logit import Sets
+from mitools.evaluate.simulators.logit import CandidateSets
 from mitools.evaluate.simulators.models import (
     CandidateSimulator,
     LabelSimulator,
@@ -91,27 +91,27 @@ def simulate(
     Returns:
         The simulation, or the reason why there is none for these items.
     """
-    dealt = assign_folds(items, seed) if folds is None else folds
+    fold_of = assign_folds(items, seed) if folds is None else folds
     fixed = None if task == "equation" else _fixed_labels(items)
     placed = [_place(item, task, fixed) for item in items]
-    if any(one is not None and one.gold is not None for one in placed):
-        placed = [None if one is None or one.gold is None else one for one in placed]
-    kept = [one for one in placed if one is not None]
+    if any(place is not None and place.gold is not None for place in placed):
+        placed = [None if place is None or place.gold is None else place for place in placed]
+    kept = [place for place in placed if place is not None]
     if len(kept) < FEWEST_ITEMS:
         return (
             f"{len(kept)} records have an answer among the possible ones; "
             f"a simulator wants {FEWEST_ITEMS}"
         )
-    used = dealt[[one is not None for one in placed]]
+    used = fold_of[[place is not None for place in placed]]
     build: Callable[[Sequence[_Placed], Ints, int], tuple[Simulator, Any, Any]]
     build = _for_equations if task == "equation" else _for_labels if fixed else _for_choices
     simulator, rationales, masked = build(kept, used, seed)
-    gold = None if kept[0].gold is None else np.array([one.gold for one in kept])
+    gold = None if kept[0].gold is None else np.array([place.gold for place in kept])
     return Simulation(
-        [one.item for one in kept],
+        [place.item for place in kept],
         len(items) - len(kept),
         simulator,
-        np.array([one.given for one in kept]),
+        np.array([place.given for place in kept]),
         gold,
         rationales,
         masked,
@@ -127,10 +127,12 @@ def _fixed_labels(items: Sequence[SampledRecord]) -> list[str] | None:
 
 def _place(item: SampledRecord, task: str, fixed: list[str] | None) -> _Placed | None:
     if task == "equation":
-        made = equation_features.candidates_in(item.input)
-        given = equation_features.place_of(item.label, made)
-        gold = None if item.gold is None else equation_features.place_of(item.gold, made)
-        return None if given is None or len(made) < 2 else _Placed(item, made, given, gold)
+        candidates = equation_features.candidates_in(item.input)
+        given = equation_features.place_of(item.label, candidates)
+        gold = None if item.gold is None else equation_features.place_of(item.gold, candidates)
+        return (
+            None if given is None or len(candidates) < 2 else _Placed(item, candidates, given, gold)
+        )
     names = fixed or list(dict.fromkeys(map(normalize, item.choices)))
     label, right = normalize(item.label), None if item.gold is None else normalize(item.gold)
     if len(names) < 2 or label not in names:
@@ -140,28 +142,28 @@ def _place(item: SampledRecord, task: str, fixed: list[str] | None) -> _Placed |
 
 def _for_labels(placed: Sequence[_Placed], folds: Ints, _seed: int) -> tuple[Simulator, Any, Any]:
     labels = placed[0].answers
-    told = [one.item.rationale for one in placed]
-    inputs = term_weights([one.item.input for one in placed], word_pairs)
-    masked = [without_words(text, labels) for text in told]
+    texts = [place.item.rationale for place in placed]
+    inputs = term_weights([place.item.input for place in placed], word_pairs)
+    masked = [without_words(text, labels) for text in texts]
     return (
         LabelSimulator(inputs, folds, len(labels)),
-        term_weights(told, word_pairs),
+        term_weights(texts, word_pairs),
         term_weights(masked, word_pairs),
     )
 
 
 def _for_choices(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[Simulator, Any, Any]:
-    choices = [one.answers for one in placed]
-    inputs = [one.item.input for one in placed]
-    told = [one.item.rationale for one in placed]
-    masked = [without_words(text, names) for text, names in zip(told, choices, strict=True)]
-    space = choice_features.Space(inputs, choices, seed)
-    sets = Sets(np.array([len(row) for row in choices], dtype=np.int64))
+    choices = [place.answers for place in placed]
+    inputs = [place.item.input for place in placed]
+    texts = [place.item.rationale for place in placed]
+    masked = [without_words(text, names) for text, names in zip(texts, choices, strict=True)]
+    space = choice_features.ChoiceSpace(inputs, choices, seed)
+    sets = CandidateSets(np.array([len(row) for row in choices], dtype=np.int64))
     read = np.hstack([space.measure(inputs), space.lengths()])
-    features = _told(space, told, choices)
+    features = _told(space, texts, choices)
     scale, gold = _scale(features, sets), None
     if placed[0].gold is not None:
-        names = [one.answers[one.gold or 0] for one in placed]
+        names = [place.answers[place.gold or 0] for place in placed]
         gold = np.hstack([space.measure(names), _is_gold(placed)])
         gold /= _scale(gold, sets)
     read /= _scale(read, sets)
@@ -170,7 +172,7 @@ def _for_choices(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[Sim
 
 
 def _told(
-    space: choice_features.Space, texts: Sequence[str], choices: Sequence[Sequence[str]]
+    space: choice_features.ChoiceSpace, texts: Sequence[str], choices: Sequence[Sequence[str]]
 ) -> Floats:
     task, stated = task_named("choice"), []
     for text, row in zip(texts, choices, strict=True):
@@ -180,25 +182,27 @@ def _told(
 
 
 def _for_equations(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[Simulator, Any, Any]:
-    made = [one.answers for one in placed]
-    inputs = [one.item.input for one in placed]
-    told = equation_features.told_features([one.item.rationale for one in placed], made)
-    read = equation_features.input_features(inputs, made, seed)
-    sets = Sets(np.array([len(row) for row in made], dtype=np.int64))
+    candidates = [place.answers for place in placed]
+    inputs = [place.item.input for place in placed]
+    features = equation_features.told_features(
+        [place.item.rationale for place in placed], candidates
+    )
+    read = equation_features.input_features(inputs, candidates, seed)
+    sets = CandidateSets(np.array([len(row) for row in candidates], dtype=np.int64))
     read /= _scale(read, sets)
     gold = None if placed[0].gold is None else _is_gold(placed)
     simulator = CandidateSimulator(read, folds, sets, equation_features.ABOUT, gold)
     # Features of a rationale are its numbers and operators: masked, none would be left.
-    return simulator, told / _scale(told, sets), None
+    return simulator, features / _scale(features, sets), None
 
 
 def _is_gold(placed: Sequence[_Placed]) -> Floats:
     """Mark the gold answer among all candidates: [M, 1]."""
-    marks = [index == one.gold for one in placed for index in range(len(one.answers))]
+    marks = [index == place.gold for place in placed for index in range(len(place.answers))]
     return np.array(marks, dtype=np.float64)[:, None]
 
 
-def _scale(features: Floats, sets: Sets) -> Floats:
+def _scale(features: Floats, sets: CandidateSets) -> Floats:
     """Compute each feature's spread within items [D], so that one penalty fits all; 1 for none."""
     means = np.add.reduceat(features, sets.starts, axis=0) / sets.sizes[:, None]
     spread: Floats = (features - np.repeat(means, sets.sizes, axis=0)).std(axis=0)

@@ -64,7 +64,7 @@ class Candidate:
 
 
 def numbers_in(text: str) -> list[Fraction]:
-    return [Fraction(found.replace(",", "")) for found in _NUMBER.findall(text[:20_000])]
+    return [Fraction(number.replace(",", "")) for number in _NUMBER.findall(text[:20_000])]
 
 
 def candidates_in(text: str) -> list[Candidate]:
@@ -74,20 +74,20 @@ def candidates_in(text: str) -> list[Candidate]:
     an answer.
     """
     numbers = numbers_in(text)[:MOST_NUMBERS]
-    found: dict[Fraction, Candidate] = {}
+    by_value: dict[Fraction, Candidate] = {}
     ways = [Candidate(value, "", (place,)) for place, value in enumerate(numbers)]
     for candidate in ways:
-        found.setdefault(candidate.value, candidate)
+        by_value.setdefault(candidate.value, candidate)
     pairs = [way for pair in itertools.permutations(ways, 2) for way in _joined(*pair)]
     for candidate in pairs:
         if candidate.value >= 0:
-            found.setdefault(candidate.value, candidate)
+            by_value.setdefault(candidate.value, candidate)
     for inner, outer in itertools.product(pairs, ways):
         if outer.places[0] not in inner.places:
             for candidate in (*_joined(inner, outer), *_joined(outer, inner)):
                 if candidate.value >= 0 and candidate.value.denominator == 1:
-                    found.setdefault(candidate.value, candidate)
-    return list(found.values())
+                    by_value.setdefault(candidate.value, candidate)
+    return list(by_value.values())
 
 
 def _joined(left: Candidate, right: Candidate) -> Iterator[Candidate]:
@@ -118,17 +118,17 @@ def input_features(
             topics = TruncatedSVD(_TOPICS, random_state=seed).fit_transform(terms)
     rows = []
     for topic, row in zip(topics, candidates, strict=True):
-        last = max(place for one in row for place in one.places)
-        for one in row:
-            signs = np.array([one.signs.count(sign) for sign in SIGNS], dtype=np.float64)
+        last = max(place for candidate in row for place in candidate.places)
+        for candidate in row:
+            signs = np.array([candidate.signs.count(sign) for sign in SIGNS], dtype=np.float64)
             rest = [
-                not one.signs,
-                len(one.signs) == 2,
-                list(one.places) == sorted(one.places),
-                0 in one.places,
-                last in one.places,
+                not candidate.signs,
+                len(candidate.signs) == 2,
+                list(candidate.places) == sorted(candidate.places),
+                0 in candidate.places,
+                last in candidate.places,
             ]
-            whole = one.value.denominator == 1
+            whole = candidate.value.denominator == 1
             rows.append(np.concatenate([signs, np.outer(signs, topic).ravel(), rest, [whole]]))
     return np.array(rows).reshape(-1, 4 + 4 * _TOPICS + 6)
 
@@ -142,23 +142,23 @@ def told_features(rationales: Sequence[str], candidates: Sequence[Sequence[Candi
     task = task_named("equation")
     rows: list[tuple[bool, bool, bool]] = []
     for rationale, row in zip(rationales, candidates, strict=True):
-        values = {found.value for found in find_expressions(rationale)}
+        values = {expression.value for expression in find_expressions(rationale)}
         label = task.supported(rationale)
         supported = parse_expression(label) if label is not None else None
         stated = [] if values else numbers_in(rationale)[-1:]
         rows += [
             (
-                one.value in values,
-                supported is not None and one.value == supported.value,
-                one.value in stated,
+                candidate.value in values,
+                supported is not None and candidate.value == supported.value,
+                candidate.value in stated,
             )
-            for one in row
+            for candidate in row
         ]
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
 def place_of(label: str, candidates: Sequence[Candidate]) -> int | None:
     """Find the candidate with a label's value; None where no candidate has it."""
-    found = parse_expression(label)
-    values = [one.value for one in candidates]
-    return values.index(found.value) if found and found.value in values else None
+    expression = parse_expression(label)
+    values = [candidate.value for candidate in candidates]
+    return values.index(expression.value) if expression and expression.value in values else None

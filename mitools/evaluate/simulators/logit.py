@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PENALTY", "Sets", "candidate_log_probs", "fit_weights"]
+__all__ = ["PENALTY", "CandidateSets", "candidate_log_probs", "fit_weights"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,7 +30,7 @@ _NOISE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Sets:
+class CandidateSets:
     """The rows of each item's candidates.
 
     Attributes:
@@ -44,12 +44,12 @@ class Sets:
         starts: Ints = np.cumsum(self.sizes) - self.sizes
         return starts
 
-    def select(self, items: NDArray[np.bool_]) -> tuple[Sets, NDArray[np.bool_]]:
+    def select(self, items: NDArray[np.bool_]) -> tuple[CandidateSets, NDArray[np.bool_]]:
         """Select items: their sets, and a mask [M] of their candidates."""
-        return Sets(self.sizes[items]), np.repeat(items, self.sizes)
+        return CandidateSets(self.sizes[items]), np.repeat(items, self.sizes)
 
 
-def candidate_log_probs(features: Floats, weights: Floats, sets: Sets) -> Floats:
+def candidate_log_probs(features: Floats, weights: Floats, sets: CandidateSets) -> Floats:
     """Compute the natural log-probability of each candidate within its item: [M]."""
     scores = features @ weights
     lifted = scores - np.repeat(np.maximum.reduceat(scores, sets.starts), sets.sizes)
@@ -58,7 +58,9 @@ def candidate_log_probs(features: Floats, weights: Floats, sets: Sets) -> Floats
     return logs
 
 
-def fit_weights(features: Floats, sets: Sets, chosen: Ints, start: Floats | None = None) -> Floats:
+def fit_weights(
+    features: Floats, sets: CandidateSets, chosen: Ints, start: Floats | None = None
+) -> Floats:
     """Minimize the penalized loss by Newton's method.
 
     Args:
@@ -78,16 +80,16 @@ def fit_weights(features: Floats, sets: Sets, chosen: Ints, start: Floats | None
         step = np.linalg.solve(curvature, gradient)
         scale = 1.0
         # Far from the minimum the full step may overshoot; a short enough one never does.
-        while (found := _loss(features, weights - scale * step, sets, picked)) > loss + _NOISE:
+        while (shorter := _loss(features, weights - scale * step, sets, picked)) > loss + _NOISE:
             scale /= 2
-        weights, loss = weights - scale * step, found
+        weights, loss = weights - scale * step, shorter
         # Half of the product is the distance of the loss from its minimum, to second order.
         if gradient @ step < _TOLERANCE * len(sets.sizes):
             break
     return weights
 
 
-def _loss(features: Floats, weights: Floats, sets: Sets, picked: Floats) -> float:
+def _loss(features: Floats, weights: Floats, sets: CandidateSets, picked: Floats) -> float:
     scores = features @ weights
     top = np.maximum.reduceat(scores, sets.starts)
     totals = np.add.reduceat(np.exp(scores - np.repeat(top, sets.sizes)), sets.starts)
@@ -96,7 +98,7 @@ def _loss(features: Floats, weights: Floats, sets: Sets, picked: Floats) -> floa
 
 
 def _derivatives(
-    features: Floats, weights: Floats, sets: Sets, picked: Floats
+    features: Floats, weights: Floats, sets: CandidateSets, picked: Floats
 ) -> tuple[Floats, Floats]:
     chances = np.exp(candidate_log_probs(features, weights, sets))
     weighted = features * chances[:, None]

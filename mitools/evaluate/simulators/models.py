@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mitools.evaluate.measures.surface import words
 from mitools.evaluate.sample import FOLDS
-from mitools.evaluate.simulators.logit import Sets, candidate_log_probs, fit_weights
+from mitools.evaluate.simulators.logit import CandidateSets, candidate_log_probs, fit_weights
 
 __all__ = [
     "SMOOTHING",
@@ -29,7 +29,7 @@ __all__ = [
     "Guesses",
     "LabelSimulator",
     "Simulator",
-    "Weigher",
+    "TermWeigher",
     "term_weights",
     "word_pairs",
 ]
@@ -89,7 +89,7 @@ def word_pairs(text: str) -> list[str]:
     return [*single, *(f"{a} {b}" for a, b in itertools.pairwise(single))]
 
 
-class Weigher:
+class TermWeigher:
     """Weights terms of texts by TF-IDF, fitted on some texts.
 
     Terms that occur in one text only are left out.
@@ -115,7 +115,7 @@ class Weigher:
 
 def term_weights(texts: Sequence[str], analyzer: Callable[[str], list[str]]) -> sp.csr_matrix:
     """Compute TF-IDF weights of texts, fitted on these texts: [n, V]."""
-    return Weigher(texts, analyzer)(texts)
+    return TermWeigher(texts, analyzer)(texts)
 
 
 def _as_it_is(terms: list[str]) -> list[str]:
@@ -202,7 +202,7 @@ class CandidateSimulator:
 
     inputs: Floats
     folds: Ints
-    sets: Sets
+    sets: CandidateSets
     description: str
     gold: Floats | None = None
 
@@ -272,21 +272,21 @@ class CandidateSimulator:
         return permuted
 
 
-def _others_by_strength(rationales: Floats, sets: Sets, gold: Ints) -> list[Ints]:
+def _others_by_strength(rationales: Floats, sets: CandidateSets, gold: Ints) -> list[Ints]:
     """List, for each item, the rows that are neither gold nor all 0, strongest first."""
     strength = (rationales**2).sum(axis=1)
     strength[sets.starts + gold] = 0
-    found = []
+    rows = []
     for start, size in zip(sets.starts, sets.sizes, strict=True):
         order = start + np.argsort(-strength[start : start + size], kind="stable")
-        found.append(order[strength[order] > 0])
-    return found
+        rows.append(order[strength[order] > 0])
+    return rows
 
 
-def _first_of(is_top: Bools, sets: Sets) -> Ints:
+def _first_of(is_top: Bools, sets: CandidateSets) -> Ints:
     """Return the first marked candidate of each item, counted from the start of its set."""
     places = np.flatnonzero(is_top)
     item_of = np.repeat(np.arange(len(sets.sizes)), sets.sizes)[places]
     _, first = np.unique(item_of, return_index=True)
-    found: Ints = places[first] - sets.starts
-    return found
+    first_places: Ints = places[first] - sets.starts
+    return first_places

@@ -84,9 +84,9 @@ class Simulated:
     def _blocks(
         self, tasks: Counter[str], seed: int
     ) -> tuple[dict[str, dict[str, Metric]], dict[str, Any] | None]:
-        found = self._why_not(tasks)
-        if found is not None:
-            return without_simulator(*found), None
+        missing = self._why_not(tasks)
+        if missing is not None:
+            return without_simulator(*missing), None
         from mitools.evaluate.simulators.choose import FEWEST_ITEMS, simulate
 
         items, (task,) = self._said.items(), tasks
@@ -124,8 +124,8 @@ class Simulated:
 
     def consistency(self, tasks: Counter[str], seed: int) -> Metric:
         """Compute consistency, with S_E for rationales whose words do not state an answer."""
-        if (found := self._why_not(tasks)) is not None:
-            return Metric(WITH_SIMULATOR, found[0], reason=found[1])
+        if (missing := self._why_not(tasks)) is not None:
+            return Metric(WITH_SIMULATOR, missing[0], reason=missing[1])
         from mitools.evaluate.simulators.choose import FEWEST_ITEMS
 
         taught = self._taught.items()
@@ -141,11 +141,11 @@ class Simulated:
 
 
 def _rate_with(hits: int, n: int, by_words: int, by_simulator: int) -> Metric:
-    found = rate(WITH_SIMULATOR, hits, n, empty="no rationale supports an answer")
-    if found.status != "ok":
-        return found
+    metric = rate(WITH_SIMULATOR, hits, n, empty="no rationale supports an answer")
+    if metric.status != "ok":
+        return metric
     details = {"by_words": by_words, "by_simulator": by_simulator}
-    return WITH_SIMULATOR.ok(hits / n, n, found.ci95, **details)
+    return WITH_SIMULATOR.ok(hits / n, n, metric.ci95, **details)
 
 
 def _read(
@@ -163,8 +163,8 @@ def _read(
     simulation = simulate(items, task, seed, folds)
     if isinstance(simulation, str):
         return 0, 0
-    asked = {id(item) for item in unclear}
-    is_unclear = np.array([id(item) in asked for item in simulation.items])
+    unclear_ids = {id(item) for item in unclear}
+    is_unclear = np.array([id(item) in unclear_ids for item in simulation.items])
     guesses = simulation.simulator.guess(
         simulation.given, sees_input=False, rationales=simulation.rationales
     )

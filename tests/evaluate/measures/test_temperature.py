@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitools.evaluate.measures.temperature import (
-    Answers,
+    AnswerRows,
     answers_from,
     fit_temperature,
     mean_nll,
@@ -30,8 +30,8 @@ ROWS = st.lists(
 Rows = list[tuple[list[float], int, int]]
 
 
-def drawn(n: int, sharpness: float, seed: int = 0) -> Answers:
-    """Answers whose gold is drawn from p, but that state p ** sharpness."""
+def drawn(n: int, sharpness: float, seed: int = 0) -> AnswerRows:
+    """AnswerRows whose gold is drawn from p, but that state p ** sharpness."""
     rng = np.random.default_rng(seed)
     rows: Rows = []
     for _ in range(n):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mitools.evaluate.simulators.choice_features import Space, mention_places
+from mitools.evaluate.simulators.choice_features import ChoiceSpace, mention_places
 
 Cut = Callable[[str], list[str]]
 
@@ -15,11 +15,11 @@ INPUTS = [f"where do {what} wait for people to go" for what in ("ships", "buses"
 
 
 @pytest.fixture
-def space() -> Space:
-    return Space(INPUTS, CHOICES, seed=0)
+def space() -> ChoiceSpace:
+    return ChoiceSpace(INPUTS, CHOICES, seed=0)
 
 
-def test_a_text_is_nearest_to_the_choice_that_it_names(space: Space) -> None:
+def test_a_text_is_nearest_to_the_choice_that_it_names(space: ChoiceSpace) -> None:
     rows = space.measure(["At the bus depot."] * 8)
     assert rows.shape[0] == 20
     word, part = rows[:2, 0], rows[:5, 1]
@@ -29,22 +29,22 @@ def test_a_text_is_nearest_to_the_choice_that_it_names(space: Space) -> None:
     assert rows[:2, -3:].tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
-def test_the_last_choice_named_is_marked(space: Space) -> None:
+def test_the_last_choice_named_is_marked(space: ChoiceSpace) -> None:
     rows = space.measure(["Not the sea, a garden."] * 8)
     assert rows[2:5, -3:].tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
 
 
-def test_an_empty_text_has_nothing_in_common_with_anything(space: Space) -> None:
+def test_an_empty_text_has_nothing_in_common_with_anything(space: ChoiceSpace) -> None:
     assert not space.measure([""] * 8).any()
 
 
-def test_measures_of_a_text_do_not_depend_on_other_texts(space: Space) -> None:
+def test_measures_of_a_text_do_not_depend_on_other_texts(space: ChoiceSpace) -> None:
     alone = space.measure(["the sea"] * 8)
     among = space.measure(["the sea", *["a garden of the sea, a depot"] * 7])
     assert (alone[:2] == among[:2]).all()
 
 
-def test_lengths_count_words(space: Space) -> None:
+def test_lengths_count_words(space: ChoiceSpace) -> None:
     assert np.exp(space.lengths()[:2]).ravel() == pytest.approx([2, 3])
 
 
@@ -54,7 +54,7 @@ def test_places_are_of_the_last_mention_in_whole_words() -> None:
 
 
 def test_too_few_words_for_topics_leave_the_rest() -> None:
-    assert Space(["a", "b"], [["c", "d"]] * 2, seed=0).measure(["c", "d"]).shape == (4, 5)
+    assert ChoiceSpace(["a", "b"], [["c", "d"]] * 2, seed=0).measure(["c", "d"]).shape == (4, 5)
 
 
 def slow_cosine(left: dict[str, float], right: dict[str, float]) -> float:
@@ -80,7 +80,7 @@ def parts(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("column", "cut"), [(0, str.split), (1, parts)])
-def test_cosines_are_those_of_a_plain_loop(space: Space, column: int, cut: Cut) -> None:
+def test_cosines_are_those_of_a_plain_loop(space: ChoiceSpace, column: int, cut: Cut) -> None:
     told = ["for the sea go to the depot", "a garden of buses and buses"] * 4
     questions = [cut(" ".join([text, *row])) for text, row in zip(INPUTS, CHOICES, strict=True)]
     expected = [
@@ -93,5 +93,5 @@ def test_cosines_are_those_of_a_plain_loop(space: Space, column: int, cut: Cut) 
 
 
 def test_questions_that_are_all_alike_raise_no_warning() -> None:
-    alike = Space(["fish live here"] * 4, [["sea", "tree"]] * 4, seed=0)
+    alike = ChoiceSpace(["fish live here"] * 4, [["sea", "tree"]] * 4, seed=0)
     assert np.isfinite(alike.measure(["the sea"] * 4)).all()

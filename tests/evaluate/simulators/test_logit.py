@@ -8,17 +8,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from mitools.evaluate.simulators.logit import PENALTY, Sets, candidate_log_probs, fit_weights
+from mitools.evaluate.simulators.logit import (
+    PENALTY,
+    CandidateSets,
+    candidate_log_probs,
+    fit_weights,
+)
 
 
-def problem(seed: int, n: int = 40, width: int = 3) -> tuple[np.ndarray, Sets, np.ndarray]:
+def problem(seed: int, n: int = 40, width: int = 3) -> tuple[np.ndarray, CandidateSets, np.ndarray]:
     rng = np.random.default_rng(seed)
-    sets = Sets(rng.integers(2, 6, size=n))
+    sets = CandidateSets(rng.integers(2, 6, size=n))
     features = rng.normal(size=(int(sets.sizes.sum()), width))
     return features, sets, rng.integers(0, sets.sizes)
 
 
-def slow_loss(weights: np.ndarray, features: np.ndarray, sets: Sets, chosen: np.ndarray) -> float:
+def slow_loss(
+    weights: np.ndarray, features: np.ndarray, sets: CandidateSets, chosen: np.ndarray
+) -> float:
     total = PENALTY * sum(float(w) ** 2 for w in weights) / 2
     start = 0
     for size, choice in zip(sets.sizes, chosen, strict=True):
@@ -30,7 +37,7 @@ def slow_loss(weights: np.ndarray, features: np.ndarray, sets: Sets, chosen: np.
 
 def test_probabilities_by_hand() -> None:
     features = np.array([[math.log(3)], [0.0], [0.0], [0.0], [0.0]])
-    logs = candidate_log_probs(features, np.array([1.0]), Sets(np.array([2, 3])))
+    logs = candidate_log_probs(features, np.array([1.0]), CandidateSets(np.array([2, 3])))
     assert np.exp(logs) == pytest.approx([0.75, 0.25, 1 / 3, 1 / 3, 1 / 3])
 
 
@@ -57,7 +64,7 @@ def test_a_binary_choice_is_a_logistic_regression() -> None:
     first = rng.random(60) < 1 / (1 + np.exp(-difference[:, 0]))
     features = np.zeros((120, 2))
     features[0::2] = difference
-    found = fit_weights(features, Sets(np.full(60, 2)), (~first).astype(int))
+    found = fit_weights(features, CandidateSets(np.full(60, 2)), (~first).astype(int))
     known = LogisticRegression(C=1 / PENALTY, fit_intercept=False, tol=1e-8).fit(difference, first)
     assert found == pytest.approx(known.coef_[0], abs=1e-4)
 
@@ -89,6 +96,6 @@ def test_any_scale_of_features_gives_finite_weights_and_whole_probabilities(
 
 
 def test_items_are_selected_with_their_candidates() -> None:
-    kept, rows = Sets(np.array([2, 3, 1])).select(np.array([True, False, True]))
+    kept, rows = CandidateSets(np.array([2, 3, 1])).select(np.array([True, False, True]))
     assert kept.sizes.tolist() == [2, 1]
     assert rows.tolist() == [True, True, False, False, False, True]

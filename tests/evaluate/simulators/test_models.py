@@ -8,12 +8,12 @@ import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
-from mitools.evaluate.simulators.logit import Sets, candidate_log_probs, fit_weights
+from mitools.evaluate.simulators.logit import CandidateSets, candidate_log_probs, fit_weights
 from mitools.evaluate.simulators.models import (
     SMOOTHING,
     CandidateSimulator,
     LabelSimulator,
-    Weigher,
+    TermWeigher,
     term_weights,
     word_pairs,
 )
@@ -41,7 +41,7 @@ def candidates(
 ) -> tuple[CandidateSimulator, np.ndarray, np.ndarray]:
     """Give a simulator, rationales that mark the target eight times in ten, and the target."""
     rng = np.random.default_rng(seed)
-    sets = Sets(rng.integers(2, 6, size=60))
+    sets = CandidateSets(rng.integers(2, 6, size=60))
     target = rng.integers(0, sets.sizes) if gold is None else gold
     told = np.zeros((int(sets.sizes.sum()), 2))
     told[sets.starts + target, 0] = rng.random(60) < 0.8
@@ -50,7 +50,7 @@ def candidates(
 
 
 def test_terms_are_weighed_by_tf_idf_and_rows_have_unit_length() -> None:
-    weights = Weigher(["a b", "a c c", "b"], str.split)(["a b", "c", ""]).toarray()
+    weights = TermWeigher(["a b", "a c c", "b"], str.split)(["a b", "c", ""]).toarray()
     # a and b are in two of three texts each, c in one only
     assert weights[0] == pytest.approx([math.sqrt(0.5)] * 2)
     assert not weights[1:].any()
@@ -165,7 +165,9 @@ def test_rationales_of_candidates_are_dealt_out_by_role() -> None:
 
 
 def test_a_rationale_that_speaks_of_more_candidates_than_there_are_keeps_the_strongest() -> None:
-    simulator = CandidateSimulator(np.zeros((6, 1)), np.zeros(2, int), Sets(np.array([4, 2])), "")
+    simulator = CandidateSimulator(
+        np.zeros((6, 1)), np.zeros(2, int), CandidateSets(np.array([4, 2])), ""
+    )
     told = np.array([[1.0], [2.0], [4.0], [3.0], [9.0], [0.0]])
     seen = set()
     for seed in range(20):
