@@ -115,6 +115,8 @@ def _read_answers(
     seen: Counter[str] = Counter()
     chosen = None
     for record in Reader((str(folder / f"{answer}.jsonl.gz"),), ("id", "student", "scores")):
+        if record.get("split", "test") != "test":
+            continue  # a validation record, answered to fit a weight or a temperature
         name = str(record["id"]), seen[str(record["id"])]
         seen[name[0]] += 1
         chosen = record["student"].get("answered_by")

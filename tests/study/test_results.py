@@ -87,6 +87,13 @@ def test_each_way_of_one_evaluation_is_a_result(
     assert both.figures["cvi_net"] == 0.5
 
 
+def test_validation_records_that_were_answered_as_well_do_not_count(tmp_path: Path) -> None:
+    records = [{**judged(2, "3"), "split": "valid"}, {**judged(3, "2"), "split": "test"}]
+    (result,) = read(tmp_path, "plain", records)
+    assert list(result.verdicts) == [("r3", 0)]
+    assert result.figures["accuracy"] == 1
+
+
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     study = study_of(tmp_path, "plain")
     run = next(runs_of(study))
