@@ -12,7 +12,7 @@ import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mitools.train.ranges import Range, check_range
+from mitools.train.ranges import NumberRange, check_range
 
 __all__ = ["Help", "OptionField", "check_ranges", "option_fields"]
 
@@ -29,7 +29,7 @@ class Help:
     """
 
     text: str
-    within: Range | None = None
+    within: NumberRange | None = None
     flag: str | None = None
     metavar: str | None = None
 

@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mitools.errors import OutputError, UsageError
+from mitools.errors import UsageError
 from mitools.student.layout import Order, PrefixPosition
-from mitools.student.metadata import is_student
 from mitools.train.choices import (
     BETA_OF,
     CONTRASTIVE_TERMS,
@@ -59,12 +58,11 @@ from mitools.train.ranges import (
     TARGET_TOKENS,
     WEIGHT,
 )
-from mitools.train.work_folder.workspace import check_work_folder
 
 if TYPE_CHECKING:
     from mitools.train.losses.objective import Objective
 
-__all__ = ["TrainOptions", "is_replaceable"]
+__all__ = ["TrainOptions"]
 
 
 @dataclass(frozen=True)
@@ -317,26 +315,6 @@ class TrainOptions:
         return 1e-3 if self.student.startswith("scratch") or self.lora else 1e-4
 
     def check(self) -> None:
-        """Refuse invalid options and a taken folder, before a record is read.
-
-        Raises:
-            UsageError: options exclude each other or are out of range.
-            OutputError: the folder to save to is taken.
-        """
-        self.check_values()
-        if self.save.exists():
-            self._check_taken()
-        check_work_folder(self.work, may_continue=self.resume, may_replace=self.overwrite)
-
-    def _check_taken(self) -> None:
-        if not (self.overwrite or self.resume):
-            hint = 'choose another --save, or add "--overwrite"'
-            raise OutputError(f"{self.save} already exists", hint=hint)
-        if not is_replaceable(self.save):
-            message = f"{self.save} is not a student, so it is not replaced"
-            raise OutputError(message, hint="choose another --save")
-
-    def check_values(self) -> None:
         """Refuse invalid options, whatever is on disk.
 
         Raises:
@@ -389,8 +367,3 @@ class TrainOptions:
         if self.objective.is_sum_over_rows:
             now.pop("micro_batch_size")
         return sorted(name for name, value in now.items() if before.get(name) != value)
-
-
-def is_replaceable(folder: Path) -> bool:
-    """Tell whether a folder is empty or a student, so that overwriting it loses nothing else."""
-    return folder.is_dir() and (is_student(folder) or not any(folder.iterdir()))

@@ -21,6 +21,7 @@ from mitools.train.processes import Processes
 from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
 from mitools.train.training_run import TrainingRun
 from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.work_folder.destination import check_destination
 from mitools.train.work_folder.resume import (
     Finished,
     find_checkpoint,
@@ -60,6 +61,7 @@ def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Tra
     if not processes.is_first:
         return _follow(options, processes)
     options.check()
+    check_destination(options)
     workspace = Workspace(options.work, empty=options.overwrite)
     try:
         return _prepare(records, options, note, processes, workspace)

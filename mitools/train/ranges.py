@@ -18,13 +18,13 @@ __all__ = [
     "STEPS",
     "TARGET_TOKENS",
     "WEIGHT",
-    "Range",
+    "NumberRange",
     "check_range",
 ]
 
 
 @dataclass(frozen=True)
-class Range:
+class NumberRange:
     """An interval of numbers.
 
     Attributes:
@@ -53,19 +53,19 @@ class Range:
         return f"a finite number above {self.low:g}" if self.is_open else "0 or a positive number"
 
 
-SHARE = Range(0, 1)
-WEIGHT = Range(0)
-RATE = Range(0, is_open=True)
-RANK = Range(1, 65_536)
-COUNT = Range(1, 1_000_000_000)
-STEPS = Range(0, 1_000_000_000)
-EPOCHS = Range(0, 1_000_000, is_open=True)
-INPUT_TOKENS = Range(8, 1_000_000)
-TARGET_TOKENS = Range(2, 1_000_000)
-SEED = Range(0, 2**32 - 1)
+SHARE = NumberRange(0, 1)
+WEIGHT = NumberRange(0)
+RATE = NumberRange(0, is_open=True)
+RANK = NumberRange(1, 65_536)
+COUNT = NumberRange(1, 1_000_000_000)
+STEPS = NumberRange(0, 1_000_000_000)
+EPOCHS = NumberRange(0, 1_000_000, is_open=True)
+INPUT_TOKENS = NumberRange(8, 1_000_000)
+TARGET_TOKENS = NumberRange(2, 1_000_000)
+SEED = NumberRange(0, 2**32 - 1)
 
 
-def check_range(flag: str, value: float, allowed: Range) -> None:
+def check_range(flag: str, value: float, allowed: NumberRange) -> None:
     """Refuse a value outside its range.
 
     Args:

@@ -18,9 +18,10 @@ from mitools.student.codec import Codec
 from mitools.student.layout import PREFIXES, Purpose
 from mitools.tasks import task_of
 from mitools.train.card import write_model_card
-from mitools.train.options import TrainOptions, is_replaceable
+from mitools.train.options import TrainOptions
 from mitools.train.tokenized import TokenSpool, TrainingData
 from mitools.train.work_folder.checkpoints import publish, sync_folder
+from mitools.train.work_folder.destination import is_replaceable
 
 __all__ = ["describe_student", "save_trained"]
 

@@ -77,4 +77,4 @@ def test_a_teacher_that_missed_gold_counts_less_where_it_teaches() -> None:
 )
 def test_options_that_make_no_sense_are_refused(changes: dict[str, Any], word: str) -> None:
     with pytest.raises(UsageError, match=word):
-        options(**changes).check_values()
+        options(**changes).check()

@@ -139,7 +139,7 @@ def test_random_weights_are_not_frozen(tmp_path: Path, student: str) -> None:
     with pytest.raises(
         UsageError, match=r"freezes the weights, and those of --student \S+ are random"
     ):
-        options(tmp_path, student).check_values()
+        options(tmp_path, student).check()
 
 
 def test_adapters_learn_at_a_higher_rate() -> None:

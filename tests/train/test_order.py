@@ -305,13 +305,13 @@ def test_terms_that_make_no_sense_in_one_pass_are_refused(
     order: Order, changes: dict[str, Any], word: str
 ) -> None:
     with pytest.raises(UsageError, match=word):
-        options(Path("nowhere"), "x", order=order, **changes).check_values()
+        options(Path("nowhere"), "x", order=order, **changes).check()
 
 
 def test_the_rationale_predicts_the_label_only_where_it_has_not_read_it() -> None:
     with pytest.raises(UsageError, match="have read the label"):
-        options(Path("x"), "x", order="label-rationale", mi="ba").check_values()
-    options(Path("x"), "x", order="rationale-label", mi="ba").check_values()
+        options(Path("x"), "x", order="label-rationale", mi="ba").check()
+    options(Path("x"), "x", order="rationale-label", mi="ba").check()
 
 
 # Whole runs

@@ -303,7 +303,7 @@ def test_the_words_of_a_refusal() -> None:
     }
     for text, make in said.items():
         with pytest.raises(UsageError) as caught:
-            make().check_values()
+            make().check()
         assert str(caught.value) == text
 
 

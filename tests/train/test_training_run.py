@@ -24,6 +24,7 @@ from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
 from mitools.train.training_run import Interrupted
 from mitools.train.work_folder.checkpoints import seal
+from mitools.train.work_folder.destination import check_destination
 from tests.toys import toy_records
 
 
@@ -221,7 +222,7 @@ def test_a_taken_folder_is_refused_unless_overwritten(tmp_path: Path, tiny_seq2s
 def test_overwriting_never_takes_a_folder_that_is_no_student(tmp_path: Path) -> None:
     chosen = options(tmp_path, "scratch:tiny", overwrite=True)
     chosen.save.mkdir()
-    chosen.check()  # an empty folder is nobody's
+    check_destination(chosen)  # an empty folder is nobody's
     (chosen.save / "thesis.tex").write_text("years of work")
     with pytest.raises(OutputError, match="is not a student, so it is not replaced"):
         train(chosen)

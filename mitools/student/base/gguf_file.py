@@ -61,12 +61,12 @@ def check_gguf(path: Path, name: str) -> Inventory:
             if not path.stat().st_size:
                 raise _Damaged("it is empty")
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _Parser(data).run()
+                return _HeaderParser(data).run()
     except (_Damaged, OSError, UnicodeDecodeError) as exc:
         raise StudentError(f"cannot open the student {name}: {path}: {exc}", hint=hint) from exc
 
 
-class _Parser:
+class _HeaderParser:
     """One pass over the header of the file."""
 
     def __init__(self, data: mmap.mmap) -> None:
