@@ -347,9 +347,8 @@ def test_a_run_of_one_pass_is_saved_with_its_order(
     assert all(one.tokens <= 24 for one in student.generate_rationales(inputs))
     assert len(student.score_choices(inputs, [["1", "2"]] * 3)) == 3
     card = (tmp_path / "student" / "README.md").read_text()
-    verbs = ("answers", "explains")
-    first, second = verbs if order == "label-rationale" else verbs[::-1]
-    assert card.index(f"it {first} and then") < card.index(f"{second}.")
+    first, second = order.split("-")
+    assert f" it outputs the {first}, an end token, and the {second}." in card
 
 
 def test_a_dry_run_of_one_pass_shows_one_prompt(tmp_path: Path, tiny_causal: Path) -> None:

@@ -53,7 +53,7 @@ def test_two_processes_have_the_loss_curve_of_one(
     records = train(alone, tiny_seq2seq, (), *more).stdout
     done = train(both, tiny_seq2seq, LAUNCHER, *more)
     assert done.stdout == records  # each record once
-    assert done.stderr.count(b"records to train on") == 1
+    assert done.stderr.count(b" validation records, ") == 1
     expected, found = curve(alone), curve(both)
     assert [line["step"] for line in found] == [line["step"] for line in expected]
     assert len(expected) > 4

@@ -7,6 +7,9 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -277,7 +280,7 @@ def test_records_without_rationale_are_counted_and_still_teach(
         record["teacher"] = {"label": None, "rationale": "  ", "error": {"kind": "empty"}}
     notes = train(options(tmp_path, tiny_seq2seq, max_steps=1), records)
     assert "3 training records without a rationale" in notes
-    assert notes[0].startswith("16 records to train on, 8 to validate")
+    assert notes[0] == "16 training and 8 validation records, 0 not used"
 
 
 def test_cut_texts_are_counted(tmp_path: Path, tiny_seq2seq: Path) -> None:
@@ -403,3 +406,53 @@ def test_beta_grows_over_its_warmup(tmp_path: Path, tiny_seq2seq: Path) -> None:
     change = {name: (warm[name] - none[name]).abs().max() for name in none}
     assert max(change.values()) < 1e-5
     assert max((full[name] - none[name]).abs().max() for name in none) > 1e-4
+
+
+def run_script(script: str, folder: Path, student: Path) -> str:
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(folder), str(student)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=root,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+MEMORY = """
+import resource, sys
+from dataclasses import replace
+from pathlib import Path
+from mitools.errors import TrainingError
+from mitools.train.prepare import prepare
+from tests.train.runs import options
+words = "a bear and a pear " * 400
+records = [
+    {"id": str(i), "input": words, "label": str(i), "teacher": {"rationale": words}, "task": "text"}
+    for i in range(64)
+]
+chosen = options(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=64, micro_batch_size=64)
+chosen = replace(chosen, max_input_tokens=4000, max_rationale_tokens=4000)
+run = prepare(iter(records), chosen, lambda _: None)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (300 << 20), resource.RLIM_INFINITY))
+try:
+    run.execute()
+except TrainingError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory by the Linux way")
+def test_memory_that_runs_out_is_one_line_with_what_to_lower(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    said = run_script(MEMORY, tmp_path, tiny_seq2seq)
+    assert said.startswith("not enough memory for a forward pass of 64 records; run it again with")
+    assert "--micro-batch-size below 64" in said
+    assert said.count("\n") == 1

@@ -1,0 +1,47 @@
+"""Weights, vocabulary and tokenizer files that do not fit together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mitools.errors import StudentError
+from mitools.student.base.open_base import open_base
+from tests.student.damage import failure
+
+
+def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    name = "model.layers.1.mlp.up_proj.weight"
+    kept = {key: value for key, value in weights.items() if key != name}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    assert f"has no weights for {name}" in failure(folder)
+    kept[name] = weights[name][:, :-1].contiguous()
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    assert f"{name} has shapes [64, 31] and [64, 32]" in failure(folder)
+    kept[name] = weights[name].to(torch.int8)
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    assert f"quantized, such as {name} (I8)" in failure(folder)
+    save_file({**weights, "extra.weight": weights[name].clone()}, folder / "model.safetensors")
+    assert "the model of config.json does not have extra.weight" in failure(folder)
+
+
+def test_a_tokenizer_of_another_model_is_refused(folder: Path) -> None:
+    found = json.loads((folder / "tokenizer.json").read_text())
+    entry = {**found["added_tokens"][0], "id": 99_999, "content": "<far>"}
+    found["added_tokens"].append(entry)
+    found["model"]["vocab"]["<far>"] = 99_999
+    (folder / "tokenizer.json").write_text(json.dumps(found))
+    assert "its tokenizer has ids up to 99,999, its model" in failure(folder)
+
+
+def test_a_folder_without_tokenizer_files_is_refused(folder: Path) -> None:
+    for path in (*folder.glob("tokenizer*"), *folder.glob("special_tokens*")):
+        path.unlink()
+    assert "has no tokenizer files" in failure(folder)
+    with pytest.raises(StudentError, match="has no tokenizer files"):
+        open_base(str(folder), lambda: iter(()))

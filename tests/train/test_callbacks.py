@@ -1,0 +1,66 @@
+"""Between steps: the log, early stopping and signals, in runs that are resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.train.options import TrainOptions
+from mitools.train.training_run import Interrupted
+from tests.train.runs import Stop, finish, is_same, options, start, stop_at, weights
+
+
+def test_patience_counts_on_in_a_resumed_run(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    steps = []
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+        chosen = options(
+            tmp_path / name,
+            tiny_seq2seq,
+            max_steps=40,
+            eval_every=1,
+            patience=4,
+            learning_rate=1e-12,
+            select_by="accuracy",
+        )
+        if name == "cut":
+            with pytest.raises(Stop):
+                start(chosen).execute(stop_at(4))
+            chosen = replace(chosen, resume=True)
+        finish(chosen)
+        steps.append(json.loads((chosen.save / "mitools.json").read_text())["results"]["steps"])
+    assert steps[0] == steps[1] < 40
+
+
+def test_the_log_of_a_resumed_run_holds_each_validation_once(
+    again: TrainOptions, whole: TrainOptions
+) -> None:
+    with (again.work / "log.jsonl").open("a") as stream:
+        stream.write('{"step": 5, "eval_label_loss": 1.0}\n{"step": 5, "eva')
+    finish(again)
+    courses = []
+    for chosen in (again, whole):
+        lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
+        courses.append([(x["step"], x["eval_label_loss"]) for x in lines if "eval_label_loss" in x])
+    assert courses[0] == courses[1]
+
+
+def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed(
+    tmp_path: Path, tiny_seq2seq: Path, whole: TrainOptions
+) -> None:
+    def on_step(step: int, _logs: Any) -> None:
+        if step == 3:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match=r'stopped at once in step 4; .*"--resume"'):
+        start(options(tmp_path, tiny_seq2seq)).execute(on_step)
+    chosen = replace(whole, save=tmp_path / "student", resume=True)
+    assert any("checkpoint-2" in note for note in finish(chosen))
+    assert is_same(weights(chosen), weights(whole))
