@@ -58,8 +58,8 @@ def _split_names(
 GROUPS = {
     "Sizes": "--test --valid --exact --stratify --reassign --subsample",
     "Duplicates": "--dedup --threshold --shingle-chars",
-    "Overlap": "--against --ngram-words --report",
-    "Input and output": "--select --out-dir",
+    "Overlap": "--against --ngram-words",
+    "Input and output": "--select --out-dir --report",
 }
 
 
@@ -116,7 +116,7 @@ GROUPS = {
     multiple=True,
     type=RecipePath(),
     metavar="FILE",
-    help="File to compare valid and test inputs with, beside train inputs and rationales. "
+    help="File to compare valid and test inputs with, besides train inputs and rationales. "
     "Repeatable.",
 )
 @click.option(
@@ -151,8 +151,8 @@ GROUPS = {
 def command(stage: Stage, **params: Any) -> None:
     """Assign each record to train, valid or test.
 
-    The split is a hash of the record's group, or else of its input. Records of one question stay
-    together, and new or reordered records do not change the others.
+    A hash of the record's group, or else of its input, decides the split. Records of one question
+    stay together, and new or reordered records do not change the others.
 
     --exact, --stratify, --dedup and --against first read all records into a temporary file (see
     TMPDIR). The first three never divide a group; records without a split follow those of their
