@@ -15,7 +15,7 @@ from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Purpose
 from mitools.student.decoding import Decoded, EncodedPrompts, Sampling, decode, drops_rows_alike
 from mitools.student.protocol import SAMPLING_TEMPERATURE, Generation
-from mitools.student.scoring import Asked, score_rows
+from mitools.student.scoring import Asked, can_select_positions, score_rows
 
 __all__ = ["LocalStudent"]
 
@@ -63,6 +63,12 @@ class LocalStudent:
         """Whether a prompt can be read once for all choices behind it."""
         return self.codec.kind == "seq2seq" or can_share_prefix(self.model)
 
+    @cached_property
+    def selects_positions(self) -> bool:
+        """Whether the vocabulary head can read the scored positions alone."""
+        with self._evaluating(), torch.inference_mode():
+            return can_select_positions(self.model, self.codec)
+
     @torch.inference_mode()
     def score_choices(
         self,
@@ -75,7 +81,7 @@ class LocalStudent:
         prompts = self._prompts(codec, "label", inputs)
         contexts = self._contexts(codec, "label", inputs, rationales)
         targets = [[codec.encode_target("label", choice)[0] for choice in row] for row in choices]
-        return self._score(prompts, contexts, targets)
+        return self._score(prompts, contexts, targets, selects=codec is not self.codec)
 
     def score_targets(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
@@ -89,6 +95,8 @@ class LocalStudent:
         prompts: Sequence[Sequence[int]],
         contexts: Sequence[Sequence[int]],
         targets: Sequence[Sequence[Sequence[int]]],
+        *,
+        selects: bool = False,
     ) -> list[list[float]]:
         """Score targets behind a prompt and the text that they continue."""
         # A causal model reads prompt and context as one prompt, once for all targets behind it.
@@ -119,7 +127,13 @@ class LocalStudent:
                     [[*contexts[index], *targets[index][c]] for _, index, c in rows],
                     [len(contexts[index]) for _, index, _ in rows],
                 )
-                sums = score_rows(self.model, self.codec, asked, shares=self.shares_prompts)
+                sums = score_rows(
+                    self.model,
+                    self.codec,
+                    asked,
+                    shares=self.shares_prompts,
+                    selects=selects and self.selects_positions,
+                )
                 for (_, index, choice), score in zip(rows, sums, strict=True):
                     scores[index][choice] = score
         return scores

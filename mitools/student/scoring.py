@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from torch import Tensor
 from mitools.student.codec import Codec, Pairs
 from mitools.student.forward import shared_logits, target_logits
 
-__all__ = ["Asked", "score_rows"]
+__all__ = ["Asked", "can_select_positions", "score_rows"]
+
+_TRIED_ERROR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,9 @@ class Asked:
     skips: Sequence[int]
 
 
-def score_rows(model: Any, codec: Codec, asked: Asked, *, shares: bool) -> list[float]:
+def score_rows(
+    model: Any, codec: Codec, asked: Asked, *, shares: bool, selects: bool = False
+) -> list[float]:
     """Sum the log-probabilities of each target's tokens behind its prompt: N of them, in nats.
 
     Args:
@@ -40,17 +45,66 @@ def score_rows(model: Any, codec: Codec, asked: Asked, *, shares: bool) -> list[
         codec: its codec.
         asked: what to score.
         shares: whether a prompt with several targets may be read once for them all.
+        selects: whether the vocabulary head reads the scored positions alone; see
+            :func:`can_select_positions`.
     """
     shares = shares and len(asked.owners) > len(asked.prompts)
     prompts = asked.prompts if shares else [asked.prompts[owner] for owner in asked.owners]
     found = codec.pad(prompts, asked.targets).as_dict()
     pairs = Pairs(**{name: tensor.to(model.device) for name, tensor in found.items()})
-    logits = _logits(model, codec, pairs, asked.owners if shares else None)
-    picked = logits.float().log_softmax(-1).gather(-1, pairs.target_ids[..., None])[..., 0]
     skips = torch.tensor(asked.skips, device=model.device)[:, None]
-    is_scored = torch.arange(picked.shape[1], device=model.device) >= skips
-    sums: list[float] = (picked * pairs.target_mask * is_scored).sum(-1).tolist()
+    is_scored = torch.arange(pairs.target_ids.shape[1], device=model.device) >= skips
+    is_scored = is_scored & pairs.target_mask.bool()
+    owners = asked.owners if shares else None
+    picked = pairs.target_ids.new_zeros(pairs.target_ids.shape, dtype=torch.float32)
+    if selects:
+        with _head_at(model, is_scored):
+            logits = _logits(model, codec, pairs, owners)[0]  # (n, V) of the scored positions
+        tokens = pairs.target_ids[is_scored][:, None]
+        picked[is_scored] = logits.float().log_softmax(-1).gather(-1, tokens)[:, 0]
+    else:
+        logits = _logits(model, codec, pairs, owners)  # (N, T, V)
+        picked = logits.float().log_softmax(-1).gather(-1, pairs.target_ids[..., None])[..., 0]
+    sums: list[float] = (picked * is_scored).sum(-1).tolist()
     return sums
+
+
+def can_select_positions(model: Any, codec: Codec) -> bool:
+    """Tell whether a decoder's vocabulary head can read the scored positions alone.
+
+    Behind a long context most logits are never looked at, and over a large vocabulary they are
+    most of the work. What a model does behind its head may stand in the way, so two targets are
+    scored both ways.
+
+    Args:
+        model: a transformers model, in evaluation.
+        codec: its codec.
+    """
+    if codec.kind != "seq2seq" or not isinstance(model.get_output_embeddings(), torch.nn.Linear):
+        return False
+    end = codec.tokenizer.eos_token_id
+    tried = Asked([[end], [end]], [0, 1], [[0, end], [end, 0, 1, end]], [0, 3])
+    try:
+        found = score_rows(model, codec, tried, shares=False, selects=True)
+    except (IndexError, RuntimeError, TypeError, ValueError):
+        return False
+    expected = score_rows(model, codec, tried, shares=False)
+    return all(abs(one - other) < _TRIED_ERROR for one, other in zip(found, expected, strict=True))
+
+
+@contextmanager
+def _head_at(model: Any, places: Tensor) -> Iterator[None]:
+    """Let the vocabulary head read states at [N, T] places alone: logits are [1, n, V]."""
+    head = model.get_output_embeddings()
+    before = head.__dict__.get("forward")  # accelerate may have wrapped it
+    forward = head.forward
+    head.forward = lambda states: forward(states[places][None])
+    try:
+        yield
+    finally:
+        del head.forward
+        if before is not None:
+            head.forward = before
 
 
 def _logits(model: Any, codec: Codec, pairs: Pairs, owners: Sequence[int] | None) -> Tensor:

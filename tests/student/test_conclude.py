@@ -121,7 +121,8 @@ def test_an_encoder_reads_an_input_once_for_all_its_rationales(
     request: pytest.FixtureRequest,
 ) -> None:
     student = student_of(request, "tiny_seq2seq", 100_000)
-    assert student.drops_rows  # tried out before rows are counted
+    assert student.drops_rows  # both are tried out before rows are counted
+    assert student.selects_positions
     rows: list[int] = []
     student.model.get_encoder().register_forward_hook(
         lambda _module, _args, output: rows.append(len(output[0]))
@@ -130,6 +131,38 @@ def test_an_encoder_reads_an_input_once_for_all_its_rationales(
     student.score_choices(inputs, [CHOICES[0]] * 20, ["few", "a few", "so", "words"] * 5)
     student.sample_rationales(inputs, range(20))
     assert rows == [5, 5]
+
+
+def test_a_head_reads_the_scored_positions_alone(request: pytest.FixtureRequest) -> None:
+    student = student_of(request, "tiny_seq2seq", 100_000)
+    assert student.selects_positions
+    shapes: list[tuple[int, ...]] = []
+    head = student.model.get_output_embeddings()
+    head.register_forward_hook(lambda _module, _args, logits: shapes.append(tuple(logits.shape)))
+    selected = student.score_choices(INPUTS, CHOICES, TOLD)
+    tokens = [student.codec.encode_target("label", c)[0] for row in CHOICES for c in row]
+    assert [shape[:2] for shape in shapes] == [(1, sum(map(len, tokens)))]
+    student.__dict__["selects_positions"] = False
+    for one, other in zip(selected, student.score_choices(INPUTS, CHOICES, TOLD), strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_a_model_that_works_behind_its_head_by_position_is_read_whole(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = student_of(request, "tiny_seq2seq")
+    forward = type(student.model).forward
+
+    def by_position(model: Any, *args: Any, **kwargs: Any) -> Any:
+        output = forward(model, *args, **kwargs)
+        output.logits = output.logits * torch.linspace(1, 2, output.logits.shape[1])[:, None]
+        return output
+
+    expected = student.score_choices(INPUTS, CHOICES, TOLD)
+    student = student_of(request, "tiny_seq2seq")
+    monkeypatch.setattr(type(student.model), "forward", by_position)
+    assert not student.selects_positions
+    assert student.score_choices(INPUTS, CHOICES, TOLD)[0] != pytest.approx(expected[0], abs=1e-3)
 
 
 @Kinds
