@@ -87,7 +87,7 @@ _TEACHER = (
     Field("usage", "object", "token counts from the server", nullable=True),
 )
 
-_STUDENT = (
+_OUTPUT = (
     Field("label", "string", "the student's answer", nullable=True),
     Field("rationale", "string", "the student's reasons", nullable=True),
     Field("confidence", "number", "probability of the label, 0 to 1", nullable=True, within=(0, 1)),
@@ -114,6 +114,43 @@ _STUDENT = (
         values=("separate", "label-rationale", "rationale-label"),
     ),
     Field("trained", "strings", "tasks that it learned, if the rationale is not among them"),
+)
+
+_ANSWER = tuple(
+    item
+    for item in _OUTPUT
+    if item.name in ("label", "confidence", "choices", "in_set_mass", "log_prob", "label_truncated")
+)
+_COUNT = (0, 1e9)
+_TOKENS = Field("tokens", "number", "tokens decoded for this answer", within=_COUNT)
+_DRAWS = Field("draws", "number", "rationales that the label was read behind", within=_COUNT)
+_WEIGHT = Field("weight", "number", "weight of the predict pass", within=(0, 1))
+_FITTED_ON = Field("fitted_on", "number", "validation records that set the weight", within=_COUNT)
+
+_STUDENT = (
+    *_OUTPUT,
+    Field("concludes", "boolean", "whether the student also gives a label behind its rationale"),
+    Field(
+        "answered_by",
+        "string",
+        "way of answering that gave the label",
+        values=("predict", "conclude", "both"),
+    ),
+    Field(
+        "answers",
+        "object",
+        "answers in each way, where several were asked for",
+        fields=(
+            Field("predict", "object", "from the predict pass", fields=(*_ANSWER, _TOKENS)),
+            Field("conclude", "object", "behind rationales", fields=(*_ANSWER, _TOKENS, _DRAWS)),
+            Field(
+                "both",
+                "object",
+                "from both readings",
+                fields=(*_ANSWER, _TOKENS, _WEIGHT, _FITTED_ON),
+            ),
+        ),
+    ),
 )
 
 _SCORES = (

@@ -42,13 +42,17 @@ NAMES = {
 
 
 def all_fields() -> list[tuple[str, Field]]:
-    inner = [(f"{top.name}.{sub.name}", sub) for top in SCHEMA for sub in top.fields]
-    return [(item.name, item) for item in SCHEMA] + inner
+    def below(prefix: str, items: tuple[Field, ...]) -> list[tuple[str, Field]]:
+        named = [(f"{prefix}{item.name}", item) for item in items]
+        objects = [(path, item) for path, item in named if item.kind == "object"]
+        return named + [pair for path, item in objects for pair in below(f"{path}.", item.fields)]
+
+    return below("", SCHEMA)
 
 
 def with_value(path: str, value: Any) -> Record:
     outer, _, inner = path.partition(".")
-    return {outer: {inner: value} if inner else value}
+    return {outer: with_value(inner, value) if inner else value}
 
 
 FIELDS = pytest.mark.parametrize(("path", "item"), all_fields(), ids=[p for p, _ in all_fields()])

@@ -7,6 +7,9 @@ run, and ``catalog`` describes them.
 - ``findings``: the figures of several runs together, with seeds or a baseline;
 - ``run``: one pass over records; ``options``: how to evaluate, and what does not go together;
 - ``opening``: opens students and sentence encoders; ``predict``: asks a student about records;
+- ``answering``: the ways of answering by name; ``answers``: combines a student's two readings;
+  ``readings``: asks for both; ``respond``: answers records, and fits the weight of the readings;
+  ``ways``: folds the answers of each way into figures;
 - ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
 - ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
 - ``catalog``: the measure of every figure; ``report``: figures as rows of text;

@@ -14,7 +14,7 @@ from mitools.records import Record
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
 
-__all__ = ["OpenedStudent", "origin", "predict"]
+__all__ = ["OpenedStudent", "closed_answer", "one_each", "open_answer", "origin", "predict"]
 
 T = TypeVar("T")
 
@@ -43,13 +43,16 @@ def origin(opened: OpenedStudent) -> dict[str, Any]:
     """Return the fields about the student that each of its answers holds.
 
     Returns:
-        ``model``; ``order`` where the label is decoded after the rationale; ``trained``, the
-        trained tasks, where explaining is not among them.
+        ``model``; ``order`` where the label is decoded after the rationale; ``concludes`` where it
+        can be read there as well; ``trained``, the trained tasks, where explaining is not among
+        them.
     """
     metadata: Mapping[str, Any] = opened.student.metadata
     said: dict[str, Any] = {"model": opened.name}
     if metadata.get("order") == "rationale-label":
         said["order"] = "rationale-label"
+    if metadata.get("concludes") is True:
+        said["concludes"] = True
     if not opened.has_rationales:
         said["trained"] = list(metadata["trained"])
     return said
@@ -78,13 +81,13 @@ def predict(
     order = student.metadata.get("order")
     explanations: list[Generation] | None = None
     if rationales and order == "rationale-label":
-        explanations = [*_one_each(student.generate_rationales(inputs), inputs)]
+        explanations = [*one_each(student.generate_rationales(inputs), inputs)]
     answers = _labels(student, records, decode, explanations)
     if rationales and explanations is None:
         # Only a student that continues its label takes one.
         said = [answer["label"] or "" for answer in answers]
         behind = (said,) if order == "label-rationale" else ()
-        explanations = [*_one_each(student.generate_rationales(inputs, *behind), inputs)]
+        explanations = [*one_each(student.generate_rationales(inputs, *behind), inputs)]
     for answer, one in zip(answers, explanations or [], strict=False):
         answer.update(rationale=one.text, rationale_truncated=one.is_truncated)
     return answers
@@ -110,26 +113,27 @@ def _labels(
         choices = [list(dict.fromkeys(records[index]["choices"])) for index in closed]
         asked = [inputs[index] for index in closed]
         found = student.score_choices(asked, choices, *behind(closed))
-        for index, names, row in zip(closed, choices, _one_each(found, closed), strict=True):
-            answers[index] = _closed_answer(names, row)
+        for index, names, row in zip(closed, choices, one_each(found, closed), strict=True):
+            answers[index] = closed_answer(names, row)
     if closed and decode:
         decoded = student.generate_labels([inputs[index] for index in closed], *behind(closed))
-        for index, one in zip(closed, _one_each(decoded, closed), strict=True):
+        for index, one in zip(closed, one_each(decoded, closed), strict=True):
             answers[index]["decoded"] = one.text
     if opened:
         labels = student.generate_labels([inputs[index] for index in opened], *behind(opened))
-        for index, one in zip(opened, _one_each(labels, opened), strict=True):
-            answers[index] = _open_answer(one)
+        for index, one in zip(opened, one_each(labels, opened), strict=True):
+            answers[index] = open_answer(one)
     return answers
 
 
-def _one_each(results: Sequence[T], asked: Sequence[Any]) -> Sequence[T]:
+def one_each(results: Sequence[T], asked: Sequence[Any]) -> Sequence[T]:
+    """Return the results; raise :class:`StudentError` where they are not as many as were asked."""
     if len(results) != len(asked):
         raise StudentError(f"the student gave {len(results)} answers to {len(asked)} questions")
     return results
 
 
-def _closed_answer(choices: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:
+def closed_answer(choices: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:
     """Turn log-probabilities into a softmax over the choices; the first by alphabet wins ties."""
     top = max(scores, default=-math.inf)
     if len(scores) != len(choices) or any(map(math.isnan, scores)) or not _is_log_prob(top):
@@ -154,7 +158,8 @@ def _is_log_prob(value: float) -> bool:
     return -math.inf < value <= 1e-3  # slightly above 0 is rounding; NaN fails both comparisons
 
 
-def _open_answer(generation: Generation) -> dict[str, Any]:
+def open_answer(generation: Generation) -> dict[str, Any]:
+    """Turn a decoded label into an answer; its confidence is its probability."""
     if not _is_log_prob(generation.log_prob):
         message = f"the student states a log-probability of {generation.log_prob}"
         raise StudentError(message, hint=_DAMAGED)

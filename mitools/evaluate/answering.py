@@ -1,0 +1,42 @@
+"""Ways of answering by their names, and what is chosen of them: no work, no numpy."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed"]
+
+Way = Literal["predict", "conclude", "both"]
+WAYS: tuple[Way, ...] = get_args(Way)
+
+EVEN = 0.5
+"""λ where nothing determines it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How answers are found.
+
+    Attributes:
+        way: the reading that the label comes from, or both.
+        draws: K, number of rationales that a label is read behind; 1 takes the greedy rationale,
+            more are drawn.
+        weight: λ of ``both``, from 0 to 1; None fits it on the validation records.
+        seed: seed of the draws.
+    """
+
+    way: Way = "predict"
+    draws: int = 1
+    weight: float | None = None
+    seed: int = 0
+
+
+PREDICT = Answering()
+
+
+def draw_seed(seed: int, record_id: str, number: int) -> int:
+    """Return the seed of one draw of one record, whatever stands beside it: 0 to 2⁶³ - 1."""
+    text = f"{seed}\0{number}\0{record_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1

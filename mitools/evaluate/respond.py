@@ -1,0 +1,110 @@
+"""Answer records in one of the ways, with a weight that is given or fitted on validation records.
+
+With a given weight, records are answered as they come. To fit it, all records are read first and
+their readings are held in memory: the last record may be a validation record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from mitools.evaluate.answering import EVEN, Way
+from mitools.evaluate.answers import Candidates, WeightFit, fit_weight
+from mitools.evaluate.readings import Reader, Reading, answer
+from mitools.records import Record
+from mitools.tasks import task_of
+
+__all__ = ["Respondent"]
+
+
+class Respondent:
+    """Answers records in one way.
+
+    Attributes:
+        fit: the weight of the answers by both readings; fitted when all records were read.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        task: str | None = None,
+        rationales: bool = True,
+        is_for_fitting: Callable[[Record], bool] = lambda _record: False,
+        warn: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """Prepare to answer.
+
+        Args:
+            reader: reads records by both readings.
+            task: how labels are compared; None means as each record says.
+            rationales: put the rationale in the answer.
+            is_for_fitting: whether the weight may be fitted on a record; such a record is answered
+                without its rationale.
+            warn: receives warnings, one sentence each.
+        """
+        self.reader = reader
+        given = reader.answering.weight
+        self.fit = WeightFit(EVEN if given is None else given, 0, {})
+        self._task = task
+        self._rationales = rationales
+        self._is_for_fitting = is_for_fitting
+        self._warn = warn
+
+    def answer(self, chunks: Iterable[Sequence[Record]]) -> Iterator[tuple[Record, dict[str, Any]]]:
+        """Yield each record with its answer, in the order of the records."""
+        answering = self.reader.answering
+        pairs: Iterable[tuple[Record, Reading]]
+        pairs = (pair for chunk in chunks for pair in self._read(chunk))
+        if answering.way == "both" and answering.weight is None:
+            held = list(pairs)
+            self._fit(held)
+            pairs = held
+        for record, reading in pairs:
+            yield record, answer(reading, answering.way, self.fit)
+
+    def seconds(self) -> dict[Way, float]:
+        """Return the time per record of an answer in each way that the student has."""
+        spent, records = self.reader.seconds, max(1, self.reader.records)
+        times: dict[Way, float] = {
+            "predict": spent["predict"],
+            "conclude": spent["conclude"],
+            "both": sum(spent.values()),
+        }
+        return {way: time / records for way, time in times.items()}
+
+    def _read(self, chunk: Sequence[Record]) -> Iterator[tuple[Record, Reading]]:
+        readings: dict[int, Reading] = {}
+        for for_fitting in (False, True):
+            places = [
+                place
+                for place, record in enumerate(chunk)
+                if self._is_for_fitting(record) is for_fitting
+            ]
+            if places:
+                shown = self._rationales and not for_fitting
+                found = self.reader.read([chunk[place] for place in places], rationales=shown)
+                readings.update(zip(places, found, strict=True))
+        for place, record in enumerate(chunk):
+            yield record, readings[place]
+
+    def _fit(self, held: Sequence[tuple[Record, Reading]]) -> None:
+        judged = [
+            (reading.candidates, self._which_are_gold(record, reading.candidates))
+            for record, reading in held
+            if reading.candidates is not None and self._is_for_fitting(record)
+        ]
+        self.fit = fit_weight(judged)
+        if not self.fit.records:
+            reason = (
+                f"none of {len(judged):,} records of the split valid has its gold label among"
+                " several possible answers"
+                if judged
+                else "there is no record of the split valid"
+            )
+            self._warn(f"{reason}, so both readings have the same weight ({EVEN})")
+
+    def _which_are_gold(self, record: Record, candidates: Candidates) -> list[bool]:
+        task, gold = task_of(record, self._task), record.get("label")
+        return [task.is_equal(label, gold) for label in candidates.labels]

@@ -1,0 +1,177 @@
+"""Combining the two readings of a student: averages over draws, the pool, and its weight."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mitools.evaluate.answering import draw_seed
+from mitools.evaluate.answers import Candidates, average_draws, fit_weight, pool
+
+Record = tuple[Candidates, list[bool]]
+LOGS = st.floats(-30, 0)
+
+
+def logs(*chances: float) -> tuple[float, ...]:
+    return tuple(math.log(one) if one else -math.inf for one in chances)
+
+
+def record(predicted: tuple[float, ...], concluded: tuple[float, ...], gold: int = 0) -> Record:
+    labels = tuple("abcdefgh"[: len(predicted)])
+    is_gold = [place == gold for place in range(len(labels))]
+    return Candidates(labels, logs(*predicted), logs(*concluded)), is_gold
+
+
+def slow_nll(records: list[Record], weight: float) -> float:
+    """Mean -ln of gold's share of p^λ · q^(1-λ), one record at a time."""
+    total = 0.0
+    for candidates, is_gold in records:
+        shares = [
+            math.exp(p) ** weight * math.exp(q) ** (1 - weight)
+            for p, q in zip(candidates.predicted, candidates.concluded, strict=True)
+        ]
+        gold = sum(share for share, is_it in zip(shares, is_gold, strict=True) if is_it)
+        total -= math.log(gold / sum(shares))
+    return total / len(records)
+
+
+def test_draws_are_averaged_as_probabilities() -> None:
+    # (0.2 + 0.6) / 2 = 0.4 and (0.1 + 0) / 2 = 0.05; the mean of the logarithms would be 0.346.
+    found = average_draws([logs(0.2, 0.1), logs(0.6, 0.0)])
+    assert [math.exp(one) for one in found] == pytest.approx([0.4, 0.05])
+
+
+def test_one_draw_is_its_own_average_and_none_is_an_error() -> None:
+    assert average_draws([(-1.25, -math.inf)]) == (-1.25, -math.inf)
+    assert average_draws([(-math.inf,), (-math.inf,)]) == (-math.inf,)
+    with pytest.raises(ValueError, match="no draws"):
+        average_draws([])
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        average_draws([(-1.0, -2.0), (-1.0,)])
+
+
+def test_an_average_of_tiny_probabilities_does_not_vanish() -> None:
+    assert average_draws([(-2000.0,), (-2000.0,)]) == pytest.approx((-2000.0,))
+
+
+@given(st.lists(st.lists(LOGS, min_size=3, max_size=3), min_size=1, max_size=5))
+def test_the_order_of_the_draws_changes_no_average(rows: list[list[float]]) -> None:
+    found = average_draws(rows)
+    assert average_draws(rows[::-1]) == pytest.approx(found)
+    for column, one in zip(zip(*rows, strict=True), found, strict=True):
+        assert min(column) - 1e-9 <= one <= max(column) + 1e-9
+
+
+def test_the_pool_is_a_weighted_mean_of_logarithms() -> None:
+    candidates, _ = record((0.64, 0.04), (0.01, 0.25))
+    # √(0.64 · 0.01) = 0.08 and √(0.04 · 0.25) = 0.1.
+    assert [math.exp(one) for one in pool(candidates, 0.5)] == pytest.approx([0.08, 0.1])
+    assert pool(candidates, 1.0) == pytest.approx(candidates.predicted)
+    assert pool(candidates, 0.0) == pytest.approx(candidates.concluded)
+
+
+def test_an_impossible_answer_is_impossible_unless_its_reading_has_no_weight() -> None:
+    candidates, _ = record((0.0, 0.5), (0.5, 0.0))
+    assert pool(candidates, 0.5) == (-math.inf, -math.inf)
+    assert pool(candidates, 0.0) == (math.log(0.5), -math.inf)
+    assert pool(candidates, 1.0) == (-math.inf, math.log(0.5))
+
+
+@given(st.lists(st.tuples(LOGS, LOGS), min_size=1, max_size=8), st.floats(0, 1))
+def test_pooled_distributions_add_up_to_at_most_one(
+    scores: list[tuple[float, float]], weight: float
+) -> None:
+    sums = [math.fsum(math.exp(pair[side]) for pair in scores) for side in (0, 1)]
+    normal = [tuple(pair[side] - math.log(sums[side]) for pair in scores) for side in (0, 1)]
+    candidates = Candidates(tuple(map(str, range(len(scores)))), *normal)
+    assert math.fsum(map(math.exp, pool(candidates, weight))) <= 1 + 1e-9
+
+
+def test_the_weight_goes_to_the_reading_that_knows() -> None:
+    sure, unsure = (0.9, 0.1), (0.1, 0.9)
+    assert fit_weight([record(sure, unsure)] * 3).weight == 1
+    assert fit_weight([record(unsure, sure)] * 3).weight == 0
+
+
+def test_the_weight_is_the_hand_worked_one() -> None:
+    # Odds of gold are 9^λ · 1 in three records of four and 9^-λ in one: they should be 3, so that
+    # gold is likely in three of four: 9^λ = 3, λ = ½.
+    records = [record((0.9, 0.1), (0.5, 0.5))] * 3 + [record((0.1, 0.9), (0.5, 0.5))]
+    found = fit_weight(records)
+    assert (found.weight, found.records) == (0.5, 4)
+    assert found.nll["both"] == pytest.approx(-(3 * math.log(0.75) + math.log(0.25)) / 4)
+    assert found.nll["conclude"] == pytest.approx(math.log(2))
+    assert found.nll["predict"] == pytest.approx(-(3 * math.log(0.9) + math.log(0.1)) / 4)
+
+
+def test_the_weight_minimizes_the_slow_loss() -> None:
+    rng = random.Random(0)
+    records = []
+    for _ in range(40):
+        size = rng.randint(2, 5)
+        rows = [[rng.random() + 0.01 for _ in range(size)] for _ in range(2)]
+        records.append(
+            record(*(tuple(one / sum(row) for one in row) for row in rows), rng.randrange(size))
+        )
+    found = fit_weight(records)
+    losses = {step / 100: slow_nll(records, step / 100) for step in range(101)}
+    assert found.weight == min(losses, key=losses.__getitem__)
+    assert 0 < found.weight < 1
+    assert found.nll["both"] == pytest.approx(losses[found.weight])
+    assert found.nll["predict"] == pytest.approx(losses[1.0])
+    assert fit_weight(records[::-1]) == found
+
+
+def test_readings_that_agree_leave_the_weight_in_the_middle() -> None:
+    found = fit_weight([record((0.7, 0.3), (0.7, 0.3)), record((0.2, 0.8), (0.2, 0.8))])
+    assert (found.weight, found.records) == (0.5, 2)
+
+
+def test_records_that_determine_nothing_do_not_count() -> None:
+    without_gold = record((0.9, 0.1), (0.1, 0.9), gold=5)
+    single = record((0.3,), (0.4,))
+    assert fit_weight([]).weight == 0.5
+    found = fit_weight([without_gold, single])
+    assert (found.weight, found.records, found.nll) == (0.5, 0, {})
+    telling = record((0.1, 0.9), (0.9, 0.1))
+    assert fit_weight([without_gold, telling, single]) == fit_weight([telling])
+    assert fit_weight([telling]).records == 1
+
+
+def test_several_spellings_of_gold_count_together() -> None:
+    candidates = Candidates(("a", "A", "b"), logs(0.3, 0.3, 0.4), logs(0.5, 0.2, 0.3))
+    found = fit_weight([(candidates, [True, True, False])])
+    assert found.nll["predict"] == pytest.approx(-math.log(0.6))
+    assert found.nll["conclude"] == pytest.approx(-math.log(0.7))
+
+
+def test_an_impossible_gold_keeps_the_loss_finite() -> None:
+    found = fit_weight([record((0.0, 1.0), (0.5, 0.5))])
+    assert found.weight == 0
+    assert all(map(math.isfinite, found.nll.values()))
+
+
+@given(st.lists(st.tuples(LOGS, LOGS), min_size=2, max_size=5))
+def test_the_order_of_the_candidates_changes_no_weight(scores: list[tuple[float, float]]) -> None:
+    labels = tuple(map(str, range(len(scores))))
+    weights = set()
+    for order in list(permutations(range(len(scores))))[:6]:
+        one = Candidates(
+            labels,
+            tuple(scores[place][0] for place in order),
+            tuple(scores[place][1] for place in order),
+        )
+        weights.add(fit_weight([(one, [place == 0 for place in order])]).weight)
+    assert len(weights) == 1
+
+
+def test_seeds_of_draws_differ_by_seed_record_and_number() -> None:
+    seeds = {draw_seed(a, b, c) for a in (0, 1) for b in ("1", "11", "ü\ud800") for c in (0, 1, 11)}
+    assert len(seeds) == 2 * 3 * 3
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert draw_seed(3, "x", 2) == draw_seed(3, "x", 2)
