@@ -23,6 +23,7 @@ from mitools.evaluate.measures.simulatability import (
     WITH_SIMULATOR,
 )
 from mitools.evaluate.probes import attribution, counterfactual, cue, robustness
+from mitools.evaluate.ways import BY_WAY, READINGS
 
 __all__ = [
     "BLOCKS",
@@ -76,6 +77,8 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
     "association": ASSOCIATION,
     "association.rationale_editing": RATIONALE_EDITING,
     "quality": QUALITY,
+    "answers": READINGS,
+    **{f"answers.{way}": measures for way, measures in BY_WAY.items()},
     "probes.robustness": robustness.MEASURES,
     "probes.attribution": attribution.MEASURES,
     "probes.counterfactual": counterfactual.MEASURES,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mitools.errors import UsageError
+from mitools.evaluate.answering import WAYS, Answering, Way
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.schema import SPLITS, TASKS
@@ -46,6 +47,10 @@ class EvalOptions:
             a split.
         rationales: ask for rationales too; without it, rationales in the records are dropped.
         decode: decode a label beside scored choices.
+        answer: the way of answering: from the predict pass, after the rationale, or from both.
+        draws: rationales that a label is read after; above 1 they are sampled.
+        answer_weight: weight of the predict pass in the answers from both; None fits it on the
+            validation records, which are then answered too.
         temperature: answer the validation records too, without rationales, and fit a temperature
             on them. They are passed on, and enter no other figure.
         simulator: what measures association and quality.
@@ -67,6 +72,9 @@ class EvalOptions:
     split: SplitName | None = None
     rationales: bool = True
     decode: bool = False
+    answer: Way = "predict"
+    draws: int = 1
+    answer_weight: float | None = None
     temperature: bool = False
     simulator: SimulatorName = "local"
     permutations: int = PERMUTATIONS
@@ -80,6 +88,16 @@ class EvalOptions:
     tokens_per_batch: int | None = None
     device: str | None = None
     seed: int = 0
+
+    @property
+    def answering(self) -> Answering:
+        """How answers are found."""
+        return Answering(self.answer, self.draws, self.answer_weight, self.seed)
+
+    @property
+    def fits_weight(self) -> bool:
+        """Whether the weight of the predict pass is fitted on the validation records."""
+        return self.answer == "both" and self.answer_weight is None
 
     @property
     def sample_size(self) -> int:
@@ -105,6 +123,7 @@ class EvalOptions:
         if self.judge and not self.rationales:
             hint = 'leave out "--no-rationales", or "--judge"'
             raise UsageError("--judge needs rationales", hint=hint)
+        self._check_answer(has_student=has_student)
         if self.temperature and self.split in ("valid", "all"):
             hint = 'leave out "--split", or name another split: "--split test"'
             raise UsageError(
@@ -112,12 +131,34 @@ class EvalOptions:
                 hint=hint,
             )
 
+    def _check_answer(self, *, has_student: bool) -> None:
+        """Check the options of answering."""
+        if self.answer == "predict":
+            for option, is_given in (
+                ("--draws", self.draws > 1),
+                ("--answer-weight", self.answer_weight is not None),
+            ):
+                if is_given:
+                    message = f"{option} is for labels that are read after a rationale"
+                    hint = 'add "--answer conclude" or "--answer both"'
+                    raise UsageError(message, hint=hint)
+            return
+        if not has_student:
+            raise UsageError("--answer asks a student", hint='name it: "--student DIR"')
+        if self.decode:
+            hint = 'leave out "--decode", or use "--answer predict"'
+            raise UsageError("--decode checks the labels of the predict pass", hint=hint)
+        if self.fits_weight and self.split in ("valid", "all"):
+            hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'
+            raise UsageError("the weight is fitted on valid, and tested elsewhere", hint=hint)
+
     def _check_values(self) -> None:
         """Check each option by itself; the command line has done so before."""
         for option, value, allowed in (
             ("--task", self.task, (None, *TASKS)),
             ("--split", self.split, (None, *EVALUATED_SPLITS)),
             ("--simulator", self.simulator, SIMULATORS),
+            ("--answer", self.answer, WAYS),
             *(("--probe", probe, PROBES) for probe in self.probes),
         ):
             if value not in allowed:
@@ -127,6 +168,7 @@ class EvalOptions:
             ("--permutations", self.permutations, 0),
             ("--probe-records", self.probe_records, 1),
             ("--judge-records", self.judge.records if self.judge else 1, 1),
+            ("--draws", self.draws, 1),
             ("--batch-size", self.batch_size, 1),
             (
                 "--tokens-per-batch",
@@ -136,13 +178,16 @@ class EvalOptions:
         ):
             if number < least:
                 raise UsageError(f"{option} must be at least {least}, not {number}")
+        if self.answer_weight is not None and not 0 <= self.answer_weight <= 1:
+            raise UsageError(f"--answer-weight must lie between 0 and 1, not {self.answer_weight}")
 
     def for_scoring(self) -> EvalOptions:
         """Return the options for a baseline: its records hold answers, and only these are scored.
 
         Kept are what decides which records and outcomes there are, and the sample for a judge.
         """
-        return replace(self, simulator="none", probes=(), embedding=None, outcomes=True)
+        scoring = replace(self, simulator="none", probes=(), embedding=None, outcomes=True)
+        return replace(scoring, answer="predict", draws=1, answer_weight=None)
 
     def as_json(self) -> Mapping[str, Any]:
         """Return the options as plain JSON values."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mitools.evaluate.answering import WAYS
 from mitools.evaluate.catalog import with_reference
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.ranking import COVERAGES
@@ -15,6 +16,7 @@ __all__ = [
     "NOISE_COLUMNS",
     "QUADRANT_COLUMNS",
     "SEED_COLUMNS",
+    "WAY_COLUMNS",
     "metric_rows",
     "noise_rows",
     "notes",
@@ -22,6 +24,8 @@ __all__ = [
     "tables",
     "title",
     "titled",
+    "way_rows",
+    "ways_title",
 ]
 
 COLUMNS = ("", "value", "95% interval", "n")
@@ -38,6 +42,16 @@ COMPARISON_COLUMNS = (
     "n",
 )
 NOISE_COLUMNS = ("", "accuracy", "consistency", "coverage", "label stays")
+WAY_COLUMNS = (
+    "",
+    "accuracy",
+    "95% interval",
+    "where they disagree",
+    "ECE, equal width",
+    "consistency",
+    "tokens",
+    "seconds",
+)
 QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
 
 _SHOWN: Mapping[str, tuple[str, ...]] = {
@@ -95,6 +109,8 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
         shown.append((heading, SEED_COLUMNS, _seed_rows(figures["seeds"])))
     else:
         shown.append((title(figures), COLUMNS, [*metric_rows(figures)]))
+        if ways := way_rows(figures):
+            shown.append((ways_title(figures), WAY_COLUMNS, ways))
         if quadrants := quadrant_rows(figures):
             shown.append(("what the rationale supports", QUADRANT_COLUMNS, quadrants))
         if noise := noise_rows(figures):
@@ -205,6 +221,44 @@ def noise_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
+def ways_title(summary: Mapping[str, Any]) -> str:
+    """Name the table of the ways of answering: the weight, and how often the readings agree."""
+    answers = summary["answers"]
+    weight, agreement, agreed = (
+        answers[name] for name in ("weight", "agreement", "accuracy_agreed")
+    )
+    parts = []
+    if weight.value is not None:
+        is_fitted = weight.details["is_fitted"]
+        fitted = f", fitted on {weight.n:,} records" if is_fitted else ", not fitted"
+        parts.append(f"weight of predict {weight.value:.2f}{fitted}")
+    if agreement.value is not None:
+        right = "" if agreed.value is None else f", {_shown(agreed)} of them right"
+        parts.append(f"readings agree on {_shown(agreement)}{right}")
+    return ": ".join(("by way of answering", "; ".join(parts))) if parts else "by way of answering"
+
+
+def way_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """List the figures of each way of answering; [] where only one was used."""
+    rows = []
+    for way in WAYS if "answers" in summary else ():
+        figures = summary["answers"][way]
+        accuracy = figures["accuracy"]
+        if accuracy.status == "not_applicable":
+            continue
+        low_high = [_number(accuracy, end) for end in accuracy.ci95 or ()]
+        names = ("accuracy_disagreed", "ece_width", "consistency", "tokens", "seconds")
+        rows.append(
+            (
+                way,
+                "" if accuracy.value is None else _shown(accuracy),
+                " to ".join(low_high),
+                *("" if figures[n].value is None else _shown(figures[n]) for n in names),
+            )
+        )
+    return rows
+
+
 def quadrant_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Count labels, right and wrong, by the answer that the rationale supports; [] without any."""
     quadrants = summary["quadrants"] or {}
@@ -242,4 +296,4 @@ def _shown(metric: Metric, sign: str = "%") -> str:
 def _number(metric: Metric, value: float) -> str:
     if metric.measure.unit == "fraction":
         return f"{100 * value:.1f}"
-    return f"{value:.1f}" if metric.measure.unit == "points" else f"{value:.3f}"
+    return f"{value:.1f}" if metric.measure.unit in ("points", "tokens") else f"{value:.3f}"

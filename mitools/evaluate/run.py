@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from mitools.errors import (
@@ -25,6 +26,8 @@ from mitools.evaluate.outcomes import Outcomes
 from mitools.evaluate.predict import OpenedStudent, origin, predict
 from mitools.evaluate.probes.subject import Instruments, Subject, open_instrument
 from mitools.evaluate.provenance import with_provenance
+from mitools.evaluate.readings import Reader, check_ways
+from mitools.evaluate.respond import Respondent
 from mitools.evaluate.sample import KeptRecord, Sample
 from mitools.evaluate.score import scored
 from mitools.evaluate.simulators.tally import UNTRAINED
@@ -86,6 +89,7 @@ class Evaluation:
         self._ids: set[bytes] = set()
         self._repeated: Counter[str] = Counter()
         self._judged_records: Iterator[Record] = iter(())
+        self._weight = options.answer_weight
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over the judged records of the pass that :meth:`start` began."""
@@ -141,7 +145,8 @@ class Evaluation:
         task = task_of(record, self.options.task)
         record = scored(record, task)
         if self._is_for_fitting(record):
-            self.tally.add_valid(record, task)
+            if self.options.temperature:
+                self.tally.add_valid(record, task)
             return record
         self.tally.add(record, task)
         if self.options.outcomes:
@@ -216,6 +221,7 @@ class Evaluation:
             self.options.batch_size,
             self.options.seed,
             update,
+            replace(self.options.answering, weight=self._weight),
         )
         return run_probes(subject, self.options.probes)
 
@@ -236,8 +242,9 @@ class Evaluation:
                 self.tally.add_taught(record)
 
     def _is_for_fitting(self, record: Record) -> bool:
-        """Return whether a record only serves to fit the temperature."""
-        return self.options.temperature and record.get("split") == "valid"
+        """Return whether a record only serves to fit the temperature, or the readings' weight."""
+        fits = self.options.temperature or self.options.fits_weight
+        return fits and record.get("split") == "valid"
 
     def _note_id(self, name: str) -> None:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -250,6 +257,9 @@ class Evaluation:
 
     def _asked(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
         """Yield each record with its answered copy."""
+        if self.options.answer != "predict":
+            yield from self._responded(records)
+            return
         is_first = True
         while chunk := list(islice(records, self.options.batch_size)):
             opened = self._open()
@@ -259,6 +269,31 @@ class Evaluation:
             answers, said = self._ask(chunk, opened), origin(opened)
             for record, answer in zip(chunk, answers, strict=True):
                 yield record, {**record, "student": {**answer, **said}}
+
+    def _responded(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
+        """Yield each record with its copy that is answered after rationales, or by both readings.
+
+        Where the weight of the readings is fitted, all records are read before the first leaves.
+        """
+        first = next(records, None)
+        if first is None:
+            return
+        opened = self._open()
+        check_ways(opened.student.metadata, self.options.answer)
+        self._check_task(first, opened)
+        respondent = Respondent(
+            Reader(opened.student, self.options.answering),
+            task=self.options.task,
+            rationales=self.options.rationales,
+            is_for_fitting=self._is_for_fitting,
+            warn=self._warn,
+        )
+        said, rest = origin(opened), chain([first], records)
+        chunks = iter(lambda: list(islice(rest, self.options.batch_size)), [])
+        for record, answer in respondent.answer(chunks):
+            yield record, {**record, "student": {**answer, **said}}
+        self.tally.ways.seconds = respondent.seconds()
+        self._weight = respondent.fit.weight
 
     def _ask(self, chunk: Sequence[Record], opened: OpenedStudent) -> list[dict[str, Any]]:
         """Ask the student about a batch; records to fit the temperature on get no rationale."""

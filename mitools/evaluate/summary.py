@@ -34,6 +34,7 @@ from mitools.evaluate.probes.run import unasked_probes
 from mitools.evaluate.sample import hash_record
 from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
 from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated
+from mitools.evaluate.ways import FoldedWays
 from mitools.records import Record
 from mitools.schema import get_path
 from mitools.tasks import Task, normalize
@@ -191,6 +192,7 @@ class SummaryBuilder:
         simulator: what measures association and quality.
         permutations: the most permutations of rationales for the chance baseline.
         similarity: compares rationales by meaning; None means no such comparison.
+        ways: the answers of each way, where records hold them.
     """
 
     tasks: Counter[str] = field(default_factory=Counter)
@@ -199,6 +201,7 @@ class SummaryBuilder:
     simulator: SimulatorName = "none"
     permutations: int = PERMUTATIONS
     similarity: Similarity | None = None
+    ways: FoldedWays = field(default_factory=FoldedWays)
     _labels: _LabelCounts = field(default_factory=_LabelCounts)
     _confidences: Confidences = field(default_factory=Confidences)
     _rationales: _Rationales = field(default_factory=_Rationales)
@@ -228,6 +231,7 @@ class SummaryBuilder:
         self._confidences.add(record, task)
         self._rationales.add(record)
         self._simulated.add(record)
+        self.ways.add(record, task)
         self._data_hash = (self._data_hash + hash_record(record)) % 2**128
 
     def add_valid(self, record: Record, task: Task) -> None:
@@ -243,6 +247,7 @@ class SummaryBuilder:
         confidence, is_correct = self._confidences.arrays()
         sections = self._rationales.sections(seed)
         sections["consistency"]["with_simulator"] = self._simulated.consistency(self.tasks, seed)
+        answers = self.ways.section(seed)
         return {
             "records": self.records,
             "tasks": dict(sorted(self.tasks.items())),
@@ -253,6 +258,7 @@ class SummaryBuilder:
             "label": self._labels.metrics(self.tasks, seed),
             "calibration": self._confidences.metrics(self.tasks, seed),
             "temperature": self._confidences.temperature(seed),
+            **({} if answers is None else {"answers": answers}),
             **sections,
             **self._simulated.sections(self.tasks, seed),
             "probes": unasked_probes(),

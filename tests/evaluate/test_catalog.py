@@ -18,6 +18,8 @@ from mitools.evaluate.provenance import with_provenance
 from mitools.evaluate.run import Evaluation
 from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record
+from mitools.tasks import task_of
+from tests.evaluate import test_ways
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -35,8 +37,20 @@ def metrics_of(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 def test_the_catalog_holds_exactly_the_figures_of_a_summary() -> None:
     found = dict(metrics_of(SummaryBuilder().summary(0)))
-    of_several_runs = {path for path in FIGURES if path.startswith(("comparison.", "seeds."))}
-    assert found.keys() == FIGURES.keys() - of_several_runs
+    others = {path for path in FIGURES if path.startswith(("answers.", "comparison.", "seeds."))}
+    assert found.keys() == FIGURES.keys() - others
+
+
+def test_the_catalog_holds_exactly_the_figures_of_ways_of_answering() -> None:
+    builder, record = SummaryBuilder(), test_ways.RECORDS[0]
+    builder.add(record, task_of(record))
+    found = dict(metrics_of(builder.summary(0)))
+    assert {path for path in found if path.startswith("answers.")} == {
+        path for path in FIGURES if path.startswith("answers.")
+    }
+    for path, metric in found.items():
+        if path.startswith("answers."):
+            assert metric.measure is measure_at(path), path
 
 
 def test_the_measure_of_a_figure_is_the_one_in_the_catalog() -> None:

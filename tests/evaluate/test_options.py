@@ -13,6 +13,7 @@ import pytest
 from mitools.cli._eval_options import RunFiles, eval_options
 from mitools.cli.eval import command
 from mitools.errors import UsageError
+from mitools.evaluate.answering import Answering
 from mitools.evaluate.options import EvalOptions, JudgeOptions
 
 JUDGE = JudgeOptions("judge-1")
@@ -39,6 +40,13 @@ def test_the_defaults_go_together() -> None:
         ({"judge": replace(JUDGE, records=0)}, "--judge-records must be at least 1, not 0"),
         ({"batch_size": 0}, "--batch-size must be at least 1, not 0"),
         ({"tokens_per_batch": 0}, "--tokens-per-batch must be at least 1, not 0"),
+        ({"answer": "guess"}, '--answer must be one of predict, conclude, both, not "guess"'),
+        ({"answer": "both", "draws": 0}, "--draws must be at least 1, not 0"),
+        ({"answer": "both", "answer_weight": 1.5}, "--answer-weight must lie between 0 and 1"),
+        ({"draws": 4}, "--draws is for labels that are read after a rationale"),
+        ({"answer_weight": 0.5}, "--answer-weight is for labels that are read after a rationale"),
+        ({"answer": "conclude", "decode": True}, "--decode checks the labels of the predict pass"),
+        ({"answer": "both", "split": "all"}, "the weight is fitted on valid, and tested elsewhere"),
     ],
 )
 def test_what_is_wrong_is_named(options: dict[str, Any], message: str) -> None:
@@ -51,6 +59,19 @@ def test_a_probe_needs_a_student() -> None:
     options.check(has_student=True)
     with pytest.raises(UsageError, match="--probe needs a student"):
         options.check(has_student=False)
+
+
+def test_a_way_of_answering_needs_a_student_and_fits_where_no_weight_is_given() -> None:
+    options = EvalOptions(answer="both", draws=4, seed=3)
+    options.check(has_student=True)
+    with pytest.raises(UsageError, match="--answer asks a student"):
+        options.check(has_student=False)
+    assert options.answering == Answering("both", 4, None, 3)
+    assert options.fits_weight
+    assert not replace(options, answer_weight=0.0).fits_weight
+    assert not replace(options, answer="conclude").fits_weight
+    replace(options, answer_weight=0.3, split="all").check(has_student=True)
+    options.for_scoring().check(has_student=False)
 
 
 @pytest.mark.parametrize(

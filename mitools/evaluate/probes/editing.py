@@ -1,8 +1,10 @@
 """Edited rationales: does the label follow the rationale?
 
-Only for a student that decodes its label after its rationale; for others every figure here is
-constant by construction. The student continues edited rationales, and its label is compared with
-the label after its own rationale.
+Only for a student that reads a label after a given rationale: one that concludes, or one of the
+order ``rationale-label``. For others every figure here is constant by construction. The student
+continues edited rationales, and its label is compared with the label after its own rationale. So
+the figures are about that reading, also where the label of the record comes from the predict pass
+or from both.
 
 Sources: Lanham et al., arXiv:2307.13702 (early answering, mistakes, filler); Wang et al. (SCOTT),
 arXiv:2305.01879 (perturbed rationales); Paul et al. (FRODO), arXiv:2402.13950 (another rationale).
@@ -23,6 +25,7 @@ from mitools.evaluate.measures.simulatability import RATIONALE_EDITING, rational
 from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.probes.subject import Subject, draws
 from mitools.records import Record
+from mitools.student.protocol import can_conclude
 
 __all__ = [
     "FRACTIONS",
@@ -76,7 +79,7 @@ def perturbed(text: str, others: Sequence[str], rng: random.Random) -> str | Non
 
 def probe_editing(subject: Subject) -> dict[str, Metric]:
     """Run the probe: one metric for each of ``RATIONALE_EDITING``."""
-    if subject.student.metadata.get("order") != "rationale-label":
+    if not can_conclude(subject.student.metadata):
         return rationale_editing()
     told = [record for record in subject.records if record["student"].get("rationale", "").split()]
     if not told:

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mitools.evaluate.predict import predict
+from mitools.evaluate.answering import PREDICT, Answering
+from mitools.evaluate.readings import ask
 from mitools.evaluate.score import scored
 from mitools.records import Record
 from mitools.tasks import Task, task_of
@@ -63,6 +64,7 @@ class Subject:
         chunk: records given to the student at once.
         seed: of all random draws.
         update: called with the number of questions answered since.
+        answering: how the records were answered.
     """
 
     student: Student
@@ -72,6 +74,7 @@ class Subject:
     chunk: int = 256
     seed: int = 0
     update: Callable[[int], None] = lambda _count: None
+    answering: Answering = PREDICT
 
     def task_of(self, record: Record) -> Task:
         return task_of(record, self.task)
@@ -81,7 +84,7 @@ class Subject:
         answered: list[Record] = []
         for first in range(0, len(records), self.chunk):
             part = records[first : first + self.chunk]
-            answers = predict(self.student, part, rationales=rationales)
+            answers = ask(self.student, part, self.answering, rationales=rationales)
             for record, said in zip(part, answers, strict=True):
                 answered.append(scored({**record, "student": said}, self.task_of(record)))
             self.update(len(part))

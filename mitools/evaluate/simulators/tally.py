@@ -24,6 +24,7 @@ from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
 from mitools.evaluate.simulators.association import associate, rate_quality
 from mitools.records import Record
 from mitools.schema import get_path
+from mitools.student.protocol import can_conclude
 
 __all__ = ["UNASKED", "UNTRAINED", "Simulated"]
 
@@ -48,7 +49,7 @@ class Simulated:
     _taught: Sample[SampledRecord] = field(default_factory=Sample)
     _explained: int = 0
     _untrained: int = 0
-    _rationale_first: int = 0
+    _concluding: int = 0
 
     def add(self, record: Record) -> None:
         """Add a student's answer; one without a label or without a rationale is left out."""
@@ -56,7 +57,7 @@ class Simulated:
         label, rationale = student.get("label"), student.get("rationale")
         self._explained += rationale is not None
         self._untrained += rationale is None and bool(student.get("trained"))
-        self._rationale_first += student.get("order") == "rationale-label"
+        self._concluding += can_conclude(student)
         if self.simulator == "none" or label is None or rationale is None:
             return
         item = _item(record, rationale, label, record["scores"].get("supports", "none"))
@@ -74,7 +75,7 @@ class Simulated:
         if self._untrained and not self._explained:
             editing = rationale_editing(UNTRAINED)
         else:
-            editing = unasked_editing() if self._rationale_first else rationale_editing()
+            editing = unasked_editing() if self._concluding else rationale_editing()
         return {
             "association": {**blocks["association"], "rationale_editing": editing},
             "quality": blocks["quality"],

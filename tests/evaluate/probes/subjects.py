@@ -20,22 +20,26 @@ class Talker:
     """A student that says what its functions say of an input; notes what it was asked.
 
     Choices are scored by whether they are what ``label`` says. ``after`` makes the label of input
-    and rationale, for one that decodes it behind the rationale.
+    and rationale, for one that decodes it behind the rationale, and ``concludes`` says that it has
+    both readings.
     """
 
     label: Say
     rationale: Say = lambda _text: "for some reason"
     after: Callable[[str, str], str] | None = None
     disturb: float = 0.0
+    concludes: bool = False
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     @property
     def metadata(self) -> dict[str, Any]:
+        if self.concludes:
+            return {"order": "separate", "concludes": True}
         return {"order": "separate" if self.after is None else "rationale-label"}
 
     def _labels(self, inputs: Sequence[str], told: Sequence[str] | None) -> list[str]:
         self.asked.append(("labels", tuple(inputs)))
-        if self.after is None:
+        if self.after is None or (self.concludes and told is None):
             assert told is None
             return [self.label(text) for text in inputs]
         told = [self.rationale(text) for text in inputs] if told is None else told

@@ -134,3 +134,19 @@ def test_open_labels_are_decoded_behind_the_rationale() -> None:
     found = probe_editing(subject(student, [record]))
     assert found["added_mistakes"].value == 1
     assert found["early_answering"].value == 0.875
+
+
+def test_the_reading_behind_the_rationale_is_probed_where_a_student_has_two() -> None:
+    texts = {choice(number)["input"]: text for number, text in enumerate(["y z tree", "y z sea"])}
+    student = Talker(
+        lambda _text: "box",
+        lambda text: texts[text],
+        lambda _, told: last_word(told),
+        concludes=True,
+    )
+    prepared = subject(student, map(choice, range(2)))
+    assert {record["student"]["label"] for record in prepared.records} == {"box"}
+    found = probe_editing(prepared)
+    assert found["added_mistakes"].value == 1
+    assert found["indirect_effect"].value == 1
+    assert found["early_answering"].value == pytest.approx(0.875)
