@@ -54,12 +54,13 @@ class TwoTaskCollator:
     marks_label_words: bool = False
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
-        labels = [
-            self._draw(row, "label_votes", row["label_target"]) if self.draws_labels else None
-            for row in rows
-        ]
+        if self.draws_labels:
+            rows = [
+                {**row, "label_target": self._draw(row, "label_votes", row["label_target"])}
+                for row in rows
+            ]
         batch: Batch = {"ids": [row["id"] for row in rows]}
-        batch["label"] = self._pairs("label", rows, labels)
+        batch["label"] = self._pairs("label", rows, [None] * len(rows))
         if not self.with_rationales:
             return batch
         drawn: list[Sequence[int] | None] = [None] * len(rows)

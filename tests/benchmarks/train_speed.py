@@ -105,16 +105,22 @@ class Setting:
 
 def rows_of(setting: Setting, count: int = 512) -> list[dict[str, Any]]:
     """Make tokenized records of random tokens with the lengths of a data set."""
+    return rows_of_lengths(setting.lengths, SHAPES[setting.shape]["vocab_size"], 1, count)
+
+
+def rows_of_lengths(
+    lengths: str, words: int, end_id: int, count: int = 512
+) -> list[dict[str, Any]]:
+    """Make tokenized records of random tokens below ``words``, targets with an end token."""
     chance = random.Random(0)
-    words = SHAPES[setting.shape]["vocab_size"]
 
     def tokens(mean: float, spread: float) -> list[int]:
         length = max(2, round(chance.gauss(mean, spread)))
-        return [*(chance.randrange(3, words) for _ in range(length - 1)), 1]
+        return [*(chance.randrange(3, words) for _ in range(length - 1)), end_id]
 
     rows = []
     for number in range(count):
-        prompt, label, rationale = (tokens(*shape) for shape in LENGTHS[setting.lengths])
+        prompt, label, rationale = (tokens(*shape) for shape in LENGTHS[lengths])
         rows.append(
             {
                 "id": str(number),

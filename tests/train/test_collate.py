@@ -76,6 +76,23 @@ def test_a_row_without_a_wrong_rationale_has_an_empty_one(codec: Codec) -> None:
     assert wrong["target_mask"].sum(dim=-1).tolist() == [2, 0]
 
 
+def test_label_words_are_those_of_the_label_that_was_drawn(codec: Codec) -> None:
+    ids = [codec.encode_targets("label", [text])[0][0][:-1] for text in ("3", "4")]
+    told = codec.encode_targets("rationale", ["3 4"])[0][0]
+    rows = [
+        row(number, label_votes=[[*ids[number % 2], 1]], rationales=[], rationale_target=told)
+        for number in range(2)
+    ]
+    batch = TwoTaskCollator(codec, True, "sample", draws_labels=True, marks_label_words=True)(rows)
+    marks = batch["rationale"]["label_words"]
+    words = [
+        codec.decode(batch["rationale"]["target_ids"][place][marks[place].bool()].tolist())
+        for place in range(2)
+    ]
+    assert words == ["3", "4"]
+    assert "label_words" not in TwoTaskCollator(codec, True)(rows)["rationale"]
+
+
 def test_batches_are_random_and_sorted_inside() -> None:
     lengths = [(place * 37) % 101 for place in range(60)]
     order = BatchesByLength(lengths, 8, seed=3)

@@ -81,14 +81,22 @@ def test_plain_transformers_loads_what_adapters_taught(
     assert "rank 2, merged into the weights" in (saved / "README.md").read_text()
 
 
-@Kinds
+@pytest.mark.parametrize(
+    ("kind", "term"),
+    [
+        ("tiny_seq2seq", {"mi": "infonce"}),
+        ("tiny_causal", {"mi": "infonce"}),
+        ("tiny_causal", {"mi": "conclude", "mi_control": "past"}),
+    ],
+    ids=["seq2seq", "causal", "conclude"],
+)
 def test_a_resumed_run_of_adapters_equals_an_uninterrupted_one(
-    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, term: dict[str, str]
 ) -> None:
     folder: Path = request.getfixturevalue(kind)
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    changes = {"mi": "infonce", "select_by": "label-loss", "max_steps": 6}
+    changes = {**term, "select_by": "label-loss", "max_steps": 6}
     train(options(tmp_path / "whole", folder, **changes))
     chosen = options(tmp_path / "cut", folder, **changes)
     run = prepare(iter(toy_records()), chosen, lambda _: None)

@@ -35,7 +35,7 @@ def train(save: Path, student: Path, launcher: tuple[str, ...] = (), *more: str)
 
 def curve(save: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (save / "log.jsonl").read_text().splitlines()]
-    names = ("label_loss", "rationale_loss", "mi_loss")
+    names = ("label_loss", "rationale_loss", "mi_loss", "conclusion_loss", "mi_estimate")
     wanted = {"step", *names, *(f"eval_{name}" for name in names), "eval_accuracy"}
     return [
         found for line in lines if len(found := {k: v for k, v in line.items() if k in wanted}) > 1
@@ -43,7 +43,15 @@ def curve(save: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("more", [(), ("--order", "label-rationale", "--lora", "2")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("--order", "label-rationale", "--lora", "2"),
+        ("--mi", "conclude", "--mi-control", "past"),
+    ],
+    ids=["plain", "one-pass", "conclude"],
+)
 def test_two_processes_have_the_loss_curve_of_one(
     tmp_path: Path, tiny_seq2seq: Path, more: tuple[str, ...]
 ) -> None:
