@@ -1,8 +1,8 @@
 """Forward passes of causal students, and prompts that are read once for several continuations.
 
-A prompt's states depend on nothing behind it. So where several rows begin alike (the two tasks of a
-record whose prefix stands behind the input, or the choices of a record) what they share is read
-once, and its keys and values serve them all, in training with their gradient.
+The states of a prompt do not depend on the tokens behind it. So where several rows have the same
+beginning (the two tasks of a record with the prefix behind the input, or the choices of a record),
+it is read once, and all rows use its keys and values, in training with their gradient.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Prefix:
-    """What a causal model has read of B prompts.
+    """The cache of a causal model after reading B prompts.
 
     Attributes:
         cache: the keys and values of every layer.
@@ -46,16 +46,16 @@ class Prefix:
     mask: Tensor
 
     def select(self, rows: Tensor) -> Prefix:
-        """Give rows, in any order and as often as asked for: of [N] numbers."""
+        """Select rows by their numbers, [N], in any order and with repetition."""
         cache = _fork(self.cache)
         cache.batch_select_indices(rows)
         return Prefix(cache, self.mask[rows])
 
 
 def _fork(cache: Any) -> Any:
-    """Copy a cache whose layers put new tensors in the place of old ones, and never write to them.
+    """Copy a cache whose layers replace their tensors and never write to them.
 
-    The tensors are shared, so that gradients flow into them from all copies.
+    The tensors are shared, so that they receive gradients from all copies.
     """
     fork = copy.copy(cache)
     fork.layers = [copy.copy(layer) for layer in cache.layers]
@@ -63,13 +63,13 @@ def _fork(cache: Any) -> Any:
 
 
 def given_cache(model: Any, cache: Any) -> dict[str, Any]:
-    """Name the argument by which a model takes a cache; transformers 5.24 renamed it."""
+    """Return the cache under the name of the model's argument; transformers 5.24 renamed it."""
     names = inspect.signature(type(model).forward).parameters
     return {"past_key_values" if "past_key_values" in names else "cache": cache}
 
 
 def cache_in(output: Any) -> Any:
-    """Find the cache in a model's output, under its new or old name; None where there is none."""
+    """Return the cache in a model's output, under its new or old name, or None."""
     found = getattr(output, "cache", None)
     return getattr(output, "past_key_values", None) if found is None else found
 
@@ -80,7 +80,7 @@ def causal_forward(model: Any, pairs: Pairs, prefix: Prefix | None = None) -> An
     Args:
         model: a transformers causal language model.
         pairs: B prompts with targets of up to T tokens.
-        prefix: what was read of the prompts before; ``pairs`` holds what comes behind it.
+        prefix: the cache of the beginning of the prompts; ``pairs`` has the rest.
 
     Returns:
         The model's output; logits [B, T + 1, V], of which entry t predicts target token t.
@@ -91,7 +91,7 @@ def causal_forward(model: Any, pairs: Pairs, prefix: Prefix | None = None) -> An
     if prefix is not None:
         mask = torch.cat([prefix.mask, mask], dim=1)
         past = given_cache(model, _fork(prefix.cache))
-    # Prompts end in the same column, so the vocabulary head runs on the last T + 1 columns only.
+    # Prompts end in the same column, so the vocabulary head is needed on T + 1 columns only.
     kept = pairs.target_ids.shape[1] + 1
     output = model(
         input_ids=ids,
@@ -106,16 +106,16 @@ def causal_forward(model: Any, pairs: Pairs, prefix: Prefix | None = None) -> An
 
 
 def taken_by(model: Any, **arguments: Any) -> dict[str, Any]:
-    """Keep the arguments that a model's forward pass knows.
+    """Return the arguments that a model's forward pass accepts.
 
-    Some models number positions by the mask themselves; some give all logits.
+    Some models derive positions from the mask themselves; some always return all logits.
     """
     names = inspect.signature(type(model).forward).parameters
     return {name: value for name, value in arguments.items() if name in names}
 
 
 def positions(mask: Tensor) -> Tensor:
-    """Number the real tokens of a [B, S] mask from 0, so that left padding shifts nothing."""
+    """Number the real tokens of a [B, S] mask from 0, whatever the padding on the left."""
     return (mask.cumsum(dim=-1) - 1).clamp(min=0)
 
 
@@ -172,16 +172,16 @@ def behind(pairs: Pairs, tail: int) -> Pairs:
 
 
 def common_prefix(first: Pairs, second: Pairs, tails: tuple[int, int]) -> Pairs | None:
-    """Find what the prompts of two tasks have in common.
+    """Return the common beginning of the prompts of two tasks.
 
     Args:
         first: B prompts of one task.
         second: B prompts of the other task of the same records.
-        tails: how many tokens at the end of each prompt are its own.
+        tails: the number of tokens at the end of each prompt that differ between the tasks.
 
     Returns:
-        The prompts without their tails; None where they are not the same, as in a batch with a
-        record that has one of the tasks only.
+        The prompts without their tails; None if they differ, as in a batch with a record that has
+        only one of the tasks.
     """
     one, other = (
         (pairs.prompt_ids[:, :-tail], pairs.prompt_mask[:, :-tail])
@@ -193,11 +193,11 @@ def common_prefix(first: Pairs, second: Pairs, tails: tuple[int, int]) -> Pairs 
 
 
 def can_share_prefix(model: Any) -> bool:
-    """Tell whether a prompt that is read once serves several continuations unchanged.
+    """Return whether a prompt can be read once for several continuations without a difference.
 
-    It does where all that a model remembers are the keys and values of its attention. Others, such
-    as state-space models, are found by what they remember; and whatever else may stand in the way,
-    by trying: two continuations of a short prompt must come out as if each were read alone.
+    It can if the cache has only keys and values of attention; state-space models, for example, have
+    other layers in it. Then a trial decides: two continuations of a short prompt must have the same
+    logits as if each were read alone.
     """
     count = model.get_input_embeddings().weight.shape[0]
     ids = (torch.arange(24, device=model.device) * 7 + 3).remainder(count).view(2, 12)

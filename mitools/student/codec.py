@@ -1,11 +1,14 @@
-"""Texts to token ids and back: the prompts of a student, its targets, and its limits.
+"""Texts to token ids and back: the prompts of a student, its targets and its limits.
 
-The same codec serves training and inference, so a student is asked exactly as it was taught.
+Training and inference use the same codec, so a student is prompted exactly as it was trained.
 
-In two passes a student has two prompts, ``predict: `` and ``explain: ``, and answers each with one
-text. In one pass it has the prompt of whatever comes first, and answers with both texts, each up to
-an end token of its own. So the end of the first text is the same token for every tokenizer, no text
-can hold it by accident, and the first text is scored and decoded as if there were no second.
+In two passes a student has two prompts, ``predict: `` and ``explain: ``, and outputs one text for
+each. In one pass it has the prompt of the first text and outputs both texts, each with its own end
+token. So the first text ends with the same token in every tokenizer, no text can contain that token
+by accident, and the first text is scored and decoded as if there were no second.
+
+A student of two passes can also be trained to conclude: the label follows the rationale of the
+``explain: `` pass, behind its end token. It then has two readings of the label.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ _FIRST: dict[Order, Purpose] = {"label-rationale": "label", "rationale-label": "
 
 
 def tokenizable(text: str) -> str:
-    """Put a question mark for half a surrogate pair: JSON may hold one, no tokenizer takes it."""
+    """Replace half a surrogate pair by a question mark: it may be in JSON, but not in a token."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -75,14 +78,14 @@ class Codec:
 
     Attributes:
         tokenizer: a transformers tokenizer with a pad and an end token.
-        max_input_tokens: longest prompt; the input's tail is cut, the frame around it never.
-        max_label_tokens: longest label, the end token included.
-        max_rationale_tokens: longest rationale, the end token included.
-        order: two passes, or which text comes first in the one.
-        prefix_position: where the task prefix stands; behind the input of a causal student, both
-            tasks begin with the same tokens, which need to be read once only.
-        concludes: whether the student was trained to give the label behind the rationale of its
-            explain pass as well; its prompt is that of the rationale.
+        max_input_tokens: maximum length of a prompt; only the end of the input is cut.
+        max_label_tokens: maximum length of a label, the end token included.
+        max_rationale_tokens: maximum length of a rationale, the end token included.
+        order: two passes, or the order of both texts in one.
+        prefix_position: position of the task prefix; behind the input of a causal student, the
+            prompts of both tasks begin with the same tokens, which are read once.
+        concludes: whether the student was trained to output the label also behind the rationale of
+            its explain pass; the prompt of that reading is the rationale's.
     """
 
     tokenizer: Any
@@ -100,21 +103,22 @@ class Codec:
         return _FIRST.get(self.order)
 
     def limit(self, purpose: Purpose) -> int:
+        """Return the maximum length of a target in tokens."""
         return self.max_label_tokens if purpose == "label" else self.max_rationale_tokens
 
     def encode_prompt(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
-        """Encode an input and its task prefix; also say whether it had to be cut.
+        """Encode an input and its task prefix; also return whether it was cut.
 
-        In one pass both purposes have the prompt of the first.
+        In one pass both purposes have the prompt of the first text.
         """
         return self.encode_prompts(purpose, [text])[0]
 
     def encode_prompts(
         self, purpose: Purpose, texts: Sequence[str]
     ) -> list[tuple[list[int], bool]]:
-        """Encode many inputs as :meth:`encode_prompt` does one, in a fraction of the time."""
+        """Encode many inputs like :meth:`encode_prompt`, in a fraction of the time."""
         lead, tail = self.lead(purpose), self._tail(purpose)
-        # The longest tail counts for both tasks, so that both cut an input at the same place.
+        # The longer tail counts for both tasks, so that both cut an input at the same place.
         longest = max(map(self.count_tail, PREFIXES)) if self.prefix_position == "after" else 0
         end_id = self.tokenizer.eos_token_id
         found = []
@@ -135,11 +139,11 @@ class Codec:
         return ids
 
     def lead(self, purpose: Purpose) -> str:
-        """Give what stands in front of the input in a prompt."""
+        """Return the text before the input in a prompt."""
         return PREFIXES[self.first or purpose] if self.prefix_position == "before" else ""
 
     def count_tail(self, purpose: Purpose) -> int:
-        """Count the tokens of a causal student's prompt that stand behind the input."""
+        """Count the tokens behind the input in a causal student's prompt."""
         return len(self._tail(purpose))
 
     def _tail(self, purpose: Purpose) -> list[int]:
@@ -151,7 +155,7 @@ class Codec:
         return ids
 
     def encode_target(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
-        """Encode a label or rationale up to its end token; also say whether it had to be cut.
+        """Encode a label or rationale with its end token; also return whether it was cut.
 
         A text that was cut has no end token: the student must not learn to stop there.
         """
@@ -160,7 +164,7 @@ class Codec:
     def encode_targets(
         self, purpose: Purpose, texts: Sequence[str]
     ) -> list[tuple[list[int], bool]]:
-        """Encode many labels or rationales as :meth:`encode_target` does one."""
+        """Encode many labels or rationales like :meth:`encode_target`."""
         room, end_id = self.limit(purpose), self.tokenizer.eos_token_id
         return [
             ([*ids, end_id][:room], len(ids) >= room)
@@ -168,20 +172,21 @@ class Codec:
         ]
 
     def encode_first(self, text: str) -> list[int]:
-        """Encode the first text of the one pass, so that the second can follow."""
+        """Encode the first text of a student of one pass as context of the second."""
         assert self.first is not None
         return self.encode_context(self.first, text)
 
     def encode_context(self, purpose: Purpose, text: str) -> list[int]:
-        """Encode a label or rationale that another text follows in the same pass.
+        """Encode a label or rationale that is followed by another text in the same pass.
 
-        It ends in an end token even if it had to be cut, as in training: see
+        It has an end token even if it was cut, as in training; see
         :func:`mitools.student.sequence.join_targets`.
         """
         ids, is_cut = self.encode_target(purpose, text)
         return [*ids, self.tokenizer.eos_token_id] if is_cut else ids
 
     def decode(self, ids: Iterable[int]) -> str:
+        """Decode token ids to text, without special tokens and outer space."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
         return text.strip()
 
@@ -192,7 +197,7 @@ class Codec:
         return Pairs(prompt_ids, prompt_mask, target_ids, target_mask)
 
     def _pad(self, rows: Sequence[Sequence[int]], *, left: bool) -> tuple[Tensor, Tensor]:
-        width = max(1, *map(len, rows))  # torch dislikes a dimension of zero
+        width = max(1, *map(len, rows))  # some operations fail on a dimension of 0
         ids = torch.full((len(rows), width), self.tokenizer.pad_token_id, dtype=torch.long)
         mask = torch.zeros((len(rows), width), dtype=torch.long)
         for index, row in enumerate(rows):

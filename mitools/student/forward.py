@@ -1,6 +1,6 @@
-"""One forward pass that gives the logits of targets, for every kind of student.
+"""Forward passes that compute the logits or states of targets, for every kind of student.
 
-Uses only what every transformers model of its kind offers, so it knows no architecture.
+Uses only what every transformers model of its kind has, so it does not depend on architectures.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ __all__ = [
 ]
 
 Read = Tensor | Prefix
-"""What was read of prompts: [B, S, D] of an encoder, or the beginning of a causal model's."""
+"""Encoded prompts: [B, S, D] of an encoder, or the prefix cache of a causal model."""
 
 
 def target_logits(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> Tensor:
-    """Score the vocabulary at every target position, each seeing only what comes before it.
+    """Score the vocabulary at every target position, given the tokens before it.
 
     Args:
         model: a transformers sequence-to-sequence or causal language model.
@@ -46,14 +46,14 @@ def target_logits(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None
         read: what was read of the prompts before, if anything.
 
     Returns:
-        [B, T, V] raw scores; entry t predicts target token t. Padded positions hold numbers too.
+        [B, T, V] raw scores; entry t predicts target token t. Entries at padding have no meaning.
     """
     logits: Tensor = _forward(model, kind, pairs, read).logits
     return logits[:, :-1] if kind == "causal" else logits
 
 
 def shared_logits(model: Any, kind: Kind, pairs: Pairs, owners: Tensor) -> Tensor:
-    """Compute :func:`target_logits` of N targets, but read each of their B prompts only once.
+    """Compute :func:`target_logits` of N targets, reading each of their B prompts once.
 
     Args:
         model: a transformers sequence-to-sequence model, or a causal one that can share a prefix.
@@ -84,7 +84,7 @@ def target_logits_and_states(model: Any, kind: Kind, pairs: Pairs) -> tuple[Tens
 
 
 def target_states(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> Tensor:
-    """Compute what the vocabulary head reads at every target position, without running the head.
+    """Compute the input of the vocabulary head at every target position, without the head.
 
     Args:
         model: a transformers sequence-to-sequence or causal language model.
@@ -92,7 +92,7 @@ def target_states(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None
         read: what was read of the prompts before, if anything.
 
     Returns:
-        [B, T, D] states; the head makes of entry t the scores that predict target token t.
+        [B, T, D] states; from entry t the head computes the scores of target token t.
     """
     with _without_head(model) as seen:
         _forward(model, kind, pairs, read)
@@ -104,15 +104,16 @@ def two_task_states(
 ) -> tuple[Tensor, Tensor]:
     """Compute the states of two tasks of the same B records: [B, T_1, D] and [B, T_2, D].
 
-    An encoder reads both prompts in one pass over 2B rows. Decoders run one after the other, and so
-    do causal models: a label in one batch with rationales would be mostly padding.
+    An encoder reads both prompts in one pass over 2B rows. Decoders and causal models run one task
+    after the other: labels in one batch with rationales would be mostly padding.
 
     Args:
         model: a transformers sequence-to-sequence or causal language model.
         first: B prompts and targets of one task.
         second: those of the other.
-        tails: how many tokens at the end of each prompt are its own; where the prompts are the
-            same before them, a causal model reads that once. None reads all prompts whole.
+        tails: the number of tokens at the end of each prompt that differ between the tasks; where
+            the prompts are the same before them, a causal model reads that part once. None reads
+            all prompts whole.
     """
     if kind == "causal":
         common = common_prefix(first, second, tails) if tails else None
@@ -140,13 +141,13 @@ def _widen(tensor: Tensor, width: int) -> Tensor:
 
 
 def has_plain_head(model: Any, kind: Kind, pairs: Pairs) -> bool:
-    """Tell whether logits are one matrix product of the states (and a bias), and nothing after.
+    """Return whether logits are one matrix product of the states (and a bias), nothing more.
 
-    Some models scale or cap their logits. What stands behind the head is seen by letting the head
-    give known scores: they must come out as they were.
+    Some models scale or cap their logits. The test replaces the output of the head by known scores,
+    which must be the logits of the model.
 
     Args:
-        pairs: any batch; it is only run to look at.
+        pairs: any batch.
     """
     head = model.get_output_embeddings()
     if not isinstance(head, torch.nn.Linear) or getattr(model, "hf_device_map", None):
@@ -164,7 +165,7 @@ def has_plain_head(model: Any, kind: Kind, pairs: Pairs) -> bool:
 
 @contextmanager
 def _without_head(model: Any, scores: Tensor | None = None) -> Iterator[list[Tensor]]:
-    """Let the vocabulary head note what it is given and answer with ``scores``, or with nothing."""
+    """Make the vocabulary head record its input and return ``scores``, or an empty result."""
     head = model.get_output_embeddings()
     seen: list[Tensor] = []
 
@@ -198,9 +199,9 @@ def _forward(model: Any, kind: Kind, pairs: Pairs, read: Read | None = None) -> 
 
 
 def _decoder_inputs(model: Any, pairs: Pairs) -> Tensor:
-    """Put the first token in front of the targets: [B, T], of which entry t is before token t.
+    """Shift the targets right behind the start token: [B, T], entry t is the token before t.
 
-    Models can do that too, but not all of them alike; decoding begins with this token.
+    Models can do that themselves, but not all in the same way; decoding starts with this token.
     """
     start = model.config.decoder_start_token_id
     first = pairs.target_ids.new_full((len(pairs.target_ids), 1), start)

@@ -1,4 +1,4 @@
-"""The log-probabilities of given targets behind given prompts, in one batch."""
+"""Log-probabilities of given targets behind given prompts, in one batch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _TRIED_ERROR = 1e-3
 
 @dataclass(frozen=True)
 class Asked:
-    """What to score.
+    """Prompts and targets to score.
 
     Attributes:
         prompts: token ids of B prompts.
         owners: of each of N targets, the number of its prompt, ascending.
         targets: token ids of N targets.
-        skips: of each target, how many of its first tokens are given and have no score.
+        skips: the number of first tokens of each target that are context and have no score.
     """
 
     prompts: Sequence[Sequence[int]]
@@ -43,8 +43,8 @@ def score_rows(
     Args:
         model: a transformers model, in evaluation.
         codec: its codec.
-        asked: what to score.
-        shares: whether a prompt with several targets may be read once for them all.
+        asked: prompts and targets to score.
+        shares: whether a prompt with several targets may be read once for all of them.
         selects: whether the vocabulary head reads the scored positions alone; see
             :func:`can_select_positions`.
     """

@@ -1,6 +1,6 @@
-"""Both texts of a record in one target sequence, and the way back to the parts.
+"""Both texts of a record joined into one target sequence, and split again.
 
-Pure functions on tensors; the order of the texts is the caller's.
+Pure functions on tensors; the caller chooses the order of the texts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["Joined", "join_targets"]
 
 @dataclass(frozen=True)
 class Joined:
-    """B sequences that hold two targets each.
+    """B sequences of two targets each.
 
     Attributes:
         pairs: the prompts, and [B, T] the first target, its end token, and the second target.
         starts: [B] the column in which the second target begins; the first begins in column 0.
-        widths: T_1 and T_2, how wide the targets were before.
+        widths: T_1 and T_2, the widths of the separate targets.
     """
 
     pairs: Pairs
@@ -30,9 +30,9 @@ class Joined:
     widths: tuple[int, int]
 
     def split(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the parts of [B, T, …] back as [B, T_1, …] and [B, T_2, …].
+        """Split [B, T, …] into the parts of both targets, [B, T_1, …] and [B, T_2, …].
 
-        Entry t of a part belongs to token t of that target; entries of padding belong to nothing.
+        Entry t of a part belongs to token t of that target; entries at padding have no meaning.
         """
         columns = self.starts[:, None] + torch.arange(self.widths[1], device=values.device)
         rows = torch.arange(len(values), device=values.device)[:, None]
@@ -41,15 +41,14 @@ class Joined:
 
 
 def join_targets(first: Pairs, second: Pairs, end_id: int) -> Joined:
-    """Put the second target of each row behind the first one.
+    """Append the second target of each row to the first one.
 
-    A first target without an end token, because it was cut or is empty, gets one: it tells the
-    second where it begins, as it does when the student is asked. It belongs to neither part, so
-    nobody learns to stop there.
+    A first target without an end token, because it was cut or is empty, gets one, as in inference.
+    That token belongs to neither part, so the student does not learn to stop there.
 
     Args:
         first: prompts and targets of B rows.
-        second: targets of the same rows; its prompts are not read.
+        second: targets of the same rows; its prompts are ignored.
         end_id: the end token.
     """
     lengths, more = first.target_mask.sum(dim=-1), second.target_mask.sum(dim=-1)

@@ -1,4 +1,4 @@
-"""Rows of token ids to the padded batches of one step."""
+"""Padded batches of tensors from rows of token ids."""
 
 from __future__ import annotations
 
@@ -18,30 +18,29 @@ __all__ = ["Batch", "Rationales", "TwoTaskCollator"]
 Rationales = Literal["one", "sample", "min"]
 
 Batch = dict[str, Any]
-"""``ids``: the records' ids. ``label`` and ``rationale``: the tensors of a ``Pairs``, and the
-``weights`` of the records. Where asked for, ``wrong``: rationales known to be wrong; and
-``candidates``: all rationales to choose from, with their ``owners``, the row of each."""
+"""``ids``: the ids of the records. ``label`` and ``rationale``: tasks, see
+:data:`mitools.train.task_tensors.Task`. Optional: ``wrong``, rationales known to be wrong; and
+``candidates``, all rationales to choose from, with ``owners``, the row of each."""
 
 
 @dataclass
 class TwoTaskCollator:
-    """Pad the label task and the rationale task of the same records side by side.
+    """Pad the label task and the rationale task of the same records.
 
-    A row that lacks one of them keeps its place there with an empty target, so that row b of both
-    batches is always the same record; the mutual information pairs them by that.
+    A row without one of them has an empty target there, so that row b of both tasks is always the
+    same record; the MI term relies on that.
 
-    Where a record has several targets, one is drawn in each pass over the data: by a hash of
-    seed, pass and record, so that the draw depends neither on the batch, nor on the process, nor on
-    whether the run was interrupted.
+    Where a record has several targets, one is drawn in each epoch by a hash of seed, epoch and
+    record, so that the draw does not depend on the batch, the process or an interruption.
 
     Attributes:
-        rationales: ``sample`` draws one of several; ``min`` leaves the choice to who knows the
-            losses; ``one`` takes the teacher's own.
+        rationales: ``sample`` draws one of several; ``min`` adds all as candidates; ``one`` takes
+            the teacher's own.
         draws_labels: whether labels are drawn from the teacher's votes.
-        with_wrong: whether a rationale known to be wrong is handed along.
+        with_wrong: whether to add a rationale known to be wrong.
         marks_label_words: whether rationales come with ``label_words``, [B, T] 1 on tokens that
             belong to words of the label.
-        epoch: the pass over the data.
+        epoch: the number of the pass over the data.
     """
 
     codec: Codec
@@ -76,7 +75,7 @@ class TwoTaskCollator:
         return batch
 
     def plain(self) -> TwoTaskCollator:
-        """Give one that takes the first of everything, as validation does."""
+        """Return a collator that takes the first of several targets, for validation."""
         return TwoTaskCollator(self.codec, self.with_rationales)
 
     def _draw(self, row: Mapping[str, Any], name: str, default: Sequence[int]) -> Sequence[int]:
@@ -101,7 +100,7 @@ class TwoTaskCollator:
         rows: Sequence[Mapping[str, Any]],
         targets: Sequence[Sequence[int] | None],
     ) -> dict[str, Tensor]:
-        # A row without this task still needs one prompt token: attention over nothing is NaN.
+        # A row without this task still needs one prompt token: attention over none is NaN.
         stand_in = [self.codec.tokenizer.eos_token_id]
         prompts = [row[f"{purpose}_prompt"] or stand_in for row in rows]
         chosen = [

@@ -1,8 +1,8 @@
-"""What the reading behind the rationale reads: the explain pass itself, or a changed copy of it.
+"""The input of the reading behind the rationale: the explain pass, or a changed copy of it.
 
-As a rule the label follows the rationale in the explain pass, which costs only the label's tokens.
-Masked label words, a hidden input and shuffled rationales need a pass of their own, so that the
-rationale task learns as ever: about one more decoder pass over rationale and label.
+By default the label follows the rationale in the explain pass, at the cost of the label's tokens.
+Masked label words, a hidden input and shuffled rationales need a separate pass, so that they do not
+change the rationale task. It costs about one more decoder pass over rationale and label.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["ConclusionInput"]
 class ConclusionInput:
     """Make the input of the reading behind the rationale.
 
-    Words are masked and rationales shuffled in training only, as dropout is; a hidden input is
-    hidden in validation too.
+    Masking and shuffling apply in training only, like dropout; a hidden input is also hidden in
+    validation.
     """
 
     def __init__(self, codec: Codec, objective: Objective) -> None:
@@ -38,11 +38,11 @@ class ConclusionInput:
         Args:
             rationale: the rationale task of B records.
             is_pair: [B] records with a label and a rationale.
-            is_training: whether words are masked and rationales shuffled.
+            is_training: whether masking and shuffling apply.
 
         Returns:
-            The task whose target the label follows, and [B] the records that have such a reading;
-            None where the label follows in the explain pass itself.
+            The task whose target the label follows, and [B] the records that have this reading;
+            None if the label follows the explain pass itself.
         """
         objective = self.objective
         shuffles = is_training and objective.control == "shuffled"
@@ -53,7 +53,7 @@ class ConclusionInput:
         if masks:
             changed["target_ids"] = self._masked(rationale)
         if shuffles:
-            # One step round the pairs: every record reads another's rationale, if there is one.
+            # Roll the pairs by one: every record reads another's rationale, if there is one.
             rows = is_pair.nonzero()[:, 0]
             for name in ("target_ids", "target_mask"):
                 changed[name] = changed[name].index_copy(0, rows, changed[name][rows.roll(1)])
@@ -65,7 +65,7 @@ class ConclusionInput:
         return changed, is_pair
 
     def _masked(self, rationale: Task) -> Tensor:
-        """Put blanks for the words of the label, in a share of the records: [B, T] token ids."""
+        """Replace the words of the label by blanks, in a share of the records: [B, T] token ids."""
         ids = rationale["target_ids"]
         is_drawn = torch.rand(len(ids), 1, device=ids.device) < self.objective.mask_label
         is_masked = rationale["label_words"].bool() & is_drawn

@@ -1,6 +1,6 @@
-"""What one record teaches: its label and rationale, and the alternatives to them.
+"""Training targets of one record: its label and rationale, and alternatives to them.
 
-A pure function of a record and the options; knows no tokens.
+A pure function of a record and the options, before tokenization.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ __all__ = ["Example", "example_of"]
 
 @dataclass(frozen=True)
 class Example:
-    """What one record teaches; None or nothing where it has nothing to teach.
+    """Training targets of one record; None or empty where it has none.
 
     Attributes:
-        label_weight: how much its label counts, 0 to 1.
-        rationale_weight: how much its rationale and its part in the MI term count.
-        votes: labels to draw from, one a pass, each as often as the teacher gave it.
-        rationales: rationales to choose from, without repetition; empty where there is no choice.
+        label_weight: loss weight of its label, 0 to 1.
+        rationale_weight: loss weight of its rationale, also in the MI term.
+        votes: labels to draw from, one per epoch, each as often as the teacher gave it.
+        rationales: rationales to choose from, without duplicates; empty where there is no choice.
         wrong: rationales of answers that missed gold.
     """
 
@@ -38,14 +38,14 @@ class Example:
 
 
 def example_of(record: Record, options: TrainOptions) -> Example:
-    """Choose what a record teaches.
+    """Choose the training targets of a record.
 
-    By default the label is gold where known and else the teacher's, and the rationale is the
-    teacher's where there is one and else the human one. A rationale of white space is none.
+    By default the label is gold where known, else the teacher's; the rationale is the teacher's
+    where it gave one, else the human one. A text of white space counts as missing.
 
-    Where the teacher missed gold, its rationale argues for a wrong answer and counts
-    ``agreement_weight``; so does its label, where that is what is learned. Of several rationales
-    those that argue for a wrong answer are left out; they can serve as negatives.
+    Where the teacher's label is wrong, its rationale supports a wrong answer and has the weight
+    ``agreement_weight``, and so has its label where that is the target. Of several rationales,
+    those that support a wrong answer are left out; they can serve as negatives.
     """
     teacher = record.get("teacher") or {}
     labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
@@ -104,7 +104,7 @@ def _votes(teacher: Mapping[str, Any]) -> tuple[str, ...]:
 def _rationales(teacher: Mapping[str, Any], first: str) -> tuple[str, ...]:
     fit = [sample for sample in _samples(teacher) if sample.get("agrees") is not False]
     texts = [sample["rationale"] for sample in fit if _says(sample, "rationale")]
-    # Where the chosen answer missed gold but another sample did not, only the latter teaches.
+    # Where the chosen answer is wrong but another sample is right, only the latter is used.
     start = [] if teacher.get("agrees") is False and texts else [first]
     return tuple(dict.fromkeys([*start, *texts]))
 

@@ -1,4 +1,4 @@
-"""Where a rationale has words of its label, token by token."""
+"""Tokens of a rationale that belong to words of its label."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["blank_token", "label_word_marks"]
 
-# How tokenizers write the space before a word: SentencePiece, byte-level BPE.
+# The space before a word in the vocabularies of SentencePiece and of byte-level BPE.
 _SPACES = str.maketrans({"▁": " ", "Ġ": " ", "Ċ": "\n"})
 _WORD = re.compile(r"\w+(?:[.,]\w+)*")
 
@@ -18,8 +18,8 @@ def label_word_marks(
 ) -> list[int]:
     """Mark the tokens of a rationale that belong to words of its label.
 
-    Words are compared as text and without case, because a tokenizer may cut the same word into
-    other tokens at the beginning of a text than behind a space. Punctuation is not a word.
+    Words are compared as text, without case: a tokenizer may split a word differently at the
+    beginning of a text and behind a space. Punctuation is not a word.
 
     Returns:
         1 for each token that has a part of such a word, else 0.
@@ -37,7 +37,7 @@ def label_word_marks(
 
 
 def _pieces(tokenizer: Any, ids: Sequence[int]) -> list[str]:
-    """Give the text of each token, with the space before it; a space for special tokens."""
+    """Return the text of each token, with the space before it; a space for special tokens."""
     special = set(tokenizer.all_special_ids)
     tokens = tokenizer.convert_ids_to_tokens(list(ids))
     return [
@@ -47,7 +47,7 @@ def _pieces(tokenizer: Any, ids: Sequence[int]) -> list[str]:
 
 
 def blank_token(tokenizer: Any) -> int:
-    """Choose the token that stands for a masked word: an underscore, if the tokenizer has one."""
+    """Return the token that replaces masked words: an underscore, else the padding token."""
     ids: list[int] = tokenizer("_", add_special_tokens=False)["input_ids"]
     known = [index for index in ids if index != tokenizer.unk_token_id]
     return known[-1] if known else int(tokenizer.pad_token_id)

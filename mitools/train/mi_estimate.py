@@ -1,20 +1,21 @@
-"""How much the rationale says about the label: a lower bound on their mutual information.
+"""A lower bound on the mutual information of label and rationale distributions.
 
-The critic that ``infonce`` trains knows the training records, and other objectives train none. So
-the number that is reported comes from a probe of its own, the same for every student and objective:
+The critic of ``infonce`` has seen the training records, and other objectives have none. So the
+reported number comes from a separate probe, the same for every student and every objective but
+``conclude``, which has an estimate of its own (see :mod:`mitools.train.validate`):
 
 1. Z is the label's word distribution q̄, V the rationale's p̄, each pooled over positions by the
    maximum, as in the paper. Of both the square roots are taken (so that inner products are
    Bhattacharyya affinities) and hashed to a fixed number of features, by a fixed seed.
 2. On four fifths of the records the features are whitened, and their canonical correlations ρ are
    found. The critic is the log density ratio of Gaussians with these correlations. How many
-   directions it uses, and how far it trusts them, is chosen on a part of the four fifths.
+   directions it uses, and how much they are shrunk, is chosen on a part of the four fifths.
 3. On the other fifth, which the critic has not seen, InfoNCE is computed; five folds are averaged.
 
-A critic that was fixed before it saw the pairs can only underestimate, so this is a lower bound in
-expectation: for this family of critics, and at most log of the fold's size. It is 0 where the
-critic finds nothing to trust. The control is the same procedure, fitting included, with rationales
-moved to other records; where it comes near the estimate, the rationale is decoration.
+A critic that is fixed before it sees the pairs can only underestimate, so this is a lower bound in
+expectation: for this family of critics, and at most log of the fold's size. It is 0 where no
+direction is useful. The control is the same procedure, fitting included, with the rationales of
+other records; where it is close to the estimate, the rationale carries no information.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ from mitools.train.losses.contrastive import infonce_bound, pair_roles
 __all__ = ["FEATURES", "MiEstimate", "estimate_information", "sketch"]
 
 FEATURES = 256
-"""Hashed features a distribution is reduced to."""
+"""Number of hashed features of a distribution."""
 
 FEWEST_PAIRS = 20
-"""Below that a fold has next to nothing to fit on, and there is no estimate."""
+"""Minimum number of pairs: with fewer, a fold has too little to fit on."""
 
 _FOLDS = 5
 _RANKS = (1, 2, 4, 8, 16, 32)
-_TRUST = (0.5, 0.8, 0.95)
+_SHRINKAGES = (0.5, 0.8, 0.95)
 _MAX_CORRELATION = 0.995
 _RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
 class MiEstimate:
-    """What the probe found, in nats; higher is more.
+    """The estimate of the probe in nats; higher is more.
 
     Attributes:
-        true: of the records as they are.
-        shuffled: with each rationale moved to another record.
+        true: with the records' own rationales.
+        shuffled: with the rationales of other records.
         pairs: records with a label and a rationale.
     """
 
@@ -99,7 +100,7 @@ def estimate_information(labels: Tensor, rationales: Tensor, seed: int = 0) -> M
     chance = torch.Generator().manual_seed(seed)
     order = torch.randperm(size, generator=chance)
     left, right = (side.cpu().double()[order] for side in (labels, rationales))
-    # One step round a random circle: everybody gets a rationale, and nobody his own.
+    # Roll by one in random order: no record keeps its own rationale.
     moved = right.roll(1, dims=0)
     return MiEstimate(_cross_validated(left, right), _cross_validated(left, moved), size)
 
@@ -125,14 +126,14 @@ class _Critic:
     directions: tuple[Tensor, Tensor]  # each (K, R)
     correlations: Tensor  # (R,)
 
-    def trusted(self, share: float) -> _Critic:
-        """Take the correlations, which are too large where the critic was fit, times a share."""
+    def shrunk(self, share: float) -> _Critic:
+        """Shrink the correlations by a share: they are too large on the records of the fit."""
         return replace(self, correlations=self.correlations * share)
 
     def bound(self, left: Tensor, right: Tensor) -> float:
         """Compute InfoNCE of pairs, in nats."""
         x, y = (
-            ((side - center) @ direction).clamp(-5, 5)  # a wild record must not ruin a fold
+            ((side - center) @ direction).clamp(-5, 5)  # an outlier must not ruin a fold
             for side, center, direction in zip(
                 (left, right), self.centers, self.directions, strict=True
             )
@@ -147,7 +148,7 @@ class _Critic:
 
 
 def _choose_critic(left: Tensor, right: Tensor) -> _Critic:
-    """Choose how many directions to use and how far to trust them, on every fourth record."""
+    """Choose the number of directions and the shrinkage, on every fourth record."""
     is_inner = torch.arange(len(left)) % 4 > 0
     best, gain = (0, 0.0), 0.0
     fitted = _fit(left[is_inner], right[is_inner])
@@ -155,23 +156,23 @@ def _choose_critic(left: Tensor, right: Tensor) -> _Critic:
         if rank > len(left) // 4:
             break
         narrow = fitted.narrowed(rank)
-        for trust in _TRUST:
-            found = narrow.trusted(trust).bound(left[~is_inner], right[~is_inner])
+        for shrinkage in _SHRINKAGES:
+            found = narrow.shrunk(shrinkage).bound(left[~is_inner], right[~is_inner])
             if found > gain:
-                best, gain = (rank, trust), found
-    return _fit(left, right).narrowed(best[0]).trusted(best[1])
+                best, gain = (rank, shrinkage), found
+    return _fit(left, right).narrowed(best[0]).shrunk(best[1])
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """Whitened principal directions of both sides, from which critics of any rank are made."""
+    """Whitened principal directions of both sides, for critics of any rank."""
 
     centers: tuple[Tensor, Tensor]
     whitened: tuple[Tensor, Tensor]  # each (K, R), by falling variance
     data: tuple[Tensor, Tensor]  # each (N, R)
 
     def narrowed(self, rank: int) -> _Critic:
-        """Make the critic of the first ``rank`` principal directions of both sides."""
+        """Return the critic of the first ``rank`` principal directions of both sides."""
         x, y = (side[:, :rank] for side in self.data)
         u, rho, vt = torch.linalg.svd(x.T @ y / len(x), full_matrices=False)
         a, b = self.whitened[0][:, :rank] @ u, self.whitened[1][:, :rank] @ vt.T
@@ -183,7 +184,7 @@ def _fit(left: Tensor, right: Tensor) -> _Fit:
     for side in (left, right):
         center = side.mean(dim=0)
         spread, directions = torch.linalg.eigh((side - center).T @ (side - center) / len(side))
-        # The largest come last. Where nothing varies there is noise, and it must stay small.
+        # The largest come last. Directions without variance are noise, which must stay small.
         spread, directions = spread.flip(0)[: _RANKS[-1]], directions.flip(1)[:, : _RANKS[-1]]
         direction = directions / (spread.clamp(min=0) + _RIDGE * spread[:1] + 1e-12).sqrt()
         centers.append(center)

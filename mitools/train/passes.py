@@ -1,7 +1,7 @@
-"""The forward passes of a step, and what each task gives at the positions of its targets.
+"""The forward passes of a step, and their results at the target positions of each task.
 
-Two tasks take two passes, or one in a student that gives both texts in one. A student that
-concludes reads the label twice: in the predict pass, and behind the rationale of the explain pass.
+Two tasks take two passes, or one in a student with both texts in one pass. ``conclude`` reads the
+label twice: in the predict pass, and behind the rationale of the explain pass.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ __all__ = ["Seen", "TaskPasses"]
 
 @dataclass(frozen=True)
 class Seen:
-    """What one task gave for B records.
+    """Results of one task for B records.
 
     Attributes:
         losses: [B, T] nats.
-        states: [B, T, D] what the vocabulary head read.
-        log_pooled: [B, V] pooled words; None where the MI term does not read them.
+        states: [B, T, D] decoder states, the input of the vocabulary head.
+        log_pooled: [B, V] pooled log-probabilities; None where the MI term does not use them.
         logits: [B, T, V]; only in the plain form.
-        conclusion: of the label task, its two readings and [B] the records that have both; None
-            where nothing is read behind the rationale.
+        conclusion: for the label task of ``conclude``, its two readings, and [B] the records that
+            have both.
     """
 
     losses: Tensor
@@ -53,13 +53,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Output:
-    """What a pass gives at T target positions: states [B, T, D]; logits [B, T, V] if plain."""
+    """Results at T target positions: states [B, T, D]; in the plain form logits [B, T, V]."""
 
     states: Tensor
     logits: Tensor | None = None
 
     def split(self, joined: Joined) -> tuple[_Output, _Output]:
-        """Take the output of two joined targets apart."""
+        """Split the results of two joined targets."""
         states = joined.split(self.states)
         logits = (None, None) if self.logits is None else joined.split(self.logits)
         return _Output(states[0], logits[0]), _Output(states[1], logits[1])
@@ -69,12 +69,11 @@ class TaskPasses:
     """Run a student over both tasks of a batch.
 
     Attributes:
-        is_fused: whether the [B, T, V] tensors are avoided. They are not for the paper's term,
-            which is computed as published, nor where logits are more than a matrix product.
-        tails: how many tokens at the end of each task's prompt are its own, where the rest is read
-            once for both; None where both are read whole.
-        past: what ``conclude`` learns from in place of the reading behind the rationale; None
-            where it learns from that reading.
+        is_fused: whether [B, T, V] tensors are avoided. They are not for the paper's term, which
+            is computed as published, and where logits are more than a matrix product.
+        tails: the number of tokens at the end of each task's prompt that differ between the tasks,
+            if the rest is read once for both; None if both prompts are read whole.
+        past: the teacher of ``conclude`` in place of the reading behind the rationale, if any.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class TaskPasses:
         self.tails = self._find_tails()
 
     def _find_tails(self) -> tuple[int, int] | None:
-        """Count the tokens that are a task's own in prompts that begin alike; None: none do."""
+        """Count the tokens behind the common part of both prompts; None without such a part."""
         if self.codec.prefix_position == "before" or not can_share_prefix(self.student):
             return None
         return self.codec.count_tail("label"), self.codec.count_tail("rationale")
@@ -112,7 +111,7 @@ class TaskPasses:
         return Head(module.weight, getattr(module, "bias", None))
 
     def run(self, label: Task, rationale: Task | None) -> tuple[Seen, ...]:
-        """Run the label task and, if there is one, the rationale task of the same records."""
+        """Run the label task and, if given, the rationale task of the same records."""
         if rationale is None:
             return self._look([label], self._outputs([pairs_of(label)]))
         if self.codec.first is not None:
@@ -123,18 +122,18 @@ class TaskPasses:
         return self._look(tasks, self._outputs(list(map(pairs_of, tasks))))
 
     def run_alone(self, rationale: Task, label: Task) -> Seen:
-        """Run other rationales than the batch's own.
+        """Run rationales other than those of the batch.
 
         Args:
             rationale: the rationale task.
-            label: the label task of the same records, which only a student of one pass reads.
+            label: the label task of the same records, which only a student of one pass needs.
         """
         if self.codec.first is None:
             return self.run(rationale, None)[0]
         return self._run_sequence(label, rationale)[1]
 
     def _run_sequence(self, label: Task, rationale: Task) -> tuple[Seen, ...]:
-        """Run both texts as one sequence; what comes out belongs to the one or to the other."""
+        """Run both texts as one sequence and split the results."""
         is_label_first = self.codec.first == "label"
         tasks = [label, rationale] if is_label_first else [rationale, label]
         joined = join_targets(pairs_of(tasks[0]), pairs_of(tasks[1]), self.end_id)
@@ -145,7 +144,7 @@ class TaskPasses:
     def _run_concluding(
         self, label: Task, rationale: Task, conclusion_input: ConclusionInput
     ) -> tuple[Seen, ...]:
-        """Run both tasks, and read the label once more behind the rationale."""
+        """Run both tasks, and read the label again behind the rationale."""
         has_both = find_pairs(label, rationale, self.end_id)
         changed = conclusion_input.change(rationale, has_both, is_training=self.student.training)
         if changed is None:
@@ -164,7 +163,7 @@ class TaskPasses:
         return replace(answered, conclusion=(readings, has_both)), explained
 
     def _compare(self, label: Task, answer: _Output, conclusion: _Output) -> Readings:
-        """Compare p(y | x) of the predict pass to q(y | x, r) behind the rationale."""
+        """Compare p(y | x) of the predict pass with q(y | x, r) behind the rationale."""
         objective = self.objective
         teacher = None
         if self.past is not None:
@@ -178,7 +177,7 @@ class TaskPasses:
         return fused_readings(states, self.head, labels, temperature, teacher)
 
     def _outputs(self, passes: list[Pairs]) -> list[_Output]:
-        """Run one pass, or those of two tasks of the same records."""
+        """Run one pass, or the passes of two tasks of the same records."""
         kind = self.codec.kind
         if not self.is_fused:
             found = (target_logits_and_states(self.student, kind, pairs) for pairs in passes)
@@ -203,7 +202,7 @@ class TaskPasses:
         return Seen(losses, output.states, pooled, output.logits)
 
     def _look_fused(self, tasks: list[Task], states: list[Tensor]) -> tuple[Seen, ...]:
-        """Run the head over the real tokens of all tasks at once: one pass over its weights."""
+        """Apply the head to the real tokens of all tasks at once, in one pass over its weights."""
         width = max(state.shape[1] for state in states)
         pool = self.objective.pool if self.objective.needs_distributions else None
         losses, pooled = fused_losses(

@@ -1,4 +1,4 @@
-"""The student's own past, as a teacher of its predict pass: a control for ``conclude``."""
+"""An average of the student's past weights as teacher of its predict pass: a control."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ _DECAY = 0.99
 class PastStudent(nn.Module):
     """An exponential average of the trained weights of a student.
 
-    The average moves by 1/100 a step, and faster in the first steps, so that it is not held back
-    by the weights that training started from. It has no parameters, only buffers, which a
-    checkpoint keeps.
+    The decay is 0.99 per step, and less in the first steps, so that the initial weights soon lose
+    their influence. The module has no parameters, only buffers, which a checkpoint keeps.
 
     Source: weight averages as teachers, arXiv:1703.01780.
     """
@@ -37,7 +36,7 @@ class PastStudent(nn.Module):
 
     @torch.no_grad()
     def update(self, student: Any) -> None:
-        """Take the weights after an optimizer step into the average."""
+        """Update the average with the weights after an optimizer step."""
         self.steps += 1
         count = int(self.steps)
         decay = min(_DECAY, count / (count + 10))
@@ -46,7 +45,7 @@ class PastStudent(nn.Module):
 
     @torch.no_grad()
     def logits(self, student: Any, kind: Kind, pairs: Pairs) -> Tensor:
-        """Score targets by the averaged weights, without dropout: [B, T, V]."""
+        """Compute the logits of the averaged weights, without dropout: [B, T, V]."""
         averages = {
             f"student.{name}": self.get_buffer(f"weight_{index}")
             for index, name in enumerate(self.names)
@@ -61,7 +60,7 @@ class PastStudent(nn.Module):
 
 
 class _Pass(nn.Module):
-    """One forward pass as a module, so that its weights can be replaced for one call."""
+    """One forward pass as a module, so that its weights can be replaced for a call."""
 
     def __init__(self, student: Any, kind: Kind) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One task of B records as tensors, and what the losses of a batch are means over."""
+"""One task of B records as tensors, and the counts that normalize the losses of a batch."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ LOSS_COUNTS: Mapping[str, str] = {
     "conclusion_loss": "conclusion_tokens",
     "mi_loss": "pairs",
 }
-"""Which of these counts each loss is a mean over; ``mi_loss`` of some terms over another one, see
+"""The count that normalizes each loss; ``mi_loss`` of some terms has another one, see
 :attr:`mitools.train.losses.objective.Objective.mi_count`."""
 
 Task = dict[str, Tensor]
-"""The fields of a :class:`Pairs`: one task of B records; maybe ``weights`` [B], else all 1; maybe
-``label_words`` [B, T], tokens of a rationale that belong to words of the label."""
+"""The fields of a :class:`Pairs` for one task of B records. Optional are ``weights`` [B], else 1, and
+``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label."""
 
 _FIELDS = ("prompt_ids", "prompt_mask", "target_ids", "target_mask")
 
 
 def pairs_of(task: Task) -> Pairs:
-    """Take the prompts and targets of a task."""
+    """Return the prompts and targets of a task."""
     return Pairs(*(task[name] for name in _FIELDS))
 
 
 def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
-    """Count what the losses of a batch are means over, as :data:`COUNTS` names it: [5] float64.
+    """Count what normalizes the losses of a batch, in the order of :data:`COUNTS`: [5] float64.
 
-    Tokens and pairs count as much as their record's weight; a pair, and each token of a label that
-    is read behind a rationale, has its rationale's.
+    Tokens and pairs count with their record's weight. A pair, and each token of a label that is
+    read behind a rationale, has the weight of its rationale.
     """
     rows = label["target_mask"].new_tensor(len(label["target_mask"])).double()
     lengths = label["target_mask"].sum(dim=-1)  # (B)
@@ -63,17 +63,17 @@ def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
 
 
 def weights_of(task: Task) -> Tensor:
-    """Give the weights of a task's records: [B] float64."""
+    """Return the weights of a task's records: [B] float64."""
     weights = task.get("weights")
     size = len(task["target_ids"])
     return task["target_mask"].new_ones(size).double() if weights is None else weights.double()
 
 
 def find_pairs(label: Task, rationale: Task, end_id: int) -> Tensor:
-    """Tell which records have words in both targets: [B] bool."""
+    """Find the records with words in both targets: [B] bool."""
     return word_mask(label, end_id).any(dim=-1) & word_mask(rationale, end_id).any(dim=-1)
 
 
 def word_mask(task: Task, end_id: int) -> Tensor:
-    """Mark the target positions of words, neither padding nor the end token: [B, T] bool."""
+    """Find the target positions that are neither padding nor an end token: [B, T] bool."""
     return task["target_mask"].bool() & (task["target_ids"] != end_id)

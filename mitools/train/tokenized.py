@@ -1,7 +1,7 @@
-"""From records to token ids on disk: what training and validation read.
+"""Tokenized records on disk, for training and validation.
 
-Records stream through; what stays in memory is one batch. Tokenized rows live in Arrow files that
-are mapped into memory, so a million records need no more of it than a thousand.
+Records are streamed; only one batch is in memory. Tokenized rows are in Arrow files that are mapped
+into memory, so a million records need no more memory than a thousand.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PURPOSES: tuple[Purpose, ...] = ("label", "rationale")
 
 @dataclass
 class TokenSpool:
-    """Every record of the run on disk: read once from the pipe, then as often as needed."""
+    """All records of the run on disk: read once from the pipe, then as often as needed."""
 
     path: Path
     counts: Counter[str] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class TokenSpool:
 
     @classmethod
     def fill(cls, path: Path, records: Iterable[Record]) -> TokenSpool:
-        """Write the records down, count their splits and hash what they say."""
+        """Write the records to disk, count their splits and hash their content."""
         spool = cls(path)
         digest = hashlib.sha256()
         with output_errors(str(path)), path.open("w", encoding="utf-8", newline="\n") as stream:
@@ -65,13 +65,13 @@ class TokenSpool:
                 yield parse_line(line, bounds=OWN)
 
     def of_split(self, split: str) -> Iterator[Record]:
-        """Records of one split; a record that was never split counts as training."""
+        """Return the records of one split; a record without a split counts as training."""
         return (record for record in self if (record.get("split") or "train") == split)
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Tokenized rows and what was left out or cut while making them.
+    """Tokenized rows, and counts of what was left out or cut.
 
     Attributes:
         train: rows with ``id``, token ids of prompts and targets, weights, further targets to
@@ -85,7 +85,7 @@ class TrainingData:
     notes: Mapping[str, int]
 
     def has(self, purpose: Purpose) -> bool:
-        """Tell whether any training record has a target of this kind."""
+        """Return whether any training record has a target of this kind."""
         return any(
             pc.any(pc.greater(pc.list_value_length(chunk), 0)).as_py()
             for chunk in self.train.data.column(f"{purpose}_target").chunks
@@ -112,23 +112,23 @@ _SCHEMA = pa.schema(
 
 
 def lengths_of(rows: Dataset) -> NDArray[np.int32]:
-    """Give the tokens of each row, prompts and targets of both tasks together: [N]."""
+    """Return the number of tokens of each row, prompts and targets of both tasks: [N]."""
     lengths: NDArray[np.int32] = rows.data.column("length").to_numpy()
     return lengths
 
 
 def open_data(folder: Path, notes: Mapping[str, int]) -> TrainingData:
-    """Open what :func:`build_data` left in a folder, as further processes of a run do."""
+    """Open the files of :func:`build_data`, as the other processes of a run do."""
     train, valid = (Dataset.from_file(str(folder / f"{name}.arrow")) for name in ("train", "valid"))
     return TrainingData(train, valid or None, notes)
 
 
 def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> TrainingData:
-    """Tokenize the training and validation records; the test split is never touched.
+    """Tokenize the training and validation records; the test split is never read.
 
-    A record without a label still teaches its rationale, and the other way round; in one pass what
-    is missing is empty there, and nothing is learned from that. A record with neither is left out.
-    Texts over the limits are cut. All of it is counted.
+    A record without a label is used for its rationale, and the reverse; in one pass the missing
+    text is empty and has no loss. A record with neither is left out. Texts over the limits are cut.
+    All of this is counted.
 
     Raises:
         DataError: no record can be trained on.
@@ -185,7 +185,7 @@ _Row = dict[str, Any]
 def _rows(
     records: Iterable[Record], codec: Codec, options: TrainOptions, notes: Counter[str]
 ) -> list[tuple[_Row, Record]]:
-    """Encode records together, which takes a fraction of the time of one after the other."""
+    """Encode records together, which takes a fraction of the time of single calls."""
     found: list[tuple[_Row, Record]] = []
     examples: list[Example] = []
     for record in records:
@@ -220,7 +220,7 @@ def _rows(
 def _encode_where(
     texts: Sequence[str | None], encode: Callable[[list[str]], list[tuple[list[int], bool]]]
 ) -> list[tuple[list[int], bool]]:
-    """Encode the texts that are there; the others have no token."""
+    """Encode the texts that exist; the others have no tokens."""
     encoded = iter(encode([text for text in texts if text is not None]))
     return [([], False) if text is None else next(encoded) for text in texts]
 
@@ -229,12 +229,12 @@ def _needs_prompt(codec: Codec, purpose: Purpose, text: str | None, options: Tra
     if codec.first is not None:  # one pass, with the prompt of what comes first
         return purpose == codec.first
     if codec.prefix_position == "after" and options.needs_rationales:
-        return True  # a row that lacks one would keep its batch from being read once
+        return True  # one row without a prompt would prevent the shared reading of its batch
     return bool(text)
 
 
 def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, Any]:
-    """Encode what a pass over the data may choose from, and how much it counts."""
+    """Encode the targets that an epoch can draw from, and their weights."""
     further: dict[str, tuple[Purpose, tuple[str, ...]]] = {
         "label_votes": ("label", example.votes),
         "rationales": ("rationale", example.rationales),
@@ -254,7 +254,7 @@ def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, A
 
 
 def _essence(record: Record, options: TrainOptions) -> Record:
-    """Keep what measuring accuracy needs."""
+    """Return the fields that the measurement of accuracy needs."""
     names = ("id", "input", "task", "choices")
     label = record.get("label")
     if label is None:

@@ -1,7 +1,7 @@
 """The training engine: ``transformers.Trainer`` around the two-task model.
 
-Adds what the two tasks need (their counts, their validation, their parts in the log) and what a
-run needs to be trusted (checkpoints without pickles of our own, a stop on NaN, a clean interrupt).
+Adds what the two tasks need (counts, validation, their losses in the log) and what a reliable run
+needs (checkpoints without pickles of our own, a stop on NaN, a clean interrupt).
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from mitools.train.work_folder.workspace import remove
 __all__ = ["StudentTrainer"]
 
 TIE_BREAK = 1e5
-"""What a loss is divided by before it is taken off an accuracy: it only decides between equals.
+"""Divisor of the loss that is subtracted from an accuracy: it only decides between equal ones.
 
-Without it the first of several models that answer equally well would be kept, and that is the one
-that has learned to explain the least.
+Without it the first of several models with the same accuracy would be kept, which is the one with
+the worst rationales.
 """
 
 
 class StudentTrainer(Trainer):  # type: ignore[misc]
-    """Train a :class:`TwoTaskModel`; a checkpoint holds the student as plain transformers does.
+    """Train a :class:`TwoTaskModel`; a checkpoint has the student in the format of transformers.
 
-    Where low-rank adapters are trained, they are in it once merged and once as they are.
+    With low-rank adapters, a checkpoint has the merged weights and the adapters themselves.
     """
 
     control: TrainerControl
@@ -102,10 +102,10 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         return gathered
 
     def _choose_rationales(self, batch: Batch) -> None:
-        """Put the rationale that the student finds easiest in place of several.
+        """Replace several rationales by the one with the lowest loss.
 
-        The gradient of the least of several losses is that of the loss that is least, so the others
-        need no gradient: they are looked at beforehand, without dropout.
+        The gradient of a minimum of losses is that of the lowest one, so the others need none: all
+        losses are computed first, without dropout.
         """
         candidates = batch.pop("candidates", None)
         if candidates is None:
@@ -143,7 +143,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             self._parts[name] += value.detach()
         if num_items_in_batch is not None:
             self._counted += num_items_in_batch
-        # Processes average their gradients, while the counts are sums over all of them.
+        # Processes average their gradients, but the counts are sums over all processes.
         loss = outputs["loss"] * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
@@ -187,7 +187,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         return metrics
 
     def _look_at_valid(self, model: TwoTaskModel, collator: TwoTaskCollator) -> Validation:
-        """Run the model over the validation records; every process takes its share of batches."""
+        """Run the model over the validation records; each process takes a share of the batches."""
         rows = self.eval_dataset
         found = Validation.of_size(len(rows))
         other = partners(rows, self.args.seed) if model.objective.concludes else {}
@@ -203,25 +203,25 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         return found.reduced(lambda sums: self.accelerator.reduce(sums.to(self.args.device)).cpu())
 
     def _measure(self, model: TwoTaskModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """Give what the model finds in a batch, its losses as sums, and their counts."""
+        """Return the model's results for a batch, with losses as sums, and their counts."""
         counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
         inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
         with self.compute_loss_context_manager():
-            # Divided by one, they are sums instead of means.
+            # With divisors of 1 the losses are sums.
             outputs = model(**inputs, counts=torch.ones(len(COUNTS)), wants_words=True)
         return outputs, counts
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the parts of the loss, each a mean over the steps since the last line.
+        """Log the parts of the loss, each as a mean over the steps since the last line.
 
-        A part that nothing was measured for in these steps is left out.
+        A part without a measurement in these steps is left out.
         """
         steps = self.state.global_step - max(self._logged_step, self._initial_global_step)
         if "loss" in logs and steps > 0:
             # The counts are of all processes together; a loss is the share of this one.
             counts = dict(zip(COUNTS, self._counted.tolist(), strict=True))
             counted = {name: counts[count] for name, count in LOSS_COUNTS.items()}
-            for name in sorted(self._parts):  # sorted, so that all processes speak in turn
+            for name in sorted(self._parts):  # sorted: all processes reduce in the same order
                 total = self.accelerator.reduce(self._parts[name], "sum")
                 if counted.get(name, 1) > 0:
                     logs[name] = float(total) / steps
@@ -231,12 +231,12 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def _get_output_dir(self, trial: Any) -> str:
-        """Write a checkpoint aside until it is whole."""
+        """Return the folder for an unfinished checkpoint."""
         folder: str = super()._get_output_dir(trial) if self._part is None else str(self._part)
         return folder
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Save everything to resume from; a checkpoint that fails leaves the one before it."""
+        """Save a checkpoint; if that fails, the previous one stays."""
         work, step = Path(self.args.output_dir), self.state.global_step
         self._part = work / "part"
         try:
@@ -259,7 +259,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             self._part = None
 
     def _finish_checkpoint(self, work: Path, step: int) -> None:
-        """Seal what was written aside, and give it its name."""
+        """Seal a finished checkpoint, and move it to its final name."""
         part = work / "part"
         written, final = checkpoint_path(part, step), checkpoint_path(work, step)
         self.state.save_to_json(str(written / STATE))
@@ -290,7 +290,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         load_checkpoint(self.accelerator.unwrap_model(self.model), self.state.best_model_checkpoint)
 
     def restore(self, checkpoint: str) -> None:
-        """Take up a run that has made its last step: its state, and the best model it found."""
+        """Restore a run after its last step: its state and its best model."""
         with unusable(checkpoint):
             self.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE))
         best = self.state.best_global_step
@@ -307,7 +307,7 @@ def _selection(
     accuracy: float | None,
     measures_accuracy: bool,
 ) -> float:
-    """Say how good a model is by one number, higher is better."""
+    """Return the number by which checkpoints are compared; higher is better."""
     if accuracy is not None:
         return accuracy - min(10.0, model.weigh(metrics)) / TIE_BREAK
     if not measures_accuracy and "label_loss" in metrics:
@@ -316,7 +316,7 @@ def _selection(
 
 
 class _PastCallback(TrainerCallback):  # type: ignore[misc]
-    """Take each optimizer step into what the objective keeps of the student's past."""
+    """Update the objective's average of past weights after each optimizer step."""
 
     def __init__(self, model: TwoTaskModel) -> None:
         self.model = model
@@ -328,9 +328,9 @@ class _PastCallback(TrainerCallback):  # type: ignore[misc]
 
 
 class _EpochCallback(TrainerCallback):  # type: ignore[misc]
-    """Tell collator and sampler which pass over the data this is.
+    """Set the number of the epoch in collator and sampler.
 
-    The engine tells the sampler too, but does not find it in a resumed run of several processes.
+    The engine sets it in the sampler too, but not in a resumed run of several processes.
     """
 
     def __init__(self, collator: TwoTaskCollator, order: BatchesByLength) -> None:
@@ -340,6 +340,6 @@ class _EpochCallback(TrainerCallback):  # type: ignore[misc]
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
     ) -> None:
-        # A resumed run begins within a pass; its first steps are skipped, not its number.
+        # A resumed run starts within an epoch: it skips steps, and keeps the number.
         self.collator.epoch = int((state.epoch or 0) + 1e-6)
         self.order.set_epoch(self.collator.epoch)

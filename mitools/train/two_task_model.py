@@ -1,7 +1,8 @@
-"""Both tasks of a student in one module, so that every kind of parallelism sees one forward.
+"""Both tasks of a student in one module, so that all kinds of parallelism see one forward.
 
 A student of one pass has the same two tasks: its sequence is run once, and the losses, states and
-words at the positions of each text are that task's. So both weigh as much as in two passes.
+distributions at the positions of a text belong to its task. So both tasks have the same weight as
+in two passes.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ class TwoTaskModel(nn.Module):
 
     Attributes:
         student: the transformers model that is trained and saved.
-        critic: what the MI term adds to it in training, and nobody saves with the student.
-        passes: what runs the student over both tasks.
+        critic: the module that the MI term adds in training; it is not saved with the student.
+        passes: the forward passes of the student over both tasks.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class TwoTaskModel(nn.Module):
 
     @property
     def tails(self) -> tuple[int, int] | None:
-        """Tokens of each prompt that are its own where the rest is read once; None: all are."""
+        """See :class:`mitools.train.passes.TaskPasses`."""
         return self.passes.tails
 
     @property
@@ -96,7 +97,7 @@ class TwoTaskModel(nn.Module):
         return LabelPredictor(width) if self.objective.mi == "ba" else None
 
     def after_step(self) -> None:
-        """Take an optimizer step into the average of the past, where the term learns from that."""
+        """Update the average of past weights, if the objective uses one."""
         if isinstance(self.critic, PastStudent):
             self.critic.update(self.student)
 
@@ -117,23 +118,22 @@ class TwoTaskModel(nn.Module):
             rationale: the same records' rationale task; None trains labels only.
             wrong: rationales of the same records that are known to be wrong, for the contrastive
                 terms; a row without one has an empty target.
-            counts: [5] what to divide by, as :func:`count_targets` gives it for all pieces of an
+            counts: [5] divisors of the losses, as from :func:`count_targets` for all pieces of an
                 accumulated batch together; None means this piece alone.
-            beta_share: what part of β is in force.
-            wants_words: also return what both tasks say.
+            beta_share: share of β to apply, 0 to 1.
+            wants_words: also return what the information estimate needs.
 
         Returns:
             ``loss`` and its parts ``label_loss``, ``rationale_loss``, ``mi_loss`` and
             ``conclusion_loss``: scalars whose sums over the pieces are the losses of the whole; a
             part that the objective does not have is absent. With ``wants_words`` also ``is_pair``,
-            [B]; and ``information``, [B] nats, of a student that concludes, of others
-            ``label_words`` and ``rationale_words``, [B, V] log-probabilities pooled by the maximum
-            over positions whatever is trained.
+            [B]; and for ``conclude`` ``information``, [B] nats, for other terms ``label_words`` and
+            ``rationale_words``, [B, V] log-probabilities pooled by the maximum over positions.
         """
         if counts is None:
             counts = count_targets(label, rationale, self.end_id)
         totals = counts.float().to(label["target_ids"].device)
-        # Weights below 1 may add up to less than 1; nothing at all must not divide.
+        # Weights may add up to less than 1, but a count of 0 must not divide.
         totals = torch.where(totals > 0, totals, 1)
         seen = self.passes.run(label, rationale)
         alpha = self.objective.alpha
@@ -153,19 +153,19 @@ class TwoTaskModel(nn.Module):
         return outputs
 
     def mean_losses(self, rationale: Task, label: Task) -> Tensor:
-        """Mean loss of each row's rationale, nats a token: [B]; 0 for an empty one.
+        """Compute the mean loss of each row's rationale in nats per token: [B]; 0 if it is empty.
 
         Args:
             rationale: the rationale task of B rows.
-            label: their label task, which only a student of one pass reads.
+            label: their label task, which only a student of one pass needs.
         """
         counts = rationale["target_mask"].sum(dim=-1).clamp(min=1)
         return self.passes.run_alone(rationale, label).losses.sum(dim=-1) / counts
 
     def weigh(self, losses: Mapping[str, float]) -> float:
-        """Combine both tasks' losses by α, as training does, without the MI term.
+        """Combine the losses of both tasks by α, as in training, without the MI term.
 
-        A loss that was not measured adds nothing.
+        A loss that was not measured counts as 0.
         """
         alpha = self.objective.alpha
         return alpha * losses.get("label_loss", 0) + (1 - alpha) * losses.get("rationale_loss", 0)
@@ -176,7 +176,7 @@ class TwoTaskModel(nn.Module):
         tasks: tuple[Task, Task, Task | None],
         totals: Tensor,
     ) -> dict[str, Tensor]:
-        """Compute what the objective adds to the losses of the two tasks."""
+        """Compute the losses that the objective adds to those of the two tasks."""
         if seen[0].conclusion is not None:
             readings, has_both = seen[0].conclusion
             weights = weights_of(tasks[1]).float() * has_both
@@ -218,7 +218,7 @@ class TwoTaskModel(nn.Module):
         return ((losses - entropy) * weights).sum() / totals[2]
 
     def _flow(self, index: int, tensor: Tensor | None) -> Tensor:
-        """Stop the gradient of the label side where the MI term must not move it."""
+        """Stop the gradient of the label side if the MI term must not have one there."""
         assert tensor is not None
         return tensor if index or self.objective.moves_label else tensor.detach()
 
@@ -243,7 +243,7 @@ class TwoTaskModel(nn.Module):
     def _wrong_representation(self, wrong: Task, label: Task) -> Tensor:
         if self.objective.critic == "vocabulary":
             return self._representation(self.passes.run_alone(wrong, label), wrong)
-        states = target_states(self.student, self.codec.kind, pairs_of(wrong))  # no head needed
+        states = target_states(self.student, self.codec.kind, pairs_of(wrong))  # without the head
         return pooled_states(states, word_mask(wrong, self.end_id))
 
     def _representation(self, seen: Seen, task: Task) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is measured during training, on records that training does not see."""
+"""Measurements on the validation records during training."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _TOLD = 4  # the columns of Validation.told
 
 @dataclass(frozen=True)
 class Validation:
-    """Sums over the validation records, which several processes may gather together.
+    """Sums over the validation records, which several processes can add up.
 
     Attributes:
         sums: [4] of the losses, in the order of :data:`mitools.train.task_tensors.LOSS_COUNTS`.
         counts: [5] what they are sums over; see :data:`mitools.train.task_tensors.COUNTS`.
-        words: [N, 2 · FEATURES + 1] of each record the sketches of what both tasks say, and whether
-            it has both; 0 where another process looked.
-        told: [N, 4] of each record, where the student concludes: how much its rationale says about
-            its label, in nats, and whether it has both; the same of another record's rationale.
-        measured: [4] above 0 for each loss that the model gave.
+        words: [N, 2 · FEATURES + 1] for each record the sketches of both tasks' distributions, and
+            whether it has both texts; 0 for records of other processes.
+        told: [N, 4] for each record, with ``conclude``: the information of its rationale about its
+            label in nats, and whether it has both; the same for another record's rationale.
+        measured: [4] above 0 for each loss that was measured.
     """
 
     sums: Tensor
@@ -58,7 +58,7 @@ class Validation:
         return cls(sums, counts, words, told, torch.zeros(len(LOSS_COUNTS)))
 
     def add(self, first: int, outputs: Mapping[str, Tensor], counts: Tensor) -> None:
-        """Add what the model gave for the records from number ``first`` on."""
+        """Add the model's results for the records from number ``first`` on."""
         for index, name in enumerate(LOSS_COUNTS):
             if name in outputs:
                 self.sums[index] += outputs[name].double().cpu()
@@ -71,20 +71,20 @@ class Validation:
         self.add_told(first, outputs, shuffled=False)
 
     def add_told(self, first: int, outputs: Mapping[str, Tensor], *, shuffled: bool) -> None:
-        """Add what rationales told of labels: the records' own, or those of other records."""
+        """Add the information of rationales: the records' own, or those of other records."""
         if "information" in outputs:
             rows = torch.stack([outputs["information"], outputs["is_pair"]], dim=1).double().cpu()
             columns = slice(2, 4) if shuffled else slice(0, 2)
             self.told[first : first + len(rows), columns] = rows * rows[:, 1:]
 
     def reduced(self, add_up: Callable[[Tensor], Tensor]) -> Validation:
-        """Add up what all processes found."""
+        """Add up the results of all processes."""
         return Validation(*map(add_up, vars(self).values()))
 
     def losses(self, mi_count: str) -> dict[str, float]:
-        """Divide: nats a token for both tasks; for the MI term nats by what it is a mean over.
+        """Compute means: nats per token for both tasks, nats per ``mi_count`` for the MI term.
 
-        A loss of which nothing was measured is left out.
+        A loss without a measurement is left out.
         """
         counts = dict(zip(COUNTS, self.counts.tolist(), strict=True))
         by = [counts[count] for count in {**LOSS_COUNTS, "mi_loss": mi_count}.values()]
@@ -97,12 +97,13 @@ class Validation:
         }
 
     def information(self, seed: int) -> dict[str, float]:
-        """Estimate how much the rationale says about the label; empty with too few pairs.
+        """Estimate the information of the rationale about the label; empty with too few pairs.
 
-        Of a student that concludes it is the mean of Σ_t (log q − log p) over the records: the
-        plug-in estimate of the conditional V-information I(R → Y | X), arXiv:2210.04982. Of others
-        it is a lower bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats a record;
-        higher is more. ``mi_shuffled`` is the same of rationales of other records.
+        With ``conclude``, ``mi_estimate`` is the mean of Σ_t (log q − log p) over the records: the
+        plug-in estimate of the conditional V-information I(R → Y | X), arXiv:2210.04982. It is
+        negative where the rationale makes the label less probable. With other terms it is a lower
+        bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats per record; higher is
+        more. ``mi_shuffled`` is the same with the rationales of other records.
         """
         told, pairs, strange, strange_pairs = self.told.sum(dim=0).tolist()
         if pairs:
@@ -115,9 +116,10 @@ class Validation:
 
 
 def partners(rows: Sequence[Mapping[str, Sequence[int]]], seed: int) -> dict[int, int]:
-    """Give each record that has a label and a rationale another such record, at random.
+    """Assign to each record with a label and a rationale another such record at random.
 
-    One step round a random circle: every rationale is read once, and nobody's by its own record.
+    The records are rolled by one in random order: every rationale is assigned once, and none to its
+    own record.
 
     Args:
         rows: tokenized records.
@@ -141,7 +143,7 @@ def with_rationales_of(
     places: Iterable[int],
     partner: Mapping[int, int],
 ) -> list[dict[str, Any]]:
-    """Put the rationales of other records into a batch; none where a record has no partner.
+    """Replace the rationales of a batch by those of other records; empty without a partner.
 
     Args:
         rows: all tokenized records.
@@ -156,13 +158,13 @@ def with_rationales_of(
 
 
 def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:
-    """Share of records whose label the student gets right, by the task's own equality.
+    """Compute the share of records with a correct label, by the task's own equality.
 
-    Unit: share, 0 to 1; higher is better. Records without a label are left out; None where none is
-    left. A record with choices is answered by the choice with the highest score.
+    Unit: share, 0 to 1; higher is better. Records without a label are left out; None without any
+    record. A record with choices is answered by the choice with the highest score.
 
     Args:
-        student: the model in training, as one asks it later.
+        student: the model in training.
         lines: records as JSON, each with ``input``, ``label``, ``task`` and maybe ``choices``.
     """
     records = [
@@ -192,11 +194,11 @@ def _choose(student: Student, records: Sequence[dict[str, object]]) -> list[str]
 
 
 def final_metrics(history: list[dict[str, float]], best_step: int | None) -> dict[str, float]:
-    """Give what the best validation of a run found, or its last training loss without any.
+    """Return the metrics of the best validation, or the last training loss without any.
 
     Args:
-        history: what was logged, a line at a time.
-        best_step: the step whose model is kept; None where nothing was validated.
+        history: the lines of the log.
+        best_step: the step of the model that is kept; None without validation.
     """
     lines = [line for line in history if "eval_selection" in line]
     best = [line for line in lines if line["step"] == best_step] or lines[-1:]

@@ -1,4 +1,4 @@
-"""The term ``conclude``: what the rationale says about the label, moved into the label task.
+"""The term ``conclude``: information of the rationale about the label, for the label task.
 
 The student reads the label twice: p(y | x) in the predict pass, and q(y | x, r) behind the
 rationale of the explain pass. With P and Q the logits of both readings at the same label tokens,
@@ -10,9 +10,10 @@ makes q a better estimate; the second moves p towards q in the records b where t
 g_b = 1 where i_b = Σ_t m · (log q − log p) > 0, else 0. sg stops the gradient. The mean of i_b
 estimates the conditional V-information of the rationale.
 
-Here are the plain form and a fused form that never holds the scores of all label tokens. Both give
-losses of single tokens; sums, weights and the count N_y are the caller's. B is the batch, L the
-length of labels, V the vocabulary, D the width of the states, N the real label tokens of a batch.
+This module has the plain form and a fused form that never holds the scores of all label tokens.
+Both return losses of single tokens; sums, weights and the count N_y are up to the caller. B is the
+batch, L the length of labels, V the vocabulary, D the size of decoder states and N the number of
+real label tokens of a batch.
 
 Sources: conditional V-information of rationales, arXiv:2210.04982; the bound, Barber and Agakov,
 "The IM algorithm", NIPS 2003; temperature and the factor τ², arXiv:1503.02531.
@@ -40,15 +41,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Readings:
-    """What two readings of the same B labels cost.
+    """Losses of two readings of the same B labels.
 
     Attributes:
         label_losses: [B, L] −log p of each label token, nats; 0 on padding.
         conclusion_losses: [B, L] −log q likewise.
-        divergences: [B, L] KL(teacher ‖ p) at temperature τ, times τ², nats; 0 on padding; no
-            gradient reaches the teacher. None where it was not asked for.
-        teacher_losses: [B, L] −log of the teacher's probability of each token, without a gradient;
-            the teacher is q but where another one was given.
+        divergences: [B, L] KL(teacher ‖ p) at temperature τ, times τ², nats; 0 on padding; without
+            a gradient in the teacher. None where it was not requested.
+        teacher_losses: [B, L] −log of the teacher's probability of each token, without a gradient.
+            The teacher is q unless another one was given.
     """
 
     label_losses: Tensor
@@ -57,7 +58,7 @@ class Readings:
     teacher_losses: Tensor
 
     def information(self) -> Tensor:
-        """What the rationale says about each label: Σ_t (log q − log p).
+        """Compute the information of the rationale about each label: Σ_t (log q − log p).
 
         Returns:
             [B] nats, without a gradient; higher is more, below 0 where the rationale misleads.
@@ -65,11 +66,11 @@ class Readings:
         return (self.label_losses - self.conclusion_losses).detach().sum(dim=-1)
 
     def distillation(self) -> Tensor:
-        """What p has to learn of its teacher, in records that the teacher knows better.
+        """Compute the distillation loss of records where the teacher is better than p.
 
         Returns:
-            [B] Σ_t of τ² · KL in nats; 0 where the teacher gives the label no larger probability
-            than p does.
+            [B] Σ_t of τ² · KL in nats; 0 where the label is not more probable in the teacher than
+            in p.
         """
         assert self.divergences is not None
         gain = (self.label_losses.detach() - self.teacher_losses).sum(dim=-1)
@@ -79,17 +80,17 @@ class Readings:
 def tempered_divergences(
     teacher_logits: Tensor, logits: Tensor, mask: Tensor, temperature: float
 ) -> Tensor:
-    """τ² · KL( softmax(teacher/τ) ‖ softmax(logits/τ) ) at every position.
+    """Compute τ² · KL( softmax(teacher/τ) ‖ softmax(logits/τ) ) at every position.
 
     Args:
         teacher_logits: [B, L, V] raw scores; no gradient flows here.
         logits: [B, L, V] raw scores.
         mask: [B, L] positions that take part.
-        temperature: τ > 0; the higher, the more the improbable tokens count.
+        temperature: τ > 0; higher values give improbable tokens more weight.
 
     Returns:
-        [B, L] nats, at least float32; 0 where both agree and on masked positions, through which no
-        gradient flows.
+        [B, L] nats, at least float32; 0 where both agree, and 0 without a gradient on masked
+        positions.
 
     Raises:
         ShapeError: the logits differ in shape.
@@ -110,13 +111,13 @@ def plain_readings(
     temperature: float | None,
     teacher_logits: Tensor | None = None,
 ) -> Readings:
-    """Compare two readings of the same labels by their logits.
+    """Compute the losses of two readings of the same labels from their logits.
 
     Args:
         logits: P and Q, [B, L, V] raw scores each.
         labels: [B, L] token ids; and [B, L] real label tokens, the end token included.
         temperature: τ of the divergences; None computes none.
-        teacher_logits: [B, L, V] what P is to learn in place of Q, without a gradient.
+        teacher_logits: [B, L, V] the teacher of P in place of Q, without a gradient.
 
     Raises:
         ShapeError: sizes differ.
@@ -146,20 +147,21 @@ def fused_readings(
 ) -> Readings:
     """Compute :func:`plain_readings` from decoder states, without a [B, L, V] tensor of scores.
 
-    Only real label tokens are scored, a chunk of them at a time; the backward pass scores a chunk
-    once more, unless there is but one, which is kept.
+    Only real label tokens are scored, a chunk of them at a time. The backward pass computes the
+    scores of a chunk again, except where there is only one chunk, which is kept.
 
     Args:
-        states: [B, L, D] each: what the vocabulary head reads in the two passes.
+        states: [B, L, D] decoder states of both readings, p first.
         head: the vocabulary head.
         labels: [B, L] token ids; and [B, L] real label tokens, the end token included.
         temperature: τ of the divergences; None computes none.
-        teacher_logits: [B, L, V] what P is to learn in place of Q, without a gradient.
-        chunk: label tokens at a time; None chooses by the device. The result does not depend on it.
+        teacher_logits: [B, L, V] the teacher of P in place of Q, without a gradient.
+        chunk: label tokens processed at a time; None chooses by device. It does not change the
+            result.
 
     Returns:
-        Float32 (float64 for float64 states), under autocast too, where only the products are in
-        half precision.
+        Losses in float32 (float64 for float64 states); under autocast only the products are in half
+        precision.
     """
     targets, mask = labels
     rows, columns = mask.bool().nonzero(as_tuple=True)
@@ -194,10 +196,10 @@ class _Plan:
     """How N label tokens are processed.
 
     Attributes:
-        chunk: label tokens at a time.
-        dtype: what the products are computed in.
+        chunk: label tokens processed at a time.
+        dtype: the precision of the matrix products.
         temperature: τ; None computes no divergences.
-        teacher: [N, V] scores that P is to learn in place of Q.
+        teacher: [N, V] scores of the teacher of P in place of Q.
     """
 
     chunk: int
@@ -209,12 +211,12 @@ class _Plan:
         return [slice(low, min(size, low + self.chunk)) for low in range(0, size, self.chunk)]
 
     def teacher_of(self, part: slice, scores: Tensor) -> Tensor:
-        """Give the teacher's scores of a chunk, [n, V], where [2, n, V] are those of P and Q."""
+        """Return the teacher's scores of a chunk, [n, V], given those of P and Q, [2, n, V]."""
         return scores[1] if self.teacher is None else self.teacher[part].to(scores.dtype)
 
 
 class _FusedReadings(torch.autograd.Function):
-    """Losses [2, N] of both readings, and τ² · KL [N] of the first towards its teacher."""
+    """Losses [2, N] of both readings, and τ² · KL [N] of the teacher and the first."""
 
     @staticmethod
     def forward(
@@ -261,7 +263,7 @@ class _FusedReadings(torch.autograd.Function):
                 None if of_divergences is None else of_divergences[part],
                 (plan, part),
             )
-            # From scores to what made them: scores = states · weightᵀ + bias.
+            # From the scores to their inputs: scores = states · weightᵀ + bias.
             if of_bias is not None:
                 of_bias += grad.sum(dim=(0, 1))
             half = grad.to(plan.dtype).flatten(0, 1)  # (2n, V)
@@ -287,7 +289,7 @@ def _score_gradient(
     of_divergences: Tensor | None,
     place: tuple[_Plan, slice],
 ) -> Tensor:
-    """Gradient of the scores of a chunk, [2, n, V].
+    """Compute the gradient of the scores of a chunk, [2, n, V].
 
     Args:
         scores: [2, n, V] of P and Q.
@@ -299,13 +301,13 @@ def _score_gradient(
     if of_losses is None:
         grad = torch.zeros_like(scores)
     else:
-        # A cross-entropy gives softmax − one-hot.
+        # The gradient of a cross-entropy is softmax − one-hot.
         grad = scores.softmax(dim=-1).mul_(of_losses[..., None])
         places = targets.expand(2, -1)[..., None]
         grad.scatter_add_(-1, places, -of_losses[..., None])
     plan, part = place
     if of_divergences is not None and plan.temperature is not None:
-        # τ² · KL(t ‖ softmax(P/τ)) gives τ · (softmax(P/τ) − t) in P, and nothing in the teacher.
+        # That of τ² · KL(t ‖ softmax(P/τ)) is τ · (softmax(P/τ) − t) in P, and 0 in the teacher t.
         tau = plan.temperature
         teacher = (plan.teacher_of(part, scores) / tau).softmax(dim=-1)
         difference = (scores[0] / tau).softmax(dim=-1).sub_(teacher)
@@ -314,7 +316,7 @@ def _score_gradient(
 
 
 def _divergences(teacher: Tensor, scores: Tensor, plan: _Plan) -> Tensor:
-    """τ² · KL of tempered distributions from their scores [n, V]: [n]."""
+    """Compute τ² · KL of tempered distributions from their scores [n, V]: [n]."""
     assert plan.temperature is not None
     log_q = (teacher / plan.temperature).log_softmax(dim=-1)
     log_p = (scores / plan.temperature).log_softmax(dim=-1)

@@ -1,12 +1,11 @@
-"""MI terms that set the pair of a record against pairs that do not belong together.
+"""MI terms that compare the pair of a record with pairs of different records.
 
-Pure functions on scores. A score s[i, j] says how well label i and rationale j go together, higher
-is better; what makes it is a critic, see :mod:`mitools.train.losses.critic`. B is the batch: these
-terms compare the rows of one forward pass, so with gradient accumulation, or with several
-processes, a row meets the rows of its own piece only. Their sums still add up to a mean over all
-pairs.
+Pure functions on scores. A score s[i, j] is how well label i and rationale j match; higher is
+better. A critic computes it, see :mod:`mitools.train.losses.critic`. B is the batch: these terms
+compare the rows of one forward pass, so with gradient accumulation, or with several processes, a
+row is compared with rows of its own piece only. The sums still make a mean over all pairs.
 
-Losses are in nats, float32, and 0 for a row with nothing to compare.
+Losses are in nats, float32, and 0 for a row without anything to compare.
 """
 
 from __future__ import annotations
@@ -32,16 +31,17 @@ __all__ = [
 ]
 
 _MAX_EXPONENT = 30.0
-"""Where ``nwj`` stops to grow: e³⁰ is beyond any critic that means something, and still finite."""
+"""Largest exponent in ``nwj``: e³⁰ is beyond any useful critic and still finite."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """What the pairs of a batch are to each other.
+    """Which pairs of a batch are right and which are wrong.
 
     Attributes:
         right: [B, B] label i and rationale j belong together.
-        wrong: [B, B + W] they do not. Columns beyond B are rationales known to be wrong.
+        wrong: [B, B + W] they do not belong together. Columns beyond B are rationales known to be
+            wrong.
     """
 
     right: Tensor
@@ -49,12 +49,12 @@ class Roles:
 
     @property
     def is_pair(self) -> Tensor:
-        """[B] whether the row has a label and a rationale."""
+        """[B], whether the row has a label and a rationale."""
         return self.right.diagonal()
 
 
 def same_rows(ids: Tensor, mask: Tensor) -> Tensor:
-    """Tell which rows hold the same tokens: [B, B] bool, whatever stands at padded positions.
+    """Find rows with the same tokens: [B, B] bool; padded positions are ignored.
 
     Args:
         ids: [B, T] token ids, padded on the right.
@@ -69,15 +69,15 @@ def pair_roles(
 ) -> Roles:
     """Decide which pairs are right, which are wrong and which are neither.
 
-    Two records with the same label are never a wrong pair: the rationale of one may well argue for
-    the label of the other.
+    Two records with the same label are never a wrong pair: the rationale of one may support the
+    label of the other.
 
     Args:
-        is_pair: [B] rows with a label and a rationale; the others take no part.
-        same_label: [B, B] as :func:`same_rows` gives it.
-        policy: ``mask`` leaves pairs with the same label out, ``positive`` makes them right.
-        has_wrong: [B] rows with a rationale known to be wrong; column B + i holds that of row i,
-            and is held against label i alone.
+        is_pair: [B] rows with a label and a rationale; the others are excluded.
+        same_label: [B, B] as from :func:`same_rows`.
+        policy: ``mask`` excludes pairs with the same label, ``positive`` makes them right.
+        has_wrong: [B] rows with a rationale known to be wrong; column B + i has that of row i, and
+            is compared with label i alone.
     """
     both = is_pair[:, None] & is_pair[None]
     own = torch.eye(len(is_pair), dtype=torch.bool, device=is_pair.device) & both
@@ -95,15 +95,15 @@ def infonce_losses(scores: Tensor, roles: Roles) -> Tensor:
     −s[i, j] + logsumexp over R and W; of a rationale likewise, among labels.
 
     Args:
-        scores: [B, B + W] as :class:`Roles` orders them.
-        roles: what the pairs are.
+        scores: [B, B + W] in the order of :class:`Roles`.
+        roles: which pairs are right and wrong.
 
     Returns:
         [B] nats, lower is better; log of the number of candidates where all scores are equal, 0
         without a wrong pair (under ``mask``) or without a pair.
 
     Raises:
-        ShapeError: scores and roles do not fit.
+        ShapeError: the shapes of scores and roles differ.
 
     Source: arXiv:1807.03748; both directions as in arXiv:2103.00020; several right ones as L_out
     of arXiv:2004.11362.
@@ -111,7 +111,7 @@ def infonce_losses(scores: Tensor, roles: Roles) -> Tensor:
     _check(scores, roles)
     size = len(scores)
     row = _one_way(scores, roles.right, roles.wrong)
-    # A rationale known to be wrong is nobody's right answer, so it has no column of its own.
+    # A rationale known to be wrong is right for no label, so it has no column loss.
     column = _one_way(scores[:, :size].T, roles.right.T, roles.wrong[:, :size].T)
     return (row + column) / 2
 
@@ -127,11 +127,11 @@ def _one_way(scores: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
 
 
 def infonce_bound(scores: Tensor, roles: Roles) -> Tensor:
-    """Lower bound on the mutual information that the scores show: log candidates − the loss.
+    """Compute a lower bound on the mutual information: log of the candidates − the loss.
 
     With one right partner a row among B it is log B − ½ (CE over rows + CE over columns), at most
-    log B. Where pairs with the same label are masked, wrong pairs are not drawn from all pairs,
-    and the number compares runs with each other but bounds nothing.
+    log B. Where pairs with the same label are masked, wrong pairs are not drawn from all pairs;
+    then the number serves to compare runs and is not a bound.
 
     Returns:
         Scalar, nats, higher is better; 0 without a pair.
@@ -146,14 +146,14 @@ def infonce_bound(scores: Tensor, roles: Roles) -> Tensor:
 
 
 def jsd_losses(scores: Tensor, roles: Roles) -> Tensor:
-    """Tell right from wrong pairs one by one: mean softplus(−s) + mean softplus(s).
+    """Classify pairs as right or wrong: mean softplus(−s) + mean softplus(s).
 
     The Jensen–Shannon bound: its optimum is a monotone function of the mutual information, without
-    InfoNCE's ceiling of log B, but its value does not estimate it.
+    InfoNCE's limit of log B, but its value does not estimate it.
 
     Args:
         scores: [B, B + W].
-        roles: what the pairs are.
+        roles: which pairs are right and wrong.
 
     Returns:
         [B] nats, lower is better; 2 log 2 where all scores are 0, 0 for a row without a wrong pair.
@@ -169,12 +169,12 @@ def jsd_losses(scores: Tensor, roles: Roles) -> Tensor:
 def nwj_losses(scores: Tensor, roles: Roles) -> Tensor:
     """The bound I ≥ E[s] − e⁻¹ E[eˢ], negated: mean right −s + mean wrong e^(s − 1).
 
-    Unbiased and without a ceiling, at the price of a variance that grows with e to the mutual
+    Unbiased and without a limit, but with a variance that grows exponentially in the mutual
     information. The optimal critic is 1 + the log density ratio.
 
     Args:
         scores: [B, B + W].
-        roles: what the pairs are.
+        roles: which pairs are right and wrong.
 
     Returns:
         [B] nats, lower is better; 0 where all scores are 1, and for a row without a wrong pair.
@@ -197,13 +197,13 @@ def _where_comparable(losses: Tensor, roles: Roles) -> Tensor:
 
 
 def barber_agakov_losses(log_q: Tensor, log_r: Tensor, is_pair: Tensor) -> Tensor:
-    """Cross-entropy from the label's distribution q̄ to what is predicted of it from the rationale.
+    """Compute the cross-entropy of the label's distribution q̄ and its prediction.
 
-    I ≥ H(q̄) − this, whatever predicts; H as :func:`batch_entropy` gives it.
+    I ≥ H(q̄) − this, for every predictor; H as from :func:`batch_entropy`.
 
     Args:
         log_q: [B, V] pooled label distributions.
-        log_r: [B, V] predictions of them, from the rationale alone.
+        log_r: [B, V] their predictions from the rationale alone.
         is_pair: [B] rows with a label and a rationale.
 
     Returns:
@@ -216,11 +216,11 @@ def barber_agakov_losses(log_q: Tensor, log_r: Tensor, is_pair: Tensor) -> Tenso
 
 
 def batch_entropy(log_q: Tensor, is_pair: Tensor) -> Tensor:
-    """Entropy of the mean label distribution of a batch.
+    """Compute the entropy of the mean label distribution of a batch.
 
     Returns:
-        Scalar, nats, at most log V; 0 without a pair. With few rows it is below the entropy of the
-        labels at large, by up to log of the number of rows.
+        Scalar, nats, at most log V; 0 without a pair. With few rows it underestimates the entropy
+        of the label's distribution, which cannot exceed log of the number of rows here.
     """
     if not bool(is_pair.any()):
         return log_q.sum() * 0

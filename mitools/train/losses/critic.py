@@ -1,6 +1,6 @@
-"""What scores pairs of labels and rationales in training: the weights that the MI term adds.
+"""Modules that score pairs of labels and rationales: the weights that the MI term adds.
 
-They serve the objective and are thrown away with it; the saved student holds none of them.
+They are used in training only; the saved student does not contain them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _MAX_SCALE = 100.0
 
 
 def pooled_states(states: Tensor, mask: Tensor) -> Tensor:
-    """Mean of a target's decoder states over its real positions: [B, D]; 0 where there is none.
+    """Average the decoder states of a target over its real positions: [B, D]; 0 without any.
 
     Args:
-        states: [B, T, D] what the vocabulary head reads.
+        states: [B, T, D] decoder states, the input of the vocabulary head.
         mask: [B, T] positions that take part.
     """
     weights = mask.bool()[..., None]
@@ -32,18 +32,18 @@ def pooled_states(states: Tensor, mask: Tensor) -> Tensor:
 class PairCritic(nn.Module):
     """Score every label against every rationale of a batch: cosine / τ + b.
 
-    Of decoder states, the cosine is that of two small projections, which begin as the same random
-    one, so that the first scores already mean something. They are centred over the batch first:
-    the states of a language model share a large common part, beside which all cosines are near 1.
-    Of distributions it is that of their square roots, which is their Bhattacharyya affinity; there
-    is nothing to project. τ begins at 0.1 and b at 0; both are learned, τ ≥ 0.01.
+    For decoder states, the cosine is of two small projections. Both have the same random
+    initialization, so that the first scores are informative. States are centred over the batch
+    first: those of a language model share a large common part, with which all cosines are near 1.
+    For distributions, the cosine is of their square roots, which is their Bhattacharyya affinity,
+    without a projection. τ starts at 0.1 and b at 0; both are learned, τ ≥ 0.01.
     """
 
     def __init__(self, width: int | None) -> None:
-        """Make a critic.
+        """Initialize a critic.
 
         Args:
-            width: D, the size of decoder states; None scores distributions.
+            width: D, the size of decoder states; None for distributions.
         """
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(-math.log(_TEMPERATURE)))
@@ -64,11 +64,11 @@ class PairCritic(nn.Module):
         Args:
             labels: [B, D] pooled states, or [B, V] pooled log-probabilities.
             rationales: likewise.
-            is_pair: [B] rows that take part; the others do not shift the centre.
+            is_pair: [B] rows with a label and a rationale; the others do not affect the centre.
             wrong: [B, D] or [B, V] rationales known to be wrong.
 
         Returns:
-            [B, B], or [B, 2B] with wrong ones: entry i, j for label i and rationale j; float32.
+            [B, B], or [B, 2B] with wrong ones: entry i, j is for label i and rationale j; float32.
         """
         others = rationales if wrong is None else torch.cat([rationales, wrong])
         if self.of_label is None or self.of_rationale is None:
@@ -89,8 +89,7 @@ def _center(states: Tensor, is_pair: Tensor) -> Tensor:
 class LabelPredictor(nn.Module):
     """Predict the label's word distribution from the rationale's pooled state.
 
-    One projection in front of the student's own vocabulary head, which begins as the identity: at
-    first it reads the words that the rationale is about.
+    One projection before the student's own vocabulary head, initialized as the identity.
     """
 
     def __init__(self, width: int) -> None:

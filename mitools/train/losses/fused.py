@@ -1,11 +1,11 @@
-"""The vocabulary head, the losses and the pooling in one, without a [B, T, V] tensor.
+"""The vocabulary head, the token losses and the pooling together, without a [B, T, V] tensor.
 
 The plain form multiplies states [B, T, D] by the head [V, D], and then holds logits, probabilities
 and their gradients, each [B, T, V], at the same time. Here only real tokens are multiplied, a chunk
-of them at a time; of each chunk remain one loss a token and a running maximum (or sum) over the
-positions of each row. The backward pass computes the chunk's scores once more, unless there is but
-one chunk, which is kept. What is alive at any time is O(chunk · V) + O(B · V). The numbers are
-those of :mod:`mitools.train.losses.objective`.
+of them at a time. What is kept of a chunk is one loss per token and a running maximum (or sum) over
+the positions of each row. The backward pass computes the scores of a chunk again, except where
+there is only one chunk, which is kept. Memory is O(chunk · V) + O(B · V) at any time. The results
+are those of :mod:`mitools.train.losses.objective`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from mitools.train.losses.objective import Pool, normalize_pooled
 __all__ = ["Head", "fused_losses", "product_dtype", "scores_of", "scores_per_chunk"]
 
 _SCORES_PER_CHUNK = {"cpu": 1 << 24, "cuda": 1 << 26}
-"""Scores [chunk, V] held at a time: 64 MB on a CPU, 256 MB on a GPU.
+"""Maximum number of scores [chunk, V] in memory: 64 MB on a CPU, 256 MB on a GPU.
 
-Each chunk goes once over the gradient of the head's weights, so small chunks are slow: on a CPU
-(V = 32,128, D = 512, 360 tokens) 1.7 s in chunks of 32, 1.2 s of 64, 1.0 s of 130, 0.8 s in one,
-while the plain form takes 1.0 s.
+Each chunk adds to the whole gradient of the head's weights, so small chunks are slow: on a CPU
+(V = 32,128, D = 512, 360 tokens) 1.7 s in chunks of 32, 1.2 s of 64, 1.0 s of 130 and 0.8 s in one,
+where the plain form takes 1.0 s.
 """
 
 
@@ -45,15 +45,15 @@ class Head:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where the N real tokens of a batch belong.
+    """The N real tokens of a batch, and how they are processed.
 
     Attributes:
         rows: [N] the row of each token, ascending.
         words: [N] whether it takes part in pooling.
         count: B.
         chunk: tokens processed at a time.
-        dtype: what the products are computed in.
-        pool: how positions are reduced; None pools nothing.
+        dtype: the precision of the matrix products.
+        pool: how positions are reduced; None disables pooling.
     """
 
     rows: Tensor
@@ -64,16 +64,17 @@ class _Plan:
     pool: Pool | None
 
     def chunks(self) -> list[tuple[int, int]]:
+        """Return the first token of each chunk, and the first one behind it."""
         size = len(self.rows)
         return [(low, min(size, low + self.chunk)) for low in range(0, size, self.chunk)]
 
     def words_of_rows(self) -> Tensor:
-        """Count the words of each row, at least 1: [B]."""
+        """Return the number of words of each row, at least 1: [B]."""
         counts = torch.bincount(self.rows[self.words], minlength=self.count)
         return counts.clamp(min=1)
 
     def runs(self) -> list[tuple[int, int, int]]:
-        """Give (row, first, behind) of every stretch of words that one chunk and row share."""
+        """Return (row, first, behind) of each run of words within one chunk and one row."""
         found: list[tuple[int, int, int]] = []
         for index, (row, is_word) in enumerate(
             zip(self.rows.tolist(), self.words.tolist(), strict=True)
@@ -96,21 +97,20 @@ def fused_losses(
     pool: Pool | None = "max",
     chunk: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Losses of all tokens, and pooled distributions of all rows, from decoder states.
+    """Compute the losses of all tokens and the pooled distributions of all rows.
 
     Args:
-        states: [B, T, D] what the vocabulary head reads.
-        head: the head.
+        states: [B, T, D] decoder states, the input of the vocabulary head.
+        head: the vocabulary head.
         targets: [B, T] token ids.
         masks: [B, T] real tokens, which have a loss; and [B, T] those of them that are pooled.
-        pool: as in :func:`mitools.train.losses.objective.pooled_log_probs`; None pools nothing.
-        chunk: tokens at a time; None chooses by the device. The result does not depend on it.
+        pool: as in :func:`mitools.train.losses.objective.pooled_log_probs`; None disables pooling.
+        chunk: tokens processed at a time; None chooses by device. It does not change the result.
 
     Returns:
-        [B, T] nats as :func:`mitools.train.losses.objective.token_losses` gives them, 0 on
-        padding; and [B, V] log-probabilities as ``pooled_log_probs`` gives them, or None. Float32
-        (float64 for float64 states), under autocast too, where only the products are in half
-        precision.
+        [B, T] nats, as from :func:`mitools.train.losses.objective.token_losses`, 0 on padding; and
+        [B, V] log-probabilities, as from ``pooled_log_probs``, or None. Both are float32 (float64
+        for float64 states); under autocast only the products are in half precision.
     """
     is_real = masks[0].bool()
     rows, columns = is_real.nonzero(as_tuple=True)
@@ -131,12 +131,12 @@ def fused_losses(
 
 
 def scores_per_chunk(states: Tensor) -> int:
-    """How many scores are held at a time on the device of the states."""
+    """Return the maximum number of scores in memory on the device of the states."""
     return _SCORES_PER_CHUNK.get(states.device.type, 1 << 24)
 
 
 def product_dtype(states: Tensor) -> torch.dtype:
-    """What matrix products with the states are computed in: half precision under autocast."""
+    """Return the precision of matrix products with the states: half precision under autocast."""
     device = states.device.type
     if torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
@@ -144,7 +144,7 @@ def product_dtype(states: Tensor) -> torch.dtype:
 
 
 class _FusedHead(torch.autograd.Function):
-    """Token losses [N] and pooled scores [B, V] that are yet to be normalized."""
+    """Token losses [N], and pooled scores [B, V] before normalization."""
 
     @staticmethod
     def forward(
@@ -160,11 +160,13 @@ class _FusedHead(torch.autograd.Function):
         ctx.log_probs = None
         chunks = plan.chunks()
         for low, high in chunks:
-            scores = scores_of(states[low:high], weight, bias, full)
-            total = scores.logsumexp(dim=-1)
+            scores = scores_of(states[low:high], weight, bias, full)  # (chunk, V)
+            # Cross-entropy: the normalizer less the score of the target.
+            total = scores.logsumexp(dim=-1)  # (chunk)
             totals[low:high] = total
             losses[low:high] = total - scores.gather(-1, targets[low:high, None])[:, 0]
-            log_probs = scores.sub_(total[:, None])
+            # Log-probabilities replace the scores, and enter the pooled scores of their rows.
+            log_probs = scores.sub_(total[:, None])  # (chunk, V)
             pooling.add(low, high, log_probs)
             ctx.log_probs = log_probs if len(chunks) == 1 else None
         pooled = pooling.finish()
@@ -180,29 +182,33 @@ class _FusedHead(torch.autograd.Function):
         states, weight, bias, targets, totals, winners, pooled = ctx.saved_tensors
         if of_losses is None:
             of_losses = torch.zeros_like(totals)
+        # Gradient that arrives from the pooled scores [B, V], distributed over the tokens.
         inflow = None if of_pooled is None else _Inflow(plan, of_pooled, winners, pooled)
-        of_states = torch.empty_like(states)
+        of_states = torch.empty_like(states)  # (N, D)
         of_weight: Tensor | None = None
         of_bias = None if bias is None else torch.zeros_like(bias, dtype=totals.dtype)
         for low, high in plan.chunks():
-            log_probs, ctx.log_probs = ctx.log_probs, None  # only once: it is written over
+            # Log-probabilities (chunk, V): those kept, which are overwritten below, or new ones.
+            log_probs, ctx.log_probs = ctx.log_probs, None
             if log_probs is None:
                 log_probs = scores_of(states[low:high], weight, bias, totals.dtype)
                 log_probs.sub_(totals[low:high, None])
-            factor = of_losses[low:high]
+            # Gradient of the scores (chunk, V). A loss −log p(target) contributes
+            # softmax − one-hot; a log-probability with inflow g contributes g − Σ g · softmax.
+            factor = of_losses[low:high]  # (chunk): what multiplies the softmax
             if inflow is not None:
                 factor = factor - inflow.sums(low, high, log_probs)
-            # −log p gives softmax − one-hot; a pooled log p what flows in, less its sum · softmax.
             grad = log_probs.exp_().mul_(factor[:, None])
             grad.scatter_add_(-1, targets[low:high, None], -of_losses[low:high, None])
             if inflow is not None:
                 inflow.add_to(grad, low, high)
+            # From the scores to their inputs: scores = states · weightᵀ + bias.
             if of_bias is not None:
-                of_bias += grad.sum(dim=0)
+                of_bias += grad.sum(dim=0)  # (V)
             half = grad.to(plan.dtype)
-            of_states[low:high] = half @ weight
+            of_states[low:high] = half @ weight  # (chunk, D)
             if ctx.needs_input_grad[1]:
-                part = (half.T @ states[low:high]).to(totals.dtype)
+                part = (half.T @ states[low:high]).to(totals.dtype)  # (V, D)
                 of_weight = part if of_weight is None else of_weight.add_(part)
         if of_weight is None and ctx.needs_input_grad[1]:
             of_weight = torch.zeros_like(weight)
@@ -222,10 +228,10 @@ def scores_of(states: Tensor, weight: Tensor, bias: Tensor | None, full: torch.d
 
 
 class _Pooling:
-    """Reduce log-probabilities over the words of each row as chunks come by."""
+    """Reduce log-probabilities over the words of each row, chunk by chunk."""
 
     def __init__(self, plan: _Plan, like: Tensor) -> None:
-        """Begin with nothing pooled; ``like`` is any tensor [·, V] of the right type."""
+        """Start with empty rows; ``like`` is any tensor [·, V] of the right type and device."""
         self.plan = plan
         shape = (plan.count if plan.pool else 0, like.shape[1])
         start = 0.0 if plan.pool == "mean" else torch.finfo(like.dtype).min
@@ -235,6 +241,7 @@ class _Pooling:
         self.runs = plan.runs() if plan.pool else []
 
     def add(self, low: int, high: int, log_probs: Tensor) -> None:
+        """Include the log-probabilities [chunk, V] of tokens ``low`` to ``high``."""
         while self.runs and self.runs[0][1] < high:
             row, first, behind = self.runs.pop(0)
             part = log_probs[first - low : behind - low]
@@ -252,13 +259,18 @@ class _Pooling:
                 self.winners[row] = torch.where(is_better, found, self.winners[row])
 
     def finish(self) -> Tensor:
+        """Return the pooled scores, [B, V]."""
         if self.plan.pool == "mean":
             self.pooled /= self.plan.words_of_rows()[:, None]
         return self.pooled
 
 
 class _Inflow:
-    """Gradient that reaches log-probabilities through the pooling, a chunk of tokens at a time."""
+    """Gradient that reaches log-probabilities through the pooling, for one chunk at a time.
+
+    With ``max`` it reaches one token per row and word, the one with the maximum; with ``mean`` and
+    ``logsumexp`` all words of the row.
+    """
 
     def __init__(self, plan: _Plan, grad: Tensor, winners: Tensor, pooled: Tensor) -> None:
         self.plan = plan
@@ -275,27 +287,29 @@ class _Inflow:
             self.grad = grad / plan.words_of_rows()[:, None]
 
     def sums(self, low: int, high: int, log_probs: Tensor) -> Tensor:
-        """Sum what flows into each token of the chunk: [chunk]."""
+        """Sum the gradient that each token of a chunk receives over the vocabulary: [chunk]."""
         if self.plan.pool == "max":
             return self.totals[low:high]
         rows, words = self.plan.rows[low:high], self.plan.words[low:high]
         self.dense = self.grad[rows] * words[:, None]
         if self.plan.pool == "logsumexp":
-            # Nothing else than words may be raised to e here: it could be above the pooled score.
+            # Mask before exp: only words are sure to be below the pooled score.
             shares = (log_probs - self.pooled[rows]).masked_fill(~words[:, None], 0).exp()
             self.dense = self.dense * shares
         return self.dense.sum(dim=-1)
 
     def add_to(self, grad: Tensor, low: int, high: int) -> None:
+        """Add the gradient of a chunk's log-probabilities to ``grad``, [chunk, V]."""
         if self.dense is not None:
             grad += self.dense
             return
+        # Positions of the maxima of these rows, relative to the chunk: (rows, V).
         rows = self.plan.rows[low:high]
         first, last = int(rows[0]), int(rows[-1]) + 1
         winners = self.winners[first:last].long() - low
         is_here = (winners >= 0) & (winners < high - low)
         words = torch.arange(grad.shape[1], device=grad.device).expand_as(winners)
         places = (winners * grad.shape[1] + words)[is_here]
-        # A token and a word meet once at most, so nothing is written twice.
+        # Each row and word has one maximum, so no place occurs twice.
         flat = grad.view(-1)
         flat[places] += self.grad[first:last][is_here]

@@ -8,9 +8,10 @@ B is the batch, T the target length (T_l of labels, T_r of rationales), V the vo
 Sums and counts are kept apart, so that a batch that is processed in pieces, or by several
 processes, has exactly the gradient of the whole: divide each sum by the count over all pieces.
 
-Here are the losses of single rows and the choice between the terms. The terms that set a row
-against others are in :mod:`mitools.train.losses.contrastive`; :mod:`mitools.train.losses.fused`
-computes the same numbers as here without the [B, T, V] tensors.
+This module has the losses of single records and the choice of the MI term. Terms that compare
+records are in :mod:`mitools.train.losses.contrastive`, and the term that reads the label behind the
+rationale is in :mod:`mitools.train.losses.conclude`. :mod:`mitools.train.losses.fused` computes the
+same results as this module without [B, T, V] tensors.
 """
 
 from __future__ import annotations
@@ -81,24 +82,23 @@ class Objective:
     """Which losses are summed, with which weights, and how the MI term is computed.
 
     Attributes:
-        alpha: weight of the label task; 1 − alpha is that of the rationale task.
+        alpha: weight of the label task; the rationale task has 1 − alpha.
         beta: weight of the MI term.
         mi: the MI term.
-        pool: how ``maxpool`` and ``ba`` make one distribution of a target's positions.
-        divergence: how ``maxpool`` compares the label's distribution to the rationale's.
-        critic: what ``infonce``, ``jsd`` and ``nwj`` score pairs by: projected decoder states, or
-            the pooled vocabulary distributions.
-        same_label: what two records with the same label are to each other in those terms; never a
-            wrong pair.
-        gradient: whether the MI term also moves the label side. ``auto``: it does in the
-            contrastive terms; in ``maxpool`` and ``ba`` it does not, as in the paper.
-        gamma: weight of the label read behind the rationale, in ``conclude``; so are all below.
-        temperature: τ, by which both readings are divided before they are compared.
-        mask_label: probability that the words of the label are masked in a rationale that is read
-            behind; 0 masks none.
-        hides_input: whether the rationale is read without the input.
-        control: what takes the place of the information that is to be tested: rationales of other
-            records (``shuffled``), or an average of the student's past weights (``past``).
+        pool: how ``maxpool`` and ``ba`` pool the distributions at all positions of a target.
+        divergence: how ``maxpool`` compares the label's distribution with the rationale's.
+        critic: what ``infonce``, ``jsd`` and ``nwj`` compare: projected decoder states, or pooled
+            vocabulary distributions.
+        same_label: how these terms treat two records with the same label; never as a wrong pair.
+        gradient: whether the MI term also has a gradient in the label side. ``auto``: yes in the
+            contrastive terms; no in ``maxpool`` and ``ba``, as in the paper.
+        gamma: of ``conclude``, as all below: the weight of the label read behind the rationale.
+        temperature: τ, which divides the logits of both readings before they are compared.
+        mask_label: probability that the words of the label are masked in the rationale before the
+            label is read behind it.
+        hides_input: whether that rationale is read without the input.
+        control: a control experiment: rationales of other records (``shuffled``), or an average of
+            the student's past weights in place of the reading behind the rationale (``past``).
     """
 
     alpha: float = DEFAULT_ALPHA
@@ -117,42 +117,42 @@ class Objective:
 
     @property
     def concludes(self) -> bool:
-        """Whether the label is read behind the rationale too."""
+        """Whether the label is also read behind the rationale."""
         return self.mi == "conclude" and (self.gamma > 0 or self.beta > 0)
 
     @property
     def learns_from_past(self) -> bool:
-        """Whether ``conclude`` learns from the student's own past: a control."""
+        """Whether the teacher in ``conclude`` is an average of the student's past: a control."""
         return self.concludes and self.control == "past" and self.beta > 0
 
     @property
     def mi_count(self) -> str:
-        """What the MI term is a mean over, a name in :data:`mitools.train.task_tensors.COUNTS`."""
+        """The count that normalizes the MI term; see :data:`mitools.train.task_tensors.COUNTS`."""
         return {"paper": "rows", "conclude": "conclusion_tokens"}.get(self.mi, "pairs")
 
     @property
     def moves_label(self) -> bool:
-        """Whether a gradient of the MI term flows into the label side."""
+        """Whether the MI term has a gradient in the label side."""
         if self.gradient == "auto":
             return self.mi in CONTRASTIVE_TERMS
         return self.gradient == "both"
 
     @property
     def needs_distributions(self) -> bool:
-        """Whether the MI term reads pooled vocabulary distributions."""
+        """Whether the MI term uses pooled vocabulary distributions."""
         if self.mi in CONTRASTIVE_TERMS:
             return self.critic == "vocabulary"
         return self.mi in ("maxpool", "ba")
 
     @property
     def is_sum_over_rows(self) -> bool:
-        """Whether a batch's loss is the sum of what its rows give alone, however it is cut."""
+        """Whether the loss of a batch is the sum of the losses of its records."""
         if self.mi == "conclude":
             return self.control != "shuffled"
         return self.mi in ("none", "maxpool")
 
     def check(self) -> None:
-        """Refuse weights and combinations under which the objective makes no sense.
+        """Refuse weights and combinations that do not make a valid objective.
 
         Raises:
             UsageError: see :func:`check_weights`; or the paper's term with a gradient that the
@@ -164,19 +164,18 @@ class Objective:
             raise UsageError(message, hint='drop "--mi-gradient both", or use "--mi maxpool"')
 
     def check_order(self, order: Order) -> None:
-        """Refuse what makes no sense for a student that says both texts in one pass.
+        """Refuse an objective that is not valid for a student with both texts in one pass.
 
-        In one pass, Z is read at the positions of the label and V at those of the rationale, of the
-        same sequence. What both *say* stays comparable there: words are what the student would
-        write, whatever it has read. So ``maxpool``, and the contrastive terms on words, remain. The
-        states are not: those of the later text have read the earlier one, which is enough to tell
-        a pair from a stranger, or to predict the label, without a word of it being said. So the
-        contrastive terms on states are refused, and ``ba`` where the rationale comes later; where
-        it comes first, its states have not seen the label. ``paper`` is the published computation,
-        which knows two passes. Without rationales there is nothing to put in order.
+        In one pass, Z is at the positions of the label and V at those of the rationale, in the same
+        sequence. Distributions over words remain comparable: they are what the student would output
+        next. So ``maxpool`` and the contrastive terms on words are valid. The states are not
+        comparable: the states of the later text depend on the earlier text, which is enough to
+        recognize a pair or to predict the label. So the contrastive terms on states are refused,
+        and ``ba`` where the rationale comes second; where it comes first, its states do not depend
+        on the label. ``paper`` is defined for two passes, and ``conclude`` compares two.
 
         Raises:
-            UsageError: the objective does not go with this order.
+            UsageError: the objective is not valid for this order.
         """
         if order == "separate":
             return
@@ -198,11 +197,11 @@ class Objective:
 
 
 def check_weights(alpha: float, beta: float, mi: MiTerm, gamma: float = 0.0) -> None:
-    """Refuse weights under which the objective makes no sense.
+    """Refuse weights that do not make a valid objective.
 
     Raises:
         UsageError: α outside [0, 1], β or γ negative or not finite, or a mutual-information term
-            without a rationale task to inform.
+            without a rationale task.
     """
     check_range("alpha", alpha, SHARE)
     check_range("beta", beta, WEIGHT)
@@ -214,7 +213,7 @@ def check_weights(alpha: float, beta: float, mi: MiTerm, gamma: float = 0.0) -> 
 
 
 def token_losses(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy of every target token; 0 on padding, through which no gradient flows.
+    """Compute the cross-entropy of every target token; 0 without a gradient on padding.
 
     Args:
         logits: [B, T, V] raw scores.
@@ -222,7 +221,7 @@ def token_losses(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
         mask: [B, T] real tokens.
 
     Returns:
-        [B, T] nats, float32. Their sum over the count of real tokens is the usual mean loss.
+        [B, T] nats, float32. Their sum over the number of real tokens is the usual mean loss.
     """
     _check(logits.shape[:2] == targets.shape == mask.shape, "logits", logits, "targets", targets)
     ignored = targets.masked_fill(mask == 0, -100)
@@ -233,12 +232,12 @@ def token_losses(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def paper_mi_loss(label_logits: Tensor, rationale_logits: Tensor) -> Tensor:
-    """The mutual-information term exactly as the authors' code computes it.
+    """Compute the mutual-information term exactly as the authors' code does.
 
-    Probabilities are maximized over *all* positions, padding included, and the results are handed
-    to a cross-entropy that applies a softmax once more. With q and p the pooled label and rationale
-    probabilities of a row and S = Σ q, its value is S · logsumexp(p) − ⟨q, p⟩. Because padding
-    takes part, a row's loss depends on the longest row of its batch; use ``maxpool`` unless you
+    Probabilities are maximized over *all* positions, padding included, and then passed to a
+    cross-entropy that applies a second softmax. With q and p the pooled label and rationale
+    probabilities of a row and S = Σ q, its value is S · logsumexp(p) − ⟨q, p⟩. Because of the
+    padding, the loss of a row depends on the longest row of its batch; use ``maxpool`` unless you
     want to reproduce the paper.
 
     Args:
@@ -263,11 +262,11 @@ def paper_mi_loss(label_logits: Tensor, rationale_logits: Tensor) -> Tensor:
 
 
 def pooled_log_probs(logits: Tensor, mask: Tensor, pool: Pool = "max") -> Tensor:
-    """One distribution over words of all positions of a target, pooled in log space.
+    """Pool the distributions at all positions of a target into one, in log space.
 
-    ``max``: a word counts as much as where it is likeliest; ``mean``: as its log-probability
-    averaged over positions (a geometric mean); ``logsumexp``: as its probability averaged over
-    positions. The result is normalized.
+    ``max``: the maximum of a word's probability over positions; ``mean``: the mean of its
+    log-probability (a geometric mean); ``logsumexp``: the mean of its probability. The result is
+    normalized.
 
     Args:
         logits: [B, T, V] raw scores.
@@ -287,21 +286,21 @@ def pooled_log_probs(logits: Tensor, mask: Tensor, pool: Pool = "max") -> Tensor
 
 
 def normalize_pooled(pooled: Tensor) -> Tensor:
-    """Turn pooled scores [B, V] into log-probabilities that add up to 1."""
+    """Normalize pooled scores [B, V] to log-probabilities."""
     return pooled.log_softmax(dim=-1)
 
 
 def divergence_losses(log_q: Tensor, log_p: Tensor, divergence: Divergence = "ce") -> Tensor:
-    """Compare the label's distribution q to the rationale's distribution p, row by row.
+    """Compare the label's distribution q with the rationale's distribution p, row by row.
 
-    ``ce``: −Σ_v q(v) log p(v). ``kl``: that less the entropy of q, so 0 where both agree; the
-    same gradient in p. ``jsd``: half of KL(q‖m) plus half of KL(p‖m) with m the mean of both;
-    symmetric and at most log 2, so a word that p all but rules out cannot dominate.
+    ``ce``: −Σ_v q(v) log p(v). ``kl``: ``ce`` less the entropy of q, so 0 where both agree, with
+    the same gradient in p. ``jsd``: half of KL(q‖m) plus half of KL(p‖m), with m the mean of both;
+    symmetric and at most log 2, so a word with almost no probability in p cannot dominate.
 
     Args:
         log_q: [B, V] log-probabilities.
         log_p: [B, V] log-probabilities.
-        divergence: which of them.
+        divergence: the divergence to compute.
 
     Returns:
         [B] nats; lower is better.
@@ -324,11 +323,11 @@ def maxpool_mi_losses(
     pool: Pool = "max",
     divergence: Divergence = "ce",
 ) -> tuple[Tensor, Tensor]:
-    """Distance of the pooled rationale distribution p̄ from the pooled label distribution q̄.
+    """Compare the pooled rationale distribution p̄ with the pooled label distribution q̄.
 
-    By default −Σ_v q̄(v) log p̄(v): the paper's idea, with padding and end tokens left out of the
-    pooling, the pooled scores normalized to distributions, and no second softmax. A row's loss
-    depends on nothing but that row.
+    By default −Σ_v q̄(v) log p̄(v): the term of the paper with padding and end tokens excluded from
+    the pooling, the pooled scores normalized to distributions, and no second softmax. The loss of a
+    row depends on that row alone.
 
     Args:
         label_logits: [B, T_l, V] raw scores; no gradient flows here.
@@ -339,7 +338,7 @@ def maxpool_mi_losses(
         divergence: see :func:`divergence_losses`.
 
     Returns:
-        [B] nats, 0 for a row without a label or without a rationale; [B] whether the row counts.
+        [B] nats, 0 for a row without a label or a rationale; [B] whether the row has both.
 
     Raises:
         ShapeError: batch or vocabulary sizes differ.
@@ -353,7 +352,7 @@ def maxpool_mi_losses(
 
 
 def _float(tensor: Tensor) -> Tensor:
-    """At least float32: half precision is too coarse for a loss, float64 stays for checks."""
+    """Convert to at least float32: half precision is too coarse for a loss."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
