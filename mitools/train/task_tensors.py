@@ -31,8 +31,8 @@ LOSS_COUNTS: Mapping[str, str] = {
 :attr:`mitools.train.losses.objective.Objective.mi_count`."""
 
 Task = dict[str, Tensor]
-"""The fields of a :class:`Pairs` for one task of B records. Optional are ``weights`` [B], else 1, and
-``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label."""
+"""The fields of a :class:`Pairs` for one task of B records. Optional: ``weights`` [B], else all are
+1, and ``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label."""
 
 _FIELDS = ("prompt_ids", "prompt_mask", "target_ids", "target_mask")
 

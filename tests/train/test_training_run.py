@@ -145,8 +145,9 @@ def sampled_records() -> list[dict[str, Any]]:
         {"mi": "infonce", "wrong_rationales": True, "rationales": "sample", "soft_labels": True},
         {"mi": "ba", "rationales": "min", "micro_batch_size": 2, "beta_warmup": 3},
         {"order": "rationale-label", "rationales": "min", "micro_batch_size": 2},
+        {"mi": "conclude", "mi_mask_label": 0.5, "mi_control": "past", "rationales": "min"},
     ],
-    ids=["plain", "drawn", "chosen", "one-pass"],
+    ids=["plain", "drawn", "chosen", "one-pass", "conclude"],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     tmp_path: Path, tiny_seq2seq: Path, changes: dict[str, Any]
