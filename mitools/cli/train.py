@@ -27,8 +27,8 @@ __all__ = ["command"]
 GROUPS = {
     "Student": "--save --student --order --prefix-position --lora",
     "Objective": "--mi --mi-pool --mi-divergence --mi-critic --mi-same-label --mi-gradient "
-    "--mi-temperature --mi-mask-label --mi-hide-input --mi-control --alpha --beta --gamma "
-    "--beta-warmup",
+    "--mi-temperature --mi-mask-label --mi-hide-input --mi-control --rationale-weights "
+    "--alpha --beta --beta-warmup --gamma",
     "Data": "--task --labels-from --rationales-from --rationales --soft-labels --agreement-weight "
     "--wrong-rationales --max-input-tokens --max-label-tokens --max-rationale-tokens",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "

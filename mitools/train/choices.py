@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_GRADIENT",
     "DEFAULT_MI",
     "DEFAULT_POOL",
+    "DEFAULT_RATIONALE_WEIGHTS",
     "DEFAULT_SAME_LABEL",
     "DEFAULT_TEMPERATURE",
     "DIVERGENCES",
@@ -39,6 +40,7 @@ __all__ = [
     "PresetName",
     "RationaleChoice",
     "RationaleSource",
+    "RationaleWeights",
     "SameLabel",
     "Schedule",
     "Selection",
@@ -60,6 +62,7 @@ Critic = Literal["states", "vocabulary"]
 SameLabel = Literal["mask", "positive"]
 Gradient = Literal["auto", "both", "rationale"]
 Control = Literal["none", "shuffled", "past"]
+RationaleWeights = Literal["uniform", "informative"]
 
 DEFAULT_ALPHA = 0.5
 DEFAULT_BETA = 0.1
@@ -72,6 +75,7 @@ DEFAULT_GRADIENT: Gradient = "auto"
 DEFAULT_GAMMA = 0.5
 DEFAULT_TEMPERATURE = 2.0
 DEFAULT_CONTROL: Control = "none"
+DEFAULT_RATIONALE_WEIGHTS: RationaleWeights = "uniform"
 
 BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.5}
 """The weight of an MI term where none is given; :data:`DEFAULT_BETA` of the others."""

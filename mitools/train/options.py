@@ -27,6 +27,7 @@ from mitools.train.choices import (
     DEFAULT_GRADIENT,
     DEFAULT_MI,
     DEFAULT_POOL,
+    DEFAULT_RATIONALE_WEIGHTS,
     DEFAULT_SAME_LABEL,
     DEFAULT_TEMPERATURE,
     PRESETS,
@@ -41,6 +42,7 @@ from mitools.train.choices import (
     PresetName,
     RationaleChoice,
     RationaleSource,
+    RationaleWeights,
     SameLabel,
     Schedule,
     Selection,
@@ -161,11 +163,12 @@ class TrainOptions:
     ] = False
     mi_control: Annotated[
         Control,
-        Help(
-            "Control experiment for conclude: read another record's rationale (shuffled) or "
-            "distill an average of past weights (past)."
-        ),
+        Help("Control for conclude: rationales of other records, or past weights as teacher."),
     ] = DEFAULT_CONTROL
+    rationale_weights: Annotated[
+        RationaleWeights,
+        Help("Loss weights of rationales; informative needs conclude and its information."),
+    ] = DEFAULT_RATIONALE_WEIGHTS
     alpha: Annotated[
         float, Help("Weight of the label loss; the rationale loss has 1 - alpha.", SHARE)
     ] = DEFAULT_ALPHA
@@ -281,6 +284,7 @@ class TrainOptions:
             mask_label=self.mi_mask_label,
             hides_input=self.mi_hide_input,
             control=self.mi_control,
+            rationale_weights=self.rationale_weights,
         )
 
     @property
@@ -290,15 +294,12 @@ class TrainOptions:
 
     @property
     def concludes(self) -> bool:
-        """Whether the student learns to give the label behind the rationale of its explain pass.
-
-        It does not where that reading has another prompt than the explain pass.
-        """
+        """Whether the student learns the label behind the rationale and prompt of explain."""
         return self.mi == "conclude" and self.gamma > 0 and not self.mi_hide_input
 
     @property
     def marks_label_words(self) -> bool:
-        """Whether the training loop needs to know which words of a rationale are its label's."""
+        """Whether batches have to mark the words of the label in each rationale."""
         return self.mi == "conclude" and self.mi_mask_label > 0
 
     @property

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mitools.student.codec import Codec
 from mitools.student.forward import target_states
+from mitools.train.losses.conclude import informative_weights
 from mitools.train.losses.contrastive import (
     barber_agakov_losses,
     batch_entropy,
@@ -140,7 +141,7 @@ class TwoTaskModel(nn.Module):
         losses = {"label_loss": _sum(seen[0].losses, label) / totals[0]}
         loss = alpha * losses["label_loss"]
         if rationale is not None:
-            losses["rationale_loss"] = _sum(seen[1].losses, rationale) / totals[1]
+            losses["rationale_loss"] = self._rationale_loss(seen, rationale) / totals[1]
             loss = loss + (1 - alpha) * losses["rationale_loss"]
             losses |= self._term_losses(seen, (label, rationale, wrong), totals)
             if "conclusion_loss" in losses:
@@ -151,6 +152,18 @@ class TwoTaskModel(nn.Module):
         if wants_words and rationale is not None:
             outputs |= self._words(seen, (label, rationale))
         return outputs
+
+    def _rationale_loss(self, seen: tuple[Seen, ...], rationale: Task) -> Tensor:
+        """Sum the rationale losses, in training with the weights that the objective chooses."""
+        is_weighted = self.training and self.objective.rationale_weights == "informative"
+        if not is_weighted or seen[0].conclusion is None:
+            return _sum(seen[1].losses, rationale)
+        readings, has_both = seen[0].conclusion
+        weights = weights_of(rationale).float()
+        tokens = rationale["target_mask"].sum(dim=-1) * weights
+        temperature = self.objective.temperature
+        chosen = informative_weights(readings.information(), tokens, has_both, temperature)
+        return (seen[1].losses.sum(dim=-1) * weights * chosen).sum()
 
     def mean_losses(self, rationale: Task, label: Task) -> Tensor:
         """Compute the mean loss of each row's rationale in nats per token: [B]; 0 if it is empty.

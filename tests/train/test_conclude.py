@@ -389,6 +389,28 @@ def test_the_past_is_an_average_of_the_weights_that_were(
     assert torch.isfinite(gradient(model)).all()
 
 
+@Kinds
+def test_informative_weights_change_the_rationale_loss_in_training_alone(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    rows = rows_of(make(request, kind).codec)
+    for index, row in enumerate(rows):
+        row["rationale_weight"] = 1 / (1 + index)
+    model = make(request, kind, rationale_weights="informative", temperature=0.01)
+    measured = model(**batch_of(model.codec, rows), wants_words=True)
+    told = measured["information"]
+    alone = [model(**batch_of(model.codec, [row]))["rationale_loss"] for row in rows]
+    counts = torch.tensor([len(r["rationale_target"]) * r["rationale_weight"] for r in rows])
+    plain = (torch.stack(alone) * counts).sum() / counts.sum()
+    assert measured["rationale_loss"].item() == pytest.approx(plain.item(), rel=1e-4)
+    chosen = torch.sigmoid(told / 0.01) * counts
+    expected = (torch.stack(alone) * chosen).sum() / chosen.sum()
+    found = model.train()(**batch_of(model.codec, rows))
+    assert found["rationale_loss"].item() == pytest.approx(expected.item(), rel=1e-3)
+    found["loss"].backward()
+    assert torch.isfinite(gradient(model)).all()
+
+
 # Whole runs
 
 
@@ -509,8 +531,9 @@ def test_every_record_gets_another_ones_rationale_and_each_is_read_once() -> Non
         ({"gamma": -1.0}, "--gamma must be 0 or a positive number"),
         ({"mi_temperature": 0.0}, "--mi-temperature must be a finite number above 0"),
         ({"mi_mask_label": 1.5}, "--mi-mask-label must be between 0 and 1"),
+        ({"mi": "none", "rationale_weights": "informative"}, "needs --mi conclude"),
     ],
-    ids=["no-rationale", "gamma-alone", "one-pass", "gamma", "temperature", "share"],
+    ids=["no-rationale", "gamma-alone", "one-pass", "gamma", "temperature", "share", "weights"],
 )
 def test_what_makes_no_sense_is_refused(
     tmp_path: Path, changes: dict[str, Any], message: str
@@ -531,3 +554,4 @@ def test_the_weight_of_a_term_is_its_own_where_none_is_given(tmp_path: Path) -> 
 def test_a_batch_is_cut_only_where_its_rows_stand_alone() -> None:
     assert Objective(mi="conclude").is_sum_over_rows
     assert not Objective(mi="conclude", control="shuffled").is_sum_over_rows
+    assert not Objective(mi="conclude", rationale_weights="informative").is_sum_over_rows

@@ -34,6 +34,7 @@ from mitools.train.losses.objective import ShapeError, token_losses
 __all__ = [
     "Readings",
     "fused_readings",
+    "informative_weights",
     "plain_readings",
     "tempered_divergences",
 ]
@@ -75,6 +76,30 @@ class Readings:
         assert self.divergences is not None
         gain = (self.label_losses.detach() - self.teacher_losses).sum(dim=-1)
         return self.divergences.sum(dim=-1) * (gain > 0)
+
+
+def informative_weights(
+    information: Tensor, tokens: Tensor, is_pair: Tensor, temperature: float
+) -> Tensor:
+    """Compute weights of rationales that grow with their information about the label.
+
+    The weight of a record is proportional to σ(i/τ), normalized so that the mean over all rationale
+    tokens of the batch is 1.
+
+    Args:
+        information: [B] nats, as from :meth:`Readings.information`.
+        tokens: [B] rationale tokens of each record, times its loss weight.
+        is_pair: [B] records with a label and a rationale; the weight of the others is 1.
+        temperature: τ > 0; lower values make weights more different.
+
+    Returns:
+        [B] weights without a gradient.
+    """
+    raw = torch.sigmoid(information.detach() / temperature)
+    counts = tokens.to(raw.dtype) * is_pair
+    total = (raw * counts).sum()
+    scale = torch.where(total > 0, counts.sum() / total, torch.ones_like(total))
+    return torch.where(is_pair, raw * scale, torch.ones_like(raw))
 
 
 def tempered_divergences(

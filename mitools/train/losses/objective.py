@@ -36,6 +36,7 @@ from mitools.train.choices import (
     DEFAULT_GRADIENT,
     DEFAULT_MI,
     DEFAULT_POOL,
+    DEFAULT_RATIONALE_WEIGHTS,
     DEFAULT_SAME_LABEL,
     DEFAULT_TEMPERATURE,
     DIVERGENCES,
@@ -47,6 +48,7 @@ from mitools.train.choices import (
     Gradient,
     MiTerm,
     Pool,
+    RationaleWeights,
     SameLabel,
 )
 from mitools.train.ranges import SHARE, WEIGHT, check_range
@@ -99,6 +101,8 @@ class Objective:
         hides_input: whether that rationale is read without the input.
         control: a control experiment: rationales of other records (``shuffled``), or an average of
             the student's past weights in place of the reading behind the rationale (``past``).
+        rationale_weights: ``informative`` gives rationales with more information about their label
+            a higher weight in the rationale loss.
     """
 
     alpha: float = DEFAULT_ALPHA
@@ -114,6 +118,7 @@ class Objective:
     mask_label: float = 0.0
     hides_input: bool = False
     control: Control = DEFAULT_CONTROL
+    rationale_weights: RationaleWeights = DEFAULT_RATIONALE_WEIGHTS
 
     @property
     def concludes(self) -> bool:
@@ -148,7 +153,7 @@ class Objective:
     def is_sum_over_rows(self) -> bool:
         """Whether the loss of a batch is the sum of the losses of its records."""
         if self.mi == "conclude":
-            return self.control != "shuffled"
+            return self.control != "shuffled" and self.rationale_weights == "uniform"
         return self.mi in ("none", "maxpool")
 
     def check(self) -> None:
@@ -159,6 +164,9 @@ class Objective:
                 paper stops.
         """
         check_weights(self.alpha, self.beta, self.mi, self.gamma)
+        if self.rationale_weights == "informative" and not self.concludes:
+            message = f"--rationale-weights informative needs --mi conclude, not {self.mi}"
+            raise UsageError(message, hint='add "--mi conclude" with --gamma above 0')
         if self.mi == "paper" and self.gradient == "both":
             message = "--mi paper stops the gradient of the label side by definition"
             raise UsageError(message, hint='drop "--mi-gradient both", or use "--mi maxpool"')

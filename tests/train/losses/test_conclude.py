@@ -13,6 +13,7 @@ from torch import Tensor
 from mitools.train.losses.conclude import (
     Readings,
     fused_readings,
+    informative_weights,
     plain_readings,
     tempered_divergences,
 )
@@ -275,3 +276,26 @@ def test_no_tensor_as_large_as_the_scores_of_all_labels_is_ever_made() -> None:
         found = fused_readings(states, head, (targets, mask), TAU, chunk=4)  # type: ignore[arg-type]
         total(found, torch.ones(rows)).backward()
     assert largest <= 2 * 4 * words  # both readings of a chunk, while a batch has 120 rows of each
+
+
+def test_informative_weights_are_worked_by_hand() -> None:
+    # σ(0) = 1/2 and σ(log 3) = 3/4: over 3 + 1 tokens (3/2 + 3/4) / 4 = 9/16, so 8/9 and 4/3.
+    told = torch.tensor([0.0, 2 * math.log(3), 9.0])
+    found = informative_weights(told, torch.tensor([3, 1, 5]), torch.tensor([True, True, False]), 2)
+    assert found.tolist() == pytest.approx([8 / 9, 4 / 3, 1.0])
+
+
+@given(
+    st.lists(st.tuples(st.floats(-50, 50), st.integers(0, 9), st.booleans()), min_size=1),
+    st.floats(0.1, 10),
+)
+def test_informative_weights_keep_the_mean_and_the_order(
+    records: list[tuple[float, int, bool]], tau: float
+) -> None:
+    told, tokens, pairs = (torch.tensor(column) for column in zip(*records, strict=True))
+    found = informative_weights(told.double(), tokens, pairs, tau)
+    assert torch.isfinite(found).all()
+    assert (found[~pairs] == 1).all()
+    assert (found * tokens)[pairs].sum().item() == pytest.approx(tokens[pairs].sum().item())
+    ordered = found[pairs][told[pairs].argsort()]
+    assert (ordered[1:] >= ordered[:-1] - 1e-9).all()
