@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from mitools.cli import COMMANDS, mitools
-from mitools.cli._stage import use_recipe
+from mitools.cli._config import use_recipe
 from mitools.recipe import find_recipe, list_recipes
 from mitools.records import Record
 from mitools.tasks import task_of

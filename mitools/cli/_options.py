@@ -129,7 +129,7 @@ def student_option(function: F) -> F:
         "--student",
         type=RecipePath(),
         metavar="DIR",
-        help="Folder of the student to ask. Without it, answers in the records are used.",
+        help="Folder of the student. Without it, the answers in the records are used.",
     )
     return option(function)
 

@@ -19,10 +19,10 @@ from typing import IO, Any
 import click
 
 from mitools.bounds import DEFAULTS, Bounds
-from mitools.cli._config import config_option, refusal_of, refuse_unconfirmed, use_recipe
+from mitools.cli._config import config_option, refusal_of, refuse_unconfirmed
 from mitools.cli._help import Groups, grouped_options
-from mitools.cli._options import COMMON, INPUT_FILES, INPUT_LIMITS, output_option, seed_option
-from mitools.cli._places import RecipePath, check_roles
+from mitools.cli._options import COMMON, INPUT_FILES, INPUT_LIMITS, output_option
+from mitools.cli._places import check_roles
 from mitools.console import Console
 from mitools.diverted import diverted_pieces, is_diverted
 from mitools.errors import MitoolsError, OutputError
@@ -31,14 +31,11 @@ from mitools.records import Reader, Rejected, Writer
 
 __all__ = [
     "HINTS",
-    "RecipePath",
     "Stage",
     "StageCommand",
     "abandon_stdout",
-    "seed_option",
     "stage",
     "stdout",
-    "use_recipe",
 ]
 
 Decorator = Callable[[Any], Any]

@@ -17,10 +17,10 @@ from mitools.annotate.options import (
     AnnotateOptions,
 )
 from mitools.cli._annotate_options import parse_params, parse_price, within
-from mitools.cli._options import task_option
+from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
-from mitools.cli._stage import Stage, seed_option, stage, stdout
+from mitools.cli._stage import Stage, stage, stdout
 from mitools.escape import visible
 from mitools.files import STDOUT, atomic_output, output_errors
 from mitools.records import Reader

@@ -18,7 +18,13 @@ from mitools.cli._explain_output import (
     showing,
     shows_to_terminal,
 )
-from mitools.cli._options import batch_size_option, device_option, seed_option, task_option
+from mitools.cli._options import (
+    batch_size_option,
+    device_option,
+    seed_option,
+    student_option,
+    task_option,
+)
 from mitools.cli._places import OutputPath, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage
 from mitools.errors import UsageError
@@ -170,12 +176,7 @@ def _compile_pattern(
     metavar="FILE",
     help="Summary of the second student, for the page.",
 )
-@click.option(
-    "--student",
-    type=RecipePath(),
-    metavar="DIR",
-    help="Student that answers the records without a student's answer.",
-)
+@student_option
 @click.option("--text", help="Input for the student, instead of records.")
 @click.option("--choices", metavar="A,B,…", help="Possible answers to --text.")
 @task_option
@@ -200,7 +201,7 @@ def command(stage: Stage, **params: Any) -> None:
 
     Each record is shown with its verdicts (✓, ✗), its flags (!) and the answer that each rationale
     supports. All given filters must match; of a filter given several times, one must match. No
-    matching record is not an error.
+    matching record is not an error. --student answers only records without a student's answer.
 
     \b
     mitools explain judged.jsonl --wrong --sort confidence --reverse

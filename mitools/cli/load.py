@@ -10,13 +10,15 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from mitools.cli._config import use_recipe
+from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import RecipePath, SourceName
 from mitools.cli._sizes import ByteSize
-from mitools.cli._stage import Stage, seed_option, stage, use_recipe
+from mitools.cli._stage import Stage, stage
 from mitools.errors import UsageError
 from mitools.files import STDIN
 from mitools.recipe import find_recipe, is_recipe_name
-from mitools.schema import SPLITS, TASKS
+from mitools.schema import SPLITS
 from mitools.sources.label_forms import LABEL_FORMS
 from mitools.sources.options import DEMO_ANSWERS, FORMATS, LoadOptions, with_preset
 from mitools.sources.published import PRESETS
@@ -142,12 +144,7 @@ GROUPS = {
     help="Form of labels: text, key or letter of a choice, or its index from 0 or 1.  "
     "[default: inferred from the first rows]",
 )
-@click.option(
-    "--task",
-    type=click.Choice(TASKS),
-    help="How labels are compared.  [default: labels with --labels, choice with choices, else "
-    "text]",
-)
+@task_option
 @click.option(
     "--keep-fields",
     type=_names,
@@ -235,7 +232,8 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     generated word problems, or a .jsonl, .json, .csv, .tsv or .parquet file; without SOURCE,
     JSON Lines are read from stdin. Unmapped source fields are kept. Template filters: lettered
     (choices as lines), after('MARK') and before('MARK') (text around the last mark), number (the
-    only number).
+    only number). Without --task, labels are compared as the task labels with --labels, as choice
+    with choices, else as text.
 
     \b
     mitools load svamp

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from mitools.cli._options import seed_option
 from mitools.cli._places import OutputFolder, OutputPath, RecipePath, TypedOption
-from mitools.cli._stage import Stage, seed_option, stage
+from mitools.cli._stage import Stage, stage
 from mitools.errors import UsageError
 from mitools.files import STDIN
 from mitools.records import Record

@@ -9,7 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from mitools.cli._stage import RecipePath, Stage, stage
+from mitools.cli._places import RecipePath
+from mitools.cli._stage import Stage, stage
 
 
 def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
