@@ -79,8 +79,8 @@ def as_markdown(tables: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
             "",
             f"Differences are in points of accuracy, in pairs of the same seed and record; "
             f"p is adjusted for {family} comparisons (Holm). LDD is the least difference that a "
-            "test at 5% finds in 80% of such studies. Where p speaks for records alone, "
-            "there are too few seeds to speak for others.",
+            "test at 5% finds in 80% of such studies. With one seed, p speaks for other records "
+            "and not for other seeds.",
         ]
     return "\n".join((*lines, ""))
 

@@ -28,13 +28,12 @@ from mitools.evaluate.measures.statistics import percentile_interval, wilson_int
 from mitools.study.plan import Study
 from mitools.study.results import RESULT_NAMES, SHARES, Result
 
-__all__ = ["ENOUGH_SEEDS", "Cell", "Name", "build_tables", "cells_of", "compare_cells", "sizes_of"]
+__all__ = ["Cell", "Name", "build_tables", "cells_of", "compare_cells", "sizes_of"]
 
 Floats = NDArray[np.float64]
 RecordName = tuple[str, int]
 
-ENOUGH_SEEDS = 6
-"""Seeds below which random signs cannot reach p < .05: five that all agree give .0625."""
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True, order=True)
@@ -175,9 +174,9 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
     """Compare two cells on the seeds and records that both have, in pairs.
 
     The p-value is the larger of two: of random signs over records (for one seed, McNemar's exact
-    test), which asks whether other records would say the same; and of random signs over seeds,
-    which asks whether other seeds would. With fewer than six seeds the second cannot be small, so
-    the first stands alone and ``scope`` says ``records``.
+    test), which asks whether other records would say the same; and of a paired t-test over seeds,
+    which asks whether other seeds would. One seed leaves the first alone, and ``scope`` says
+    ``records``.
 
     Returns:
         ``difference`` (ours minus theirs) with its interval, ``p_value``, ``scope``, ``seeds``,
@@ -192,8 +191,7 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
     gap = mine - other
     per_record = gap.mean(axis=0)
     p_records = mcnemar(mine[0], other[0]) if len(seeds) == 1 else sign_flip(per_record, seed)
-    decides = len(seeds) >= ENOUGH_SEEDS
-    p_seeds = sign_flip(gap.mean(axis=1), seed) if decides else None
+    p_seeds = _paired_t(gap.mean(axis=1)) if len(seeds) > 1 else None
     means = resampled_means([gap], seed)[:, 0]
     return {
         "difference": float(gap.mean()),
@@ -201,11 +199,25 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
         "p_value": max(p_records, p_seeds or 0.0),
         "p_records": p_records,
         "p_seeds": p_seeds,
-        "scope": "records and seeds" if decides else "records",
+        "scope": "records" if p_seeds is None else "records and seeds",
         "seeds": len(seeds),
         "records": len(records),
         "smallest_detectable": smallest_detectable(float(means.std()), 1),
     }
+
+
+def _paired_t(differences: Floats) -> float:
+    """Test differences [S], one a seed, for a mean of 0: Student's p, two-sided, S at least 2.
+
+    A test of signs would be of no use here: with 10 seeds its p is never below .002, which no
+    adjustment for a hundred comparisons survives. A difference is a mean over many records, so its
+    distribution is nearly normal. Where all are equal, p is that of their signs.
+    """
+    count = len(differences)
+    if np.ptp(differences) < _EQUAL:
+        return 1.0 if abs(differences[0]) < _EQUAL else 2 * 0.5**count
+    error = differences.std(ddof=1) / np.sqrt(count)
+    return float(2 * student_t.sf(abs(differences.mean()) / error, count - 1))
 
 
 def sizes_of(tables: Mapping[str, Any]) -> list[int | None]:

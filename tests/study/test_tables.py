@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_rel
 
 from mitools.study.plan import Study
 from mitools.study.tables import Name, build_tables, cells_of, compare_cells, sizes_of
@@ -44,7 +44,7 @@ def test_one_seed_is_compared_by_mcnemar(tmp_path: Path) -> None:
     assert found[0]["ci95"][0] < -0.6 < found[0]["ci95"][1] < 0
 
 
-def test_with_enough_seeds_the_larger_p_of_records_and_seeds_counts(tmp_path: Path) -> None:
+def test_with_several_seeds_the_larger_p_of_records_and_seeds_counts(tmp_path: Path) -> None:
     study = study_of(tmp_path, 6)
     rows = {("dss", seed): WORSE * 10 for seed in range(6)}
     rows |= {("label", seed): (BETTER if seed else WORSE) * 10 for seed in range(6)}
@@ -54,9 +54,16 @@ def test_with_enough_seeds_the_larger_p_of_records_and_seeds_counts(tmp_path: Pa
     assert found is not None
     assert found["scope"] == "records and seeds"
     assert found["p_records"] < 0.001
-    # Five seeds of six agree and one is level: both signs of five, 2 / 2**5.
-    assert found["p_seeds"] == pytest.approx(2 / 2**5, abs=0.01)
+    assert found["p_seeds"] == pytest.approx(ttest_rel([0.9] * 5 + [0.3], [0.3] * 6).pvalue)
     assert found["p_value"] == found["p_seeds"]
+
+
+def test_seeds_that_all_differ_by_the_same_have_the_p_of_their_signs(tmp_path: Path) -> None:
+    study = study_of(tmp_path, 3)
+    rows = {("dss", seed): WORSE for seed in range(3)}
+    rows |= {("label", seed): BETTER for seed in range(3)}
+    found = build_tables(study, results_of(study, rows))["comparisons"]
+    assert found[0]["p_seeds"] == 2 / 2**3
 
 
 def test_swapping_the_sides_changes_the_sign_alone(tmp_path: Path) -> None:
