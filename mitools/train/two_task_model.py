@@ -136,6 +136,7 @@ class TwoTaskModel(nn.Module):
         totals = counts.float().to(label["target_ids"].device)
         # Weights may add up to less than 1, but a count of 0 must not divide.
         totals = torch.where(totals > 0, totals, 1)
+        self.passes.student = self.student  # a wrapper for parallelism may have replaced it
         seen = self.passes.run(label, rationale)
         alpha = self.objective.alpha
         losses = {"label_loss": _sum(seen[0].losses, label) / totals[0]}
