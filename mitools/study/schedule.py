@@ -1,4 +1,4 @@
-"""Which run comes next, and whether it would end in time: pure functions and a clock."""
+"""Which run comes next, and whether it would end in time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Schedule"]
 
 @dataclass
 class Schedule:
-    """Hands out runs in their order, for as long as they would end before the limit.
+    """The runs that are waiting, in their order, and how long runs take.
 
     Attributes:
         waiting: runs that are not made yet, in their order.
@@ -31,7 +31,7 @@ class Schedule:
         self._started = self.clock()
 
     def took(self, run: Run, seconds: float) -> None:
-        """Learn how long a run took from its start to its end."""
+        """Record how long a run took from its start to its end."""
         self._seconds.setdefault((run.objective.name, run.size), []).append(seconds)
 
     def estimate(self, run: Run) -> float | None:

@@ -117,7 +117,13 @@ class Workers:
 
 
 def _work(connection: Connection, execute: Execute) -> None:
-    """Make runs until nobody asks for another one."""
+    """Make runs until the connection is closed.
+
+    The process is a group of its own, so that ^C in a terminal reaches the study alone. That then
+    ends its workers by one signal, at which a training run saves a checkpoint; a second one would
+    stop it at once.
+    """
+    os.setpgid(0, 0)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     while True:
         try:
@@ -127,7 +133,7 @@ def _work(connection: Connection, execute: Execute) -> None:
         order.folder.mkdir(parents=True, exist_ok=True)
         with _output_to(order.log):
             error = _try_run(order, execute)
-        with contextlib.suppress(OSError):  # whoever asked is gone
+        with contextlib.suppress(OSError):  # the study has ended
             connection.send(error)
 
 

@@ -111,6 +111,13 @@ def execute_slowly(arguments: Sequence[str]) -> int:
     return execute(arguments)
 
 
+def execute_in_group(arguments: Sequence[str]) -> int:
+    """Note the process group of the worker."""
+    if arguments[0] == "train":
+        count(_value(arguments, "--save").parents[2], f"group {os.getpgid(0)}")
+    return execute(arguments)
+
+
 def count(out: Path, text: str) -> None:
     with (out / "count.txt").open("a") as stream:
         stream.write(text + "\n")

@@ -127,6 +127,12 @@ def test_runs_that_were_made_with_other_options_are_not_mixed_in(tmp_path: Path)
         conduct_all(write_study(tmp_path, FEW), out, studies.execute, student="x")
 
 
+def test_a_key_that_interrupts_a_study_does_not_reach_its_workers(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    conduct_all(write_study(tmp_path, FEW), out, studies.execute_in_group)
+    assert {int(group) for group in counted(out, "group")}.isdisjoint({os.getpgid(0)})
+
+
 def test_two_processes_do_not_conduct_a_study_in_one_folder(tmp_path: Path) -> None:
     study, out = write_study(tmp_path, FEW), tmp_path / "out"
     out.mkdir()
