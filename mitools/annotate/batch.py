@@ -1,8 +1,8 @@
-"""Batches: requests written to a file for a service that answers them later, and its answers read.
+"""Batches: write requests to a file for a batch service, and read its results.
 
-The lines are those of the OpenAI Batch API, which ``vllm run-batch`` reads as well
+The lines have the format of the OpenAI Batch API, which ``vllm run-batch`` also reads
 (https://platform.openai.com/docs/api-reference/batch/request-input). ``custom_id`` is the request's
-key, so that results enter the journal in any order, from any part of a batch that expired.
+key, so results can enter the journal in any order, and from part of a batch that expired.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "import_results",
 ]
 
-# What OpenAI takes in one file.
+# OpenAI's limits for one file.
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
 
@@ -54,7 +54,7 @@ class Emitted:
 
     Attributes:
         rows: records read.
-        answered: those that need nothing more.
+        answered: records that are complete.
         requests: lines written, each request once.
         size: bytes written.
     """
@@ -74,15 +74,15 @@ class Emitted:
         return lines
 
     def warning(self) -> str | None:
-        """Warn of a file that OpenAI would not take; None where it would."""
+        """Return a warning if the file is too large for OpenAI, else None."""
         if self.requests <= MOST_REQUESTS and self.size <= MOST_BYTES:
             return None
         limits = f"{MOST_REQUESTS:,} requests and {MOST_BYTES // 1_000_000} MB"
-        return f'OpenAI takes {limits} a file; cut it with "split -l {MOST_REQUESTS}"'
+        return f'OpenAI accepts {limits} per file; split it with "split -l {MOST_REQUESTS}"'
 
 
 def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]) -> Emitted:
-    """Write the requests of a run with these options, but for those that the journal answers.
+    """Write the requests of a run with these options, without those that the journal answers.
 
     Raises:
         UsageError: the teacher is not one behind an endpoint, or no model is named.
@@ -103,10 +103,10 @@ def emit_requests(
     task: str | None,
     out: IO[str],
 ) -> Emitted:
-    """Write what has to be asked next about each record.
+    """Write the next requests of each record.
 
-    Where a strategy asks again, depending on the first answers, that is a batch of its own: import
-    the results and emit once more.
+    If a strategy asks again, depending on the first answers, that takes a second batch: import the
+    results and emit again.
     """
     done = Emitted()
     seen: set[bytes] = set()
@@ -117,7 +117,7 @@ def emit_requests(
         done.answered += conversation.answered is not None
         for question in conversation.open:
             request = store.requests.make(question)
-            name = bytes.fromhex(request.key[:32])  # half of it: still no two alike
+            name = bytes.fromhex(request.key[:32])  # half of it is still unique
             if name not in seen:
                 seen.add(name)
                 done.requests += 1
@@ -134,14 +134,14 @@ def _write(request: Request, out: IO[str]) -> int:
 
 @dataclass
 class Imported:
-    """Counts of the results read: answers, and requests that failed."""
+    """Counts of results: answers, and failed requests."""
 
     answers: int = 0
     failures: int = 0
 
 
 def import_results(paths: Iterable[str], journal: Journal) -> Imported:
-    """Put a batch's results into the journal, where an answer is never replaced by a failure.
+    """Write the results of a batch to the journal; a failure never replaces an answer.
 
     Raises:
         SourceError: a file cannot be read.
@@ -182,9 +182,10 @@ def _entry(row: Record, where: Where) -> Entry:
 
 
 def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
-    """Find out what a service says of a request that failed; it says so in several places."""
-    found = next((words for part in (body, error) if (words := words_in(part)).text), ServerWords())
-    code, message = found.code, found.text or "no reason given"
+    """Make an entry for a failed request; services report the reason in different fields."""
+    every = (words_in(part) for part in (body, error))
+    reason = next((words for words in every if words.text), ServerWords())
+    code, message = reason.code, reason.text or "no reason given"
     kind = rejection_kind(code, message)
     if "expired" in code:
         kind = "expired"

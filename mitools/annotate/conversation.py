@@ -1,4 +1,4 @@
-"""A dialogue carried as far as the answers at hand carry it."""
+"""One record's questions and replies: continues as far as replies are available."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Conversation:
     """One record's questions and replies.
 
     Attributes:
-        answered: the outcome, once there is nothing more to ask.
+        answered: the outcome, once all questions are answered.
     """
 
     def __init__(self, dialogue: Dialogue, recall: Recall) -> None:
-        """Begin, and go on until an answer is not at hand.
+        """Start, and continue until a reply is not available.
 
         Args:
-            dialogue: what is asked.
-            recall: gives a reply at once, or None.
+            dialogue: the strategy's generator of questions.
+            recall: returns a reply that is available without waiting, else None.
         """
         self.answered: Answered | None = None
         self._dialogue = dialogue
@@ -34,17 +34,18 @@ class Conversation:
 
     @property
     def open(self) -> list[Question]:
-        """The questions that have to be asked; they may be asked at once."""
+        """The questions without a reply; they may be asked concurrently."""
         pairs = zip(self._questions, self._replies, strict=True)
         return [question for question, reply in pairs if reply is None]
 
     def supply(self, fresh: Sequence[Reply]) -> None:
-        """Go on with replies to the open questions, in their order."""
+        """Continue with replies to the open questions, in their order."""
         waiting = iter(fresh)
         replies = [next(waiting) if reply is None else reply for reply in self._replies]
         self._advance(replies)
 
     def _advance(self, replies: Sequence[Reply] | None) -> None:
+        """Send replies to the dialogue, and recall those to its next questions, until one lacks."""
         try:
             while True:
                 if replies is None:

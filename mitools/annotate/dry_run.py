@@ -1,4 +1,4 @@
-"""What a run will cost, before it is paid for."""
+"""Estimate of calls, tokens and cost before a run."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from mitools.tasks import task_of
 
 __all__ = ["Bill", "CostEstimate", "DryRun", "dry_run", "estimate_cost"]
 
-_ENOUGH = 20  # answered records from which to learn what the others will take
+_ENOUGH = 20  # answered records needed to extrapolate from them
 _BYTES_A_TOKEN = 4.0
 _TOKENS_AN_ANSWER = 100.0
-_RIGHT = 0.75
+_RIGHT = 0.75  # share of answers that agree with gold
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Calls and tokens; None where there is no bound."""
+    """Calls and tokens; ``completion_tokens`` is None if there is no bound."""
 
     calls: float
     prompt_tokens: float
     completion_tokens: float | None
 
     def cost(self, price: Price | None) -> float | None:
-        """In USD; None where a price or a bound is unknown."""
+        """Return the cost in USD; None if the price or a bound is unknown."""
         if price is None or self.completion_tokens is None:
             return None
         return price.cost(self.prompt_tokens, self.completion_tokens)
@@ -43,18 +43,18 @@ class Bill:
 
 @dataclass
 class CostEstimate:
-    """What is known before a run.
+    """Estimate of a run.
 
     Attributes:
         rows: records read.
-        recalled: completions that the journal has.
-        open_rows: records that need more.
+        recalled: completions found in the journal.
+        open_rows: records that need further calls.
         first_open: the first question to be sent.
-        basis: what the expected bill rests on, for people.
-        low: every record done with the fewest calls.
-        expected: as the records answered so far, or as assumed.
-        worst: every try used, every limit reached; repeats after faults of the endpoint are not
-            in it.
+        basis: the basis of the expected bill, as a sentence.
+        low: each record takes the fewest calls.
+        expected: extrapolated from answered records, or from assumptions.
+        worst: each record takes all calls and tokens that are allowed, without repeats after
+            faults of the endpoint.
     """
 
     rows: int = 0
@@ -69,12 +69,12 @@ class CostEstimate:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run will cost, and the first prompt that it will send.
+    """Estimate of a run, and the first prompt that it sends.
 
     Attributes:
-        estimate: the calls, the tokens, and what they rest on.
-        price: of a token; None where it is unknown.
-        messages: the first prompt; empty where nothing is left to ask.
+        estimate: calls and tokens.
+        price: of a token; None if unknown.
+        messages: the first prompt; empty if nothing is left to ask.
     """
 
     estimate: CostEstimate
@@ -82,7 +82,7 @@ class DryRun:
     messages: list[Message]
 
     def lines(self) -> list[str]:
-        """Write the estimate as a table."""
+        """Format the estimate as a table."""
         estimate = self.estimate
         answered = estimate.rows - estimate.open_rows
         rows = f"{estimate.rows:,} rows: {answered:,} answered by the journal"
@@ -126,7 +126,7 @@ def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
 def estimate_cost(
     records: Iterable[Record], store: ReplyStore, strategy: Strategy, task: str | None
 ) -> CostEstimate:
-    """Read the records, ask nothing, and tell what asking would take."""
+    """Read the records and add up calls and tokens; nothing is sent."""
     result, seen, need = CostEstimate(), _Seen(), _Need()
     for record in records:
         result.rows += 1
@@ -152,7 +152,7 @@ def estimate_cost(
 
 
 class _Log:
-    """One record's requests: those that the journal answers, and those that it does not."""
+    """One record's requests: those that the journal answers, and the others."""
 
     RESAMPLES = 1
 
@@ -173,7 +173,7 @@ class _Log:
 
 @dataclass
 class _Seen:
-    """Sums over the records that the journal answers."""
+    """Sums over the records that the journal answers completely."""
 
     rows: int = 0
     calls: int = 0
@@ -200,7 +200,7 @@ class _Seen:
 
 @dataclass
 class _Need:
-    """Sums over the records that the journal does not answer."""
+    """Sums over the records that need further calls."""
 
     rows: int = 0
     known_calls: int = 0

@@ -1,4 +1,4 @@
-"""What happens to a record without an answer: it is passed on, ends the run, or goes to a file."""
+"""Handling of records without an answer: pass on, end the run, or write to a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["open_failures"]
 
 @contextlib.contextmanager
 def open_failures(choice: str) -> Iterator[OnFailure | None]:
-    """Open what receives each record without an answer; None where all are passed on.
+    """Open the handler of records without an answer; None if all are passed on.
 
     Args:
         choice: ``emit``, ``fail`` or ``divert:FILE``.
@@ -46,5 +46,5 @@ def _is_failure(line: bytes) -> bool:
 def _raise_failure(record: Record) -> None:
     error = record["teacher"]["error"]
     message = f"record {record['id']!r} got no answer: {error['kind']}: {error['message']}"
-    hint = 'to go on without it: "--on-failure emit" or "--on-failure divert:FILE"'
+    hint = 'to continue without it: "--on-failure emit" or "--on-failure divert:FILE"'
     raise TeacherError(message, hint=hint)

@@ -1,7 +1,7 @@
-"""Stopping gently: the first ^C stops reading, the second cancels; a stdin that can be woken.
+"""Handling of ^C: the first stops reading, the second cancels; a stdin whose reader can be woken.
 
-A thread that is blocked in ``read`` cannot be ended, and one that holds stdin's lock when Python
-exits crashes it. So stdin is waited for together with a pipe, through which it can be woken.
+A thread that is blocked in ``read`` cannot be stopped, and a thread that holds stdin's lock when
+Python exits crashes it. So the reader waits for stdin and for a pipe that wakes it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["stopping_on_interrupt", "wakeable_stdin"]
 
 
 class _Wakeable(io.RawIOBase):
-    """Bytes of a file descriptor, until it ends or somebody calls ``wake``."""
+    """Bytes of a file descriptor, until its end or a call of ``wake``."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -51,10 +51,10 @@ class _Wakeable(io.RawIOBase):
 
 @contextlib.contextmanager
 def wakeable_stdin() -> Iterator[Callable[[], None]]:
-    """Put a stdin in place whose reader can be woken; gives what wakes it.
+    """Replace stdin by one whose reader can be woken; yields the function that wakes it.
 
-    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. Where stdin is not a file
-    of the operating system's, or cannot be waited for, waking does nothing.
+    The woken reader raises :class:`~mitools.annotate.run.StoppedError`. If stdin has no file
+    descriptor, or ``select`` does not support it, waking does nothing.
     """
     try:
         raw = _Wakeable(sys.stdin.fileno())
@@ -72,7 +72,7 @@ def wakeable_stdin() -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` at the first ^C, and raise ``KeyboardInterrupt`` when the block has ended.
+    """Call ``stop`` at the first ^C, and raise ``KeyboardInterrupt`` after the block.
 
     A second ^C raises it at once.
     """

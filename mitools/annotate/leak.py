@@ -1,6 +1,6 @@
-"""Finding a rationale that gives away that its writer was told the answer.
+"""Detection of rationales that refer to an answer that was given to their writer.
 
-A student that learns such words learns to appeal to an authority that it will not have.
+A student that learns such words learns to refer to a hint that it will not have.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 __all__ = ["says_it_was_told"]
 
-# At most four adjectives: without a bound, each word of a long run of them is tried to its end.
+# At most four adjectives: without a bound, matching a long run of them takes quadratic time.
 _ANSWER = (
     r"(?:(?:correct|right|true|final|gold|actual|given|provided|stated|known)\s){0,4}"
     r"(?:answer|label)"
@@ -35,5 +35,5 @@ _LEAK = re.compile(
 
 
 def says_it_was_told(text: str) -> bool:
-    """Tell whether a text appeals to an answer, or a hint, that it was given."""
+    """Tell whether a text refers to a given answer or hint."""
     return _LEAK.search(" ".join(text.split())) is not None

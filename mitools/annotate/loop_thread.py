@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for callers that have none, or have one already."""
+"""An event loop in its own thread, for callers without a loop and for those inside one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines for threads that are not asynchronous; a context manager.
+    """Runs coroutines for synchronous threads; a context manager.
 
     Attributes:
         loop: the event loop.
@@ -34,7 +34,7 @@ class LoopThread:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the loop and its thread; whatever runs in it has to have ended."""
+        """Stop the loop and its thread; its tasks must have ended."""
         try:
             self.wait_for(self.loop.shutdown_default_executor())
         finally:
@@ -43,11 +43,11 @@ class LoopThread:
             self.loop.close()
 
     def call_soon(self, function: Callable[[], object]) -> None:
-        """Have a function called in the loop's thread."""
+        """Call a function in the loop's thread."""
         self.loop.call_soon_threadsafe(function)
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end; it is cancelled where this thread is interrupted."""
+        """Run a coroutine and return its result; an interrupt of this thread cancels it."""
         running = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
             return running.result()

@@ -1,4 +1,4 @@
-"""What a run has to say to people while it goes on; the caller decides where it is shown."""
+"""Callbacks for messages of a run; the library itself prints nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Notices:
     """Callbacks for messages of one line; they may be called from any thread.
 
     Attributes:
-        on_note: receives what is good to know, such as a pause that the server asks for.
-        on_warning: receives what may be a mistake. Without it the endpoint's list of models is not
-            asked for, as only a warning would come of it.
+        on_note: receives information, such as a pause that the server asks for.
+        on_warning: receives warnings. Without it the endpoint's list of models is not requested,
+            as it is only used for a warning.
     """
 
     on_note: Callable[[str], None] | None = None

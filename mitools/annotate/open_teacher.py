@@ -1,7 +1,7 @@
-"""From options to a teacher that is ready to be asked, and to the journal of what it answered.
+"""Open a teacher, its journal and its budget from the options of the stage.
 
-Everything is opened before the first record is read: a missing key, a wrong URL or a damaged
-journal must not cost a run.
+All of them are opened before the first record is read, so a missing key, a wrong URL or a damaged
+journal is found at the start.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["OpenTeacher", "open_teacher"]
 
 @dataclass(frozen=True)
 class OpenTeacher:
-    """A teacher that is ready to be asked.
+    """An open teacher.
 
     Attributes:
         teacher: answers questions.
-        journal: where its answers are kept; None where they are not.
-        budget: what it has spent; None where the price of a token is unknown.
+        journal: keeps its responses; None if there is no journal.
+        budget: counts its cost; None if the price of a token is unknown.
     """
 
     teacher: Teacher
@@ -40,9 +40,10 @@ class OpenTeacher:
 
 @contextlib.contextmanager
 def open_teacher(options: AnnotateOptions, notices: Notices | None = None) -> Iterator[OpenTeacher]:
-    """Open the teacher that the options describe; on leaving, it is closed with its journal.
+    """Open the teacher that the options describe; on exit, close it and its journal.
 
-    Whoever asks it in an event loop closes it there; what nobody closed is closed here.
+    A caller that asks it in an event loop should close it in that loop; otherwise it is closed
+    here.
 
     Args:
         options: of the stage.
@@ -52,7 +53,7 @@ def open_teacher(options: AnnotateOptions, notices: Notices | None = None) -> It
         UsageError: the options do not go together.
         SourceError: the journal, the completions or a file of the prompt cannot be read.
         OutputError: the journal cannot be made or written.
-        DataError: a worked example, a completion or a result of a batch is not one.
+        DataError: a few-shot example, a completion or a batch result is invalid.
         TeacherError: the URL is not that of an endpoint.
         TeacherRefusedError: there is no API key.
     """
@@ -89,7 +90,7 @@ def _offline(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
     journal = Journal(journal_place(options), is_read_only=not options.from_batch)
     if options.from_batch:
         _import_batch(options.from_batch, journal, notices)
-    # A batch may have failed for some records; a journal that is replayed has to be complete.
+    # Some requests of a batch may have failed, but a journal that is replayed must be complete.
     must_know = not options.from_batch
     return OpenTeacher(OfflineTeacher(ReplyStore(requests, journal), must_know=must_know), journal)
 

@@ -115,20 +115,20 @@ class AnnotateOptions:
         teacher: ``openai`` is an OpenAI-compatible endpoint; ``replay:FILE`` takes completions by
             id from a file, ``replay`` from each record's field ``completion``; ``demo`` solves the
             built-in demo's problems by rule.
-        model: its name at the endpoint; for a replay, the name that records carry.
+        model: its name at the endpoint; for a replay, the name written to records.
         base_url: of the endpoint; None leaves it to ``OPENAI_BASE_URL``, else OpenAI's own.
         task: the task of every record, whatever its own field says; None leaves it to the record.
-        reading: the loosest place that a label is read from, one of
-            :data:`~mitools.schema.READINGS`. None is the last statement where gold is known, which
-            shows a wrong reading, else a line of its own.
+        reading: the least certain place that a label is read from, one of
+            :data:`~mitools.schema.READINGS`. None is the last statement if gold is known,
+            which shows a wrong reading, else a separate line.
         system: text of the system message; empty leaves it out, None is the task's own.
         template: path of a Jinja2 template of the user message; None is the task's own.
         examples: path of JSON Lines records with ``input``, ``label`` and ``rationale``.
         strategy: ``blind`` asks without showing the gold label; ``hinted`` shows it and asks for
             the reasons; ``star`` asks blind first and shows it for those records that missed it
             (STaR, arXiv 2203.14465).
-        samples: completions per record, at most.
-        stop_after: stop once so many of them agree with gold; None draws them all.
+        samples: maximum number of completions per record.
+        stop_after: number of agreeing completions after which drawing stops; None draws all.
         keep: which sample the record's label and rationale come from: the first (``all``), the
             first that agrees with gold or else the first (``agree``), or the first with the label
             of the majority (``vote``, self-consistency, arXiv 2203.11171). None is ``agree`` where
@@ -241,8 +241,8 @@ class AnnotateOptions:
             return
         self.check_endpoint("max_cost", "from_batch")
         if self.strategy != "blind" and self.teacher != "demo":
-            message = f"--strategy {self.strategy} needs a teacher that can be told the answer"
-            raise UsageError(message, hint="replayed completions can only be read blind")
+            message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
+            raise UsageError(message, hint="replayed completions work with --strategy blind only")
 
     def check_values(self) -> None:
         """Check each value, and the number of samples.

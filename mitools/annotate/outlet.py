@@ -1,8 +1,8 @@
-"""The way out of a run: places in input order, filled from any thread, emptied in batches.
+"""The output queue of a run: places in input order, filled from any thread, emptied in batches.
 
-It also bounds the run: a record has a place from before it is read until its batch has been dealt
-with, and there are only so many. To wake a thread costs as much as to handle a record, so who is
-woken lingers for a moment in which more may come.
+The number of places bounds the run: a record holds a place from before it is read until its batch
+has been written. Waking a thread costs as much as handling a record, so the woken thread waits a
+moment for more outcomes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Outcome = Answered | BaseException
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Where one record's outcome goes: its answer, or why there is none."""
+    """Place of one record's outcome: its answer, or the error."""
 
     outcome: Outcome | None = None
 
@@ -32,10 +32,10 @@ class Outlet:
     """Places for the records of a run. Every method may be called from any thread."""
 
     def __init__(self, places: int, *, is_ordered: bool) -> None:
-        """Open it.
+        """Make the places.
 
         Args:
-            places: how many records may be on their way at once.
+            places: maximum number of records in the run at once.
             is_ordered: whether outcomes leave in the order in which places were taken.
         """
         lock = threading.Lock()
@@ -48,7 +48,7 @@ class Outlet:
         self._is_closed = False
 
     def take_place(self) -> Place | None:
-        """Wait for a free place; None where the outlet has been closed."""
+        """Wait for a free place and take it; None if the outlet has been closed."""
         with self._room:
             while not self._free and not self._is_closed:
                 self._room.wait()
@@ -62,7 +62,7 @@ class Outlet:
             return place
 
     def give_back(self, place: Place) -> None:
-        """Say that nothing will come of the place that was taken last."""
+        """Free the place that was taken last, without an outcome."""
         with self._ready:
             self._free += 1
             self._taken -= 1
@@ -70,7 +70,7 @@ class Outlet:
                 self._line.remove(place)
 
     def fill(self, place: Place, outcome: Outcome) -> None:
-        """Put an outcome into its place."""
+        """Set the outcome of a place."""
         with self._ready:
             place.outcome = outcome
             if not self._is_ordered:
@@ -79,19 +79,19 @@ class Outlet:
                 self._ready.notify()
 
     def end(self) -> None:
-        """Say that no further place will be taken."""
+        """Declare that no further place will be taken."""
         with self._ready:
             self._is_ended = True
             self._ready.notify()
 
     def close(self) -> None:
-        """Let nobody wait for a place any more."""
+        """Release all threads that wait for a place."""
         with self._room:
             self._is_closed = True
             self._room.notify_all()
 
     def next_batch(self) -> list[Outcome]:
-        """Wait for outcomes and give all that may leave now; none at the end of the run.
+        """Wait for outcomes and return all that may leave now; empty at the end of the run.
 
         Their places stay taken until :meth:`release`.
         """
@@ -111,7 +111,7 @@ class Outlet:
         return batch
 
     def release(self, count: int) -> None:
-        """Free the places of outcomes that have been dealt with."""
+        """Free the places of outcomes that have been handled."""
         with self._room:
             self._free += count
             self._room.notify()

@@ -1,10 +1,10 @@
-"""What a teacher is shown: a system message, worked examples, and the record through a template.
+"""The messages sent to a teacher: a system message, few-shot examples, and the rendered record.
 
-Templates are Jinja2 in its sandbox (a recipe is somebody else's file) and see ``input``,
-``choices``, ``record``, ``lists_choices`` (whether the input already lists them by letter),
-``letter(i)`` and ``hint`` (the sentence that states the gold label, where the teacher is to be told
-it; a template that does not use it gets the hint at its end). What the examples answer is written
-in the very words that the task reads.
+Templates are Jinja2 in its sandbox, as a recipe may come from another author. Their variables are
+``input``, ``choices``, ``record``, ``lists_choices`` (whether the input already lists the choices
+by letter), ``letter(i)`` and ``hint`` (a sentence with the gold label, if the strategy shows it; a
+template without it gets the hint at its end). The answers of examples are written in the form that
+the task parses.
 """
 
 from __future__ import annotations
@@ -95,7 +95,6 @@ class Prompts:
 
         Raises:
             SourceError: a file cannot be read.
-            UsageError: the template is not valid Jinja2.
             DataError: an example is not a record, or lacks a field.
         """
         self._options = options
@@ -113,35 +112,35 @@ class Prompts:
         Args:
             record: with ``input``.
             task: whose prompt to use.
-            hint: the gold label, where the teacher is to be told it.
+            hint: the gold label, if the prompt shows it.
 
         Raises:
-            UsageError: the template asks for something that the record does not have.
+            UsageError: the template is wrong, or uses a field that the record does not have.
         """
         user = {"role": "user", "content": self.content(record, task, hint)}
         return [*self.head(task, is_hinted=hint is not None), user]
 
     def first_messages(self, record: Record) -> list[Message]:
-        """Render what a run asks first about a record; arguments as for :meth:`messages`."""
+        """Render the first prompt of a run about a record; arguments as for :meth:`messages`."""
         hint = record.get("label") if self._options.strategy == "hinted" else None
         return self.messages(record, task_of(record, self._options.task), hint)
 
     def head(self, task: Task, *, is_hinted: bool = False) -> list[Message]:
-        """Give the messages that come first and are the same for all records."""
+        """Return the first messages, which are the same for all records."""
         return self._prepare(task, is_hinted).head
 
     def content(self, record: Record, task: Task, hint: str | None = None) -> str:
-        """Render what the last message says of one record; arguments as for :meth:`messages`.
+        """Render the last message, about one record; arguments as for :meth:`messages`.
 
         Raises:
-            UsageError: the template asks for something that the record does not have.
+            UsageError: the template is wrong, or uses a field that the record does not have.
         """
         prepared = self._prepare(task, hint is not None)
         stated = "" if hint is None else _state(record, task, hint)
         return self._render(prepared.template, record, stated)
 
     def prompt_hash(self, task: Task, *, is_hinted: bool = False) -> str:
-        """Name the effective prompt of a task: 16 hexadecimal digits, the same for all records."""
+        """Hash the effective prompt of a task: 16 hexadecimal digits, the same for all records."""
         return self._prepare(task, is_hinted).digest
 
     def _prepare(self, task: Task, is_hinted: bool) -> _Prepared:
@@ -164,7 +163,7 @@ class Prompts:
         return self._prepared[known]
 
     def _uses_hint(self, text: str) -> bool:
-        self._compile(text)  # for its error message
+        self._compile(text)  # raises for a syntax error
         return "hint" in jinja2.meta.find_undeclared_variables(self._environment.parse(text))
 
     def _compile(self, text: str) -> jinja2.Template:
@@ -186,7 +185,7 @@ class Prompts:
             )
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as exc:
             message = f"template {self._options.template}: record {record.get('id')!r}: {exc}"
-            raise UsageError(message, hint="fix the template, or the record") from exc
+            raise UsageError(message, hint="fix the template or the record") from exc
         return _without_surrogates(text.strip())
 
 
@@ -203,7 +202,7 @@ class _Prepared:
 
 
 def _worked(example: Mapping[str, Any], task: Task) -> str:
-    """Write an example's answer as the teacher is to write its own."""
+    """Write an example's answer in the form that is expected of the teacher."""
     label = _label_of(example)
     rationale = example.get("rationale") or get_path(example, "teacher.rationale") or ""
     statement = task.state(label, example.get("choices"))
@@ -215,7 +214,7 @@ def _label_of(example: Mapping[str, Any]) -> str:
 
 
 def _state(record: Mapping[str, Any], task: Task, label: str) -> str:
-    """Write a label as a sentence that concludes nothing, as ``The answer is (b) sea.`` does."""
+    """Write a label as a statement without a conclusion, as in ``The answer is (b) sea.``."""
     return re.sub(r"^So the\b", "The", task.state(label, record.get("choices")))
 
 

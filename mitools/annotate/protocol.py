@@ -1,8 +1,8 @@
-"""What passes between a strategy, which decides what to ask, and a teacher, which answers.
+"""The interface between a strategy, which chooses questions, and a teacher, which answers them.
 
-A strategy is a generator that yields lists of :class:`Question`, which may be asked at once, and
-is sent as many :class:`Reply`; it knows no network. A teacher answers one question at a time; it
-knows no strategy, and no gold label but the one that a question gives away as a hint.
+A strategy is a generator that yields lists of :class:`Question`, which may be asked concurrently,
+and receives as many :class:`Reply`; it does not use the network. A teacher answers one question at
+a time; it does not depend on a strategy, and sees the gold label only as the hint of a question.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["Answered", "Dialogue", "Problem", "Question", "Reply", "Teacher", "U
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One completion that is wanted.
+    """A request for one completion.
 
     Attributes:
-        record: what it is about.
+        record: the record that it is about.
         task: how the answer will be read.
-        sample: which of several independent completions for the same prompt, from 0.
-        hint: the gold label, where the teacher is to be told it.
+        sample: index among several independent completions of the same prompt, from 0.
+        hint: the gold label, if the prompt shows it.
     """
 
     record: Record
@@ -36,12 +36,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why one record has no answer, where the teacher as such works.
+    """Why one record has no answer, although the teacher works.
 
     Attributes:
         kind: one word: ``unreadable``, ``empty``, ``truncated``, ``content_filter``,
             ``context_length``, ``bad_request``, ``timeout``, ``server_error``, ``missing`` …
-        message: for people; never holds a key.
+        message: text for people, without secrets.
     """
 
     kind: str
@@ -50,17 +50,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for one question.
+    """The reply to one question.
 
     Attributes:
         text: the completion, without a reasoning model's thoughts.
-        thoughts: those thoughts, however the server calls them.
+        thoughts: those thoughts, from whichever field the server uses.
         is_truncated: whether a token limit ended it.
         model: the model that answered.
-        prompt: hash of the prompt that it answered; empty where there was none.
-        usage: tokens, as the server counted them.
-        problem: why there is no completion.
-        is_recalled: whether it cost nothing, because it was asked before.
+        prompt: hash of the prompt; empty if there was none.
+        usage: token counts of the server.
+        problem: why there is no completion; None if there is one.
+        is_recalled: whether it cost nothing, as the question was asked before.
     """
 
     text: str = ""
@@ -75,14 +75,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A record with its ``teacher`` field, and what that took.
+    """A record with its ``teacher`` field, and the effort for it.
 
     Attributes:
         record: the record to write.
-        problem: why it has no answer, where it has none.
-        replies: how many completions were used.
-        recalled: how many of those came from the journal.
-        spent: tokens of the others, as the server counted them.
+        problem: why it has no answer; None if it has one.
+        replies: number of completions used.
+        recalled: number of those that came from the journal.
+        spent: tokens of the others, as counted by the server.
     """
 
     record: Record
@@ -96,39 +96,39 @@ Dialogue = Generator[Sequence[Question], Sequence[Reply], Answered]
 
 
 class UnaskedError(Exception):
-    """The run was stopped before this question was sent; the record is neither good nor failed."""
+    """The run was stopped before this question was sent; its record did not fail."""
 
 
 class Teacher(Protocol):
-    """Something that answers.
+    """A source of answers.
 
-    A problem with one record is a :class:`Reply` with a ``problem``; what would stop every
-    record is raised as :class:`~mitools.errors.TeacherError`.
+    A problem with one record is a :class:`Reply` with a ``problem``; a problem with all records
+    is raised as :class:`~mitools.errors.TeacherError`.
     """
 
     @property
     def resamples(self) -> int:
-        """How often an unreadable sample is drawn again; 0 where another would be the same."""
+        """How often an unreadable sample is drawn again; 0 if another one would be the same."""
 
     @property
     def is_immediate(self) -> bool:
-        """Whether :meth:`recall` answers every question, so that nothing is ever waited for."""
+        """Whether :meth:`recall` answers every question, so :meth:`ask` is never called."""
 
     def recall(self, question: Question) -> Reply | None:
-        """Answer at once, without waiting for anything; None where that is impossible.
+        """Answer without waiting; None if that is not possible.
 
         Called from the thread that reads the records.
         """
 
     async def ask(self, question: Question) -> Reply:
-        """Answer, waiting as long as it takes.
+        """Answer, and wait for as long as it takes.
 
         Raises:
-            UnaskedError: the teacher was told to stop first.
+            UnaskedError: the teacher was stopped first.
         """
 
     def stop(self) -> None:
-        """Send nothing more; let what is under way come home. Safe from any thread."""
+        """Send no further request; those in flight are finished. Safe from any thread."""
 
     async def close(self) -> None:
-        """Put everything away, after the last answer; a second call does nothing."""
+        """Close all resources after the last answer; a second call does nothing."""

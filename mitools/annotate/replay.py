@@ -1,6 +1,6 @@
-"""Teachers that wait for nobody: completions from a file or from the records, and the demo's rules.
+"""Teachers without a network: completions from a file or from the records, and the demo's rules.
 
-Published completions enter the pipe here and are parsed exactly as live text.
+Completions that others published are parsed in the same way as live ones.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mitools.lines import cut_lines, line_rows, too_long
 
 __all__ = ["DemoTeacher", "FieldTeacher", "ReplayTeacher"]
 
-_NEXT_SAMPLE = 1_000_003  # far from the seeds that people choose
+_NEXT_SAMPLE = 1_000_003  # added to the seed for each sample; far from usual seeds
 _HINT = "each row needs an id and a completion"
 
 
 class _Immediate:
-    """A teacher whose every answer is at hand."""
+    """A teacher that answers every question without waiting."""
 
     resamples = 0
     is_immediate = True
@@ -43,7 +43,7 @@ class _Immediate:
 
 
 class FieldTeacher(_Immediate):
-    """Reads what each record carries itself, in its field ``completion``: a text, or a list."""
+    """Reads the completion from each record's field ``completion``: a text, or a list of texts."""
 
     def __init__(self, model: str = "replay") -> None:
         self._model = model
@@ -59,13 +59,13 @@ class FieldTeacher(_Immediate):
 
 
 class ReplayTeacher(_Immediate):
-    """Looks completions up by the record's id in a file of JSON Lines, or a CSV or TSV table.
+    """Looks up completions by the record's id in a file of JSON Lines, CSV or TSV.
 
-    Several rows with one id are so many samples.
+    Several rows with the same id are several samples.
     """
 
     def __init__(self, path: str, model: str = "replay") -> None:
-        """Index the file, on disk: it may be larger than memory.
+        """Index the file on disk, as it may be larger than memory.
 
         Raises:
             SourceError: it cannot be read.
@@ -73,7 +73,7 @@ class ReplayTeacher(_Immediate):
         """
         self._path = path
         self._model = model
-        # "" is SQLite's name for a private file that vanishes with the connection.
+        # The name "" gives a temporary file that is deleted when the connection closes.
         self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._index.execute("CREATE TABLE completions (id TEXT, text TEXT)")
         self._index.execute("BEGIN")
@@ -95,9 +95,9 @@ class ReplayTeacher(_Immediate):
 
 
 class DemoTeacher(_Immediate):
-    """Solves the built-in demo's problems by rule, and some of them wrongly.
+    """Solves the built-in demo's problems by rule, a share of them wrongly.
 
-    Each sample errs by its own chance; whoever is told the answer does not err.
+    Each sample errs independently; a question with a hint is answered correctly.
     """
 
     def __init__(self, seed: int, error_rate: float) -> None:
@@ -143,7 +143,7 @@ def _tables(path: str) -> Iterator[tuple[Where, dict[str, Any]]]:
 
 
 def _table_lines(stream: IO[bytes], path: str) -> Iterator[str]:
-    """Give the lines of a table as text, none of them longer than the bound."""
+    """Yield the lines of a table as text; none is longer than the bound."""
     for number, (raw, rest) in enumerate(cut_lines(stream), start=1):
         where = Where(path, number)
         if rest is not None:

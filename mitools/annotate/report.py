@@ -1,4 +1,4 @@
-"""What a finished run says to people: its counts, its costs, and answers that cannot be read."""
+"""The summary of a finished run: counts, cost, and examples of unreadable answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROMPT_CHARACTERS = 2000
 
 
 def run_lines(run: AnnotationRun, budget: Budget | None, rejected: int) -> list[str]:
-    """Sum up a run in a few lines; empty where nothing was asked, spent or rejected.
+    """Summarize a run in a few lines; empty if nothing was asked, spent or rejected.
 
     Args:
         rejected: invalid lines of the input.
@@ -27,7 +27,7 @@ def run_lines(run: AnnotationRun, budget: Budget | None, rejected: int) -> list[
 
 
 def overspending(budget: Budget | None) -> str | None:
-    """Explain by how much a run passed its limit; None where it did not."""
+    """Return a warning if the cost exceeds the limit, else None."""
     if budget is None or budget.limit is None or budget.spent <= budget.limit:
         return None
     return (
@@ -37,7 +37,7 @@ def overspending(budget: Budget | None) -> str | None:
 
 
 def unread_lines(run: AnnotationRun, options: AnnotateOptions) -> Iterator[str]:
-    """Show what was asked, and answers that cannot be read; empty where any could be."""
+    """Yield the first prompt and some unreadable answers; nothing if any answer was readable."""
     if not run.unread or run.tally.answered:
         return
     if options.has_endpoint:

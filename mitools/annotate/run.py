@@ -1,15 +1,15 @@
-"""Running records through a teacher: bounded, concurrent, in order, and stopped gently.
+"""One run of records through a teacher: concurrent, in order, with bounded memory.
 
-Three threads, so that a slow reader, a slow teacher and a slow writer never block one another:
+Three threads, so a slow reader, a slow teacher and a slow writer do not block each other:
 
-- one reads the records and answers what needs no waiting (journal, replay, demo);
-- one runs the event loop in which everything else is asked;
-- the caller's thread takes the records out, in input order unless told otherwise.
+- the first reads records, and answers those that need no waiting (journal, replay, demo);
+- the second runs the event loop that asks the other questions;
+- the caller's thread takes out the finished records, by default in input order.
 
-What goes from one thread to another goes in batches that form by themselves: to wake a thread
-costs more than to handle a record. There are four places per request under way, and 256 at least
-for a teacher that answers at once. A record has one from before it is read until its batch is done
-with: memory is bounded, and a blocked output starts no request.
+Records pass between threads in batches, as waking a thread costs more than handling a record.
+There are four places per request in flight, and at least 256 for a teacher that answers without
+waiting. A record holds a place from before it is read until its batch is written, so memory is
+bounded, and a blocked output starts no request.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from mitools.tasks import task_of
 __all__ = ["AnnotationRun", "OnFailure", "StoppedError"]
 
 _WINDOW = 4
-_IMMEDIATE_PLACES = 256  # where nothing is waited for, threads meet less often
-_FEWEST_JUDGED = 50  # rows before a share of failures says anything
+_IMMEDIATE_PLACES = 256  # for immediate teachers: larger batches, fewer thread switches
+_FEWEST_JUDGED = 50  # records before the share of failures is checked
 _UNREAD_SHOWN = 3
 _READER_PATIENCE_SECONDS = 1.0
 
 
 class StoppedError(Exception):
-    """Raised by a record source that was told to wake up and stop."""
+    """Raised by a source of records that was woken to stop."""
 
 
 OnFailure = Callable[[Record], Record | None]
-"""Receives a record without an answer; gives what is passed on, or raises to end the run."""
+"""Receives a record without an answer; returns the record to pass on, or raises to end the run."""
 
 
 class AnnotationRun:
@@ -112,27 +112,27 @@ class AnnotationRun:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Put everything away; what has arrived is in the journal by then.
+        """Stop all threads and close the teacher.
 
-        What is still under way is cancelled, unless an error ended the run: it is paid for, and
-        an error leaves time to keep it. A second ^C, or a closed downstream, does not.
+        Requests in flight are cancelled. Only after an error they are finished and kept in the
+        journal, as they are paid for; not after a second ^C or a closed downstream.
         """
         self.stop()
-        self._outlet.close()  # the reader may be waiting for a place
+        self._outlet.close()  # the reader may wait for a place
         self._reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
         is_error = kind is not None and issubclass(kind, Exception)
         is_patient = is_error and not issubclass(kind or Exception, BrokenPipeError)
         try:
             try:
                 if is_patient:
-                    self._loop.wait_for(self._come_home())
+                    self._loop.wait_for(self._finish_requests())
             finally:
-                self._loop.wait_for(self._put_away())
+                self._loop.wait_for(self._cancel_requests())
         finally:
             self._loop.close()
 
     def stop(self) -> None:
-        """Read no more and send no more; what is under way still comes home. From any thread."""
+        """Stop reading and sending; requests in flight are finished. Safe from any thread."""
         if self._is_stopping:
             return
         self._is_stopping = True
@@ -141,16 +141,16 @@ class AnnotationRun:
             self._on_stop()
 
     def __iter__(self) -> Iterator[Record]:
-        """Give the annotated records; raises as :meth:`batches` does."""
+        """Yield the annotated records; raises as :meth:`batches` does."""
         for batch in self.batches():
             yield from batch
 
     def batches(self) -> Iterator[list[Record]]:
-        """Give the annotated records, as many at once as are ready.
+        """Yield the annotated records, all that are ready at once.
 
         Raises:
-            TeacherError: no further request can succeed; after all that came home was given out.
-            MitoolsError: whatever reading the records raised; likewise.
+            TeacherError: no further request can succeed; raised after all finished records.
+            MitoolsError: an error of reading the records; also raised after them.
         """
         failure: MitoolsError | None = None
         while failure is None and (outcomes := self._outlet.next_batch()):
@@ -158,8 +158,8 @@ class AnnotationRun:
             if batch:
                 yield batch
             if self.tally.finished >= _FEWEST_JUDGED:
-                self._judge()
-            self._judge_reading()
+                self._check_failures()
+            self._check_readable()
             self._outlet.release(len(outcomes))
         if failure is not None:
             raise failure
@@ -178,7 +178,7 @@ class AnnotationRun:
         return batch, None
 
     def _settle(self, outcome: Outcome) -> Record | None:
-        """Count an outcome; gives the record that is to be passed on, if any."""
+        """Count an outcome; returns the record to pass on, if any."""
         if not isinstance(outcome, Answered):
             self._is_whole = False
             if isinstance(outcome, Exception) and not isinstance(outcome, UnaskedError):
@@ -195,8 +195,8 @@ class AnnotationRun:
             return self._handle_failure(outcome.record)
         return outcome.record
 
-    def _judge(self) -> None:
-        """Give up where too many records fail."""
+    def _check_failures(self) -> None:
+        """Stop the run if too many records fail."""
         most, failed, of = self._options.max_error_rate, self.tally.failed, self.tally.finished
         if not self._options.is_ordered:  # failures may be the first to finish
             of = self.tally.read - self.tally.unasked
@@ -209,20 +209,20 @@ class AnnotationRun:
         self._error = TeacherError(message, hint='look at "teacher.error" in the output')
         self.stop()
 
-    def _judge_reading(self) -> None:
-        """Give up where answers come, and none of them can be read."""
+    def _check_readable(self) -> None:
+        """Stop the run if no answer so far can be read."""
         most, unread = self._options.max_unreadable, self.tally.failed["unreadable"]
         if most is None or unread < most or self.tally.answered or self._error is not None:
             return
-        message = f"none of the first {unread:,} answers can be read as the task wants them"
-        hint = 'change the prompt or --task; to go on all the same: "--max-error-rate 1"'
+        message = f"none of the first {unread:,} answers is readable for the task"
+        hint = 'change the prompt or --task; to continue anyway: "--max-error-rate 1"'
         self._error = TeacherError(message, hint=hint)
         self.stop()
 
     def _finish(self) -> None:
         self.tally.check()
         if not self._is_stopping:
-            self._judge()
+            self._check_failures()
         if self._error is not None:
             raise self._error
         failed = self.tally.failed.total()
@@ -232,7 +232,7 @@ class AnnotationRun:
             raise TeacherError(message, hint='look at "teacher.error" in the output')
 
     def _read(self) -> None:
-        """Take records in as places become free; runs in a thread of its own."""
+        """Read records as places become free; runs in its own thread."""
         try:
             while (place := self._outlet.take_place()) is not None and not self._is_stopping:
                 record = next(self._records, None)
@@ -251,7 +251,7 @@ class AnnotationRun:
             self._outlet.end()
 
     def _begin(self, place: Place, record: Record) -> None:
-        """Answer a record at once, or hand it to the event loop."""
+        """Answer a record without waiting, or pass it to the event loop."""
         try:
             task = task_of(record, self._options.task)
             dialogue = converse(record, task, self._strategy, self._teacher.resamples)
@@ -268,7 +268,7 @@ class AnnotationRun:
             self._loop.call_soon(self._empty_inbox)
 
     def _empty_inbox(self) -> None:
-        self._is_inbox_due = False  # first: what comes from now on is announced again
+        self._is_inbox_due = False  # before emptying: later records schedule the next call
         while self._inbox:
             place, conversation = self._inbox.popleft()
             asking = asyncio.get_running_loop().create_task(self._ask(place, conversation))
@@ -287,28 +287,28 @@ class AnnotationRun:
     async def _converse(self, conversation: Conversation) -> Answered:
         while conversation.answered is None:
             questions = conversation.open
-            if len(questions) == 1:  # a task of its own would cost as much as the question
+            if len(questions) == 1:  # a separate task would cost as much as the question
                 conversation.supply([await self._teacher.ask(questions[0])])
             else:
                 conversation.supply(await self._ask_at_once(questions))
         return conversation.answered
 
     async def _ask_at_once(self, questions: Sequence[Question]) -> list[Reply]:
-        """Ask several questions; where one fails, the others still come home and are kept."""
+        """Ask several questions concurrently; if one fails, the others are still finished."""
         asking = (self._teacher.ask(question) for question in questions)
         outcomes = await asyncio.gather(*asking, return_exceptions=True)
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        if failures:  # what stopped the run says more than that it was stopped
+        if failures:  # prefer the error that stopped the run to UnaskedError
             raise min(failures, key=lambda failure: isinstance(failure, UnaskedError))
         return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
 
-    async def _come_home(self) -> None:
-        """Wait for what is under way; nothing new is sent by then."""
+    async def _finish_requests(self) -> None:
+        """Wait for requests in flight; nothing new is sent by then."""
         while self._asking:
             await asyncio.wait(self._asking)
 
-    async def _put_away(self) -> None:
-        tasks = list(self._asking)  # not the teacher's own, which it puts away itself
+    async def _cancel_requests(self) -> None:
+        tasks = list(self._asking)  # not the teacher's own tasks, which it cancels itself
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

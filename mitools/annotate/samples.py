@@ -1,4 +1,4 @@
-"""Completions read as samples of the teacher's answer, and the ``teacher`` field made of them."""
+"""Samples: completions read as answers, and the ``teacher`` field that is made of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORTH_ANOTHER_SAMPLE = ("empty", "truncated", "unreadable")
 
 
 def readable_gold(record: Record, task: Task) -> str | None:
-    """Give the gold label; None where there is none, or where it is not an answer of the task."""
+    """Return the gold label; None if there is none, or if it is not an answer of the task."""
     gold: str | None = record.get("label")
     return gold if task.is_valid(gold) else None
 
@@ -27,7 +27,7 @@ class Case(NamedTuple):
     """One record, and how its completions are read.
 
     Attributes:
-        gold: its gold label; None where there is none, or where it is not an answer of the task.
+        gold: its gold label; None if there is none, or if it is not an answer of the task.
         how: how its completions are read.
     """
 
@@ -49,7 +49,7 @@ class Sample(NamedTuple):
 
     @property
     def verdict(self) -> dict[str, Any]:
-        """What the ``teacher`` field and each of its ``samples`` say alike."""
+        """The fields that ``teacher`` and each of its ``samples`` have in common."""
         is_answered = self.problem is None
         verdict: dict[str, Any] = {
             "label": self.answer.label if is_answered else None,
@@ -66,7 +66,7 @@ class Sample(NamedTuple):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether another sample may be better."""
+        """Whether the completion is unreadable, so another sample may help."""
         return self.problem is not None and self.problem.kind in _WORTH_ANOTHER_SAMPLE
 
     @property
@@ -76,7 +76,7 @@ class Sample(NamedTuple):
 
 
 def read_sample(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
-    """Read a reply; one that cannot be read, for whatever reason, is its own record's fault."""
+    """Read a reply; an error while reading it is a problem of its record alone."""
     try:
         return _read(reply, case, is_hinted=is_hinted)
     except Exception as exc:
@@ -98,8 +98,8 @@ def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:
         return Answer(None, ""), reply.problem
     text, how = reply.text, case.how
     if reply.is_truncated:
-        # A label in the last, cut-off sentence may itself be cut off: 12 of 120. And the last
-        # sentence that is whole is not the one that was to be the last.
+        # A label in the last, truncated sentence may itself be truncated (12 of 120), and the last
+        # whole sentence is not the intended last one: read no less certain place than a cue.
         text, how = _finished_part(text), how.at_most("cue")
     answer = case.task.parse(text, case.record.get("choices"), how)
     if answer.label is None:
@@ -118,7 +118,7 @@ def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:
 
 
 def _finished_part(text: str) -> str:
-    """Drop the sentence that a token limit cut off."""
+    """Drop the last sentence, which a token limit truncated."""
     ends = [match.end() for match in re.finditer(r"[.!?](?=\s)|\n", text)]
     return text[: ends[-1]] if ends else ""
 
@@ -129,7 +129,7 @@ def _tail(text: str, length: int = 80) -> str:
 
 
 def without_gold(record: Record) -> Answered:
-    """Make the record that is written where there is no gold label to show to the teacher."""
+    """Make the output record if there is no gold label to show to the teacher."""
     message = "there is no gold label to give as a hint"
     if record.get("label") is not None:
         message = "the gold label cannot be read as an answer of the task"
@@ -139,7 +139,7 @@ def without_gold(record: Record) -> Answered:
 
 
 def answer_record(case: Case, samples: Sequence[Sample], keep: str, *, lists: bool) -> Answered:
-    """Make the record that is written.
+    """Make the output record.
 
     Args:
         samples: one or more, in the order in which they were drawn.
@@ -167,7 +167,7 @@ def answer_record(case: Case, samples: Sequence[Sample], keep: str, *, lists: bo
 
 
 def _choose(samples: Sequence[Sample], keep: str, task: Task) -> Sample:
-    """Pick the sample that speaks for the teacher; the last one where none can be read."""
+    """Choose the sample of the record's answer; the last one if none is readable."""
     readable = [sample for sample in samples if sample.problem is None]
     if not readable:
         return samples[-1]
@@ -178,7 +178,7 @@ def _choose(samples: Sequence[Sample], keep: str, task: Task) -> Sample:
         def votes(sample: Sample) -> int:
             return sum(task.is_equal(sample.answer.label, other.answer.label) for other in readable)
 
-        return max(readable, key=votes)  # of equals, the first
+        return max(readable, key=votes)  # the first among equals
     return readable[0]
 
 

@@ -1,7 +1,7 @@
-"""What is asked about a record: how often, with or without the gold label, and until when.
+"""The questions about a record: how many, with or without the gold label, and until when.
 
-Strategies are generators: they yield questions and are sent replies, so the same code runs at once
-over a journal, concurrently over a network, and a step at a time over batches.
+A strategy is a generator: it yields questions and receives replies, so the same code works with a
+journal, with concurrent requests, and with batches.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["Strategy", "converse"]
 
 @dataclass(frozen=True)
 class Strategy:
-    """How a teacher is questioned; see :class:`~mitools.annotate.options.AnnotateOptions`.
+    """How a teacher is asked; see :class:`~mitools.annotate.options.AnnotateOptions`.
 
     Attributes:
         name: ``blind``, ``hinted`` or ``star``.
-        samples: completions per record, at most.
-        stop_after: stop once so many of them agree with gold; None draws them all.
+        samples: maximum number of completions per record.
+        stop_after: number of agreeing completions after which drawing stops; None draws all.
         keep: which sample the record's label and rationale come from.
         reading: the loosest place that a label is read from.
-        headers: what begins an example in the prompt, in lower case, such as ``story``; an answer
-            ends where a model goes on to invent the next one.
+        headers: headings of an example in the prompt, in lower case, such as ``story``; an answer
+            ends where the model starts to invent a next example.
     """
 
     name: str = AnnotateOptions.strategy
@@ -50,7 +50,7 @@ class Strategy:
 
     @classmethod
     def of(cls, options: AnnotateOptions) -> Strategy:
-        """Take what the options say of questioning, and the headers of their template.
+        """Make the strategy of the options, with the headers of their template.
 
         Raises:
             SourceError: the template cannot be read.
@@ -69,31 +69,32 @@ class Strategy:
         return self.name == "hinted"
 
     def how(self, record: Record, *, has_gold: bool) -> How:
-        """Tell how a completion for a record is read."""
+        """Return how a completion for a record is read."""
         loosest = self.reading or ("statement" if has_gold else "line")
         return How(loosest, record["input"], self.headers)
 
     @property
     def kept(self) -> str:
-        """The rule in force."""
+        """The effective rule of ``keep``."""
         looks_for_agreement = self.name != "blind" or self.stop_after is not None
         return self.keep or ("agree" if looks_for_agreement else "all")
 
     def most_calls(self, resamples: int, *, has_gold: bool = True) -> int:
-        """Bound the completions that one record can take; without gold, none can agree with it."""
+        """Bound the completions of one record; without gold, none can agree with it."""
         spare = 0 if self.stop_after is not None and has_gold else self.samples * resamples
         hinted = 1 + resamples if self.name == "star" and has_gold else 0
         return self.samples + spare + hinted
 
     def expected_calls(self, share: float) -> float:
-        """Tell how many completions a record takes where a share of answers agrees with gold.
+        """Estimate the completions of one record if a share of answers agrees with gold.
 
-        Every completion can be read and agrees by the same chance, which flatters hard records.
+        Assumes that every completion is readable and agrees with the same probability, which is
+        too optimistic for hard records.
         """
         missed = (1 - share) ** self.samples if self.name == "star" else 0.0
         if self.stop_after is None:
             return self.samples + missed
-        # Draws until the m-th success, cut at K: Σ_{k<K} P(fewer than m successes in k draws).
+        # Draws until the m-th success, at most K: Σ_{k<K} P(fewer than m successes in k draws).
         calls = sum(
             math.comb(k, successes) * share**successes * (1 - share) ** (k - successes)
             for k in range(self.samples)
@@ -103,14 +104,14 @@ class Strategy:
 
 
 def converse(record: Record, task: Task, strategy: Strategy, resamples: int) -> Dialogue:
-    """Question a teacher about one record.
+    """Ask a teacher about one record.
 
     Args:
         record: with ``input``, and with ``choices`` and ``label`` where they are known.
         task: reads the answers.
         strategy: what to ask.
-        resamples: how often a completion that cannot be read is drawn again; where agreement is
-            looked for, the next sample serves for that.
+        resamples: how often an unreadable completion is drawn again; with ``stop_after``, the next
+            sample replaces it anyway.
     """
     gold = readable_gold(record, task)
     case = Case(record, task, gold, strategy.how(record, has_gold=gold is not None))
@@ -147,7 +148,7 @@ def _draw(case: Case, strategy: Strategy, resamples: int, hint: str | None) -> D
 
 
 def _draw_until(wanted: int, most: int, case: Case, hint: str | None) -> Drawing:
-    """Draw until so many agree, and never more at once than are surely needed."""
+    """Draw until enough samples agree, and at most as many at once as are needed in any case."""
     drawn: list[Sample] = []
     while True:
         agreeing = sum(sample.agrees is True for sample in drawn)

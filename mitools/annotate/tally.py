@@ -1,4 +1,4 @@
-"""Counting what happened, so that a run can say it and no row is lost unnoticed."""
+"""Counts of a run; every record that was read is accounted for."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Tally:
         unasked: records that were read but dropped because the run was stopped.
         with_gold: answered records whose gold label is known.
         agreeing: those whose labels are equal.
-        read_by: answered records by where in the completion their label stood.
-        hinted: answered records whose rationale was given for a gold label that was shown.
-        leaking: those that say so.
+        read_by: answered records by the place of the label in the completion.
+        hinted: answered records whose prompt showed the gold label.
+        leaking: hinted records whose rationale refers to it.
         replies: completions used.
-        recalled: completions that the journal, or a twin record, had.
-        spent: prompt and completion tokens as the server counted them, without recalled ones.
+        recalled: completions from the journal, or from an equal question of the same run.
+        spent: prompt and completion tokens as counted by the server, without recalled ones.
     """
 
     read: int = 0
@@ -44,6 +44,7 @@ class Tally:
     spent: Counter[str] = field(default_factory=Counter)
 
     def add(self, answered: Answered) -> None:
+        """Count the outcome of one record."""
         teacher = answered.record["teacher"]
         if answered.problem is None:
             self.answered += 1
@@ -71,7 +72,7 @@ class Tally:
         assert self.read == self.finished + self.unasked, self
 
     def lines(self, rejected: int = 0) -> list[str]:
-        """Say it in one or two lines.
+        """Format the counts in one or two lines.
 
         Args:
             rejected: invalid lines of the input.

@@ -121,17 +121,17 @@ MEASURES: Mapping[str, Measure] = {
 """``score`` is the mean rubric score of the rationales. Against a baseline, a record is won by 1
 where the judge prefers this student's rationale in both orders, by 0 where the other's, and halves
 lie between; ``win_rate`` is the mean, with a random-sign test against one half, and rationales that
-are the same word for word are a tie that nobody is asked about. ``order_agreement`` is the share of
+are equal are a tie without a question. ``order_agreement`` is the share of
 records asked about with the same verdict in both orders, ``first_preferred`` the share of verdicts
 for the one shown first, ties left out; ``readable`` the share of replies with a verdict. Undefined
-where no reply can be read."""
+if no reply is readable."""
 
 Verdict = Literal["first", "second", "tie"]
 
 _SCORE = re.compile(r"\bscore\b[\s:=*_]*(?:is\s+)?[*_(]*([1-5])(?![\d.]*\d)", re.IGNORECASE)
 _BETTER = re.compile(r"\bbetter\b[\s:=*_\"]*(first|second|tie)\b", re.IGNORECASE)
 _MOST_CHARACTERS = 6_000
-"""Of a question or a rationale that are shown: a judge is paid by what it reads."""
+"""Of a question or a rationale; a judge is paid per token."""
 
 _NONE = "no record has a rationale by the student"
 _UNREADABLE = "no reply of the judge could be read"
@@ -139,43 +139,43 @@ _UNREADABLE = "no reply of the judge could be read"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question to the judge, and the record that it is about."""
+    """A question to the judge about one record."""
 
     record: str
     text: str
 
 
 Ask = Callable[[Sequence[Query]], Sequence[str | None]]
-"""Has questions answered, one reply each; None where there is none."""
+"""Gets a reply to each question; None for a missing reply."""
 
 
 def read_score(reply: str | None) -> int | None:
-    """Read the last score that a reply states; None where it states none from 1 to 5."""
-    found = _SCORE.findall(reply or "")
-    return int(found[-1]) if found else None
+    """Read the last score in a reply; None if it has none from 1 to 5."""
+    scores = _SCORE.findall(reply or "")
+    return int(scores[-1]) if scores else None
 
 
 def read_verdict(reply: str | None) -> Verdict | None:
-    """Read the last verdict that a reply states."""
-    found = _BETTER.findall(reply or "")
+    """Read the last verdict in a reply; None if it has none."""
+    matches = _BETTER.findall(reply or "")
     verdicts: dict[str, Verdict] = {"first": "first", "second": "second", "tie": "tie"}
-    return verdicts[found[-1].lower()] if found else None
+    return verdicts[matches[-1].lower()] if matches else None
 
 
 def unasked_judge() -> dict[str, Metric]:
-    """State every measure as one that nobody asked for."""
+    """Mark every measure as skipped."""
     return {name: one.skipped('no judge was named ("--judge")') for name, one in MEASURES.items()}
 
 
 def rate_rationales(records: Sequence[Record], ask: Ask, seed: int) -> dict[str, Metric]:
-    """Let a judge score each rationale by the rubric.
+    """Score each rationale by the rubric.
 
     Args:
         records: with ``student``; those without a rationale are left out, an empty one counts.
-        ask: has the questions answered.
+        ask: gets the replies.
         seed: of the bootstrap.
     """
-    told = [record for record in records if _rationale(record) is not None]
+    explained = [record for record in records if _rationale(record) is not None]
     queries = [
         Query(
             str(record.get("id", "")),
@@ -183,9 +183,9 @@ def rate_rationales(records: Sequence[Record], ask: Ask, seed: int) -> dict[str,
                 question=_question(record), answer=_answer(record), rationale=_rationale(record)
             ),
         )
-        for record in told
+        for record in explained
     ]
-    scores = [found for reply in ask(queries) if (found := read_score(reply)) is not None]
+    scores = [score for reply in ask(queries) if (score := read_score(reply)) is not None]
     metrics = {
         name: one.skipped('it compares two students: "--compare"') for name, one in MEASURES.items()
     }
@@ -207,12 +207,12 @@ def rate_rationales(records: Sequence[Record], ask: Ask, seed: int) -> dict[str,
 def compare_rationales(
     ours: Sequence[Record], theirs: Sequence[Record], ask: Ask, seed: int
 ) -> dict[str, Metric]:
-    """Let a judge choose between two students' rationales, in both orders.
+    """Compare two students' rationales, in both orders.
 
     Args:
         ours: records with this student's answers.
         theirs: records with the baseline's; paired by id and input.
-        ask: has the questions answered.
+        ask: gets the replies.
         seed: of the bootstrap and of the test.
     """
     others = {_name(record): record for record in theirs}

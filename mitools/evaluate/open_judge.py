@@ -1,4 +1,4 @@
-"""From options to a judge that is ready to be asked: the client of annotate, with a journal."""
+"""Open a judge from its options: a model at an endpoint, asked through the client of annotate."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Judge", "OnReply", "open_judge"]
 
 OnReply = Callable[[int, int], None]
-"""Receives the number of replies so far, from 0, and that of all questions; from any thread."""
+"""Receives the number of replies so far, from 0, and the number of questions; from any thread."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A judge that is ready to be asked.
+    """An open judge.
 
     Attributes:
-        options: what it was made of.
-        ask: has questions answered, one reply each.
+        options: its options.
+        ask: gets a reply to each question.
     """
 
     options: JudgeOptions
@@ -64,13 +64,14 @@ class Judge:
 def open_judge(
     options: JudgeOptions, notices: Notices | None = None, on_reply: OnReply | None = None
 ) -> Iterator[Judge]:
-    """Open the judge before anything is evaluated: a missing key must not cost an evaluation.
+    """Open the judge; open it before the evaluation, so a missing key is found at the start.
 
-    It is asked as a teacher is, through the same client, and its replies are kept in a journal.
+    It uses the client of annotate, and its replies are kept in a journal.
 
     Args:
-        notices: receive a warning where replies are missing, and pauses that the server asks for.
-        on_reply: called before the first question, and at each reply.
+        options: of the judge.
+        notices: receive a warning about missing replies, and pauses that the server asks for.
+        on_reply: called before the first question, and for each reply.
 
     Raises:
         UsageError, SourceError, OutputError, TeacherError: as
@@ -106,7 +107,7 @@ def open_judge(
 async def _replies(
     teacher: Teacher, questions: Sequence[Question], on_reply: OnReply | None
 ) -> list[Reply]:
-    """Ask everything at once; the endpoint's pace decides how much of it is in flight."""
+    """Ask all questions concurrently; the endpoint limits the requests in flight."""
     count = 0
 
     def advance(by: int) -> None:

@@ -5,9 +5,9 @@
 
 Where rows come from:
 
-- ``part``: what a source is made of, a name and rows
-- ``formats``: the format of a local file; ``opening``: its bytes as text; ``recognition``: the
-  content that its first bytes show
+- ``part``: a part of a source: its name and rows
+- ``formats``: the format of a local file; ``opening``: its bytes as text; ``recognition``: its
+  content by its first bytes
 - ``json_text``, ``delimited``, ``parquet``: JSON, CSV and Parquet as rows; ``arrow``: Arrow tables
   as rows
 - ``hub``: data sets of the Hugging Face Hub
@@ -17,7 +17,7 @@ How a row becomes a record:
 - ``mapping``: a row as a record; ``field_specs``: names, paths and templates of source fields;
   ``templates``: Jinja2 in a sandbox
 - ``answers``: choices and labels as texts; ``label_forms``: the ways to write a label;
-  ``labelling``: the way of one source, decided once; ``ahead``: the rows that decide it
+  ``labelling``: the way of one source, inferred from its rows; ``ahead``: reads these rows ahead
 - ``published``: presets of well-known data sets
 - ``readable``: refuses a source whose gold labels the task cannot read
 

@@ -1,4 +1,4 @@
-"""Reading ahead in a source until it is known how its labels are written, and no further."""
+"""Reads ahead in a source until the form of its labels is known, and no further."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Ahead"]
 
 @dataclass
 class _Opened:
-    """A part with the rows of it that were read already."""
+    """A part, with its rows that were read already."""
 
     part: Part
     mapper: Mapper
@@ -26,10 +26,10 @@ class _Opened:
 
 
 class Ahead:
-    """Give the parts of a source, each with its mapper and its rows.
+    """Yields the parts of a source, each with its mapper and its rows.
 
-    Rows pass at once but for those whose labels may be read in several ways: these are held, over
-    the ends of parts, until :class:`Labelling` is decided, at most :data:`MOST_HELD` of them.
+    Rows are passed on at once, except those whose labels are ambiguous: these are held, across the
+    ends of parts, until :class:`Labelling` is decided, at most :data:`MOST_HELD` of them.
     """
 
     def __init__(self, parts: Iterable[Part], options: LoadOptions) -> None:
@@ -37,7 +37,7 @@ class Ahead:
         self._options = options
         self._labelling = Labelling(options.label_is, options.label_likely)
         self._waiting: deque[_Opened] = deque()
-        self._silent = 0  # rows that told nothing; after many of them, looking costs too much
+        self._silent = 0  # rows that were no evidence; after many of them, stop looking
 
     def __iter__(self) -> Iterator[tuple[Part, Mapper, Iterator[Row]]]:
         while (opened := self._waiting.popleft() if self._waiting else self._open()) is not None:
@@ -68,7 +68,7 @@ class Ahead:
         yield from opened.rest
 
     def _look_further(self, opened: _Opened) -> None:
-        """Hold rows, of this part and of the next ones, until it is decided or enough of them."""
+        """Hold rows, also of the next parts, until the form is decided or enough rows are held."""
         count = 1
         current: _Opened | None = opened
         while current is not None:
@@ -77,7 +77,7 @@ class Ahead:
                 if row is None:
                     break
                 current.held.append(_weighed(row, current.mapper)[0])
-                if row.rest is not None:  # the rest of its line can be had until the next is read
+                if row.rest is not None:  # the next row would skip the rest of its line
                     return
                 count += 1
             else:
@@ -88,7 +88,7 @@ class Ahead:
 
 
 def _weighed(row: Row, mapper: Mapper) -> tuple[Row, bool]:
-    """Take a row as evidence; gives it back, parsed, and whether it told something."""
+    """Take a row as evidence; returns the row, parsed, and whether it was evidence."""
     try:
         values = row.parse()
         is_evidence = mapper.weigh(values, row.where)

@@ -1,7 +1,7 @@
-"""Choices and labels in the many ways that data sets write them, as plain strings.
+"""Choices and labels in the forms that data sets use, as plain strings.
 
-:func:`meanings` lists what a label can mean; which of the ways a source uses is decided once, in
-:mod:`mitools.sources.labelling`, and :func:`label_among` then reads by that way alone.
+:func:`meanings` lists what a label can mean in each form. The form of a source is decided once, in
+:mod:`mitools.sources.labelling`; :func:`label_among` then reads labels in that form only.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ __all__ = [
 ]
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
-_WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes whole numbers beside blanks as 1.0
+_WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes 1.0 in a column with blanks
 _MARK = re.compile(r"\s*\(?([A-Za-z])[).:]\s*(?=\S)")
 _BOOLEANS = {True: ("true", "yes"), False: ("false", "no")}
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The possible answers of an example, and the keys that its label may go by instead.
+    """The possible answers of an example, and the keys that its label may use instead.
 
     Attributes:
-        texts: the answers themselves; a blank one keeps the place of an option that is not there.
-        keys: their marks, such as ``A`` to ``E``, in the same order; empty where there are none.
+        texts: the answers; a blank one keeps the place of a missing option.
+        keys: their marks, such as ``A`` to ``E``, in the same order; empty if there are none.
         have_letters: whether a single letter means a place among them.
     """
 
@@ -51,23 +51,23 @@ class Choices:
 
     @property
     def offered(self) -> list[str]:
-        """The answers that can be given: all but the blank ones."""
+        """The answers that are not blank."""
         return [text for text in self.texts if text]
 
     def at(self, place: int) -> str | None:
-        """Give the answer at a place, counted from 0; None where there is none."""
+        """Return the answer at an index from 0; None if there is none."""
         return (self.texts[place] or None) if 0 <= place < len(self.texts) else None
 
 
 def read_choices(value: Any, where: Where | None = None) -> Choices | None:
-    """Read choices from a cell; None where there are none.
+    """Read choices from a cell; None if there are none.
 
-    A list of texts, or in JSON what stands for one; ``{"label": [...], "text": [...]}``; a list of
+    A list of texts, or the JSON of one; ``{"label": [...], "text": [...]}``; a list of
     ``{"label": ..., "text": ...}``; an object with the keys as names. Texts that begin with their
     own letters, in order (``A)21``, ``B)25``), are split into keys and texts.
 
     Raises:
-        InvalidFieldError: it is nothing of the kind.
+        InvalidFieldError: it has another form.
     """
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         with contextlib.suppress(ValueError, RecursionError):
@@ -88,16 +88,16 @@ def read_choices(value: Any, where: Where | None = None) -> Choices | None:
         hint = 'name the list, or the fields in order: "--map choices=a,b,c"'
         raise InvalidFieldError('field "choices" is not a list of texts', where=where, hint=hint)
     read = [as_text(text, "choices", where) or "" for text in texts]
-    while read and not read[-1]:  # padding at the end takes no place
+    while read and not read[-1]:  # drop padding at the end
         read.pop()
     if not read:
         return None
-    found = Choices(tuple(read), tuple(map(str, keys))[: len(read)])
-    return found if found.keys else _without_marks(found)
+    choices = Choices(tuple(read), tuple(map(str, keys))[: len(read)])
+    return choices if choices.keys else _without_marks(choices)
 
 
 def _without_marks(choices: Choices) -> Choices:
-    """Split ``A)21`` into a key and a text, where every choice begins with its own letter."""
+    """Split ``A)21`` into key and text, if every choice starts with its letter."""
     first = choices.texts[0]
     if (first and not _MARK.match(first)) or len(choices.offered) < 2:
         return choices
@@ -112,7 +112,7 @@ def _without_marks(choices: Choices) -> Choices:
 
 
 def is_unlabelled(value: Any) -> bool:
-    """Tell whether a label stands for none: null, blank, -1 (the Hub's) or - (SNLI's)."""
+    """Tell whether a label means that there is none: null, blank, -1 (Hub) or - (SNLI)."""
     return value is None or (not isinstance(value, bool) and _stripped(value) in ("", "-1", "-"))
 
 
@@ -123,35 +123,32 @@ def is_code(value: Any) -> bool:
 
 
 def meanings(value: Any, choices: Choices) -> dict[LabelForm, str]:
-    """List what a label can mean among choices, by how it may be written.
-
-    Empty where it is not a label, or none of them.
-    """
+    """List what a label can mean among choices, by its form; empty if it is not one of them."""
     if isinstance(value, list | Mapping) or value is None:
         return {}
-    found = {form: _read(value, choices, form) for form in LABEL_FORMS}
-    return {form: choice for form, choice in found.items() if choice is not None}
+    choice_by_form = {form: _read(value, choices, form) for form in LABEL_FORMS}
+    return {form: choice for form, choice in choice_by_form.items() if choice is not None}
 
 
 def label_among(
     value: Any, choices: Choices, form: LabelForm | None, where: Where | None = None
 ) -> str | None:
-    """Find the choice that a label means, when it is known how labels are written.
+    """Find the choice that a label means, in the form of the source.
 
     Args:
-        form: how; None where no label so far was one of its choices.
+        form: how labels are written; None if no label so far was one of its choices.
 
     Returns:
-        The choice as it is written among them; None stands for no label.
+        The choice, spelled as among the choices; None if there is no label.
 
     Raises:
-        InvalidFieldError: it means none of them.
+        InvalidFieldError: it is not one of them.
     """
     if isinstance(value, list | Mapping):
         as_text(value, "label", where)  # refuses it
-    found = None if form is None else _read(value, choices, form)
-    if found is not None or is_unlabelled(value):
-        return found
+    choice = None if form is None else _read(value, choices, form)
+    if choice is not None or is_unlabelled(value):
+        return choice
     raise _not_among(value, choices, form, where)
 
 
@@ -208,26 +205,26 @@ def _not_among(
 ) -> InvalidFieldError:
     offered = shortened(", ".join(choices.offered), 200)
     written = as_text(value, "label") or ""
-    message = f'label "{shortened(written, 60)}" is none of its choices ({offered}){_AS[form]}'
+    message = f'label "{shortened(written, 60)}" is not one of its choices ({offered}){_AS[form]}'
     others = [] if form is None else [name for name in meanings(value, choices)]
     if others:
         hint = (
             f'labels of this source are read by "--label-is {form}": choose another '
-            f'("--label-is {others[0]}"), or go on without it: "--on-error skip"'
+            f'("--label-is {others[0]}"), or skip the row: "--on-error skip"'
         )
     else:
-        hint = 'map another field with "--map label=FIELD", or go on without it: "--on-error skip"'
+        hint = 'map another field with "--map label=FIELD", or skip the row: "--on-error skip"'
     return InvalidFieldError(message, where=where, hint=hint)
 
 
 def shortened(text: str, characters: int) -> str:
-    """Fit a text that a user wrote into a message of one line."""
+    """Shorten a user's text to one line of a message."""
     text = " ".join(text.split())
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
 def lettered(value: Any) -> str:
-    """Render choices as lines of "(a) first", "(b) second" …; a filter of the templates."""
+    """Format choices as lines "(a) first", "(b) second" …; a template filter."""
     choices = read_choices(value)
     texts = choices.offered if choices else ()
     marks = [letter_of(place) if place < 26 else str(place + 1) for place in range(len(texts))]
@@ -235,7 +232,7 @@ def lettered(value: Any) -> str:
 
 
 def as_text(value: Any, name: str, where: Where | None = None) -> str | None:
-    """Read a cell as text; None where it is null or blank.
+    """Read a cell as text; None if it is null or blank.
 
     Raises:
         InvalidFieldError: it is a list or an object.

@@ -1,6 +1,6 @@
 """Arrow tables as rows, and the class names in their schemas; shared by Parquet files and the Hub.
 
-A cell that Python cannot hold is a fault of its row alone.
+A cell that Python cannot represent is an error of its row only.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ __all__ = ["batch_rows", "class_names", "first_line", "names_of_features"]
 
 
 def batch_rows(batch: Any, name: str, before: int, classes: Classes) -> Iterator[Row]:
-    """Give the rows of a batch or table of Arrow, counted on from those before it."""
+    """Yield the rows of an Arrow batch or table; ``before`` is the number of rows before it."""
     try:
         converted = batch.to_pylist()
-    except Exception:  # one cell is enough, and the library raises what Python does
+    except Exception:  # of the library, or of Python's own types
         converted = None
     for index in range(batch.num_rows):
         where = Where(name, before + index + 1)
@@ -32,7 +32,7 @@ def batch_rows(batch: Any, name: str, before: int, classes: Classes) -> Iterator
 
 
 def _row_by_cell(row: Any, where: Where, classes: Classes) -> Row:
-    """Make a row of a batch of one row, cell by cell."""
+    """Make a row of a batch with one row, cell by cell."""
     values: Record = {}
     error: InvalidFieldError | None = None
     for place, field in enumerate(row.schema):
@@ -57,7 +57,7 @@ def _cell(scalar: Any) -> Any:
     except Exception:
         if not pa.types.is_temporal(scalar.type):
             raise
-        # Python has no year above 9999 and no nanoseconds; Arrow writes them.
+        # Python has no years above 9999 and no nanoseconds; Arrow formats them.
         text = str(scalar.cast(pa.string()).as_py())
         if text.startswith("<"):  # "<value out of range: …>"
             raise

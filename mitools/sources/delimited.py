@@ -1,4 +1,4 @@
-"""CSV and TSV as rows: a header, and as many cells in each row as it names."""
+"""CSV and TSV as rows: a header, and the same number of cells in each row."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
 
     Args:
         delimiter: between the cells of a row.
-        options: whose encoding and bounds hold.
-        is_given: whether a person named the delimiter; else another one that fits is looked for.
+        options: gives encoding and bounds.
+        is_given: whether the user named the delimiter; else a better one is suggested.
 
     Raises:
-        SourceError: the header cannot be read or names a column twice, or another delimiter fits.
+        SourceError: the header is not readable or names a column twice, or another delimiter fits.
     """
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
     with open_text(path, "tsv" if delimiter == "\t" else "csv", options.encoding) as text:
@@ -61,9 +61,9 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
 
 
 class _Lines:
-    """The lines of a file as text, remembering those of the current row.
+    """The lines of a file as text, with those of the current row.
 
-    No generator: it must go on after the error of a line that cannot be decoded.
+    Not a generator, as it must continue after a line that cannot be decoded.
     """
 
     def __init__(self, text: Text, bounds: Bounds) -> None:
@@ -75,7 +75,7 @@ class _Lines:
 
     @property
     def rows(self) -> int:
-        """How many lines the current row has taken."""
+        """Number of lines of the current row."""
         return len(self._row)
 
     def begin_row(self) -> Where:
@@ -93,14 +93,14 @@ class _Lines:
         raw, rest = next(self._stream)
         self._number += 1
         self._row.append(raw)
-        if rest is not None:  # it is passed over: a line without end must not fill the memory
+        if rest is not None:  # skip it: an endless line must not fill the memory
             raise too_long(Where(self._text.name, self._number), self._bounds)
         return self._text.decoded(raw, self._number)
 
 
 def _row_error(error: csv.Error, where: Where, lines: int) -> MalformedLineError:
     if "unexpected end of data" in str(error):
-        lost = f": the {lines - 1:,} lines after it belong to it" if lines > 1 else ""
+        lost = f": it includes the next {lines - 1:,} lines" if lines > 1 else ""
         message = f"a quote that opens in this row is never closed (unexpected end of data){lost}"
         return MalformedLineError(message, where=where, hint='close it, or write "" for a quote')
     hint = 'write a quote inside quotes twice (""), and put quotes around a line break'
@@ -116,7 +116,7 @@ def _bad_row(error: DataError, where: Where, text: str) -> Row:
 
 def _csv_row(header: list[str], cells: list[str], where: Where, text: str) -> Row:
     if len(cells) != len(header):
-        message = f"{len(cells)} cells where the header names {len(header)}"
+        message = f"{len(cells)} cells, but the header has {len(header)}"
         hint = "put quotes around a cell that holds the separator"
         return _bad_row(MalformedLineError(message, where=where, hint=hint), where, text)
     if "\0" in text:
@@ -134,16 +134,16 @@ def _checked_header(header: list[str], path: str) -> list[str]:
         places = ", ".join(str(place + 1) for place, name in enumerate(names) if name == doubled[0])
         problem = f'names "{doubled[0]}" twice' if doubled[0] else "has columns without a name"
         message = f"the header of {path} {problem} (columns {places})"
-        raise SourceError(message, hint="give each column a name of its own in its first line")
+        raise SourceError(message, hint="give each column a unique name in the first line")
     return names
 
 
 def _check_delimiter(text: Text, delimiter: str) -> None:
-    """Refuse a table whose rows another delimiter cuts alike, where this one does not."""
+    """Refuse a table whose rows have the same number of cells by another delimiter only."""
     lines = text.head.decode(text.encoding, "replace").removeprefix("\ufeff").split("\n")
     if named := _EXCEL_LINE.fullmatch(lines[0].strip("\r")):
         hint = f"remove it, and add --delimiter '{named[1]}'"
-        raise SourceError(f"the first line of {text.name} is a note for Excel", hint=hint)
+        raise SourceError(f"the first line of {text.name} is an instruction for Excel", hint=hint)
     whole = lines[:_ROWS_COMPARED]
     width = _width(whole, delimiter)
     for other in _DELIMITERS:
@@ -156,10 +156,10 @@ def _check_delimiter(text: Text, delimiter: str) -> None:
 
 
 def _width(lines: list[str], delimiter: str) -> int:
-    """Count the columns that a delimiter cuts; 1 where not every row has as many as the header."""
+    """Count the columns by a delimiter; 1 if not every row has as many as the header."""
     try:
         rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
     except csv.Error:
         return 1
-    told = rows[: max(1, len(rows) - 1)]  # the last one may be cut off
-    return len(told[0]) if told and len({len(row) for row in told}) == 1 else 1
+    whole = rows[: max(1, len(rows) - 1)]  # the last one may be truncated
+    return len(whole[0]) if whole and len({len(row) for row in whole}) == 1 else 1

@@ -1,4 +1,4 @@
-"""Specifications of ``--map``: names, dotted paths and templates, and the value that each finds."""
+"""Specifications of ``--map``: field names, dotted paths and templates, and their values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_fields(fields: Mapping[str, str]) -> None:
 
 
 def names_of(target: str, spec: str) -> set[str]:
-    """List the source fields that a specification uses, by name or by path."""
+    """List the source fields that a specification uses."""
     if is_template(spec):
         return names_in(spec)
     names = spec.split(",") if target == "choices" else [spec]
@@ -41,10 +41,10 @@ def names_of(target: str, spec: str) -> set[str]:
 
 
 def make_extractor(target: str, spec: str) -> Extract:
-    """Compile what was given for a target.
+    """Compile the specification of a target.
 
     Raises:
-        UsageError: it is a template with a mistake in it.
+        UsageError: its template is wrong.
     """
     if not spec.strip():
         return lambda _values, _where: None
@@ -57,7 +57,7 @@ def make_extractor(target: str, spec: str) -> Extract:
 
 
 def _look_up(path: str, target: str, values: Mapping[str, Any], where: Where) -> Any:
-    """Follow a dotted path; numbers in it count the elements of a list from 0."""
+    """Follow a dotted path; a number in it is the index of a list element, from 0."""
     if path in values:
         return values[path]
     value: Any = values

@@ -1,4 +1,4 @@
-"""Local files as rows: which format a file is in, told by its ending or by what was asked for."""
+"""Local files as rows: the format of a file, by its ending or by the options."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ ENDINGS = tuple(sorted(filter(None, _BY_ENDING)))
 
 
 def open_file(path: str, options: LoadOptions | None = None) -> Part:
-    """Open a local file as one part of a source; ``-`` is stdin, JSON Lines unless told otherwise.
+    """Open a local file as one part of a source; ``-`` is stdin, JSON Lines by default.
 
     Raises:
-        SourceError: neither the ending nor the options tell its format, or it cannot be read.
+        SourceError: neither ending nor options give its format, or it is not readable.
     """
     options = options or LoadOptions()
     kind = options.format or ("csv" if options.delimiter else _BY_ENDING.get(_ending(path)))
@@ -64,9 +64,9 @@ def _ending(path: str) -> str:
 
 
 def _unknown(path: str) -> SourceError:
-    """Say what a file of another ending is, where its content tells, or how to say it."""
+    """Make the error of a file with an unknown ending, by its content if that is known."""
     if path != STDIN and os.path.isfile(path):
         with open_input(path) as stream:
             check_content(stream.read(2**13), path, "")
-    hint = f"say what it is: --format {'|'.join(FORMATS)}"
-    return SourceError(f'cannot tell what "{path}" holds by its ending', hint=hint)
+    hint = f"name its format: --format {'|'.join(FORMATS)}"
+    return SourceError(f'the ending of "{path}" is not one of a known format', hint=hint)

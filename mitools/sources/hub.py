@@ -1,7 +1,7 @@
-"""Data sets of the Hugging Face Hub as rows, streamed; the only user of ``datasets`` in load.
+"""Data sets of the Hugging Face Hub as rows, streamed with ``datasets``.
 
-Nothing that a data set brings along is executed: a data set that is a script is refused, with the
-way around it (most have a Parquet copy on the branch ``refs/convert/parquet``).
+No code of a data set is executed: a script is refused, with a hint to its Parquet copy on the
+branch ``refs/convert/parquet``, which most have.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
             converted.
 
     Raises:
-        SourceError: it cannot be reached, is unknown, is a script, or has no such part.
+        SourceError: it is unreachable, unknown or a script, or has no such configuration or split.
     """
     import datasets
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports each retry
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it logs each retry
     # On the branch of Parquet copies, configurations are folders.
     where = "data_dir" if options.revision == PARQUET_BRANCH else "name"
     try:
@@ -61,7 +61,7 @@ def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
             streaming=True,
             trust_remote_code=False,
         )
-    except Exception as exc:  # of a dozen kinds, which its message tells apart better than its type
+    except Exception as exc:  # of a dozen types; the message tells more than the type
         raise _explained(exc, path, options) from exc
     for hub_split, split in options.hf_splits or _usual_splits(list(dataset)):
         if hub_split not in dataset:
@@ -84,8 +84,8 @@ def _usual_splits(names: list[str]) -> list[tuple[str, str | None]]:
 def _rows(
     stream: Any, path: str, options: LoadOptions, name: str, classes: Classes
 ) -> Iterator[Row]:
-    # Images and sound stay as they are. As Arrow, a cell that Python cannot hold ends nothing, and
-    # rows come eight times as fast as one by one.
+    # Images and sound are not decoded. With Arrow tables, a cell that Python cannot represent does
+    # not end the stream, and rows come eight times as fast as one by one.
     encoded = stream.decode(enable=False).with_format("arrow")
     tables, number = iter(encoded.iter(batch_size=_ROWS_AT_ONCE)), 0
     while True:
@@ -102,7 +102,7 @@ def _rows(
 
 
 def _explained(exc: Exception, path: str, options: LoadOptions) -> SourceError:
-    """Say in one line what went wrong, and what to type next."""
+    """Turn an error of ``datasets`` into one line with a hint."""
     text = " ".join(str(exc).split())
     offered = re.search(r"available(?: configs)?: (\[[^\]]*\])", text, re.IGNORECASE)
     if "scripts are no longer supported" in text:
@@ -119,7 +119,7 @@ def _explained(exc: Exception, path: str, options: LoadOptions) -> SourceError:
         offline = "unset HF_HUB_OFFLINE" if _is_offline() else "check the network"
         hint = f'{offline}, or read a copy of its files: "mitools load -c RECIPE FILE"'
     elif "gated" in text:
-        message = f"{path} is given out on request only"
+        message = f"{path} is gated"
         hint = "ask for access on its page and set HF_TOKEN"
     elif type(exc).__name__ == "RevisionNotFoundError" or text.startswith("Revision "):
         message = f'{path} has no revision "{options.revision}"'
@@ -145,7 +145,7 @@ def _is_offline() -> bool:
 
 
 def _is_unreachable(exc: BaseException | None) -> bool:
-    """Tell whether an error, or what caused it, is that of a network."""
+    """Tell whether an error, or its cause, is one of the network."""
     names = {"OfflineModeIsEnabled", "ConnectError", "ConnectTimeout", "ReadTimeout", "ReadError"}
     while exc is not None:
         if isinstance(exc, ConnectionError | TimeoutError) or type(exc).__name__ in names:

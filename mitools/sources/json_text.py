@@ -1,4 +1,4 @@
-"""JSON and JSON Lines as rows: objects in lists, one after the other, or one on each line."""
+"""JSON and JSON Lines as rows: objects in lists, one after another, or one per line."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
 def line_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
-    """Give each line of a file of JSON Lines that is not blank; ``-`` is stdin.
+    """Yield each line of a file of JSON Lines that is not blank; ``-`` is stdin.
 
     Raises:
-        SourceError: the file is missing, damaged, or holds something else.
+        SourceError: the file is missing, damaged, or has another format.
     """
     with open_text(path, "jsonl", encoding) as text:
         _check_lines(text, path)
@@ -54,7 +54,7 @@ def _parse(text: Text, raw: bytes, where: Where, bounds: Bounds) -> Record:
 
 
 def _check_lines(text: Text, path: str) -> None:
-    """Refuse what has no line that can be an object; a damaged line among others is that line's."""
+    """Refuse a file without any line that can be an object."""
     head = text.head.decode(text.encoding, "replace")
     lines = [line.strip("\ufeff \t\r") for line in head.split("\n")]
     lines = [line for line in lines if line]
@@ -66,16 +66,16 @@ def _check_lines(text: Text, path: str) -> None:
     source = "" if path == STDIN else f" {shlex.quote(path)}"
     if len(lines) > 1 or path == STDIN:
         message = f"{text.name} is not JSON Lines: none of its first lines begins an object"
-        hint = f'say what it is: "mitools load{source} --format csv"'
+        hint = f'name its format: "mitools load{source} --format csv"'
         raise SourceError(message, hint=hint)
 
 
 def json_rows(path: str, options: LoadOptions) -> Iterator[Row]:
-    """Read lists of objects, objects one after the other, or JSON Lines, which often go by .json.
+    """Read lists of objects, objects one after another, or JSON Lines in a .json file.
 
     Raises:
-        SourceError: it is one object that holds the list, is not JSON from some line on, or a list
-            that is longer than the bound.
+        SourceError: it is one object with the list in it, is not valid JSON, or is a list beyond
+            the bound.
     """
     bounds = options.bounds
     with open_text(path, "json", options.encoding) as text:
@@ -95,7 +95,7 @@ def json_rows(path: str, options: LoadOptions) -> Iterator[Row]:
 
 
 def _read_whole(first: bytes, rest: Iterator[bytes], text: Text, most: int) -> bytes:
-    """Read a text to its end, but no more than so many bytes of it."""
+    """Read a text to its end, up to a number of bytes."""
     pieces: list[bytes] = []
     size = 0
     behind = iter(partial(text.stream.read, _PIECE_BYTES), b"")
@@ -117,9 +117,9 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
-    """Read the objects of all lists in a text, and those that stand alone.
+    """Yield the objects of all lists in a text, and objects outside lists.
 
-    What follows the end of a list is read too, or refused: it must not be lost.
+    Text after the end of a list is read too, or refused, so no record is lost.
     """
     decoder = json.JSONDecoder()
     position, is_in_list = 0, False
@@ -137,7 +137,7 @@ def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
             position += 1
             continue
         if not is_in_list and mark != "{":
-            message = "something that is neither a list nor an object follows here"
+            message = "expected a list or an object here"
             raise SourceError(message, where=where, hint="remove it, or check the file")
         try:
             _, end = decoder.raw_decode(text, position)
@@ -155,7 +155,7 @@ def _refuse_single_object(text: str, path: str) -> None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return  # then there are several, or the line at fault is named
+        return  # there are several, or the invalid line is reported later
     if isinstance(value, dict):
         lists = [name for name, inner in value.items() if isinstance(inner, list)]
         name = lists[0] if lists else "FIELD"

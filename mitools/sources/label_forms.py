@@ -1,4 +1,4 @@
-"""How a source may write its labels: the names of the forms, and how messages call them."""
+"""The forms in which a source may write its labels, and their names in messages."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""How a source writes its labels, decided once, from its first rows.
+"""The form of a source's labels, decided once, from its first rows.
 
-A label ``1`` among three choices may be the text of one, its key, or its place counted from 0 or
-from 1. One row cannot tell; many rows can, for a way of writing that cannot hold for some of them
-is out. What stays open is refused: a wrong guess would turn every label into another one.
+A label ``1`` among three choices may be the text of a choice, its key, or its index from 0 or 1.
+One row is not enough to decide; with many rows, the forms that do not fit all of them are excluded.
+If several remain, the source is refused, as a wrong guess would change every label.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,18 +27,18 @@ from mitools.tasks import letter_of
 __all__ = ["MOST_HELD", "Labelling", "form_of_classes"]
 
 MOST_HELD = 1000
-"""Rows looked at before it is decided; they are held back until then."""
+"""Maximum number of rows that are held until the form is decided."""
 
 _FEWER_MISFITS = 10
-"""A way of writing wins over another that has at least so many times as many misfits."""
+"""A form is preferred to another with at least this many times as many misfits."""
 
 _MOST_MISFITS = 0.1
-"""The share of labels that may be written in another way; those are their rows' faults."""
+"""Maximum share of labels in another form; these rows are invalid."""
 
 
 @dataclass(frozen=True)
 class _Conflict:
-    """A row that two ways of writing read differently."""
+    """A row whose label means different choices in two forms."""
 
     label: str
     meant: Mapping[LabelForm, str]
@@ -46,11 +47,11 @@ class _Conflict:
 
 @dataclass
 class Labelling:
-    """What is known about how labels are written.
+    """Evidence on the form of labels.
 
     Attributes:
-        form: how, once that is decided.
-        preferred: what to take where the rows leave it open; None refuses that.
+        form: the form, once it is decided.
+        preferred: the form to take if the rows leave several; None refuses the source then.
     """
 
     form: LabelForm | None = None
@@ -61,48 +62,51 @@ class Labelling:
     _examples: dict[LabelForm, str] = field(default_factory=dict)
 
     def weigh(self, value: Any, choices: Choices, where: Where) -> bool:
-        """Take a row as evidence; False where it tells nothing.
+        """Take a row as evidence; returns whether it was any.
 
-        A label in words, or one that is a declared key and not a text, decides at once where
-        nothing before it spoke against that; so labels in words hold no row back.
+        A label in words, or one that is a declared key and not a text, decides at once if all
+        labels before it fit too, so labels in words hold no rows.
         """
-        found = meanings(value, choices)
-        if not found or (is_unlabelled(value) and "text" not in found):
+        choice_by_form = meanings(value, choices)
+        if not choice_by_form or (is_unlabelled(value) and "text" not in choice_by_form):
             return False
         self._labels += 1
-        self._fits.update(found.keys())
-        for form in found:
+        self._fits.update(choice_by_form.keys())
+        for form in choice_by_form:
             self._examples.setdefault(form, shortened(str(value), 40))
-        self._note_conflicts(value, found, where)
-        self._decide_at_once(value, found)
+        self._note_conflicts(value, choice_by_form, where)
+        self._decide_at_once(value, choice_by_form)
         return True
 
-    def _note_conflicts(self, value: Any, found: Mapping[LabelForm, str], where: Where) -> None:
-        for place, one in enumerate(found):
-            for other in list(found)[place + 1 :]:
-                pair = frozenset((one, other))
-                if found[one] != found[other] and pair not in self._conflicts:
-                    self._conflicts[pair] = _Conflict(shortened(str(value), 60), found, where)
+    def _note_conflicts(
+        self, value: Any, choice_by_form: Mapping[LabelForm, str], where: Where
+    ) -> None:
+        label = shortened(str(value), 60)
+        for one, other in itertools.combinations(choice_by_form, 2):
+            pair = frozenset((one, other))
+            if choice_by_form[one] != choice_by_form[other] and pair not in self._conflicts:
+                self._conflicts[pair] = _Conflict(label, choice_by_form, where)
 
-    def _decide_at_once(self, value: Any, found: Mapping[LabelForm, str]) -> None:
+    def _decide_at_once(self, value: Any, choice_by_form: Mapping[LabelForm, str]) -> None:
         is_sure: dict[LabelForm, bool] = {
-            "text": found.keys() == {"text"} and not is_code(value),
-            "key": found.keys() - {"letter"} == {"key"},
+            "text": choice_by_form.keys() == {"text"} and not is_code(value),
+            "key": choice_by_form.keys() - {"letter"} == {"key"},
         }
         for form, holds in is_sure.items():
             if holds and self._fits[form] == self._labels:
                 self.form = form
 
     def decide(self) -> None:
-        """Settle it with the rows seen so far; it stays open where no label was a choice.
+        """Decide by the rows seen so far; without labels among the choices it stays open.
 
         Raises:
-            SourceError: two ways of writing fit, or none does.
+            SourceError: several forms fit, or none does.
         """
         if self.form is not None or not self._labels:
             return
+        # The form with the fewest misfits, and its rivals: forms that fit about as well and differ.
         misfits = {form: self._labels - self._fits[form] for form in LABEL_FORMS}
-        best = min(LABEL_FORMS, key=misfits.__getitem__)  # of equals, the first
+        best = min(LABEL_FORMS, key=misfits.__getitem__)  # the first among equals
         rivals = [
             form
             for form in LABEL_FORMS
@@ -120,7 +124,7 @@ class Labelling:
             raise self._ambiguous(best, rivals)
 
     def _contradict(self, one: LabelForm, other: LabelForm) -> bool:
-        if one == "key" and other != "text":  # a declared key comes before a convention
+        if one == "key" and other != "text":  # a declared key overrides a convention
             return False
         pair = frozenset((one, other))
         return pair in self._conflicts or self._fits[one] != self._fits[other]
@@ -132,31 +136,33 @@ class Labelling:
             if (pair := frozenset((best, rival))) in self._conflicts
         )
         ways = [form for form in (best, *rivals) if form in conflict.meant]
-        said = " or ".join(
+        readings = " or ".join(
             f'{DESCRIPTIONS[form]} ("{shortened(conflict.meant[form], 40)}")' for form in ways
         )
-        message = f'label "{conflict.label}" may be {said}, and no row tells which'
+        message = f'label "{conflict.label}" may be {readings}, and no row decides it'
         options = " or ".join(f'"--label-is {form}"' for form in ways)
         return SourceError(
-            message, where=conflict.where, hint=f"say how labels are written: {options}"
+            message, where=conflict.where, hint=f"choose how labels are written: {options}"
         )
 
     def _mixed(self) -> SourceError:
         fits = self._fits.most_common(2)
-        said = ", ".join(
+        readings = ", ".join(
             f'{count:,} as {DESCRIPTIONS[form]} ("{self._examples[form]}")'
             for form, count in fits
             if form in self._examples
         )
         message = (
-            f"labels are written in several ways: of the first {self._labels:,}, {said} can be read"
+            f"labels have several forms: of the first {self._labels:,}, {readings} can be read"
         )
-        hint = f'choose one with "--label-is {fits[0][0]}", and "--on-error skip" for the others'
+        hint = (
+            f'choose one with "--label-is {fits[0][0]}", and skip the others with "--on-error skip"'
+        )
         return SourceError(message, hint=hint)
 
 
 def form_of_classes(names: tuple[str, ...]) -> LabelForm:
-    """Tell how labels are written by the names of their classes, such as ``0 1`` or ``A B C``."""
+    """Return the form of labels by their class names, such as ``0 1`` or ``A B C``."""
     if not names:
         return "text"
     places = range(len(names))

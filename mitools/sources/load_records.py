@@ -1,6 +1,6 @@
-"""The stage as one function: the name of a source in, records out.
+"""The stage as one function: from the name of a source to records.
 
-Which records are let in is the rule of the reader, as in every stage.
+As in every stage, the reader decides which records are valid.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def load_records(
 
 
 def _set_attributes(options: LoadOptions) -> dict[str, Any]:
-    """Give the attributes that differ from their defaults, with their values."""
+    """Return the attributes that differ from their defaults, with their values."""
     plain = LoadOptions()
     names = (one.name for one in dataclasses.fields(LoadOptions))
     return {
@@ -97,7 +97,7 @@ def _set_attributes(options: LoadOptions) -> dict[str, Any]:
 
 
 def _over(recipe: LoadOptions, options: LoadOptions) -> LoadOptions:
-    """Put options over those of a recipe; a mapping is merged field by field."""
+    """Override the options of a recipe; mappings of fields are merged."""
     given = _set_attributes(options)
     if "fields" in given:
         given["fields"] = {**recipe.fields, **options.fields}
@@ -131,7 +131,7 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
 
 
 def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
-    """Open sources, one after the other, each when the one before has been read.
+    """Open sources one after another, each after the one before has been read.
 
     Raises:
         SourceError: one cannot be opened.
@@ -148,17 +148,17 @@ def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
 def read_parts(
     parts: Iterable[Part], options: LoadOptions, reader: Reader, gold: GoldCheck | None = None
 ) -> Iterator[Record]:
-    """Read parts, one after the other, as records.
+    """Read parts one after another as records.
 
     Args:
-        parts: from :func:`open_sources` and its like.
+        parts: from :func:`open_sources`.
         options: how fields and labels are read, and how many records of each part.
-        reader: decides which records are let in, gives ids and counts.
-        gold: counts the gold labels that the task cannot read.
+        reader: validates records, gives ids and counts.
+        gold: counts gold labels that the task cannot read.
 
     Raises:
         EmptyInputError: no part had a record.
-        SourceError: it is not clear how labels are written, or the task reads hardly any of them.
+        SourceError: the form of labels is not clear, or the task cannot read most of them.
     """
     names: list[str] = []
 
@@ -170,16 +170,16 @@ def read_parts(
     label_field = options.fields.get("label", "label")
     yield from with_readable_gold(records(), gold or GoldCheck(), label_field)
     if not reader.count and not reader.rejected and names and names != ["<stdin>"]:
-        hint = "check that it is complete, and not a header alone"
+        hint = "check that it is complete, and not only a header"
         raise EmptyInputError(f"{' '.join(names)}: no records", hint=hint)
     reader.check_not_empty(names)
 
 
 def open_named(name: str, options: LoadOptions | None = None) -> Part:
-    """Open a file by a name that a person typed.
+    """Open a file by the name that the user typed.
 
     Raises:
-        SourceError: there is none; the hint guesses what was meant.
+        SourceError: there is no such file; the hint suggests a similar name.
     """
     if Path(name).is_dir():
         raise SourceError(f"{name} is a folder", hint=f'name its files: "mitools load {name}/*"')

@@ -1,4 +1,4 @@
-"""Turning a row of somebody's table into a record, as the options of load say."""
+"""Mapping of a source's rows to records, by the options of load."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _USUAL_SPLITS = {"validation": "valid", "val": "valid", "dev": "valid"}
 
 
 class Mapper:
-    """Turns the rows of one part into records, as the options say."""
+    """Maps the rows of one part to records."""
 
     def __init__(
         self, options: LoadOptions, part: Part, labelling: Labelling | None = None
@@ -34,7 +34,7 @@ class Mapper:
         """Prepare for a part.
 
         Args:
-            labelling: how the source writes its labels; shared by all parts of it.
+            labelling: form of the source's labels, shared by all its parts.
         """
         self._options = options
         self._labelling = labelling or Labelling(options.label_is, options.label_likely)
@@ -42,7 +42,7 @@ class Mapper:
         self._extract = {
             name: make_extractor(name, options.fields.get(name, name)) for name in TARGETS
         }
-        # A field that has the name already may be absent; one that was asked for may not.
+        # A field with the same name may be missing; a mapped field may not.
         self._asked = frozenset(options.fields)
         self._classes = part.classes.get(options.fields.get("label", "label"), ())
         names = [
@@ -54,7 +54,7 @@ class Mapper:
         self._left_out = {*names, *TARGETS, "task"} | set(options.drop_fields)
 
     def weigh(self, values: Record, where: Where) -> bool:
-        """Take a row as evidence of how labels are written; False where it tells nothing."""
+        """Take a row as evidence of the form of labels; returns whether it was any."""
         if self._own_form(values) is not None:
             return False
         label = self._value("label", values, where)
@@ -71,13 +71,13 @@ class Mapper:
         own = self._own_form(values)
         if own is not None or self._labelling.form is not None:
             return own or self._labelling.form
-        if self._labelling.weigh(label, choices, where):  # nobody has read ahead
+        if self._labelling.weigh(label, choices, where):  # no rows were read ahead
             self._labelling.decide()
         return self._labelling.form
 
     def _own_form(self, values: Record) -> LabelForm | None:
-        """Tell how labels are written where rows need not be asked: by a feature, or in records."""
-        if self._classes:  # by now the label is the name of its class
+        """Return the form of labels if it does not depend on the rows; else None."""
+        if self._classes:  # the label is already a class name
             return form_of_classes(self._classes) if self._has_choices(values) else "text"
         if self._options.label_is:
             return self._options.label_is
@@ -94,44 +94,44 @@ class Mapper:
         """Make a record of a row.
 
         Raises:
-            MissingFieldError: a mapped field, or any that could be the input, is not there.
-            InvalidFieldError: a value cannot be what it is mapped to.
+            MissingFieldError: a mapped field, or the input, is missing.
+            InvalidFieldError: a value is not valid for its field.
         """
-        found = {
+        mapped = {
             name: self._extract[name](values, where)
             for name in TARGETS
             if name in self._asked or name in values
         }
-        if "input" not in found:
+        if "input" not in mapped:
             raise missing_field("input", "input", values, where)
-        choices = self._choices(found.get("choices"), where)
-        label = found.get("label")
+        choices = self._choices(mapped.get("choices"), where)
+        label = mapped.get("label")
         if choices is not None:
             label = label_among(label, choices, self._form(values, label, choices, where), where)
         record: Record = {
-            "id": as_text(found.get("id"), "id", where),
-            "input": as_text(found["input"], "input", where),
+            "id": as_text(mapped.get("id"), "id", where),
+            "input": as_text(mapped["input"], "input", where),
             "label": as_text(label, "label", where),
-            "task": self._task(values, found.get("choices"), choices),
+            "task": self._task(values, mapped.get("choices"), choices),
             "choices": choices.offered if choices else None,
-            "rationale": as_text(found.get("rationale"), "rationale", where),
-            "group": as_text(found.get("group"), "group", where),
+            "rationale": as_text(mapped.get("rationale"), "rationale", where),
+            "group": as_text(mapped.get("group"), "group", where),
         }
         if record["input"] is None:
             raise MissingFieldError('field "input" is empty', where=where)
-        return self._completed(record, found, values)
+        return self._completed(record, mapped, values)
 
-    def _completed(self, record: Record, found: Record, values: Record) -> Record:
-        """Leave out what is null but for an unknown label; add the other fields, and the split."""
+    def _completed(self, record: Record, mapped: Record, values: Record) -> Record:
+        """Drop nulls, except for an unknown label; add the other fields, and the split."""
         record = {
             name: value
             for name, value in record.items()
-            if value is not None or (name == "label" and name in found)
+            if value is not None or (name == "label" and name in mapped)
         }
         for name, value in values.items():
             if name not in self._left_out and self._options.keeps(name):
                 record[name] = value
-        split = self._split or found.get("split")
+        split = self._split or mapped.get("split")
         if split is not None:
             record["split"] = _USUAL_SPLITS.get(split, split)
         return record

@@ -1,4 +1,4 @@
-"""A local file as a stream of UTF-8 bytes whose content was looked at before it is read."""
+"""A local file as a stream of UTF-8 bytes; its first bytes are checked before it is read."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Text:
     """The lines of an open file.
 
     Attributes:
-        name: as messages call it.
+        name: its name in messages.
         head: the first bytes of those lines.
-        stream: gives its lines as bytes.
-        encoding: what its bytes are in.
+        stream: its bytes.
+        encoding: of the bytes.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Text:
     encoding: str
 
     def decoded(self, raw: bytes, number: int) -> str:
-        """Read one of its lines as text.
+        """Decode one of its lines.
 
         Raises:
             MalformedLineError: it is not in the encoding.
@@ -66,10 +66,10 @@ def shown_name(path: str) -> str:
 
 @contextlib.contextmanager
 def open_text(path: str, kind: str, encoding: str | None) -> Iterator[Text]:
-    """Open a file of lines, and refuse what its first bytes show to be something else.
+    """Open a file of lines; refuse it if its first bytes show another kind of content.
 
     Raises:
-        SourceError: it is missing, damaged, packed, in UTF-16 or no text.
+        SourceError: it is missing, damaged, packed, in UTF-16, or not a text.
     """
     name = shown_name(path)
     _check_ending(path, name)
@@ -92,12 +92,12 @@ def _peek(stream: object) -> bytes:
 
 
 def _keeps_line_ends(encoding: str) -> bool:
-    """Tell whether lines can be cut before they are decoded."""
+    """Tell whether the bytes can be split into lines before they are decoded."""
     return "\n".encode(encoding) == b"\n" and "a\n".encode(encoding) == b"a\n"
 
 
 class _Recoder(io.RawIOBase):
-    """Turn a stream of text in UTF-16 and the like into UTF-8, a piece at a time."""
+    """Recode a stream of UTF-16 and similar encodings to UTF-8, in chunks."""
 
     def __init__(self, stream: IO[bytes], encoding: str, name: str) -> None:
         self._stream = stream
@@ -126,7 +126,7 @@ class _Recoder(io.RawIOBase):
             text = self._decoder.decode(packed, final=self._is_at_end)
         except UnicodeError as exc:
             where = Where(self._name, self._lines)
-            message = f"cannot decode the text from about here on ({exc})"
+            message = f"cannot decode the text near here ({exc})"
             hint = 'check that the file is complete, or name another "--encoding"'
             raise SourceError(message, where=where, hint=hint) from exc
         self._lines += text.count("\n")
@@ -134,13 +134,13 @@ class _Recoder(io.RawIOBase):
 
 
 def _check_ending(path: str, name: str) -> None:
-    """Refuse a file whose name says that it is packed, and whose content is not."""
+    """Refuse a file with the ending of a packed file and other content."""
     magic = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}.get(Path(path).suffix)
     if magic is None or path == STDIN or not os.path.isfile(path):
         return
-    with contextlib.suppress(OSError), open(path, "rb") as stream:  # open_input says what is wrong
+    with contextlib.suppress(OSError), open(path, "rb") as stream:  # open_input reports the error
         head = stream.read(len(magic))
-        # 0x184D2A50 to 5F begin a frame that zstd skips.
+        # 0x184D2A50 to 5F start a skippable zstd frame.
         is_skipped = head[:1] in b"PQRSTUVWXYZ[\\]^_" and head[1:] == b"\x2a\x4d\x18"
         if head and head != magic and not is_skipped:
             ending = Path(path).suffix
@@ -149,7 +149,7 @@ def _check_ending(path: str, name: str) -> None:
 
 
 def _check_line_ends(head: bytes, path: str, kind: str, encoding: str | None) -> None:
-    """Refuse lines that end in a carriage return alone, as on old Macs."""
+    """Refuse lines that end in a carriage return only, as on old Macs."""
     if encoding and not _keeps_line_ends(encoding):
         return
     body = head.rstrip(b"\r\n") if len(head) < _HEAD_BYTES else head

@@ -43,10 +43,10 @@ class LoadOptions:
             with commas between. A field that is mapped by its name is renamed; a source field
             that has the name already needs no mapping, and an empty mapping leaves it out.
         preset: name of a published data set; fills the attributes that are not set.
-        labels: the only labels there are, in the order of the whole numbers that stand for them.
+        labels: the label set, in the order of class numbers.
         choices: the choices of every record.
-        label_is: how labels are written; None lets the rows of the source decide.
-        label_likely: how they are written where the rows leave it open; None refuses that.
+        label_is: form of the labels; None infers it from the rows of the source.
+        label_likely: form to take if the rows fit several; None refuses that.
         task: how labels compare; None is ``labels`` where they are fixed, ``choice`` where a
             record has choices, else ``text``.
         keep_fields: the only other source fields to keep; None keeps all.

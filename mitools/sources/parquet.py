@@ -38,17 +38,17 @@ def open_parquet(path: str, options: LoadOptions) -> Part:
         _close(source)
         message = f"{name} is not a Parquet file ({first_line(exc)})"
         raise SourceError(message, hint="check that it is complete") from exc
-    doubled = [one for one in schema.names if schema.names.count(one) > 1]
+    doubled = [column for column in schema.names if schema.names.count(column) > 1]
     if doubled:
         message = f'{name} names the column "{doubled[0]}" twice'
-        raise SourceError(message, hint="give each column a name of its own")
+        raise SourceError(message, hint="give each column a unique name")
     classes = _classes(schema, name)
     columns = options.columns(schema.names)
     return Part(name, _rows(source, name, columns, classes), classes)
 
 
 def _seekable(path: str, name: str) -> str | IO[bytes]:
-    """Give what can be read from its end: the file, or a copy of what comes through a pipe."""
+    """Return a seekable source: the path, or a temporary copy of a pipe or packed file."""
     if path != STDIN and Path(path).suffix not in (".gz", ".zst") and not Path(path).is_fifo():
         with open_input(path) as stream, input_errors(name):
             head = stream.read(512)
@@ -86,11 +86,11 @@ def _close(source: str | IO[bytes]) -> None:
 
 
 def _classes(schema: Any, name: str) -> Classes:
-    """Read the names of classes that ``datasets`` leaves in a file's metadata."""
+    """Read the class names that ``datasets`` writes to a file's metadata."""
     if b"huggingface" not in (schema.metadata or {}):
         return {}
     try:
         return class_names(schema)
-    except Exception as exc:  # of the library, on metadata that are not its own
+    except Exception as exc:  # of the library, for invalid metadata
         message = f"{name} holds damaged metadata of Hugging Face ({first_line(exc)})"
-        raise SourceError(message, hint="write the file again without them") from exc
+        raise SourceError(message, hint="write the file again without the metadata") from exc

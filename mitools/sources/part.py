@@ -1,4 +1,4 @@
-"""A part of a source (a file, or one split of a Hub data set), and rows that JSON can hold."""
+"""A part of a source (a file, or one split of a Hub data set), and rows of JSON values."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["Classes", "Columns", "Part", "clean", "table_row"]
 
 Classes = Mapping[str, tuple[str, ...]]
 Columns = Callable[[Sequence[str]], list[str]]
-"""Chooses those columns of a table that are to be read."""
+"""Selects the columns of a table to read."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows from one place, and what is known about all of them.
+    """Rows of one file or split, and their common properties.
 
     Attributes:
-        name: as messages call it.
-        classes: the names behind the whole numbers of a field, by field.
-        split: the split that its records belong to, where that is known.
+        name: its name in messages.
+        classes: class names of integer fields, by field.
+        split: the split of its records; None if unknown.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Part:
 
 
 def table_row(values: Mapping[str, Any], where: Where, classes: Classes | None = None) -> Row:
-    """Make a row of cells that are Python objects already."""
+    """Make a row of cells that are Python objects."""
     return Row(where, partial(_parse, values, classes or {}), partial(_as_text, values))
 
 
@@ -55,10 +55,10 @@ def _as_text(values: Mapping[str, Any]) -> str:
 
 
 def clean(value: Any) -> Any:
-    """Turn a cell into what JSON can hold.
+    """Turn a cell into a JSON value.
 
-    NaN and infinity become null; bytes become text, or null where they are none (an image);
-    dates become ISO 8601; decimals and whatever else is unknown become their own text.
+    NaN and infinity become null; bytes become text, or null if they are not UTF-8 (an image);
+    dates become ISO 8601; decimals and other types become their ``str``.
     """
     if value is None or isinstance(value, str | bool | int):
         return value

@@ -1,7 +1,7 @@
-"""How well-known data sets are published: which of their fields is which.
+"""Presets: the mapping of fields of well-known data sets.
 
-Each preset fits the files as they are given out (JSON Lines, CSV or Parquet, from the Hub or from
-the authors), so that loading one takes one option. Nothing here reads a file.
+Each preset fits the published files (JSON Lines, CSV or Parquet, from the Hub or from the authors),
+so loading them takes one option. Nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["PRESETS", "Preset", "preset_for"]
 
 @dataclass(frozen=True)
 class Preset:
-    """What to make of the fields of one data set.
+    """The mapping of one data set.
 
     Attributes:
-        title: its name, for people.
-        columns: the fields that it is known by.
-        fields: what each field of a record comes from, as in ``--map``.
-        labels: its labels, where they are the same for every example.
-        task: how its labels compare; None leaves that to the choices.
-        label_likely: how its labels are written, where its rows leave it open.
-        sign: a field and a text in it that tell it from others with the same fields.
+        title: its name in messages.
+        columns: the fields that identify it.
+        fields: specifications, as in ``--map``.
+        labels: its label set, if it is the same for every example.
+        task: how its labels are compared; None depends on the choices.
+        label_likely: form of its labels if its rows fit several.
+        sign: a field and a text in it that tell it from data sets with the same fields.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Preset:
 
 
 def _quiz(question: str, choices: str) -> str:
-    """Write the template of a question above its choices."""
+    """Make the template of a question followed by its choices."""
     return f"{{{{ {question} }}}}\nAnswer Choices:\n{{{{ {choices} | lettered }}}}"
 
 
@@ -179,10 +179,10 @@ PRESETS: Mapping[str, Preset] = {
         label_likely="index1",
     ),
 }
-"""The presets by name; a row is known by the first of the most columns."""
+"""The presets by name; a row matches the first preset with the most columns."""
 
 
 def preset_for(values: Mapping[str, Any]) -> str | None:
-    """Find the preset whose data set a row looks like; None where it looks like none."""
+    """Find the preset that matches a row; None if none does."""
     fitting = [name for name, preset in PRESETS.items() if preset.fits(values)]
     return max(fitting, key=lambda name: len(PRESETS[name].columns), default=None)

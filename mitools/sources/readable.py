@@ -1,4 +1,4 @@
-"""Gold labels that the task cannot read: refused where they are most, and the mapping to type."""
+"""Check of gold labels: a source with mostly unreadable ones is refused, with a mapping to type."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 
 
 def with_readable_gold(records: Iterable[Record], gold: GoldCheck, field: str) -> Iterator[Record]:
-    """Pass records on while most of their gold labels can be read.
+    """Pass records on while the task can read most of their gold labels.
 
-    Records are held back while most cannot, at most :data:`MOST_HELD` of them, so that nothing is
-    written of a source that is mapped wrongly.
+    Otherwise records are held, at most :data:`MOST_HELD` of them, so nothing is written of a source
+    with a wrong mapping.
 
     Args:
-        gold: counts them.
-        field: what labels are mapped from.
+        records: the mapped records.
+        gold: counts their gold labels.
+        field: the specification of the label.
 
     Raises:
-        SourceError: most cannot, among the first or among all.
+        SourceError: most gold labels are unreadable, among the first records or among all.
     """
     held: deque[Record] = deque()
     for record in records:
@@ -49,7 +50,7 @@ def with_readable_gold(records: Iterable[Record], gold: GoldCheck, field: str) -
 
 
 def mapping_hint(gold: GoldCheck, field: str) -> str:
-    """Say what to type so that labels like the example can be read."""
+    """Suggest a mapping by which labels like the example are readable."""
     is_valid = task_named(gold.example_task).is_valid
     ways = (
         ("after('####')", after(gold.example, "####")),
@@ -61,4 +62,4 @@ def mapping_hint(gold: GoldCheck, field: str) -> str:
             if is_template(field) or not _PATH.fullmatch(field):
                 return f"end the template of --map label in | {filters}"
             return f'map the answer in it: --map "label={{{{ {field} | {filters} }}}}"'
-    return 'compare labels as they are, "--task text", or leave them out, "--map label="'
+    return 'compare labels as plain text with "--task text", or drop them with "--map label="'

@@ -1,4 +1,4 @@
-"""The source of a recipe of this installation, with the options that its table sets."""
+"""The source and the options in the table ``load`` of an installed recipe."""
 
 from __future__ import annotations
 

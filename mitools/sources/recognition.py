@@ -1,6 +1,6 @@
-"""What a file really holds, told by its first bytes, and what to type where that is unreadable.
+"""The content of a file by its first bytes, and what to type if it is not readable.
 
-Knows magic numbers and byte order marks; opens nothing and reads no row.
+Checks magic numbers and byte order marks; opens no file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["PARQUET_MAGIC", "check_content", "encoding_of", "is_binary"]
 
 PARQUET_MAGIC = b"PAR1"
 
-# What to do with each: a command that writes the content to stdout, or a sentence.
+# A command that unpacks to stdout, and the ending that lets mitools unpack it.
 _PACKED = {
     b"\x1f\x8b": ("packed with gzip", "gzip -dc", ".gz"),
     b"\x28\xb5\x2f\xfd": ("packed with zstd", "zstd -dc", ".zst"),
@@ -40,7 +40,7 @@ _OTHERS = {
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))
 _MOST_CONTROLS = 0.02
 _WORKBOOK_SIGNS = (b"[Content_Types].xml", b"xl/", b"_rels/.rels")
-_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
+_MARKS = {  # UTF-32 first, as its mark starts with that of UTF-16
     BOM_UTF32_LE: "utf-32",
     BOM_UTF32_BE: "utf-32",
     BOM_UTF16_LE: "utf-16",
@@ -49,11 +49,11 @@ _MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
 
 
 def encoding_of(head: bytes) -> str | None:
-    """Name the encoding that a text shows by its mark or its null bytes; None for none of them."""
+    """Return the encoding by a byte order mark or null bytes; None without either."""
     for mark, name in _MARKS.items():
         if head.startswith(mark):
             return name
-    # Without a mark: of texts that are mostly ASCII every other byte is null.
+    # Without a mark: in mostly ASCII texts, every other byte is null.
     even, odd = head[: len(head) // 2 * 2 : 2], head[1::2]
     if len(head) >= 4 and odd.count(0) > 0.4 * len(odd) and not even.count(0):
         return "utf-16-le"
@@ -63,13 +63,13 @@ def encoding_of(head: bytes) -> str | None:
 
 
 def check_content(head: bytes, name: str, kind: str, encoding: str | None = None) -> None:
-    """Refuse, by name, content that cannot be rows of text.
+    """Refuse content that is not text, and name it.
 
     Args:
-        head: the first bytes, unpacked as the name's ending says.
-        name: what messages call the file.
-        kind: the format that it is to be read as; ``""`` where the name does not say.
-        encoding: the encoding that was asked for.
+        head: the first bytes, unpacked by the file's ending.
+        name: of the file, in messages.
+        kind: the format that it is read as; ``""`` if unknown.
+        encoding: the encoding in the options.
 
     Raises:
         SourceError: it is packed, an archive, a workbook, a database, a page or in UTF-16.
@@ -86,7 +86,7 @@ def check_content(head: bytes, name: str, kind: str, encoding: str | None = None
         raise SourceError(f"{name} is a tar archive", hint="unpack it first")
     start = head.removeprefix(BOM_UTF8).lstrip()[:15].lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        hint = "get the file itself: a page is often what a failed download leaves"
+        hint = "download the file again: a page is often the result of a failed download"
         raise SourceError(f"{name} is an HTML page", hint=hint)
     if head.startswith(PARQUET_MAGIC) and kind != "parquet":
         raise SourceError(f"{name} is a Parquet file", hint='add "--format parquet"')
@@ -109,5 +109,5 @@ def _unpack_hint(name: str, unpack: str, ending: str, kind: str) -> str:
 
 
 def is_binary(head: bytes) -> bool:
-    """Tell whether bytes are of no text: of its characters hardly any are control characters."""
+    """Tell whether bytes are binary: texts have hardly any control characters."""
     return len(head) - len(head.translate(None, _CONTROLS)) > _MOST_CONTROLS * len(head)

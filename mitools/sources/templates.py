@@ -25,20 +25,20 @@ def is_template(spec: str) -> bool:
 
 
 def after(text: Any, mark: str) -> str:
-    """Give what stands behind the last ``mark`` in a text; the text itself where there is none."""
+    """Return the text after the last ``mark``; the whole text without a mark."""
     return str(text).rpartition(mark)[2].strip()
 
 
 def before(text: Any, mark: str) -> str:
-    """Give what stands before the last ``mark`` in a text; the text itself where there is none."""
+    """Return the text before the last ``mark``; the whole text without a mark."""
     whole = str(text)
     return (whole.rpartition(mark)[0] if mark in whole else whole).strip()
 
 
 def number(text: Any) -> str:
-    """Give the only number in a text; the text itself where it has none, or several."""
-    found: list[str] = _NUMBER.findall(str(text))
-    return found[0] if len(found) == 1 else str(text)
+    """Return the only number in a text; the whole text if it has none or several."""
+    numbers: list[str] = _NUMBER.findall(str(text))
+    return numbers[0] if len(numbers) == 1 else str(text)
 
 
 def names_in(spec: str) -> set[str]:
@@ -52,7 +52,7 @@ def compile_template(target: str, spec: str) -> Extract:
     """Compile a template that makes the text of ``target``.
 
     Raises:
-        UsageError: it has a mistake in it.
+        UsageError: the template is wrong.
     """
     import jinja2
 
@@ -66,7 +66,7 @@ def compile_template(target: str, spec: str) -> Extract:
         try:
             return template.render(values)
         except jinja2.UndefinedError as exc:
-            hint = "where only some rows have it, write \"{{ field | default('') }}\""
+            hint = "if only some rows have it, write \"{{ field | default('') }}\""
             message = f"--map {target}: {exc.message}, among {_listed(values)}"
             raise MissingFieldError(message, where=where, hint=hint) from exc
         except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
@@ -89,7 +89,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    # Recipes travel: a template may compute a text, and nothing else.
+    # A recipe may come from another author: its template may compute a text, and nothing else.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
     filters = {"lettered": lettered, "after": after, "before": before, "number": number}
     environment.filters.update(filters)

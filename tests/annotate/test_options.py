@@ -79,7 +79,7 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
         (("--from-batch", "f", "--no-journal"), "--from-batch puts answers into the journal"),
         (
             ("--teacher", "replay", "--strategy", "star"),
-            "--strategy star needs a teacher that can be told the answer",
+            "--strategy star needs a teacher that can be shown the answer",
         ),
         (
             ("--teacher", "demo", "--max-cost", "1", "--price", "1,1"),

@@ -97,7 +97,7 @@ def test_bad_rows_are_skipped_or_diverted_and_counted(quiz: Path, tmp_path: Path
     quiz.write_text(QUIZ + "Why?,so,thus,C\n")
     result = run(quiz, *QUIZ_MAP)
     assert result.exit_code == 1
-    assert f'{quiz}:4: label "C" is none of its choices (so, thus)' in result.stderr
+    assert f'{quiz}:4: label "C" is not one of its choices (so, thus)' in result.stderr
     result = run(quiz, *QUIZ_MAP, "--on-error", "skip")
     assert len(records(result)) == 2
     assert "warning: 1 of 3 lines skipped" in result.stderr

@@ -101,7 +101,7 @@ def test_a_label_is_found_among_choices_by_the_way_it_is_written(
     + [("park", None)],
 )
 def test_a_label_that_is_no_choice_is_refused(label: Any, form: LabelForm | None) -> None:
-    with pytest.raises(InvalidFieldError, match="none of its choices"):
+    with pytest.raises(InvalidFieldError, match="not one of its choices"):
         label_among(label, Choices(TEXTS), form)
 
 

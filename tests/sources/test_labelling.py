@@ -100,7 +100,7 @@ def test_a_row_that_contradicts_the_others_is_at_fault_alone() -> None:
 
 def test_a_source_that_is_written_in_two_ways_is_refused() -> None:
     rows = [(TEXTS, label) for label in ["B", "C", "zoo", "lake"] * 3]
-    with pytest.raises(SourceError, match=r"several ways: of the first 12, 6 as .*letter.*, 6 as"):
+    with pytest.raises(SourceError, match=r"several forms: of the first 12, 6 as .*letter.*, 6 as"):
         labels_of(rows)
     rejected: list[Rejected] = []
     assert labels_of(rows, rejected, label_is="text") == ["zoo", "lake"] * 3

@@ -165,7 +165,7 @@ def test_labels_name_whole_numbers_and_are_the_choices() -> None:
     }
     assert record_of({"input": "i", "label": "Neutral"}, labels=names)["label"] == "neutral"
     assert record_of({"input": "i", "label": -1}, labels=names)["label"] is None
-    with pytest.raises(InvalidFieldError, match='label "e" is none of its choices'):
+    with pytest.raises(InvalidFieldError, match='label "e" is not one of its choices'):
         record_of({"input": "i", "label": "e"}, labels=names)
 
 

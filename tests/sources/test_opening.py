@@ -50,7 +50,7 @@ REFUSED = {
     "zip": (workbook("a.csv"), "a zip archive", "unpack"),
     "xlsx": (workbook("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook", "as CSV"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an old Excel", "as CSV"),
-    "page": (b"\n<!DOCTYPE html><html>", "an HTML page", "get the file itself"),
+    "page": (b"\n<!DOCTYPE html><html>", "an HTML page", "download the file again"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS", "git lfs pull"),
     "utf-16": (TABLE.encode("utf-16"), "a UTF-16 file", "--encoding utf-16"),
     "utf-16 bare": (TABLE.encode("utf-16-be"), "a UTF-16 file", "--encoding utf-16-be"),
@@ -192,7 +192,7 @@ def test_columns_separated_by_another_sign_are_refused_by_name(
 def test_a_line_for_excel_is_named() -> None:
     result = run("--format", "csv", stdin="sep=;\r\n" + TABLE.replace(",", ";"))
     assert result.exit_code == 1
-    assert "note for Excel; remove it, and add --delimiter ';'" in result.stderr
+    assert "instruction for Excel; remove it, and add --delimiter ';'" in result.stderr
 
 
 def test_a_table_whose_cells_hold_other_signs_is_still_one(tmp_path: Path) -> None:

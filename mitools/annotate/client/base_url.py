@@ -1,7 +1,4 @@
-"""The URL of an endpoint as people type it: taken apart, checked, and shown without its secrets.
-
-Knows no network.
-"""
+"""The URL of an endpoint: parsed, checked, and shown without its secrets. No network access."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ class BaseUrl:
     """Where requests go.
 
     Attributes:
-        root: scheme, host, port and path, without a slash at the end; safe to show.
-        query: what follows ``?`` in each request, such as ``api-version=2024-10-21``.
-        user: of a login in the URL; None where there is none.
+        root: scheme, host, port and path, without a trailing slash; holds no secret.
+        query: the text after ``?`` in each request, such as ``api-version=2024-10-21``.
+        user: of a login in the URL; None if there is none.
         password: of that login.
         host: in lower case.
     """
@@ -40,7 +37,7 @@ class BaseUrl:
 
     @classmethod
     def parse(cls, text: str) -> BaseUrl:
-        """Read a URL; ``/chat/completions`` at its end is left out.
+        """Parse a URL; ``/chat/completions`` at its end is dropped.
 
         Raises:
             TeacherError: it is not the URL of an HTTP server; the message holds no secret.
@@ -65,19 +62,19 @@ class BaseUrl:
         )
 
     def at(self, path: str) -> str:
-        """Give the full URL of a path below the root."""
+        """Return the full URL of a path below the root."""
         return f"{self.root}{path}?{self.query}" if self.query else f"{self.root}{path}"
 
     @property
     def identity(self) -> str:
-        """What tells this endpoint from others: the root, and the query without its secrets."""
+        """The identity of the endpoint in request keys: root, and query without its secrets."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
-        told = [(name, value) for name, value in pairs if not _is_secret(name)]
-        return f"{self.root}?{urlencode(told)}" if told else self.root
+        public = [(name, value) for name, value in pairs if not _is_secret(name)]
+        return f"{self.root}?{urlencode(public)}" if public else self.root
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be shown."""
+        """Parts of the URL that must not be shown."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
         return [self.password, *(value for name, value in pairs if _is_secret(name))]
 
@@ -108,7 +105,7 @@ def _refused(typed: str, why: str) -> TeacherError:
 
 
 def _shown(typed: str) -> str:
-    """Leave out login, query and fragment, also where the text cannot be taken apart."""
+    """Drop login, query and fragment, even if the text cannot be parsed as a URL."""
     scheme, separator, rest = typed.rpartition("://") if "://" in typed else ("", "", typed)
     rest = re.split(r"[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
     return short_line(f"{scheme}{separator}{rest}", 200)

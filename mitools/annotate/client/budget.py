@@ -1,15 +1,14 @@
-"""Money: what requests may cost, what they did cost, and that a limit is never passed.
+"""The cost of requests: reserved before sending, settled afterwards, never above the limit.
 
-Before a request is sent, the most that it can cost is reserved; when its usage is known, the
-reservation is settled. So what has been spent and what is under way never add up to more than the
-limit, however many requests run at once (spending first and counting later overshoots:
-BerriAI/litellm#34732).
+The maximum cost of a request is reserved before it is sent, and settled when its usage is known.
+So the sum of spent and reserved cost stays within the limit, with any number of requests in flight
+(counting only after the answer exceeds it: BerriAI/litellm#34732).
 
-The server makes the bill, and its usage is only a claim (:mod:`mitools.annotate.client.usage`). A
-claim that is not believable counts in full, and so does a request whose answer was lost. A server
-that writes more than it was asked for makes every later reservation larger, by the worst ratio
-seen. Under a limit, requests start one at a time and double with each round that kept to what was
-reserved: the first answer that does not arrives while little is under way.
+The usage in a response is only a claim of the server (:mod:`mitools.annotate.client.usage`). If it
+is not plausible, the full reservation counts, as for a request whose answer was lost. If a server
+generates more than was requested, later reservations grow by the largest ratio seen. With a limit,
+the number of requests in flight starts at one and doubles with each round that stays within its
+reservations, so the first excess happens while few requests are in flight.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ __all__ = [
     "most_written_tokens",
 ]
 
-_TOKENS_A_REQUEST = 128  # a chat template's own words, such as a default system prompt
+_TOKENS_A_REQUEST = 128  # text of the chat template itself, such as a default system prompt
 _TOKENS_A_MESSAGE = 16  # role and separators
 _ROUNDING = 1e-9
 _LIMITS = ("max_completion_tokens", "max_tokens")
-_MULTIPLIERS = ("n", "best_of")  # all that is drawn is billed
+_MULTIPLIERS = ("n", "best_of")  # every completion is billed
 
 
 def most_prompt_tokens(request: Request) -> int:
-    """Bound a request's prompt tokens: no tokenizer makes more tokens than there are bytes."""
+    """Bound a request's prompt tokens: a text has at most as many tokens as bytes."""
     return _most_prompt(request, request.body)
 
 
@@ -51,13 +50,14 @@ def _most_prompt(request: Request, body: Mapping[str, Any]) -> int:
 
 
 def most_written_tokens(request: Request) -> int | None:
-    """Bound a request's completion tokens, thoughts included; None where it sets no limit."""
+    """Bound a request's completion tokens, including thoughts; None if it sets no limit."""
     return _most_written(request.body)
 
 
 def _most_written(body: Mapping[str, Any]) -> int | None:
     limits = [body[name] for name in _LIMITS if name in body]
-    if not limits or not all(map(_is_positive, limits)):  # a negative one means no limit to some
+    # Some servers take a negative limit for none.
+    if not limits or not all(map(_is_positive, limits)):
         return None
     draws = [body[name] for name in _MULTIPLIERS if _is_positive(body.get(name))]
     most: int = max(limits) * max([1, *draws])
@@ -70,13 +70,13 @@ def _is_positive(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What is set aside for one request.
+    """The reserved cost of one request.
 
     Attributes:
-        amount: in USD; 0 where there is no limit.
-        most_prompt: bound on the tokens read.
-        most_written: bound on the tokens written; None where there is none.
-        fewest_prompt: lower bound on the tokens read.
+        amount: in USD; 0 without a limit.
+        most_prompt: upper bound on prompt tokens.
+        most_written: upper bound on completion tokens; None if there is none.
+        fewest_prompt: lower bound on prompt tokens.
     """
 
     amount: float
@@ -87,12 +87,12 @@ class Reservation:
 
 @dataclass(slots=True)
 class Exceptions:
-    """Requests of one kind that did not go by what the server claimed.
+    """Requests of one kind whose cost is not the server's claim.
 
     Attributes:
-        count: how many.
-        cost: what they count for, in USD.
-        first: what was found at the first, for people.
+        count: number of requests.
+        cost: their counted cost in USD.
+        first: the reason for the first of them, as text.
     """
 
     count: int = 0
@@ -107,7 +107,7 @@ class Exceptions:
 
 @dataclass(slots=True)
 class _Ratio:
-    """The worst ratio seen of what was counted to what was reserved, in tokens; at least 1."""
+    """The largest ratio so far of counted to reserved tokens; at least 1."""
 
     prompt: float = 1.0
     written: float = 1.0
@@ -115,16 +115,16 @@ class _Ratio:
 
 @dataclass
 class Budget:
-    """What a run has spent, and may spend. Belongs to one event loop.
+    """The cost of a run, and its limit. Belongs to one event loop.
 
     Attributes:
         price: of a token.
         limit: USD for this run; None for no limit.
-        spent: USD. It never decreases.
-        answers: how many answers came.
-        unbelieved: those whose usage is not believable; they count in full.
-        exceeding: those that took more tokens than was asked for.
-        lost: requests without an answer, on which the server may have worked.
+        spent: USD; never decreases.
+        answers: number of answers.
+        unbelieved: answers whose usage is not plausible; their full reservation counts.
+        exceeding: answers with more tokens than requested.
+        lost: requests without an answer that may be billed; their full reservation counts.
     """
 
     price: Price
@@ -143,12 +143,12 @@ class Budget:
     _is_stopped: bool = field(default=False, init=False)
 
     async def reserve(self, request: Request) -> Reservation:
-        """Set aside the most that a request can cost, waiting while others may yet cost less.
+        """Reserve the maximum cost of a request; wait while open reservations may still shrink.
 
         Raises:
-            BudgetError: it does not fit, and nothing is under way that could make room.
+            BudgetError: it does not fit, and no reservation is open.
             UnaskedError: the run was stopped.
-            UsageError: there is a limit, and the request has no bound.
+            UsageError: there is a limit, and the request has no token limit.
         """
         body = request.body
         most_prompt, most_written = _most_prompt(request, body), _most_written(body)
@@ -165,7 +165,7 @@ class Budget:
             return Reservation(amount, most_prompt, most_written, fewest)
 
     async def _find_room(self, prompt: int, written: int, limit: float) -> float:
-        """Wait for room; gives the amount to reserve, by the ratios that hold by then."""
+        """Wait until the cost fits; returns the amount to reserve, by the current ratios."""
         while not self._is_stopped:
             amount = self.price.cost(prompt * self._ratio.prompt, written * self._ratio.written)
             fits = self.spent + self._reserved + amount <= limit
@@ -179,11 +179,11 @@ class Budget:
         raise UnaskedError
 
     def settle(self, reservation: Reservation, answer: Mapping[str, Any]) -> None:
-        """Exchange a reservation for what an answer did cost.
+        """Replace a reservation by the cost of the answer.
 
         Args:
             reservation: of its request.
-            answer: the chat completion, whatever is in it.
+            answer: the chat completion; its contents are not trusted.
         """
         claim = claim_of(answer)
         doubt = claim.doubt(reservation.fewest_prompt)
@@ -194,14 +194,14 @@ class Budget:
         if doubt:
             self.unbelieved.add(cost, doubt)
         if self._keeps_to(reservation, prompt, written):
-            self._width += 1  # by one for each, so it doubles each round
+            self._width += 1  # one more per answer doubles it each round
         else:
             self.exceeding.add(cost)
             self._width = 1
         self.release(reservation)
 
     def settle_lost(self, reservation: Reservation) -> None:
-        """Count a request in full whose answer was lost: the server may have done the work."""
+        """Count the full reservation of a request whose answer was lost, as it may be billed."""
         written = (reservation.most_written or 0) * self._ratio.written
         cost = self.price.cost(reservation.most_prompt * self._ratio.prompt, written)
         self.spent += cost
@@ -209,22 +209,22 @@ class Budget:
         self.release(reservation)
 
     def release(self, reservation: Reservation) -> None:
-        """Give a reservation back: the request cost nothing."""
+        """Release a reservation; the request itself costs nothing more."""
         if self.limit is None:
             return
         self._reserved -= reservation.amount
         self._under_way -= 1
         if not self._under_way:
-            self._reserved = 0.0  # no rounding error outlives the requests
+            self._reserved = 0.0  # discard rounding errors
         self._settled.set()
 
     def stop(self) -> None:
-        """Reserve nothing more. Call it in the loop's thread."""
+        """Refuse further reservations. Must be called in the loop's thread."""
         self._is_stopped = True
         self._settled.set()
 
     def lines(self) -> list[str]:
-        """Say what was spent, and what of it does not rest on the server's own count."""
+        """Format the cost, and the part of it that is not the server's count."""
         limit = "" if self.limit is None else f" of ${self.limit:,.4f}"
         lines = [f"${self.spent:,.4f}{limit} spent"]
         if self.unbelieved.count:
@@ -246,14 +246,14 @@ class Budget:
         return lines
 
     def _in_full(self, reservation: Reservation, claim: Claim) -> tuple[float, float]:
-        """Give the tokens that count for an answer whose usage is not believable."""
+        """Return the tokens that count for an answer whose usage is not plausible."""
         most = (reservation.most_written or 0) * self._ratio.written
         written = max(most, claim.likely_written, claim.written or 0)
         prompt = max(reservation.most_prompt * self._ratio.prompt, claim.prompt or 0)
         return prompt, written
 
     def _keeps_to(self, reservation: Reservation, prompt: float, written: float) -> bool:
-        """Compare what counts with what was asked for; keep the worst ratios."""
+        """Compare counted with reserved tokens, and update the largest ratios."""
         if reservation.most_written is None:
             return True
         worst = self._ratio

@@ -1,7 +1,7 @@
-"""Reading a chat completion: one normalizer for every place where servers put thoughts.
+"""Reading a chat completion, with one normalizer for all places of a model's thoughts.
 
-vLLM called the field ``reasoning_content`` and later ``reasoning`` (vllm-project/vllm#27755),
-others leave them in the text, from where :mod:`mitools.reading` takes them. Knows no network.
+vLLM called the field ``reasoning_content`` and later ``reasoning`` (vllm-project/vllm#27755); other
+servers leave thoughts in the text, where :mod:`mitools.reading` finds them. No network access.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = [
 ]
 
 _MOST_DIGITS = 100
-_LARGE = 1 << 20  # characters; only beyond them may there be too many values
-_MOST_VALUES = 500_000  # lists and objects, which take thirty times the memory of their text
+_LARGE = 1 << 20  # characters; shorter texts cannot hold too many values
+_MOST_VALUES = 500_000  # lists and objects; they take thirty times the memory of their text
 
-# Reasons to finish, in lower case and as several servers spell them, after which there is an
-# answer. Any other (error, abort, cancelled, network_error, insufficient_system_resource …) says
-# that the generation broke off, and a text that came with it is not an answer.
+# Values of finish_reason with an answer, in lower case, as several servers spell them. After any
+# other (error, abort, cancelled, network_error, insufficient_system_resource …) the generation
+# was broken off, and its text is not an answer.
 _ENDED = (
     *("stop", "stopped", "stop_sequence", "stop_token", "stop_str", "stop_string", "stop_word"),
     *("eos", "eos_token", "eot", "end", "end_turn", "end_of_text", "end_of_turn", "done"),
@@ -48,10 +48,10 @@ _THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
 
 
 class NoCompletionError(ValueError):
-    """A body is not a chat completion that can be used.
+    """A body is not a usable chat completion.
 
     Attributes:
-        words: what the server says of it.
+        words: the server's error message.
     """
 
     def __init__(self, message: str, words: ServerWords | None = None) -> None:
@@ -60,7 +60,7 @@ class NoCompletionError(ValueError):
 
 
 class UnfinishedError(NoCompletionError):
-    """A chat completion whose generation broke off."""
+    """A chat completion whose generation was broken off."""
 
 
 def read_completion(raw: str) -> Reply:
@@ -68,17 +68,17 @@ def read_completion(raw: str) -> Reply:
 
     Raises:
         NoCompletionError: it is not one.
-        UnfinishedError: it says that the generation broke off.
+        UnfinishedError: the generation was broken off.
     """
     return read_answer(parse_completion(raw))
 
 
 def parse_completion(raw: str) -> Mapping[str, Any]:
-    """Parse the JSON of a chat completion, and look whether it is one; interpret nothing.
+    """Parse the JSON of a chat completion and check its structure; the text is not read.
 
     Raises:
         NoCompletionError: it is not one.
-        UnfinishedError: it says that the generation broke off.
+        UnfinishedError: the generation was broken off.
     """
     answer = _parsed(raw)
     choice = _first_choice(answer)
@@ -94,19 +94,19 @@ def parse_completion(raw: str) -> Mapping[str, Any]:
 
 
 def read_answer(answer: Mapping[str, Any]) -> Reply:
-    """Read what a chat completion says.
+    """Read the reply in a chat completion.
 
     Args:
-        answer: as :func:`parse_completion` gave it.
+        answer: a result of :func:`parse_completion`.
     """
     choice = answer["choices"][0]
     message = choice["message"]
     reason = _reason(choice, answer)
-    said = clean(_flatten(message.get("content")))
+    content = clean(_flatten(message.get("content")))
     model = answer.get("model")
     reply = Reply(
-        text=said.text,
-        thoughts=_thoughts_field(message) or said.thoughts,
+        text=content.text,
+        thoughts=_thoughts_field(message) or content.thoughts,
         is_truncated=reason in _CUT,
         model=_whole(model) if isinstance(model, str) else "",
         usage=read_usage(answer.get("usage")),
@@ -140,7 +140,7 @@ def _parse_json(raw: str) -> Any:
         return json.loads(raw)
     except json.JSONDecodeError:
         raise
-    except ValueError:  # an integer of more digits than Python converts; no field of ours
+    except ValueError:  # an integer with more digits than Python converts, in an unused field
         return json.loads(raw, parse_int=_parse_int)
 
 
@@ -156,7 +156,7 @@ def _first_choice(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _missing(answer: Any, what: str) -> NoCompletionError:
-    """Explain a body that holds no answer by the error that it tells, or else by its fields."""
+    """Make the error of a body without an answer, from its error message or its fields."""
     words = words_in(answer)
     if words.text:
         return NoCompletionError(words.text, words)
@@ -166,10 +166,10 @@ def _missing(answer: Any, what: str) -> NoCompletionError:
 
 
 def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """Give the reason to finish in lower case; empty where the server names none.
+    """Return ``finish_reason`` in lower case; empty if the server gives none.
 
     Raises:
-        UnfinishedError: the generation broke off.
+        UnfinishedError: the generation was broken off.
     """
     given = choice.get("finish_reason")
     if given is None:
@@ -185,14 +185,14 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
 
 
 def _whole(text: str) -> str:
-    """Replace half surrogates, which no file can hold; JSON may name them as ``\\ud83d``."""
+    """Replace lone surrogates, which UTF-8 cannot encode; JSON may contain them as ``\\ud83d``."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _flatten(content: Any) -> str:
-    """Join a message's content, which may come as a list of parts."""
+    """Join a message's content, which may be a list of parts."""
     if isinstance(content, str):
         return _whole(content)
     if isinstance(content, dict):
@@ -204,5 +204,5 @@ def _flatten(content: Any) -> str:
 
 
 def _thoughts_field(message: Mapping[str, Any]) -> str:
-    found = [_flatten(message.get(name)).strip() for name in _THOUGHT_FIELDS]
-    return next(filter(None, found), "")
+    texts = (_flatten(message.get(name)).strip() for name in _THOUGHT_FIELDS)
+    return next(filter(None, texts), "")

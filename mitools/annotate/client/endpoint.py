@@ -1,7 +1,7 @@
-"""An OpenAI-compatible endpoint: paced, within the budget, retried, and given up with its words.
+"""An OpenAI-compatible endpoint: requests are paced, kept within the budget, and retried.
 
-Decides what a fault means for its request and for the run; how a request travels is
-``transport``'s. One layer of retries, ours, is enough (openai/openai-python#1725).
+Decides what a fault means for its request and for the run; ``transport`` sends the bytes. This is
+the only layer of retries (openai/openai-python#1725).
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from mitools.errors import BudgetError, MitoolsError, TeacherError, TeacherRefus
 __all__ = ["Endpoint", "RequestOutcome"]
 
 _FIRST_CONTACT_TRIES = 3
-_LAST_LOOK_SECONDS = 0.25  # at the list of models, when a run is over before it came
+_LAST_LOOK_SECONDS = 0.25  # wait for the list of models at the end of a run
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """What a request came to.
+    """The result of a request.
 
     Attributes:
-        entry: what the journal has of it.
-        answer: the chat completion, where it has just arrived; nobody has read it yet.
-        is_known: whether another process had asked, so that nothing was sent.
+        entry: its entry in the journal.
+        answer: the parsed chat completion, if it has just arrived.
+        is_known: whether another process had sent the request already.
     """
 
     entry: Entry
@@ -59,13 +59,13 @@ class RequestOutcome:
 
 @dataclass(slots=True)
 class _Tries:
-    """What one request has been through.
+    """The history of one request.
 
     Attributes:
-        faults: faults that cost a retry.
-        busy_since: the loop's time at which the server first asked it to wait; None before that.
-        answers_seen: how many requests had been answered by then, or since.
-        has_failed_before: whether an earlier run gave it up.
+        faults: number of faults that cost a retry.
+        busy_since: loop time at which the server first asked it to wait; None before that.
+        answers_seen: number of answered requests at its last busy response.
+        has_failed_before: whether it failed in an earlier run.
     """
 
     faults: int = 0
@@ -75,7 +75,7 @@ class _Tries:
 
 
 class Endpoint:
-    """Sends requests: paced, within the budget, retried, their faults sorted."""
+    """Sends requests in their turn, within the budget, and retries them."""
 
     def __init__(
         self, requests: Requests, budget: Budget | None = None, notices: Notices | None = None
@@ -83,8 +83,8 @@ class Endpoint:
         """Make the client; nothing is sent yet.
 
         Args:
-            requests: what is asked, where, and by which options.
-            budget: what may be spent; None for no limit and no count.
+            requests: the endpoint's URL, the model, and the options.
+            budget: counts and limits the cost; None for neither.
             notices: receive pauses that the server asks for, and warnings of a shutdown.
 
         Raises:
@@ -105,10 +105,10 @@ class Endpoint:
         self._answers = 0
         self._looking: asyncio.Task[None] | None = None
         self._explaining: asyncio.Task[TeacherError] | None = None
-        self._is_stopped = False  # also before there is a loop to tell
+        self._is_stopped = False  # also before the loop is known
 
     def stop(self) -> None:
-        """Send nothing more. Safe from any thread."""
+        """Send no further request. Safe from any thread."""
         self._is_stopped = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._halt)
@@ -123,18 +123,18 @@ class Endpoint:
         await self._transport.close()
 
     def recalled(self) -> None:
-        """An earlier run was answered, so that a fault is not one of every request."""
+        """Note that an earlier run got an answer, so a fault is not one of every request."""
         self._first_faults.answered()
 
     async def complete(
         self, request: Request, question: Question, store: ReplyStore
     ) -> RequestOutcome:
-        """Get one completion. Its place is held until it is in the journal.
+        """Get one completion. Its place in the pace is held until it is in the journal.
 
         Args:
             request: what to send.
-            question: what it asks.
-            store: keeps what comes; another process may have put the answer there meanwhile.
+            question: the question that it asks.
+            store: keeps the response; another process may have stored the answer already.
 
         Raises:
             TeacherError: every further request would fail in the same way.
@@ -149,19 +149,19 @@ class Endpoint:
             try:
                 return await store.keep(request, question, kind, response)
             except MitoolsError:
-                self.stop()  # pay for nothing that cannot be kept
+                self.stop()  # do not pay for responses that cannot be stored
                 raise
 
         tries = _Tries()
         is_retry = False
         while True:
             async with self._pace.turn(is_retry=is_retry) as sent_at:
-                # Another process may have asked meanwhile, or an earlier run given it up.
+                # Another process may have stored the answer, or an earlier run its failure.
                 entry = None if is_retry else store.find_entry(request)
                 if entry is not None and entry.kind == "ok":
                     return RequestOutcome(entry, is_known=True)
                 tries.has_failed_before = tries.has_failed_before or entry is not None
-                # Send, and keep what came before its place is given away.
+                # Send, and store the response before the place is released.
                 try:
                     raw, answer = await self._send(request)
                 except Fault as exc:
@@ -171,7 +171,7 @@ class Endpoint:
                 else:
                     self._succeeded()
                     return RequestOutcome(await keep("ok", raw), answer)
-                # Wait and try again, or give the request up; or the run.
+                # Retry after a delay, fail the request, or stop the run.
                 delay = self._delay(fault, tries, sent_at)
                 if delay is None:
                     await self._check_all(request, fault, tries)
@@ -181,7 +181,7 @@ class Endpoint:
                 await self._pace.sleep(delay)
 
     async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
-        """Send a request and account for it; gives the answer as it came, and its JSON."""
+        """Send a request and count its cost; returns the response's text and its JSON."""
         if self._budget is None:
             return await self._post(request.content)
         try:
@@ -230,16 +230,16 @@ class Endpoint:
             self._looking = asyncio.create_task(self._look_at_models(self._notices.on_warning))
 
     async def _look_at_models(self, warn: Callable[[str], None]) -> None:
-        """Warn where the endpoint says that the model will be shut down."""
+        """Warn if the endpoint lists a shutdown date of the model."""
         model = self._requests.model
         date = shutdown_date(model, await self._models.entries())
         if date is not None:
             warn(f"{self._provider} shuts {model} down on {date.isoformat()}")
 
     def _weighed(self, fault: Fault) -> Fault:
-        """See a fault in the light of what happened before."""
+        """Sort a fault again by what happened before it."""
         if isinstance(fault, Fatal):
-            # What answered a moment ago has the path and the model.
+            # An endpoint that has answered has the path and the model.
             if self._answers and not fault.is_refusal:
                 return Transient("server_error", fault.message, fault.words)
         elif isinstance(fault, RequestRejected) and is_about_settings(
@@ -249,10 +249,10 @@ class Endpoint:
         return fault
 
     def _delay(self, fault: Fault, tries: _Tries, sent_at: float) -> float | None:
-        """Choose the seconds to wait before another try; None where there is none.
+        """Choose the seconds to wait before a retry; None if there is no retry.
 
-        A server that is too busy makes everyone wait, and that costs no retry; except where it
-        says so of one request while it answers others.
+        A busy server makes all requests wait, which costs no retry, unless it refuses one request
+        while it answers others.
 
         Raises:
             TeacherError: the server has asked to wait for too long.
@@ -289,7 +289,7 @@ class Endpoint:
         return self._options.retries
 
     async def _check_all(self, request: Request, fault: Fault, tries: _Tries) -> None:
-        """Blame the endpoint or the settings where no record could have done better.
+        """Stop the run if the fault is one of the endpoint or of the settings.
 
         Raises:
             TeacherError: every further request would fail in the same way.
@@ -302,7 +302,7 @@ class Endpoint:
             is_of_all = self._first_faults.add(request, fault)
         if is_of_all:
             self._halt()
-            # All that fail meanwhile wait for one explanation, which may take a request.
+            # All requests that fail meanwhile share one explanation, which may take a request.
             self._explaining = self._explaining or asyncio.create_task(self._explained(fault))
             raise await asyncio.shield(self._explaining) from fault
 
@@ -314,7 +314,7 @@ class Endpoint:
         return TeacherError(message, hint=hint)
 
     async def _explained(self, fault: Fault) -> TeacherError:
-        """Say what stops the run: the server's words, and what to type next."""
+        """Make the error that stops the run: the server's message, and what to type next."""
         advice = advise(fault, self._requests.settings, self._requests.url)
         hint = advice.hint
         if advice.is_about_model:
@@ -323,12 +323,12 @@ class Endpoint:
         message = f"{self._provider}: {fault.message}"
         if not isinstance(fault, Fatal):
             message += f" ({self._first_faults.most} requests failed alike, and none was answered)"
-            hint = hint or 'once it is solved, run it again; "--max-error-rate 1" asks all the same'
+            hint = hint or 'fix it and run it again, or send all anyway: "--max-error-rate 1"'
         kind = TeacherRefusedError if advice.is_refusal else TeacherError
         return kind(message, hint=hint)
 
     def _halt(self) -> None:
-        """Send nothing more, without waiting for the run to notice the error."""
+        """Send no further request, before the run handles the error."""
         self._is_stopped = True
         self._pace.stop()
         if self._budget is not None:

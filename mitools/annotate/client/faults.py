@@ -1,8 +1,8 @@
-"""The faults of one request: what they are, and what a server's status means.
+"""The faults of one request, sorted by HTTP status and error message.
 
-Four outcomes: the record is refused (:class:`RequestRejected`), the server is too busy
+Four kinds: the request is refused (:class:`RequestRejected`), the server is too busy
 (:class:`Busy`), the fault may pass (:class:`Transient`), or every request would fail
-(:class:`Fatal`). What may have been paid for says so (``is_maybe_billed``).
+(:class:`Fatal`). ``is_maybe_billed`` tells whether the request may have been billed.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Fault(Exception):
 
     Attributes:
         kind: one word for the record's ``teacher.error``.
-        message: for people, without secrets, on one line.
-        words: what the server said.
-        is_unreachable: no connection was made at all.
-        is_maybe_billed: the server may have done the work, though its answer did not arrive.
-        body: of a success that is not an answer, as it came; None elsewhere.
+        message: one line for people, without secrets.
+        words: the server's error message.
+        is_unreachable: whether no connection was made.
+        is_maybe_billed: whether the server may bill it, although no answer arrived.
+        body: raw body of a success that is not an answer; else None.
     """
 
     body: str | None = None
@@ -56,31 +56,31 @@ class Fault(Exception):
 
 
 class RequestRejected(Fault):
-    """This request is refused; others may pass."""
+    """This request is refused; others may succeed."""
 
 
 class TooLarge(RequestRejected):
-    """The response is larger than it may be; the tokens in it may have to be paid."""
+    """The response is larger than allowed; its tokens may be billed."""
 
     is_maybe_billed = True
 
 
 class Transient(Fault):
-    """It may pass by itself."""
+    """A retry may succeed."""
 
 
 class Lost(Transient):
-    """It may pass by itself, but what was asked for may have to be paid."""
+    """A retry may succeed, but the request may be billed."""
 
     is_maybe_billed = True
 
 
 class Busy(Fault):
-    """The server asks everyone to wait.
+    """The server asks for a pause.
 
     Attributes:
-        wait_seconds: how long; None where it did not say.
-        is_rate_limit: whether it is about the number of requests, not about this one.
+        wait_seconds: its length; None if the server did not say.
+        is_rate_limit: whether it is about the rate of requests, not about this one.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class Fatal(Fault):
     """Every further request would fail in the same way.
 
     Attributes:
-        status: of the response; 0 where there was none.
-        is_refusal: key, quota or permission.
+        status: HTTP status; 0 without a response.
+        is_refusal: whether it is about key, quota or permission.
     """
 
     def __init__(
@@ -113,14 +113,14 @@ class Fatal(Fault):
 
 
 class Secrets:
-    """What must not appear in a message."""
+    """Texts that must not appear in a message."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        """Take the secrets; very short ones would blot out ordinary words."""
+        """Take the secrets; very short ones are ignored, as they would match ordinary words."""
         self._values = sorted({value for value in values if len(value) > 4}, key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """Put a text on one bounded line, without the secrets."""
+        """Make one line of bounded length, without the secrets."""
         for value in self._values:
             text = text.replace(value, "[key]")
         return short_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text))
@@ -147,7 +147,7 @@ def sort_status(
 
 
 def sort_in_body(why: str, words: ServerWords, secrets: Secrets) -> Fault:
-    """Sort a success whose body is not an answer, such as an error in a response of status 200."""
+    """Sort a success whose body is not an answer, such as an error with status 200."""
     message = f"the server sent no completion: {secrets.hide(why)}"
     if _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES:
         return Fatal(message, words, is_refusal=True)
@@ -164,21 +164,21 @@ def _is_refusal(status: int, words: ServerWords) -> bool:
 
 
 def _is_about_one_record(words: ServerWords, message: str) -> bool:
-    """Tell a moderated input, for which gateways answer 403, from a refused account."""
+    """Tell whether the input was moderated, for which gateways also answer 403."""
     return rejection_kind(words.code, message) == "content_filter"
 
 
 def may_be_billed(status: int, fault: Fault) -> bool:
-    """Tell whether a server that answers so may have done the work, and charge for it.
+    """Tell whether a request with this response may be billed.
 
-    A gateway gives up with 502 or 504 while the model behind it goes on, and a prompt is paid for
-    that a content filter reads. Nobody charges for 429, or for a request that is malformed.
+    A gateway may time out with 502 or 504 while the model behind it continues, and a prompt that a
+    content filter reads is billed. A response 429 or a malformed request is not.
     """
     return status >= 500 or status == 408 or fault.kind == "content_filter"
 
 
 def rejection_kind(code: str, message: str) -> str:
-    """Name the reason for which a record was refused."""
+    """Name the reason for which a request was refused."""
     for kind, words in _REJECTIONS.items():
         if any(word in code or word in message.lower() for word in words):
             return kind
@@ -198,9 +198,9 @@ _REJECTIONS = {
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read ``Retry-After`` in seconds: a number or a date; and the milliseconds of OpenAI.
+    """Read ``Retry-After``, as a number or a date, or OpenAI's ``retry-after-ms``, in seconds.
 
-    None where there is none, or where it is not a finite time from now on.
+    None if there is none, or if it is not a finite time.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
@@ -214,8 +214,8 @@ def _number(text: str) -> float | None:
     """Read a decimal number; float() would also take "inf", "nan" and "1_0"."""
     if not re.fullmatch(r"\d{1,300}(?:\.\d{1,300})?", text.strip(), re.ASCII):
         return None
-    found = float(text)
-    return found if math.isfinite(found) else None
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _seconds_until(date: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Noticing that every request fails alike: a fault of the settings, not of the records."""
+"""Detection of requests that all fail alike: a fault of the settings, not of the records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mitools.annotate.client.requests import Request
 
 __all__ = ["FirstFaults"]
 
-# A record's own text is to blame for these, and the longest records may come first.
+# The text of a record causes these, and the longest records may come first.
 _OF_ONE_RECORD = ("content_filter", "context_length", "refusal")
 _MOST_SORTS = 100
 _VARYING = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|\S*\d\S*")
@@ -19,7 +19,7 @@ class FirstFaults:
     """Counts different requests that failed alike, until one is answered.
 
     Attributes:
-        most: so many are enough to give up; None counts nothing.
+        most: the number at which the run should stop; None to count nothing.
     """
 
     def __init__(self, most: int | None) -> None:
@@ -27,23 +27,23 @@ class FirstFaults:
         self._requests: dict[tuple[str, ...], set[int]] = {}  # by sort of fault
 
     def answered(self) -> None:
-        """Some request succeeds: from now on, a fault is a record's own."""
+        """Stop counting: a request was answered, so later faults are those of their records."""
         self.most = None
         self._requests.clear()
 
     def add(self, request: Request, fault: Fault) -> bool:
-        """Count a request that failed for good; tells whether enough of them failed alike."""
+        """Count a failed request; returns whether enough of them failed alike."""
         if self.most is None or fault.kind in _OF_ONE_RECORD:
             return False
         sort = _sort(fault)
         if sort not in self._requests and len(self._requests) == _MOST_SORTS:
             return False
         alike = self._requests.setdefault(sort, set())
-        alike.add(hash(request.content))  # samples of one record are one request
+        alike.add(hash(request.content))  # samples of one record count once
         return len(alike) >= self.most
 
 
 def _sort(fault: Fault) -> tuple[str, ...]:
-    """Give what faults of one sort have in common: no numbers, no names."""
+    """Return the common part of faults of one sort, without numbers and quoted names."""
     words = fault.words
     return (fault.kind, words.code, words.param, _VARYING.sub("…", fault.message))

@@ -1,4 +1,4 @@
-"""Group commit: entries that arrive while one commit is written go into the next one together."""
+"""Group commit: entries that arrive during one commit are written together in the next."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["GroupCommit"]
 
 
 class GroupCommit:
-    """Writes entries to a journal, one group after the other, off the event loop's thread.
+    """Writes entries to a journal in groups, outside the event loop's thread.
 
-    Belongs to one event loop. What was added is written, even if nobody waits for it any more.
+    Belongs to one event loop. An entry is written even if the task that added it is cancelled.
     """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._group: list[Entry] = []
-        self._written: asyncio.Future[None] | None = None  # of the group that gathers
-        self._writing: asyncio.Future[None] | None = None  # of the group before it
+        self._written: asyncio.Future[None] | None = None  # of the group that is filling
+        self._writing: asyncio.Future[None] | None = None  # of the group before it, being written
 
     async def add(self, entry: Entry) -> None:
         """Write an entry; returns when it is committed.
 
         Raises:
-            OutputError: it could not be written; says where it is instead.
+            OutputError: it could not be written; the hint names the rescue file.
         """
         self._group.append(entry)
         if self._written is None:
@@ -38,12 +38,12 @@ class GroupCommit:
         await asyncio.shield(written)
 
     async def finish(self) -> None:
-        """Wait until all that was added is written."""
+        """Wait until all entries are written."""
         while self._writing is not None:
             await asyncio.wait([self._writing])
 
     def _begin(self) -> None:
-        """Write the group that has gathered, and after it the next."""
+        """Write the current group, and after it the next."""
         group, written = self._group, self._written
         assert written is not None
         self._group, self._written = [], None
@@ -55,7 +55,7 @@ class GroupCommit:
                 written.set_result(None)
             else:
                 written.set_exception(exc)
-                written.exception()  # all who waited may have been cancelled
+                written.exception()  # all waiting tasks may have been cancelled
             if self._group:
                 self._begin()
 

@@ -1,4 +1,4 @@
-"""What to type next where an endpoint refuses everything: from the server's words to an option."""
+"""Hints for a fault of every request: which option or variable to change."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MODEL = re.compile(rf"\bmodel\b.{{0,200}}?(?:{_UNKNOWN})|(?:{_UNKNOWN}) model\b
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """How to fix a fault of every request.
+    """Advice on a fault of every request.
 
     Attributes:
-        hint: what to type next; empty where the server's words have to do.
+        hint: what to type next; empty if only the server's message helps.
         is_refusal: whether it is about key, quota or permission.
         is_about_model: whether the list of models helps.
     """
@@ -34,7 +34,7 @@ class Advice:
 
 
 def is_about_settings(fault: Fault, settings: Mapping[str, Any]) -> bool:
-    """Tell whether the server refuses a field that each request has, by OpenAI's codes."""
+    """Tell by OpenAI's codes whether the server refuses a field of every request."""
     words = fault.words
     return words.param in settings and words.code.startswith("unsupported_")
 
@@ -43,20 +43,20 @@ def advise(fault: Fault, settings: Mapping[str, Any], url: BaseUrl) -> Advice:
     """Choose the advice for a fault.
 
     Args:
-        fault: what every request came to.
+        fault: the fault of every request.
         settings: fields of the request body beside model and messages.
         url: the endpoint.
     """
     words = fault.words
-    said = f"{words.text} {words.param}".lower()
+    text = f"{words.text} {words.param}".lower()
     if isinstance(fault, TooLarge):
         return Advice("raise --max-response-bytes, or check --base-url")
     if isinstance(fault, Fatal) and fault.is_refusal:
         hint = "check OPENAI_API_KEY, and the account's credit and permissions"
         if words.form == "page":
-            hint = "a web page says so: check --base-url, and what stands between, such as a proxy"
+            hint = "the refusal is a web page: check --base-url and proxies"
         return Advice(hint, is_refusal=True)
-    if (setting := _blamed(said, settings)) is not None:
+    if (setting := _refused_setting(text, settings)) is not None:
         return Advice(setting)
     if words.code == "model_not_found" or _MODEL.search(words.text):
         return Advice("check -m", is_about_model=True)
@@ -69,13 +69,13 @@ def advise(fault: Fault, settings: Mapping[str, Any], url: BaseUrl) -> Advice:
     return Advice()
 
 
-def _blamed(said: str, settings: Mapping[str, Any]) -> str | None:
-    """Find the setting that the server will not take, and how to leave it out."""
+def _refused_setting(text: str, settings: Mapping[str, Any]) -> str | None:
+    """Find the setting that the server refuses; returns how to change it."""
     for name in sorted(settings, key=len, reverse=True):
-        if not re.search(rf"(?<![a-z_]){re.escape(name.lower())}(?![a-z_])", said):
+        if not re.search(rf"(?<![a-z_]){re.escape(name.lower())}(?![a-z_])", text):
             continue
         if name in _LIMITS:
-            other = next((limit for limit in _LIMITS if limit in said and limit != name), None)
+            other = next((limit for limit in _LIMITS if limit in text and limit != name), None)
             if other is not None:
                 value = settings[name]
                 return f'type "--param {other}={value}" in place of --max-tokens'

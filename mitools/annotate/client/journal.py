@@ -1,15 +1,15 @@
-"""The journal: every response that was paid for, kept by request, so that no one pays twice.
+"""The journal: an SQLite file of responses by request key, so no request is paid for twice.
 
-One SQLite file in WAL mode. A response is committed before its record is emitted and before its
-place in the queue is given away, so a killed run loses at most the requests that were under way.
-``synchronous=NORMAL``: a killed process loses nothing that was committed, a power cut may lose the
-last moments but never damages the file.
+The file is in WAL mode. A response is committed before its record is emitted and before its place
+in the pace is released, so a killed run loses at most the requests in flight.
+``synchronous=NORMAL``: a killed process loses nothing that was committed; a power cut may lose the
+last commits but does not damage the file.
 
-Several processes may share a journal. Errors are kept for people to read, and are asked again.
+Several processes may share a journal. Errors are stored for people to read, and requested again.
 
-That it can be written is found out by writing, when it is opened. Where a commit fails later, or
-the file is deleted, renamed or replaced while it is in use, what it would have held goes into a
-rescue file beside it (:mod:`mitools.annotate.client.rescue`), which the next opening takes in.
+Opening it for writing makes a test write. If a later commit fails, or if the file is deleted,
+renamed or replaced while it is in use, its responses go to a rescue file beside it
+(:mod:`mitools.annotate.client.rescue`), which the next opening takes in.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from mitools.errors import MitoolsError, OutputError, SourceError
 __all__ = ["UNREAD", "Entry", "Journal", "default_place"]
 
 UNREAD = "unread"
-"""Kind of a body that came as an answer and is not one; kept for people, under a key of its own."""
+"""Kind of a success whose body is not an answer; stored under a separate key, for people."""
 
-_APPLICATION = 0x6D69746C  # "mitl", so that another program's database is not taken for ours
+_APPLICATION = 0x6D69746C  # "mitl"; tells a journal from other databases
 _VERSION = 1
-_CHECKED_BYTES = 100_000_000  # larger files would make every start wait
+_CHECKED_BYTES = 100_000_000  # checking larger files would delay every start
 _BUSY_SECONDS = 60
-_MOST_RECENT = 4_000_000  # characters; as much as SQLite by itself leaves in the log file
+_MOST_RECENT = 4_000_000  # characters; as much as SQLite leaves in the log file by default
 
-# What SQLite raises where the file is sound, and will not be written.
+# What SQLite raises if the file is intact but cannot be written.
 _REFUSALS = (sqlite3.OperationalError, sqlite3.DataError, sqlite3.ProgrammingError)
 
 _TABLE = """
@@ -63,8 +63,8 @@ ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.respon
 """
 
 
-# While a statement runs, other threads do; before the next one this thread waits for its turn,
-# which takes milliseconds where the event loop is busy. So many rows go into one statement.
+# A statement releases the GIL; getting it back takes milliseconds while the event loop is busy.
+# So many rows go into one statement.
 _ROWS_A_STATEMENT = 100
 
 
@@ -74,7 +74,7 @@ def _store_sql(rows: int) -> str:
 
 
 def default_place(model: str) -> Path:
-    """Say where the journal of a model is kept: the user's cache folder."""
+    """Return the default path of a model's journal, in the user's cache folder."""
     if sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     elif os.name == "nt":
@@ -94,11 +94,11 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
-        """Open or make it, and take in what was rescued for it.
+        """Open or create it, and take in its rescue files.
 
         Args:
             path: of the file.
-            is_read_only: whether answers are only looked up in it.
+            is_read_only: whether it is only read.
 
         Raises:
             SourceError: it is damaged, or not a journal.
@@ -140,10 +140,10 @@ class Journal:
         return None if row is None else _entry(row)
 
     def write(self, entries: Iterable[Entry]) -> None:
-        """Write responses, all in one commit; an answer is never replaced.
+        """Write responses in one commit; an answer is never replaced.
 
         Raises:
-            OutputError: they cannot be written, or not where anybody would find them.
+            OutputError: they cannot be written, or the file is no longer at its path.
         """
         entries = list(entries)
         with self._errors(), self._writing:
@@ -154,12 +154,12 @@ class Journal:
             self._check_place()
 
     def rescue(self, entries: Sequence[Entry], reason: MitoolsError) -> OutputError:
-        """Put entries that :meth:`write` refused into a file of their own.
+        """Write entries that :meth:`write` could not write to a rescue file.
 
-        Where the journal is not in its place any more, all that it held goes there too, once.
+        If the journal is no longer at its path, all its entries are added, once.
 
         Returns:
-            What is to be raised: the reason, and where the entries are.
+            The error to raise: the reason, and the path of the rescue file.
         """
         with self._writing:
             kept = [*entries]
@@ -179,10 +179,10 @@ class Journal:
         return OutputError(reason.message, hint=hint)
 
     def close(self) -> None:
-        """Close the file; once is enough, and more often does nothing.
+        """Close the file; a second call does nothing.
 
         Raises:
-            OutputError: what was written is not in its place any more.
+            OutputError: the file that was written is no longer at its path.
         """
         if self._is_closed:
             return
@@ -200,19 +200,19 @@ class Journal:
             raise lost
 
     def _check_place(self) -> None:
-        """Find out whether the file that is written to is still the one that will be found."""
+        """Check that the open file is still the one at its path."""
         if not self._is_displaced:
             try:
-                found = _identity(self.path)
+                identity = _identity(self.path)
             except OSError:
-                found = None
-            self._is_displaced = found != self._identity
+                identity = None
+            self._is_displaced = identity != self._identity
         if self._is_displaced:
             message = f"journal {self.path} was deleted, renamed or replaced during the run"
             raise OutputError(message, hint="run it again to go on")
 
     def _try_writing(self) -> None:
-        """Write, so that what cannot be written is found before anything is paid for."""
+        """Make a test write, so an unwritable file is found before anything is paid for."""
         with self._transaction():
             self._for_writing.execute(f"PRAGMA user_version = {_VERSION}")
 
@@ -231,7 +231,7 @@ class Journal:
                 self._for_writing.execute(_store_sql(len(group)), values)
 
     def _remember(self, entries: Sequence[Entry]) -> None:
-        """Hold what is in the log file alone, and not in the journal's own file yet.
+        """Hold entries that are only in the log file so far, not in the journal's main file.
 
         Whoever makes another journal in the place of one that was moved away resets the log file,
         which is found by name.
@@ -265,8 +265,8 @@ class Journal:
             raise
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make sure that this is a sound journal; make one of an empty file."""
-        connection.execute("BEGIN")  # one view of the file, which another process may be making
+        """Check that this is an intact journal; create the table in an empty file."""
+        connection.execute("BEGIN")  # a consistent view, as another process may be creating it
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -298,7 +298,7 @@ class Journal:
             raise self._explained(exc) from exc
 
     def _explained(self, exc: sqlite3.Error | OSError) -> MitoolsError:
-        """Say in our own words what SQLite and the file system say."""
+        """Turn an error of SQLite or of the file system into one with a hint."""
         another = 'use another place with "--journal PATH", or none with "--no-journal"'
         if isinstance(exc, OSError):
             return OutputError(f"journal {self.path}: {exc.strerror or exc}", hint=another)
@@ -314,8 +314,8 @@ class Journal:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _entry(row: tuple[str, str, str | bytes, str | bytes, int]) -> Entry:
@@ -332,7 +332,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite does not wait by itself while another process does the same."""
+    """Switch to WAL; SQLite does not wait while another process does the same."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

@@ -1,7 +1,6 @@
-"""The models that an endpoint has, by its own list: which there are, and when one is shut down.
+"""The endpoint's list of models: their names, and when a model is shut down.
 
-The list is asked for only where it helps, is bounded in size and time, and where it cannot be had
-nothing is lost but the help.
+The list is only requested for hints and warnings, is bounded in size and time, and may be missing.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ _ENDING = re.compile(r"shut_?down|deprecat|retire|sunset|expir|end_of_life", re.
 
 
 class ModelList:
-    """The list of one endpoint."""
+    """The list of models of one endpoint."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     async def entries(self) -> list[Mapping[str, Any]]:
-        """Ask for the list; empty where the endpoint has none, or not a readable one."""
+        """Request the list; empty if the endpoint has none, or if it is not readable."""
         try:
             response = await self._transport.get(_PATH, _MOST_BYTES, _TIMEOUT_SECONDS)
             listed = json.loads(response.text) if response.is_success else None
@@ -51,12 +50,12 @@ class ModelList:
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    found = (entry.get(key) for key in ("id", "name", "model"))
-    return next((name for name in found if isinstance(name, str)), "")
+    names = (entry.get(key) for key in ("id", "name", "model"))
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def suggest(model: str, entries: Sequence[Mapping[str, Any]]) -> str:
-    """Say which models there are, those with a similar name first; empty where none is listed."""
+    """Format the names of the models, similar ones first; empty if none is listed."""
     names = [name for name in map(_name, entries) if name]
     if not names:
         return ""
@@ -69,7 +68,7 @@ def suggest(model: str, entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def shutdown_date(model: str, entries: Sequence[Mapping[str, Any]]) -> datetime.date | None:
-    """Find the day on which a model is shut down, where the list tells one."""
+    """Find the day on which a model is shut down; None if the list has none."""
     entry = next((entry for entry in entries if _name(entry) == model), None)
     return None if entry is None else min(_dates(entry), default=None)
 
@@ -78,13 +77,13 @@ def _dates(entry: Mapping[str, Any]) -> Iterator[datetime.date]:
     for key, value in entry.items():
         if isinstance(key, str) and _ENDING.search(key[:_LONGEST_NAME]):
             for part in value.values() if isinstance(value, Mapping) else [value]:
-                found = _date(part)
-                if found is not None:
-                    yield found
+                date = _date(part)
+                if date is not None:
+                    yield date
 
 
 def _date(value: Any) -> datetime.date | None:
-    """Read a day from ISO 8601, or from seconds since 1970."""
+    """Read a date from ISO 8601 or from seconds since 1970."""
     try:
         if isinstance(value, str):
             return datetime.date.fromisoformat(value[:10])

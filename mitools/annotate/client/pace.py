@@ -1,4 +1,4 @@
-"""How many requests run at once, and when none may start.
+"""The number of requests in flight, and pauses in which none may start.
 
 All of a run's requests go through one :class:`Pace`. Belongs to one event loop, except ``stop``.
 """
@@ -16,25 +16,25 @@ from mitools.annotate.protocol import UnaskedError
 __all__ = ["Pace", "backoff"]
 
 _LONGEST_BACKOFF_SECONDS = 30.0
-_MARGIN_SECONDS = 0.02  # clocks differ; a server that said 2 s must not hear from us at 1.999 s
-_LONGEST_JITTER_SECONDS = 1.0  # beyond a wait that the server named
+_MARGIN_SECONDS = 0.02  # clocks differ; after "2 s" no request may arrive at 1.999 s
+_LONGEST_JITTER_SECONDS = 1.0  # added to the server's wait
 _QUIET_SECONDS = 30.0  # between two messages about pauses
 
 
 def backoff(attempt: int) -> float:
-    """Choose how long to wait before a retry: jittered, doubling, in seconds."""
+    """Choose the wait before a retry in seconds: exponential, with jitter."""
     longest = min(_LONGEST_BACKOFF_SECONDS, 0.5 * 2.0**attempt)
     return random.uniform(longest / 2, longest)
 
 
 class Pace:
-    """A limit on requests under way, which a busy server narrows and success widens again.
+    """A limit on requests in flight that a busy server halves and successes raise again.
 
     Attributes:
-        most: never more at once than this.
+        most: upper bound of the limit.
         max_wait_seconds: how long the server may ask to wait without an answer in between.
-        on_pause: called with the seconds of a pause and the server's words: once per episode, and
-            not more often than every half a minute.
+        on_pause: called with the seconds of a pause and the server's message, once per episode and
+            at most every half minute.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Pace:
         self._resume_at = 0.0
         self._episode_began_at = 0.0
         self._episodes_in_a_row = 0
-        self._busy_since = 0.0  # the first episode of those in a row
+        self._busy_since = 0.0  # start of the first of several episodes in a row
         self._told_at = -_QUIET_SECONDS
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def turn(self, *, is_retry: bool = False) -> AsyncIterator[float]:
-        """Wait for a place, hold it; gives the loop's time at which it was got.
+        """Wait for a place and hold it; yields the loop time at which it was taken.
 
         Raises:
             UnaskedError: the run is being stopped.
@@ -72,21 +72,21 @@ class Pace:
             self._grant()
 
     def hold(self, sent_at: float, seconds: float | None, words: str = "") -> bool:
-        """Start nothing for a while: the server said that it is too much.
+        """Start no request for a while, as the server is too busy.
 
-        However short the wait that the server asks for, it is not shorter than our own backoff,
-        which doubles with each episode in a row. One that is longer than ``max_wait_seconds`` is
-        taken for a mistake once, and believed where the next answer is another refusal.
+        The pause is at least our own backoff, which doubles with each episode in a row. A requested
+        wait above ``max_wait_seconds`` is taken for a mistake once; it counts if the next response
+        asks for a wait again.
 
         Args:
-            sent_at: when the refused request was sent. Those sent before the current episode
-                began belong to it, and narrow nothing further.
-            seconds: what the server asked for; None leaves it to us.
-            words: what it said.
+            sent_at: when the refused request was sent. Requests sent before the current episode
+                began belong to it, and do not lower the limit again.
+            seconds: the wait that the server asked for; None if it named none.
+            words: its message.
 
         Returns:
-            Whether it is worth waiting: false where the server has asked to wait for
-            ``max_wait_seconds`` or longer without an answer in between.
+            Whether to wait: false if the server has asked to wait for ``max_wait_seconds`` or
+            longer without an answer in between.
         """
         now = asyncio.get_running_loop().time()
         is_new = sent_at >= self._episode_began_at
@@ -122,12 +122,12 @@ class Pace:
             self.on_pause(wait, words)
 
     def succeeded(self) -> None:
-        """Widen the limit a little: by one for each limit-ful of successes."""
+        """Raise the limit by one for as many successes as the limit."""
         self._episodes_in_a_row = 0
         self._limit = min(float(self.most), self._limit + 1 / self._limit)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until the run is stopped."""
+        """Wait for some seconds, or until the run is stopped."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
@@ -136,7 +136,7 @@ class Pace:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Let no further request start. Call it in the loop's thread."""
+        """Start no further request. Must be called in the loop's thread."""
         self._stopped.set()
         while self._waiting:
             waiter = self._waiting.popleft()
@@ -147,7 +147,7 @@ class Pace:
         if self.is_stopped:
             raise UnaskedError
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # A retry is older than all that wait, and in input order everyone waits for it.
+        # A retry is older than all waiting requests, and in input order they wait for it.
         (self._waiting.appendleft if is_retry else self._waiting.append)(waiter)
         self._grant()
         try:

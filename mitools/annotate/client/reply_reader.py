@@ -1,4 +1,4 @@
-"""What a request came to, read as the reply to a question."""
+"""Reads a journal entry or a chat completion as the reply to a question."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ from mitools.errors import SourceError
 __all__ = ["UNFINISHED", "ReplyReader"]
 
 UNFINISHED = "unfinished"
-"""Kind of problem of a generation that broke off, where it was kept as an answer."""
+"""Kind of an entry that an older mitools stored as an answer, though it was broken off."""
 
 
 class ReplyReader:
-    """Makes replies of journal entries and of chat completions, for the requests of one run."""
+    """Makes replies of journal entries and chat completions, for the requests of one run."""
 
     def __init__(self, requests: Requests, journal: Path | None = None) -> None:
-        """Remember the requests, and the path of the journal for its error message."""
+        """Prepare a reader.
+
+        Args:
+            requests: those of the run.
+            journal: path of the journal, for error messages.
+        """
         self._requests = requests
         self._place = journal or "journal"
 
@@ -31,17 +36,17 @@ class ReplyReader:
         """Read an entry of the journal.
 
         Raises:
-            SourceError: it could be read when it was stored, and cannot be now.
+            SourceError: it is not readable, though it was when it was stored.
         """
         if entry.kind != "ok":
             failed = Reply(problem=Problem(entry.kind, entry.response))
             return self._named(failed, question, is_recalled=is_recalled)
         try:
             answer = parse_completion(entry.response)
-        except UnfinishedError as exc:  # kept as an answer by an older mitools
+        except UnfinishedError as exc:  # stored as an answer by an older mitools
             return self._named(Reply(problem=Problem(UNFINISHED, str(exc))), question)
         except ValueError as exc:
-            if isinstance(exc.__cause__, RecursionError):  # it was not, on a smaller stack
+            if isinstance(exc.__cause__, RecursionError):  # it was readable on a larger stack
                 deep = Reply(problem=Problem("server_error", str(exc)))
                 return self._named(deep, question, is_recalled=is_recalled)
             message = f"{self._place} is damaged: the response {entry.key[:12]}… is unreadable"
@@ -51,16 +56,16 @@ class ReplyReader:
     def read_answer(
         self, answer: Mapping[str, Any], question: Question, *, is_recalled: bool = False
     ) -> Reply:
-        """Read a chat completion; one that cannot be read is the fault of its own record."""
+        """Read a chat completion; an error while reading it is a problem of its record alone."""
         try:
             reply = read_answer(answer)
-        except Exception as exc:  # whatever a server sends, the other records go on
+        except Exception as exc:  # hostile input must not end the run
             message = f"the response cannot be read: {type(exc).__name__}: {exc}"[:400]
             reply = Reply(problem=Problem("server_error", message))
         return self._named(reply, question, is_recalled=is_recalled)
 
     def _named(self, reply: Reply, question: Question, *, is_recalled: bool = False) -> Reply:
-        """Add what the server's answer does not say itself: the prompt, and often the model."""
+        """Add the prompt's hash, and the model if the server does not name it."""
         prompt = self._requests.prompt_hash(question)
         model = reply.model or self._requests.model
         return replace(reply, prompt=prompt, model=model, is_recalled=is_recalled)

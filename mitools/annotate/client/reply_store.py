@@ -1,4 +1,4 @@
-"""The journal as teachers use it: the reply to a question is looked up, a response is kept."""
+"""The journal as teachers use it: look up the reply to a question, and store a response."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["ReplyStore", "journal_place", "open_reply_store"]
 
 
 def journal_place(options: AnnotateOptions) -> Path:
-    """Give the path of the journal, as named or by model."""
+    """Return the path of the journal: the given one, or the default by model."""
     return Path(options.journal or default_place(options.named_model()))
 
 
 @contextlib.contextmanager
 def open_reply_store(options: AnnotateOptions) -> Iterator[ReplyStore]:
-    """Open what the journal knows, for reading; a journal that is missing is not made.
+    """Open the journal for reading; a missing journal is not created.
 
     Raises:
         UsageError: no model is named.
@@ -42,12 +42,12 @@ def open_reply_store(options: AnnotateOptions) -> Iterator[ReplyStore]:
 
 
 class ReplyStore:
-    """A journal seen through the requests of one run; without a journal it stays empty.
+    """The replies to the questions of one run; without a journal it stays empty.
 
     Attributes:
-        requests: what is asked, and under which keys.
-        reader: makes replies of what is stored.
-        journal: where responses are kept, if anywhere.
+        requests: makes the request of a question, and its key.
+        reader: makes replies of entries.
+        journal: stores responses; None if they are not stored.
     """
 
     def __init__(self, requests: Requests, journal: Journal | None) -> None:
@@ -59,12 +59,12 @@ class ReplyStore:
     def find(
         self, question: Question, request: Request | None = None, *, with_errors: bool = False
     ) -> Reply | None:
-        """Look a question up.
+        """Look up the reply to a question; None if there is none.
 
         Args:
-            question: what is wanted.
-            request: its request, where that has been made already.
-            with_errors: also recall that it failed; those who can ask again need not know.
+            question: the question.
+            request: its request, if that has been made already.
+            with_errors: also return failures, for teachers that cannot ask again.
         """
         if self.journal is None:
             return None
@@ -77,7 +77,7 @@ class ReplyStore:
         return None if is_unfinished and not with_errors else reply
 
     def find_entry(self, request: Request) -> Entry | None:
-        """Look for an answer that another process may have written meanwhile, or a failure."""
+        """Look up an answer that another process may have stored meanwhile, or a failure."""
         entry = self.journal.find(request.key) if self.journal is not None else None
         if entry is not None and entry.kind == "ok":
             try:
@@ -85,14 +85,14 @@ class ReplyStore:
             except UnfinishedError as exc:
                 return replace(entry, kind=UNFINISHED, response=str(exc))
             except ValueError:
-                pass  # whoever reads it says that the journal is damaged
+                pass  # reading it later reports a damaged journal
         return entry
 
     async def keep(self, request: Request, question: Question, kind: str, response: str) -> Entry:
-        """Write down what a request came to; returns when it is committed.
+        """Store the result of a request; returns when it is committed.
 
         Raises:
-            OutputError: it could not be written; says where it is instead.
+            OutputError: it could not be written; the hint names the rescue file.
         """
         name = f"{request.key}/{UNREAD}" if kind == UNREAD else request.key
         entry = Entry(name, kind, response, str(question.record["id"]), question.sample)
@@ -101,10 +101,10 @@ class ReplyStore:
         return entry
 
     async def close(self) -> None:
-        """Write what is left, and close the journal.
+        """Write open entries, and close the journal.
 
         Raises:
-            OutputError: what was written is not in its place any more.
+            OutputError: the file that was written is no longer at its path.
         """
         if self.journal is not None and self._commits is not None:
             await self._commits.finish()

@@ -1,6 +1,6 @@
-"""Questions to request bodies: what is sent, and the name under which its answer is kept.
+"""Requests: the body that asks a question, and the key of its answer in the journal.
 
-Knows no network and no client, so that it also serves batches, estimates and offline runs.
+Without network access, so batches, dry runs and offline runs use it too.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent.
+    """One request.
 
     Attributes:
-        key: its name in the journal.
-        content: what it says as canonical JSON in UTF-8, byte for byte what goes over the wire.
+        key: its key in the journal.
+        content: its body as canonical JSON in UTF-8, exactly as it is sent.
     """
 
     key: str
@@ -44,63 +44,64 @@ class Request:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What it says."""
-        found: dict[str, Any] = json.loads(self.content)
-        return found
+        """The parsed body."""
+        body: dict[str, Any] = json.loads(self.content)
+        return body
 
 
 class _Form:
-    """The body of all requests of one prompt, in which only the last message is open.
+    """The body of all requests of one prompt, with a gap for the last message.
 
-    Worked examples can be long, and are the same for every record: they are written, and hashed,
+    Few-shot examples can be long and are the same for every record, so they are encoded and hashed
     once.
     """
 
     def __init__(self, body: Callable[[str], Mapping[str, Any]], provider: str) -> None:
-        """Write the form.
+        """Encode the parts around the gap.
 
         Args:
             body: makes the body around the last message's content.
             provider: the endpoint's URL.
 
         Raises:
-            UsageError: what the user gave cannot be sent.
+            UsageError: an option holds text that UTF-8 cannot encode.
         """
-        gap = f"gap {secrets.token_hex(16)}"  # no prompt can hold it
+        gap = f"gap {secrets.token_hex(16)}"  # random, so no prompt contains it
         before, after = _canonical(body(gap)).split(_canonical(gap))
         try:
             self._before, self._after = before.encode(), after.encode()
-        except UnicodeEncodeError as exc:  # half a surrogate pair, or bytes of the command line
+        except UnicodeEncodeError as exc:  # a lone surrogate, or bytes of the command line
             message = "the model's name, --system or --param holds text that is not UTF-8"
             raise UsageError(message, hint="write it in UTF-8") from exc
         self._hash = hashlib.sha256(b'{"body":' + self._before)
         self._end = f',"provider":{_canonical(provider)},"sample":'
 
     def fill(self, content: str, sample: int) -> Request:
-        """Write a request, and name it by what decides its answer.
+        """Make a request, and its key.
 
-        The name depends on body, provider and sample, never on key, pace, timeout or retries. It
-        is the SHA-256 of the canonical JSON of ``{"body": …, "provider": …, "sample": …}``, in
-        hexadecimal. That is a promise: another name would make people pay again.
+        The key depends on body, provider and sample, but not on API key, pace, timeout or retries.
+        It is the hexadecimal SHA-256 of the canonical JSON of
+        ``{"body": …, "provider": …, "sample": …}``. It must not change between versions, as all
+        answers would have to be paid for again.
 
         Args:
             content: the last message.
-            sample: which of several answers to the same body.
+            sample: index among several answers to the same body.
         """
-        written = _canonical(content).encode()
-        name = self._hash.copy()
-        name.update(b"".join((written, self._after, f"{self._end}{sample}}}".encode())))
-        return Request(name.hexdigest(), b"".join((self._before, written, self._after)))
+        message = _canonical(content).encode()
+        digest = self._hash.copy()
+        digest.update(b"".join((message, self._after, f"{self._end}{sample}}}".encode())))
+        return Request(digest.hexdigest(), b"".join((self._before, message, self._after)))
 
 
 class Requests:
-    """Makes request bodies.
+    """Makes the requests of one run.
 
     Attributes:
         model: the model's name at the endpoint.
         url: the endpoint.
-        provider: its URL without login and query, as it is shown.
-        settings: fields of the request body beside model and messages.
+        provider: its URL for messages, without login and query.
+        settings: fields of the request body other than model and messages.
     """
 
     def __init__(self, options: AnnotateOptions) -> None:
@@ -109,8 +110,8 @@ class Requests:
         Raises:
             UsageError: no model is named, or the template is not Jinja2.
             SourceError: a file of the prompt cannot be read.
-            DataError: a worked example is not a record, or lacks a field.
-            TeacherError: it is not the URL of an endpoint.
+            DataError: a few-shot example is not a record, or lacks a field.
+            TeacherError: the URL is not one of an endpoint.
         """
         self.model = options.named_model()
         self.options = options
@@ -121,7 +122,7 @@ class Requests:
         self.provider = self.url.root
         self.settings: dict[str, Any] = {}
         if options.max_tokens is not None:
-            # OpenAI's newer models refuse the older name, older servers ignore the newer one.
+            # OpenAI's newer models refuse the old name; other servers ignore the new one.
             is_openai = self.url.host == OPENAI_HOST
             name = "max_completion_tokens" if is_openai else "max_tokens"
             self.settings[name] = options.max_tokens
@@ -133,11 +134,11 @@ class Requests:
     def make(self, question: Question) -> Request:
         """Build the request that asks a question."""
         task, hint = question.task, question.hint
-        known = (task.name, hint is not None)
-        if known not in self._forms:
+        prompt = (task.name, hint is not None)
+        if prompt not in self._forms:
             head = self._prompts.head(task, is_hinted=hint is not None)
-            self._forms[known] = _Form(partial(self._body, head), self.url.identity)
-        return self._forms[known].fill(
+            self._forms[prompt] = _Form(partial(self._body, head), self.url.identity)
+        return self._forms[prompt].fill(
             self._prompts.content(question.record, task, hint), question.sample
         )
 
@@ -146,5 +147,5 @@ class Requests:
         return {"model": self.model, "messages": messages, **self.settings}
 
     def prompt_hash(self, question: Question) -> str:
-        """Name the effective prompt, the same for all records."""
+        """Hash the effective prompt, which is the same for all records."""
         return self._prompts.prompt_hash(question.task, is_hinted=question.hint is not None)

@@ -1,7 +1,7 @@
-"""Rescue files: responses that were paid for, and that a journal could not take.
+"""Rescue files: paid responses that could not be written to the journal.
 
-JSON Lines beside the journal, one file for each group that could not be written, complete or not
-there at all. Whoever opens the journal next takes them in.
+JSON Lines beside the journal, one file per group that could not be written; each appears whole or
+not at all. The next opening of the journal takes them in.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Entry:
 
 
 def write_rescue(journal: Path, entries: Iterable[Entry]) -> Path:
-    """Write entries into a new file beside a journal, or where temporary files go.
+    """Write entries to a new file beside a journal, or else in the folder of temporary files.
 
     Raises:
-        OSError: neither can be written.
+        OSError: neither place can be written.
     """
     lines = [json.dumps(asdict(entry)) + "\n" for entry in entries]  # ASCII: surrogates stay
     try:
-        journal.parent.mkdir(parents=True, exist_ok=True)  # the folder may be what was deleted
+        journal.parent.mkdir(parents=True, exist_ok=True)  # the folder itself may have been deleted
         return _write(journal.parent, journal.name, lines)
     except OSError:
         return _write(Path(tempfile.gettempdir()), journal.name, lines)
@@ -68,7 +68,7 @@ def find_rescued(journal: Path) -> list[Path]:
 
 
 def read_rescued(place: Path) -> list[Entry]:
-    """Read a rescue file; empty where another process has just taken it in.
+    """Read a rescue file; empty if another process has just taken it in.
 
     Raises:
         SourceError: it is damaged.
@@ -93,5 +93,5 @@ def read_rescued(place: Path) -> list[Entry]:
 
 
 def _damaged(place: Path, reason: str) -> SourceError:
-    message = f"rescued answers {place} are damaged ({reason})"
+    message = f"rescue file {place} is damaged ({reason})"
     return SourceError(message, hint="repair that line, or move the file away and pay again")

@@ -1,9 +1,8 @@
-"""The server's words: what any body says went wrong, found in one place and on one line.
+"""The error message in any body that a server sends, on one line.
 
-Bodies come as OpenAI's error object, a ``detail`` of FastAPI (a text, or a list of pydantic's
-errors), RFC 9457 problem details, a list, an event stream, an HTML page or plain text. Every text
-here is a server's and hostile: work is linear in its length, which is bounded, and what could drive
-a terminal is spelt out. Knows no network.
+Bodies are OpenAI's error object, a ``detail`` of FastAPI (a text, or a list of pydantic's errors),
+RFC 9457 problem details, a list, an event stream, an HTML page or plain text. All text is hostile:
+work is linear in its bounded length, and control characters are escaped. No network access.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mitools.escape import visible
@@ -24,7 +23,7 @@ _LONGEST_FIELD = 80  # characters of a code, a type or a parameter's name
 _MOST_READ = 65_536  # characters of a text that is not JSON
 _MOST_JSON = 1 << 20  # characters of an error that is
 _DEEPEST = 8
-_MOST_ITEMS = 3  # errors of a list that are told
+_MOST_ITEMS = 3  # errors of a list that are shown
 _MOST_EVENTS = 200
 
 _MESSAGES = ("message", "detail", "msg", "error_description", "title", "description", "reason")
@@ -33,13 +32,13 @@ _UNSEEN_TAGS = ("script", "style", "head", "noscript", "template")
 
 @dataclass(frozen=True, slots=True)
 class ServerWords:
-    """What a server said.
+    """A server's error message.
 
     Attributes:
-        text: for people, on one line; empty where nothing was said.
-        code: a machine's name of the error, such as ``model_not_found`` or ``429``.
+        text: the message on one line; empty if there is none.
+        code: ``error.code``, such as ``model_not_found`` or ``429``.
         kind: ``error.type``, such as ``insufficient_quota``.
-        param: the field of the request that is to blame.
+        param: the request field that caused the error.
         form: ``json``, ``page`` (HTML), ``events`` (an event stream), ``text`` or ``nothing``.
     """
 
@@ -51,13 +50,13 @@ class ServerWords:
 
 
 def short_line(text: str, longest: int = _LONGEST) -> str:
-    """Make a text one visible line of bounded length."""
+    """Make one line of bounded length, with control characters escaped."""
     line = visible(" ".join(text[: 8 * longest].split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def find_words(body: str) -> ServerWords:
-    """Find what a body says went wrong."""
+    """Find the error message in a body."""
     text = body.lstrip("\ufeff \t\r\n")
     if not text:
         return ServerWords()
@@ -76,12 +75,12 @@ def find_words(body: str) -> ServerWords:
 
 
 def words_in(value: Any) -> ServerWords:
-    """Find what a value that was read from JSON says went wrong."""
+    """Find the error message in parsed JSON."""
     error = _error_in(value)
     fields = error if isinstance(error, Mapping) else {}
     code, kind = fields.get("code"), fields.get("type") or fields.get("status")
     return ServerWords(
-        text=short_line(_said(error, 0)),
+        text=short_line(_message_in(error, 0)),
         code=_name(code if code is not None else fields.get("status")),
         kind=_name(kind),
         param=_name(fields.get("param")),
@@ -90,7 +89,7 @@ def words_in(value: Any) -> ServerWords:
 
 
 def _error_in(value: Any) -> Any:
-    """Give the part that speaks of the error, which may lie in a list or a choice."""
+    """Return the error object, which may be inside a list."""
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return _error_in(value[0]) if "error" in value[0] else value
     if not isinstance(value, Mapping):
@@ -103,59 +102,57 @@ def _error_in(value: Any) -> Any:
     return value
 
 
-def _said(value: Any, depth: int) -> str:
-    """Put into one text what a value says; empty where it holds no words."""
+def _message_in(value: Any, depth: int) -> str:
+    """Join the messages in a value; empty if there are none."""
     if depth > _DEEPEST:
         return ""
     if isinstance(value, str):
         return _nested(value, depth)
     if isinstance(value, list):
-        every = (_said(item, depth + 1) for item in value[:_MOST_ITEMS])
+        every = (_message_in(item, depth + 1) for item in value[:_MOST_ITEMS])
         return "; ".join(filter(None, every))
     if not isinstance(value, Mapping):
         return ""
-    found = next(filter(None, (_said(value.get(name), depth + 1) for name in _MESSAGES)), "")
-    if found and isinstance(value.get("loc"), list):  # pydantic's place of an error
+    messages = (_message_in(value.get(name), depth + 1) for name in _MESSAGES)
+    message = next(filter(None, messages), "")
+    if message and isinstance(value.get("loc"), list):  # pydantic's place of an error
         place = ".".join(str(part)[:_LONGEST_FIELD] for part in value["loc"][:_DEEPEST])
-        return f"{place}: {found}"
-    if found and value.get("title") == found and isinstance(value.get("detail"), str):
-        return f"{found}: {value['detail']}"
-    if found:
-        return found + _upstream(value, depth)
-    return _said(value.get("error"), depth + 1) if "error" in value else ""
+        return f"{place}: {message}"
+    if message and value.get("title") == message and isinstance(value.get("detail"), str):
+        return f"{message}: {value['detail']}"
+    if message:
+        return message + _upstream(value, depth)
+    return _message_in(value.get("error"), depth + 1) if "error" in value else ""
 
 
 def _nested(text: str, depth: int) -> str:
-    """Look into a text that is JSON itself, as gateways pass on what they were told."""
+    """Read a text that is itself JSON, as gateways forward the body of another server."""
     if text[:1] in "{[" and len(text) <= _MOST_READ:
         try:
-            return _said(_error_in(json.loads(text)), depth + 1) or text
+            return _message_in(_error_in(json.loads(text)), depth + 1) or text
         except (ValueError, RecursionError):
             pass
     return text
 
 
 def _upstream(error: Mapping[str, Any], depth: int) -> str:
-    """Give the words of the server behind a gateway (OpenRouter's ``error.metadata.raw``)."""
+    """Return the message of the server behind a gateway (OpenRouter: ``error.metadata.raw``)."""
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
-    said = _said(raw, depth + 1)
-    return f": {said}" if said else ""
+    message = _message_in(raw, depth + 1)
+    return f": {message}" if message else ""
 
 
 def _name(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
-    if isinstance(value, int) and abs(value) >= 10**9:  # longer ones need not be printable
+    if isinstance(value, int) and abs(value) >= 10**9:  # may have too many digits to print
         return ""
     return short_line(str(value), _LONGEST_FIELD)
 
 
 def _in_events(text: str) -> ServerWords | None:
-    """Read an event stream: the first error in it, or else the text that it carries.
-
-    None where there is no event in it.
-    """
+    """Read an event stream: its first error, or else its text; None if it has no event."""
     carried: list[str] = []
     for number, line in enumerate(text.splitlines()):
         if number >= _MOST_EVENTS:
@@ -168,9 +165,9 @@ def _in_events(text: str) -> ServerWords | None:
         except (ValueError, RecursionError):
             carried.append("" if data == "[DONE]" else data)
             continue
-        found = words_in(event)
-        if found.text:
-            return ServerWords(found.text, found.code, found.kind, found.param, "events")
+        words = words_in(event)
+        if words.text:
+            return replace(words, form="events")
         carried.append(_delta(event))
     return ServerWords(short_line("".join(carried)), form="events") if carried else None
 
@@ -184,7 +181,7 @@ def _delta(event: Any) -> str:
 
 
 def _page_text(page: str) -> str:
-    """Give the title of a page and the first of its text."""
+    """Return the title of a page and the start of its text."""
     title, text, inside = "", [], ""
     size = 0
     for tag, words in _pieces(page):
@@ -204,6 +201,6 @@ def _page_text(page: str) -> str:
 
 
 def _pieces(page: str) -> Iterator[tuple[str, str]]:
-    """Give each tag with the words that follow it."""
+    """Yield each tag with the text after it."""
     for match in re.finditer(r"<([^<>]*)>([^<]*)", page):
         yield match[1], " ".join(match[2].split())

@@ -1,4 +1,4 @@
-"""Texts that SQLite can hold: half a surrogate pair is not UTF-8, and is kept as bytes."""
+"""Texts as SQLite values: a text with a lone surrogate is not UTF-8, and is stored as bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["from_sqlite", "to_sqlite"]
 
 
 def to_sqlite(text: str) -> str | bytes:
-    """Give a text as it is, or as bytes where SQLite would refuse it; nothing is lost."""
+    """Return a text unchanged, or as bytes if SQLite would refuse it."""
     if text.isascii():
         return text
     try:

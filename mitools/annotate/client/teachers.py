@@ -20,12 +20,12 @@ class OfflineTeacher:
     is_immediate = True
 
     def __init__(self, store: ReplyStore, *, must_know: bool = True) -> None:
-        """Take the journal over; it is closed with the teacher.
+        """Take ownership of the store; it is closed with the teacher.
 
         Args:
-            store: has the answers.
-            must_know: whether a record that is missing there ends the run; otherwise the record
-                is left without an answer.
+            store: the journal's replies.
+            must_know: whether a record that is missing there ends the run; otherwise it gets no
+                answer.
         """
         self._store = store
         self._must_know = must_know
@@ -51,18 +51,18 @@ class OfflineTeacher:
 
 
 class ChatTeacher:
-    """Asks a chat endpoint; what the journal answers is not asked."""
+    """Asks a chat endpoint the questions that the journal does not answer."""
 
     resamples = 1
     is_immediate = False
 
     def __init__(self, store: ReplyStore, endpoint: Endpoint) -> None:
-        """Take journal and endpoint over; they are closed with the teacher."""
+        """Take ownership of store and endpoint; they are closed with the teacher."""
         self._store = store
         self._endpoint = endpoint
         self._is_closed = False
         self._in_flight: dict[str, asyncio.Future[RequestOutcome]] = {}  # by request key
-        # The question is kept with its request, so that no other can have the same identity.
+        # The question is kept with its request, so no other object can get the same id().
         self._prepared: dict[int, tuple[Question, Request]] = {}
 
     def recall(self, question: Question) -> Reply | None:
@@ -78,18 +78,18 @@ class ChatTeacher:
         _, request = self._prepared.pop(id(question), (None, None))
         request = request or self._store.requests.make(question)
         twin = self._in_flight.get(request.key)
-        if twin is not None:  # the same question a moment ago: one call serves both
+        if twin is not None:  # an equal question is in flight: one call serves both
             outcome, is_recalled = await asyncio.shield(twin), True
         else:
             outcome = await self._send(request, question)
             is_recalled = outcome.is_known
-        # By now the outcome is in the journal: reading it may fail, and nothing is lost.
+        # The response is in the journal by now, so an error while reading it loses nothing.
         if outcome.answer is None:
             return self._store.reader.read_entry(outcome.entry, question, is_recalled=is_recalled)
         return self._store.reader.read_answer(outcome.answer, question, is_recalled=is_recalled)
 
     async def _send(self, request: Request, question: Question) -> RequestOutcome:
-        """Have a request answered, and let twins that come meanwhile wait for it."""
+        """Send a request; equal questions that come meanwhile wait for its outcome."""
         future: asyncio.Future[RequestOutcome] = asyncio.get_running_loop().create_future()
         self._in_flight[request.key] = future
         try:
@@ -97,7 +97,7 @@ class ChatTeacher:
         except BaseException as exc:
             is_cancelled = isinstance(exc, asyncio.CancelledError)
             future.set_exception(UnaskedError() if is_cancelled else exc)
-            future.exception()  # nobody has to be waiting for it
+            future.exception()  # avoids a warning if no task waits for it
             raise
         else:
             future.set_result(outcome)

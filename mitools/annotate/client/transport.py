@@ -1,9 +1,8 @@
-"""The way to a server and back: bytes out, a bounded response in, every library's fault sorted.
+"""HTTP transport: bytes out, a bounded response in, every error of the libraries sorted.
 
-The only module that knows the HTTP libraries. The openai package chooses transport and account;
-what is sent is bytes that are made once, and what comes is kept as it came. So its methods, which
-build and read models and retry on their own (openai/openai-python#1725), would do work for nothing:
-``post`` costs 1.8 times as much CPU as sending through its transport.
+The only module that imports the HTTP libraries. The openai package provides the connection pool and
+the account. Its methods are not used, as they build and read models and retry by themselves
+(openai/openai-python#1725): ``post`` takes 1.8 times the CPU time of its transport.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from mitools.errors import TeacherError, TeacherRefusedError
 
 __all__ = ["Response", "Transport"]
 
-_MOST_ERROR_BYTES = 1 << 18  # of an error's body; what follows is not read
+_MOST_ERROR_BYTES = 1 << 18  # read of an error's body
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 307, 308)
 
-# What the libraries raise where a response is malformed, as found by fuzzing them.
+# What the libraries raise for malformed responses, as found by fuzzing.
 _LIBRARY_ERRORS = (
     httpx2.HTTPError,
     httpx2.InvalidURL,
@@ -66,13 +65,13 @@ _MALFORMED = (
 _NO_ROUTE = (ConnectionRefusedError, socket.gaierror)
 _UNREACHABLE_ERRNO = (101, 111, 113)  # network unreachable, refused, no route to host
 
-# Decoders that are linear in the text; others, such as idna, are not, and no server needs them.
+# Decoders that take linear time; others, such as idna, do not, and are not needed.
 _CHARSETS = ("iso-8859-1", "latin-1", "latin1", "windows-1252", "cp1252", "utf-16")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back; ``text`` is the unpacked body."""
+    """A response; ``text`` is the unpacked body."""
 
     status: int
     reason: str
@@ -92,7 +91,7 @@ class Transport:
 
         Raises:
             TeacherRefusedError: there is no API key.
-            TeacherError: proxy or certificates in the environment cannot be used.
+            TeacherError: a proxy or certificate in the environment is not usable.
         """
         self._url = url
         self._most_bytes = options.max_response_bytes
@@ -156,7 +155,7 @@ class Transport:
         raise Transient("server_error", "the server redirects in a circle")
 
     async def _read(self, response: httpx2.Response, most: int) -> Response:
-        """Unpack a body piece by piece, and no more of it than is allowed."""
+        """Read and unpack a body in chunks, up to its bound."""
         if not response.is_success:
             body = await _take(response, _MOST_ERROR_BYTES)
         else:
@@ -174,17 +173,16 @@ class Transport:
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Keep aiohttp from writing to stderr that a connection was closed by the garbage collector.
+    """Drop aiohttp's message on stderr about connections closed by the garbage collector.
 
-    It happens where the SDK's transport cannot make a response of what was sent; the fault of that
-    request says so.
+    It comes after a malformed response, which is reported as a fault of its request.
     """
     if "client_connection" not in context and "client_response" not in context:
         loop.default_exception_handler(context)
 
 
 async def _take(response: httpx2.Response, most: int) -> bytes:
-    """Read the first bytes of an unpacked body."""
+    """Read the first bytes of the unpacked body."""
     is_packed = "content-encoding" in response.headers
     if is_packed:
         _check_codings(response)
@@ -197,16 +195,16 @@ async def _take(response: httpx2.Response, most: int) -> bytes:
             size += len(chunk)
             if size >= most or response.num_bytes_downloaded > most:
                 break
-    if size < most < response.num_bytes_downloaded:  # much that unpacks to little
+    if size < most < response.num_bytes_downloaded:  # a large packed body that unpacks to little
         raise httpx2.DecodingError("the packed body is larger than the unpacked one may be")
     return b"".join(parts)[:most]
 
 
 def _check_codings(response: httpx2.Response) -> None:
-    """Refuse compressions that were not asked for, and a chain, which multiplies the work of each.
+    """Refuse encodings that were not requested, and chains, whose costs multiply.
 
     Raises:
-        httpx2.DecodingError: it cannot be unpacked.
+        httpx2.DecodingError: the body cannot be unpacked.
     """
     listed = response.headers.get_list("content-encoding", split_commas=True)
     codings = [name.strip().lower() for name in listed]
@@ -217,7 +215,7 @@ def _check_codings(response: httpx2.Response) -> None:
 
 
 def _may_follow(url: str, target: str) -> bool:
-    """Keep the prompts and the key on the host that the user named, and encrypted if they were."""
+    """Allow redirects only to the same host, and not from HTTPS to HTTP."""
     old, new = urlsplit(url), urlsplit(target)
     is_kept = new.scheme == old.scheme or (old.scheme, new.scheme) == ("http", "https")
     return is_kept and new.hostname == old.hostname and new.username is None
@@ -228,12 +226,12 @@ def _shown_size(size: int) -> str:
 
 
 def _sorted(exc: BaseException, secrets: Secrets) -> Fault:
-    """Sort what a library raised on the way there and back."""
+    """Turn an error of a library into a fault."""
     causes = list(_causes(exc))
     for cause in causes:
         if _is_certificate(cause):
             return Fatal(secrets.hide(str(cause)))
-    # The innermost says what happened; what wraps it differs by transport.
+    # The innermost cause tells what happened; the outer ones depend on the transport.
     reasons = (_reason(cause) for cause in reversed(causes) if isinstance(cause, OSError))
     reason = next(reasons, "")
     if any(_is_unreachable(cause) for cause in causes):
@@ -243,8 +241,8 @@ def _sorted(exc: BaseException, secrets: Secrets) -> Fault:
     malformed = next((cause for cause in causes if isinstance(cause, _MALFORMED)), None)
     is_cut = any(isinstance(cause, aiohttp.http_exceptions.ContentLengthError) for cause in causes)
     if malformed is not None and not is_cut and not reason:
-        said = getattr(malformed, "message", "") or str(malformed) or type(malformed).__name__
-        return Lost("server_error", f"the server sent malformed HTTP: {secrets.hide(said)}")
+        text = getattr(malformed, "message", "") or str(malformed) or type(malformed).__name__
+        return Lost("server_error", f"the server sent malformed HTTP: {secrets.hide(text)}")
     last = secrets.hide(reason or str(causes[-1]) or type(causes[-1]).__name__)
     return Lost("connection", f"the connection broke: {last}")
 
@@ -257,13 +255,13 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _is_certificate(cause: BaseException) -> bool:
-    """Tell a server that cannot be trusted from an encrypted connection that broke."""
+    """Tell whether a certificate was refused, rather than an encrypted connection broken."""
     is_at_start = isinstance(cause, aiohttp.ClientConnectorSSLError)
     return is_at_start or isinstance(cause, ssl.SSLCertVerificationError)
 
 
 def _is_unreachable(cause: BaseException) -> bool:
-    # aiohttp wraps the reason; the SDK's transport then calls it a time-out.
+    # aiohttp wraps the reason; the SDK's transport reports it as a timeout.
     is_named = isinstance(cause, aiohttp.ClientConnectorError)
     errno = getattr(cause, "errno", None)
     return is_named or isinstance(cause, _NO_ROUTE) or errno in _UNREACHABLE_ERRNO
@@ -279,7 +277,7 @@ def _reason(cause: OSError) -> str:
 
 
 def _account(url: BaseUrl, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
-    """Let the SDK read the environment; a server that is not OpenAI's needs no key."""
+    """Make the SDK's client from the environment; servers other than OpenAI's need no key."""
     key = os.environ.get("OPENAI_API_KEY") or ("none" if url.host != OPENAI_HOST else None)
     if key is not None and not (key.isascii() and key.isprintable()):
         message = "OPENAI_API_KEY holds a character that no HTTP header can"
@@ -294,17 +292,17 @@ def _account(url: BaseUrl, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
 
 
 def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
-    """Give the account's headers; those on the SDK's own doings would not be true of ours."""
+    """Return the account's headers, without those that describe the SDK's requests."""
     every = {**account.default_headers, **account.auth_headers}
     kept = {
         name: value
         for name, value in every.items()
         if isinstance(value, str) and not name.startswith("X-Stainless-")
     }
-    if url.user is not None:  # a login in the URL is more particular than the environment
+    if url.user is not None:  # a login in the URL overrides the environment
         login = f"{url.user}:{url.password}".encode()
         kept["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
-    elif "api-version=" in url.query:  # Azure knows a key by this name
+    elif "api-version=" in url.query:  # Azure's name for the key
         kept["api-key"] = account.api_key
     if not all(value.isascii() and value.isprintable() for value in kept.values()):
         message = "a header of the account holds a character that no HTTP header can"
@@ -314,13 +312,13 @@ def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
 
 
 def _http_client(options: AnnotateOptions) -> httpx2.AsyncClient:
-    # The default pool keeps 100 idle connections; beyond that each request would open a new one.
-    # One more than is asked at once, so that a look at the list of models delays nothing.
+    # The default pool keeps 100 idle connections; more requests would open new ones each time.
+    # One more than the concurrency, so requesting the list of models delays nothing.
     most = options.concurrency + 1
     limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
     return openai.DefaultAioHttpClient(
         limits=limits,
         timeout=options.timeout_seconds,
         follow_redirects=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a server stores nothing here
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # accept no cookies
     )

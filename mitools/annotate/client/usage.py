@@ -1,8 +1,7 @@
-"""What a server says of its own work is a claim: read the claim, and check it against the text.
+"""Token counts that a server claims in ``usage``, checked against the text of the answer.
 
-A bill is made by the server, and ``usage`` is only what it tells us of it. Some servers leave it
-out, some send nonsense, and some count less than they charge for. The text that came with it
-bounds the truth from below; what was asked for bounds it from above.
+The bill may differ from ``usage``: some servers omit it, send invalid values, or count fewer tokens
+than they bill. The text of the answer bounds the true count from below, the request from above.
 """
 
 from __future__ import annotations
@@ -14,21 +13,20 @@ from typing import Any, TypeGuard
 __all__ = ["Claim", "claim_of", "fewest_tokens", "likely_tokens", "read_usage"]
 
 _NAMES = ("prompt_tokens", "completion_tokens")
-_MOST_PLAUSIBLE = 10_000_000  # tokens; more than any model's context window
+_MOST_PLAUSIBLE = 10_000_000  # tokens; above every model's context window
 _THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
 
-# Tokenizers in use split at white space before they merge, so a word takes a token or more; those
-# that merge across words save up to a third of the tokens (SuperBPE, arXiv 2503.13423).
+# Most tokenizers split at white space first, so a word takes at least one token; those that merge
+# across words save up to a third of the tokens (SuperBPE, arXiv 2503.13423).
 _FEWEST_A_WORD = 0.75
-_MOST_BYTES_A_TOKEN = 16  # averages are 3 to 5, in scripts that UTF-8 spells out up to 12
+_MOST_BYTES_A_TOKEN = 16  # averages are 3 to 5, and up to 12 in some non-Latin scripts
 _LIKELY_BYTES_A_TOKEN = 3
 
 
 def read_usage(usage: Any) -> dict[str, int] | None:
-    """Read the counts that can be counts of tokens; None where there is none.
+    """Read plausible token counts; None if there is none.
 
-    JSON's true and false, negative numbers, fractions and numbers beyond every context window are
-    not.
+    Booleans, negative numbers, fractions, and numbers above every context window are not plausible.
     """
     if not isinstance(usage, Mapping):
         return None
@@ -41,14 +39,14 @@ def _is_count(value: Any) -> TypeGuard[int]:
 
 
 def fewest_tokens(text: str) -> int:
-    """Bound the tokens of a text from below, whatever the tokenizer."""
+    """Bound the tokens of a text from below, for any tokenizer."""
     words = text.split()
     size = sum(map(len, words)) if text.isascii() else len(_encoded("".join(words)))
     return max(int(_FEWEST_A_WORD * len(words)), size // _MOST_BYTES_A_TOKEN)
 
 
 def likely_tokens(text: str) -> int:
-    """Estimate the tokens of a text, rather too many than too few."""
+    """Estimate the tokens of a text, on the high side."""
     return max(len(text.split()), -(-len(_encoded(text)) // _LIKELY_BYTES_A_TOKEN))
 
 
@@ -58,14 +56,14 @@ def _encoded(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one answer says of its cost, in tokens.
+    """The token counts of one answer, as claimed and as bounded by its text.
 
     Attributes:
-        prompt: tokens read, as the server counted them; None where it gave no count.
-        written: tokens written, likewise. Some servers leave thoughts out of
-            ``completion_tokens``, and charge for them; ``total_tokens`` has them.
-        fewest_written: a lower bound on these, from the text.
-        likely_written: an estimate of these, from the text.
+        prompt: prompt tokens as claimed; None if not given.
+        written: completion tokens as claimed; None if not given. Some servers omit thoughts from
+            ``completion_tokens`` but bill them; they are in ``total_tokens``.
+        fewest_written: a lower bound on completion tokens, from the text.
+        likely_written: an estimate of completion tokens, from the text.
     """
 
     prompt: int | None
@@ -74,10 +72,10 @@ class Claim:
     likely_written: int
 
     def doubt(self, fewest_prompt: int) -> str:
-        """Say why the claim is not believable; empty where nothing speaks against it.
+        """Return why the claim is not plausible; empty if it is.
 
         Args:
-            fewest_prompt: a lower bound on the tokens read.
+            fewest_prompt: a lower bound on prompt tokens.
         """
         counts = (
             ("prompt", self.prompt, max(1, fewest_prompt)),
@@ -92,7 +90,7 @@ class Claim:
 
 
 def claim_of(answer: Mapping[str, Any]) -> Claim:
-    """Read the claim in a chat completion. Never raises, whatever the server sent."""
+    """Read the claim in a chat completion; never raises."""
     usage = answer.get("usage")
     counts = read_usage(usage) or {}
     prompt, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
@@ -109,14 +107,14 @@ def claim_of(answer: Mapping[str, Any]) -> Claim:
 
 
 def _texts(choices: Any) -> Iterator[str]:
-    """Give what a model wrote: in all choices, for all of them are billed."""
+    """Yield the generated text of all choices, as all are billed."""
     for choice in choices if isinstance(choices, list) else ():
         message = choice.get("message") if isinstance(choice, Mapping) else None
         if not isinstance(message, Mapping):
             continue
         yield _flat(message.get("content"))
         yield _flat(message.get("refusal"))
-        # Servers repeat the same thoughts under several names.
+        # Servers may repeat the same thoughts in several fields.
         yield max((_flat(message.get(name)) for name in _THOUGHT_FIELDS), key=len)
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
@@ -125,7 +123,7 @@ def _texts(choices: Any) -> Iterator[str]:
 
 
 def _flat(content: Any) -> str:
-    """Join the text of a field that is a text or a list of parts."""
+    """Join a field that is a text or a list of parts."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
