@@ -133,11 +133,13 @@ def estimate_cost(
         log = _Log(store)
         its_task = task_of(record, task)
         dialogue = converse(record, its_task, strategy, log.RESAMPLES)
+        # Go as far as the journal's replies go; what is missing then has to be asked.
         conversation = Conversation(dialogue, log.recall)
         result.recalled += len(log.known)
         if conversation.answered is not None:
             seen.add(log)
         else:
+            # The longest request bounds each further call of this record.
             result.open_rows += 1
             result.first_open = result.first_open or conversation.open[0]
             longest = list(log.missing)

@@ -100,7 +100,7 @@ class Outlet:
                 if self._is_ended and not self._taken:
                     return []
                 self._ready.wait()
-        time.sleep(_LINGER_SECONDS)
+        time.sleep(_LINGER_SECONDS)  # let more outcomes arrive
         batch: list[Outcome] = []
         line = self._line
         with self._ready:

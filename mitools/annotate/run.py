@@ -157,6 +157,7 @@ class AnnotationRun:
             batch, failure = self._settle_all(outcomes)
             if batch:
                 yield batch
+            # The places are released only now, so a blocked output blocks the reader.
             if self.tally.finished >= _FEWEST_JUDGED:
                 self._check_failures()
             self._check_readable()
@@ -179,6 +180,7 @@ class AnnotationRun:
 
     def _settle(self, outcome: Outcome) -> Record | None:
         """Count an outcome; returns the record to pass on, if any."""
+        # An error ends the run; a record that was not asked leaves a gap in the order.
         if not isinstance(outcome, Answered):
             self._is_whole = False
             if isinstance(outcome, Exception) and not isinstance(outcome, UnaskedError):

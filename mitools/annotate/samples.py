@@ -102,6 +102,7 @@ def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:
         # whole sentence is not the intended last one: read no less certain place than a cue.
         text, how = _finished_part(text), how.at_most("cue")
     answer = case.task.parse(text, case.record.get("choices"), how)
+    # Without a label, tell an empty or truncated completion from an unreadable one.
     if answer.label is None:
         if not own_part(reply.text):
             kind = "truncated" if reply.is_truncated else "empty"
@@ -112,6 +113,7 @@ def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:
         return answer, Problem(
             "unreadable", f"no answer can be read: {_tail(own_part(reply.text))}"
         )
+    # A reasoning model's thoughts are the rationale of a bare answer.
     if not answer.rationale and reply.thoughts:
         answer = replace(answer, rationale=reply.thoughts)
     return answer, None

@@ -247,8 +247,8 @@ def _pairwise_metrics(
 ) -> dict[str, Metric]:
     none = "no record has a rationale by both students"
     why_not = _UNREADABLE if verdicts else none
-    decided = [one for one in verdicts if one in ("first", "second")]
-    read = sum(one is not None for one in verdicts)
+    decided = [verdict for verdict in verdicts if verdict in ("first", "second")]
+    read = sum(verdict is not None for verdict in verdicts)
     agreeing = sum(behind == _TURNED[ahead] for ahead, behind in both)
     same = len(wins) - len(both)
     unasked = "all rationales are the same in both, so the judge was not asked" if same else why_not

@@ -103,7 +103,7 @@ def _read_whole(first: bytes, rest: Iterator[bytes], text: Text, most: int) -> b
         pieces.append(piece)
         size += len(piece)
         if size > most:
-            hint = "make JSON Lines of it with \"jq -c '.[]'\", or raise --max-json-bytes"
+            hint = "convert it to JSON Lines with \"jq -c '.[]'\", or raise --max-json-bytes"
             raise SourceError(f"{text.name} is longer than {most:,} bytes", hint=hint)
     return b"".join(pieces)
 
@@ -124,6 +124,7 @@ def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
     decoder = json.JSONDecoder()
     position, is_in_list = 0, False
     while True:
+        # Skip the gap before the next value, and count its lines.
         start = position
         gap = (_BETWEEN if is_in_list else _GAP).match(text, position)
         position = gap.end() if gap else position
@@ -139,6 +140,7 @@ def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
         if not is_in_list and mark != "{":
             message = "expected a list or an object here"
             raise SourceError(message, where=where, hint="remove it, or check the file")
+        # Decode the object only to find its end; the row parses it under the usual bounds.
         try:
             _, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as exc:

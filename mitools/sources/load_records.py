@@ -88,7 +88,7 @@ def load_records(
 def _set_attributes(options: LoadOptions) -> dict[str, Any]:
     """Return the attributes that differ from their defaults, with their values."""
     plain = LoadOptions()
-    names = (one.name for one in dataclasses.fields(LoadOptions))
+    names = (attribute.name for attribute in dataclasses.fields(LoadOptions))
     return {
         name: getattr(options, name)
         for name in names

@@ -45,6 +45,7 @@ class Mapper:
         # A field with the same name may be missing; a mapped field may not.
         self._asked = frozenset(options.fields)
         self._classes = part.classes.get(options.fields.get("label", "label"), ())
+        # Fields that were renamed are not kept under their old names.
         names = [
             name
             for target, spec in options.fields.items()
@@ -104,6 +105,7 @@ class Mapper:
         }
         if "input" not in mapped:
             raise missing_field("input", "input", values, where)
+        # With choices, the label becomes the text of the choice that it means.
         choices = self._choices(mapped.get("choices"), where)
         label = mapped.get("label")
         if choices is not None:

@@ -41,7 +41,7 @@ def recipe_source(name: str) -> tuple[str, LoadOptions]:
 def _read(attribute: str, value: Any) -> Any:
     if attribute in _OF_NAMES:
         names = value.split(",") if isinstance(value, str) else value
-        return tuple(str(one).strip() for one in names if str(one).strip())
+        return tuple(str(name).strip() for name in names if str(name).strip())
     if attribute == "hf_splits":
         return tuple((pair.partition("=")[0], pair.partition("=")[2] or None) for pair in value)
     return value

@@ -90,10 +90,10 @@ def check_content(head: bytes, name: str, kind: str, encoding: str | None = None
         raise SourceError(f"{name} is an HTML page", hint=hint)
     if head.startswith(PARQUET_MAGIC) and kind != "parquet":
         raise SourceError(f"{name} is a Parquet file", hint='add "--format parquet"')
-    found = encoding_of(head)
-    if found and encoding is None:
-        shown = "UTF-" + found.removeprefix("utf-")[:2]
-        raise SourceError(f"{name} is a {shown} file", hint=f'add "--encoding {found}"')
+    actual = encoding_of(head)
+    if actual and encoding is None:
+        shown = "UTF-" + actual.removeprefix("utf-")[:2]
+        raise SourceError(f"{name} is a {shown} file", hint=f'add "--encoding {actual}"')
     if kind != "parquet" and encoding is None and is_binary(head):
         raise SourceError(
             f"{name} holds binary data, not a text", hint="check that it is the right file"

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Problem, Question, Reply
 from mitools.annotate.strategy import Strategy, converse
-from mitools.errors import UsageError
 from mitools.tasks import task_named
 
 GOLD = {"id": "r", "input": "Add 3 and 4.", "label": "7"}
@@ -200,11 +198,6 @@ def test_an_answer_that_breaks_its_reader_is_its_own_records_fault(
     assert "deep inside" in teacher["error"]["message"]
     teacher, _ = talk(Strategy(samples=2), in_turn("boom", RIGHT, RIGHT))
     assert teacher["label"] == "7"
-
-
-def test_more_agreements_than_samples_cannot_be_wanted() -> None:
-    with pytest.raises(UsageError, match="--stop-after 3 needs as many --samples"):
-        AnnotateOptions(samples=2, stop_after=3).check()
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,15 @@ def test_a_missing_key_is_noticed_when_it_is_opened(
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(TeacherRefusedError), open_judge(JudgeOptions("judge-1")):
         pytest.fail("it opened")
+
+
+def test_a_judge_works_where_an_event_loop_runs_already(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    options = JudgeOptions("judge-1", server.url, str(tmp_path / "loop.sqlite3"))
+
+    async def within() -> list[str | None]:
+        with open_judge(options) as judge:
+            return list(judge.ask([Query("q1", "q1?")]))
+
+    assert asyncio.run(within()) == ["Score: 4"]

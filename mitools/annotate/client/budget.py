@@ -136,8 +136,8 @@ class Budget:
     lost: Exceptions = field(default_factory=Exceptions, init=False)
     _ratio: _Ratio = field(default_factory=_Ratio, init=False)
     _reserved: float = field(default=0.0, init=False)
-    _under_way: int = field(default=0, init=False)
-    _width: int = field(default=1, init=False)  # requests that may be under way
+    _in_flight: int = field(default=0, init=False)
+    _width: int = field(default=1, init=False)  # requests that may be in flight
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _settled: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _is_stopped: bool = field(default=False, init=False)
@@ -161,7 +161,7 @@ class Budget:
         async with self._turn:  # first come, first served
             amount = await self._find_room(most_prompt, most_written, self.limit)
             self._reserved += amount
-            self._under_way += 1
+            self._in_flight += 1
             return Reservation(amount, most_prompt, most_written, fewest)
 
     async def _find_room(self, prompt: int, written: int, limit: float) -> float:
@@ -169,9 +169,9 @@ class Budget:
         while not self._is_stopped:
             amount = self.price.cost(prompt * self._ratio.prompt, written * self._ratio.written)
             fits = self.spent + self._reserved + amount <= limit
-            if fits and self._under_way < self._width:
+            if fits and self._in_flight < self._width:
                 return amount
-            if not self._under_way:
+            if not self._in_flight:
                 self.stop()
                 raise self._exhausted(limit, amount)
             self._settled.clear()
@@ -185,6 +185,7 @@ class Budget:
             reservation: of its request.
             answer: the chat completion; its contents are not trusted.
         """
+        # Count the claim if it is plausible, else the full reservation.
         claim = claim_of(answer)
         doubt = claim.doubt(reservation.fewest_prompt)
         prompt, written = self._in_full(reservation, claim) if doubt else _claimed(claim)
@@ -193,6 +194,7 @@ class Budget:
         self.spent += cost
         if doubt:
             self.unbelieved.add(cost, doubt)
+        # An answer within its reservation lets more requests start; an excess restarts from one.
         if self._keeps_to(reservation, prompt, written):
             self._width += 1  # one more per answer doubles it each round
         else:
@@ -213,8 +215,8 @@ class Budget:
         if self.limit is None:
             return
         self._reserved -= reservation.amount
-        self._under_way -= 1
-        if not self._under_way:
+        self._in_flight -= 1
+        if not self._in_flight:
             self._reserved = 0.0  # discard rounding errors
         self._settled.set()
 
@@ -235,7 +237,7 @@ class Budget:
             )
         if self.lost.count:
             lines.append(
-                f"{self.lost.count:,} requests without an answer may be on the bill: they count "
+                f"{self.lost.count:,} requests without an answer may be billed: they count "
                 f"in full, ${self.lost.cost:,.4f}"
             )
         if self.exceeding.count:

@@ -275,11 +275,11 @@ class Endpoint:
         if self._pace.hold(sent_at, fault.wait_seconds, fault.message):
             return
         self._halt()
-        asked = ""
+        request = ""
         if fault.wait_seconds is not None and fault.wait_seconds > self._options.max_wait_seconds:
-            asked = f" (it asks for {fault.wait_seconds:,.0f} s)"
+            request = f" (it asks for {fault.wait_seconds:,.0f} s)"
         most = f"{self._options.max_wait_seconds:g} s"
-        message = f"{self._provider} asks to wait for longer than {most}{asked}: {fault.message}"
+        message = f"{self._provider} asks to wait for longer than {most}{request}: {fault.message}"
         hint = "run it again later to go on, or raise --max-wait"
         raise TeacherError(message, hint=hint) from fault
 

@@ -233,25 +233,26 @@ class Journal:
     def _remember(self, entries: Sequence[Entry]) -> None:
         """Hold entries that are only in the log file so far, not in the journal's main file.
 
-        Whoever makes another journal in the place of one that was moved away resets the log file,
-        which is found by name.
+        If the journal was moved and another one is created at its path, SQLite resets the log
+        file, which it finds by name; these entries would be lost.
         """
         self._recent += entries
         self._recent_size += sum(len(entry.response) for entry in entries)
         if self._recent_size > _MOST_RECENT:
+            # Copy the log into the main file; after a complete copy nothing needs to be held.
             busy, in_log, moved = self._for_writing.execute("PRAGMA wal_checkpoint").fetchone()
             if not busy and in_log == moved:
                 self._recent, self._recent_size = [], 0
-            elif self._recent_size > 8 * _MOST_RECENT:  # somebody reads and does not end
+            elif self._recent_size > 8 * _MOST_RECENT:  # a reader blocks the copy; bound the memory
                 self._recent, self._recent_size = [*entries], 0
 
     def _all_entries(self) -> list[Entry]:
-        """Read what can be read of a journal that is not in its place any more."""
-        found = list(self._recent)
+        """Read all readable entries of a journal that is no longer at its path."""
+        entries = list(self._recent)
         with contextlib.suppress(sqlite3.Error):
             for row in self._for_writing.execute(_EVERY):
-                found.append(_entry(row))  # what comes before an error is kept
-        return found
+                entries.append(_entry(row))  # keep those before an error
+        return entries
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

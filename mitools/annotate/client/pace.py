@@ -88,6 +88,7 @@ class Pace:
             Whether to wait: false if the server has asked to wait for ``max_wait_seconds`` or
             longer without an answer in between.
         """
+        # A request sent after the last pause starts a new episode, which halves the limit.
         now = asyncio.get_running_loop().time()
         is_new = sent_at >= self._episode_began_at
         if is_new:
@@ -96,10 +97,12 @@ class Pace:
             self._limit = max(1.0, self._limit / 2)
         if not self._episodes_in_a_row or (is_new and self._episodes_in_a_row == 1):
             self._busy_since = now
+        # A wait that is too long may be a mistake of the server, but not twice in a row.
         if seconds is not None and seconds > self.max_wait_seconds:
             if self._episodes_in_a_row > 1:
                 return False
             seconds = None
+        # Pause, unless the server has been busy for too long.
         wait = self._chosen_wait(seconds)
         if now + wait - self._busy_since > self.max_wait_seconds:
             return False

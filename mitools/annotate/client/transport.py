@@ -136,7 +136,7 @@ class Transport:
             raise _sorted(exc, self.secrets) from exc
 
     async def _follow(self, method: str, path: str, content: bytes, most: int) -> Response:
-        """Send, also to where the server redirects on its own host; a POST stays one."""
+        """Send, and follow redirects on the same host; a POST stays a POST."""
         url = self._chat_url if path == CHAT_PATH else httpx2.URL(self._url.at(path))
         for _ in range(_MOST_REDIRECTS + 1):
             request = self._http.build_request(method, url, headers=self._headers, content=content)

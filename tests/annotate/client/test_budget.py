@@ -38,17 +38,6 @@ def billed(server: FixtureServer) -> float:
     return PRICE.cost(server.billed["prompt_tokens"], server.billed["completion_tokens"])
 
 
-def test_a_price_is_usd_per_million_tokens() -> None:
-    assert Price(0.25, 2.0).cost(1_000_000, 500_000) == 1.25
-    assert Price.parse("0.25,2") == Price(0.25, 2.0)
-
-
-@pytest.mark.parametrize("text", ["1", "1,2,3", "a,b", "-1,2", "1,inf", "nan,1"])
-def test_what_is_no_price_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        Price.parse(text)
-
-
 def test_prompt_tokens_are_bounded_by_bytes() -> None:
     assert most_prompt_tokens(REQUEST) > 100 + len('"role""user""content"')
     twice = request("ä" * 100, max_tokens=8)
