@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from mitools.annotate.options import (
+    ALIKE_FAILURES,
     KEEPS,
     MAX_UNREADABLE,
     STRATEGIES,
@@ -109,7 +110,7 @@ GROUPS = {
     "--keep",
     type=click.Choice(KEEPS),
     help="Sample that becomes the answer: the first (all), the first that agrees with gold, or the "
-    "majority's.  [default: all; agree with star or --stop-after]",
+    "majority's.  [default: agree with hinted, star or --stop-after, else all]",
 )
 @click.option("--show-prompt", is_flag=True, help="Print the prompt of the first record and exit.")
 @click.option("--temperature", type=float, help="Sampling temperature.  [default: server's]")
@@ -217,7 +218,8 @@ GROUPS = {
     type=within("max_error_rate"),
     metavar="FRACTION",
     help="Fraction of records without an answer at which to stop.  [default: stop when the "
-    f"first 10 requests fail alike, or the first {MAX_UNREADABLE} answers are unreadable]",
+    f"first {ALIKE_FAILURES} requests fail alike, or the first {MAX_UNREADABLE} answers are "
+    "unreadable]",
 )
 @click.option(
     "--error-rate",

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from mitools.cli._eval_options import RunFiles, eval_options
-from mitools.cli._examine import judging
+from mitools.cli._judge import judging
 from mitools.cli._options import (
     batch_size_option,
     device_option,

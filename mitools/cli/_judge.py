@@ -31,13 +31,13 @@ def judging(stage: Stage, options: JudgeOptions | None) -> Iterator[Judge | None
 
 @contextlib.contextmanager
 def _progress(stage: Stage) -> Iterator[OnReply]:
-    """Give what shows the number of replies, from the first question to the last reply."""
+    """Yield a callback that shows the number of replies, from the first question on."""
     with contextlib.ExitStack() as stack:
         update = None
 
         def on_reply(count: int, total: int) -> None:
             nonlocal update
-            if update is None:  # before, there is nothing to show
+            if update is None:  # the first question: open the display
                 update = stack.enter_context(stage.console.progress("judging", total, "replies"))
             if count:
                 update(1, "")
