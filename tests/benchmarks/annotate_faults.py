@@ -36,13 +36,13 @@ from typing import Any
 
 import click
 
-from mitools.annotate.client.budget import Budget
+from mitools.annotate.client.budget import Budget, Reservation
 from mitools.annotate.client.endpoint import Endpoint
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.teachers import ChatTeacher
-from mitools.annotate.options import AnnotateOptions, Price, Reservation
+from mitools.annotate.options import AnnotateOptions, Price
 from mitools.annotate.run import AnnotationRun
 from mitools.errors import TeacherError
 from mitools.records import Record
