@@ -1,0 +1,116 @@
+"""Tests mirror the package: a module with logic has a test file of its name, or is listed here."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE, TESTS = ROOT / "mitools", ROOT / "tests"
+
+# Modules that are tested through their only caller, whose test file is named. What is listed here
+# has no behavior that could be asked for without that caller, or has too little of its own.
+TESTED_IN = {
+    "annotate/client/endpoint": "annotate/test_waiting",  # by a server of its own
+    "annotate/client/faults": "annotate/client/test_first_faults",
+    "annotate/client/group_commit": "annotate/client/test_journal",
+    "annotate/client/hints": "annotate/client/test_first_faults",
+    "annotate/client/pace": "annotate/test_waiting",
+    "annotate/client/reply_reader": "annotate/client/test_teachers",
+    "annotate/client/reply_store": "annotate/client/test_teachers",
+    "annotate/client/rescue": "annotate/client/test_journal",
+    "annotate/client/sqlite_text": "annotate/client/test_journal",
+    "annotate/client/usage": "annotate/client/test_budget",
+    "annotate/conversation": "annotate/test_run",
+    "annotate/failures": "annotate/test_cli",
+    "annotate/interrupt": "annotate/test_cli",
+    "annotate/loop_thread": "annotate/test_run",
+    "annotate/notices": "annotate/test_annotate_records",
+    "annotate/open_teacher": "annotate/test_annotate_records",
+    "annotate/report": "annotate/test_cli",
+    "annotate/samples": "annotate/test_strategy",
+    "annotate/tally": "annotate/test_run",
+    "cli/_annotate_options": "annotate/test_options",
+    "cli/_eval_options": "cli/test_eval",
+    "cli/_explain_output": "cli/test_explain",
+    "cli/_fields": "train/test_cli",
+    "cli/annotate": "annotate/test_cli",
+    "cli/recipes": "test_cli",
+    "cli/train": "train/test_cli",
+    "explain/view": "explain/test_build_view",
+    "sources/ahead": "sources/test_labelling",
+    "sources/arrow": "sources/test_parquet",
+    "sources/delimited": "sources/test_formats",
+    "sources/field_specs": "sources/test_mapping",
+    "sources/json_text": "sources/test_formats",
+    "sources/options": "sources/test_load_records",
+    "sources/part": "sources/test_mapping",
+    "sources/readable": "test_gold",
+    "sources/recipe_source": "sources/test_load_records",
+    "sources/recognition": "sources/test_opening",
+    "sources/templates": "sources/test_mapping",
+    "student/base/open_base": "student/base/test_damaged",
+    "student/boundary": "student/base/test_damaged",
+    "student/folder": "student/test_local",
+    "student/forward": "student/test_causal",
+    "student/protocol": "explain/test_run",
+    "student/scoring": "student/test_local",
+    "student/trial": "student/test_round_trip",
+    "study/learning_curve": "study/test_report",
+    "study/make_run": "study/test_conduct",
+    "study/workers": "study/test_conduct",
+    "train/conclusion": "train/test_conclude",
+    "train/losses/critic": "train/test_two_task_model",
+    "train/passes": "train/test_two_task_model",
+    "train/past": "train/test_conclude",
+    "train/prepare": "train/test_training_run",
+    "train/sampler": "train/test_collate",
+    "train/task_tensors": "train/test_two_task_model",
+    "train/tokenized": "train/test_prefix",
+    "train/trainer": "train/test_training_run",
+    "train/validate": "train/test_conclude",
+    "train/weights": "train/work_folder/test_checkpoints",
+    "train/work_folder/destination": "train/test_training_run",
+}
+
+FLOW = (
+    *(ast.If, ast.IfExp, ast.Match, ast.BoolOp, ast.For, ast.AsyncFor, ast.While, ast.Try),
+    *(ast.With, ast.AsyncWith, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+
+
+def has_logic(path: Path) -> bool:
+    """Tell whether a function of a module decides, repeats or handles anything."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(
+        isinstance(inner, FLOW)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+    )
+
+
+def own_test(name: str) -> Path:
+    folder, _, module = name.rpartition("/")
+    return TESTS / folder / f"test_{module.lstrip('_')}.py"
+
+
+MODULES = [
+    str(path.relative_to(PACKAGE).with_suffix(""))
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name not in ("__init__.py", "__main__.py") and has_logic(path)
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_with_logic_has_its_test_file(name: str) -> None:
+    assert own_test(name).is_file() or name in TESTED_IN, f"write {own_test(name)}"
+
+
+@pytest.mark.parametrize("name", TESTED_IN)
+def test_what_is_tested_elsewhere_is_there_and_still_needs_to_be_listed(name: str) -> None:
+    assert (PACKAGE / f"{name}.py").is_file(), "it is gone"
+    assert not own_test(name).is_file(), "it has a test file of its own"
+    assert (TESTS / f"{TESTED_IN[name]}.py").is_file()
