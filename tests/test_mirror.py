@@ -13,22 +13,17 @@ PACKAGE, TESTS = ROOT / "mitools", ROOT / "tests"
 # Modules that are tested through their only caller, whose test file is named. What is listed here
 # has no behavior that could be asked for without that caller, or has too little of its own.
 TESTED_IN = {
-    "annotate/client/endpoint": "annotate/test_waiting",  # by a server of its own
+    "annotate/client/endpoint": "annotate/client/test_pace",
     "annotate/client/faults": "annotate/client/test_first_faults",
-    "annotate/client/group_commit": "annotate/client/test_journal",
     "annotate/client/hints": "annotate/client/test_first_faults",
-    "annotate/client/pace": "annotate/test_waiting",
     "annotate/client/reply_reader": "annotate/client/test_teachers",
-    "annotate/client/reply_store": "annotate/client/test_teachers",
     "annotate/client/rescue": "annotate/client/test_journal",
     "annotate/client/sqlite_text": "annotate/client/test_journal",
     "annotate/client/usage": "annotate/client/test_budget",
     "annotate/conversation": "annotate/test_run",
     "annotate/failures": "annotate/test_cli",
     "annotate/interrupt": "annotate/test_cli",
-    "annotate/loop_thread": "annotate/test_run",
     "annotate/notices": "annotate/test_annotate_records",
-    "annotate/open_teacher": "annotate/test_annotate_records",
     "annotate/report": "annotate/test_cli",
     "annotate/samples": "annotate/test_strategy",
     "annotate/tally": "annotate/test_run",
