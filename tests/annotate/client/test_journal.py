@@ -307,7 +307,7 @@ def test_a_journal_deleted_after_its_last_commit_is_found_when_it_is_closed(
 )
 def test_damaged_rescue_is_reported_and_left_alone(line: str, tmp_path: Path) -> None:
     (tmp_path / "j.rescue-x.jsonl").write_text(line + "\n")
-    with pytest.raises(SourceError, match=r"j\.rescue-x\.jsonl are damaged \(line 1"):
+    with pytest.raises(SourceError, match=r"j\.rescue-x\.jsonl is damaged \(line 1"):
         Journal(tmp_path / "j")
     assert (tmp_path / "j.rescue-x.jsonl").exists()
 
