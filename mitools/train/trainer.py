@@ -93,12 +93,12 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         for batch in batch_samples:
             self._choose_rationales(batch)
         end_id = self.codec.tokenizer.eos_token_id
-        counts = sum(
-            (count_targets(b["label"], b.get("rationale"), end_id) for b in batch_samples),
-            torch.zeros(len(COUNTS), dtype=torch.double),
-        )
-        assert isinstance(counts, Tensor)
-        gathered: Tensor = self.accelerator.reduce(counts.to(device, torch.float32), "sum")
+        # On a GPU the batches are there already: accelerate's loader moves them.
+        total = torch.zeros(len(COUNTS), dtype=torch.double, device=device)
+        for batch in batch_samples:
+            counts = count_targets(batch["label"], batch.get("rationale"), end_id)
+            total += counts.to(device)
+        gathered: Tensor = self.accelerator.reduce(total.float(), "sum")
         return gathered
 
     def _choose_rationales(self, batch: Batch) -> None:
