@@ -187,20 +187,22 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used; torch, openai and others are slow to import."""
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # or type checkers would accept any name
 
-        value: Any = version("mitools")
-    elif name in _HOME:
-        from importlib import import_module
+    def __getattr__(name: str) -> Any:
+        """Import a public name when it is first used; torch, openai and others are slow to import."""
+        if name == "__version__":
+            from importlib.metadata import version
 
-        value = getattr(import_module(f"mitools.{_HOME[name]}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+            value: Any = version("mitools")
+        elif name in _HOME:
+            from importlib import import_module
+
+            value = getattr(import_module(f"mitools.{_HOME[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

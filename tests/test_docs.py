@@ -223,6 +223,13 @@ def test_the_readme_names_every_command_and_recipe() -> None:
         assert f"`{name}`" in text
 
 
+def test_the_readme_is_read_in_minutes_and_contributing_is_one_page() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 220
+    assert len(text.split()) < 2000
+    assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 110
+
+
 def test_every_target_of_make_in_the_readme_is_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
