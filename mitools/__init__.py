@@ -190,7 +190,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names.sp
 if not TYPE_CHECKING:  # or type checkers would accept any name
 
     def __getattr__(name: str) -> Any:
-        """Import a public name when it is first used; torch, openai and others are slow to import."""
+        """Import a public name when it is first used; some are slow to import."""
         if name == "__version__":
             from importlib.metadata import version
 

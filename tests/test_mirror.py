@@ -64,7 +64,6 @@ TESTED_IN = {
     "train/sampler": "train/test_collate",
     "train/task_tensors": "train/test_two_task_model",
     "train/tokenized": "train/test_prefix",
-    "train/trainer": "train/test_training_run",
     "train/validate": "train/test_conclude",
     "train/weights": "train/work_folder/test_checkpoints",
     "train/work_folder/destination": "train/test_training_run",
