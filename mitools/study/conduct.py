@@ -14,13 +14,15 @@ from pathlib import Path
 from mitools.errors import MitoolsError, OutputError
 from mitools.files import atomic_output, output_errors
 from mitools.study.draw_records import digest_of
-from mitools.study.make_run import Execute, Order
+from mitools.study.make_run import LOG, Execute, Order
 from mitools.study.plan import Study, runs_of
 from mitools.study.results import is_complete
 from mitools.study.schedule import Schedule
 from mitools.study.workers import Ended, Workers
 
 __all__ = ["OnEnd", "Progress", "StudyError", "StudyOptions", "conduct"]
+
+_FEWEST_FAILURES = 3
 
 OnEnd = Callable[[Ended], None]
 
@@ -128,6 +130,19 @@ def _work_through(
             else:
                 progress.failed.append(ended.order.run.name)
             on_end(ended)
+        _stop_if_all_fail(progress, workers.count)
+
+
+def _stop_if_all_fail(progress: Progress, jobs: int) -> None:
+    """Stop a study of which no run has ended well, before it fails hundreds of times.
+
+    Raises:
+        StudyError: none of the first runs was made; at least three, and one for each worker.
+    """
+    if not progress.made and len(progress.failed) >= max(_FEWEST_FAILURES, jobs):
+        message = f"all of the first {len(progress.failed)} runs failed"
+        hint = f"see {LOG} in the folder of {progress.failed[-1]}"
+        raise StudyError(message, hint=hint)
 
 
 def _orders(study: Study, options: StudyOptions, records: Path) -> Iterator[Order]:

@@ -22,9 +22,10 @@ from mitools.records import Writer
 from mitools.study.draw_records import draw_records, read_records
 from mitools.study.plan import Run, Study
 
-__all__ = ["COMPLETE", "Execute", "Order", "RunFailed", "make_run", "write_table"]
+__all__ = ["COMPLETE", "LOG", "Execute", "Order", "RunFailed", "make_run", "write_table"]
 
 COMPLETE = "run.json"
+LOG = "log.txt"
 
 Execute = Callable[[Sequence[str]], int]
 """Runs one mitools command in this process and returns its exit status."""
@@ -56,7 +57,7 @@ class Order:
 
     @property
     def log(self) -> Path:
-        return self.folder / "log.txt"
+        return self.folder / LOG
 
 
 def make_run(order: Order, execute: Execute) -> None:

@@ -55,7 +55,7 @@ class Workers:
             count: the most runs at once.
             execute: runs a command; it is sent to another process, so it is a module's function.
         """
-        self._count = count
+        self.count = count
         self._execute = execute
         self._workers: list[_Worker] = []
         self._context = multiprocessing.get_context("spawn")
@@ -67,7 +67,7 @@ class Workers:
 
     @property
     def has_room(self) -> bool:
-        return self.busy < self._count
+        return self.busy < self.count
 
     def start(self, order: Order) -> None:
         """Begin a run in a worker that has none."""

@@ -96,6 +96,11 @@ def execute_badly(arguments: Sequence[str]) -> int:
     return 1 if "label" in str(_value(arguments, "-c").parent) else execute(arguments)
 
 
+def execute_nothing(arguments: Sequence[str]) -> int:
+    """Fail always."""
+    return 1
+
+
 def execute_fatally(arguments: Sequence[str]) -> int:
     """End the whole process in the runs of one objective, as a full memory would."""
     if "label" in str(_value(arguments, "-c").parent):

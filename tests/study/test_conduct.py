@@ -83,6 +83,15 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
     assert conduct_all(study, out, studies.execute).made == 2  # those that failed
 
 
+def test_a_study_whose_first_runs_all_fail_stops(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    ended: list[Ended] = []
+    with pytest.raises(StudyError, match=r"all of the first 3 runs failed; see log\.txt in"):
+        conduct_all(study, out, studies.execute_nothing, ended.append)
+    assert [one.order.run.name for one in ended] == NAMES[:3]
+    assert conduct_all(study, out, studies.execute).made == 4
+
+
 def test_a_study_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     study, out = write_study(tmp_path, FEW), tmp_path / "out"
     context = multiprocessing.get_context("spawn")
