@@ -13,7 +13,8 @@ what stands above it:
 - ``reading``: the answer that a text states; ``tasks``: answer formats, built on it
 - ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students
-- ``train``, ``evaluate``, then ``explain``: the stages that need one; ``study``: many students
+- ``train``, ``evaluate``, then ``explain``: the stages that need one; ``study``: many students;
+  ``scaffold``: a recipe of one's own
 - ``cli``: the command line, with ``__main__`` for ``python -m mitools``
 """
 

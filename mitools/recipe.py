@@ -1,7 +1,8 @@
 """Recipes: finding one by name or path, and reading its tables of options.
 
 A recipe is a TOML file with one table per stage; each key in a table is an option of that stage,
-spelled with or without hyphens. Only the command line knows which options exist.
+spelled with or without hyphens. Only the command line knows which options exist. A study file has
+more tables, which :mod:`mitools.study.plan` reads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,24 @@ from typing import Any
 
 from mitools.errors import RecipeError
 
-__all__ = ["find_recipe", "is_recipe_name", "list_recipes", "load_table"]
+__all__ = ["TABLES", "find_recipe", "is_recipe_name", "list_recipes", "load_table"]
+
+TABLES = (
+    *(
+        "load",
+        "annotate",
+        "split",
+        "train",
+        "eval",
+        "explain",
+        "study",
+        "init",
+        "recipes",
+        "schema",
+    ),
+    *("grid", "objectives", "answers"),
+)
+"""Names of tables: the commands, and what only study files have."""
 
 _HERE = Path(__file__).parent
 
@@ -55,14 +73,28 @@ def load_table(path: Path, stage: str) -> dict[str, Any]:
     """Read one stage's table from a recipe; empty if the recipe has none.
 
     Raises:
-        RecipeError: the file is not TOML, or the entry is not a table.
+        RecipeError: the file is not TOML, the entry is not a table, or the file has tables or
+            options that belong to no stage.
     """
     try:
         with path.open("rb") as stream:
             recipe = tomllib.load(stream)
     except (OSError, ValueError, RecursionError) as exc:
         raise RecipeError(f"cannot read {path}: {exc}", hint="fix the file") from exc
+    for name, value in recipe.items():
+        if name not in TABLES:
+            raise _unknown(path, name, is_table=isinstance(value, dict))
     table = recipe.get(stage, {})
     if not isinstance(table, dict):
         raise RecipeError(f'{path}: "{stage}" must be a table', hint=f'write it as "[{stage}]"')
     return table
+
+
+def _unknown(path: Path, name: str, *, is_table: bool) -> RecipeError:
+    """Refuse what no stage would read; a wrong name would silently change nothing."""
+    if not is_table:
+        message = f'{path}: "{name}" is not in a table'
+        return RecipeError(message, hint='put it below the name of its stage, such as "[train]"')
+    close = difflib.get_close_matches(name, TABLES, n=1)
+    hint = f'did you mean "[{close[0]}]"?' if close else f"tables: {', '.join(TABLES[:6])}"
+    return RecipeError(f'{path}: there is no table "[{name}]"', hint=hint)

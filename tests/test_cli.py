@@ -50,6 +50,7 @@ Commands:
   eval      Measure a student: accuracy, calibration, consistency.
   explain   Show gold, teacher and student side by side.
   study     Train and measure many students, and compare them.
+  init      Start a recipe of your own.
   recipes   List the recipes that came with mitools.
   schema    Print the JSON Schema of a record.
 """

@@ -34,7 +34,7 @@ LAYERS = (
     ("demo", "gold"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
-    ("explain", "study"),
+    ("explain", "scaffold", "study"),
     ("cli",),
     ("__main__",),
 )

@@ -1,7 +1,7 @@
 """The command line: options and wiring only, one file per command.
 
 - the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``study``,
-  ``recipes``, ``schema``; ``COMMANDS`` below lists them with their one-line help
+  ``init``, ``recipes``, ``schema``; ``COMMANDS`` below lists them with their one-line help
 - ``_stage``: what every command shares: its streams, its errors and its exit status
 - ``_options``: options that several commands share; ``_fields``: options from the fields of an
   options class; ``_help``: the headings of ``--help``; ``_config``: options from a recipe;
@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "eval": "Measure a student: accuracy, calibration, consistency.",
     "explain": "Show gold, teacher and student side by side.",
     "study": "Train and measure many students, and compare them.",
+    "init": "Start a recipe of your own.",
     "recipes": "List the recipes that came with mitools.",
     "schema": "Print the JSON Schema of a record.",
 }

@@ -23,10 +23,10 @@ from mitools.sources.label_forms import LABEL_FORMS
 from mitools.sources.options import DEMO_ANSWERS, FORMATS, LoadOptions, with_preset
 from mitools.sources.published import PRESETS
 
-__all__ = ["command"]
+__all__ = ["command", "read_names"]
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def read_names(value: Any) -> tuple[str, ...]:
     """Read names with commas between; a recipe may give a list."""
     names = value.split(",") if isinstance(value, str) else value
     return tuple(str(name).strip() for name in names if str(name).strip())
@@ -126,14 +126,14 @@ GROUPS = {
 )
 @click.option(
     "--labels",
-    type=_names,
+    type=read_names,
     default=LoadOptions.labels,
     metavar="A,B,…",
     help="Label set, in the order of class numbers.",
 )
 @click.option(
     "--choices",
-    type=_names,
+    type=read_names,
     default=LoadOptions.choices,
     metavar="A,B,…",
     help="Choices of every record.",
@@ -147,13 +147,13 @@ GROUPS = {
 @task_option
 @click.option(
     "--keep-fields",
-    type=_names,
+    type=read_names,
     metavar="A,B,…",
     help="Unmapped source fields to keep.  [default: all]",
 )
 @click.option(
     "--drop-fields",
-    type=_names,
+    type=read_names,
     default=LoadOptions.drop_fields,
     metavar="A,B,…",
     help="Source fields to drop.",

@@ -1,0 +1,178 @@
+"""The command as one function: a data file or a recipe in, the folder of a new recipe out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import OutputError, UsageError
+from mitools.files import STDIN, atomic_directory, output_errors
+from mitools.recipe import is_recipe_name
+from mitools.scaffold.options import InitOptions
+from mitools.scaffold.propose import Proposal, propose
+from mitools.scaffold.recipe_text import recipe_text
+from mitools.scaffold.sample import read_sample
+from mitools.scaffold.settings import Settings, copy_recipe, read_settings
+from mitools.scaffold.trial import Trial, try_mapping
+from mitools.sources.formats import ENDINGS
+from mitools.sources.options import LoadOptions
+
+__all__ = ["SCRIPT", "MadeRecipe", "make_recipe"]
+
+SCRIPT = "run.sh"
+_PACKED = (".gz", ".zst")
+
+
+@dataclass(frozen=True)
+class MadeRecipe:
+    """A recipe that was written.
+
+    Attributes:
+        folder: it is in, with ``recipe.toml`` and ``run.sh``.
+        reasons: what was found in the file and decided from it, one line each.
+        warnings: what a person should look at.
+        names_teacher: whether the recipe names a teacher, so that no model needs to be given.
+    """
+
+    folder: Path
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    names_teacher: bool = False
+
+
+def make_recipe(options: InitOptions) -> MadeRecipe:
+    """Write the folder of a new recipe, with a copy of the data and a script that runs it.
+
+    With a file, the mapping and the task are proposed from its first rows, and the proposal is
+    tried on them before anything is written. Without one, the recipe ``from_recipe`` is copied.
+
+    Raises:
+        UsageError: no column can be proposed, or neither a file nor a recipe is given.
+        SourceError: the file cannot be read, or the mapping does not fit it.
+        DataError: too many of its rows give no record.
+        RecipeError: ``from_recipe`` is not a valid recipe.
+        OutputError: the folder exists, or cannot be written.
+    """
+    _check(options)
+    if options.file is None:
+        return _copy(options)
+    found, proposal, trial = _look_at(options.file, options)
+    settings = Settings()
+    if options.from_recipe is not None:
+        settings = read_settings(options.from_recipe, trial.task, trial.choices)
+    if options.student is not None:
+        settings.tables.setdefault("train", {})["student"] = options.student
+    source = _source_name(options)
+    text = recipe_text(source, proposal, trial, settings, _reading(options))
+    with atomic_directory(options.folder) as part:
+        (part / "recipe.toml").write_text(text, encoding="utf-8")
+        shutil.copyfile(options.file, part / source)
+        for path in settings.files:
+            shutil.copyfile(path, part / path.name)
+        _write_script(part)
+    return MadeRecipe(
+        options.folder,
+        (found, *proposal.reasons),
+        tuple(_warnings(trial, settings)),
+        _names_teacher(settings.tables),
+    )
+
+
+def _check(options: InitOptions) -> None:
+    name = options.folder.name
+    if options.file is None and options.from_recipe is None:
+        message = "give a data file, or a recipe to copy"
+        raise UsageError(message, hint="mitools init NAME FILE, or mitools init NAME --from RECIPE")
+    if not name or not name.isprintable():
+        raise UsageError(f'"{options.folder}" cannot name a recipe', hint="name a new folder")
+    if str(options.folder) == name and is_recipe_name(name):
+        message = f'"{name}" is the name of a recipe that came with mitools'
+        raise UsageError(message, hint=f"choose another name, such as my-{name}")
+    if os.path.lexists(options.folder):
+        hint = "choose another name, or remove it"
+        raise OutputError(f"{options.folder} already exists", hint=hint)
+    if options.file is None:
+        given = {"--input": options.fields, "--task": options.task, "--labels": options.labels}
+        for flag, value in given.items():
+            if value:
+                raise UsageError(f"{flag} is for data files only", hint="name the file")
+    elif options.file == STDIN or (
+        os.path.exists(options.file) and not os.path.isfile(options.file)
+    ):
+        message = f"{options.file} is not a file, and init reads its data more than once"
+        raise UsageError(message, hint="write the data to a file first, and name that")
+
+
+def _copy(options: InitOptions) -> MadeRecipe:
+    recipe = str(options.from_recipe)
+    with atomic_directory(options.folder) as part:
+        tables = copy_recipe(recipe, part)
+        _write_script(part)
+    reasons = [f"all settings and data are those of the recipe {recipe}"]
+    if options.student is not None:
+        reasons.append("name the student in [train] of recipe.toml")
+    return MadeRecipe(options.folder, tuple(reasons), (), _names_teacher(tables))
+
+
+def _look_at(file: str, options: InitOptions) -> tuple[str, Proposal, Trial]:
+    """Propose a mapping and try it; say in one line what the file holds."""
+    reading = LoadOptions(**_reading(options))
+    sample = read_sample(file, reading)
+    proposal = propose(sample, options)
+    table = proposal.as_table()
+    load = {name.replace("-", "_"): value for name, value in table.items()}
+    trial = try_mapping(file, LoadOptions(fields=proposal.fields, **load, **_reading(options)))
+    if not proposal.task:
+        proposal.reasons.append(f"task = {trial.task}: by the preset")
+    rows = f"{sample.rows:,} rows" if sample.is_whole else f"first {sample.rows:,} rows"
+    return f"{sample.name}: {rows}, columns {', '.join(sample.columns)}", proposal, trial
+
+
+def _reading(options: InitOptions) -> dict[str, Any]:
+    given = {
+        "format": options.format,
+        "delimiter": options.delimiter,
+        "encoding": options.encoding,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _source_name(options: InitOptions) -> str:
+    """Name the copy of the data: nothing of the file's own name but its ending."""
+    name = Path(str(options.file)).name.lower()
+    packed = next((ending for ending in _PACKED if name.endswith(ending)), "")
+    ending = Path(name.removesuffix(packed)).suffix
+    if ending not in ENDINGS:
+        ending = "." + (options.format or "csv")
+    return f"data{ending}{packed}"
+
+
+def _warnings(trial: Trial, settings: Settings) -> list[str]:
+    found = []
+    if trial.rejected:
+        total = trial.records + trial.rejected
+        found.append(f"{trial.rejected:,} of the first {total:,} rows are skipped: {trial.problem}")
+    if trial.warning:
+        found.append(trial.warning)
+    if settings.left_out:
+        found.append(
+            f"{', '.join(settings.left_out)} of the recipe {settings.recipe} left out: "
+            "they are for its own labels"
+        )
+    return found
+
+
+def _names_teacher(tables: Mapping[str, Any]) -> bool:
+    return bool({"model", "teacher"} & set(tables.get("annotate", {})))
+
+
+def _write_script(folder: Path) -> None:
+    path = folder / SCRIPT
+    with output_errors(str(path)):
+        path.write_bytes(files("mitools.scaffold").joinpath(SCRIPT).read_bytes())
+        path.chmod(0o755)

@@ -1,0 +1,308 @@
+"""The mapping and the task that a sample suggests, each with the reason.
+
+What a person gives is taken as it is; the rest is found by names first, then by content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mitools.errors import UsageError
+from mitools.scaffold.column import MOST_LABELS, Column
+from mitools.scaffold.options import InitOptions
+from mitools.scaffold.sample import Sample
+from mitools.scaffold.usual_names import PAIRS, by_usual_name, choice_columns, plain_name
+from mitools.schema import SPLITS, TASKS
+from mitools.sources.published import PRESETS
+from mitools.sources.templates import is_template
+
+__all__ = ["Proposal", "propose"]
+
+_RESERVED = ("teacher", "student", "scores")
+_USUAL_SPLITS = {*SPLITS, "validation", "val", "dev"}
+_NUMBER_LABELS = ("label", "class", "rating", "stars", "score", "category", "sentiment", "priority")
+_FEW_NUMBERS = 11
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_JINJA_WORDS = (
+    *("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or"),
+    *("self", "true", "True"),
+)
+_MOST_LISTED = 12
+
+
+@dataclass
+class Proposal:
+    """How a file becomes records.
+
+    Attributes:
+        fields: source of each field of a record, as in ``--map``.
+        preset: the published data set that the file is of.
+        task: how labels are compared; None leaves it to the preset.
+        labels: the set of labels of the task ``labels``.
+        label_is: how labels are written, where that is known.
+        drop_fields: columns whose names mean something else in a record.
+        has_splits: whether the file assigns its rows to splits.
+        reasons: one line for each decision.
+    """
+
+    fields: dict[str, str] = field(default_factory=dict)
+    preset: str | None = None
+    task: str | None = None
+    labels: tuple[str, ...] = ()
+    label_is: str | None = None
+    drop_fields: tuple[str, ...] = ()
+    has_splits: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+    def as_table(self) -> dict[str, Any]:
+        """Give the options of load; what is not decided is left out."""
+        found: dict[str, Any] = {
+            "preset": self.preset,
+            "task": self.task,
+            "labels": list(self.labels),
+            "label-is": self.label_is,
+            "drop-fields": list(self.drop_fields),
+        }
+        return {name: value for name, value in found.items() if value}
+
+
+def propose(sample: Sample, options: InitOptions) -> Proposal:
+    """Propose a mapping and a task.
+
+    Raises:
+        UsageError: no column looks like the input, or none or several look like the label.
+    """
+    proposal = Proposal(fields=dict(options.fields), task=options.task, labels=options.labels)
+    proposal.label_is = options.label_is
+    proposal.preset = options.preset or (sample.preset if not options.fields else None)
+    if proposal.preset:
+        _explain_preset(proposal)
+    else:
+        finder = _Finder(sample, proposal)
+        finder.find_fields()
+        finder.find_task()
+    _find_splits(sample, proposal)
+    reserved = [name for name in _RESERVED if name in sample.columns]
+    proposal.drop_fields = tuple(reserved)
+    return proposal
+
+
+def _explain_preset(proposal: Proposal) -> None:
+    preset = PRESETS.get(str(proposal.preset))
+    if preset is not None:  # else the trial refuses it, with a hint
+        columns = ", ".join(preset.columns)
+        proposal.reasons.append(f"preset = {proposal.preset}: the columns {columns} are of it")
+
+
+def _find_splits(sample: Sample, proposal: Proposal) -> None:
+    """Keep the column ``split`` if its values are splits; else leave it out."""
+    column = sample.columns.get("split")
+    if column is None or "split" in proposal.fields:
+        return
+    if column.filled and not column.has_more and set(column.values) <= _USUAL_SPLITS:
+        proposal.has_splits = True
+        proposal.reasons.append(f"split = split: {column.describe()}")
+    else:
+        proposal.fields["split"] = ""
+        proposal.reasons.append(f"split: left out, its values are not splits ({column.describe()})")
+
+
+@dataclass
+class _Finder:
+    """Finds the columns of a proposal, one field of a record after another."""
+
+    sample: Sample
+    proposal: Proposal
+
+    def __post_init__(self) -> None:
+        given = set(self.proposal.fields.values())
+        # A name that reads as a template cannot name a column.
+        self._free = {
+            name: column
+            for name, column in self.sample.columns.items()
+            if column.filled
+            and name.strip()
+            and not is_template(name)
+            and name not in (*given, *_RESERVED, "split", "task")
+        }
+
+    def find_fields(self) -> None:
+        fields = self.proposal.fields
+        if "choices" not in fields:
+            self._find_choices()
+        for target, suits in (("id", _suits_id), ("rationale", _suits_rationale)):
+            if target not in fields:
+                named = by_usual_name(target, self._free)
+                found = [name for name in named if suits(self._free[name])]
+                if found:
+                    self._take(target, found[0])
+        is_label_unknown = "label" not in fields
+        if is_label_unknown:
+            self._find_named_label()
+        if "input" not in fields:
+            self._find_input()
+        if is_label_unknown and "label" not in fields:
+            self._find_label()
+
+    def _take(self, target: str, name: str) -> None:
+        column = self._free.pop(name)
+        self.proposal.fields[target] = name
+        self.proposal.reasons.append(f"{target} = {name}: {column.describe()}")
+
+    def _find_choices(self) -> None:
+        lists = {name: column for name, column in self._free.items() if column.are_choices}
+        named = by_usual_name("choices", lists)
+        if chosen := [*named, *lists][:1]:
+            if "," not in chosen[0]:
+                self._take("choices", chosen[0])
+            return
+        columns = choice_columns(
+            name for name, column in self._free.items() if not column.nested and column.filled
+        )
+        if columns:
+            self.proposal.fields["choices"] = ",".join(columns)
+            self.proposal.reasons.append(f"choices = {','.join(columns)}: one choice in each")
+            for name in columns:
+                del self._free[name]
+
+    def _find_named_label(self) -> None:
+        """Take the column that is called as labels are, if its values can be labels."""
+        texts = [name for name, column in self._free.items() if _suits_label(column)]
+        named = by_usual_name("label", texts)
+        longer = [
+            name
+            for name in named
+            if not self._free[name].are_labels and not self._free[name].are_numbers
+        ]
+        # Few values that occur again are a label more likely than long texts are.
+        found = [name for name in named if name not in longer] + longer
+        if found and len(self._free) > 1:
+            self._take("label", found[0])
+
+    def _find_input(self) -> None:
+        free = self._free
+        plain = {plain_name(name): name for name in free}
+        for first, second in PAIRS:
+            if plain.get(first) == first and plain.get(second) == second:
+                self._take_pair(first, second)
+                return
+        texts = {name: column for name, column in free.items() if column.are_texts}
+        named = [name for name in by_usual_name("input", texts) if not texts[name].are_labels]
+        long = sorted(
+            (name for name in texts if texts[name].mean_words >= 3 and not texts[name].are_labels),
+            key=lambda name: -texts[name].characters,
+        )
+        if not (chosen := [*named, *long][:1]):
+            raise _unclear(self.sample, "input", "no column looks like the input")
+        self._take("input", chosen[0])
+        self._show_choices(f"{{{{ {chosen[0]} }}}}", chosen[0])
+
+    def _show_choices(self, template: str, *names: str) -> None:
+        """Put the choices below the texts, where a template can name all columns."""
+        fields = self.proposal.fields
+        columns = [column for column in fields.get("choices", "").split(",") if column]
+        if not columns or not all(map(_can_be_in_template, (*names, *columns))):
+            return
+        choices = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
+        fields["input"] = f"{template}\nAnswer Choices:\n{{{{ {choices} | lettered }}}}"
+        self.proposal.reasons[-1] += "; the choices below it"
+
+    def _take_pair(self, first: str, second: str) -> None:
+        one, other = first.capitalize(), second.capitalize()
+        spec = f"{one}: {{{{ {first} }}}}\n{other}: {{{{ {second} }}}}"
+        self.proposal.fields["input"] = spec
+        self.proposal.reasons.append(
+            f"input = {first} and {second}: two texts, one below the other"
+        )
+        del self._free[first], self._free[second]
+        self._show_choices(spec, first, second)
+
+    def _find_label(self) -> None:
+        """Take the only column whose values can be labels."""
+        free = self._free
+        for kind in ("are_labels", "are_numbers"):
+            found = [name for name, column in free.items() if getattr(column, kind)]
+            found = [name for name in found if not free[name].are_unique or kind == "are_numbers"]
+            if len(found) == 1 and len(set(free[found[0]].values)) > 1:
+                self._take("label", found[0])
+                return
+            if len(found) > 1:
+                problem = f"{len(found)} columns may be the label ({', '.join(found[:8])})"
+                raise _unclear(self.sample, "label", problem)
+        raise _unclear(self.sample, "label", "no column looks like the label")
+
+    def find_task(self) -> None:
+        """Decide how labels are compared, by choices, by the column or by its values."""
+        proposal = self.proposal
+        if proposal.task is None:
+            proposal.task, reason = self._task()
+            proposal.reasons.append(f"task = {proposal.task}: {reason}")
+        if proposal.task == "labels" and not proposal.labels:
+            proposal.labels = self._label_set()
+        if proposal.task == "labels":
+            proposal.label_is = proposal.label_is or "text"
+
+    def _task(self) -> tuple[str, str]:
+        fields = self.proposal.fields
+        told = self.sample.columns.get("task")
+        if told is not None and len(told.values) == 1 and set(told.values) <= set(TASKS):
+            return next(iter(told.values)), "the column task says so"
+        if fields.get("choices"):
+            return "choice", "each row has its own choices"
+        if self.proposal.labels:
+            return "labels", "the set of labels is given"
+        column = self._label_column()
+        if column is None:
+            return "text", "labels are not known, or made by a template"
+        name = plain_name(column.name)
+        is_scale = column.are_labels and len(column.values) < _FEW_NUMBERS
+        is_class = any(word in name.split("_") for word in _NUMBER_LABELS)
+        if column.are_numbers and not (is_scale and is_class):
+            return "equation", "numbers or expressions, which are compared by value"
+        if column.are_labels:
+            count = len(column.values)
+            return "labels", f"the same {count} labels occur again and again"
+        return "text", "free texts, which are compared without case and punctuation"
+
+    def _label_column(self) -> Column | None:
+        return self.sample.columns.get(self.proposal.fields.get("label", ""))
+
+    def _label_set(self) -> tuple[str, ...]:
+        column = self._label_column()
+        is_set = column is not None and not column.has_more and not column.are_unique
+        if column is None or not is_set or not 2 <= len(column.values) <= MOST_LABELS:
+            problem = "the set of labels cannot be read from the file"
+            raise UsageError(f"{self.sample.name}: {problem}", hint="name it: --labels A,B,C")
+        if classes := self.sample.classes.get(column.name):
+            return classes
+        return tuple(sorted(column.values))
+
+
+def _can_be_in_template(name: str) -> bool:
+    return bool(_IDENTIFIER.fullmatch(name)) and name not in _JINJA_WORDS
+
+
+def _suits_id(column: Column) -> bool:
+    return not column.nested and column.are_unique
+
+
+def _suits_rationale(column: Column) -> bool:
+    return column.are_texts and column.mean_words >= 3
+
+
+def _suits_label(column: Column) -> bool:
+    return not column.nested and len(column.values) + column.has_more > 1
+
+
+def _unclear(sample: Sample, target: str, problem: str) -> UsageError:
+    columns: Mapping[str, Column] = sample.columns
+    shown = [f"{name} ({column.describe()})" for name, column in columns.items()]
+    more = ["…"] if len(shown) > _MOST_LISTED else []
+    said = ", ".join([*shown[:_MOST_LISTED], *more])
+    hint = "name the columns: --input FIELD --label FIELD"
+    if target == "label":
+        hint += "; a file without labels: --label ''"
+    return UsageError(f"{sample.name}: {problem}; columns: {said}", hint=hint)

@@ -1,0 +1,102 @@
+"""The settings that a recipe brings to other data: its student, its training and its examples."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mitools.errors import RecipeError
+from mitools.recipe import find_recipe, load_table
+
+__all__ = ["Settings", "copy_recipe", "read_settings"]
+
+_TABLES = ("annotate", "train", "eval", "explain")
+_OF_THE_TASK = ("system", "template", "examples")
+_SCRIPTS = (".py", ".sh", ".toml")
+_DOCUMENTS = ("README.md",)
+
+
+@dataclass
+class Settings:
+    """Tables of a recipe that do not depend on its data.
+
+    Attributes:
+        recipe: as a person named it; None for the defaults.
+        tables: options by stage.
+        files: files of the recipe that the tables name.
+        left_out: options that fit only the recipe's own data.
+    """
+
+    recipe: str | None = None
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def of(self, stage: str) -> dict[str, Any]:
+        return dict(self.tables.get(stage, {}))
+
+
+def read_settings(recipe: str, task: str, labels: Sequence[str]) -> Settings:
+    """Read what a recipe brings to data of this task.
+
+    What it shows a teacher (system message, template, examples) is taken only if it has the same
+    task, and the same labels where the labels are fixed.
+
+    Raises:
+        RecipeError: there is no such recipe, or it is not valid.
+    """
+    path = find_recipe(recipe)
+    settings = Settings(recipe, {name: load_table(path, name) for name in _TABLES})
+    load = load_table(path, "load")
+    is_same = load.get("task") == task
+    if task == "labels":
+        is_same = is_same and {*_names(load.get("labels", ()))} == {*labels}
+    annotate = settings.tables["annotate"]
+    if not is_same:
+        settings.left_out = [name for name in _OF_THE_TASK if annotate.pop(name, None) is not None]
+    for name in ("template", "examples"):
+        if isinstance(annotate.get(name), str):
+            file = _inside(path, annotate[name])
+            settings.files.append(file)
+            annotate[name] = file.name
+    return settings
+
+
+def _names(value: Any) -> list[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    return [str(name).strip() for name in names]
+
+
+def _inside(recipe: Path, name: str) -> Path:
+    path = recipe.parent / name
+    folder = os.path.realpath(recipe.parent)
+    if os.path.commonpath([folder, os.path.realpath(path)]) != folder:
+        message = f"{recipe}: {name}: a recipe may only read files in its own folder"
+        raise RecipeError(message, hint="copy the file there")
+    if not path.is_file():
+        raise RecipeError(f"{recipe}: there is no file {name}", hint="check the path")
+    return path
+
+
+def copy_recipe(recipe: str, folder: Path) -> Mapping[str, Any]:
+    """Copy a recipe with its data; scripts and documents stay, as they are about its own runs.
+
+    Returns:
+        The tables of the recipe.
+
+    Raises:
+        RecipeError: there is no such recipe, or it is not valid.
+    """
+    path = find_recipe(recipe)
+    load_table(path, "load")
+    shutil.copyfile(path, folder / "recipe.toml")
+    for file in sorted(path.parent.iterdir()):
+        is_own = file.is_file() and not file.is_symlink()
+        if is_own and file.suffix not in _SCRIPTS and file.name not in _DOCUMENTS:
+            shutil.copyfile(file, folder / file.name)
+    return tomllib.loads(path.read_text(encoding="utf-8"))

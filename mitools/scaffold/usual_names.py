@@ -1,0 +1,88 @@
+"""Which column is which, by the names that data sets use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["PAIRS", "USUAL_NAMES", "by_usual_name", "choice_columns", "plain_name"]
+
+USUAL_NAMES: Mapping[str, Sequence[str]] = {
+    "id": ("id", "uid", "uuid", "guid", "qid", "key"),
+    "input": (
+        *("input", "question", "text", "problem", "prompt", "sentence", "query", "instruction"),
+        *("body", "message", "content", "description", "review", "document", "comment", "post"),
+        *("tweet", "utterance", "ticket", "context", "title", "subject"),
+    ),
+    "label": (
+        *("label", "labels", "gold", "answer", "target", "category", "class", "intent"),
+        *("sentiment", "topic", "emotion", "output", "solution", "result", "equation"),
+        *("answerkey", "correct", "rating", "stars", "priority", "department", "tag", "type"),
+    ),
+    "choices": ("choices", "options", "candidates", "endings"),
+    "rationale": (
+        *("rationale", "explanation", "reason", "reasoning", "justification"),
+        *("chain_of_thought", "cot"),
+    ),
+}
+"""Names of columns by the field of a record that they usually fill; the first is the best."""
+
+PAIRS = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("passage", "question"),
+    ("context", "question"),
+    ("subject", "body"),
+    ("title", "body"),
+    ("title", "text"),
+)
+"""Columns that are the input together; the second one follows the first on a line of its own."""
+
+_CHOICE = re.compile(
+    r"(?P<prefix>option|choice|candidate|ending|answer|sol|opt|op|)_?(?P<mark>[a-z]|\d)"
+)
+
+
+def plain_name(name: str) -> str:
+    """Write a name in small letters, with underscores between its words."""
+    return re.sub(r"[\W_]+", "_", name.strip().lower()).strip("_")
+
+
+def by_usual_name(target: str, names: Iterable[str]) -> list[str]:
+    """List the names that are usual for a field, the best first.
+
+    A usual name as the last word of a longer one (``ticket_text``) comes after all short ones.
+    """
+    usual = USUAL_NAMES[target]
+    ranked = []
+    for name in names:
+        plain = plain_name(name)
+        last = plain.rpartition("_")[2]
+        if plain in usual:
+            ranked.append((usual.index(plain), name))
+        elif last in usual and last != "key":
+            ranked.append((len(usual) + usual.index(last), name))
+    return [name for _, name in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def choice_columns(names: Iterable[str]) -> list[str]:
+    """Find columns that hold one choice each, such as ``option1`` to ``option4`` or ``A`` to ``D``.
+
+    Returns:
+        Their names in order; empty if there are fewer than two, or three without a common word.
+    """
+    groups: dict[str, dict[str, str]] = {}
+    for name in names:
+        found = _CHOICE.fullmatch(plain_name(name))
+        if found and "," not in name and (found["prefix"] or not found["mark"].isdigit()):
+            groups.setdefault(found["prefix"], {}).setdefault(found["mark"], name)
+    for prefix, marked in groups.items():
+        for marks in ("abcdefghij", "0123456789", "123456789"):
+            run = []
+            for mark in marks:
+                if mark not in marked:
+                    break
+                run.append(marked[mark])
+            if len(run) >= (2 if prefix else 3):
+                return run
+    return []

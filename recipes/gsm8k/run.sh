@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The whole experiment of the recipe beside this script, into runs/NAME of the current folder.
+# Arguments go to the teacher:
+#   run.sh -m MODEL --base-url http://localhost:8000/v1
+# LIMIT=50 takes so many records, for a first look, into runs/NAME-50. Run again, it continues where
+# it stopped; OVERWRITE=1 trains another student. OUT=DIR names another folder for the student.
+set -euo pipefail
+recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+out=${OUT:-runs/$(basename -- "$recipe")${LIMIT:+-$LIMIT}}
+teacher=
+for argument; do
+  case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
+done
+grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
+[ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
+again=
+if [ "${OVERWRITE:-}" ]; then
+  again=--overwrite
+elif [ -e "$out" ] || [ -e "$out.work" ]; then
+  again=--resume
+fi
+mkdir -p -- "$(dirname -- "$out")"
+
+mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
+  mitools annotate -c "$recipe" "$@" |
+  mitools split -c "$recipe" |
+  mitools train -c "$recipe" --save "$out" ${again:+"$again"} |
+  mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
+
+mitools explain -c "$recipe" "$out.jsonl" --summary "$out.json" --html "$out.html"
+mitools explain -c "$recipe" -q "$out.jsonl"

@@ -1,0 +1,316 @@
+"""Recipes that are made from files: what is written, and that it runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mitools.cli import COMMANDS, mitools
+from mitools.errors import MitoolsError, OutputError, RecipeError, SourceError, UsageError
+from mitools.recipe import find_recipe
+from mitools.records import Record
+from mitools.scaffold.make_recipe import MadeRecipe, make_recipe
+from mitools.scaffold.options import InitOptions
+from tests.scaffold.conftest import WriteTable
+
+TEXTS = [f"A message about the thing number {n}." for n in range(40)]
+LABELS = ["x", "y"] * 20
+
+
+def make(folder: Path, file: str | None = None, **options: Any) -> MadeRecipe:
+    return make_recipe(InitOptions(folder=folder, file=file, **options))
+
+
+def tables(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+
+
+def run(*args: str | Path, stdin: str = "") -> str:
+    done = CliRunner().invoke(mitools, [str(arg) for arg in args], input=stdin)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def records(text: str) -> list[Record]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_recipe_has_its_data_and_a_script(write_table: WriteTable, tmp_path: Path) -> None:
+    path = write_table("My Data.CSV", text=TEXTS, label=LABELS)
+    made = make(tmp_path / "mine", path)
+    assert sorted(os.listdir(tmp_path / "mine")) == ["data.csv", "recipe.toml", "run.sh"]
+    assert (tmp_path / "mine" / "data.csv").read_bytes() == Path(path).read_bytes()
+    assert stat.S_IMODE((tmp_path / "mine" / "run.sh").stat().st_mode) == 0o755
+    assert made.reasons[0] == f"{path}: 40 rows, columns text, label"
+    assert (made.warnings, made.names_teacher) == ((), False)
+
+
+def test_every_line_of_a_recipe_is_explained(write_table: WriteTable, tmp_path: Path) -> None:
+    make(tmp_path / "mine", write_table(text=TEXTS, label=LABELS))
+    lines = (tmp_path / "mine" / "recipe.toml").read_text().splitlines()
+    for above, line in zip(lines, lines[1:], strict=False):
+        assert " = " not in line or line.startswith("#") or above.startswith("#"), line
+    assert set(tables(tmp_path / "mine")) <= COMMANDS.keys()
+    assert tables(tmp_path / "mine")["load"] == {
+        "source": "data.csv",
+        "task": "labels",
+        "labels": ["x", "y"],
+        "label-is": "text",
+        "map": {"label": "label", "input": "text"},
+    }
+
+
+def test_a_recipe_runs_from_load_to_split(write_table: WriteTable, tmp_path: Path) -> None:
+    completions = [f"It says so. The answer is {label}." for label in LABELS]
+    folder = tmp_path / "mine"
+    make(folder, write_table(text=TEXTS, label=LABELS, completion=completions))
+    loaded = run("load", "-c", folder)
+    answered = run("annotate", "-c", folder, "--teacher", "replay", stdin=loaded)
+    divided = records(run("split", "-c", folder, stdin=answered))
+    assert [record["input"] for record in divided] == TEXTS
+    assert {record["teacher"]["agrees"] for record in divided} == {True}
+    assert {record["split"] for record in divided} == {"train", "valid", "test"}
+
+
+@pytest.mark.parametrize("stage", ["annotate", "split", "train", "eval", "explain"])
+def test_every_stage_takes_its_table(stage: str, write_table: WriteTable, tmp_path: Path) -> None:
+    import click
+
+    folder = tmp_path / "mine"
+    make(folder, write_table(text=TEXTS, label=LABELS), from_recipe="quickstart")
+    command = mitools.get_command(click.Context(mitools), stage)
+    assert command is not None
+    save = ["--save", "z"] if stage == "train" else []
+    command.make_context(stage, [*save, "-c", str(folder)])
+
+
+def test_lengths_follow_the_texts(write_table: WriteTable, tmp_path: Path) -> None:
+    make(tmp_path / "a", write_table(text=TEXTS, label=LABELS))
+    assert tables(tmp_path / "a")["train"]["max-input-tokens"] == 32
+    path = write_table(text=[text * 20 for text in TEXTS], label=LABELS)
+    make(tmp_path / "b", path, from_recipe="tickets")
+    assert tables(tmp_path / "b")["train"]["max-input-tokens"] == 256
+
+
+def test_settings_of_a_recipe_are_taken(write_table: WriteTable, tmp_path: Path) -> None:
+    answers = list(range(40))
+    path = write_table(question=TEXTS, answer=answers)
+    made = make(tmp_path / "mine", path, from_recipe="svamp", student="scratch:tiny")
+    found = tables(tmp_path / "mine")
+    assert found["train"]["max-steps"] == 10000
+    assert found["train"]["student"] == "scratch:tiny"
+    assert found["annotate"] == {"examples": "examples.jsonl"}
+    examples = find_recipe("svamp").parent / "examples.jsonl"
+    assert (tmp_path / "mine" / "examples.jsonl").read_bytes() == examples.read_bytes()
+    assert found["split"]["test"] == 0.2
+    assert made.warnings == ()
+
+
+def test_examples_for_other_labels_are_left_out(write_table: WriteTable, tmp_path: Path) -> None:
+    path = write_table(text=TEXTS, label=LABELS)
+    made = make(tmp_path / "mine", path, from_recipe="esnli")
+    assert "examples" not in tables(tmp_path / "mine").get("annotate", {})
+    assert sorted(os.listdir(tmp_path / "mine")) == ["data.csv", "recipe.toml", "run.sh"]
+    assert made.warnings == (
+        "system, examples of the recipe esnli left out: they are for its own labels",
+    )
+
+
+def test_a_recipe_is_copied_with_its_data(tmp_path: Path) -> None:
+    made = make(tmp_path / "mine", from_recipe="tickets")
+    names = ["examples.jsonl", "recipe.toml", "run.sh", "tickets.csv"]
+    assert sorted(os.listdir(tmp_path / "mine")) == names
+    assert made.reasons == ("all settings and data are those of the recipe tickets",)
+    assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 360
+
+
+def test_a_recipe_that_names_its_teacher_needs_no_model(tmp_path: Path) -> None:
+    assert make(tmp_path / "mine", from_recipe="quickstart").names_teacher
+
+
+def test_rows_that_give_no_record_are_skipped_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    rows = [f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("\n".join(["text,label", *rows[:20], "one,two,three", *rows[20:]]))
+    made = make(tmp_path / "mine", str(path))
+    assert made.warnings == (
+        f"1 of the first 41 rows are skipped: {path}:22: 3 cells where the header names 2; "
+        "put quotes around a cell that holds the separator",
+    )
+    assert tables(tmp_path / "mine")["load"]["on-error"] == "skip"
+    assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 40
+
+
+def test_a_file_of_mostly_bad_rows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["text,label", *(f"a,{n},c" for n in range(9)), "a b c d,x"]))
+    with pytest.raises(MitoolsError, match="3 cells where the header names 2"):
+        make(tmp_path / "mine", str(path), task="text", fields={"label": "label", "input": "text"})
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_labels_that_can_be_read_in_two_ways_are_refused(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    cells = {f"option{n}": [f"thing {n}"] * 40 for n in (0, 1, 2)}
+    path = write_table(question=TEXTS, **cells, answer=["1", "2"] * 20)
+    with pytest.raises(SourceError, match='say how labels are written: "--label-is index0"'):
+        make(tmp_path / "mine", path)
+    make(tmp_path / "mine", path, label_is="index0")
+    assert tables(tmp_path / "mine")["load"]["label-is"] == "index0"
+
+
+def test_how_a_file_is_read_goes_into_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "table.txt"
+    lines = [f"{text};{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("\n".join(["text;label", *lines]), encoding="utf-16")
+    options = {"format": "csv", "delimiter": "semicolon", "encoding": "utf-16"}
+    make(tmp_path / "mine", str(path), **options)
+    assert tables(tmp_path / "mine")["load"].items() >= options.items()
+    assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 40
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("t.jsonl.gz", "jsonl"), ("t.json", "json"), ("t.parquet", "parquet")]
+)
+def test_every_format_is_read(name: str, kind: str, tmp_path: Path) -> None:
+    import gzip
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"text": t, "label": y} for t, y in zip(TEXTS, LABELS, strict=True)]
+    path = tmp_path / name
+    if kind == "jsonl":
+        path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    elif kind == "json":
+        path.write_text(json.dumps(rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    make(tmp_path / "mine", str(path))
+    assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 40
+
+
+def test_nothing_is_replaced(write_table: WriteTable, tmp_path: Path) -> None:
+    path = write_table(text=TEXTS, label=LABELS)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(OutputError, match="mine already exists; choose another name"):
+        make(tmp_path / "mine", path)
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(OutputError, match="link already exists"):
+        make(tmp_path / "link", path)
+    assert os.listdir(tmp_path / "mine") == []
+
+
+def test_what_cannot_be_a_recipe_is_refused(tmp_path: Path, write_table: WriteTable) -> None:
+    path = write_table(text=TEXTS, label=LABELS)
+    with pytest.raises(UsageError, match='"svamp" is the name of a recipe that came with mitools'):
+        make(Path("svamp"), path)
+    with pytest.raises(UsageError, match="cannot name a recipe"):
+        make(tmp_path / "a\nb", path)
+    with pytest.raises(UsageError, match="give a data file, or a recipe to copy"):
+        make(tmp_path / "mine")
+    with pytest.raises(UsageError, match="--task is for data files only"):
+        make(tmp_path / "mine", from_recipe="tickets", task="text")
+    with pytest.raises(UsageError, match="- is not a file, and init reads its data more than once"):
+        make(tmp_path / "mine", "-")
+    with pytest.raises(RecipeError, match='no recipe or file "tikets"; did you mean "tickets"'):
+        make(tmp_path / "mine", path, from_recipe="tikets")
+    with pytest.raises(SourceError, match="check the path"):
+        make(tmp_path / "mine", str(tmp_path / "nowhere.csv"))
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_a_recipe_of_another_person_gives_no_file_of_other_folders(
+    tmp_path: Path, write_table: WriteTable
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (theirs / "link").symlink_to("../secret")
+    for name in ("../secret", "link"):
+        (theirs / "recipe.toml").write_text(
+            f'[load]\ntask = "equation"\n[annotate]\nexamples = "{name}"'
+        )
+        path = write_table(question=TEXTS, answer=list(range(40)))
+        with pytest.raises(RecipeError, match="may only read files in its own folder"):
+            make(tmp_path / "mine", path, from_recipe=str(theirs))
+    make(tmp_path / "copy", from_recipe=str(theirs))
+    assert sorted(os.listdir(tmp_path / "copy")) == ["recipe.toml", "run.sh"]
+
+
+# Hostile files
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+NASTY = [
+    "'; touch pwned; '",
+    "$(touch pwned)",
+    "`touch pwned`",
+    '"""\n[train]\nlr = 1',
+    "a\rb",
+    "#",
+]
+
+
+@given(
+    names=st.lists(NAMES | st.sampled_from(NASTY), min_size=2, max_size=2, unique_by=str.strip),
+    cell=NAMES | st.sampled_from(NASTY),
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_names_and_cells_of_a_file_stay_data(names: list[str], cell: str) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(names)
+    writer.writerows(
+        [f"{cell} one two three {n}", cell if n % 2 else f"{cell}!"] for n in range(20)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        path.write_text(text.getvalue(), encoding="utf-8", newline="")
+        fields = {"input": names[0], "label": names[1]}
+        try:
+            make(Path(folder) / "mine", str(path), fields=fields, task="text")
+        except MitoolsError:
+            assert os.listdir(folder) == ["x.csv"]
+            return
+        found = tables(Path(folder) / "mine")
+        assert found["load"]["map"] == fields
+        assert set(found) == {"load", "annotate", "split", "train", "eval"}
+        script = (Path(folder) / "mine" / "run.sh").read_bytes()
+        assert script == (find_recipe("tickets").parent / "run.sh").read_bytes()
+
+
+def test_a_script_runs_nothing_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    header = ['"$(touch pwned)"', '"\'; touch pwned #"']
+    rows = [f'"one two three `touch pwned` {n}",a{n % 2}' for n in range(20)]
+    path.write_text("\n".join([",".join(header), *rows]))
+    folder = tmp_path / "o'f \"$x"
+    made = make(folder, str(path))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    stub = f'#!/bin/sh\n[ "$1" = load ] && exec {sys.executable} -m mitools "$@"\ncat > /dev/null\n'
+    (programs / "mitools").write_text(stub)
+    (programs / "mitools").chmod(0o755)
+    away = tmp_path / "away"
+    away.mkdir()
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "CDPATH": str(tmp_path)}
+    command = [made.folder / "run.sh", "-m", "x"]
+    done = subprocess.run(command, cwd=away, env=env, input="", capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr == "mitools load: 20 records\n"
+    assert not list(tmp_path.rglob("pwned"))

@@ -1,0 +1,171 @@
+"""The mapping and the task that a file suggests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.errors import UsageError
+from mitools.scaffold.options import InitOptions
+from mitools.scaffold.propose import Proposal, propose
+from mitools.scaffold.sample import read_sample
+from mitools.sources.options import LoadOptions
+from tests.scaffold.conftest import WriteTable
+
+TEXTS = [f"A message about the thing number {n}." for n in range(30)]
+
+
+def of(path: str, **options: Any) -> Proposal:
+    return propose(read_sample(path, LoadOptions()), InitOptions(folder=Path("x"), **options))
+
+
+def test_texts_and_categories_are_a_classification(write_table: WriteTable) -> None:
+    found = of(write_table(text=TEXTS, channel=["mail", "web"] * 15, intent=["buy", "ask"] * 15))
+    assert found.fields == {"label": "intent", "input": "text"}
+    assert (found.task, found.labels, found.label_is) == ("labels", ("ask", "buy"), "text")
+    assert found.reasons == [
+        "label = intent: 2 different values: ask, buy",
+        "input = text: different texts of 36 characters on average",
+        "task = labels: the same 2 labels occur again and again",
+    ]
+
+
+def test_names_that_say_nothing_are_decided_by_content(write_table: WriteTable) -> None:
+    found = of(write_table(v1=[f"n{n}" for n in range(30)], v2=TEXTS, v3=["ham", "spam"] * 15))
+    assert found.fields == {"label": "v3", "input": "v2"}
+    assert found.task == "labels"
+
+
+def test_numbers_are_compared_by_value(write_table: WriteTable) -> None:
+    found = of(write_table(question=TEXTS, answer=[n % 7 for n in range(30)]))
+    assert (found.fields["label"], found.task, found.labels) == ("answer", "equation", ())
+    found = of(write_table(problem=TEXTS, equation=[f"( {n} + 1 ) / 2" for n in range(30)]))
+    assert (found.fields["label"], found.task) == ("equation", "equation")
+
+
+def test_a_scale_of_few_numbers_is_a_set_of_labels(write_table: WriteTable) -> None:
+    found = of(write_table(review=TEXTS, stars=[n % 5 + 1 for n in range(30)]))
+    assert (found.task, found.labels) == ("labels", ("1", "2", "3", "4", "5"))
+
+
+def test_columns_of_choices_are_shown_below_the_question(write_table: WriteTable) -> None:
+    cells = {f"option{n}": [f"thing {n}"] * 30 for n in (1, 2, 3)}
+    found = of(write_table(question=TEXTS, **cells, answer=["1", "2", "3"] * 10))
+    assert found.fields == {
+        "choices": "option1,option2,option3",
+        "label": "answer",
+        "input": "{{ question }}\nAnswer Choices:\n{{ [option1, option2, option3] | lettered }}",
+    }
+    assert found.task == "choice"
+    assert found.reasons[0] == "choices = option1,option2,option3: one choice in each"
+
+
+def test_names_that_a_template_cannot_hold_are_mapped_alone(write_table: WriteTable) -> None:
+    cells = {f"Option {mark}": ["red", "green"] * 15 for mark in "AB"}
+    found = of(write_table(question=TEXTS, **cells, answer=["A", "B"] * 15))
+    assert found.fields["choices"] == "Option A,Option B"
+    assert found.fields["input"] == "question"
+
+
+def test_a_list_of_choices_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "quiz.jsonl"
+    rows = [{"q": text, "set": ["x", "y"], "answer": "x"} for text in TEXTS]
+    path.write_text("\n".join(map(json.dumps, [*rows, {**rows[0], "answer": "y"}])))
+    found = of(str(path))
+    assert found.fields["choices"] == "set"
+    assert found.fields["input"] == "{{ q }}\nAnswer Choices:\n{{ set | lettered }}"
+
+
+def test_ids_and_rationales_are_found(write_table: WriteTable) -> None:
+    columns = {"Ticket ID": [f"t{n}" for n in range(30)], "text": TEXTS, "label": ["a", "b"] * 15}
+    found = of(write_table(**columns, why=["It is so because of it."] * 30))
+    assert found.fields == {"id": "Ticket ID", "label": "label", "input": "text"}
+    found = of(write_table(**columns, explanation=["It is so because of it."] * 30))
+    assert found.fields["rationale"] == "explanation"
+
+
+def test_an_id_that_occurs_twice_is_not_one(write_table: WriteTable) -> None:
+    found = of(write_table(uid=["a", "b", "c"] * 10, text=TEXTS, label=["x", "y"] * 15))
+    assert "id" not in found.fields
+
+
+def test_two_texts_become_one_input(write_table: WriteTable) -> None:
+    found = of(write_table(premise=TEXTS, hypothesis=TEXTS, label=["yes", "no", "no"] * 10))
+    assert found.fields["input"] == "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}"
+
+
+def test_long_answers_are_texts(write_table: WriteTable) -> None:
+    answers = [f"It is the one of number {n}, as always." for n in range(30)]
+    found = of(write_table(question=TEXTS, answer=answers))
+    assert (found.fields["label"], found.task) == ("answer", "text")
+
+
+def test_a_published_data_set_is_recognized(write_table: WriteTable) -> None:
+    found = of(write_table(question=TEXTS, answer=["So it is 3.\n#### 3"] * 30))
+    assert (found.preset, found.fields, found.task) == ("gsm8k", {}, None)
+    assert found.reasons == ["preset = gsm8k: the columns question, answer are of it"]
+
+
+def test_what_is_given_wins(write_table: WriteTable) -> None:
+    path = write_table(text=TEXTS, kind=["a", "b"] * 15, label=["x", "y"] * 15, body=TEXTS)
+    found = of(path, fields={"label": "kind", "input": "body"})
+    assert found.fields == {"label": "kind", "input": "body"}
+    assert found.labels == ("a", "b")
+    found = of(path, task="text", fields={"label": ""})
+    assert (found.fields["label"], found.task, found.labels) == ("", "text", ())
+    assert of(path, labels=("x", "y", "z")).labels == ("x", "y", "z")
+
+
+def test_a_column_with_the_name_of_another_field_is_left_out(write_table: WriteTable) -> None:
+    found = of(write_table(text=TEXTS, label=["x", "y"] * 15, student=["Ada"] * 30))
+    assert found.drop_fields == ("student",)
+
+
+def test_splits_are_kept_where_they_are_splits(write_table: WriteTable) -> None:
+    columns = {"text": TEXTS, "label": ["x", "y"] * 15}
+    found = of(write_table(**columns, split=["train", "dev"] * 15))
+    assert found.has_splits
+    assert "split" not in found.fields
+    found = of(write_table(**columns, split=["north", "south"] * 15))
+    assert not found.has_splits
+    assert found.fields["split"] == ""
+    assert found.reasons[-1] == (
+        "split: left out, its values are not splits (2 different values: north, south)"
+    )
+
+
+def test_a_name_that_reads_as_a_template_is_not_proposed(write_table: WriteTable) -> None:
+    found = of(write_table(**{"{{ label }}": ["x", "y"] * 15}, text=TEXTS, kind=["x", "y"] * 15))
+    assert found.fields == {"label": "kind", "input": "text"}
+
+
+def test_without_a_label_the_file_is_described(write_table: WriteTable) -> None:
+    path = write_table(text=TEXTS, notes=TEXTS)
+    with pytest.raises(UsageError) as caught:
+        of(path)
+    assert str(caught.value) == (
+        f"{path}: no column looks like the label; columns: text (different texts of 36 characters "
+        "on average), notes (different texts of 36 characters on average); name the columns: "
+        "--input FIELD --label FIELD; a file without labels: --label ''"
+    )
+
+
+def test_two_columns_that_may_be_the_label_are_named(write_table: WriteTable) -> None:
+    path = write_table(text=TEXTS, p=["x", "y"] * 15, q=["u", "v"] * 15)
+    with pytest.raises(UsageError, match=r"2 columns may be the label \(p, q\); columns: text"):
+        of(path)
+
+
+def test_without_texts_there_is_no_input(write_table: WriteTable) -> None:
+    path = write_table(a=[1, 2, 3] * 10, label=["x", "y"] * 15)
+    with pytest.raises(UsageError, match="no column looks like the input"):
+        of(path)
+
+
+def test_a_set_of_labels_that_the_file_does_not_show_must_be_named(write_table: WriteTable) -> None:
+    path = write_table(text=TEXTS, answer=TEXTS)
+    with pytest.raises(UsageError, match="set of labels cannot be read .*--labels A,B,C"):
+        of(path, task="labels")
