@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mitools.cli import COMMANDS
 from mitools.errors import RecipeError
-from mitools.recipe import find_recipe, is_recipe_name, list_recipes, load_table
+from mitools.recipe import TABLES, find_recipe, is_recipe_name, list_recipes, load_table
 
 
 def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
@@ -78,3 +79,30 @@ def test_a_file_that_is_no_recipe_is_named(tmp_path: Path, text: str, message: s
     with pytest.raises(RecipeError, match=message) as caught:
         load_table(path, "split")
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[trian]\nlr = 1", 'there is no table "[trian]"; did you mean "[train]"?'),
+        (
+            "[zzz]",
+            'there is no table "[zzz]"; tables: load, annotate, split, train, eval, explain',
+        ),
+        (
+            "lr = 1\n[train]",
+            '"lr" is not in a table; put it below the name of its stage, such as "[train]"',
+        ),
+    ],
+)
+def test_what_no_stage_reads_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = write_recipe(tmp_path, text)
+    with pytest.raises(RecipeError) as caught:
+        load_table(path, "split")
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_every_command_and_every_table_of_a_study_may_have_a_table(tmp_path: Path) -> None:
+    assert set(TABLES) == {*COMMANDS, "grid", "objectives", "answers"}
+    path = write_recipe(tmp_path, "[grid]\nseeds = 2\n[objectives.dss]\n[answers.predict]\n")
+    assert load_table(path, "split") == {}

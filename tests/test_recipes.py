@@ -25,7 +25,8 @@ from tests.toys import toy_records
 
 ROOT = Path(__file__).parents[1]
 RECIPES = list_recipes()
-PUBLISHED = ("anli", "cqa", "esnli", "svamp")
+PUBLISHED = ("anli", "cqa", "esnli", "gsm8k", "svamp", "tickets")
+CONTINUING = ("gsm8k", "tickets")  # their scripts are those of "mitools init"
 NLI = ["entailment", "neutral", "contradiction"]
 
 
@@ -98,8 +99,9 @@ def test_the_examples_of_a_recipe_read_as_the_task_reads_a_teacher(name: str) ->
         assert answer.rationale == example["rationale"]
 
 
-def test_the_rationales_of_the_word_problems_reach_their_answers() -> None:
-    for example in examples("svamp"):
+@pytest.mark.parametrize("name", ["gsm8k", "svamp"])
+def test_the_rationales_of_the_word_problems_reach_their_answers(name: str) -> None:
+    for example in examples(name):
         task = task_of(example)
         assert task.is_equal(task.supported(example["rationale"]), example["label"])
 
@@ -251,6 +253,34 @@ def test_esnli_reads_the_schema_of_the_hub(tmp_path: Path) -> None:
     assert first["id"] != second["id"]
 
 
+def test_gsm8k_reads_the_schema_of_the_hub(tmp_path: Path) -> None:
+    answer = "Half of 48 is 48/2 = <<48/2=24>>24.\nTogether 48+24 = <<48+24=72>>72.\n#### 72"
+    row = {"question": "Natalia sold 48 clips, and half as many later. How many?", "answer": answer}
+    (found,) = load("-c", "gsm8k", write_parquet(tmp_path / "a.parquet", [row]))
+    assert {**found, "id": ""} == {
+        "id": "",
+        "input": row["question"],
+        "label": "72",
+        "task": "equation",
+        "rationale": "Half of 48 is 48/2 = <<48/2=24>>24.\nTogether 48+24 = <<48+24=72>>72.",
+    }
+
+
+def test_tickets_reads_the_file_beside_it() -> None:
+    found = load("-c", "tickets")
+    assert len(found) == 360
+    assert len({record["input"] for record in found}) == 360
+    labels = [record["label"] for record in found]
+    assert sorted(set(labels)) == found[0]["choices"]
+    assert {labels.count(label) for label in labels} == {60}
+
+
+def test_tickets_are_what_their_script_writes() -> None:
+    folder = find_recipe("tickets").parent
+    done = subprocess.run([sys.executable, folder / "make_tickets.py"], capture_output=True)
+    assert done.stdout == (folder / "tickets.csv").read_bytes()
+
+
 def test_whole_numbers_without_class_names_are_named_by_the_recipe(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("uid,premise,hypothesis,label,reason\nu,p,h,2,\n")
@@ -290,7 +320,8 @@ def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
     new = [json.dumps({"id": str(n), "input": f"question {n}"}) for n in range(200)]
     result = CliRunner().invoke(mitools, ["split", "-c", name], input="\n".join(new))
     found = {json.loads(line)["split"] for line in result.stdout.splitlines()}
-    assert found == ({"train", "valid"} if name in ("svamp", "cqa") else {"train"})
+    parts = {"train", "valid"} if name in ("svamp", "cqa", "gsm8k") else {"train"}
+    assert found == ({"train", "valid", "test"} if name == "tickets" else parts)
 
 
 # The scripts beside the recipes
@@ -298,6 +329,7 @@ def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
 STUB = """#!/usr/bin/env bash
 # Stands for mitools: train fails where the student is there, eval writes what came in.
 stage=$1
+[ "${LOG:-}" ] && echo "$*" >> "$LOG"
 while [ $# -gt 0 ]; do
   case $1 in
     --save) save=$2 ;;
@@ -328,7 +360,7 @@ def run_script(name: str, folder: Path, **environment: str) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", sorted({*PUBLISHED} - {*CONTINUING}))
 def test_a_script_that_is_run_again_keeps_the_results(name: str, tmp_path: Path) -> None:
     out = tmp_path / "runs" / f"{name}.jsonl"
     assert run_script(name, tmp_path, RUN="1") == 0
@@ -338,6 +370,31 @@ def test_a_script_that_is_run_again_keeps_the_results(name: str, tmp_path: Path)
     for option in ("RESUME", "OVERWRITE"):
         assert run_script(name, tmp_path, RUN=option, **{option: "1"}) == 0
         assert out.read_text() == f"made by {option}\n"
+
+
+@pytest.mark.parametrize("name", CONTINUING)
+def test_the_script_of_a_new_recipe_continues(name: str, tmp_path: Path) -> None:
+    script = (find_recipe(name).parent / "run.sh").read_bytes()
+    assert script == (ROOT / "mitools" / "scaffold" / "run.sh").read_bytes()
+    log = tmp_path / "log"
+    for number, environment in enumerate([{}, {}, {"OVERWRITE": "1"}, {"LIMIT": "50"}], start=1):
+        assert run_script(name, tmp_path, RUN=f"{number}", LOG=str(log), **environment) == 0
+    train = [line for line in log.read_text().splitlines() if line.startswith("train ")]
+    assert [line.split(name, 1)[1].split(" --save ")[1] for line in train] == [
+        f"runs/{name}",
+        f"runs/{name} --resume",
+        f"runs/{name} --overwrite",
+        f"runs/{name}-50",
+    ]
+    assert (tmp_path / "runs" / f"{name}.jsonl").read_text() == "made by 3\n"
+    assert (tmp_path / "runs" / f"{name}-50.jsonl").read_text() == "made by 4\n"
+
+
+def test_the_script_of_a_new_recipe_resumes_training_that_was_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "tickets.work").mkdir(parents=True)
+    log = tmp_path / "log"
+    assert run_script("tickets", tmp_path, RUN="1", LOG=str(log)) == 0
+    assert " --save runs/tickets --resume\n" in log.read_text()
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.sh")), ids=str)

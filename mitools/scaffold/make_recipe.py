@@ -72,8 +72,8 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
     with atomic_directory(options.folder) as part:
         (part / "recipe.toml").write_text(text, encoding="utf-8")
         shutil.copyfile(options.file, part / source)
-        for path in settings.files:
-            shutil.copyfile(path, part / path.name)
+        for name, path in settings.files.items():
+            shutil.copyfile(path, part / name)
         _write_script(part)
     return MadeRecipe(
         options.folder,

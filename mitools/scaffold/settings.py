@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ __all__ = ["Settings", "copy_recipe", "read_settings"]
 
 _TABLES = ("annotate", "train", "eval", "explain")
 _OF_THE_TASK = ("system", "template", "examples")
-_SCRIPTS = (".py", ".sh", ".toml")
-_DOCUMENTS = ("README.md",)
 
 
 @dataclass
@@ -28,13 +26,13 @@ class Settings:
     Attributes:
         recipe: as a person named it; None for the defaults.
         tables: options by stage.
-        files: files of the recipe that the tables name.
+        files: files of the recipe that the tables name, by their names in the new one.
         left_out: options that fit only the recipe's own data.
     """
 
     recipe: str | None = None
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: list[Path] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
     def of(self, stage: str) -> dict[str, Any]:
@@ -62,8 +60,8 @@ def read_settings(recipe: str, task: str, labels: Sequence[str]) -> Settings:
     for name in ("template", "examples"):
         if isinstance(annotate.get(name), str):
             file = _inside(path, annotate[name])
-            settings.files.append(file)
-            annotate[name] = file.name
+            annotate[name] = name + "".join(file.suffixes)
+            settings.files[annotate[name]] = file
     return settings
 
 
@@ -84,19 +82,37 @@ def _inside(recipe: Path, name: str) -> Path:
 
 
 def copy_recipe(recipe: str, folder: Path) -> Mapping[str, Any]:
-    """Copy a recipe with its data; scripts and documents stay, as they are about its own runs.
+    """Copy a recipe and the files that it names; its other files are about its own runs.
 
     Returns:
         The tables of the recipe.
 
     Raises:
-        RecipeError: there is no such recipe, or it is not valid.
+        RecipeError: there is no such recipe, it is not valid, or it names files of other folders.
     """
     path = find_recipe(recipe)
     load_table(path, "load")
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
     shutil.copyfile(path, folder / "recipe.toml")
-    for file in sorted(path.parent.iterdir()):
-        is_own = file.is_file() and not file.is_symlink()
-        if is_own and file.suffix not in _SCRIPTS and file.name not in _DOCUMENTS:
-            shutil.copyfile(file, folder / file.name)
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    for name in _texts(tables):
+        if _is_file(path.parent, name):
+            file = _inside(path, name)
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    return tables
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    try:
+        return bool(name.strip()) and (folder / name).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a null byte
+        return False

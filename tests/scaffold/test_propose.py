@@ -167,5 +167,5 @@ def test_without_texts_there_is_no_input(write_table: WriteTable) -> None:
 
 def test_a_set_of_labels_that_the_file_does_not_show_must_be_named(write_table: WriteTable) -> None:
     path = write_table(text=TEXTS, answer=TEXTS)
-    with pytest.raises(UsageError, match="set of labels cannot be read .*--labels A,B,C"):
+    with pytest.raises(UsageError, match=r"set of labels cannot be read .*--labels A,B,C"):
         of(path, task="labels")
