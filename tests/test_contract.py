@@ -326,7 +326,7 @@ def test_an_unknown_key_of_a_recipe_is_answered_with_what_was_meant(
     case: Case, run: Run, tmp_path: Path
 ) -> None:
     config = tmp_path / "mine.toml"
-    config.write_text(f"[{case.stage}]\non-eror = 'skip'\n[other]\nanything = 1\n")
+    config.write_text(f"[{case.stage}]\non-eror = 'skip'\n[schema]\nanything = 1\n")
     done = run(case, "".join(LINES), "-c", config)
     assert (done.code, done.stdout) == (2, "")
     problem = f'{config}: [{case.stage}] has no option "on-eror"; did you mean "on-error"?'
