@@ -10,12 +10,14 @@ import click
 from mitools.bounds import DEEPEST, DEFAULTS
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
 from mitools.cli._sizes import ByteSize
+from mitools.evaluate.answering import PREDICT, WAYS
 from mitools.schema import TASKS
 
 __all__ = [
     "COMMON",
     "INPUT_FILES",
     "INPUT_LIMITS",
+    "answer_options",
     "batch_size_option",
     "device_option",
     "output_option",
@@ -87,6 +89,44 @@ def output_option(*, replaces_input: bool) -> Decorator:
         metavar="FILE",
         help="Output file instead of stdout.",
     )
+
+
+def answer_options(weight: str) -> Callable[[F], F]:
+    """Make ``--answer``, ``--draws`` and ``--answer-weight`` of a stage that asks a student.
+
+    Args:
+        weight: the default of ``--answer-weight``, for its help.
+    """
+
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    options = [
+        click.option(
+            "--answer",
+            type=click.Choice(WAYS),
+            default=PREDICT.way,
+            show_default=True,
+            help="Reading that gives the label: the predict pass, after the rationale, or both.",
+        ),
+        click.option(
+            "--draws",
+            type=click.IntRange(min=1),
+            default=PREDICT.draws,
+            show_default=True,
+            metavar="K",
+            help="Rationales to read a label after; above 1 they are sampled.",
+        ),
+        click.option(
+            "--answer-weight",
+            type=click.FloatRange(0, 1),
+            metavar="WEIGHT",
+            help=f"Weight of the predict pass in answers by both.  [default: {weight}]",
+        ),
+    ]
+    return add
 
 
 def batch_size_option(default: int) -> Callable[[F], F]:

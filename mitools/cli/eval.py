@@ -13,6 +13,7 @@ import click
 from mitools.cli._eval_options import RunFiles, eval_options
 from mitools.cli._judge import judging
 from mitools.cli._options import (
+    answer_options,
     batch_size_option,
     device_option,
     seed_option,
@@ -23,7 +24,6 @@ from mitools.cli._options import (
 from mitools.cli._places import ModelName, OutputPath, RecipePath, TypedOption
 from mitools.cli._stage import Stage, abandon_stdout, stage
 from mitools.errors import UsageError
-from mitools.evaluate.answering import WAYS
 from mitools.evaluate.options import EVALUATED_SPLITS, EvalOptions, JudgeOptions
 from mitools.evaluate.probes import PROBES
 from mitools.evaluate.simulators import SIMULATORS
@@ -96,27 +96,7 @@ class JudgedOutput:
     show_default=True,
     help="Whether rationales are asked for and judged.",
 )
-@click.option(
-    "--answer",
-    type=click.Choice(WAYS),
-    default=DEFAULTS.answer,
-    show_default=True,
-    help="Reading that gives the label: the predict pass, after the rationale, or both weighted.",
-)
-@click.option(
-    "--draws",
-    type=click.IntRange(min=1),
-    default=DEFAULTS.draws,
-    show_default=True,
-    metavar="K",
-    help="Rationales to read a label after; above 1 they are sampled.",
-)
-@click.option(
-    "--answer-weight",
-    type=click.FloatRange(0, 1),
-    metavar="WEIGHT",
-    help="Weight of the predict pass, with --answer both.  [default: fitted on valid]",
-)
+@answer_options("fitted on valid")
 @click.option("--decode", is_flag=True, help="Also decode a label where choices are scored.")
 @click.option(
     "--temperature",

@@ -19,6 +19,7 @@ from mitools.cli._explain_output import (
     shows_to_terminal,
 )
 from mitools.cli._options import (
+    answer_options,
     batch_size_option,
     device_option,
     seed_option,
@@ -49,7 +50,8 @@ GROUPS = {
     "--supports --teacher-wrong --disagree --grep --label --id --split",
     "Second student": "--vs --fixed --broken --changed",
     "Order": "--sort --reverse --limit --sample",
-    "Student": "--student --text --choices --task --batch-size --device",
+    "Student": "--student --text --choices --answer --draws --answer-weight --task --batch-size "
+    "--device",
     "Input and output": "--json --html --summary --vs-summary",
     "Terminal": "--width --color --pager",
 }
@@ -179,6 +181,7 @@ def _compile_pattern(
 @student_option
 @click.option("--text", help="Input for the student, instead of records.")
 @click.option("--choices", metavar="A,B,…", help="Possible answers to --text.")
+@answer_options("0.5")
 @task_option
 @batch_size_option(ExplainOptions.batch_size)
 @device_option

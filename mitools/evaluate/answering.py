@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from mitools.errors import UsageError
+
 __all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed"]
 
 Way = Literal["predict", "conclude", "both"]
@@ -31,6 +33,28 @@ class Answering:
     draws: int = 1
     weight: float | None = None
     seed: int = 0
+
+    def check(self) -> None:
+        """Check that the options of answering are valid and go together.
+
+        Raises:
+            UsageError: they do not; the message names the option.
+        """
+        if self.way not in WAYS:
+            raise UsageError(f'--answer must be one of {", ".join(WAYS)}, not "{self.way}"')
+        if self.draws < 1:
+            raise UsageError(f"--draws must be at least 1, not {self.draws}")
+        if self.weight is not None and not 0 <= self.weight <= 1:
+            raise UsageError(f"--answer-weight must be between 0 and 1, not {self.weight:g}")
+        if self.way != "predict":
+            return
+        for option, is_given in (
+            ("--draws", self.draws > 1),
+            ("--answer-weight", self.weight is not None),
+        ):
+            if is_given:
+                hint = 'add "--answer conclude" or "--answer both"'
+                raise UsageError(f"{option} needs labels read after a rationale", hint=hint)
 
 
 PREDICT = Answering()

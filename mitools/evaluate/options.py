@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mitools.errors import UsageError
-from mitools.evaluate.answering import WAYS, Answering, Way
+from mitools.evaluate.answering import Answering, Way
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.schema import SPLITS, TASKS
@@ -133,24 +133,20 @@ class EvalOptions:
 
     def _check_answer(self, *, has_student: bool) -> None:
         """Check the options of answering."""
+        self.answering.check()
         if self.answer == "predict":
-            for option, is_given in (
-                ("--draws", self.draws > 1),
-                ("--answer-weight", self.answer_weight is not None),
-            ):
-                if is_given:
-                    message = f"{option} is for labels that are read after a rationale"
-                    hint = 'add "--answer conclude" or "--answer both"'
-                    raise UsageError(message, hint=hint)
             return
         if not has_student:
-            raise UsageError("--answer asks a student", hint='name it: "--student DIR"')
+            raise UsageError("--answer needs a student", hint='name it: "--student DIR"')
         if self.decode:
             hint = 'leave out "--decode", or use "--answer predict"'
-            raise UsageError("--decode checks the labels of the predict pass", hint=hint)
+            raise UsageError("--decode needs labels of the predict pass", hint=hint)
         if self.fits_weight and self.split in ("valid", "all"):
             hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'
-            raise UsageError("the weight is fitted on valid, and tested elsewhere", hint=hint)
+            raise UsageError(
+                "--answer both fits a weight on the valid split and needs another one to evaluate",
+                hint=hint,
+            )
 
     def _check_values(self) -> None:
         """Check each option by itself; the command line has done so before."""
@@ -158,7 +154,6 @@ class EvalOptions:
             ("--task", self.task, (None, *TASKS)),
             ("--split", self.split, (None, *EVALUATED_SPLITS)),
             ("--simulator", self.simulator, SIMULATORS),
-            ("--answer", self.answer, WAYS),
             *(("--probe", probe, PROBES) for probe in self.probes),
         ):
             if value not in allowed:
@@ -168,7 +163,6 @@ class EvalOptions:
             ("--permutations", self.permutations, 0),
             ("--probe-records", self.probe_records, 1),
             ("--judge-records", self.judge.records if self.judge else 1, 1),
-            ("--draws", self.draws, 1),
             ("--batch-size", self.batch_size, 1),
             (
                 "--tokens-per-batch",
@@ -178,8 +172,6 @@ class EvalOptions:
         ):
             if number < least:
                 raise UsageError(f"{option} must be at least {least}, not {number}")
-        if self.answer_weight is not None and not 0 <= self.answer_weight <= 1:
-            raise UsageError(f"--answer-weight must lie between 0 and 1, not {self.answer_weight}")
 
     def for_scoring(self) -> EvalOptions:
         """Return the options for a baseline: its records hold answers, and only these are scored.

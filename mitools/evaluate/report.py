@@ -230,7 +230,8 @@ def ways_title(summary: Mapping[str, Any]) -> str:
     parts = []
     if weight.value is not None:
         is_fitted = weight.details["is_fitted"]
-        fitted = f", fitted on {weight.n:,} records" if is_fitted else ", not fitted"
+        count = f"{weight.n:,} record{'s' * (weight.n != 1)}"
+        fitted = f", fitted on {count}" if is_fitted else ", not fitted"
         parts.append(f"weight of predict {weight.value:.2f}{fitted}")
     if agreement.value is not None:
         right = "" if agreed.value is None else f", {_shown(agreed)} of them right"

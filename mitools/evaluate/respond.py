@@ -15,7 +15,10 @@ from mitools.evaluate.readings import Reader, Reading, answer
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["Respondent"]
+__all__ = ["FEW_TO_FIT", "Respondent"]
+
+FEW_TO_FIT = 20
+"""With fewer records than this that determine the weight, a warning states their number."""
 
 
 class Respondent:
@@ -104,6 +107,9 @@ class Respondent:
                 else "there is no record of the split valid"
             )
             self._warn(f"{reason}, so both readings have the same weight ({EVEN})")
+        elif (count := self.fit.records) < FEW_TO_FIT:
+            records = "1 record" if count == 1 else f"{count} records"
+            self._warn(f"the weight of the readings is fitted on {records} only")
 
     def _which_are_gold(self, record: Record, candidates: Candidates) -> list[bool]:
         task, gold = task_of(record, self._task), record.get("label")

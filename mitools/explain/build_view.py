@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from mitools.errors import InvalidFieldError
+from mitools.evaluate.answering import WAYS
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.score import verdict
@@ -24,6 +25,7 @@ from mitools.explain.view import (
     SupportedAnswer,
     Thresholds,
     View,
+    WayAnswer,
     Who,
 )
 from mitools.records import Record
@@ -201,7 +203,24 @@ class _ViewBuilder:
             bars=tuple(self._bars(answer.fields.get("choices") or {})),
             in_set_mass=answer.fields.get("in_set_mass"),
             decoded=answer.decoded(),
+            ways=tuple(self._ways(answer)),
         )
+
+    def _ways(self, answer: _StudentAnswer) -> Iterator[WayAnswer]:
+        """Yield the answers in each way, in the order of the ways."""
+        answers = answer.fields.get("answers") or {}
+        is_judged = answer.verdict("correct") is not None
+        for way in WAYS:
+            found = answers.get(way)
+            if found:
+                label = found.get("label")
+                yield WayAnswer(
+                    way,
+                    label,
+                    self._confidence(found.get("confidence")),
+                    self.task.is_equal(label, self.gold) if is_judged else None,
+                    answer.fields.get("answered_by") == way,
+                )
 
     def _confidence(self, stated: float | None) -> float | None:
         if stated is not None and not 0 <= stated <= 1:

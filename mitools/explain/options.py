@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from mitools.errors import UsageError
+from mitools.evaluate.answering import Answering, Way
 from mitools.explain.filters import Criteria, Selection, SortKey
 from mitools.explain.view import HIGH_CONFIDENCE, LOW_CONFIDENCE, Change, Thresholds
 
@@ -64,6 +65,9 @@ class ExplainOptions:
         student: folder of a student that answers records without a student's answer.
         text: an input to ask the student about, instead of records.
         choices: the possible answers to ``text``, separated by commas.
+        answer: the way of answering: from the predict pass, after the rationale, or from both.
+        draws: rationales that a label is read after; above 1 they are sampled.
+        answer_weight: weight of the predict pass in answers from both; 0.5 by default.
         task: compare labels by this task instead of each record's own.
         batch_size: records per call of the student.
         device: torch device of the student; the GPU by default, where there is one.
@@ -97,6 +101,9 @@ class ExplainOptions:
     student: str | None = None
     text: str | None = None
     choices: str | None = None
+    answer: Way = "predict"
+    draws: int = 1
+    answer_weight: float | None = None
     task: str | None = None
     batch_size: int = 32
     device: str | None = None
@@ -133,6 +140,9 @@ class ExplainOptions:
         for name in ("fixed", "broken", "changed"):
             if getattr(self, name) and self.vs is None:
                 raise UsageError(f"--{name} needs a second student", hint="add --vs FILE")
+        self.answering.check()
+        if self.answer != "predict" and self.student is None:
+            raise UsageError("--answer needs a student", hint="add --student DIR")
         if self.text is None:
             if self.choices is not None:
                 raise UsageError("--choices needs --text", hint='add --text "…"')
@@ -141,6 +151,11 @@ class ExplainOptions:
             raise UsageError("--text asks one student", hint="drop --text or --vs")
         if self.student is None:
             raise UsageError("--text needs a student", hint="add --student DIR")
+
+    @property
+    def answering(self) -> Answering:
+        """How the student answers."""
+        return Answering(self.answer, self.draws, self.answer_weight, self.seed)
 
     @property
     def pattern(self) -> re.Pattern[str] | None:

@@ -159,7 +159,11 @@ class ExplanationRun:
         """Open the student once."""
         assert self._open_student is not None
         if self._opened is None:
-            self._opened = self._open_student()
+            from mitools.evaluate.readings import check_ways
+
+            opened = self._open_student()
+            check_ways(opened.student.metadata, self.options.answer)
+            self._opened = opened
         return self._opened
 
     def _open_saved_student(self) -> OpenedStudent:
@@ -231,13 +235,15 @@ class ExplanationRun:
                     yield self._item(next(answers), item.view.position, item.second)
 
     def _ask(self, items: list[ViewedRecord]) -> list[Record]:
-        from mitools.evaluate.predict import origin, predict
+        from mitools.evaluate.predict import origin
+        from mitools.evaluate.readings import ask
         from mitools.evaluate.score import scored
 
         opened = self._student()
         self._check_task(opened, items[0].view)
         records = [item.record for item in items]
-        answers = predict(opened.student, records, rationales=opened.has_rationales)
+        has_rationales = opened.has_rationales
+        answers = ask(opened.student, records, self.options.answering, rationales=has_rationales)
         facts = origin(opened)
         filled = [
             {**record, "student": {**answer, **facts}}

@@ -18,7 +18,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mitools.escape import on_one_line, visible
-from mitools.explain.view import LITTLE_MASS, ChoiceBar, Side, StepView, SupportedAnswer, View, Who
+from mitools.explain.view import (
+    LITTLE_MASS,
+    ChoiceBar,
+    Side,
+    StepView,
+    SupportedAnswer,
+    View,
+    WayAnswer,
+    Who,
+)
 
 __all__ = ["Terminal", "rule_above"]
 
@@ -144,6 +153,7 @@ class Terminal:
         parts: list[RenderableType] = [self._label(side)]
         if side.bars:
             parts.append(_bars(side, width))
+        parts += map(_way, side.ways)
         parts += map(_aside, _asides(side))
         if side.rationale.strip():
             parts.append(self._prose(side.rationale))
@@ -170,6 +180,18 @@ def _asides(side: Side) -> Iterator[str]:
         yield f"the choices have {share} of the probability mass"
     if side.decoded:
         yield f"decoded label: {side.decoded}"
+
+
+def _way(answer: WayAnswer) -> Text:
+    """Return one line for a way of answering: its name, verdict, label and confidence."""
+    label = "no readable answer" if answer.label is None else on_one_line(answer.label)
+    line = Text.assemble((f"{answer.way:<8} ", _QUIET), _mark(answer.is_right), overflow="fold")
+    line.append(f"{' ' if answer.is_right is not None else ''}{label[:MAX_CHARACTERS]}")
+    if answer.confidence is not None:
+        line.append(f"  {answer.confidence:.0%}", style=_QUIET)
+    if answer.is_chosen:
+        line.append("  ← its answer", style=_QUIET)
+    return line
 
 
 def _aside(text: str) -> Text:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from mitools.evaluate.answering import Way
     from mitools.evaluate.measures.consistency import Supports
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "SupportedAnswer",
     "Thresholds",
     "View",
+    "WayAnswer",
     "Who",
 ]
 
@@ -99,6 +101,24 @@ class ChoiceBar:
 
 
 @dataclass(frozen=True, slots=True)
+class WayAnswer:
+    """A student's answer in one way of answering.
+
+    Attributes:
+        way: from the predict pass, after the rationale (``conclude``), or from both.
+        confidence: the probability of its label, 0 to 1.
+        is_right: whether the label is gold; None if unknown.
+        is_chosen: whether the student's label comes from it.
+    """
+
+    way: Way
+    label: str | None
+    confidence: float | None = None
+    is_right: bool | None = None
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """The answer of gold, teacher or a student: a label and a rationale, with their verdicts.
 
@@ -113,6 +133,7 @@ class Side:
         in_set_mass: the probability of all choices together among all texts, 0 to 1.
         decoded: the decoded label, if it differs from the label with the best score.
         error: the teacher's error, if it gave no answer.
+        ways: a student's answers in each way, if several were asked for.
     """
 
     who: Who
@@ -127,6 +148,7 @@ class Side:
     in_set_mass: float | None = None
     decoded: str = ""
     error: str = ""
+    ways: tuple[WayAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,21 +260,21 @@ def test_a_student_of_one_pass_concludes(asked: TwoReadings, folder: Path) -> No
     [
         (
             ("--answer", "both"),
-            '--answer asks a student; name it: "--student DIR"',
+            '--answer needs a student; name it: "--student DIR"',
         ),
         (
             ("--student", "DIR", "--draws", 2),
-            "--draws is for labels that are read after a rationale; "
+            "--draws needs labels read after a rationale; "
             'add "--answer conclude" or "--answer both"',
         ),
         (
             ("--student", "DIR", "--answer", "both", "--decode"),
-            "--decode checks the labels of the predict pass; "
+            "--decode needs labels of the predict pass; "
             'leave out "--decode", or use "--answer predict"',
         ),
         (
             ("--student", "DIR", "--answer", "both", "--split", "valid"),
-            "the weight is fitted on valid, and tested elsewhere; "
+            "--answer both fits a weight on the valid split and needs another one to evaluate; "
             'name another split: "--split test"; or set it: "--answer-weight 0.5"',
         ),
     ],

@@ -42,11 +42,14 @@ def test_the_defaults_go_together() -> None:
         ({"tokens_per_batch": 0}, "--tokens-per-batch must be at least 1, not 0"),
         ({"answer": "guess"}, '--answer must be one of predict, conclude, both, not "guess"'),
         ({"answer": "both", "draws": 0}, "--draws must be at least 1, not 0"),
-        ({"answer": "both", "answer_weight": 1.5}, "--answer-weight must lie between 0 and 1"),
-        ({"draws": 4}, "--draws is for labels that are read after a rationale"),
-        ({"answer_weight": 0.5}, "--answer-weight is for labels that are read after a rationale"),
-        ({"answer": "conclude", "decode": True}, "--decode checks the labels of the predict pass"),
-        ({"answer": "both", "split": "all"}, "the weight is fitted on valid, and tested elsewhere"),
+        (
+            {"answer": "both", "answer_weight": 1.5},
+            "--answer-weight must be between 0 and 1, not 1.5",
+        ),
+        ({"draws": 4}, "--draws needs labels read after a rationale"),
+        ({"answer_weight": 0.5}, "--answer-weight needs labels read after a rationale"),
+        ({"answer": "conclude", "decode": True}, "--decode needs labels of the predict pass"),
+        ({"answer": "both", "split": "all"}, "--answer both fits a weight on the valid split"),
     ],
 )
 def test_what_is_wrong_is_named(options: dict[str, Any], message: str) -> None:
@@ -64,7 +67,7 @@ def test_a_probe_needs_a_student() -> None:
 def test_a_way_of_answering_needs_a_student_and_fits_where_no_weight_is_given() -> None:
     options = EvalOptions(answer="both", draws=4, seed=3)
     options.check(has_student=True)
-    with pytest.raises(UsageError, match="--answer asks a student"):
+    with pytest.raises(UsageError, match="--answer needs a student"):
         options.check(has_student=False)
     assert options.answering == Answering("both", 4, None, 3)
     assert options.fits_weight

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from mitools.errors import InvalidFieldError
 from mitools.explain.build_view import view_of
-from mitools.explain.view import ChoiceBar, StepView, SupportedAnswer, Thresholds
+from mitools.explain.view import ChoiceBar, StepView, SupportedAnswer, Thresholds, WayAnswer
 
 
 def equation(**fields: Any) -> dict[str, Any]:
@@ -53,6 +54,26 @@ def test_labels_are_compared_as_the_task_does() -> None:
     assert view.teacher is not None
     assert view.teacher.is_right is False
     assert view_of(record, task="text").is_right is False
+
+
+def test_answers_in_each_way_are_judged_as_the_task_does() -> None:
+    answers = {
+        "both": {"label": "12 + 7", "confidence": 0.7},
+        "predict": {"label": "12 - 7", "confidence": 0.6},
+    }
+    student = {"label": "12 + 7", "answered_by": "both", "answers": answers}
+    side = view_of(equation(label="19", student=student)).student
+    assert side is not None
+    assert side.ways == (
+        WayAnswer("predict", "12 - 7", 0.6, is_right=False),
+        WayAnswer("both", "12 + 7", 0.7, is_right=True, is_chosen=True),
+    )
+    unknown = view_of(equation(student=student)).student
+    assert unknown is not None
+    assert {answer.is_right for answer in unknown.ways} == {None}
+    answers["both"]["confidence"] = 7
+    with pytest.raises(InvalidFieldError, match="must be between 0 and 1, not 7"):
+        view_of(equation(label="19", student=student))
 
 
 def test_without_gold_nobody_is_right_or_wrong() -> None:

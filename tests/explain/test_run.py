@@ -15,13 +15,15 @@ from click.testing import CliRunner
 
 import mitools.explain.run
 from mitools.cli import mitools as command
-from mitools.errors import UsageError
+from mitools.errors import StudentError, UsageError
+from mitools.evaluate.answering import WAYS
 from mitools.evaluate.run import OpenedStudent
 from mitools.explain.options import ExplainOptions
 from mitools.explain.pager import read_ahead
 from mitools.explain.run import ExplanationRun, explain_records
 from mitools.explain.terminal import Terminal
 from mitools.student.protocol import Generation
+from tests.evaluate.two_readings import TwoReadings, closed
 
 
 @dataclass
@@ -55,6 +57,40 @@ def opening(student: FakeStudent) -> Callable[[], OpenedStudent]:
 
 def rows(n: int, **fields: Any) -> list[dict[str, Any]]:
     return [{"id": f"r{i}", "input": f"q{i}", **fields} for i in range(n)]
+
+
+def test_a_student_answers_in_the_way_that_is_asked_for() -> None:
+    student = TwoReadings(
+        {"fish": {"sea": 0.2, "tree": 0.3}},
+        {"swims": {"sea": 0.9, "tree": 0.05}},
+        {"fish": "swims"},
+    )
+    opened = OpenedStudent(student, "two", "")
+    labels = {}
+    for way in WAYS:
+        options = ExplainOptions(answer=way, student="two", answer_weight=None)
+        (item,) = ExplanationRun(options, open_student=lambda: opened).run([closed("fish")])
+        side = item.view.student
+        assert side is not None
+        labels[way] = side.label
+        assert [answer.way for answer in side.ways] == ([] if way == "predict" else [*WAYS])
+        assert [answer.way for answer in side.ways if answer.is_chosen] == (
+            [] if way == "predict" else [way]
+        )
+    assert labels == {"predict": "tree", "conclude": "sea", "both": "sea"}
+
+
+def test_a_way_that_the_student_lacks_is_refused(student: FakeStudent) -> None:
+    options = ExplainOptions(answer="conclude", student="fake")
+    with pytest.raises(StudentError, match="gives no label after its rationale"):
+        list(ExplanationRun(options, open_student=opening(student)).run(rows(1)))
+    for wrong, message in (
+        ({"answer": "both"}, "--answer needs a student"),
+        ({"draws": 2, "student": "s"}, "--draws needs labels read after a rationale"),
+        ({"answer": "guess", "student": "s"}, "--answer must be one of"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            ExplainOptions(**wrong).check()  # type: ignore[arg-type]
 
 
 def test_records_without_a_student_are_answered_in_chunks(student: FakeStudent) -> None:

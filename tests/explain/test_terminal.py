@@ -135,6 +135,24 @@ def test_choices_have_bars() -> None:
     )
 
 
+def test_ways_of_answering_stand_side_by_side() -> None:
+    answers = {
+        "predict": {"label": "tree", "confidence": 0.6},
+        "conclude": {"label": "sea", "confidence": 0.801},
+        "both": {"label": "sea", "confidence": 0.7},
+    }
+    student = {"label": "sea", "confidence": 0.7, "answered_by": "both", "answers": answers}
+    assert shown({**CHOICE, "student": student}).split("\n\n")[3] == (
+        "student ✓  sea   confidence 70%\n"
+        "           predict  ✗ tree  60%\n"
+        "           conclude ✓ sea  80%\n"
+        "           both     ✓ sea  70%  ← its answer"
+    )
+    unknown = {"conclude": {"label": None}}
+    record = {"id": "x", "input": "?", "student": {"label": None, "answers": unknown}}
+    assert "conclude no readable answer\n" in shown(record)
+
+
 def test_what_bars_do_not_say_stands_below_them() -> None:
     student = {**CHOICE["student"], "in_set_mass": 0.031, "decoded": "ca\x1br"}
     record = {**CHOICE, "student": student}

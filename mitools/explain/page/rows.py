@@ -9,7 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mitools.explain.view import LITTLE_MASS, ChoiceBar, Side, StepView, SupportedAnswer, View, Who
+from mitools.explain.view import (
+    LITTLE_MASS,
+    ChoiceBar,
+    Side,
+    StepView,
+    SupportedAnswer,
+    View,
+    WayAnswer,
+    Who,
+)
 
 __all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "row_of", "safe_json"]
 
@@ -81,8 +90,14 @@ def _side(side: Side) -> dict[str, Any]:
             "steps": [_step(step) for step in side.steps[:MAX_STEPS]],
             "steps_left": max(0, len(side.steps) - MAX_STEPS),
             "error": side.error[:MAX_LABEL],
+            "ways": [_way(answer) for answer in side.ways],
         }
     )
+
+
+def _way(answer: WayAnswer) -> list[Any]:
+    label = None if answer.label is None else answer.label[:MAX_LABEL]
+    return [answer.way, label, answer.confidence, answer.is_right, int(answer.is_chosen)]
 
 
 def _little(mass: float | None) -> float | None:

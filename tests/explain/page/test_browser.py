@@ -247,6 +247,22 @@ def test_a_rationale_that_supports_nothing_is_said_to(screen: Screen, folder: Pa
     assert screen.text(".side.student .label") == "sea  confidence 40%"
 
 
+def test_the_answers_in_each_way_stand_below_the_label(screen: Screen, folder: Path) -> None:
+    answers = {
+        "predict": {"label": "tree", "confidence": 0.6},
+        "conclude": {"label": None},
+        "both": {"label": "<b>sea", "confidence": 0.7},
+    }
+    student = {"label": "sea", "answered_by": "both", "answers": answers}
+    screen.open(written(folder, "ways", [choice(1, student=student)]), "#record=1")
+    assert screen.texts(".side.student .ways li") == [
+        "predict✗tree60%",
+        "conclude✗no readable answer",
+        "both✗<b>sea70%",
+    ]
+    assert screen.texts(".ways .own bdi") == ["<b>sea"]
+
+
 def test_the_address_brings_everything_back(screen: Screen) -> None:
     page = screen_page(screen)
     screen.click(chip("right", "wrong"))

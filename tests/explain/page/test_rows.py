@@ -161,3 +161,15 @@ def test_endless_texts_and_lists_are_cut_and_what_was_cut_is_counted() -> None:
     assert (len(side["bars"]), side["bars_left"]) == (MAX_BARS, 7)
     assert side["bars"][-1][0] == f"choice {MAX_BARS + 6}"
     assert (len(side["steps"]), side["steps_left"]) == (MAX_STEPS, 5)
+
+
+def test_a_row_has_the_answers_in_each_way() -> None:
+    record = choice(1)
+    answers = {"predict": {"label": "x" * 5000, "confidence": 0.5}, "both": {"label": None}}
+    student = {**record["student"], "answered_by": "predict", "answers": answers}
+    row = row_of(view_of({**record, "student": student}))
+    assert row["student"]["ways"] == [
+        ["predict", "x" * MAX_LABEL, 0.5, False, 1],
+        ["both", None, None, False, 0],
+    ]
+    assert "ways" not in row_of(view_of(record))["student"]

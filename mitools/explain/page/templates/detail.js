@@ -77,6 +77,7 @@ function sideOf(who, side) {
     make("h4", {}, make("span", {}, who), verdict),
     labelLine(side),
     barsOf(who, side),
+    waysOf(side),
     ...asidesOf(side),
     side.rationale ? make("div", { className: "rationale said", dir: "auto" }, say(side.rationale.trim()), rest(side.rationale_left)) : null,
     stepsOf(side),
@@ -109,6 +110,22 @@ function barsOf(who, side) {
   });
   if (side.bars_left) lines.push(make("li", { className: "quiet" }, `… and ${side.bars_left.toLocaleString("en")} less likely`));
   return make("ul", { className: "bars" }, ...lines);
+}
+
+/** The answers in each way of answering: the predict pass, after the rationale, and both. */
+function waysOf(side) {
+  if (!side.ways) return null;
+  const lines = side.ways.map(([way, label, confidence, isRight, isChosen]) =>
+    make(
+      "li",
+      { className: isChosen ? "own" : "" },
+      make("span", { className: "quiet" }, way),
+      isRight === null ? make("span") : make("span", { className: isRight ? "ok" : "bad" }, isRight ? "✓" : "✗"),
+      make("bdi", { className: label === null ? "quiet" : "" }, label === null ? "no readable answer" : say(label)),
+      make("span", { className: "share" }, confidence === null ? "" : percent(confidence)),
+    ),
+  );
+  return make("ul", { className: "ways", "aria-label": "ways of answering; the bold one is the answer" }, ...lines);
 }
 
 /** Lines for what the bars do not show: a low probability mass, and a different decoded label. */
