@@ -81,7 +81,7 @@ class LocalStudent:
         prompts = self._prompts(codec, "label", inputs)
         contexts = self._contexts(codec, "label", inputs, rationales)
         targets = [[codec.encode_target("label", choice)[0] for choice in row] for row in choices]
-        return self._score(prompts, contexts, targets, selects=codec is not self.codec)
+        return self._score(prompts, contexts, targets, is_conclusion=codec is not self.codec)
 
     def score_targets(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
@@ -96,15 +96,23 @@ class LocalStudent:
         contexts: Sequence[Sequence[int]],
         targets: Sequence[Sequence[Sequence[int]]],
         *,
-        selects: bool = False,
+        is_conclusion: bool = False,
     ) -> list[list[float]]:
-        """Score targets behind a prompt and the text that they continue."""
+        """Score targets behind a prompt and the text that they continue.
+
+        Args:
+            prompts: token ids of each row's prompt.
+            contexts: token ids of the text between prompt and targets; empty for none.
+            targets: token ids of each row's targets.
+            is_conclusion: whether rows with equal prompts share their reading, and the vocabulary
+                head skips the contexts: several rationales of an input stand in rows of their own.
+        """
         # A causal model reads prompt and context as one prompt, once for all targets behind it.
         if self.codec.kind == "causal":
             prompts = [[*p, *c] for p, c in zip(prompts, contexts, strict=True)]
             contexts = [[] for _ in prompts]
         # Each job is a prompt with some of its targets: as many as fit into one batch.
-        groups = _grouped(prompts, contexts, targets)
+        groups = _grouped(prompts, targets, shares_prompts=is_conclusion and any(contexts))
         jobs = [
             (rows[0][0], [rows[place] for place in part])
             for rows in groups
@@ -132,7 +140,7 @@ class LocalStudent:
                     self.codec,
                     asked,
                     shares=self.shares_prompts,
-                    selects=selects and self.selects_positions,
+                    selects=is_conclusion and self.selects_positions,
                 )
                 for (_, index, choice), score in zip(rows, sums, strict=True):
                     scores[index][choice] = score
@@ -306,17 +314,14 @@ class LocalStudent:
 
 def _grouped(
     prompts: Sequence[Sequence[int]],
-    contexts: Sequence[Sequence[int]],
     targets: Sequence[Sequence[Sequence[int]]],
+    *,
+    shares_prompts: bool,
 ) -> list[list[tuple[int, int]]]:
-    """List the targets by the prompt that they share, each as its row and its number there.
-
-    Rows share a prompt where it is equal and each has a context of its own; others are kept apart,
-    so that what a batch holds does not depend on chance repetitions among the inputs.
-    """
+    """List the targets by the prompt that they share, each as its row and its number there."""
     groups: dict[Any, list[tuple[int, int]]] = {}
-    for index, (prompt, context) in enumerate(zip(prompts, contexts, strict=True)):
-        rows = groups.setdefault(tuple(prompt) if context else index, [])
+    for index, prompt in enumerate(prompts):
+        rows = groups.setdefault(tuple(prompt) if shares_prompts else index, [])
         rows += [(index, choice) for choice in range(len(targets[index]))]
     return [rows for rows in groups.values() if rows]
 
