@@ -193,10 +193,10 @@ def find_expressions(text: str) -> Iterator[Expression]:
         for part in _PART_END.split(match[0]):
             if len(part) > 2 * MAX_LENGTH:  # which the parser refuses
                 continue
-            found = parse_expression(_balanced(part))
+            expression = parse_expression(_balanced(part))
             is_written_out = _SPACED.search(part) is not None or "=" in part or is_followed
-            if found is not None and found.operators and is_written_out:
-                yield found
+            if expression is not None and expression.operators and is_written_out:
+                yield expression
 
 
 _PART_END = re.compile(r"[.,](?=\s)")

@@ -135,12 +135,12 @@ def _parse_float(text: str) -> float:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in found if names.count(name) > 1)
+        twice = next(name for name in fields if names.count(name) > 1)
         raise _UnfitError(f"the key {_short(json.dumps(twice))} appears twice in one object")
-    return found
+    return fields
 
 
 def _short(text: str, characters: int = 60) -> str:

@@ -84,13 +84,13 @@ class ZstdReader(io.RawIOBase):
         is_last, kind, size = number & 1, number >> 1 & 3, number >> 3
         if kind > _COMPRESSED or size > _MOST_BLOCK_BYTES:
             raise OSError("damaged data (no block begins here)")
-        found = self._feed(head + self._exactly(1 if kind == _RUN else size))
+        unpacked = self._feed(head + self._exactly(1 if kind == _RUN else size))
         if is_last:
-            found += self._feed(self._exactly(4)) if self._has_checksum else b""
+            unpacked += self._feed(self._exactly(4)) if self._has_checksum else b""
             self._is_inside = False
             if not self._frame.eof:
                 raise OSError("damaged data (a frame does not end where it says)")
-        return found
+        return unpacked
 
     def _feed(self, packed: bytes) -> bytes:
         try:
@@ -103,7 +103,7 @@ class ZstdReader(io.RawIOBase):
             count -= len(self._exactly(min(count, _MOST_BLOCK_BYTES)))
 
     def _exactly(self, count: int) -> bytes:
-        found = self._stream.read(count)
-        if len(found) < count:
+        data = self._stream.read(count)
+        if len(data) < count:
             raise EOFError("it ends in the middle of its data")
-        return found
+        return data

@@ -262,18 +262,18 @@ def validate(record: Record, where: Where | None = None) -> None:
 def _validate_fields(
     value: Mapping[str, Any], known: Mapping[str, _Known], prefix: str, where: Where | None
 ) -> None:
-    for name, found in value.items():
+    for name, content in value.items():
         entry = known.get(name)
-        if entry is None or entry.is_plain(found):
+        if entry is None or entry.is_plain(content):
             continue
         item = entry.item
-        if found is None and item.nullable:
+        if content is None and item.nullable:
             continue
-        problem = "" if item.kind == "object" and type(found) is dict else _problem(found, item)
+        problem = "" if item.kind == "object" and type(content) is dict else _problem(content, item)
         if problem:
             raise InvalidFieldError(f'field "{prefix}{name}" {problem}', where=where)
         if entry.fields:
-            for inner in found if item.kind == "objects" else (found,):
+            for inner in content if item.kind == "objects" else (content,):
                 _validate_fields(inner, entry.fields, f"{prefix}{name}.", where)
 
 
@@ -297,13 +297,13 @@ def _by_name(fields: tuple[Field, ...]) -> dict[str, _Known]:
 def _plain_of(item: Field) -> Callable[[Any], bool]:
     if item.kind == "string" and item.values:
         values = item.values
-        return lambda found: type(found) is str and found in values
+        return lambda value: type(value) is str and value in values
     if item.kind == "string":
-        return lambda found: type(found) is str and (found.isascii() or _is_unicode(found))
+        return lambda value: type(value) is str and (value.isascii() or _is_unicode(value))
     if item.kind == "boolean":
-        return lambda found: found is True or found is False
+        return lambda value: value is True or value is False
     if item.kind == "object" and not item.fields:
-        return lambda found: type(found) is dict
+        return lambda value: type(value) is dict
     return lambda _found: False
 
 
@@ -334,7 +334,7 @@ def _problem(value: Any, item: Field) -> str:
     if item.kind in ("strings", "numbers") and not all(map(_is_unicode, value)):
         return _HALF
     if item.kind == "numbers":
-        return next(filter(None, (_misfit(one, item.within) for one in value.values())), "")
+        return next(filter(None, (_misfit(number, item.within) for number in value.values())), "")
     return ""
 
 

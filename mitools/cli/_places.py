@@ -279,8 +279,8 @@ def _named(ctx: click.Context) -> Iterator[Role]:
             continue
         is_argument = isinstance(param, click.Argument)
         label = "FILE" if is_argument else max(param.opts, key=len)
-        for one in value if isinstance(value, tuple) else (value,):
-            yield from find(label, one)
+        for given in value if isinstance(value, tuple) else (value,):
+            yield from find(label, given)
 
 
 def _streams(ctx: click.Context) -> Iterator[Role]:
@@ -313,10 +313,10 @@ def _keys_of_stream(number: int) -> frozenset[object]:
     return frozenset()
 
 
-def _keys_of(found: os.stat_result) -> frozenset[object]:
+def _keys_of(status: os.stat_result) -> frozenset[object]:
     # A device or a pipe has no content to lose.
-    is_kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
-    return frozenset({(found.st_dev, found.st_ino)}) if is_kept else frozenset()
+    is_kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return frozenset({(status.st_dev, status.st_ino)}) if is_kept else frozenset()
 
 
 def _is_inside(path: str, folder: str) -> bool:

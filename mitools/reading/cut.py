@@ -50,8 +50,8 @@ def headers_in(text: str) -> frozenset[str]:
     """
     folded = fold(text[:20_000])
     places = (_HEADER.match(folded, place) for place in line_starts(folded))
-    found = {_name(match) for match in places if match is not None}
-    return frozenset(name for name in found if name and not _OF_ANSWERS.search(name))
+    names = {_name(match) for match in places if match is not None}
+    return frozenset(name for name in names if name and not _OF_ANSWERS.search(name))
 
 
 def own_part(

@@ -57,9 +57,9 @@ _DECODER = json.JSONDecoder(
 def answer_field(text: str, folded: str) -> FieldAnswer | None:
     """Find the last field for an answer in a completion."""
     if "{" in text:
-        found = _json_field(text)
-        if found is not None:
-            return found
+        field = _json_field(text)
+        if field is not None:
+            return field
     if "<" in text and (
         "answer>" in folded
         or "label>" in folded
@@ -72,7 +72,7 @@ def answer_field(text: str, folded: str) -> FieldAnswer | None:
 
 
 def _json_field(text: str) -> FieldAnswer | None:
-    found = None
+    field = None
     place = 0
     for _ in range(_MOST_OBJECTS):
         match = _OBJECT.search(text, place)
@@ -84,14 +84,14 @@ def _json_field(text: str) -> FieldAnswer | None:
         except (ValueError, RecursionError):
             continue
         place = end
-        found = _of_object(pairs, match.start(), end) or found
-    if found is None and "answer" in text.lower():
+        field = _of_object(pairs, match.start(), end) or field
+    if field is None and "answer" in text.lower():
         for match in list(_LOOSE.finditer(text))[-1:]:
             held = match["double"] or match["single"] or match["bare"]
             begin = text.rfind("{", 0, match.start())
             if begin >= 0:
                 return FieldAnswer(held, begin, len(text))
-    return found
+    return field
 
 
 def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:

@@ -140,10 +140,10 @@ def _read(text: str, *, is_bare: bool = False, digits_only: bool = False) -> Fou
         )
     if is_bare and not _is_bare(tokens):
         return None
-    found = expression_of(tokens)
-    if alternative is not None and isinstance(found, str):
-        return found if _says_the_same(found, alternative[1]) else UNCLEAR
-    return found
+    label = expression_of(tokens)
+    if alternative is not None and isinstance(label, str):
+        return label if _says_the_same(label, alternative[1]) else UNCLEAR
+    return label
 
 
 def _says_the_same(label: str, other: str) -> bool:
@@ -189,14 +189,14 @@ def _is_unclear(shown: str) -> bool:
 def _with_chinese(shown: str) -> str:
     if shown.isascii():
         return shown
-    found = list(CHINESE.finditer(shown))
-    if len(found) != 1:
+    numbers = list(CHINESE.finditer(shown))
+    if len(numbers) != 1:
         return shown
-    number = chinese_number(found[0][0])
+    number = chinese_number(numbers[0][0])
     return (
         shown
         if number is None
-        else f"{shown[: found[0].start()]} {number} {shown[found[0].end() :]}"
+        else f"{shown[: numbers[0].start()]} {number} {shown[numbers[0].end() :]}"
     )
 
 

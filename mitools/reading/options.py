@@ -84,15 +84,15 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
         for rank, form in enumerate(ordered)
         for begin, end in _occurrences(shown, form)
     ]
-    found: dict[str, None] = {}
+    named: dict[str, None] = {}
     free = 0
     for begin, rank, end in sorted(places):
         if begin < free:
             continue
         free = end
         if not _NEGATED.search(shown, max(0, begin - 40), begin):
-            found[ordered[rank]] = None
-    return [distinct[form] for form in found]
+            named[ordered[rank]] = None
+    return [distinct[form] for form in named]
 
 
 def _occurrences(shown: str, form: str) -> Iterator[tuple[int, int]]:
@@ -123,14 +123,14 @@ def inflected(folded: str, options: ChoiceForms) -> list[str]:
     words: dict[str, str] = {}
     for option, form in zip(options.choices, options.forms, strict=True):
         words |= dict.fromkeys(_inflections(form), option) if len(form) <= 40 else {}
-    found: dict[str, None] = {}
+    named: dict[str, None] = {}
     for match in _LONG_WORD.finditer(folded) if words else ():
         choice = words.get(match[0])
         if choice is None or folded[match.start() - 1 : match.start()] == "-":
             continue
         if not _NEGATED.search(folded, max(0, match.start() - 40), match.start()):
-            found[choice] = None
-    return list(found)
+            named[choice] = None
+    return list(named)
 
 
 @lru_cache(maxsize=4096)
@@ -145,11 +145,11 @@ def _inflections(form: str) -> tuple[str, ...]:
         "es": ("e", "ed", "ing"),
         "s": ("", "ed", "ing"),
     }
-    found = [f"{form}ly", f"{form}ity"]
+    forms = [f"{form}ly", f"{form}ity"]
     for ending, others in endings.items():
         if form.endswith(ending) and len(form) - len(ending) >= 4:
-            found += [form[: -len(ending)] + other for other in others]
-    return tuple(found)
+            forms += [form[: -len(ending)] + other for other in others]
+    return tuple(forms)
 
 
 _LONG_WORD = re.compile(r"(?<![a-z])[a-z]{4,30}(?![a-z])")
