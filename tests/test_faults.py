@@ -249,7 +249,7 @@ def test_the_fuzzing_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Mon
             if number % 10:
                 yield {**record, "split": "train"}
 
-    monkeypatch.setattr("mitools.split.Splitter.split", lose)
+    monkeypatch.setattr("mitools.split.by_hash.HashSplitter.split", lose)
     monkeypatch.setattr(line_fuzz, "STAGES", {"split": ()})
     findings = line_fuzz.fuzz(100, seed=7, chunk=100, folder=tmp_path)
     assert any(problem.startswith("split on") for problem in findings.problems)

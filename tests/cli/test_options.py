@@ -12,7 +12,13 @@ from mitools.cli import COMMANDS
 
 # The student to start from is not the student to ask; records of a training step are not those
 # that are asked about at once.
-OTHER_MEANING = {("train", "--student"), ("study", "--student"), ("train", "--batch-size")}
+OTHER_MEANING = {
+    ("init", "--student"),
+    ("init", "--task"),
+    ("study", "--student"),
+    ("train", "--student"),
+    ("train", "--batch-size"),
+}
 SHARED = ("--task", "--device", "--seed", "--student", "--batch-size", "--tokens-per-batch")
 
 
