@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from mitools.scaffold.sample import read_sample
 from mitools.scaffold.settings import Settings, copy_recipe, read_settings
 from mitools.scaffold.trial import Trial, try_mapping
 from mitools.sources.formats import ENDINGS
+from mitools.sources.hub import PREFIX
 from mitools.sources.options import LoadOptions
 
 __all__ = ["SCRIPT", "MadeRecipe", "make_recipe"]
@@ -84,27 +86,46 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
 
 
 def _check(options: InitOptions) -> None:
-    name = options.folder.name
+    folder, name = options.folder, options.folder.name
     if options.file is None and options.from_recipe is None:
         message = "give a data file, or a recipe to copy"
         raise UsageError(message, hint="mitools init NAME FILE, or mitools init NAME --from RECIPE")
     if not name or not name.isprintable():
-        raise UsageError(f'"{options.folder}" cannot name a recipe', hint="name a new folder")
-    if str(options.folder) == name and is_recipe_name(name):
+        raise UsageError(f'"{folder}" cannot name a recipe', hint="name a new folder")
+    if str(folder) == name and is_recipe_name(name):
         message = f'"{name}" is the name of a recipe that came with mitools'
         raise UsageError(message, hint=f"choose another name, such as my-{name}")
-    if os.path.lexists(options.folder):
-        hint = "choose another name, or remove it"
-        raise OutputError(f"{options.folder} already exists", hint=hint)
+    if os.path.lexists(folder):
+        raise OutputError(f"{folder} already exists", hint="choose another name, or remove it")
     if options.file is None:
-        given = {"--input": options.fields, "--task": options.task, "--labels": options.labels}
-        for flag, value in given.items():
-            if value:
-                raise UsageError(f"{flag} is for data files only", hint="name the file")
-    elif options.file == STDIN or (
-        os.path.exists(options.file) and not os.path.isfile(options.file)
-    ):
-        message = f"{options.file} is not a file, and init reads its data more than once"
+        _check_copy(options)
+    else:
+        _check_file(options.file, str(folder))
+
+
+def _check_copy(options: InitOptions) -> None:
+    """Refuse what would change a copy: it is changed in its ``recipe.toml``."""
+    plain = InitOptions(folder=options.folder)
+    for attribute in fields(InitOptions):
+        name = attribute.name
+        is_set = getattr(options, name) != getattr(plain, name)
+        if is_set and name not in ("folder", "from_recipe"):
+            flag = name.replace("_", "-")
+            flag = " or --".join(options.fields) if name == "fields" else flag
+            hint = "leave it out, and change recipe.toml"
+            raise UsageError(f"--{flag} is for data files, and none is named", hint=hint)
+
+
+def _check_file(file: str, folder: str) -> None:
+    if file.startswith(PREFIX):
+        message = f"{file} is a data set on the Hub, and init reads local files"
+        hint = "copy a recipe of one, such as --from gsm8k, and change its source and name"
+        raise UsageError(message, hint=hint)
+    if is_recipe_name(file) and not os.path.exists(file):
+        hint = f"to copy it: mitools init {shlex.quote(folder)} --from {file}"
+        raise UsageError(f"{file} is a recipe, not a data file", hint=hint)
+    if file == STDIN or (os.path.exists(file) and not os.path.isfile(file)):
+        message = f"{file} is not a file, and init reads its data more than once"
         raise UsageError(message, hint="write the data to a file first, and name that")
 
 
@@ -113,10 +134,8 @@ def _copy(options: InitOptions) -> MadeRecipe:
     with atomic_directory(options.folder) as part:
         tables = copy_recipe(recipe, part)
         _write_script(part)
-    reasons = [f"all settings and data are those of the recipe {recipe}"]
-    if options.student is not None:
-        reasons.append("name the student in [train] of recipe.toml")
-    return MadeRecipe(options.folder, tuple(reasons), (), _names_teacher(tables))
+    reason = f"all settings and data are those of the recipe {recipe}"
+    return MadeRecipe(options.folder, (reason,), (), _names_teacher(tables))
 
 
 def _look_at(file: str, options: InitOptions) -> tuple[str, Proposal, Trial]:

@@ -85,8 +85,10 @@ def propose(sample: Sample, options: InitOptions) -> Proposal:
         finder.find_fields()
         finder.find_task()
     _find_splits(sample, proposal)
-    reserved = [name for name in _RESERVED if name in sample.columns]
-    proposal.drop_fields = tuple(reserved)
+    # Objects in these columns are those of an earlier run, which stay.
+    proposal.drop_fields = tuple(
+        name for name in _RESERVED if name in sample.columns and not sample.columns[name].nested
+    )
     return proposal
 
 

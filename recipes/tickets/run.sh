@@ -3,7 +3,8 @@
 # Arguments go to the teacher:
 #   run.sh -m MODEL --base-url http://localhost:8000/v1
 # LIMIT=50 takes so many records, for a first look, into runs/NAME-50. Run again, it continues where
-# it stopped; OVERWRITE=1 trains another student. OUT=DIR names another folder for the student.
+# it stopped; OVERWRITE=1 trains another student. STUDENT=MODEL starts from another base model, and
+# OUT=DIR names another folder for the student.
 set -euo pipefail
 recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=${OUT:-runs/$(basename -- "$recipe")${LIMIT:+-$LIMIT}}
@@ -12,6 +13,7 @@ for argument; do
   case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
 done
 grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
+command -v mitools > /dev/null || { echo "$0: mitools is not on the PATH" >&2; exit 127; }
 [ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
 again=
 if [ "${OVERWRITE:-}" ]; then
@@ -24,7 +26,7 @@ mkdir -p -- "$(dirname -- "$out")"
 mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
   mitools annotate -c "$recipe" "$@" |
   mitools split -c "$recipe" |
-  mitools train -c "$recipe" --save "$out" ${again:+"$again"} |
+  mitools train -c "$recipe" --save "$out" ${STUDENT:+--student "$STUDENT"} ${again:+"$again"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 
 mitools explain -c "$recipe" "$out.jsonl" --summary "$out.json" --html "$out.html"

@@ -225,8 +225,14 @@ def test_what_cannot_be_a_recipe_is_refused(tmp_path: Path, write_table: WriteTa
         make(tmp_path / "a\nb", path)
     with pytest.raises(UsageError, match="give a data file, or a recipe to copy"):
         make(tmp_path / "mine")
-    with pytest.raises(UsageError, match="--task is for data files only"):
+    with pytest.raises(UsageError, match="--task is for data files, and none is named"):
         make(tmp_path / "mine", from_recipe="tickets", task="text")
+    with pytest.raises(UsageError, match="--input or --label is for data files"):
+        make(tmp_path / "mine", from_recipe="tickets", fields={"input": "a", "label": "b"})
+    with pytest.raises(UsageError, match="is a data set on the Hub, and init reads local files"):
+        make(tmp_path / "mine", "hf:openai/gsm8k")
+    with pytest.raises(UsageError, match=r"svamp is a recipe, .* init new --from svamp"):
+        make(Path("new"), "svamp")
     with pytest.raises(UsageError, match="- is not a file, and init reads its data more than once"):
         make(tmp_path / "mine", "-")
     with pytest.raises(RecipeError, match='no recipe or file "tikets"; did you mean "tickets"'):

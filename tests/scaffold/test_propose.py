@@ -124,6 +124,16 @@ def test_a_column_with_the_name_of_another_field_is_left_out(write_table: WriteT
     assert found.drop_fields == ("student",)
 
 
+def test_what_a_teacher_said_before_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    rows = [
+        {"input": text, "label": str(n % 2), "teacher": {"label": "0"}}
+        for n, text in enumerate(TEXTS)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert of(str(path)).drop_fields == ()
+
+
 def test_splits_are_kept_where_they_are_splits(write_table: WriteTable) -> None:
     columns = {"text": TEXTS, "label": ["x", "y"] * 15}
     found = of(write_table(**columns, split=["train", "dev"] * 15))
