@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from mitools import recipe as module
 from mitools.cli import COMMANDS
 from mitools.errors import RecipeError
 from mitools.recipe import TABLES, find_recipe, is_recipe_name, list_recipes, load_table
@@ -23,6 +25,19 @@ def test_a_recipe_is_found_by_its_name() -> None:
     for name in list_recipes():
         assert is_recipe_name(name)
         assert find_recipe(name).parts[-2:] == (name, "recipe.toml")
+
+
+def test_recipes_in_a_wheel_are_inside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HERE", tmp_path / "mitools")
+    folder = tmp_path / "mitools" / "recipes" / "tickets"
+    folder.mkdir(parents=True)
+    path = write_recipe(folder, "")
+    assert (list_recipes(), find_recipe("tickets")) == (["tickets"], path)
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"]["recipes"] == "mitools/recipes"
 
 
 def test_a_recipe_of_ones_own_is_found_by_its_path_or_folder(tmp_path: Path) -> None:

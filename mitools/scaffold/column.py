@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mitools.errors import DataError
-from mitools.sources.answers import as_text, read_choices, shortened
+from mitools.sources.answers import as_text, is_code, read_choices, shortened
 from mitools.tasks import task_named
 
 __all__ = ["MOST_LABELS", "Column"]
 
-MOST_LABELS = 50
+MOST_LABELS = 200
 """The most different labels that are taken as a fixed set."""
 
 _MOST_VALUES = 1000
@@ -94,6 +94,19 @@ class Column:
     def are_unique(self) -> bool:
         """Whether no value occurs twice, as far as values were kept."""
         return self.filled > 1 and all(count == 1 for count in self.values.values())
+
+    @property
+    def is_count(self) -> bool:
+        """Whether the values count the rows: whole numbers, each one more than another."""
+        if not self.are_unique or not all(value.isdecimal() for value in self.values):
+            return False
+        numbers = sorted(map(int, self.values))
+        return numbers[-1] - numbers[0] == len(numbers) - 1
+
+    @property
+    def are_codes(self) -> bool:
+        """Whether all values are letters or whole numbers, which may stand for choices."""
+        return self.are_labels and all(map(is_code, self.values))
 
     @property
     def mean_words(self) -> float:

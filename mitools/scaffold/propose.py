@@ -16,6 +16,7 @@ from mitools.scaffold.options import InitOptions
 from mitools.scaffold.sample import Sample
 from mitools.scaffold.usual_names import PAIRS, by_usual_name, choice_columns, plain_name
 from mitools.schema import SPLITS, TASKS
+from mitools.sources.answers import shortened
 from mitools.sources.published import PRESETS
 from mitools.sources.templates import is_template
 
@@ -23,8 +24,10 @@ __all__ = ["Proposal", "propose"]
 
 _RESERVED = ("teacher", "student", "scores")
 _USUAL_SPLITS = {*SPLITS, "validation", "val", "dev"}
-_NUMBER_LABELS = ("label", "class", "rating", "stars", "score", "category", "sentiment", "priority")
-_FEW_NUMBERS = 11
+_ANSWERS = ("answer", "answerkey", "ans", "correct", "gold", "label", "solution", "target")
+_CLASSES = ("label", "labels", "class", "category", "intent", "target", "topic", "gold")
+_SCALES = ("rating", "stars", "score", "sentiment", "priority", "level")
+_MOST_OF_A_SCALE = 11
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JINJA_WORDS = (
     *("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or"),
@@ -156,10 +159,9 @@ class _Finder:
 
     def _find_choices(self) -> None:
         lists = {name: column for name, column in self._free.items() if column.are_choices}
-        named = by_usual_name("choices", lists)
-        if chosen := [*named, *lists][:1]:
-            if "," not in chosen[0]:
-                self._take("choices", chosen[0])
+        # A name with a comma would read as two columns.
+        if named := [name for name in by_usual_name("choices", lists) if "," not in name]:
+            self._take("choices", named[0])
             return
         columns = choice_columns(
             name for name, column in self._free.items() if not column.nested and column.filled
@@ -172,17 +174,21 @@ class _Finder:
 
     def _find_named_label(self) -> None:
         """Take the column that is called as labels are, if its values can be labels."""
-        texts = [name for name, column in self._free.items() if _suits_label(column)]
-        named = by_usual_name("label", texts)
-        longer = [
-            name
-            for name in named
-            if not self._free[name].are_labels and not self._free[name].are_numbers
-        ]
-        # Few values that occur again are a label more likely than long texts are.
-        found = [name for name in named if name not in longer] + longer
-        if found and len(self._free) > 1:
-            self._take("label", found[0])
+        free = self._free
+        named = by_usual_name("label", (name for name in free if _suits_label(free[name])))
+        if self.proposal.fields.get("choices"):
+            named = [name for name in named if {*plain_name(name).split("_")} & {*_ANSWERS}]
+        # Few values that occur again, and numbers, are a label more likely than long texts are.
+        short = [name for name in named if free[name].are_labels or free[name].are_numbers]
+        if (short or named) and len(free) > 1:
+            self._take_label((short or named)[0])
+
+    def _take_label(self, name: str) -> None:
+        self._take("label", name)
+        others = [other for other, column in self._free.items() if column.are_labels]
+        if others:
+            shown = ", ".join(shortened(other, 40) for other in others[:_MOST_LISTED])
+            self.proposal.reasons[-1] += f" (--label could also be {shown})"
 
     def _find_input(self) -> None:
         free = self._free
@@ -224,16 +230,20 @@ class _Finder:
 
     def _find_label(self) -> None:
         """Take the only column whose values can be labels."""
-        free = self._free
-        for kind in ("are_labels", "are_numbers"):
-            found = [name for name, column in free.items() if getattr(column, kind)]
-            found = [name for name in found if not free[name].are_unique or kind == "are_numbers"]
-            if len(found) == 1 and len(set(free[found[0]].values)) > 1:
-                self._take("label", found[0])
+        free = {name: column for name, column in self._free.items() if _suits_label(column)}
+        kinds = [
+            [name for name, column in free.items() if column.are_labels],
+            [name for name, column in free.items() if column.are_numbers and not column.is_count],
+        ]
+        if self.proposal.fields.get("choices"):
+            kinds.insert(0, [name for name, column in free.items() if column.are_codes])
+        for found in kinds:
+            if len(found) == 1:
+                self._take_label(found[0])
                 return
-            if len(found) > 1:
-                problem = f"{len(found)} columns may be the label ({', '.join(found[:8])})"
-                raise _unclear(self.sample, "label", problem)
+        if found := next(filter(None, kinds), []):
+            problem = f"{len(found)} columns may be the label ({', '.join(found[:8])})"
+            raise _unclear(self.sample, "label", problem)
         raise _unclear(self.sample, "label", "no column looks like the label")
 
     def find_task(self) -> None:
@@ -259,10 +269,7 @@ class _Finder:
         column = self._label_column()
         if column is None:
             return "text", "labels are not known, or made by a template"
-        name = plain_name(column.name)
-        is_scale = column.are_labels and len(column.values) < _FEW_NUMBERS
-        is_class = any(word in name.split("_") for word in _NUMBER_LABELS)
-        if column.are_numbers and not (is_scale and is_class):
+        if column.are_numbers and not _are_classes(column):
             return "equation", "numbers or expressions, which are compared by value"
         if column.are_labels:
             count = len(column.values)
@@ -285,6 +292,15 @@ class _Finder:
 
 def _can_be_in_template(name: str) -> bool:
     return bool(_IDENTIFIER.fullmatch(name)) and name not in _JINJA_WORDS
+
+
+def _are_classes(column: Column) -> bool:
+    """Tell whether numbers stand for classes: 0 and 1, or by the name of their column."""
+    words = set(plain_name(column.name).split("_"))
+    if set(column.values) <= {"0", "1"}:
+        return True
+    is_scale = len(column.values) <= _MOST_OF_A_SCALE and words & {*_SCALES}
+    return column.are_labels and bool(is_scale or words & {*_CLASSES})
 
 
 def _suits_id(column: Column) -> bool:

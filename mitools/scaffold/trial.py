@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mitools.errors import MitoolsError
+from mitools.errors import EmptyInputError, MitoolsError
 from mitools.gold import GoldCheck
 from mitools.records import Reader, Record, Rejected
 from mitools.scaffold.sample import MOST_ROWS
@@ -58,10 +58,13 @@ def try_mapping(path: str, options: LoadOptions) -> Trial:
     gold = GoldCheck()
     longest = {"input": 0, "label": 0, "rationale": 0}
     first: Record = {}
-    for record in read_parts(open_sources([path], options), options, reader, gold):
-        first = first or record
-        for name, most in longest.items():
-            longest[name] = max(most, len(record.get(name) or ""))
+    try:
+        for record in read_parts(open_sources([path], options), options, reader, gold):
+            first = first or record
+            for name, most in longest.items():
+                longest[name] = max(most, len(record.get(name) or ""))
+    except EmptyInputError as exc:  # the problem of the first row tells more
+        raise (problems[0] if problems else exc) from exc
     if problems and reader.rejected > _MOST_REJECTED * (reader.count + reader.rejected):
         raise problems[0]
     return Trial(

@@ -17,12 +17,23 @@ USUAL_NAMES: Mapping[str, Sequence[str]] = {
     "label": (
         *("label", "labels", "gold", "answer", "target", "category", "class", "intent"),
         *("sentiment", "topic", "emotion", "output", "solution", "result", "equation"),
-        *("answerkey", "correct", "rating", "stars", "priority", "department", "tag", "type"),
+        *(
+            "answerkey",
+            "answer_key",
+            "correct",
+            "ans",
+            "rating",
+            "stars",
+            "priority",
+            "department",
+            "tag",
+            "type",
+        ),
     ),
-    "choices": ("choices", "options", "candidates", "endings"),
+    "choices": ("choices", "options", "candidates", "endings", "choice", "option"),
     "rationale": (
         *("rationale", "explanation", "reason", "reasoning", "justification"),
-        *("chain_of_thought", "cot"),
+        *("chain_of_thought", "cot", "exp"),
     ),
 }
 """Names of columns by the field of a record that they usually fill; the first is the best."""
@@ -35,11 +46,17 @@ PAIRS = (
     ("subject", "body"),
     ("title", "body"),
     ("title", "text"),
+    ("question1", "question2"),
+    ("text1", "text2"),
+    ("query", "document"),
+    ("query", "passage"),
 )
 """Columns that are the input together; the second one follows the first on a line of its own."""
 
+_SPELLED = re.compile(r"(\w+)_(?:text|name)")
 _CHOICE = re.compile(
-    r"(?P<prefix>option|choice|candidate|ending|answer|sol|opt|op|)_?(?P<mark>[a-z]|\d)"
+    r"(?:(?:[a-z]+_)?(?P<prefix>option|choice|candidate|ending|answer|sol|opt|op)_?)?"
+    r"(?P<mark>[a-z]|\d)"
 )
 
 
@@ -51,17 +68,21 @@ def plain_name(name: str) -> str:
 def by_usual_name(target: str, names: Iterable[str]) -> list[str]:
     """List the names that are usual for a field, the best first.
 
-    A usual name as the last word of a longer one (``ticket_text``) comes after all short ones.
+    A usual name as the last word of a longer one (``ticket_text``) comes after all short ones. A
+    label that is spelled out (``label_text``) comes before its number (``label``).
     """
     usual = USUAL_NAMES[target]
     ranked = []
     for name in names:
         plain = plain_name(name)
         last = plain.rpartition("_")[2]
+        spelled = _SPELLED.fullmatch(plain) if target == "label" else None
         if plain in usual:
-            ranked.append((usual.index(plain), name))
+            ranked.append((2 * usual.index(plain) + 1, name))
+        elif spelled and spelled[1] in usual:
+            ranked.append((2 * usual.index(spelled[1]), name))
         elif last in usual and last != "key":
-            ranked.append((len(usual) + usual.index(last), name))
+            ranked.append((2 * (len(usual) + usual.index(last)), name))
     return [name for _, name in sorted(ranked, key=lambda pair: pair[0])]
 
 
@@ -75,7 +96,7 @@ def choice_columns(names: Iterable[str]) -> list[str]:
     for name in names:
         found = _CHOICE.fullmatch(plain_name(name))
         if found and "," not in name and (found["prefix"] or not found["mark"].isdigit()):
-            groups.setdefault(found["prefix"], {}).setdefault(found["mark"], name)
+            groups.setdefault(found["prefix"] or "", {}).setdefault(found["mark"], name)
     for prefix, marked in groups.items():
         for marks in ("abcdefghij", "0123456789", "123456789"):
             run = []

@@ -30,4 +30,4 @@ mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 
 mitools explain -c "$recipe" "$out.jsonl" --summary "$out.json" --html "$out.html"
-mitools explain -c "$recipe" -q "$out.jsonl"
+mitools explain -c "$recipe" -q --limit 3 "$out.jsonl"

@@ -39,7 +39,7 @@ def test_a_few_values_that_occur_again_are_labels() -> None:
     assert column(["a", "b"] * 5).are_labels
     assert not column(["a"] * 5).are_labels
     assert not column("abcdef").are_labels
-    assert not column([f"{n}" for n in range(60)] * 3).are_labels
+    assert not column([f"{n}" for n in range(201)] * 3).are_labels
     long = "one of two texts that are much too long for a label"
     assert not column([long, long + "!"] * 5).are_labels
 
@@ -67,3 +67,11 @@ def test_what_is_kept_of_many_long_values_is_bounded() -> None:
 def test_a_description_shows_the_first_labels() -> None:
     found = column(["e", "b", "a", "c", "d"] * 4)
     assert found.describe() == "5 different values: a, b, c, d, …"
+
+
+def test_counts_and_codes_are_told_from_other_numbers() -> None:
+    assert column(["3", "1", "2"]).is_count
+    assert not column(["1", "2", "4"]).is_count
+    assert not column(["1", "2", "2"]).is_count
+    assert column(["A", "b", "1"] * 2).are_codes
+    assert not column(["A", "no"] * 2).are_codes

@@ -164,6 +164,13 @@ def test_a_file_of_mostly_bad_rows_is_refused(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["table.csv"]
 
 
+def test_a_label_that_no_choice_is_is_named(write_table: WriteTable, tmp_path: Path) -> None:
+    path = write_table(q=TEXTS, option1=["u"] * 40, option2=["v"] * 40, answer=["n1", "n2"] * 20)
+    with pytest.raises(MitoolsError, match=r'csv:2: label "n1" is not one of its choices \(u, v\)'):
+        make(tmp_path / "mine", path)
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
 def test_labels_that_can_be_read_in_two_ways_are_refused(
     write_table: WriteTable, tmp_path: Path
 ) -> None:
@@ -261,6 +268,24 @@ def test_a_recipe_of_another_person_gives_no_file_of_other_folders(
     assert sorted(os.listdir(tmp_path)) == ["secret", "table.csv", "theirs"]
 
 
+@pytest.mark.slow
+def test_a_recipe_runs_to_the_page_and_continues(write_table: WriteTable, tmp_path: Path) -> None:
+    completions = [f"It says so. The answer is {label}." for label in LABELS]
+    folder = tmp_path / "mine"
+    path = write_table(text=TEXTS, label=LABELS, completion=completions)
+    make(folder, path, student="scratch:tiny")
+    recipe = folder / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("epochs = 20", "epochs = 1"))
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [folder / "run.sh", "--teacher", "replay"]
+    for note in ("saved runs/mine", "runs/mine is already trained"):
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert f"mitools train: {note}" in done.stderr
+    names = ["mine", "mine.html", "mine.json", "mine.jsonl"]
+    assert sorted(os.listdir(tmp_path / "runs")) == names
+
+
 # Hostile files
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -277,9 +302,10 @@ NASTY = [
 @given(
     names=st.lists(NAMES | st.sampled_from(NASTY), min_size=2, max_size=2, unique_by=str.strip),
     cell=NAMES | st.sampled_from(NASTY),
+    is_given=st.booleans(),
 )
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_names_and_cells_of_a_file_stay_data(names: list[str], cell: str) -> None:
+def test_names_and_cells_of_a_file_stay_data(names: list[str], cell: str, is_given: bool) -> None:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(names)
@@ -290,13 +316,16 @@ def test_names_and_cells_of_a_file_stay_data(names: list[str], cell: str) -> Non
         path = Path(folder) / "x.csv"
         path.write_text(text.getvalue(), encoding="utf-8", newline="")
         fields = {"input": names[0], "label": names[1]}
+        options = {"fields": fields, "task": "text"} if is_given else {}
         try:
-            make(Path(folder) / "mine", str(path), fields=fields, task="text")
+            make(Path(folder) / "mine", str(path), **options)
         except MitoolsError:
             assert os.listdir(folder) == ["x.csv"]
             return
         found = tables(Path(folder) / "mine")
-        assert found["load"]["map"] == fields
+        if is_given:
+            assert found["load"]["map"] == fields
+        assert set(found["load"]) <= {"source", "task", "labels", "label-is", "on-error", "map"}
         assert set(found) == {"load", "annotate", "split", "train", "eval"}
         script = (Path(folder) / "mine" / "run.sh").read_bytes()
         assert script == (find_recipe("tickets").parent / "run.sh").read_bytes()

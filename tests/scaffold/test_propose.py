@@ -27,7 +27,7 @@ def test_texts_and_categories_are_a_classification(write_table: WriteTable) -> N
     assert found.fields == {"label": "intent", "input": "text"}
     assert (found.task, found.labels, found.label_is) == ("labels", ("ask", "buy"), "text")
     assert found.reasons == [
-        "label = intent: 2 different values: ask, buy",
+        "label = intent: 2 different values: ask, buy (--label could also be channel)",
         "input = text: different texts of 36 characters on average",
         "task = labels: the same 2 labels occur again and again",
     ]
@@ -51,6 +51,43 @@ def test_a_scale_of_few_numbers_is_a_set_of_labels(write_table: WriteTable) -> N
     assert (found.task, found.labels) == ("labels", ("1", "2", "3", "4", "5"))
 
 
+def test_numbers_of_classes_are_labels_and_their_names_are_better_ones(
+    write_table: WriteTable,
+) -> None:
+    numbers = [n % 15 for n in range(30)]
+    found = of(write_table(text=TEXTS, label=numbers))
+    assert (found.fields["label"], found.task, len(found.labels)) == ("label", "labels", 15)
+    names = [f"intent {n}" for n in numbers]
+    found = of(write_table(text=TEXTS, label=numbers, label_text=names))
+    assert found.fields["label"] == "label_text"
+
+
+def test_zero_and_one_are_labels(write_table: WriteTable) -> None:
+    found = of(write_table(question1=TEXTS, question2=TEXTS, is_duplicate=["0", "1"] * 15))
+    assert found.fields["input"] == "Question1: {{ question1 }}\nQuestion2: {{ question2 }}"
+    assert (found.fields["label"], found.task, found.labels) == (
+        "is_duplicate",
+        "labels",
+        ("0", "1"),
+    )
+
+
+def test_a_count_of_rows_is_not_a_label(write_table: WriteTable) -> None:
+    path = write_table(row=list(range(30)), text=TEXTS)
+    with pytest.raises(UsageError, match="no column looks like the label"):
+        of(path)
+    found = of(write_table(row=list(range(30)), text=TEXTS, price=[n * n for n in range(30)]))
+    assert (found.fields["label"], found.task) == ("price", "equation")
+
+
+def test_of_several_columns_the_one_of_codes_belongs_to_choices(write_table: WriteTable) -> None:
+    cells = {f"op{mark}": ["red", "green", "blue"] * 10 for mark in "abcd"}
+    path = write_table(question=TEXTS, **cells, cop=["1", "2", "4"] * 10, a_type=["u", "v"] * 15)
+    found = of(path)
+    assert found.fields["choices"] == "opa,opb,opc,opd"
+    assert (found.fields["label"], found.task) == ("cop", "choice")
+
+
 def test_columns_of_choices_are_shown_below_the_question(write_table: WriteTable) -> None:
     cells = {f"option{n}": [f"thing {n}"] * 30 for n in (1, 2, 3)}
     found = of(write_table(question=TEXTS, **cells, answer=["1", "2", "3"] * 10))
@@ -72,11 +109,14 @@ def test_names_that_a_template_cannot_hold_are_mapped_alone(write_table: WriteTa
 
 def test_a_list_of_choices_is_found(tmp_path: Path) -> None:
     path = tmp_path / "quiz.jsonl"
-    rows = [{"q": text, "set": ["x", "y"], "answer": "x"} for text in TEXTS]
+    rows = [
+        {"q": text, "answer_options": ["x", "y"], "facts": ["a", "b"], "answer": "x"}
+        for text in TEXTS
+    ]
     path.write_text("\n".join(map(json.dumps, [*rows, {**rows[0], "answer": "y"}])))
     found = of(str(path))
-    assert found.fields["choices"] == "set"
-    assert found.fields["input"] == "{{ q }}\nAnswer Choices:\n{{ set | lettered }}"
+    assert found.fields["choices"] == "answer_options"
+    assert found.fields["input"] == "{{ q }}\nAnswer Choices:\n{{ answer_options | lettered }}"
 
 
 def test_ids_and_rationales_are_found(write_table: WriteTable) -> None:

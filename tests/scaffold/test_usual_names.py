@@ -22,6 +22,15 @@ def test_columns_with_one_choice_each_are_found_in_order() -> None:
     assert choice_columns(["ending0", "ending1"]) == ["ending0", "ending1"]
 
 
+def test_a_word_before_the_name_of_a_choice_does_not_matter() -> None:
+    assert choice_columns(["q_op1", "q_op2", "q_text"]) == ["q_op1", "q_op2"]
+
+
+def test_a_spelled_label_comes_before_its_number() -> None:
+    names = ["label", "label_text", "category name"]
+    assert by_usual_name("label", names) == ["label_text", "label", "category name"]
+
+
 def test_a_gap_or_a_single_column_is_not_a_set_of_choices() -> None:
     assert choice_columns(["option1", "option3"]) == []
     assert choice_columns(["a", "b"]) == []
