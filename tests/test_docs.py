@@ -31,7 +31,7 @@ README = ROOT / "README.md"
 DOCUMENTS = [
     README,
     ROOT / "CONTRIBUTING.md",
-    ROOT / "FIELDS.md",
+    ROOT / "mitools" / "FIELDS.md",
     ROOT / "tests" / "benchmarks" / "README.md",
     *sorted(ROOT.glob("recipes/*/README.md")),
 ]

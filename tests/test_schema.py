@@ -174,7 +174,7 @@ def test_a_path_leads_through_objects_only() -> None:
 
 def test_the_documented_fields_are_current() -> None:
     """To bring them up to date: put the output of mitools schema [--summary] --table there."""
-    document = (ROOT / "FIELDS.md").read_text(encoding="utf-8")
+    document = (ROOT / "mitools" / "FIELDS.md").read_text(encoding="utf-8")
     assert f"\n\n{fields_table()}\n\n" in document
     assert document.endswith(f"\n\n{figures_table()}\n")
 
