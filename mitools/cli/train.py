@@ -30,10 +30,11 @@ GROUPS = {
     "--mi-temperature --mi-mask-label --mi-hide-input --mi-control --rationale-weights "
     "--alpha --beta --beta-warmup --gamma",
     "Data": "--task --labels-from --rationales-from --rationales --soft-labels --agreement-weight "
-    "--wrong-rationales --max-input-tokens --max-label-tokens --max-rationale-tokens",
+    "--wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
+    "--max-rationale-tokens --cut-targets",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
     "--batch-size --micro-batch-size --precision",
-    "Validation": "--eval-every --patience --select-by --valid-limit",
+    "Validation": "--eval-every --patience --select-by --eval-on --valid-limit",
     "Run": "--dry-run --resume --overwrite",
 }
 
@@ -51,7 +52,7 @@ GROUPS = {
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
-    help="Other defaults; paper is the published configuration (10,000 steps of 64 records).",
+    help="Other defaults; paper has those of the official code of arXiv 2403.03348.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Show steps, batch shapes and memory, without training."
@@ -61,8 +62,9 @@ GROUPS = {
 def command(stage: Stage, dry_run: bool, **options: Any) -> None:
     """Teach a small student to answer and to explain.
 
-    Trains on the records of the train split, keeps the model that is best on valid, never looks at
-    test, and then passes every record on. Exit status 130: interrupted, and saved for --resume.
+    Trains on the records of the train split, keeps the model that is best on valid, and then passes
+    every record on. The test split is read only with --eval-on test, and never selects the model.
+    Exit status 130: interrupted, and saved for --resume.
 
     \b
     mitools train records.jsonl --student google/flan-t5-small --save runs/first

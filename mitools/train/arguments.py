@@ -31,7 +31,7 @@ def training_arguments(
 
     Args:
         rows: training records.
-        validates: whether there are validation records.
+        validates: whether there are records to evaluate during training.
         processes: how many processes share a batch.
         row_size: tokens of a record, in both tasks together, times the width of the model.
 
@@ -48,6 +48,7 @@ def training_arguments(
     if share % micro:
         message = f"{share} records a process are not a multiple of --micro-batch-size {micro}"
         raise UsageError(message, hint="choose a divisor")
+    selects = validates and options.select_by != "last"
     per_epoch = math.ceil(rows / options.batch_size)
     total = options.max_steps or math.ceil(options.epochs * per_epoch)
     every = options.eval_every or (max(1, total // 10) if options.max_steps else per_epoch)
@@ -68,8 +69,8 @@ def training_arguments(
         eval_steps=min(every, total),
         save_strategy="steps",
         save_steps=min(every, total),
-        load_best_model_at_end=validates,
-        metric_for_best_model="eval_selection" if validates else None,
+        load_best_model_at_end=selects,
+        metric_for_best_model="eval_selection" if selects else None,
         greater_is_better=True,
         logging_steps=max(1, min(50, total // 20)),
         logging_nan_inf_filter=False,

@@ -26,7 +26,7 @@ A student that {does}, trained by mitools on labels and rationales of a teacher.
 | base | `{base}` |
 | objective | {objective} |
 | records | {records} |
-| validation | {metrics} |
+| {measured} | {metrics} |
 | seed | {seed} |
 | trained | {trained} |
 
@@ -39,6 +39,7 @@ The task of its labels is `{task}`. All options, metrics and versions of the run
 """
 
 
+_MEASURED = {"valid": "validation", "test": "test"}
 _DOES = {"label": "answers", "rationale": "explains"}
 _IN_ONE_PASS = {
     "label-rationale": "For the prompt `{label}` it outputs the label, an end token, and the "
@@ -51,10 +52,11 @@ _IN_ONE_PASS = {
 def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> None:
     """Write ``README.md`` from the content of ``mitools.json``."""
     options, results = metadata["options"], metadata["results"]
+    prefix = f"{options['eval_on']}_"
     metrics = [
-        f"{key.removeprefix('valid_').replace('_', ' ')} {value:.4g}"
+        f"{key.removeprefix(prefix).replace('_', ' ')} {value:.4g}"
         for key, value in results.items()
-        if key.startswith("valid_")
+        if key.startswith(prefix)
     ]
     text = _CARD.format(
         name=name,
@@ -64,6 +66,7 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         base=metadata["base"],
         objective=_describe_objective(options),
         records=", ".join(f"{n:,} {split}" for split, n in metadata["data"]["records"].items()),
+        measured=_MEASURED[options["eval_on"]],
         metrics=", ".join(metrics) or "none",
         seed=options["seed"],
         task=metadata["task"],

@@ -31,7 +31,9 @@ __all__ = [
     "PRESETS",
     "Control",
     "Critic",
+    "CutTargets",
     "Divergence",
+    "EvalSplit",
     "Gradient",
     "LabelSource",
     "MiTerm",
@@ -44,6 +46,7 @@ __all__ = [
     "SameLabel",
     "Schedule",
     "Selection",
+    "UnreadableRationales",
 ]
 
 # The objective
@@ -85,16 +88,21 @@ BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.5}
 LabelSource = Literal["auto", "gold", "teacher"]
 RationaleSource = Literal["auto", "teacher", "human"]
 RationaleChoice = Literal["one", "sample", "min"]
+UnreadableRationales = Literal["skip", "blank"]
+CutTargets = Literal["open", "ended"]
 
 # The run
 
 Schedule = Literal["linear", "cosine", "constant"]
-Selection = Literal["accuracy", "label-loss"]
+Selection = Literal["accuracy", "label-loss", "last"]
+EvalSplit = Literal["valid", "test"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 PresetName = Literal["paper"]
 PRESETS: Mapping[PresetName, Mapping[str, Any]] = {
-    # arXiv:2403.03348, section 4, and the defaults of its code.
+    # The defaults of the code of arXiv:2403.03348: main.py, lines 20 to 44 and 158 to 172, of
+    # https://github.com/xinchen9/cot_distillation_ACL2024 at 59ca033. What is not an option here,
+    # and what still differs, is in recipes/paper/README.md.
     "paper": {
         "mi": "paper",
         "alpha": 0.5,
@@ -105,6 +113,14 @@ PRESETS: Mapping[PresetName, Mapping[str, Any]] = {
         "max_input_tokens": 1024,
         "max_label_tokens": 256,
         "max_rationale_tokens": 256,
+        "cut_targets": "ended",
+        "rationales_from": "teacher",
+        "unreadable_rationales": "blank",
+        "precision": "fp32",
+        "select_by": "last",
+        "eval_on": "test",
+        "eval_every": 250,
+        "valid_limit": None,
     }
 }
 """Values of fields of ``TrainOptions`` that replace its defaults, by the preset's name."""

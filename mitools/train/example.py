@@ -12,7 +12,10 @@ from typing import Any
 from mitools.records import Record
 from mitools.train.options import TrainOptions
 
-__all__ = ["Example", "example_of"]
+__all__ = ["BLANK", "Example", "example_of"]
+
+BLANK = " "
+"""The rationale of a reply that gave none, where such a reply is trained on."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     """Choose the training targets of a record.
 
     By default the label is gold where known, else the teacher's; the rationale is the teacher's
-    where it gave one, else the human one. A text of white space counts as missing.
+    where it gave one, else the human one. A text of white space counts as missing. Where a
+    teacher was asked and gave no rationale, ``unreadable_rationales`` can make it :data:`BLANK`,
+    as in data_utils.py, lines 261 and 279, of https://github.com/xinchen9/cot_distillation_ACL2024.
 
     Where the teacher's label is wrong, its rationale supports a wrong answer and has the weight
     ``agreement_weight``, and so has its label where that is the target. Of several rationales,
@@ -64,6 +69,8 @@ def example_of(record: Record, options: TrainOptions) -> Example:
         return example
     rationales = {"teacher": teacher.get("rationale"), "human": record.get("rationale")}
     whose, rationale = _choose(rationales, options.rationales_from)
+    if rationale is None and _wants_blank(record, options):
+        return _with(example, rationale=BLANK)
     if whose != "teacher" or rationale is None:
         return _with(example, rationale=rationale)
     choices = _rationales(teacher, rationale) if options.rationales != "one" else ()
@@ -74,6 +81,12 @@ def example_of(record: Record, options: TrainOptions) -> Example:
         rationales=choices if len(choices) > 1 else (),
         wrong=_wrong(teacher) if options.wrong_rationales else (),
     )
+
+
+def _wants_blank(record: Record, options: TrainOptions) -> bool:
+    """Return whether to train an empty rationale, as the teacher's is missing."""
+    is_teachers = options.rationales_from != "human" and bool(record.get("teacher"))
+    return is_teachers and options.unreadable_rationales == "blank"
 
 
 def _with(example: Example, **changes: Any) -> Example:

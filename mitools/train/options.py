@@ -33,7 +33,9 @@ from mitools.train.choices import (
     PRESETS,
     Control,
     Critic,
+    CutTargets,
     Divergence,
+    EvalSplit,
     Gradient,
     LabelSource,
     MiTerm,
@@ -46,6 +48,7 @@ from mitools.train.choices import (
     SameLabel,
     Schedule,
     Selection,
+    UnreadableRationales,
 )
 from mitools.train.fields import Help, check_ranges
 from mitools.train.ranges import (
@@ -219,6 +222,9 @@ class TrainOptions:
     max_rationale_tokens: Annotated[
         int, Help("Maximum rationale length in tokens.", TARGET_TOKENS)
     ] = 256
+    cut_targets: Annotated[
+        CutTargets, Help("Whether labels and rationales that are cut get an end token (ended).")
+    ] = "open"
     labels_from: Annotated[
         LabelSource, Help("Source of the labels; auto is gold where known, else the teacher.")
     ] = "auto"
@@ -226,6 +232,10 @@ class TrainOptions:
         RationaleSource,
         Help("Source of the rationales; auto is the teacher where it gave one, else the human."),
     ] = "auto"
+    unreadable_rationales: Annotated[
+        UnreadableRationales,
+        Help("Where a teacher's reply gave no rationale: train none (skip) or an empty one."),
+    ] = "skip"
     eval_every: Annotated[
         int | None,
         Help("Steps between validations.  [default: an epoch; --max-steps / 10]", COUNT),
@@ -234,7 +244,12 @@ class TrainOptions:
         int | None,
         Help("Stop after this many validations without improvement.  [default: never]", COUNT),
     ] = None
-    select_by: Annotated[Selection, Help("Metric that selects the best checkpoint.")] = "accuracy"
+    select_by: Annotated[
+        Selection, Help("Metric that selects the best checkpoint; last saves the last step.")
+    ] = "accuracy"
+    eval_on: Annotated[
+        EvalSplit, Help("Split to measure during training; test only with --select-by last.")
+    ] = "valid"
     valid_limit: Annotated[int | None, Help("Maximum number of validation records.", COUNT)] = 500
     precision: Annotated[
         Precision,
@@ -335,6 +350,7 @@ class TrainOptions:
         if self.resume and self.overwrite:
             raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
         self._check_data_options()
+        self._check_selection()
         is_new = self.student.split(":")[0] in ("scratch", "encoder")
         if self.lora and is_new:
             message = (
@@ -349,6 +365,14 @@ class TrainOptions:
         if self.wrong_rationales and self.mi not in CONTRASTIVE_TERMS:
             message = f"--wrong-rationales needs a contrastive term, not --mi {self.mi}"
             raise UsageError(message, hint='add "--mi infonce"')
+
+    def _check_selection(self) -> None:
+        if self.select_by != "last" and self.eval_on == "test":
+            message = f"--select-by {self.select_by} must not read the test split"
+            raise UsageError(message, hint='add "--select-by last", or use "--eval-on valid"')
+        if self.select_by == "last" and self.patience is not None:
+            message = "--patience needs a metric, and --select-by last has none"
+            raise UsageError(message, hint='drop --patience, or add "--select-by accuracy"')
 
     def as_json(self) -> dict[str, Any]:
         """Return the options that a resumed run must share with the interrupted one."""

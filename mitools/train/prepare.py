@@ -94,7 +94,7 @@ def _prepare(
     check_saving(base.model, codec, work / "trial")
     lost = check_texts(spool.of_split("train"), codec, options)
     data = build_data(spool, codec, options)
-    _report(data, spool, note, lost)
+    _report(data, spool, options, note, lost)
     model = TwoTaskModel(base.model, codec, options.objective)
     write_state(options, spool.digest)
     processes.announce(
@@ -154,12 +154,19 @@ def _texts(spool: TokenSpool, options: TrainOptions) -> Iterator[str]:
         yield from (text for text in texts if text)
 
 
-def _report(data: TrainingData, spool: TokenSpool, note: Note, lost: Mapping[str, int]) -> None:
+def _report(
+    data: TrainingData,
+    spool: TokenSpool,
+    options: TrainOptions,
+    note: Note,
+    lost: Mapping[str, int],
+) -> None:
     valid = 0 if data.valid is None else len(data.valid)
-    other = spool.counts.total() - spool.counts["train"] - spool.counts["valid"]
-    note(f"{len(data.train):,} training and {valid:,} validation records, {other:,} not used")
+    kind = {"valid": "validation", "test": "test"}[options.eval_on]
+    other = spool.counts.total() - spool.counts["train"] - spool.counts[options.eval_on]
+    note(f"{len(data.train):,} training and {valid:,} {kind} records, {other:,} not used")
     for what, count in {**data.notes, **lost}.items():
         if count:
             note(f"{count:,} training records {what}")
-    if not valid:
+    if not valid and options.select_by != "last":
         note("no validation records, so the student is that of the last step, not of the best")

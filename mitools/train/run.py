@@ -35,8 +35,8 @@ class TrainedStudent:
     Attributes:
         folder: its folder, for :func:`mitools.student.load_student`.
         metrics: figures of the validation that selected it, such as ``valid_accuracy`` (0 to 1)
-            and ``valid_label_loss`` (nats per token); the last ``train_loss`` where nothing was
-            validated.
+            and ``valid_label_loss`` (nats per token); ``test_accuracy`` and so on where training
+            measured the test split; the last ``train_loss`` where nothing was measured.
     """
 
     folder: Path
@@ -106,7 +106,7 @@ def _train(
     if isinstance(run, Finished):
         on_note(f"{save} is already trained")
         results = read_metadata(save)["results"]
-        names = [name for name in results if name.startswith(("valid_", "train_loss"))]
+        names = [name for name in results if name.startswith(("valid_", "test_", "train_loss"))]
         return TrainedStudent(save, {name: results[name] for name in names})
     on_start(run.total_steps)
     metrics = run.execute(on_step)

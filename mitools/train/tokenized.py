@@ -28,7 +28,7 @@ from mitools.records import Record, Writer, dump_line, parse_line
 from mitools.schema import get_path
 from mitools.student.codec import Codec, Purpose, tokenizable
 from mitools.tasks import task_of
-from mitools.train.example import Example, example_of
+from mitools.train.example import BLANK, Example, example_of
 from mitools.train.options import TrainOptions
 
 __all__ = ["TokenSpool", "TrainingData", "build_data", "lengths_of", "open_data"]
@@ -76,7 +76,8 @@ class TrainingData:
     Attributes:
         train: rows with ``id``, token ids of prompts and targets, weights, further targets to
             choose from where the options ask for them, and ``length``.
-        valid: validation rows of the same kind; None where there is no such record.
+        valid: rows of the same kind to measure during training, those of the split ``eval_on``;
+            None where there is no such record.
         notes: how many records lacked a label or rationale, or had a text cut.
     """
 
@@ -124,7 +125,7 @@ def open_data(folder: Path, notes: Mapping[str, int]) -> TrainingData:
 
 
 def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> TrainingData:
-    """Tokenize the training and validation records; the test split is never read.
+    """Tokenize the training and validation records; the test split is read with ``eval_on`` only.
 
     A record without a label is used for its rationale, and the reverse; in one pass the missing
     text is empty and has no loss. A record with neither is left out. Texts over the limits are cut.
@@ -139,7 +140,7 @@ def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> Traini
     if not train:
         message = "no training record has a label or a rationale"
         raise DataError(message, hint='run "mitools annotate" and "mitools split" first')
-    valid_records = _first(spool.of_split("valid"), options.valid_limit)
+    valid_records = _first(spool.of_split(options.eval_on), options.valid_limit)
     valid = _tokenize(valid_records, folder / "valid.arrow", codec, options, Counter(), whole=True)
     return TrainingData(train, valid or None, notes)
 
@@ -192,6 +193,7 @@ def _rows(
         example = example_of(record, options)
         notes["without a label"] += example.label is None
         notes["without a rationale"] += example.rationale is None and options.needs_rationales
+        notes["with an empty rationale, as the teacher gave none"] += example.rationale == BLANK
         if example.label or example.rationale:
             found.append(({"id": tokenizable(record["id"])}, record))
             examples.append(example)
@@ -199,7 +201,7 @@ def _rows(
     is_cut = [False] * len(rows)
     for purpose in _PURPOSES:
         texts: list[str | None] = [vars(example)[purpose] for example in examples]
-        targets = _encode_where(texts, partial(codec.encode_targets, purpose))
+        targets = _encode_where(texts, partial(_encode_targets, codec, options, purpose))
         wanted = [_needs_prompt(codec, purpose, text, options) for text in texts]
         inputs = [x.input if w else None for x, w in zip(examples, wanted, strict=True)]
         prompts = _encode_where(inputs, partial(codec.encode_prompts, purpose))
@@ -213,8 +215,19 @@ def _rows(
         row["length"] = sum(
             len(row[f"{name}_{part}"]) for name in _PURPOSES for part in ("prompt", "target")
         )
-        row |= _choices(example, codec, notes)
+        row |= _choices(example, partial(_encode_targets, codec, options), notes)
     return found
+
+
+def _encode_targets(
+    codec: Codec, options: TrainOptions, purpose: Purpose, texts: Sequence[str]
+) -> list[tuple[list[int], bool]]:
+    """Encode labels or rationales; one that is cut ends as ``cut_targets`` has it."""
+    found = codec.encode_targets(purpose, texts)
+    if options.cut_targets == "open":
+        return found
+    end_id = codec.tokenizer.eos_token_id
+    return [([*ids[:-1], end_id] if is_cut else ids, is_cut) for ids, is_cut in found]
 
 
 def _encode_where(
@@ -233,7 +246,11 @@ def _needs_prompt(codec: Codec, purpose: Purpose, text: str | None, options: Tra
     return bool(text)
 
 
-def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, Any]:
+def _choices(
+    example: Example,
+    encode: Callable[[Purpose, Sequence[str]], list[tuple[list[int], bool]]],
+    notes: Counter[str],
+) -> dict[str, Any]:
     """Encode the targets that an epoch can draw from, and their weights."""
     further: dict[str, tuple[Purpose, tuple[str, ...]]] = {
         "label_votes": ("label", example.votes),
@@ -247,7 +264,7 @@ def _choices(example: Example, codec: Codec, notes: Counter[str]) -> dict[str, A
         "label_weight": example.label_weight,
         "rationale_weight": example.rationale_weight,
         **{
-            name: [ids for ids, _ in codec.encode_targets(purpose, texts)] if texts else []
+            name: [ids for ids, _ in encode(purpose, texts)] if texts else []
             for name, (purpose, texts) in further.items()
         },
     }

@@ -122,7 +122,7 @@ class TrainingRun:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
             raise Interrupted(message, hint='run the same command with "--resume" to continue')
-        metrics = final_metrics(trainer.state.log_history, trainer.state.best_global_step)
+        metrics = self._final_metrics(trainer)
         results = {
             **metrics,
             "steps": trainer.state.global_step,
@@ -139,6 +139,12 @@ class TrainingRun:
             trainer.restore(self.checkpoint)  # ``train`` would make one step more
         else:
             trainer.train(resume_from_checkpoint=self.checkpoint)
+
+    def _final_metrics(self, trainer: StudentTrainer) -> dict[str, float]:
+        state = trainer.state
+        is_last = self.options.select_by == "last"
+        saved = state.global_step if is_last else state.best_global_step
+        return final_metrics(state.log_history, saved, self.options.eval_on)
 
     def _out_of_memory(self) -> TrainingError:
         size = self.arguments.per_device_train_batch_size
@@ -172,7 +178,7 @@ class TrainingRun:
             callbacks=callbacks,
             codec=self.codec,
             metadata=self._metadata({}),
-            measures_accuracy=options.select_by == "accuracy",
+            measures_accuracy=options.select_by != "label-loss",
             beta_warmup=options.beta_warmup,
         )
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records

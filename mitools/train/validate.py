@@ -14,6 +14,7 @@ from mitools.bounds import OWN
 from mitools.records import parse_line
 from mitools.student.protocol import Student
 from mitools.tasks import task_of
+from mitools.train.choices import EvalSplit
 from mitools.train.mi_estimate import FEATURES, estimate_information, sketch
 from mitools.train.task_tensors import COUNTS, LOSS_COUNTS
 
@@ -193,20 +194,23 @@ def _choose(student: Student, records: Sequence[dict[str, object]]) -> list[str]
     ]
 
 
-def final_metrics(history: list[dict[str, float]], best_step: int | None) -> dict[str, float]:
-    """Return the metrics of the best validation, or the last training loss without any.
+def final_metrics(
+    history: list[dict[str, float]], saved_step: int | None, split: EvalSplit = "valid"
+) -> dict[str, float]:
+    """Return the metrics of the saved model, or the last training loss if it was not measured.
 
     Args:
         history: the lines of the log.
-        best_step: the step of the model that is kept; None without validation.
+        saved_step: the step of the saved model; None takes the last measurement there is.
+        split: what was measured; the names of the metrics begin with it.
     """
     lines = [line for line in history if "eval_selection" in line]
-    best = [line for line in lines if line["step"] == best_step] or lines[-1:]
-    if best:
+    found = lines[-1:] if saved_step is None else [x for x in lines if x["step"] == saved_step]
+    if found:
         return {
-            f"valid_{name}": best[0][key]
+            f"{split}_{name}": found[-1][key]
             for name in _MEASURES
-            if (key := f"eval_{name}") in best[0]
+            if (key := f"eval_{name}") in found[-1]
         }
     losses = [line for line in history if "loss" in line][-1:]
     return {"train_loss": losses[0]["loss"]} if losses else {}
