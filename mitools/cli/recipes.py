@@ -13,8 +13,11 @@ __all__ = ["command"]
 def command(stage: Stage) -> None:
     """List the recipes that came with mitools, each with the path of its TOML file.
 
+    "mitools init NAME --from RECIPE" copies one to change and to run.
+
     \b
     mitools recipes
+    mitools init mytickets --from tickets
     """
     from mitools.recipe import find_recipe, list_recipes
 

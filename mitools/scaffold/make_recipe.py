@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mitools.errors import OutputError, UsageError
+from mitools.errors import MitoolsError, OutputError, UsageError
 from mitools.files import STDIN, atomic_directory, output_errors
 from mitools.recipe import is_recipe_name
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.propose import Proposal, propose
 from mitools.scaffold.recipe_text import recipe_text
-from mitools.scaffold.sample import read_sample
+from mitools.scaffold.sample import Sample, read_sample
 from mitools.scaffold.settings import Settings, copy_recipe, read_settings
 from mitools.scaffold.trial import Trial, try_mapping
 from mitools.sources.formats import ENDINGS
@@ -63,7 +64,11 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
     _check(options)
     if options.file is None:
         return _copy(options)
-    found, proposal, trial = _look_at(options.file, options)
+    try:
+        found, proposal, trial = _look_at(options.file, options)
+    except MitoolsError as exc:
+        exc.hint = _hint_of_init(exc.hint)
+        raise
     settings = Settings()
     if options.from_recipe is not None:
         settings = read_settings(options.from_recipe, trial.task, trial.choices)
@@ -140,16 +145,33 @@ def _copy(options: InitOptions) -> MadeRecipe:
 
 def _look_at(file: str, options: InitOptions) -> tuple[str, Proposal, Trial]:
     """Propose a mapping and try it; say in one line what the file holds."""
-    reading = LoadOptions(**_reading(options))
-    sample = read_sample(file, reading)
+    sample = read_sample(file, LoadOptions(**_reading(options)))
+    try:
+        proposal, trial = _propose_and_try(file, sample, options)
+    except MitoolsError:
+        if sample.preset is None or options.preset is not None or options.fields:
+            raise
+        # Another data set has the same columns as a published one.
+        proposal, trial = _propose_and_try(file, replace(sample, preset=None), options)
+    rows = f"{sample.rows:,} rows" if sample.is_whole else f"first {sample.rows:,} rows"
+    return f"{sample.name}: {rows}, columns {', '.join(sample.columns)}", proposal, trial
+
+
+def _propose_and_try(file: str, sample: Sample, options: InitOptions) -> tuple[Proposal, Trial]:
     proposal = propose(sample, options)
-    table = proposal.as_table()
-    load = {name.replace("-", "_"): value for name, value in table.items()}
+    load = {name.replace("-", "_"): value for name, value in proposal.as_table().items()}
     trial = try_mapping(file, LoadOptions(fields=proposal.fields, **load, **_reading(options)))
     if not proposal.task:
         proposal.reasons.append(f"task = {trial.task}: by the preset")
-    rows = f"{sample.rows:,} rows" if sample.is_whole else f"first {sample.rows:,} rows"
-    return f"{sample.name}: {rows}, columns {', '.join(sample.columns)}", proposal, trial
+    return proposal, trial
+
+
+def _hint_of_init(hint: str) -> str:
+    """Write a hint of ``mitools load`` with the options of ``mitools init``."""
+    skips = r',? (?:or|and) [^,;"]*"--on-error skip"(?: or "--on-error divert:FILE")?'
+    return re.sub(
+        r'--map ("?)(id|input|label|choices|rationale)=', r"--\2 \1", re.sub(skips, "", hint)
+    )
 
 
 def _reading(options: InitOptions) -> dict[str, Any]:

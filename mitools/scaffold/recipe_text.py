@@ -18,7 +18,8 @@ __all__ = ["recipe_text"]
 Line = tuple[str, Any, str]
 """An option, its value and what it means."""
 
-_CHARACTERS_PER_TOKEN = 3
+# Tokenizers need 4 bytes a token for English; other languages and small vocabularies need fewer.
+_BYTES_PER_TOKEN = 2
 _FEW_RECORDS = 1000
 _LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
@@ -152,9 +153,9 @@ def _without_default(text: str) -> str:
     return text.partition("  [default")[0]
 
 
-def _tokens(characters: int) -> int:
+def _tokens(size_bytes: int) -> int:
     """Round up the tokens of a text to a usual length, with a margin."""
-    tokens = characters // _CHARACTERS_PER_TOKEN + 8
+    tokens = size_bytes // _BYTES_PER_TOKEN + 8
     return next((length for length in _LENGTHS if length >= tokens), _LENGTHS[-1])
 
 

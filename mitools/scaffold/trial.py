@@ -26,7 +26,7 @@ class Trial:
         rejected: number of rows that give no record; ``problem`` is what is wrong with the first.
         task: of the records.
         choices: of the first record.
-        longest: number of characters of the longest input, label and rationale.
+        longest: bytes of the longest input, label and rationale, in UTF-8.
         warning: gold labels that the task cannot read.
     """
 
@@ -62,7 +62,8 @@ def try_mapping(path: str, options: LoadOptions) -> Trial:
         for record in read_parts(open_sources([path], options), options, reader, gold):
             first = first or record
             for name, most in longest.items():
-                longest[name] = max(most, len(record.get(name) or ""))
+                text = str(record.get(name) or "")
+                longest[name] = max(most, len(text.encode("utf-8", "surrogatepass")))
     except EmptyInputError as exc:  # the problem of the first row tells more
         raise (problems[0] if problems else exc) from exc
     if problems and reader.rejected > _MOST_REJECTED * (reader.count + reader.rejected):

@@ -102,9 +102,13 @@ def test_every_stage_takes_its_table(stage: str, write_table: WriteTable, tmp_pa
 def test_lengths_follow_the_texts(write_table: WriteTable, tmp_path: Path) -> None:
     make(tmp_path / "a", write_table(text=TEXTS, label=LABELS))
     assert tables(tmp_path / "a")["train"]["max-input-tokens"] == 32
+    assert tables(tmp_path / "a")["train"]["max-label-tokens"] == 16
     path = write_table(text=[text * 20 for text in TEXTS], label=LABELS)
     make(tmp_path / "b", path, from_recipe="tickets")
-    assert tables(tmp_path / "b")["train"]["max-input-tokens"] == 256
+    assert tables(tmp_path / "b")["train"]["max-input-tokens"] == 384
+    path = write_table(text=["信" * 36 for _ in TEXTS], kind=LABELS)
+    make(tmp_path / "c", path, fields={"input": "text"})
+    assert tables(tmp_path / "c")["train"]["max-input-tokens"] == 64
 
 
 def test_settings_of_a_recipe_are_taken(write_table: WriteTable, tmp_path: Path) -> None:
@@ -164,9 +168,37 @@ def test_a_file_of_mostly_bad_rows_is_refused(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["table.csv"]
 
 
+def test_a_file_with_the_columns_of_a_published_one_may_be_another(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    columns = {"question": TEXTS, "passage": TEXTS}
+    make(tmp_path / "boolq", write_table(**columns, answer=["yes", "no"] * 20))
+    assert tables(tmp_path / "boolq")["load"]["preset"] == "boolq"
+    assert tables(tmp_path / "boolq")["load"]["task"] == "labels"
+    make(tmp_path / "other", write_table(**columns, answer=["in Rome", "in Oslo"] * 20))
+    found = tables(tmp_path / "other")["load"]
+    assert "preset" not in found
+    assert found["labels"] == ["in Oslo", "in Rome"]
+    assert found["map"]["input"] == "Passage: {{ passage }}\nQuestion: {{ question }}"
+
+
+def test_hints_name_the_options_of_init(write_table: WriteTable, tmp_path: Path) -> None:
+    path = write_table(question=TEXTS, answer=[f"It is {n}!" for n in range(40)])
+    with pytest.raises(SourceError, match=r'--label "\{\{ answer \| number \}\}"'):
+        make(tmp_path / "mine", path, task="equation")
+    (tmp_path / "bad.jsonl").write_text("{\n" * 3)
+    with pytest.raises(MitoolsError) as caught:
+        make(tmp_path / "mine", str(tmp_path / "bad.jsonl"))
+    assert "--on-error" not in str(caught.value)
+    spec = "{{ answer | number }}"
+    make(tmp_path / "mine", path, task="equation", fields={"label": spec})
+    assert tables(tmp_path / "mine")["load"]["map"]["label"] == spec
+
+
 def test_a_label_that_no_choice_is_is_named(write_table: WriteTable, tmp_path: Path) -> None:
     path = write_table(q=TEXTS, option1=["u"] * 40, option2=["v"] * 40, answer=["n1", "n2"] * 20)
-    with pytest.raises(MitoolsError, match=r'csv:2: label "n1" is not one of its choices \(u, v\)'):
+    problem = r'csv:2: label "n1" is not one of its choices \(u, v\); map .* "--label FIELD"$'
+    with pytest.raises(MitoolsError, match=problem):
         make(tmp_path / "mine", path)
     assert os.listdir(tmp_path) == ["table.csv"]
 
