@@ -13,7 +13,7 @@ from typing import Any
 from mitools.errors import UsageError
 from mitools.scaffold.column import MOST_LABELS, Column
 from mitools.scaffold.options import InitOptions
-from mitools.scaffold.sample import Sample
+from mitools.scaffold.sample import MOST_ROWS, Sample
 from mitools.scaffold.usual_names import PAIRS, by_usual_name, choice_columns, plain_name
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.answers import shortened
@@ -272,8 +272,12 @@ class _Finder:
         if column.are_numbers and not _are_classes(column):
             return "equation", "numbers or expressions, which are compared by value"
         if column.are_labels:
-            count = len(column.values)
-            return "labels", f"the same {count} labels occur again and again"
+            reason = f"the same {len(column.values)} labels occur again and again"
+            if not self.sample.is_whole:
+                reason += (
+                    f"; labels behind the first {MOST_ROWS:,} rows are not known, so check them"
+                )
+            return "labels", reason
         return "text", "free texts, which are compared without case and punctuation"
 
     def _label_column(self) -> Column | None:

@@ -33,6 +33,17 @@ def test_texts_and_categories_are_a_classification(write_table: WriteTable) -> N
     ]
 
 
+def test_labels_behind_the_first_rows_may_be_missing(
+    write_table: WriteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.scaffold.sample.MOST_ROWS", 20)
+    found = of(write_table(text=TEXTS, label=["a", "b"] * 15))
+    assert found.reasons[-1] == (
+        "task = labels: the same 2 labels occur again and again; labels behind the first 10,000 "
+        "rows are not known, so check them"
+    )
+
+
 def test_names_that_say_nothing_are_decided_by_content(write_table: WriteTable) -> None:
     found = of(write_table(v1=[f"n{n}" for n in range(30)], v2=TEXTS, v3=["ham", "spam"] * 15))
     assert found.fields == {"label": "v3", "input": "v2"}
