@@ -6,7 +6,8 @@ run, and ``catalog`` describes them.
 - ``evaluate_student``: the calls for Python: evaluate a student, compare two runs;
 - ``findings``: the figures of several runs together, with seeds or a baseline;
 - ``run``: one pass over records; ``options``: how to evaluate, and what does not go together;
-- ``opening``: opens students and sentence encoders; ``predict``: asks a student about records;
+- ``select``: the records of one split; ``opening``: opens students and sentence encoders;
+- ``answer_records``: answers records batch by batch; ``predict``: in the predict pass;
 - ``answering``: the ways of answering by name; ``answers``: combines a student's two readings;
   ``readings``: asks for both; ``respond``: answers records, and fits the weight of the readings;
   ``ways``: folds the answers of each way into figures;

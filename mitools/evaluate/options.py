@@ -10,7 +10,7 @@ from mitools.errors import UsageError
 from mitools.evaluate.answering import Answering, Way
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
-from mitools.schema import SPLITS, TASKS
+from mitools.schema import SPLITS, TASKS, Record
 
 __all__ = ["EVALUATED_SPLITS", "EvalOptions", "JudgeOptions", "SplitName"]
 
@@ -98,6 +98,10 @@ class EvalOptions:
     def fits_weight(self) -> bool:
         """Whether the weight of the predict pass is fitted on the validation records."""
         return self.answer == "both" and self.answer_weight is None
+
+    def only_fits(self, record: Record) -> bool:
+        """Return whether a record only serves to fit the temperature, or the readings' weight."""
+        return (self.temperature or self.fits_weight) and record.get("split") == "valid"
 
     @property
     def sample_size(self) -> int:

@@ -46,5 +46,5 @@ def test_a_folder_without_a_student_is_noticed_when_it_is_opened(tmp_path: Path)
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no sentence encoder"):
+    with pytest.raises(SourceError, match="is not a sentence encoder"):
         open_similarity(str(tmp_path))

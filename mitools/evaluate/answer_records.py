@@ -1,0 +1,116 @@
+"""Answer records by a student: in the predict pass, or also behind its rationales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from mitools.evaluate.answering import Way
+from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.predict import OpenedStudent, origin, predict
+from mitools.evaluate.readings import Reader, check_ways
+from mitools.evaluate.respond import Respondent
+from mitools.records import Record
+from mitools.tasks import task_of
+
+__all__ = ["AnsweringStudent"]
+
+
+class AnsweringStudent:
+    """Answers records batch by batch, in the way of the options.
+
+    Attributes:
+        weight: the weight of the predict pass in answers by both readings, once it is known.
+        seconds: mean time per record of each way of answering; empty for the predict pass alone.
+    """
+
+    def __init__(
+        self,
+        options: EvalOptions,
+        open_student: Callable[[], OpenedStudent],
+        warn: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """Prepare to answer.
+
+        Args:
+            options: how to evaluate.
+            open_student: opens the student, or returns the one that is open.
+            warn: receives warnings, one sentence each.
+        """
+        self.weight = options.answer_weight
+        self.seconds: dict[Way, float] = {}
+        self._options = options
+        self._open = open_student
+        self._warn = warn
+
+    def answer(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
+        """Yield each record with its answered copy, in the order of the records.
+
+        The student is opened when the first record has arrived.
+        """
+        first = next(records, None)
+        if first is None:
+            return
+        opened = self._open()
+        if self._options.answer != "predict":
+            check_ways(opened.student.metadata, self._options.answer)
+        self._check_task(first, opened)
+        rest = chain([first], records)
+        chunks = iter(lambda: list(islice(rest, self._options.batch_size)), [])
+        said = origin(opened)
+        answer = self._predict if self._options.answer == "predict" else self._respond
+        for record, found in answer(chunks, opened):
+            yield record, {**record, "student": {**found, **said}}
+
+    def _check_task(self, record: Record, opened: OpenedStudent) -> None:
+        taught = opened.student.metadata.get("task")
+        found = task_of(record, self._options.task).name
+        if isinstance(taught, str) and taught != found:
+            self._warn(f'the student learned the task "{taught}", the records are "{found}"')
+
+    def _predict(
+        self, chunks: Iterator[list[Record]], opened: OpenedStudent
+    ) -> Iterator[tuple[Record, dict[str, Any]]]:
+        for chunk in chunks:
+            yield from zip(chunk, self._predicted(chunk, opened), strict=True)
+
+    def _predicted(self, chunk: Sequence[Record], opened: OpenedStudent) -> list[dict[str, Any]]:
+        """Ask the student about a batch; records to fit the temperature on get no rationale."""
+        options = self._options
+        rationales = options.rationales and opened.has_rationales
+        answers: list[dict[str, Any]] = [{} for _ in chunk]
+        for only_fits in (False, True):
+            places = [
+                index
+                for index, record in enumerate(chunk)
+                if options.only_fits(record) is only_fits
+            ]
+            if places:
+                answered = predict(
+                    opened.student,
+                    [chunk[index] for index in places],
+                    rationales=rationales and not only_fits,
+                    decode=options.decode and not only_fits,
+                )
+                for index, answer in zip(places, answered, strict=True):
+                    answers[index] = answer
+        return answers
+
+    def _respond(
+        self, chunks: Iterator[list[Record]], opened: OpenedStudent
+    ) -> Iterator[tuple[Record, dict[str, Any]]]:
+        """Answer behind rationales, or by both readings.
+
+        Where the weight of the readings is fitted, all records are read before the first leaves.
+        """
+        respondent = Respondent(
+            Reader(opened.student, self._options.answering),
+            task=self._options.task,
+            rationales=self._options.rationales,
+            is_for_fitting=self._options.only_fits,
+            warn=self._warn,
+        )
+        yield from respondent.answer(chunks)
+        self.seconds = respondent.seconds()
+        self.weight = respondent.fit.weight

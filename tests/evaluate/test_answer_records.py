@@ -1,0 +1,58 @@
+"""How a student answers a stream of records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mitools.evaluate.answer_records import AnsweringStudent
+from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.predict import OpenedStudent
+from mitools.records import Record
+from tests.evaluate.examples import equation
+
+
+def answering(student: Any, warnings: list[str] | None = None, **options: Any) -> AnsweringStudent:
+    opened = OpenedStudent(student, "fake@0", "0")
+    warn = (lambda _text: None) if warnings is None else warnings.append
+    return AnsweringStudent(EvalOptions(**options), lambda: opened, warn)
+
+
+def test_each_record_comes_with_its_answered_copy(student: Any) -> None:
+    student.labels = {"q1": "2"}
+    given = [equation(1), equation(2)]
+    pairs = list(answering(student).answer(iter(given)))
+    assert [record for record, _ in pairs] == given
+    assert [copy["student"]["label"] for _, copy in pairs] == ["2", None]
+    assert {copy["student"]["model"] for _, copy in pairs} == {"fake@0"}
+
+
+def test_no_student_is_opened_for_no_records() -> None:
+    def refuse() -> OpenedStudent:
+        raise AssertionError("opened")
+
+    assert list(AnsweringStudent(EvalOptions(), refuse).answer(iter([]))) == []
+
+
+def test_batches_have_the_size_of_the_options(student: Any) -> None:
+    given: Iterator[Record] = iter([equation(number) for number in range(5)])
+    list(answering(student, batch_size=2, rationales=False).answer(given))
+    assert [inputs for _, inputs in student.asked] == [["q0", "q1"], ["q2", "q3"], ["q4"]]
+
+
+def test_records_to_fit_on_get_no_rationale(student: Any) -> None:
+    given = [equation(1, split="valid"), equation(2, split="test")]
+    pairs = list(answering(student, temperature=True).answer(iter(given)))
+    assert ["rationale" in copy["student"] for _, copy in pairs] == [False, True]
+
+
+def test_another_task_than_the_one_learned_is_a_warning(student: Any) -> None:
+    warnings: list[str] = []
+    list(answering(student, warnings, task="text").answer(iter([equation(1)])))
+    assert warnings == ['the student learned the task "equation", the records are "text"']
+
+
+def test_the_predict_pass_alone_has_no_weight_and_no_times(student: Any) -> None:
+    asked = answering(student)
+    list(asked.answer(iter([equation(1)])))
+    assert (asked.weight, asked.seconds) == (None, {})
