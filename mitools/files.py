@@ -13,10 +13,10 @@ import gzip
 import io
 import os
 import re
+import secrets
 import shutil
 import stat
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,12 +129,10 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
                 yield stream
             return
         final = Path(os.path.realpath(path))  # the file behind a link, not the link
-        handle, name = tempfile.mkstemp(
-            prefix=f".{final.name}.", suffix=".part", dir=final.parent or Path()
-        )
-        part = Path(name)
+        # Named before it is made, so that an interrupt at any time finds it.
+        part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
         try:
-            with os.fdopen(handle, "wb") as raw:
+            with open(part, "xb", opener=_for_the_owner) as raw:
                 with _pack(raw, final.suffix) as stream:
                     yield stream
                 raw.flush()
@@ -144,6 +142,10 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def take_mode(part: Path, final: Path) -> None:
@@ -259,8 +261,9 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         if final.exists() and not final.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         final.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent))
+        part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
         try:
+            part.mkdir(mode=0o700)
             yield part
             _open_up(part)
             _swap(part, final)

@@ -8,29 +8,19 @@ more tables, which :mod:`mitools.study.plan` reads.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from mitools.errors import RecipeError
 
-__all__ = ["TABLES", "find_recipe", "is_recipe_name", "list_recipes", "load_table"]
+__all__ = ["TABLES", "find_recipe", "is_recipe_name", "list_recipes", "load_table", "own_file"]
 
-TABLES = (
-    *(
-        "load",
-        "annotate",
-        "split",
-        "train",
-        "eval",
-        "explain",
-        "study",
-        "init",
-        "recipes",
-        "schema",
-    ),
-    *("grid", "objectives", "answers"),
-)
+_COMMANDS = ("load", "annotate", "split", "train", "eval", "explain")
+_OTHER_COMMANDS = ("study", "init", "recipes", "schema")
+_OF_STUDIES = ("grid", "objectives", "answers")
+TABLES = (*_COMMANDS, *_OTHER_COMMANDS, *_OF_STUDIES)
 """Names of tables: the commands, and what only study files have."""
 
 _HERE = Path(__file__).parent
@@ -69,6 +59,17 @@ def find_recipe(name: str) -> Path:
     raise RecipeError(f'no recipe or file "{name}"', hint=hint)
 
 
+def own_file(folder: Path, name: str) -> str | None:
+    """Return the path of a file that a recipe names, relative to the recipe's folder.
+
+    Returns:
+        None if it is not inside the folder, also through links: a recipe may not read elsewhere.
+    """
+    path = folder / name
+    inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    return str(path) if inside else None
+
+
 def load_table(path: Path, stage: str) -> dict[str, Any]:
     """Read one stage's table from a recipe; empty if the recipe has none.
 
@@ -96,5 +97,5 @@ def _unknown(path: Path, name: str, *, is_table: bool) -> RecipeError:
         message = f'{path}: "{name}" is not in a table'
         return RecipeError(message, hint='put it below the name of its stage, such as "[train]"')
     close = difflib.get_close_matches(name, TABLES, n=1)
-    hint = f'did you mean "[{close[0]}]"?' if close else f"tables: {', '.join(TABLES[:6])}"
+    hint = f'did you mean "[{close[0]}]"?' if close else f"tables: {', '.join(_COMMANDS)}"
     return RecipeError(f'{path}: there is no table "[{name}]"', hint=hint)

@@ -24,6 +24,7 @@ import click
 
 from mitools.errors import RecipeError, UsageError
 from mitools.files import STDIN, STDOUT, stream_number
+from mitools.recipe import own_file
 
 __all__ = [
     "DivertOr",
@@ -76,10 +77,10 @@ class RecipePath(click.Path):
         return self._inside(folder, value)
 
     def _inside(self, folder: Path, value: Any) -> str:
-        path = folder / value
-        if not _is_inside(os.path.realpath(path), os.path.realpath(folder)):
+        path = own_file(folder, value)
+        if path is None:
             raise _PowerError("may only read files in its own folder")
-        return str(path)
+        return path
 
     def roles(self, label: str, value: str) -> Iterator[Role]:
         # A missing file cannot be overwritten; the error comes when it is opened.

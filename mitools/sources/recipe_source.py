@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mitools.errors import RecipeError
-from mitools.recipe import find_recipe, load_table
+from mitools.recipe import find_recipe, load_table, own_file
+from mitools.sources.hub import PREFIX
 from mitools.sources.options import LoadOptions
 
 __all__ = ["recipe_source"]
@@ -32,6 +33,12 @@ def recipe_source(name: str) -> tuple[str, LoadOptions]:
     source = values.pop("source", None)
     if not isinstance(source, str):
         raise RecipeError(f"{path}: [load] names no source", hint='add "source = …"')
+    if source != "demo" and not source.startswith(PREFIX):
+        file = own_file(path.parent, source)
+        if file is None:
+            message = f"{path}: source = {source!r}: a recipe may only read files in its own folder"
+            raise RecipeError(message, hint="give load_records the file itself")
+        source = file
     try:
         return source, LoadOptions(**values)
     except TypeError as exc:

@@ -13,6 +13,12 @@ from mitools.cli._places import RecipePath
 from mitools.cli._stage import Stage, stage
 
 
+@pytest.fixture(autouse=True)
+def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let recipes have tables for the command of these tests, and one for another."""
+    monkeypatch.setattr("mitools.recipe.TABLES", ("toy", "other"))
+
+
 def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
     path = folder / name
     path.write_text(text)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from mitools.cli import load as command_module
 from mitools.cli import mitools
-from mitools.errors import DataError, EmptyInputError, SourceError, UsageError
+from mitools.errors import DataError, EmptyInputError, RecipeError, SourceError, UsageError
 from mitools.recipe import list_recipes
 from mitools.sources import load_records as module
 from mitools.sources.load_records import load_records
@@ -79,6 +79,14 @@ def test_a_recipe_means_the_same_to_the_library_and_to_the_command(name: str) ->
     shared = {one.name for one in dataclasses.fields(LoadOptions)} & context.params.keys()
     by_command = LoadOptions(**{key: context.params[key] for key in shared})
     assert recipe_source(name) == (context.params["source"], by_command)
+
+
+def test_a_recipe_reads_a_file_of_its_own_folder_only(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text('[load]\nsource = "rows.csv"\n')
+    assert recipe_source(str(tmp_path)) == (str(tmp_path / "rows.csv"), LoadOptions())
+    (tmp_path / "recipe.toml").write_text('[load]\nsource = "../rows.csv"\n')
+    with pytest.raises(RecipeError, match="a recipe may only read files in its own folder"):
+        recipe_source(str(tmp_path))
 
 
 def test_the_defaults_of_the_command_are_those_of_the_class() -> None:

@@ -108,6 +108,6 @@ def test_a_run_is_saved_with_the_place_of_its_prefix(tmp_path: Path, tiny_causal
 def test_an_encoder_is_refused_for_it_reads_the_task_with_the_input(
     tmp_path: Path, tiny_seq2seq: Path
 ) -> None:
-    with pytest.raises(UsageError, match="for causal students"):
+    with pytest.raises(UsageError, match="needs a causal student"):
         prepare(iter(toy_records()), options(tmp_path, tiny_seq2seq), lambda _: None)
     assert not (tmp_path / "student.work").exists()
