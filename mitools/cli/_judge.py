@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mitools.cli._stage import Stage
 
 if TYPE_CHECKING:
-    from mitools.evaluate.open_judge import Judge, OnReply
+    from mitools.evaluate.judge.open_judge import Judge, OnReply
     from mitools.evaluate.options import JudgeOptions
 
 __all__ = ["judging"]
@@ -22,7 +22,7 @@ def judging(stage: Stage, options: JudgeOptions | None) -> Iterator[Judge | None
         yield None
         return
     from mitools.annotate.notices import Notices
-    from mitools.evaluate.open_judge import open_judge
+    from mitools.evaluate.judge.open_judge import open_judge
 
     notices = Notices(stage.console.note, stage.console.warn)
     with _progress(stage) as on_reply, open_judge(options, notices, on_reply) as judge:

@@ -31,8 +31,8 @@ from mitools.files import STDOUT, atomic_output
 from mitools.records import Record, Writer
 
 if TYPE_CHECKING:
+    from mitools.evaluate.asking.predict import OpenedStudent
     from mitools.evaluate.measures.text import Similarity
-    from mitools.evaluate.predict import OpenedStudent
     from mitools.evaluate.run import Evaluation
 
 __all__ = ["command"]
@@ -221,7 +221,7 @@ def command(
 def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:
     if student is None:
         return None
-    from mitools.evaluate.opening import open_later
+    from mitools.evaluate.asking.opening import open_later
 
     return open_later(student, options.device, options.tokens_per_batch)
 
@@ -230,7 +230,7 @@ def _similarity(options: EvalOptions) -> Similarity | None:
     """Load the encoder before any record is read, once for all runs."""
     if options.embedding is None:
         return None
-    from mitools.evaluate.opening import open_similarity
+    from mitools.evaluate.asking.opening import open_similarity
 
     return open_similarity(options.embedding, options.device)
 

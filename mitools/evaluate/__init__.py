@@ -6,18 +6,14 @@ run, and ``catalog`` describes them.
 - ``evaluate_student``: the calls for Python: evaluate a student, compare two runs;
 - ``findings``: the figures of several runs together, with seeds or a baseline;
 - ``run``: one pass over records; ``options``: how to evaluate, and what does not go together;
-- ``select``: the records of one split; ``opening``: opens students and sentence encoders;
-- ``answer_records``: answers records batch by batch; ``predict``: in the predict pass;
-- ``answering``: the ways of answering by name; ``answers``: combines a student's two readings;
-  ``readings``: asks for both; ``respond``: answers records, and fits the weight of the readings;
-  ``ways``: folds the answers of each way into figures;
+- ``select``: the records of one split; ``ways``: the figures of each way of answering;
+- :mod:`~mitools.evaluate.asking`: asks a student about records;
 - ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
 - ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
 - ``catalog``: the measure of every figure; ``report``: figures as rows of text;
 - ``provenance``: software, student and decoding of a summary;
 - ``sample``: a bounded sample of records that does not depend on their order;
-- ``judging``: questions to a language model that judges rationales, and their figures;
-  ``open_judge``: opens that model;
+- :mod:`~mitools.evaluate.judge`: a language model that judges rationales;
 - :mod:`~mitools.evaluate.measures`: the definition and computation of each figure;
 - :mod:`~mitools.evaluate.simulators`: local models that guess answers from rationales;
 - :mod:`~mitools.evaluate.probes`: interventions on what a student reads.

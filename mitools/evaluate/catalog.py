@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mitools.evaluate import judging, outcomes
+from mitools.evaluate import outcomes
 from mitools.evaluate.confidences import AFTER, CHOICE_MEASURES, TEMPERATURE
+from mitools.evaluate.judge import judging
 from mitools.evaluate.measures import calibration, labels, surface, text
 from mitools.evaluate.measures.classwise import CLASSWISE_ECE
 from mitools.evaluate.measures.consistency import CONSISTENCY, COVERAGE

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mitools.evaluate.asking.opening import open_later
 from mitools.evaluate.measures.metric import as_json
-from mitools.evaluate.opening import open_later
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import compare
 from mitools.evaluate.run import Evaluation
@@ -71,7 +71,7 @@ def evaluate_student(
     if student is not None:
         opener = open_later(student, chosen.device, chosen.tokens_per_batch)
     if chosen.judge is not None:
-        from mitools.evaluate.open_judge import open_judge
+        from mitools.evaluate.judge.open_judge import open_judge
 
         with open_judge(chosen.judge):
             pass  # it is opened again for the summary; a missing key must not cost an evaluation

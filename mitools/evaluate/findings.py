@@ -10,7 +10,7 @@ from mitools.evaluate.outcomes import compare, over_seeds
 from mitools.evaluate.run import Evaluation
 
 if TYPE_CHECKING:
-    from mitools.evaluate.open_judge import Judge
+    from mitools.evaluate.judge.open_judge import Judge
 
 __all__ = ["check_runs", "join_runs"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import StudentError
+from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.measures.metric import as_json
-from mitools.evaluate.predict import OpenedStudent
 
 __all__ = ["describe_run", "hash_student", "name_student", "software", "with_provenance"]
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from mitools.errors import InvalidFieldError, MissingFieldError
-from mitools.evaluate.answer_records import AnsweringStudent
+from mitools.evaluate.asking.answer_records import AnsweringStudent
+from mitools.evaluate.asking.opening import open_similarity
+from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.measures.text import Similarity
-from mitools.evaluate.opening import open_similarity
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
-from mitools.evaluate.predict import OpenedStudent
 from mitools.evaluate.probes.subject import Instruments, Subject, open_instrument
 from mitools.evaluate.provenance import with_provenance
 from mitools.evaluate.sample import KeptRecord, Sample
@@ -163,7 +163,7 @@ class Evaluation:
         figures = self.figures(update)
         if self.options.judge is not None:
             from mitools.annotate.notices import Notices
-            from mitools.evaluate.open_judge import open_judge
+            from mitools.evaluate.judge.open_judge import open_judge
 
             with open_judge(self.options.judge, Notices(on_warning=self._warn)) as judge:
                 figures["judge"] = judge.judge(self.sample, None, self.options.seed)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitools.evaluate.confidences import Confidences
-from mitools.evaluate.judging import unasked_judge
+from mitools.evaluate.judge.judging import unasked_judge
 from mitools.evaluate.measures.calibration import reliability
 from mitools.evaluate.measures.comparison import smallest_detectable
 from mitools.evaluate.measures.consistency import Consistency

@@ -159,7 +159,7 @@ class ExplanationRun:
         """Open the student once."""
         assert self._open_student is not None
         if self._opened is None:
-            from mitools.evaluate.readings import check_ways
+            from mitools.evaluate.asking.readings import check_ways
 
             opened = self._open_student()
             check_ways(opened.student.metadata, self.options.answer)
@@ -167,7 +167,7 @@ class ExplanationRun:
         return self._opened
 
     def _open_saved_student(self) -> OpenedStudent:
-        from mitools.evaluate.opening import open_student
+        from mitools.evaluate.asking.opening import open_student
 
         assert self.options.student is not None
         return open_student(Path(self.options.student), self.options.device)
@@ -235,8 +235,8 @@ class ExplanationRun:
                     yield self._item(next(answers), item.view.position, item.second)
 
     def _ask(self, items: list[ViewedRecord]) -> list[Record]:
-        from mitools.evaluate.predict import origin
-        from mitools.evaluate.readings import ask
+        from mitools.evaluate.asking.predict import origin
+        from mitools.evaluate.asking.readings import ask
         from mitools.evaluate.score import scored
 
         opened = self._student()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mitools.evaluate.judging import unasked_judge
+from mitools.evaluate.judge.judging import unasked_judge
 from mitools.evaluate.measures.metric import Metric, as_json
 from mitools.evaluate.probes.run import unasked_probes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate import judging
+from mitools.evaluate.judge import judging
 from mitools.evaluate.measures.simulatability import RATIONALE_EDITING
 from mitools.evaluate.outcomes import MEASURES
 from mitools.evaluate.probes.run import unasked_probes

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import permutation_test, spearmanr
 
-from mitools.evaluate.judging import compare_rationales, rate_rationales
+from mitools.evaluate.judge.judging import compare_rationales, rate_rationales
 from mitools.evaluate.probes.attribution import probe_attribution
 from mitools.evaluate.probes.counterfactual import insertions, probe_counterfactual
 from mitools.evaluate.probes.cue import probe_cue

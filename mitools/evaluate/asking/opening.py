@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitools.evaluate.predict import OpenedStudent
+from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.provenance import hash_student, name_student
 
 if TYPE_CHECKING:

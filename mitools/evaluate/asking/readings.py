@@ -1,7 +1,7 @@
 """Ask a student that concludes by both of its readings, and answer in one of the ways.
 
-Reading is apart from answering: the weight λ of :mod:`mitools.evaluate.answers` may only be known
-when the last validation record has been read.
+Reading is apart from answering: the weight λ of :mod:`mitools.evaluate.asking.combine` may only be
+known when the last validation record has been read.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mitools.errors import StudentError
-from mitools.evaluate.answering import EVEN, WAYS, Answering, Way, draw_seed
-from mitools.evaluate.answers import Candidates, WeightFit, average_draws, pool
-from mitools.evaluate.predict import closed_answer, one_each, open_answer, predict
+from mitools.evaluate.asking.combine import Candidates, WeightFit, average_draws, pool
+from mitools.evaluate.asking.predict import closed_answer, one_each, open_answer, predict
+from mitools.evaluate.asking.ways_of_answering import EVEN, WAYS, Answering, Way, draw_seed
 from mitools.records import Record
 from mitools.student.protocol import Generation, can_conclude, can_predict
 

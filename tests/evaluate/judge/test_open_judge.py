@@ -10,8 +10,8 @@ import pytest
 
 from mitools.annotate.notices import Notices
 from mitools.errors import TeacherRefusedError
-from mitools.evaluate.judging import Query
-from mitools.evaluate.open_judge import open_judge
+from mitools.evaluate.judge.judging import Query
+from mitools.evaluate.judge.open_judge import open_judge
 from mitools.evaluate.options import JudgeOptions
 from mitools.evaluate.sample import KeptRecord, Sample
 from tests.evaluate.examples import equation

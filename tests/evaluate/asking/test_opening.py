@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mitools.errors import SourceError, StudentError, UsageError
-from mitools.evaluate import opening
-from mitools.evaluate.opening import open_later, open_similarity
-from mitools.evaluate.predict import OpenedStudent
+from mitools.evaluate.asking import opening
+from mitools.evaluate.asking.opening import open_later, open_similarity
+from mitools.evaluate.asking.predict import OpenedStudent
 
 
 def test_a_folder_is_opened_once_when_it_is_needed(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
-from mitools.evaluate.judging import (
+from mitools.evaluate.judge.judging import (
     MEASURES,
     Query,
     compare_rationales,

@@ -1,6 +1,7 @@
 """A language model as judge of rationales: a rubric for one student, or a choice between two.
 
-Writes the questions and reads the replies; :mod:`mitools.evaluate.open_judge` has them answered.
+Writes the questions and reads the replies;
+:mod:`~mitools.evaluate.judge.open_judge` has them answered.
 Judges prefer long and fluent texts, and the one that they read first: two students are shown in
 both orders, and how often the order decides is measured too.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mitools.evaluate.answer_records import AnsweringStudent
+from mitools.evaluate.asking.answer_records import AnsweringStudent
+from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.options import EvalOptions
-from mitools.evaluate.predict import OpenedStudent
 from mitools.records import Record
 from tests.evaluate.examples import equation
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
-from mitools.evaluate.judging import SYSTEM, Ask, Query, compare_rationales, rate_rationales
+from mitools.evaluate.judge.judging import SYSTEM, Ask, Query, compare_rationales, rate_rationales
 from mitools.evaluate.options import JudgeOptions
 from mitools.tasks import task_named
 
