@@ -10,7 +10,7 @@ import click
 from mitools.bounds import DEEPEST, DEFAULTS
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
 from mitools.cli._sizes import ByteSize
-from mitools.evaluate.asking.ways_of_answering import PREDICT, WAYS
+from mitools.evaluate.answering import PREDICT, WAYS
 from mitools.schema import TASKS
 
 __all__ = [

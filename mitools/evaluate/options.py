@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mitools.errors import UsageError
-from mitools.evaluate.asking.ways_of_answering import Answering, Way
+from mitools.evaluate.answering import Answering, Way
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.schema import SPLITS, TASKS, Record

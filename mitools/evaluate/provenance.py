@@ -1,26 +1,21 @@
 """The origin of a summary: software, student and decoding.
 
-Reads a student's folder to hash it; opens no model and reads no record.
+Opens no model and reads no record.
 """
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from mitools.errors import StudentError
 from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.measures.metric import as_json
 
-__all__ = ["describe_run", "hash_student", "name_student", "software", "with_provenance"]
+__all__ = ["describe_run", "software", "with_provenance"]
 
 _PACKAGES = ("mitools", "torch", "transformers", "numpy", "sacrebleu", "scikit-learn", "scipy")
-_WEIGHTS = (".safetensors", ".bin", ".gguf", ".model", ".txt", ".json", ".jinja")
-_NOT_THE_MODEL = ("mitools.json", "training_args.bin", "trainer_state.json")
 
 
 def software() -> dict[str, str | None]:
@@ -32,31 +27,6 @@ def software() -> dict[str, str | None]:
         except PackageNotFoundError:
             versions[package] = None
     return versions
-
-
-def hash_student(folder: Path) -> str:
-    """Hash the weights, configuration and tokenizer of a student: BLAKE2b, 64 hexadecimal digits.
-
-    Files about the training run are left out: the same model always has the same hash.
-
-    Raises:
-        StudentError: a file cannot be read.
-    """
-    digest = hashlib.blake2b(digest_size=32)
-    try:
-        for path in sorted(folder.iterdir()):
-            if path.suffix in _WEIGHTS and path.name not in _NOT_THE_MODEL and path.is_file():
-                with path.open("rb") as stream:
-                    content = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32))
-                digest.update(f"{path.name}\0{content.hexdigest()}\n".encode())
-    except OSError as exc:
-        raise StudentError(f"cannot read {exc.filename}: {exc.strerror}") from exc
-    return digest.hexdigest()
-
-
-def name_student(folder: Path, digest: str) -> str:
-    """Name a student: the name of its folder and the start of its hash."""
-    return f"{folder.resolve().name}@{digest[:12]}"
 
 
 def describe_run(opened: OpenedStudent, asked: Mapping[str, Any]) -> dict[str, Any]:

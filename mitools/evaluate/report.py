@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mitools.evaluate.asking.ways_of_answering import WAYS
+from mitools.evaluate.answering import WAYS
 from mitools.evaluate.catalog import with_reference
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.ranking import COVERAGES

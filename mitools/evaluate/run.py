@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from mitools.errors import InvalidFieldError, MissingFieldError
-from mitools.evaluate.asking.answer_records import AnsweringStudent
+from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.asking.opening import open_similarity
 from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.measures.text import Similarity

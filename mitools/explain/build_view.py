@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from mitools.errors import InvalidFieldError
-from mitools.evaluate.asking.ways_of_answering import WAYS
+from mitools.evaluate.answering import WAYS
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.score import verdict

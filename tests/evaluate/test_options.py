@@ -13,7 +13,7 @@ import pytest
 from mitools.cli._eval_options import RunFiles, eval_options
 from mitools.cli.eval import command
 from mitools.errors import UsageError
-from mitools.evaluate.asking.ways_of_answering import Answering
+from mitools.evaluate.answering import Answering
 from mitools.evaluate.options import EvalOptions, JudgeOptions
 
 JUDGE = JudgeOptions("judge-1")

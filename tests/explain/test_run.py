@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import mitools.explain.run
 from mitools.cli import mitools as command
 from mitools.errors import StudentError, UsageError
-from mitools.evaluate.asking.ways_of_answering import WAYS
+from mitools.evaluate.answering import WAYS
 from mitools.evaluate.run import OpenedStudent
 from mitools.explain.options import ExplainOptions
 from mitools.explain.pager import read_ahead

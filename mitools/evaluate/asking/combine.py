@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.evaluate.asking.ways_of_answering import EVEN, Way
+from mitools.evaluate.answering import EVEN, Way
 
 __all__ = ["Candidates", "WeightFit", "average_draws", "fit_weight", "pool"]
 

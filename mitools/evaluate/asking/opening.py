@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitools.evaluate.asking.identity import hash_student, name_student
 from mitools.evaluate.asking.predict import OpenedStudent
-from mitools.evaluate.provenance import hash_student, name_student
 
 if TYPE_CHECKING:
     from mitools.evaluate.measures.text import Similarity

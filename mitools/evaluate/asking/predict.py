@@ -24,7 +24,7 @@ class OpenedStudent:
     """A student ready to answer.
 
     Attributes:
-        name: what its answers carry, see :func:`mitools.evaluate.provenance.name_student`.
+        name: what its answers carry, see :func:`mitools.evaluate.asking.identity.name_student`.
         digest: hash of its weights; None where it has no folder.
     """
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mitools.errors import StudentError
+from mitools.evaluate.answering import EVEN, WAYS, Answering, Way, draw_seed
 from mitools.evaluate.asking.combine import Candidates, WeightFit, average_draws, pool
 from mitools.evaluate.asking.predict import closed_answer, one_each, open_answer, predict
-from mitools.evaluate.asking.ways_of_answering import EVEN, WAYS, Answering, Way, draw_seed
 from mitools.records import Record
 from mitools.student.protocol import Generation, can_conclude, can_predict
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from mitools.evaluate.answering import EVEN, Way
 from mitools.evaluate.asking.combine import Candidates, WeightFit, fit_weight
 from mitools.evaluate.asking.readings import Reader, Reading, answer
-from mitools.evaluate.asking.ways_of_answering import EVEN, Way
 from mitools.records import Record
 from mitools.tasks import task_of
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mitools.errors import StudentError
+from mitools.evaluate.answering import Answering, Way, draw_seed
 from mitools.evaluate.asking.combine import WeightFit
 from mitools.evaluate.asking.predict import predict
 from mitools.evaluate.asking.readings import Reader, answer, check_ways
-from mitools.evaluate.asking.ways_of_answering import Answering, Way, draw_seed
 from mitools.schema import validate
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec

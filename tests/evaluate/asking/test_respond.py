@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from mitools.evaluate.answering import Answering
 from mitools.evaluate.asking.readings import Reader
 from mitools.evaluate.asking.respond import Respondent
-from mitools.evaluate.asking.ways_of_answering import Answering
 from tests.evaluate.two_readings import TwoReadings, closed, equation
 
 Record = dict[str, Any]

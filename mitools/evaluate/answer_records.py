@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
+from mitools.evaluate.answering import Way
 from mitools.evaluate.asking.predict import OpenedStudent, origin, predict
 from mitools.evaluate.asking.readings import Reader, check_ways
 from mitools.evaluate.asking.respond import Respondent
-from mitools.evaluate.asking.ways_of_answering import Way
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record
 from mitools.tasks import task_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mitools.evaluate.asking.answer_records import AnsweringStudent
+from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record
