@@ -291,3 +291,26 @@ def test_help_answers_in_under_half_a_second() -> None:
         return time.perf_counter() - start
 
     assert min(seconds() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"),
+    [
+        ({}, "20000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, None),
+    ],
+)
+def test_threads_of_openmp_spin_less_unless_the_user_says(
+    given: dict[str, str], spins: str | None
+) -> None:
+    script = (
+        "import os, sys; from mitools.cli import main; sys.argv = ['mitools', '--version']\n"
+        "try: main()\nexcept SystemExit: print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    found = subprocess.run(
+        [sys.executable, "-c", script], env={**env, **given}, capture_output=True, text=True
+    )
+    assert found.stdout.splitlines()[-1] == str(spins)
