@@ -104,12 +104,15 @@ def build_tables(study: Study, results: Sequence[Result], seed: int = 0) -> dict
     """
     cells = cells_of(study, results)
     described = [_describe(cell, seed) for cell in cells.values()]
-    comparisons = []
+    comparisons: list[dict[str, Any]] = []
+    compared: set[frozenset[Name]] = set()
     for name, cell in cells.items():
         for baseline in study.baselines:
             theirs = cells.get(Name(baseline, _first_answer(study, baseline), name.size))
-            if theirs is None or theirs is cell:
+            # Two baselines are compared once: the second time would only cost power.
+            if theirs is None or theirs is cell or frozenset((name, theirs.name)) in compared:
                 continue
+            compared.add(frozenset((name, theirs.name)))
             if (found := compare_cells(cell, theirs, seed)) is not None:
                 comparisons.append({**_as_json(name), "baseline": baseline, **found})
     adjusted = holm({str(place): one["p_value"] for place, one in enumerate(comparisons)})

@@ -91,12 +91,24 @@ def test_a_comparison_uses_the_seeds_that_both_have(tmp_path: Path) -> None:
     assert build_tables(study, results_of(study, apart))["comparisons"] == []
 
 
-def test_p_values_are_adjusted_for_all_comparisons(tmp_path: Path) -> None:
-    study = study_of(tmp_path, 1, 'baselines = ["dss", "label"]')
-    results = results_of(study, {("dss", 0): BETTER, ("label", 0): WORSE})
-    found = build_tables(study, results)["comparisons"]
-    assert [one["baseline"] for one in found] == ["label", "dss"]
-    assert [one["p_holm"] for one in found] == [pytest.approx(2 * found[0]["p_value"])] * 2
+def test_p_values_are_adjusted_for_all_comparisons_and_baselines_are_compared_once(
+    tmp_path: Path,
+) -> None:
+    text = MINIMAL.replace("sizes = [4, 8]", 'baselines = ["dss", "label"]')
+    study = write_study(tmp_path, text.replace("seeds = 2", "seeds = 1") + "[objectives.third]\n")
+    rows = {("dss", 0): BETTER, ("label", 0): WORSE, ("third", 0): BETTER}
+    found = build_tables(study, results_of(study, rows))["comparisons"]
+    assert [(one["objective"], one["baseline"]) for one in found] == [
+        ("dss", "label"),
+        ("third", "dss"),
+        ("third", "label"),
+    ]
+    assert found[0]["p_value"] == found[2]["p_value"] < found[1]["p_value"] == 1
+    assert [one["p_holm"] for one in found] == [
+        pytest.approx(3 * found[0]["p_value"]),
+        1,
+        pytest.approx(3 * found[0]["p_value"]),
+    ]
 
 
 def test_the_folds_of_a_seed_are_one_row_and_count_when_all_are_there(tmp_path: Path) -> None:
