@@ -65,10 +65,6 @@ class Processes:
         path.write_text(json.dumps(found), encoding="utf-8")
         path.rename(folder / _READY)
 
-    def withdraw(self, folder: Path) -> None:
-        """Delete the announcement of an earlier run."""
-        (folder / _READY).unlink(missing_ok=True)
-
     def await_files(self, folder: Path) -> dict[str, Any]:
         """Wait for the first process to announce its files."""
         path = folder / _READY
