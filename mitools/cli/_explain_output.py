@@ -38,7 +38,7 @@ class Outputs:
     json: bool
     html: str | None
     summary: str | None
-    vs_summary: str | None
+    vs_summary: tuple[str, ...]
     width: int | None
     color: str
     pager: bool
@@ -50,9 +50,12 @@ class Outputs:
 
     def check(self, options: ExplainOptions, output: str | None) -> None:
         """Raise :class:`UsageError` if two outputs do not fit together."""
-        if self.vs_summary is not None and (options.vs is None or self.html is None):
+        if self.vs_summary and (not options.vs or self.html is None):
             message = "--vs-summary needs a page of two students"
             raise UsageError(message, hint="add --vs FILE and --html FILE")
+        if len(self.vs_summary) > len(options.other_files):
+            message = "there are more --vs-summary than --vs"
+            raise UsageError(message, hint="give one for each --vs FILE, in the same order")
         if self.summary is not None and self.html is None and self.json:
             message = "--summary has no effect with --json alone"
             raise UsageError(message, hint="add --html FILE, or drop one")
@@ -118,13 +121,12 @@ def _figures(terminal: Terminal, summary: Summary | None) -> str:
 def _page(stage: Stage, outputs: Outputs, run: ExplanationRun) -> Iterator[Show]:
     """Collect a page, and write it after the last record."""
     from mitools.explain.page.write import Page
+    from mitools.explain.view import other_key
 
     path = str(outputs.html)
-    summaries = {
-        who: summary
-        for who, name in (("student", outputs.summary), ("second", outputs.vs_summary))
-        if (summary := _summary(name)) is not None
-    }
+    named = [("student", outputs.summary)]
+    named += [(other_key(index), name) for index, name in enumerate(outputs.vs_summary)]
+    summaries = {who: found for who, name in named if (found := _summary(name)) is not None}
     # Opened at the start: a wrong path must fail before the student answers.
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_plain_stdout() if path == STDOUT else atomic_output(path))

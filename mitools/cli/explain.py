@@ -48,7 +48,7 @@ stages end, and few enough to keep the wait short."""
 GROUPS = {
     "Filters": "--wrong --right --inconsistent --consistent --low-conf --high-conf-wrong "
     "--supports --teacher-wrong --disagree --grep --label --id --split",
-    "Second student": "--vs --fixed --broken --changed",
+    "Other students": "--vs --fixed --broken --changed",
     "Order": "--sort --reverse --limit --sample",
     "Student": "--student --text --choices --answer --draws --answer-weight --task --batch-size "
     "--device",
@@ -130,16 +130,19 @@ def _compile_pattern(
 @click.option(
     "--vs",
     type=RecipePath(),
+    multiple=True,
     metavar="FILE",
-    help="File with a second student's answers to the same records, matched by id.",
+    help="File with another student's answers to the same records, matched by id; may be repeated.",
 )
 @click.option(
     "--fixed",
     is_flag=True,
-    help="Records that only the second student has right; with --broken, either.",
+    help="Records that another student has right and the first has not; with --broken, either.",
 )
-@click.option("--broken", is_flag=True, help="Records that only the first student has right.")
-@click.option("--changed", is_flag=True, help="Records with different labels of the two students.")
+@click.option(
+    "--broken", is_flag=True, help="Records that the first student has right and another has not."
+)
+@click.option("--changed", is_flag=True, help="Records with different labels of two students.")
 @click.option(
     "--sort",
     type=click.Choice(SORT_KEYS),
@@ -157,7 +160,8 @@ def _compile_pattern(
 @click.option(
     "--json",
     is_flag=True,
-    help='Write the matching records instead of text; with --vs, with the field "second".',
+    help="Write the matching records instead of text; with --vs, with the fields "
+    '"second", "third" and so on.',
 )
 @click.option(
     "--html",
@@ -175,8 +179,9 @@ def _compile_pattern(
 @click.option(
     "--vs-summary",
     type=RecipePath(),
+    multiple=True,
     metavar="FILE",
-    help="Summary of the second student, for the page.",
+    help="Summary of the student of a --vs, in the same order, for the page.",
 )
 @student_option
 @click.option("--text", help="Input for the student, instead of records.")
@@ -220,8 +225,8 @@ def command(stage: Stage, **params: Any) -> None:
     options = ExplainOptions(**params)
     options.check()
     outputs.check(options, stage.output)
-    second = _second_student(stage, options)
-    run = ExplanationRun(options, second=second, warn=stage.console.warn)
+    others = list(_other_students(stage, options))
+    run = ExplanationRun(options, others=others, warn=stage.console.warn)
     with _records(stage, options) as (records, reject), showing(stage, outputs, run) as show:
         items = run.run(records, reject)
         if options.student or outputs.html:
@@ -236,16 +241,16 @@ def command(stage: Stage, **params: Any) -> None:
     report(stage, run)
 
 
-def _second_student(stage: Stage, options: ExplainOptions) -> SecondStudent | None:
-    """Read the second student's answers, with the same handling of invalid lines as the input."""
-    if options.vs is None:
-        return None
-    if options.vs == STDIN and (not stage.files or STDIN in stage.files):
-        raise UsageError("both students cannot come from stdin", hint="name a file")
+def _other_students(stage: Stage, options: ExplainOptions) -> Iterator[SecondStudent]:
+    """Read the other students' answers, with the same handling of invalid lines as the input."""
+    files = options.other_files
+    if STDIN in files and (not stage.files or STDIN in stage.files or files.count(STDIN) > 1):
+        raise UsageError("two students cannot come from stdin", hint="name a file")
     from mitools.explain.second_student import SecondStudent
 
-    with replace(stage, files=(options.vs,)).reading() as records:
-        return SecondStudent(records, options.vs)
+    for path in files:
+        with replace(stage, files=(path,)).reading() as records:
+            yield SecondStudent(records, path)
 
 
 @contextlib.contextmanager

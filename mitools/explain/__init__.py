@@ -5,7 +5,8 @@
 - ``view``: the view of one record; ``build_view``: makes it from a record;
 - ``filters``: filters, sampling, sorting and counting of views;
 - ``live``: a record of a text that a person typed;
-- ``second_student``: a second student's answers to the same records;
+- ``second_student``: another student's answers to the same records; ``run_names``: short names of
+  runs;
 - ``report``: messages about a run;
 - ``terminal``: a view as text; ``pager``: sends text to the user's pager;
 - ``summary_file``: reads the figures that ``mitools eval --summary`` wrote;

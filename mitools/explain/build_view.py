@@ -7,7 +7,7 @@ the record's task.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +27,7 @@ from mitools.explain.view import (
     View,
     WayAnswer,
     Who,
+    other_key,
 )
 from mitools.records import Record
 from mitools.tasks import Task, task_of
@@ -59,7 +60,7 @@ def view_of(
     *,
     task: str | None = None,
     thresholds: Thresholds = _USUAL,
-    second: Record | None = None,
+    others: Sequence[Record | None] = (),
 ) -> View:
     """Build the view of a record.
 
@@ -68,12 +69,12 @@ def view_of(
         position: its position in the input, from 1.
         task: the task to use instead of the record's own.
         thresholds: what is flagged as low or high confidence.
-        second: the same record, as a second student answered it.
+        others: the same record, as other students answered it; None for one that did not.
 
     Raises:
         InvalidFieldError: a confidence is not between 0 and 1.
     """
-    builder = _ViewBuilder.of(record, second, task)
+    builder = _ViewBuilder.of(record, others, task)
     sides = {side.who: side for side in builder.sides()}
     student = sides.get("student")
     is_consistent = builder.first.verdict("consistent") if student else None
@@ -91,8 +92,8 @@ def view_of(
         ),
         is_right=student.is_right if student else None,
         is_consistent=is_consistent,
-        change=_change(student, sides.get("second")),
-        is_changed=builder.is_changed() if {"student", "second"} <= sides.keys() else None,
+        change=sides["second"].change if "second" in sides else None,
+        is_changed=builder.is_changed() if student else None,
     )
 
 
@@ -144,10 +145,12 @@ class _ViewBuilder:
     gold: str | None
     teacher: Mapping[str, Any]
     first: _StudentAnswer
-    second: _StudentAnswer
+    others: tuple[_StudentAnswer, ...]
 
     @classmethod
-    def of(cls, record: Record, second: Record | None, override: str | None) -> _ViewBuilder:
+    def of(
+        cls, record: Record, others: Sequence[Record | None], override: str | None
+    ) -> _ViewBuilder:
         return cls(
             record=record,
             task=task_of(record, override),
@@ -155,7 +158,10 @@ class _ViewBuilder:
             gold=record.get("label"),
             teacher=record.get("teacher") or {},
             first=_StudentAnswer.of("student", record, override),
-            second=_StudentAnswer.of("second", second, override),
+            others=tuple(
+                _StudentAnswer.of(other_key(index), other, override)
+                for index, other in enumerate(others)
+            ),
         )
 
     def sides(self) -> Iterator[Side]:
@@ -164,9 +170,12 @@ class _ViewBuilder:
             yield Side("gold", self.gold, rationale=self.record.get("rationale") or "")
         if self.teacher:
             yield self._teacher()
-        for answer in (self.first, self.second):
+        first = self._student(self.first) if self.first.fields else None
+        if first is not None:
+            yield first
+        for answer in self.others:
             if answer.fields:
-                yield self._student(answer)
+                yield self._compared(first, self._student(answer))
 
     def _teacher(self) -> Side:
         label = self.teacher.get("label")
@@ -240,7 +249,7 @@ class _ViewBuilder:
             ("gold", self.gold),
             ("teacher", self.teacher.get("label")),
             ("student", self.first.label),
-            ("second", self.second.label),
+            *((other.who, other.label) for other in self.others),
         )
         return tuple(who for who, answer in answers if self.task.is_equal(label, answer))
 
@@ -254,14 +263,25 @@ class _ViewBuilder:
         theirs, ours = self.teacher.get("label"), self.first.label
         return theirs is not None and ours is not None and not self.task.is_equal(theirs, ours)
 
-    def is_changed(self) -> bool:
-        """Return whether the two students differ; no answer counts as an answer here."""
-        first, second = self.first.label, self.second.label
+    def _compared(self, first: Side | None, other: Side) -> Side:
+        """Add to another student's answer what it changes in that of the first."""
+        if first is None:
+            return other
+        is_changed = self._differ(first.label, other.label)
+        return replace(other, change=_change(first, other), is_changed=is_changed)
+
+    def is_changed(self) -> bool | None:
+        """Return whether another student differs from the first; None if none has answered."""
+        others = [other.label for other in self.others if other.fields]
+        return any(self._differ(self.first.label, label) for label in others) if others else None
+
+    def _differ(self, first: str | None, second: str | None) -> bool:
+        """Return whether two labels differ; no label counts as one here."""
         return first != second and not self.task.is_equal(first, second)
 
 
-def _change(first: Side | None, second: Side | None) -> Change | None:
-    if first is None or second is None or first.is_right is None or second.is_right is None:
+def _change(first: Side, second: Side) -> Change | None:
+    if first.is_right is None or second.is_right is None:
         return None
     if first.is_right:
         return "both_right" if second.is_right else "broken"

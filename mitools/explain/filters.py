@@ -8,11 +8,11 @@ from __future__ import annotations
 import heapq
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mitools.explain.view import Change, View
+from mitools.explain.view import Change, View, other_key
 from mitools.records import Record
 from mitools.tasks import task_named
 
@@ -25,19 +25,21 @@ SortKey = Literal["confidence", "id", "length"]
 
 
 class ViewedRecord(NamedTuple):
-    """A record with its view; ``second`` is the record as a second student answered it."""
+    """A record with its view, and the record as other students answered it; None for no answer."""
 
     record: Record
     view: View
-    second: Record | None = None
+    others: Sequence[Record | None] = ()
 
     def as_record(self) -> Record:
-        """Return the record unchanged; with a second student, its answer in ``second``."""
-        if self.second is None:
-            return self.record
+        """Return the record, with the answers of other students in ``second``, ``third`` etc."""
         names = ("student", "scores")
-        answer = {name: self.second[name] for name in names if self.second.get(name)}
-        return {**self.record, "second": answer}
+        answers = {
+            other_key(index): {name: other[name] for name in names if other.get(name)}
+            for index, other in enumerate(self.others)
+            if other is not None
+        }
+        return {**self.record, **answers} if answers else self.record
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Criteria:
         labels: the gold label is one of these, as the task compares labels.
         ids: the id is one of these.
         splits: the split is one of these.
-        changes: which of two students has the label right.
-        is_changed: the two students have different labels.
+        changes: which of two students has the label right, the first or any of the others.
+        is_changed: two students have different labels.
     """
 
     is_right: bool | None = None
@@ -113,7 +115,7 @@ class Criteria:
             and (self.low_confidence is None or _confidence(view, 2.0) < self.low_confidence)
             and (self.confidently_wrong is None or _is_sure(view, self.confidently_wrong))
             and (not self.supports or _supports(view) in self.supports)
-            and (not self.changes or view.change in self.changes)
+            and (not self.changes or bool(_changes(view) & self.changes))
             and (self.is_changed is None or view.is_changed is self.is_changed)
             and (not self.disagrees or view.has("disagrees"))
             and (self.pattern is None or _contains(view, self.pattern))
@@ -137,6 +139,10 @@ def _is_sure(view: View, confidence: float) -> bool:
 
 def _supports(view: View) -> Supports | None:
     return view.student.supports if view.student else None
+
+
+def _changes(view: View) -> frozenset[Change]:
+    return frozenset(side.change for side in view.others if side.change is not None)
 
 
 def _contains(view: View, pattern: re.Pattern[str]) -> bool:
@@ -233,7 +239,7 @@ class FilterCounts:
 
     Attributes:
         read: records read.
-        unanswered: records left out, since the second student did not answer them.
+        unanswered: records left out, since no other student answered them.
         with_student: records read that have a student's answer.
         matching: records that meet all conditions.
         shown: matching records that were shown. The counts below are of these.

@@ -53,10 +53,11 @@ class ExplainOptions:
         label: only records with one of these gold labels, as the task compares labels.
         id: only records with one of these ids.
         split: only records of one of these splits.
-        vs: a file with a second student's answers to the same records, matched by id.
-        fixed: only records that the second student alone has right; with ``broken``, either.
-        broken: only records that the first student alone has right.
-        changed: only records with different labels of the two students.
+        vs: one or several files with other students' answers to the same records, matched by id.
+        fixed: only records that another student has right and the first has not; with ``broken``,
+            either.
+        broken: only records that the first student has right and another has not.
+        changed: only records with different labels of two students.
         sort: order by confidence, id or input length, ascending; reads all records first.
         reverse: descending order.
         limit: the most records to show.
@@ -89,7 +90,7 @@ class ExplainOptions:
     label: tuple[str, ...] = ()
     id: tuple[str, ...] = ()
     split: tuple[str, ...] = ()
-    vs: str | None = None
+    vs: str | tuple[str, ...] = ()
     fixed: bool = False
     broken: bool = False
     changed: bool = False
@@ -138,7 +139,7 @@ class ExplainOptions:
                 hint = f"drop --{yes} or --{no}"
                 raise UsageError(f"no record is both {yes} and {no}", hint=hint)
         for name in ("fixed", "broken", "changed"):
-            if getattr(self, name) and self.vs is None:
+            if getattr(self, name) and not self.vs:
                 raise UsageError(f"--{name} needs a second student", hint="add --vs FILE")
         self.answering.check()
         if self.answer != "predict" and self.student is None:
@@ -147,10 +148,15 @@ class ExplainOptions:
             if self.choices is not None:
                 raise UsageError("--choices needs --text", hint='add --text "…"')
             return
-        if self.vs is not None:
+        if self.vs:
             raise UsageError("--text asks one student", hint="drop --text or --vs")
         if self.student is None:
             raise UsageError("--text needs a student", hint="add --student DIR")
+
+    @property
+    def other_files(self) -> tuple[str, ...]:
+        """The files of the other students."""
+        return (self.vs,) if isinstance(self.vs, str) else self.vs
 
     @property
     def answering(self) -> Answering:

@@ -1,4 +1,4 @@
-"""The messages for people about a run: what was shown, and what a second student changed."""
+"""The messages for people about a run: what was shown, and what other students changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mitools.explain.run import ExplanationRun
-from mitools.explain.second_student import SecondStudent
+from mitools.explain.second_student import LabelChanges, SecondStudent
 
 __all__ = ["RunMessage", "run_messages"]
 
@@ -23,8 +23,10 @@ def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
     """Yield the messages about a run, in order; none about a text that was typed."""
     if run.options.text is not None:
         return
-    if run.second is not None:
-        yield from _comparison(run, run.second)
+    if run.others:
+        yield from _unanswered(run)
+    for other, changes in zip(run.others, run.comparisons.values(), strict=True):
+        yield from _comparison(run, other, changes)
     counts = run.counts
     if not counts.matching:
         yield RunMessage(f"none of {counts.read:,} records matches")
@@ -41,21 +43,32 @@ def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
     yield RunMessage(f"{counts}{tail}")
 
 
-def _comparison(run: ExplanationRun, second: SecondStudent) -> Iterator[RunMessage]:
+def _unanswered(run: ExplanationRun) -> Iterator[RunMessage]:
+    if count := run.counts.unanswered:
+        names = " and ".join(other.name for other in run.others)
+        what = f"{_of(count, run.counts.read)} without an answer in {names}"
+        yield RunMessage(what, is_warning=True)
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count:,} of {total:,} record{'s' * (total != 1)}"
+
+
+def _comparison(
+    run: ExplanationRun, second: SecondStudent, changes: LabelChanges
+) -> Iterator[RunMessage]:
     name, read, counts = second.name, second.read, run.counts
     for count, total, what in (
-        (counts.unanswered, counts.read, f"without an answer in {name}"),
         (second.again, counts.read, "with a repeated id; all are compared"),
         (second.silent, read, f"of {name} without an answer"),
         (second.repeated, read, f"of {name} with a repeated id, left out"),
         (second.differing, counts.read, f"with another input, gold, choices or task in {name}"),
     ):
         if count:
-            text = f"{count:,} of {total:,} record{'s' * (total != 1)} {what}"
-            yield RunMessage(text, is_warning=True)
+            yield RunMessage(f"{_of(count, total)} {what}", is_warning=True)
     if run.has_read_all and second.unmet:
         many = second.unmet
         text = f"{many:,} answer{'s' * (many != 1)} in {name} to records that were not read"
         yield RunMessage(text, is_warning=True)
     part = "" if run.has_read_all else f", of the {counts.read:,} read"
-    yield RunMessage(f"{name} against the first: {run.comparison.as_text()}{part}")
+    yield RunMessage(f"{name} against the first: {changes.as_text()}{part}")

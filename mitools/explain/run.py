@@ -6,7 +6,7 @@ arrived, and is asked only about records that the filters need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from mitools.explain.filters import FilterCounts, ViewedRecord
 from mitools.explain.live import text_record
 from mitools.explain.options import ExplainOptions
 from mitools.explain.second_student import LabelChanges, SecondStudent
-from mitools.explain.view import View
+from mitools.explain.view import View, Who, other_key
 from mitools.gold import with_known_labels
 from mitools.records import Record, Reject, raise_fault, read_records
 from mitools.tasks import task_of
@@ -58,7 +58,7 @@ def explain_records(
     Raises:
         UsageError: two options contradict each other, or one needs another.
         StudentError: the folder ``options.student`` does not hold a usable student.
-        SourceError, DataError: the file ``options.vs`` cannot be read, or a record is invalid.
+        SourceError, DataError: a file of ``options.vs`` cannot be read, or a record is invalid.
     """
     run = ExplanationRun(options or ExplainOptions(), warn=warn)
     return (item.view for item in run.run(records))
@@ -70,10 +70,9 @@ class ExplanationRun:
     Attributes:
         options: which records to show, and which student to ask.
         counts: counts of the records.
-        second: a second student's answers, if there are any.
-        comparison: counts of what a second student changed, over the records that meet the
-            criteria which do not look at answers: counts of records chosen by their outcome would
-            be biased.
+        others: the answers of other students.
+        comparisons: by student, counts of what it changed, over the records that meet the criteria
+            which do not look at answers: counts of records chosen by their outcome would be biased.
         is_complete: whether the last record was taken; a reader may stop earlier.
         has_read_all: whether the input was read to its end.
     """
@@ -83,36 +82,38 @@ class ExplanationRun:
         options: ExplainOptions,
         *,
         open_student: Callable[[], OpenedStudent] | None = None,
-        second: SecondStudent | None = None,
+        others: Sequence[SecondStudent] | None = None,
         warn: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        """Check the options and read the second student's answers.
+        """Check the options and read the answers of other students.
 
         Args:
             options: which records to show, and which student to ask.
             open_student: opens the student that answers; by default that of ``options.student``.
-            second: a second student's answers; by default those of the file ``options.vs``. Only
-                records that it answered are shown.
+            others: answers of other students; by default those of the files ``options.vs``. Only
+                records that one of them answered are shown.
             warn: receives warnings, one sentence each.
 
         Raises:
             UsageError: two options contradict each other, one needs another, or there is no such
                 device.
-            SourceError, DataError: the file ``options.vs`` cannot be read.
+            SourceError, DataError: a file of ``options.vs`` cannot be read.
         """
         options.check()
         if options.device is not None and options.student is not None:
             from mitools.student.devices import choose_device
 
             choose_device(options.device)  # a wrong one fails before anything is read
-        if second is None and options.vs is not None:
-            second = SecondStudent(read_records(options.vs), options.vs)
+        if others is None:
+            others = [SecondStudent(read_records(path), path) for path in options.other_files]
         if open_student is None and options.student is not None:
             open_student = self._open_saved_student
         self.options = options
         self.counts = FilterCounts()
-        self.comparison = LabelChanges()
-        self.second = second
+        self.others = tuple(others)
+        self.comparisons: Mapping[Who, LabelChanges] = {
+            other_key(index): LabelChanges() for index in range(len(self.others))
+        }
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
         self._opened: OpenedStudent | None = None
@@ -134,7 +135,7 @@ class ExplanationRun:
         criteria, selection = self.options.criteria, self.options.selection
         # Filters that need no answer go first: the student is asked only about what they leave.
         items = self._meeting(criteria.matches_without_student, self._viewed(self._input(records)))
-        if self.second is not None:
+        if self.others:
             items = self._compared(self._answered(items))
         if criteria.needs_student or selection.needs_student:
             items = self._meeting(criteria.matches_student, self._answered(items))
@@ -176,31 +177,32 @@ class ExplanationRun:
         for position, record in enumerate(records, start=1):
             self.counts.read = position
             self.counts.with_student += bool(record.get("student"))
-            second = self.second.answer_to(record) if self.second else None
-            if self.second and second is None:
+            others = [other.answer_to(record) for other in self.others]
+            if self.others and not any(others):
                 self.counts.unanswered += 1
                 continue
             try:
-                item = self._item(record, position, second)
+                item = self._item(record, position, others)
             except Exception as exc:
                 self._reject(record, exc)
             else:
                 yield item
         self.has_read_all = True
 
-    def _item(self, record: Record, position: int, second: Record | None) -> ViewedRecord:
+    def _item(self, record: Record, position: int, others: Sequence[Record | None]) -> ViewedRecord:
         view = view_of(
             record,
             position,
             task=self.options.task,
             thresholds=self._thresholds,
-            second=second,
+            others=others,
         )
-        return ViewedRecord(record, view, second)
+        return ViewedRecord(record, view, others)
 
     def _compared(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
-            self.comparison.add(item.view)
+            for who, changes in self.comparisons.items():
+                changes.add(item.view.side(who))
             yield item
 
     def _meeting(
@@ -232,7 +234,7 @@ class ExplanationRun:
                 if item.record.get("student"):
                     yield item
                 else:
-                    yield self._item(next(answers), item.view.position, item.second)
+                    yield self._item(next(answers), item.view.position, item.others)
 
     def _ask(self, items: list[ViewedRecord]) -> list[Record]:
         from mitools.evaluate.asking.predict import origin

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mitools.errors import DataError
-from mitools.explain.view import Change, View
+from mitools.explain.view import Change, Side
 from mitools.records import Record
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ class LabelChanges:
 
     counts: Counter[Change] = field(default_factory=Counter)
 
-    def add(self, view: View) -> None:
-        """Count a record; it is ignored unless both verdicts are known."""
-        if view.change is not None:
-            self.counts[view.change] += 1
+    def add(self, side: Side | None) -> None:
+        """Count another student's answer; it is ignored unless both verdicts are known."""
+        if side is not None and side.change is not None:
+            self.counts[side.change] += 1
 
     @property
     def p_value(self) -> float:

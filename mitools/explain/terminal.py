@@ -50,6 +50,7 @@ _STYLES: dict[Who, str] = {
     "student": "bold magenta",
     "second": "bold blue",
 }
+_OTHER = _STYLES["second"]
 _RIGHT, _WRONG, _CAUTION, _QUIET = "bold green", "bold red", "yellow", "dim"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -121,9 +122,9 @@ class Terminal:
         if widths is not None:
             return self._beside(view.sides, widths)
         # If only two fit side by side, they are the two students, which are to be compared.
-        pair = [side for side in view.sides if side.who in ("student", "second")]
+        pair = [side for side in view.sides if side.who == "student" or side in view.others]
         column = (width - len(GAP)) // 2
-        if len(pair) < 2 or column < MIN_COLUMN:
+        if len(pair) != 2 or column < MIN_COLUMN:
             return self._stacked(view.sides, width)
         others = [side for side in view.sides if side not in pair]
         above = [self._stacked(others, width), Text()] if others else []
@@ -143,7 +144,7 @@ class Terminal:
         table.add_column(width=GUTTER)
         table.add_column(width=width - GUTTER, overflow="fold")
         for index, side in enumerate(sides):
-            heading = Text(side.who.ljust(GUTTER - 3), style=_STYLES[side.who])
+            heading = Text(side.who.ljust(GUTTER - 3), style=_STYLES.get(side.who, _OTHER))
             heading.append(_mark(side.is_right))
             body = self._body(side, width - GUTTER)
             table.add_row(heading, Padding(body, (0, 0, 0 if index == len(sides) - 1 else 1, 0)))
@@ -284,7 +285,7 @@ def _answer(side: Side) -> str:
 
 
 def _heading(side: Side) -> Text:
-    heading = Text(side.who, style=_STYLES[side.who])
+    heading = Text(side.who, style=_STYLES.get(side.who, _OTHER))
     heading.append(" ")
     heading.append_text(_mark(side.is_right))
     return heading

@@ -26,13 +26,15 @@ __all__ = [
     "View",
     "WayAnswer",
     "Who",
+    "other_key",
 ]
 
-Who = Literal["gold", "teacher", "student", "second"]
-"""Whose answer it is; ``second`` is a second student that answered the same records."""
+Who = str
+"""Whose answer it is: ``gold``, ``teacher``, ``student``, or the key of another student that
+answered the same records: ``second``, ``third`` and so on (:func:`other_key`)."""
 
 Change = Literal["fixed", "broken", "both_right", "both_wrong"]
-"""Which of the two students has the label right: only the second (``fixed``), only the first
+"""Which of two students has the label right: only the other one (``fixed``), only the first
 (``broken``), both or none."""
 
 FlagName = Literal[
@@ -49,6 +51,14 @@ FlagName = Literal[
     "teacher_wrong",
     "no_teacher_answer",
 ]
+
+_ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def other_key(index: int) -> Who:
+    """Return the key of another student: ``second`` for 0, ``third`` for 1 and so on."""
+    return _ORDINALS[index] if index < len(_ORDINALS) else f"student_{index + 2}"
+
 
 LOW_CONFIDENCE = 0.6
 HIGH_CONFIDENCE = 0.9
@@ -134,6 +144,8 @@ class Side:
         decoded: the decoded label, if it differs from the label with the best score.
         error: the teacher's error, if it gave no answer.
         ways: a student's answers in each way, if several were asked for.
+        change: another student's answer against that of the first; None if a verdict is unknown.
+        is_changed: whether another student's label differs from that of the first.
     """
 
     who: Who
@@ -149,6 +161,8 @@ class Side:
     decoded: str = ""
     error: str = ""
     ways: tuple[WayAnswer, ...] = ()
+    change: Change | None = None
+    is_changed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +182,13 @@ class View:
         position: its position in the input, from 1.
         task: the name of the task that compares its labels.
         choices: the possible answers, without repetition.
-        sides: the answers that exist, in the order gold, teacher, student, second student.
+        sides: the answers that exist, in the order gold, teacher, student, other students.
         flags: on the answers of teacher and student.
         is_right: whether the student's label is right; None if gold or student is missing.
         is_consistent: whether the student's rationale supports the student's label; None if it
             supports no answer, or there is no rationale.
-        change: which of two students has the label right; None if a verdict is unknown.
-        is_changed: whether the two students' labels differ; None without a second student.
+        change: the second student against the first; None if a verdict is unknown.
+        is_changed: whether any two students' labels differ; None without another student.
     """
 
     position: int
@@ -213,6 +227,12 @@ class View:
     def second(self) -> Side | None:
         """The second student's answer."""
         return self.side("second")
+
+    @property
+    def others(self) -> tuple[Side, ...]:
+        """The answers of the students other than the first."""
+        known = ("gold", "teacher", "student")
+        return tuple(side for side in self.sides if side.who not in known)
 
     def has(self, name: FlagName) -> bool:
         """Return whether the record has a flag."""

@@ -381,7 +381,7 @@ def test_a_second_file_without_answers_is_an_error(tmp_path: Path) -> None:
     [
         (["--fixed"], "--fixed needs a second student; add --vs FILE"),
         (["--changed"], "--changed needs a second student; add --vs FILE"),
-        (["--vs", "-"], "both students cannot come from stdin; name a file"),
+        (["--vs", "-"], "two students cannot come from stdin; name a file"),
         (["--vs", "x.jsonl", "--text", "x", "--student", "runs"], "--text asks one student"),
     ],
 )

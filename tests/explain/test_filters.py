@@ -104,7 +104,7 @@ def test_a_second_student_is_a_criterion(criteria: dict[str, Any], expected: lis
         name: {**RECORDS[0], "id": name, "student": {"label": label}}
         for name, label in answers.items()
     }
-    found = [view_of(item, second=seconds.get(item["id"])) for item in RECORDS]
+    found = [view_of(item, others=[seconds.get(item["id"])]) for item in RECORDS]
     assert [view.id for view in found if wanted.matches(view)] == expected
 
 

@@ -49,7 +49,7 @@ def test_a_filter_of_answers_that_do_not_exist_is_explained() -> None:
 
 def test_a_second_student_is_compared_and_its_gaps_are_said() -> None:
     second = SecondStudent([answered("x", "a"), answered("z", "a"), answered("z", "b")], "b.jsonl")
-    run = ExplanationRun(ExplainOptions(), second=second)
+    run = ExplanationRun(ExplainOptions(), others=[second])
     assert messages(run, [answered("x", "b"), answered("y", "a")]) == [
         "warning: 1 of 2 records without an answer in b.jsonl",
         "warning: 1 of 3 records of b.jsonl with a repeated id, left out",

@@ -13,6 +13,7 @@ from mitools.explain.build_view import view_of
 from mitools.explain.options import ExplainOptions
 from mitools.explain.run import ExplanationRun
 from mitools.explain.second_student import LabelChanges, SecondStudent
+from mitools.explain.view import other_key
 
 CHOICES = ["sea", "tree", "car"]
 
@@ -50,7 +51,7 @@ SECOND = [
 
 
 def views(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any]:
-    explanation = ExplanationRun(ExplainOptions(), second=SecondStudent(second, "b.jsonl"))
+    explanation = ExplanationRun(ExplainOptions(), others=[SecondStudent(second, "b.jsonl")])
     return {item.view.id: item.view for item in explanation.run(first)}
 
 
@@ -81,15 +82,15 @@ def test_what_changed_is_told_by_the_verdicts_on_both() -> None:
 
 def test_changed_compares_labels_as_the_task_does_and_takes_silence_for_an_answer() -> None:
     first = record("x", "12 + 7", "19", task="equation")
-    assert view_of(first, second=record("x", "19", "19", task="equation")).is_changed is False
-    assert view_of(first, second=record("x", None, "19", task="equation")).is_changed is True
+    assert view_of(first, others=[record("x", "19", "19", task="equation")]).is_changed is False
+    assert view_of(first, others=[record("x", None, "19", task="equation")]).is_changed is True
     silent = record("x", None, "19", task="equation")
-    assert view_of(silent, second=silent).is_changed is False
+    assert view_of(silent, others=[silent]).is_changed is False
 
 
 def test_what_is_missing_on_either_side_is_counted() -> None:
     versus = SecondStudent(SECOND, "b.jsonl")
-    explanation = ExplanationRun(ExplainOptions(), second=versus)
+    explanation = ExplanationRun(ExplainOptions(), others=[versus])
     assert versus.unmet == 7
     list(explanation.run(FIRST))
     assert (explanation.counts.read, explanation.counts.unanswered) == (7, 1)
@@ -131,21 +132,21 @@ def test_another_question_is_counted_and_judged_afresh(change: dict[str, Any]) -
     assert answer is not None
     assert (answer["scores"], versus.differing) == ({}, 1)
     assert (answer["label"], answer["choices"]) == ("sea", CHOICES)
-    assert view_of(first, second=answer).change == "broken"
+    assert view_of(first, others=[answer]).change == "broken"
     versus.answer_to(first)
     assert versus.differing == 1
 
 
 def test_another_task_judges_both_students() -> None:
     first, second = record("a", "19.0", "19"), record("a", "19", "19")
-    assert view_of(first, second=second, task="text").change == "fixed"
-    assert view_of(first, second=second, task="equation").change == "both_right"
+    assert view_of(first, others=[second], task="text").change == "fixed"
+    assert view_of(first, others=[second], task="equation").change == "both_right"
 
 
 def test_who_says_a_choice_names_the_second_as_well() -> None:
     chances = {"sea": 0.5, "tree": 0.3, "car": 0.2}
     first = record("a", "tree", student={"label": "tree", "choices": chances})
-    view = view_of(first, second=record("a", "car"))
+    view = view_of(first, others=[record("a", "car")])
     assert view.student is not None
     assert {bar.choice: bar.of for bar in view.student.bars} == {
         "sea": ("gold",),
@@ -159,9 +160,9 @@ def test_who_says_a_choice_names_the_second_as_well() -> None:
 
 
 def test_the_comparison_counts_each_of_the_four_and_nothing_unknown() -> None:
-    explanation = ExplanationRun(ExplainOptions(), second=SecondStudent(SECOND, "b.jsonl"))
+    explanation = ExplanationRun(ExplainOptions(), others=[SecondStudent(SECOND, "b.jsonl")])
     list(explanation.run(FIRST))
-    assert explanation.comparison.as_text() == (
+    assert explanation.comparisons["second"].as_text() == (
         "fixed 1, broken 1, both right 1, both wrong 2; exact McNemar p = 1.000 "
         "(too few discordant pairs for p < 0.05)"
     )
@@ -223,13 +224,52 @@ def test_swapping_the_students_swaps_fixed_and_broken() -> None:
 
 def test_filters_on_the_outcome_do_not_bias_the_comparison() -> None:
     options = ExplainOptions(fixed=True, vs="b.jsonl")
-    explanation = ExplanationRun(options, second=SecondStudent(SECOND, "b.jsonl"))
+    explanation = ExplanationRun(options, others=[SecondStudent(SECOND, "b.jsonl")])
     assert [item.view.id for item in explanation.run(FIRST)] == ["fixed"]
-    assert sum(explanation.comparison.counts.values()) == 5
+    assert sum(explanation.comparisons["second"].counts.values()) == 5
 
 
 def test_filters_on_the_record_say_what_is_compared() -> None:
     options = ExplainOptions(id=("fixed", "right"))
-    explanation = ExplanationRun(options, second=SecondStudent(SECOND, "b.jsonl"))
+    explanation = ExplanationRun(options, others=[SecondStudent(SECOND, "b.jsonl")])
     list(explanation.run(FIRST))
-    assert dict(explanation.comparison.counts) == {"fixed": 1, "both_right": 1}
+    assert dict(explanation.comparisons["second"].counts) == {"fixed": 1, "both_right": 1}
+
+
+def test_any_number_of_students_is_compared_with_the_first() -> None:
+    first = [record("a", "car", "sea"), record("b", "sea", "sea"), record("c", "sea", "sea")]
+    second = [record("a", "sea", "sea"), record("b", "sea", "sea")]
+    third = [record("b", "car", "sea"), record("d", "car", "sea")]
+    others = [SecondStudent(second, "b.jsonl"), SecondStudent(third, "c.jsonl")]
+    explanation = ExplanationRun(ExplainOptions(), others=others)
+    items = list(explanation.run(first))
+    found = {
+        item.view.id: {side.who: (side.change, side.is_changed) for side in item.view.others}
+        for item in items
+    }
+    assert found == {
+        "a": {"second": ("fixed", True)},
+        "b": {"second": ("both_right", False), "third": ("broken", True)},
+    }
+    assert [item.view.is_changed for item in items] == [True, True]
+    counts = {who: dict(one.counts) for who, one in explanation.comparisons.items()}
+    assert counts == {"second": {"fixed": 1, "both_right": 1}, "third": {"broken": 1}}
+    assert explanation.counts.unanswered == 1
+    passed = [item.as_record() for item in items]
+    assert [sorted({"second", "third"} & one.keys()) for one in passed] == [
+        ["second"],
+        ["second", "third"],
+    ]
+    assert passed[1]["third"]["student"]["label"] == "car"
+    broken = ExplanationRun(ExplainOptions(vs=("x", "y"), broken=True), others=others)
+    assert [item.view.id for item in broken.run(first)] == ["b"]
+
+
+def test_the_keys_of_the_other_students() -> None:
+    assert [other_key(index) for index in (0, 1, 8, 9, 10)] == [
+        "second",
+        "third",
+        "tenth",
+        "student_11",
+        "student_12",
+    ]

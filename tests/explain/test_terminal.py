@@ -183,7 +183,7 @@ SECOND: dict[str, Any] = {
 
 
 def test_two_students_stand_side_by_side_where_only_two_can() -> None:
-    text = Terminal(80).render(view_of(EQUATION, second=SECOND))
+    text = Terminal(80).render(view_of(EQUATION, others=[SECOND]))
     assert text == (
         "── 1 · svamp-7 ────────────────────────────────────────────── test · equation ──\n"
         "✗ wrong   ✗ inconsistent   ! wrong step   ! low confidence\n"
@@ -211,7 +211,7 @@ def test_two_students_stand_side_by_side_where_only_two_can() -> None:
 
 
 def test_all_four_stand_side_by_side_where_there_is_room_and_below_each_other_where_not() -> None:
-    view = view_of(EQUATION, second=SECOND)
+    view = view_of(EQUATION, others=[SECOND])
     assert re.search("\ngold +teacher ✓ +student ✗ +second ✓\n", Terminal(140).render(view))
     stacked = Terminal(70).render(view)
     assert "\nstudent ✗  ( 12.0 - 7.0 )   confidence 41%\n" in stacked
@@ -220,17 +220,17 @@ def test_all_four_stand_side_by_side_where_there_is_room_and_below_each_other_wh
 
 def test_what_a_second_student_changed_is_said() -> None:
     def told(second: dict[str, Any]) -> str:
-        return Terminal(140).render(view_of(EQUATION, second={**EQUATION, "student": second}))
+        return Terminal(140).render(view_of(EQUATION, others=[{**EQUATION, "student": second}]))
 
     assert "! changed by the second student" in told({"label": "12 * 7"})
     assert "by the second student" not in told({"label": "5"})
-    back = view_of(SECOND, second={**EQUATION, "scores": {}})
+    back = view_of(SECOND, others=[{**EQUATION, "scores": {}}])
     assert "✗ broken by the second student" in Terminal(140).render(back)
 
 
 @pytest.mark.parametrize("width", [40, 57, 71, 80, 99, 110, 140, 200])
 def test_no_line_of_two_students_is_wider_than_asked_for(width: int) -> None:
-    view = view_of(EVERYTHING, second={**EVERYTHING, "student": {"label": "x" * 300}})
+    view = view_of(EVERYTHING, others=[{**EVERYTHING, "student": {"label": "x" * 300}}])
     assert max(map(cell_len, Terminal(width).render(view).splitlines())) == width
 
 

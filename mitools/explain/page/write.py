@@ -166,7 +166,7 @@ class Page:
             self._facts[name][value] += 1
         for fold, side, record in (
             (self._folds["student"], view.student, item.record),
-            (self._folds["second"], view.second, item.second or {}),
+            (self._folds["second"], view.second, (item.others[0] if item.others else None) or {}),
         ):
             fold.add(view, side, record.get("student") or {})
         supports = view.student.supports if view.student else None
@@ -208,8 +208,8 @@ class Page:
             version=version("mitools"),
             read=run.counts.read,
             selection=run.options.filters_as_typed(),
-            second_source=run.second.name if run.second else "",
-            comparison=run.comparison if run.second else None,
+            second_source=run.others[0].name if run.others else "",
+            comparison=run.comparisons["second"] if run.others else None,
             notes=found,
         )
         self.write(stream, facts)

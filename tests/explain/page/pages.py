@@ -83,7 +83,7 @@ def make_page(
 ) -> str:
     """Make a page of records, as text."""
     versus = None if second is None else SecondStudent(map(dict, second), "second.jsonl")
-    explanation = ExplanationRun(ExplainOptions(), second=versus)
+    explanation = ExplanationRun(ExplainOptions(), others=[versus] if versus else [])
     stream = io.StringIO()
     given = {"student": summary, "second": second_summary}
     with Page(summaries={who: one for who, one in given.items() if one is not None}) as page:
@@ -93,7 +93,7 @@ def make_page(
             "source": "records.jsonl",
             "version": "1.2.3",
             "read": explanation.counts.read,
-            "comparison": explanation.comparison if versus else None,
+            "comparison": explanation.comparisons["second"] if versus else None,
             "second_source": "second.jsonl" if versus else "",
             "notes": tuple(page.doubts()),
             **about,

@@ -1,0 +1,58 @@
+"""Short names of several runs, from the paths of their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from mitools.files import STDIN
+
+__all__ = ["run_names"]
+
+_ENDINGS = re.compile(r"(?:\.(?:jsonl|json|ndjson|gz|zst))+$")
+
+
+def run_names(paths: Sequence[str]) -> list[str]:
+    """Return a short and distinct name for each run.
+
+    The name is the part of the path that differs: ``runs/mi/judged.jsonl`` and
+    ``runs/dss/judged.jsonl`` are ``mi`` and ``dss``. Equal paths get a number.
+
+        >>> run_names(["runs/mi/judged.jsonl", "runs/dss/judged.jsonl"])
+        ['mi', 'dss']
+        >>> run_names(["mi.jsonl", "dss.jsonl.gz"])
+        ['mi', 'dss']
+    """
+    parts = [_parts(path) for path in paths]
+    if len(parts) > 1:
+        while all(len(one) > 1 for one in parts) and len({one[0] for one in parts}) == 1:
+            parts = [one[1:] for one in parts]
+        while all(len(one) > 1 for one in parts) and len({one[-1] for one in parts}) == 1:
+            parts = [one[:-1] for one in parts]
+    else:
+        parts = [one[-1:] for one in parts]
+    lasts = [one[-1:] for one in parts]
+    names = [
+        "/".join(one) for one in (lasts if len(set(map(tuple, lasts))) == len(lasts) else parts)
+    ]
+    return _distinct(names)
+
+
+def _parts(path: str) -> list[str]:
+    if path == STDIN:
+        return ["stdin"]
+    pure = PurePath(path)
+    name = _ENDINGS.sub("", pure.name) or pure.name or path
+    return [*(part for part in pure.parts[:-1] if part != pure.anchor), name]
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        number, unique = 1, name
+        while unique in found:
+            number += 1
+            unique = f"{name} ({number})"
+        found.append(unique)
+    return found
