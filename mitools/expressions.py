@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "Expression", "find_expressions", "parse_expression"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "Expression",
+    "find_expressions",
+    "find_placed_expressions",
+    "parse_expression",
+]
 
 MAX_LENGTH = 200
 """Characters; with no power operator this also bounds every value below 10**200."""
@@ -187,16 +194,26 @@ def find_expressions(text: str) -> Iterator[Expression]:
     ``2-3 days`` and ``24/7`` are not sums: an operator without spaces counts only where ``=`` or
     ``is`` and a number follow.
     """
+    for expression, _begin, _end in find_placed_expressions(text):
+        yield expression
+
+
+def find_placed_expressions(text: str) -> Iterator[tuple[Expression, int, int]]:
+    """Yield the expressions of :func:`find_expressions` with their begins and ends."""
     text = text.translate(_SPELLINGS)
     for match in _SPAN.finditer(text):
         is_followed = _RESULT.match(text, match.end()) is not None
+        begin = match.start()
         for part in _PART_END.split(match[0]):
+            start, begin = begin, begin + len(part) + 1  # _PART_END matches one character
             if len(part) > 2 * MAX_LENGTH:  # which the parser refuses
                 continue
-            expression = parse_expression(_balanced(part))
+            written = _balanced(part)
+            expression = parse_expression(written)
             is_written_out = _SPACED.search(part) is not None or "=" in part or is_followed
             if expression is not None and expression.operators and is_written_out:
-                yield expression
+                start += part.index(written)
+                yield expression, start, start + len(written)
 
 
 _PART_END = re.compile(r"[.,](?=\s)")

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mitools.errors import UsageError
-from mitools.expressions import find_expressions, parse_expression
-from mitools.reading import Answer, How, own_text, read_completion
+from mitools.expressions import find_placed_expressions, parse_expression
+from mitools.reading import Answer, How, Support, own_text, read_completion
 from mitools.reading.answer import Choices
 from mitools.reading.characters import normalize
 from mitools.reading.choices import ChoiceReader, letter_of
 from mitools.reading.numbers import EquationReader
-from mitools.reading.options import mentions
+from mitools.reading.options import mentions, place_of
 from mitools.reading.sentences import last_sentence
 from mitools.reading.texts import TextReader
 
@@ -25,6 +25,7 @@ __all__ = [
     "TASK_NAMES",
     "Answer",
     "How",
+    "Support",
     "Task",
     "letter_of",
     "normalize",
@@ -76,6 +77,9 @@ class Task(Protocol):
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
         """Return the label that a rationale argues for; None if that is unclear."""
 
+    def find_support(self, rationale: str, choices: Choices = None) -> Support | None:
+        """Return the label of :meth:`supported` with the place of the words that decided."""
+
 
 def own_part(text: str) -> str:
     """Remove thoughts, chat tokens and an invented next example from a completion."""
@@ -108,7 +112,8 @@ class _Choice:
             sentence = self.state(choice, choices)
             survives = own_text(text, how).endswith(sentence) or own_text(sentence) != sentence
             if normalize(choice) and shown.endswith(sentence) and survives:
-                return Answer(choice, shown[: -len(sentence)].strip(), "cue")
+                begin = len(shown) - len(sentence)
+                return Answer(choice, shown[:begin].strip(), "cue", (begin, len(shown)))
         return answer
 
     def is_equal(self, left: str | None, right: str | None) -> bool:
@@ -129,13 +134,18 @@ class _Choice:
         return f"So the answer is {label}."
 
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
-        label = self.parse(rationale, choices, _AS_STATED).label
-        if label is not None or not choices:
-            return label
-        for text in (last_sentence(rationale)[1], rationale):
+        return _label_of(self.find_support(rationale, choices))
+
+    def find_support(self, rationale: str, choices: Choices = None) -> Support | None:
+        stated = _stated(self.parse(rationale, choices, _AS_STATED))
+        if stated is not None or not choices:
+            return stated
+        begin, sentence = last_sentence(rationale)
+        for start, text in ((begin, sentence), (0, rationale)):
             mentioned = mentions(text, choices)
             if mentioned:
-                return mentioned[0] if len(mentioned) == 1 else None
+                found = Support(mentioned[0], place_of(mentioned[0], rationale, start))
+                return found if len(mentioned) == 1 else None
         return None
 
 
@@ -170,7 +180,10 @@ class _Text:
         return f"The answer is {label}."
 
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
-        return self.parse(rationale, None, _AS_CUED).label
+        return _label_of(self.find_support(rationale, choices))
+
+    def find_support(self, rationale: str, choices: Choices = None) -> Support | None:
+        return _stated(self.parse(rationale, None, _AS_CUED))
 
 
 @dataclass(frozen=True)
@@ -197,11 +210,24 @@ class _Equation:
         return f"The answer is {found.bracketed() if found else label}."
 
     def supported(self, rationale: str, choices: Choices = None) -> str | None:
-        label = self.parse(rationale, None, _AS_CUED).label
-        if label is not None:
-            return label
-        found = [expression.text for expression in find_expressions(rationale)]
-        return found[-1] if found else None
+        return _label_of(self.find_support(rationale, choices))
+
+    def find_support(self, rationale: str, choices: Choices = None) -> Support | None:
+        stated = _stated(self.parse(rationale, None, _AS_CUED))
+        if stated is not None:
+            return stated
+        found = None
+        for expression, begin, end in find_placed_expressions(rationale):
+            found = Support(expression.text, (begin, end))
+        return found
+
+
+def _stated(answer: Answer) -> Support | None:
+    return None if answer.label is None else Support(answer.label, answer.place)
+
+
+def _label_of(support: Support | None) -> str | None:
+    return None if support is None else support.label
 
 
 _TASKS: dict[str, Task] = {task.name: task for task in (_Choice(), _Labels(), _Equation(), _Text())}

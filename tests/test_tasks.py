@@ -221,3 +221,33 @@ def test_an_answer_is_read_by_the_name_of_its_task() -> None:
     assert read_answer("I do not know.", "equation").label is None
     with pytest.raises(UsageError, match='no task "number"; tasks: choice, labels'):
         read_answer(text, "number")
+
+
+@pytest.mark.parametrize(
+    ("task", "rationale", "words"),
+    [
+        ("equation", "First 3 + 4. Then she has ( 3 + 4 ) * 2 left.", "( 3 + 4 ) * 2"),
+        ("equation", "She has 6 × 2 = 12. The answer is 12. Good.", "answer is 12."),
+        ("equation", "<think>no</think>The answer is 12", "answer is 12"),
+        ("equation", "Answer:\n12 eggs. The rest is gone.", "Answer:\n12 eggs."),
+        ("equation", "So:\n#### 12", "#### 12"),
+        ("choice", "A tree is dry. All of them swim in seas.", "seas"),
+        ("choice", "The Sea  World is wet. It is fun.", "Sea  World"),
+        ("choice", "It swims. So the answer is (A) sea.", "answer is (A) sea."),
+        ("labels", "Nothing is said of it. The answer is tree.", "answer is tree."),
+        ("text", "He was in Rome. The answer is Rome, I think. Bye.", "answer is Rome, I think."),
+    ],
+)
+def test_the_words_that_decide_are_found(task: str, rationale: str, words: str) -> None:
+    found = task_named(task).find_support(rationale, ["sea", "tree", "sea world"])
+    assert found is not None
+    assert found.place is not None
+    begin, end = found.place
+    assert rationale[begin:end] == words
+    assert found.label == task_named(task).supported(rationale, ["sea", "tree", "sea world"])
+
+
+def test_words_that_reading_has_changed_have_no_place() -> None:
+    found = task_named("equation").find_support("The ans\u200bwer is 12.")
+    assert found is not None
+    assert (found.label, found.place) == ("12", None)

@@ -189,14 +189,14 @@ class _ViewBuilder:
             label,
             rationale=rationale,
             is_right=agrees,
-            support=self._support(rationale, self.task.supported(rationale, self.choices)),
+            support=self._support(rationale),
             steps=_steps(rationale),
             error=_error_of(self.teacher),
         )
 
     def _student(self, answer: _StudentAnswer) -> Side:
         rationale = answer.fields.get("rationale") or ""
-        support = self._support(rationale, answer.scores.get("supported"))
+        support = self._support(rationale, answer)
         supported = support.label if support else None
         return Side(
             answer.who,
@@ -212,10 +212,10 @@ class _ViewBuilder:
             bars=tuple(self._bars(answer.fields.get("choices") or {})),
             in_set_mass=answer.fields.get("in_set_mass"),
             decoded=answer.decoded(),
-            ways=tuple(self._ways(answer)),
+            ways=tuple(self._ways(answer, supported)),
         )
 
-    def _ways(self, answer: _StudentAnswer) -> Iterator[WayAnswer]:
+    def _ways(self, answer: _StudentAnswer, supported: str | None) -> Iterator[WayAnswer]:
         """Yield the answers in each way, in the order of the ways."""
         answers = answer.fields.get("answers") or {}
         is_judged = answer.verdict("correct") is not None
@@ -229,6 +229,7 @@ class _ViewBuilder:
                     self._confidence(found.get("confidence")),
                     self.task.is_equal(label, self.gold) if is_judged else None,
                     answer.fields.get("answered_by") == way,
+                    None if supported is None else self.task.is_equal(supported, label),
                 )
 
     def _confidence(self, stated: float | None) -> float | None:
@@ -238,11 +239,20 @@ class _ViewBuilder:
             raise InvalidFieldError(f"{place} must be between 0 and 1, not {stated}", hint=hint)
         return stated
 
-    def _support(self, rationale: str, supported: object) -> SupportedAnswer | None:
+    def _support(
+        self, rationale: str, answer: _StudentAnswer | None = None
+    ) -> SupportedAnswer | None:
+        """Return the answer that a rationale supports; a student's as its verdicts say."""
         if not rationale.strip():
             return None
-        label = supported if isinstance(supported, str) else None
-        return SupportedAnswer(label, self._owners(label))
+        found = self.task.find_support(rationale, self.choices)
+        label = found.label if found else None
+        if answer is not None:
+            written = answer.scores.get("supported")
+            label = written if isinstance(written, str) else None
+        is_found = found is not None and self.task.is_equal(found.label, label)
+        place = found.place if found is not None and is_found else None
+        return SupportedAnswer(label, self._owners(label), place)
 
     def _owners(self, label: str | None) -> tuple[Who, ...]:
         answers: tuple[tuple[Who, str | None], ...] = (

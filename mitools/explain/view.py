@@ -95,10 +95,12 @@ class SupportedAnswer:
     Attributes:
         label: that answer; None if it supports no recognizable answer.
         of: whose answer that is.
+        place: where the words that decided begin and end in the rationale; None if unknown.
     """
 
     label: str | None
     of: tuple[Who, ...] = ()
+    place: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class WayAnswer:
         way: from the predict pass, after the rationale (``conclude``), or from both.
         confidence: the probability of its label, 0 to 1.
         is_right: whether the label is gold; None if unknown.
+        is_consistent: whether the rationale supports the label; None if it supports no answer.
         is_chosen: whether the student's label comes from it.
     """
 
@@ -126,6 +129,7 @@ class WayAnswer:
     confidence: float | None = None
     is_right: bool | None = None
     is_chosen: bool = False
+    is_consistent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,18 @@ pass between them. The text is untrusted: nothing in it is evaluated, and the ti
 with its length. The rest of the package calls :mod:`mitools.tasks`, which calls this package.
 """
 
-from mitools.reading.answer import RANKS, Answer, How
+from mitools.reading.answer import RANKS, Answer, How, Support
 from mitools.reading.clean import clean
 from mitools.reading.cut import headers_in
 from mitools.reading.read import own_text, read_completion
 
-__all__ = ["RANKS", "Answer", "How", "clean", "headers_in", "own_text", "read_completion"]
+__all__ = [
+    "RANKS",
+    "Answer",
+    "How",
+    "Support",
+    "clean",
+    "headers_in",
+    "own_text",
+    "read_completion",
+]

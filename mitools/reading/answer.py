@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ __all__ = [
     "Found",
     "How",
     "Statement",
+    "Support",
     "TaskReader",
     "Unclear",
 ]
@@ -40,11 +41,26 @@ class Answer:
         label: the answer; None if none can be read.
         rationale: the reasons for it.
         read_by: one of :data:`RANKS`, where the label stood; None without a label.
+        place: where the words that state the label begin and end in the completion; None without a
+            label, or if the completion was cleaned there.
     """
 
     label: str | None
     rationale: str
     read_by: str | None = None
+    place: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+
+
+class Support(NamedTuple):
+    """The answer that a rationale supports.
+
+    Attributes:
+        label: that answer.
+        place: where the words that decided begin and end in the rationale; None if unknown.
+    """
+
+    label: str
+    place: tuple[int, int] | None = None
 
 
 class How(NamedTuple):

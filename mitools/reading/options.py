@@ -9,7 +9,7 @@ from functools import lru_cache
 from mitools.expressions import parse_expression
 from mitools.reading.characters import normalize
 
-__all__ = ["ChoiceForms", "inflected", "loosened", "mentions"]
+__all__ = ["ChoiceForms", "inflected", "loosened", "mentions", "place_of"]
 
 _PUNCTUATION = re.compile(r"[\W_]+")
 _ARTICLE = re.compile(r"^(?:an?|the) ")
@@ -93,6 +93,20 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
         if not _NEGATED.search(shown, max(0, begin - 40), begin):
             named[ordered[rank]] = None
     return [distinct[form] for form in named]
+
+
+def place_of(choice: str, text: str, start: int = 0) -> tuple[int, int] | None:
+    """Return where a text names a choice for the last time, in any case and spacing; None if not.
+
+    Args:
+        choice: the choice.
+        text: the text.
+        start: where the search begins.
+    """
+    words = r"\s+".join(map(re.escape, choice.strip("\"' .\n").split()))
+    pattern = re.compile(rf"(?<!\w){words}(?:e?s)?(?!\w)", re.IGNORECASE)
+    places = [match.span() for match in pattern.finditer(text, start)] if words else []
+    return places[-1] if places else None
 
 
 def _occurrences(shown: str, form: str) -> Iterator[tuple[int, int]]:

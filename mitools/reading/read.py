@@ -53,14 +53,13 @@ def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -
         label = reader.read(field.text, choices)
         if not isinstance(label, str):
             return Answer(None, own)
-        answer = Answer(label, _beside(own, field), RANKS[0])
+        answer = Answer(label, _beside(own, field), RANKS[0], (field.begin, field.end))
     elif how.loosest != RANKS[0] and own:
         answer = _by_statements(part, choices, reader, how)
     if answer is None:
         return Answer(None, own)
-    if not answer.rationale and cleaned.thoughts:
-        return Answer(answer.label, cleaned.thoughts, answer.read_by)
-    return answer
+    rationale = answer.rationale or cleaned.thoughts
+    return Answer(answer.label, rationale, answer.read_by, _place_in(text, own, answer.place))
 
 
 def own_text(text: str, how: How | None = None) -> str:
@@ -152,13 +151,41 @@ def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) 
                 part, found, statement, choices, reader
             ):
                 return Answer(None, _rationale(part, statement))
-            return Answer(found, _rationale(part, statement), statement.rank)
+            rationale = _rationale(part, statement)
+            return Answer(found, rationale, statement.rank, _words_of(part.text, statement))
         if line is not None and line[0] != found:
             return None  # the first line says one thing and the last another
         line = line or (found, statement)
     if line is None:
         return None
-    return Answer(line[0], _rationale(part, line[1]), line[1].rank)
+    label, statement = line
+    rationale = _rationale(part, statement)
+    return Answer(label, rationale, statement.rank, _words_of(part.text, statement))
+
+
+def _words_of(own: str, statement: Statement) -> tuple[int, int]:
+    """Return where the words of a statement begin and end: with a cue, to the end of a sentence."""
+    begin, end = statement.begin, statement.end
+    if statement.rank == "cue":
+        # What is stated may begin on a line below its cue.
+        stated = max(begin, own.find(statement.text[:_TOLD], begin, end))
+        end = next(sentence_ends(own, stated + 1, end), end)
+    words = own[begin:end]
+    return begin + len(words) - len(words.lstrip()), begin + len(words.rstrip())
+
+
+_TOLD = 40
+"""Characters of a statement that are enough to find it behind its cue."""
+
+
+def _place_in(text: str, own: str, place: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Turn a place in the cleaned text into one in the completion; None if it is not there."""
+    if place is None:
+        return None
+    begin, end = place
+    whole = text.find(own)
+    start = whole + begin if whole >= 0 else text.rfind(own[begin:end])
+    return None if start < 0 else (start, start + end - begin)
 
 
 def _is_contradicted(

@@ -118,11 +118,16 @@ def test_a_verdict_that_is_missing_is_worked_out() -> None:
         (
             "Fish swim in the sea.",
             "sea",
-            SupportedAnswer("sea", ("gold", "teacher", "student")),
+            SupportedAnswer("sea", ("gold", "teacher", "student"), (17, 20)),
             True,
         ),
-        ("Fish swim in the sea.", "tree", SupportedAnswer("sea", ("gold", "teacher")), False),
-        ("Fish drive by car.", "tree", SupportedAnswer("car"), False),
+        (
+            "Fish swim in the sea.",
+            "tree",
+            SupportedAnswer("sea", ("gold", "teacher"), (17, 20)),
+            False,
+        ),
+        ("Fish drive by car.", "tree", SupportedAnswer("car", (), (14, 17)), False),
         ("Fish are animals.", "tree", SupportedAnswer(None), None),
         ("", "tree", None, None),
     ],
@@ -235,3 +240,27 @@ def test_the_records_own_verdict_on_the_teacher_wins() -> None:
     view = view_of(choice(teacher={"label": "sea", "agrees": False}))
     assert view.teacher is not None
     assert view.teacher.is_right is False
+
+
+def test_the_words_that_decide_have_their_place_unless_a_verdict_differs() -> None:
+    student = {"label": "7", "rationale": "She buys 3 + 4 eggs."}
+    record = {"id": "a", "input": "?", "label": "7", "task": "equation", "student": student}
+    support = view_of(record).student.support  # type: ignore[union-attr]
+    assert support is not None
+    assert support.place == (9, 14)
+    scores = {"correct": True, "valid": True, "supported": "8", "consistent": False}
+    other = view_of({**record, "scores": scores}).student.support  # type: ignore[union-attr]
+    assert other is not None
+    assert (other.label, other.place) == ("8", None)
+
+
+def test_each_way_is_compared_with_the_rationale() -> None:
+    answers = {"predict": {"label": "7"}, "conclude": {"label": "8"}}
+    student = {"label": "7", "rationale": "She buys 3 + 4 eggs.", "answers": answers}
+    record = {"id": "a", "input": "?", "label": "7", "task": "equation", "student": student}
+    found = view_of(record).student
+    assert found is not None
+    assert [way.is_consistent for way in found.ways] == [True, False]
+    silent = view_of({**record, "student": {**student, "rationale": "Hm."}}).student
+    assert silent is not None
+    assert [way.is_consistent for way in silent.ways] == [None, None]
