@@ -11,7 +11,8 @@ what stands above it:
 - ``lines``: lines of JSON; ``parts``: several files that are replaced together
 - ``records``: reading and writing records; ``diverted``: lines that were put aside
 - ``reading``: the answer that a text states; ``tasks``: answer formats, built on it
-- ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems
+- ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems;
+  ``operating``: above which confidence a student answers by itself
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students
 - ``train``, ``evaluate``, then ``explain``: the stages that need one; ``study``: many students;
   ``scaffold``: a recipe of one's own
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from mitools.explain.page.write import write_page
     from mitools.explain.run import explain_records
     from mitools.explain.view import View
+    from mitools.operating.point import OperatingPoint
     from mitools.records import read_records, write_records
     from mitools.schema import SCHEMA, SPLITS, Record, json_schema, validate
     from mitools.sources.load_records import load_records
@@ -104,6 +106,7 @@ __all__ = [
     "MitoolsError",
     "Notices",
     "Objective",
+    "OperatingPoint",
     "OutputError",
     "Price",
     "Problem",
@@ -168,6 +171,7 @@ _MODULES = {
     "explain.page.write": "write_page",
     "explain.run": "explain_records",
     "explain.view": "View",
+    "operating.point": "OperatingPoint",
     "records": "read_records write_records",
     "schema": "SCHEMA SPLITS Record json_schema validate",
     "sources.load_records": "load_records",

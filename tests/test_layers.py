@@ -31,7 +31,7 @@ LAYERS = (
     ("records",),
     ("reading",),
     ("diverted", "tasks"),
-    ("demo", "gold"),
+    ("demo", "gold", "operating"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
     ("explain", "scaffold", "study"),
@@ -81,6 +81,7 @@ split_records SplitOptions
 Student Generation load_student save_student
 train_student TrainOptions Objective MI_TERMS POOLS DIVERGENCES
 evaluate_student compare_runs EvalOptions Evaluation Metric Measure Interval PROBES
+OperatingPoint
 explain_records write_page ExplainOptions View
 MitoolsError DataError MalformedLineError MissingFieldError InvalidFieldError EmptyInputError
 SourceError OutputError RecipeError UsageError TeacherError BudgetError TeacherRefusedError

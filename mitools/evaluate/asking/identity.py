@@ -6,11 +6,15 @@ import hashlib
 from pathlib import Path
 
 from mitools.errors import StudentError
+from mitools.operating.point import POINT_NAME
 
 __all__ = ["hash_student", "name_student"]
 
 _WEIGHTS = (".safetensors", ".bin", ".gguf", ".model", ".txt", ".json", ".jinja")
-_NOT_THE_MODEL = ("mitools.json", "training_args.bin", "trainer_state.json")
+_NOT_THE_MODEL = (
+    *("mitools.json", "training_args.bin", "trainer_state.json"),
+    POINT_NAME,  # chosen for the model, and may be chosen again
+)
 
 
 def hash_student(folder: Path) -> str:

@@ -20,6 +20,7 @@ def test_the_hash_sees_the_weights_and_not_what_training_says_of_itself(folder: 
     before = hash_student(folder)
     (folder / "mitools.json").write_text('{"made": "tomorrow"}')
     (folder / "README.md").write_text("# A student")
+    (folder / "operating_point.json").write_text("{}")
     assert hash_student(folder) == before
     (folder / "model.safetensors").write_bytes(b"other weights")
     assert hash_student(folder) != before
