@@ -15,7 +15,7 @@ from mitools.errors import MissingFieldError
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["GoldCheck", "label_set", "with_known_labels", "with_label_sets"]
+__all__ = ["GoldCheck", "label_set", "label_to_learn", "with_known_labels", "with_label_sets"]
 
 
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
@@ -98,6 +98,28 @@ def with_label_sets(records: Iterable[Record], task: str | None = None) -> Itera
             hint = 'name it: "mitools load --labels A,B,C"; this also works on loaded records'
             raise MissingFieldError(message, hint=hint)
         yield record
+
+
+def label_to_learn(record: Record, source: str = "auto") -> tuple[str, str | None]:
+    """Choose the label that is learned from a record.
+
+    A text of white space counts as missing.
+
+    Args:
+        record: the record.
+        source: ``auto`` is gold where known, else the teacher's; ``gold`` or ``teacher`` is that
+            one only.
+
+    Returns:
+        Whose label it is, ``gold`` or ``teacher``, and the label; "" and None where there is none.
+    """
+    teacher = record.get("teacher") or {}
+    labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
+    for name in labels if source == "auto" else (source,):
+        label = labels[name]
+        if label and not label.isspace():
+            return name, label
+    return "", None
 
 
 def label_set(metadata: Mapping[str, Any]) -> list[str] | None:

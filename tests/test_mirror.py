@@ -34,6 +34,7 @@ TESTED_IN = {
     "cli/annotate": "annotate/test_cli",
     "cli/recipes": "test_cli",
     "cli/train": "train/test_cli",
+    "evaluate/baselines/open_baselines": "evaluate/test_side_figures",
     "evaluate/answering": "evaluate/asking/test_respond",
     "explain/view": "explain/test_build_view",
     "scaffold/recipe_text": "scaffold/test_make_recipe",

@@ -31,7 +31,7 @@ class RunFiles:
     seeds: bool
     merge: bool
 
-    def check(self, inputs: tuple[str, ...], *, has_judge: bool) -> None:
+    def check(self, inputs: tuple[str, ...], options: EvalOptions) -> None:
         """Raise :class:`UsageError` where the files do not go together."""
         from mitools.evaluate.findings import check_runs
 
@@ -43,8 +43,11 @@ class RunFiles:
             len(self.compare),
             by_seed=self.seeds,
             has_student=self.student is not None,
-            has_judge=has_judge,
+            has_judge=options.judge is not None,
         )
+        if self.seeds and options.baselines:
+            hint = 'leave out "--baseline", or "--seeds"'
+            raise UsageError("--baseline is compared with one run", hint=hint)
         if self.seeds and self.merge:
             raise UsageError("--seeds and --merge exclude each other", hint='leave out "--merge"')
         if STDIN in self.compare:
@@ -57,6 +60,7 @@ def eval_options(params: Mapping[str, Any], files: RunFiles) -> EvalOptions:
     judge = [values.pop(name) for name in ("judge", "judge_url", "judge_journal", "judge_records")]
     return EvalOptions(
         probes=values.pop("probe"),
+        baselines=values.pop("baseline"),
         judge=None if judge[0] is None else JudgeOptions(*judge),
         unique_ids=files.merge,
         outcomes=bool(files.compare or files.seeds),

@@ -27,6 +27,7 @@ from mitools.files import STDIN, STDOUT, stream_number
 from mitools.recipe import own_file
 
 __all__ = [
+    "BaselineName",
     "DivertOr",
     "ModelName",
     "OutputFolder",
@@ -209,6 +210,15 @@ class ModelName(click.ParamType[str]):
 
     def roles(self, label: str, value: str) -> Iterator[Role]:
         yield from RecipePath().roles(label, value.removeprefix("encoder:"))
+
+
+class BaselineName(ModelName):
+    """A baseline: a word, or ``encoder:`` and a model."""
+
+    def from_recipe(self, folder: Path, value: Any) -> Any:
+        for name in value if isinstance(value, list) else [value]:
+            super().from_recipe(folder, name)
+        return value
 
 
 class TypedOption(click.Option):

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._annotate_options import parse_price
 from mitools.cli._eval_options import RunFiles, eval_options
 from mitools.cli._judge import judging
 from mitools.cli._options import (
@@ -21,9 +22,10 @@ from mitools.cli._options import (
     task_option,
     tokens_per_batch_option,
 )
-from mitools.cli._places import ModelName, OutputPath, RecipePath, TypedOption
+from mitools.cli._places import BaselineName, ModelName, OutputPath, RecipePath, TypedOption
 from mitools.cli._stage import Stage, abandon_stdout, stage
 from mitools.errors import UsageError
+from mitools.evaluate.baselines.names import NAMES
 from mitools.evaluate.options import EVALUATED_SPLITS, EvalOptions, JudgeOptions
 from mitools.evaluate.probes import PROBES
 from mitools.evaluate.simulators import SIMULATORS
@@ -42,6 +44,8 @@ GROUPS = {
     "Ways of answering": "--answer --draws --answer-weight",
     "Records": "--split --task",
     "Measures": "--temperature --simulator --permutations --embedding",
+    "Baselines": "--baseline",
+    "Costs": "--price --student-price --latency-records",
     "Probes": "--probe --probe-records",
     "Judge": "--judge --judge-url --judge-journal --judge-records",
     "Several runs": "--compare --seeds --merge",
@@ -117,6 +121,34 @@ class JudgedOutput:
     show_default=True,
     metavar="N",
     help="Most permutations for the chance baseline of the association.",
+)
+@click.option(
+    "--baseline",
+    type=BaselineName(),
+    metavar=f"[{'|'.join(NAMES)}]",
+    multiple=True,
+    help="Baseline to compare with, fitted on the training records of the input; repeatable. all "
+    "is the first three.",
+)
+@click.option(
+    "--price",
+    metavar="IN,OUT",
+    callback=parse_price,
+    help="Price of the teacher in USD per million input and output tokens.",
+)
+@click.option(
+    "--student-price",
+    type=float,
+    metavar="USD",
+    help="Price of the student's machine in USD per hour.",
+)
+@click.option(
+    "--latency-records",
+    type=click.IntRange(min=0),
+    default=DEFAULTS.latency_records,
+    show_default=True,
+    metavar="N",
+    help="Records to ask again one at a time, to measure latency without batches.",
 )
 @click.option(
     "--probe",
@@ -196,11 +228,11 @@ def command(
     \b
     mitools eval --student runs/svamp records.jsonl --summary figures.json > judged.jsonl
     """
-    from mitools.evaluate.findings import join_runs
+    from mitools.evaluate.findings import check_side, join_runs
 
     files = RunFiles(student, summary, compare, seeds, merge)
     options = eval_options(params, files)
-    files.check(stage.files, has_judge=options.judge is not None)
+    files.check(stage.files, options)
     options.check(has_student=student is not None)
     opener = _opener(student, options)
     baselines = [_baseline(stage, path, options) for path in compare]
@@ -216,6 +248,7 @@ def command(
         with _probing(stage, options) as update:
             figures = join_runs(runs, baselines, by_seed=seeds, judge=judge, update=update)
         _report(stage, figures, file, runs[0], asdict(files))
+    check_side(runs)
 
 
 def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:

@@ -11,11 +11,15 @@ run, and ``catalog`` describes them.
 - :mod:`~mitools.evaluate.asking`: asks a student about records;
 - ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
 - ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
+- ``side_figures``: baselines on the same records, and costs;
 - ``catalog``: the measure of every figure; ``report``: figures as rows of text;
+- ``side_report``: the rows of baselines and costs;
 - ``provenance``: software, student and decoding of a summary;
 - ``sample``: a bounded sample of records that does not depend on their order;
 - :mod:`~mitools.evaluate.judge`: a language model that judges rationales;
 - :mod:`~mitools.evaluate.measures`: the definition and computation of each figure;
+- :mod:`~mitools.evaluate.baselines`: cheap ways to answer the same records;
+- :mod:`~mitools.evaluate.costs`: time, tokens, memory and money;
 - :mod:`~mitools.evaluate.simulators`: local models that guess answers from rationales;
 - :mod:`~mitools.evaluate.probes`: interventions on what a student reads.
 

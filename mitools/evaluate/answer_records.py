@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -10,6 +12,7 @@ from mitools.evaluate.answering import Way
 from mitools.evaluate.asking.predict import OpenedStudent, origin, predict
 from mitools.evaluate.asking.readings import Reader, check_ways
 from mitools.evaluate.asking.respond import Respondent
+from mitools.evaluate.costs.meter import Meter, Metered
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -30,6 +33,7 @@ class AnsweringStudent:
         options: EvalOptions,
         open_student: Callable[[], OpenedStudent],
         warn: Callable[[str], None] = lambda _text: None,
+        meter: Meter | None = None,
     ) -> None:
         """Prepare to answer.
 
@@ -37,12 +41,14 @@ class AnsweringStudent:
             options: how to evaluate.
             open_student: opens the student, or returns the one that is open.
             warn: receives warnings, one sentence each.
+            meter: times the answers to the evaluated records.
         """
         self.weight = options.answer_weight
         self.seconds: dict[Way, float] = {}
         self._options = options
         self._open = open_student
         self._warn = warn
+        self._meter = Meter() if meter is None else meter
 
     def answer(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
         """Yield each record with its answered copy, in the order of the records.
@@ -59,6 +65,7 @@ class AnsweringStudent:
         rest = chain([first], records)
         chunks = iter(lambda: list(islice(rest, self._options.batch_size)), [])
         said = origin(opened)
+        opened = replace(opened, student=Metered(opened.student, self._meter))
         answer = self._predict if self._options.answer == "predict" else self._respond
         for record, found in answer(chunks, opened):
             yield record, {**record, "student": {**found, **said}}
@@ -87,12 +94,13 @@ class AnsweringStudent:
                 if options.only_fits(record) is only_fits
             ]
             if places:
-                answered = predict(
-                    opened.student,
-                    [chunk[index] for index in places],
-                    rationales=rationales and not only_fits,
-                    decode=options.decode and not only_fits,
-                )
+                with nullcontext() if only_fits else self._meter.batch(len(places)):
+                    answered = predict(
+                        opened.student,
+                        [chunk[index] for index in places],
+                        rationales=rationales and not only_fits,
+                        decode=options.decode and not only_fits,
+                    )
                 for index, answer in zip(places, answered, strict=True):
                     answers[index] = answer
         return answers
@@ -110,6 +118,7 @@ class AnsweringStudent:
             rationales=self._options.rationales,
             is_for_fitting=self._options.only_fits,
             warn=self._warn,
+            timed=self._meter.batch,
         )
         yield from respondent.answer(chunks)
         self.seconds = respondent.seconds()

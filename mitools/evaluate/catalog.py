@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from mitools.evaluate import outcomes
+from mitools.evaluate.baselines import compare
 from mitools.evaluate.confidences import AFTER, CHOICE_MEASURES, TEMPERATURE
+from mitools.evaluate.costs import figures as cost_figures
 from mitools.evaluate.judge import judging
 from mitools.evaluate.measures import calibration, labels, surface, text
 from mitools.evaluate.measures.classwise import CLASSWISE_ECE
@@ -85,11 +87,14 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
     "probes.counterfactual": counterfactual.MEASURES,
     "probes.cue": cue.MEASURES,
     "judge": judging.MEASURES,
+    "costs": cost_figures.MEASURES,
+    "baselines.systems.*": compare.MEASURES,
     "comparison.metrics": outcomes.MEASURES,
     "seeds": outcomes.MEASURES,
 }
 """The measures of each block of a summary, by the block's path. Those of ``probes.robustness`` by
-level of noise are in :data:`~mitools.evaluate.probes.robustness.LEVEL_MEASURES`."""
+level of noise are in :data:`~mitools.evaluate.probes.robustness.LEVEL_MEASURES`. A star is the name
+of a baseline, ``student`` or ``teacher``."""
 
 FIGURES: Mapping[str, Measure] = {
     f"{block}.{name}": measure
@@ -101,7 +106,13 @@ FIGURES: Mapping[str, Measure] = {
 
 def measure_at(path: str) -> Measure | None:
     """Return the measure at a dotted path of a summary; None where no summary has a figure."""
+    block, _, name = path.rpartition(".")
+    if block.startswith(_SYSTEMS):
+        path = f"{_SYSTEMS}*.{name}"
     return FIGURES.get(path)
+
+
+_SYSTEMS = "baselines.systems."
 
 
 Schema = dict[str, Any]
@@ -182,6 +193,13 @@ _OF_A_RUN: Mapping[str, Schema] = {
 
 _OF_BLOCKS: Mapping[str, Mapping[str, Schema]] = {
     "judge": {"about": {"type": "object", "description": "model, records shown, and of how many"}},
+    "baselines": {
+        "about": {
+            "type": "object",
+            "description": "training records, how many were learned from, whose labels, and what "
+            "each baseline is",
+        }
+    },
     "comparison": {
         "records": {"type": "integer", "description": "records that all runs have"},
         "unmatched": {"type": "integer", "description": "records that only some runs have"},
@@ -242,10 +260,20 @@ def _object(properties: Schema) -> Schema:
 
 
 def _block_at(properties: Schema, path: str) -> Schema:
-    """Return the properties of the block at a dotted path, and make the block where needed."""
+    """Return the properties of the block at a dotted path, and make the block where needed.
+
+    A star is any name.
+    """
+    schema: Schema = {"properties": properties}
     for name in path.split("."):
-        properties = properties.setdefault(name, _object({}))["properties"]
-    return properties
+        if name == "*":
+            if not schema.get("additionalProperties"):
+                schema["additionalProperties"] = _object({})
+            schema = schema["additionalProperties"]
+        else:
+            schema = schema["properties"].setdefault(name, _object({}))
+    found: Schema = schema["properties"]
+    return found
 
 
 def _figure(measure: Measure) -> Schema:

@@ -12,7 +12,7 @@ from mitools.evaluate.run import Evaluation
 if TYPE_CHECKING:
     from mitools.evaluate.judge.open_judge import Judge
 
-__all__ = ["check_runs", "join_runs"]
+__all__ = ["check_runs", "check_side", "join_runs"]
 
 
 def check_runs(
@@ -38,6 +38,17 @@ def check_runs(
         raise UsageError("--judge compares at most two runs", hint=hint)
     if by_seed and runs < 2:
         raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
+
+
+def check_side(runs: Sequence[Evaluation]) -> None:
+    """Check, when everything else is written, that baselines had records to learn from.
+
+    Raises:
+        DataError: they had none.
+    """
+    for run in runs:
+        if (error := run.side.missing_training()) is not None:
+            raise error
 
 
 def join_runs(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from mitools.annotate.options import Price
 from mitools.errors import UsageError
 from mitools.evaluate.answering import Answering, Way
+from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.schema import SPLITS, TASKS, Record
@@ -60,6 +63,13 @@ class EvalOptions:
         embedding: a sentence encoder that compares rationales with their references, as a folder or
             ``package:NAME``; None means no such comparison.
         judge: a language model that judges rationales; None means no judge.
+        baselines: what the student is compared with, on the same records: names as
+            :func:`~mitools.evaluate.baselines.names.name_baselines` lists them. They learn from the
+            records of the training split.
+        price: of the teacher's tokens; None where it is unknown.
+        student_price: USD per hour of the machine that the student runs on; None where unknown.
+        latency_records: the most records that are asked again one at a time, to time the student
+            without a batch.
         unique_ids: refuse an id that occurs twice, as in a shard that is merged twice.
         outcomes: keep the outcomes of each record, to compare this run with another one.
         batch_size: records given to the student at once.
@@ -82,6 +92,10 @@ class EvalOptions:
     probe_records: int = 200
     embedding: str | None = None
     judge: JudgeOptions | None = None
+    baselines: tuple[str, ...] = ()
+    price: Price | None = None
+    student_price: float | None = None
+    latency_records: int = 0
     unique_ids: bool = False
     outcomes: bool = False
     batch_size: int = 256
@@ -128,12 +142,27 @@ class EvalOptions:
             hint = 'leave out "--no-rationales", or "--judge"'
             raise UsageError("--judge needs rationales", hint=hint)
         self._check_answer(has_student=has_student)
+        self._check_baselines(has_student=has_student)
+        if self.latency_records and not has_student:
+            hint = 'name it: "--student DIR"'
+            raise UsageError("--latency-records needs a student", hint=hint)
         if self.temperature and self.split in ("valid", "all"):
             hint = 'leave out "--split", or name another split: "--split test"'
             raise UsageError(
                 "--temperature is fitted on the valid split and needs another one to evaluate",
                 hint=hint,
             )
+
+    def _check_baselines(self, *, has_student: bool) -> None:
+        """Check the names of the baselines, and what they need."""
+        if not name_baselines(self.baselines):
+            return
+        if UNTRAINED in self.baselines and not has_student:
+            hint = 'name it: "--student DIR"'
+            raise UsageError(f"--baseline {UNTRAINED} needs a student", hint=hint)
+        if self.split in ("train", "all"):
+            hint = 'name another split: "--split test"'
+            raise UsageError("--baseline learns from the training split", hint=hint)
 
     def _check_answer(self, *, has_student: bool) -> None:
         """Check the options of answering."""
@@ -166,6 +195,7 @@ class EvalOptions:
         for option, number, least in (
             ("--permutations", self.permutations, 0),
             ("--probe-records", self.probe_records, 1),
+            ("--latency-records", self.latency_records, 0),
             ("--judge-records", self.judge.records if self.judge else 1, 1),
             ("--batch-size", self.batch_size, 1),
             (
@@ -176,6 +206,8 @@ class EvalOptions:
         ):
             if number < least:
                 raise UsageError(f"{option} must be at least {least}, not {number}")
+        if self.student_price is not None and not 0 <= self.student_price < math.inf:
+            raise UsageError(f"--student-price must be at least 0, not {self.student_price:g}")
 
     def for_scoring(self) -> EvalOptions:
         """Return the options for a baseline: its records hold answers, and only these are scored.
@@ -183,6 +215,7 @@ class EvalOptions:
         Kept are what decides which records and outcomes there are, and the sample for a judge.
         """
         scoring = replace(self, simulator="none", probes=(), embedding=None, outcomes=True)
+        scoring = replace(scoring, baselines=(), latency_records=0)
         return replace(scoring, answer="predict", draws=1, answer_weight=None)
 
     def as_json(self) -> Mapping[str, Any]:

@@ -9,6 +9,13 @@ from mitools.evaluate.answering import WAYS
 from mitools.evaluate.catalog import with_reference
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.ranking import COVERAGES
+from mitools.evaluate.side_report import (
+    BASELINE_COLUMNS,
+    COST_COLUMNS,
+    baseline_notes,
+    baseline_rows,
+    cost_rows,
+)
 
 __all__ = [
     "COLUMNS",
@@ -115,6 +122,10 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
             shown.append(("what the rationale supports", QUADRANT_COLUMNS, quadrants))
         if noise := noise_rows(figures):
             shown.append(("under noise, by its loudness", NOISE_COLUMNS, noise))
+        if baselines := baseline_rows(figures):
+            shown.append(("beside cheap baselines", BASELINE_COLUMNS, baselines))
+        if costs := cost_rows(figures):
+            shown.append(("costs, on this machine", COST_COLUMNS, costs))
     if "comparison" in figures:
         heading = f"compared with the baseline on {figures['comparison']['records']:,} records"
         shown.append((heading, COMPARISON_COLUMNS, _comparison_rows(figures["comparison"])))
@@ -122,10 +133,10 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
 
 
 def notes(figures: Mapping[str, Any]) -> list[str]:
-    """List the notes on a comparison, one sentence each."""
+    """List the notes on baselines and on a comparison, one sentence each."""
+    sentences = baseline_notes(figures)
     if "comparison" not in figures:
-        return []
-    sentences = []
+        return sentences
     if unmatched := figures["comparison"]["unmatched"]:
         sentences.append(f"{unmatched:,} records are not in all runs, and were left out")
     for metric in figures["comparison"]["metrics"].values():

@@ -22,6 +22,7 @@ from mitools.evaluate.provenance import with_provenance
 from mitools.evaluate.sample import KeptRecord, Sample
 from mitools.evaluate.score import scored
 from mitools.evaluate.select import Selection
+from mitools.evaluate.side_figures import SideFigures
 from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record, Reject, raise_fault
@@ -39,6 +40,7 @@ class Evaluation:
         tally: the figures of the records so far.
         outcomes: outcomes by record, where the options ask for them.
         sample: the records kept for the probes and the judge.
+        side: baselines and costs.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Evaluation:
 
         Raises:
             UsageError: the options do not go together.
-            SourceError: ``options.embedding`` is not a usable encoder.
+            SourceError: ``options.embedding``, or a baseline, is not a usable encoder.
         """
         options.check(has_student=open_student is not None)
         if similarity is None and options.embedding is not None:
@@ -72,6 +74,7 @@ class Evaluation:
             permutations=options.permutations,
             similarity=similarity,
         )
+        self.side = SideFigures(options)
         self.outcomes = Outcomes()
         self.sample: Sample[KeptRecord] = Sample(options.sample_size)
         self._open_student = open_student
@@ -105,12 +108,12 @@ class Evaluation:
                 answer and there is no student.
         """
         metadata = None if self._open_student is None else lambda: self._open().student.metadata
-        selection = Selection(self.options, metadata, self.tally.add_taught)
-        selected = selection.select(records, reject)
+        selection = Selection(self.options, metadata, self._taught)
+        selected = selection.select(self.side.watch(records), reject)
         student = None
         pairs: Iterator[tuple[Record, Record]] = ((record, record) for record in selected)
         if self._open_student is not None:
-            student = AnsweringStudent(self.options, self._open, self._warn)
+            student = AnsweringStudent(self.options, self._open, self._warn, self.side.meter)
             pairs = student.answer(selected)
         for given, answered in pairs:
             try:
@@ -122,7 +125,13 @@ class Evaluation:
         if student is not None:
             self.tally.ways.seconds = student.seconds
             self._weight = student.weight
+        self.side.finish(self.opened)
         self._check(selection)
+
+    def _taught(self, record: Record) -> None:
+        """Fold a record of the training split."""
+        self.tally.add_taught(record)
+        self.side.add_training(record)
 
     def _open(self) -> OpenedStudent:
         """Open the student, once."""
@@ -141,6 +150,7 @@ class Evaluation:
                 self.tally.add_valid(record, task)
             return record
         self.tally.add(record, task)
+        self.side.add(record)
         if self.options.outcomes:
             self.outcomes.add(record)
         if self.options.sample_size:
@@ -185,7 +195,7 @@ class Evaluation:
         if editing := probed.pop("editing", None):
             figures["association"]["rationale_editing"] = editing
         figures["probes"] |= probed
-        return figures
+        return {**figures, **self.side.figures(self.opened, self._weight)}
 
     def probe(self, instruments: Instruments, update: Callable[[int], None]) -> dict[str, Any]:
         """Run the probes of the options, when the pass is over.

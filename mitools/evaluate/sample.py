@@ -22,6 +22,7 @@ from mitools.records import Record
 __all__ = [
     "FOLDS",
     "MOST_ITEMS",
+    "Foldable",
     "KeptRecord",
     "Keyed",
     "Sample",
@@ -90,6 +91,18 @@ class KeptRecord:
         return hash_record({name: self.record.get(name) for name in ("id", "input")})
 
 
+class Foldable(Protocol):
+    """An item whose fold is decided by its group, or else by its input."""
+
+    @property
+    def input(self) -> str:
+        """What the student reads."""
+
+    @property
+    def group(self) -> str | None:
+        """Items of one group share a fold."""
+
+
 class Keyed(Protocol):
     """An item with a hash of its own."""
 
@@ -126,15 +139,15 @@ class Sample(Generic[K]):
         return [item for _, _, item in sorted(self._heap, key=lambda entry: -entry[0])]
 
 
-def assign_folds(items: Sequence[SampledRecord], seed: int) -> NDArray[np.int64]:
-    """Assign the items to 5 folds of similar size: [n] from 0 to 4.
+def assign_folds(items: Sequence[Foldable], seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
+    """Assign the items to folds of similar size: [n] from 0 to ``folds`` - 1.
 
     Items with the same group or the same input share a fold, so that a simulator cannot look up the
     answer of a held-out item.
     """
     names = [item.input if item.group is None else f"\0{item.group}" for item in items]
     order = sorted(set(names), key=lambda name: _hash(f"{seed}\0{name}"))
-    fold_of = {name: index % FOLDS for index, name in enumerate(order)}
+    fold_of = {name: index % folds for index, name in enumerate(order)}
     return np.array([fold_of[name] for name in names], dtype=np.int64)
 
 

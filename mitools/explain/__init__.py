@@ -10,8 +10,9 @@
 - ``report``: messages about a run;
 - ``terminal``: a view as text; ``pager``: sends text to the user's pager;
 - ``summary_file``: reads the figures that ``mitools eval --summary`` wrote;
-- ``figure_text``: one figure as text; ``cards``: the main figures; ``panels``: the figures of
-  probes, of a judge and of comparisons; ``terminal_figures``: both as text;
+- ``figure_text``: one figure as text; ``cards``: the main figures; ``panel``: figures that are
+  read together; ``panels``: those of probes, of a judge, of costs and of comparisons;
+  ``baseline_panel``: those of baselines; ``terminal_figures``: cards and panels as text;
 - ``page``: the HTML page, :func:`~mitools.explain.page.write.write_page`.
 
 Importing this package imports none of them.

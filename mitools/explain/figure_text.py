@@ -80,7 +80,18 @@ def figure_of(who: str, metric: Mapping[str, Any], kind: Kind = "") -> Figure:
     )
 
 
-_SIGNS = {"fraction": "%", "bits": " bits", "nats": " nats", "points from 1 to 5": " of 5"}
+_PLAIN = {"USD": ",.4g", "ms": ",.1f", "tokens": ",.1f", "MiB": ",.0f", "records": ",.0f"}
+"""How numbers of these units are written."""
+
+_SIGNS = {
+    "USD": " USD",
+    "ms": " ms",
+    "MiB": " MiB",
+    "fraction": "%",
+    "bits": " bits",
+    "nats": " nats",
+    "points from 1 to 5": " of 5",
+}
 
 
 def written(value: float, unit: object, kind: Kind = "", *, with_unit: bool = False) -> str:
@@ -89,13 +100,15 @@ def written(value: float, unit: object, kind: Kind = "", *, with_unit: bool = Fa
     if unit == "fraction":
         text = f"{100 * value:.1f}"
         sign = " points" if kind and with_unit else sign
+    elif unit in _PLAIN:
+        text = f"{value:{_PLAIN[str(unit)]}}"
     elif unit in ("points", "points from 1 to 5"):
         text = f"{value:.1f}" if unit == "points" else f"{value:.2f}"
     else:
         text = f"{value:.3f}"
-    if float(text) == 0:
+    if unit not in _PLAIN and float(text) == 0:
         text = text.removeprefix("-")
-    plus = "+" if kind == "signed" and float(text) > 0 else ""
+    plus = "+" if kind == "signed" and value > 0 and text.strip("0.") else ""
     return f"{plus}{text}{sign}"
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mitools.evaluate.catalog import FIGURES
+from mitools.evaluate.costs.figures import MEASURES as COSTS
+from mitools.explain.baseline_panel import baseline_panel
 from mitools.explain.cards import MissingFigure, missing_of
 from mitools.explain.figure_text import (
     Figure,
@@ -21,6 +23,7 @@ from mitools.explain.figure_text import (
     p_written,
     written,
 )
+from mitools.explain.panel import Panel, PanelRow
 from mitools.explain.summary_file import Summary, is_metric, is_number, metric_at, value_at
 
 __all__ = ["Panel", "PanelRow", "panels"]
@@ -58,6 +61,13 @@ _BLOCKS = (
         "Means over training runs with different seeds. The intervals include the variation of "
         "runs and records.",
         tuple((key, "") for key in _OUTCOMES),
+    ),
+    _Block(
+        "costs",
+        "Costs",
+        "Time, tokens, memory and money on the machine of this run. Money only where prices were "
+        "given.",
+        tuple((key, "") for key in COSTS),
     ),
     _Block(
         "probes.robustness",
@@ -133,40 +143,6 @@ _BLOCKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PanelRow:
-    """One measure of a panel, with a figure or a reason for each student that has it.
-
-    Attributes:
-        direction: which direction is better, in words.
-        beside: details of the first student's figure, in words.
-    """
-
-    name: str
-    figures: tuple[Figure, ...]
-    direction: str = ""
-    beside: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """The figures of one block.
-
-    Attributes:
-        path: of the block in a summary.
-        about: what the figures are.
-        notes: notes on all of them, one sentence each.
-        counts: number of times that a judge gave each score from 1 to 5; empty without scores.
-    """
-
-    path: str
-    title: str
-    about: str
-    rows: tuple[PanelRow, ...]
-    notes: tuple[str, ...] = ()
-    counts: tuple[int, ...] = ()
-
-
 def panels(summaries: Mapping[str, Summary]) -> tuple[list[Panel], list[MissingFigure]]:
     """Return a panel for each block with a value, and the reasons of those without.
 
@@ -191,6 +167,8 @@ def panels(summaries: Mapping[str, Summary]) -> tuple[list[Panel], list[MissingF
             rows = tuple(_rows(valued, block))
             panel = Panel(block.path, block.title, block.about, rows, tuple(notes), counts)
             shown.append(panel)
+    if (beside := baseline_panel(summaries)) is not None:
+        shown.insert(0, beside)
     return shown, missing
 
 

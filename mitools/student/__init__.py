@@ -8,6 +8,7 @@
 - ``forward``: logits of targets, for every kind of student; ``causal``: the same for causal models,
   with shared prompts; ``scoring``: log-probabilities of targets; ``decoding``: greedy and sampled
 - ``instrument``: noise on the input, and attribution of answers to input tokens
+- ``untrained``: a student before its training
 - ``lora``: low-rank adapters; ``sentence_encoder``: texts to vectors, to compare them by meaning
 - ``boundary``: errors of the libraries that read model files; ``trial``: a test forward pass of an
   opened model; ``round_trip``: whether a saved model loads as it was

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mitools.gold import label_to_learn
 from mitools.records import Record
 from mitools.train.options import TrainOptions
 
@@ -53,8 +54,7 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     those that support a wrong answer are left out; they can serve as negatives.
     """
     teacher = record.get("teacher") or {}
-    labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
-    whose_label, label = _choose(labels, options.labels_from)
+    whose_label, label = label_to_learn(record, options.labels_from)
     votes = _votes(teacher) if options.soft_labels else ()
     weight = options.agreement_weight if teacher.get("agrees") is False else 1.0
     is_from_teacher = whose_label == "teacher" or bool(votes)

@@ -27,6 +27,10 @@ LONGEST_TITLE = 37
 """Characters; tables of figures have no room for more."""
 
 
+OTHERS = ("answers.", "baselines.", "comparison.", "costs.", "seeds.")
+"""Blocks that are not of the records alone."""
+
+
 def metrics_of(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Metric]]:
     for name, value in values.items():
         if isinstance(value, Metric):
@@ -37,7 +41,7 @@ def metrics_of(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 def test_the_catalog_holds_exactly_the_figures_of_a_summary() -> None:
     found = dict(metrics_of(SummaryBuilder().summary(0)))
-    others = {path for path in FIGURES if path.startswith(("answers.", "comparison.", "seeds."))}
+    others = {path for path in FIGURES if path.startswith(OTHERS)}
     assert found.keys() == FIGURES.keys() - others
 
 
@@ -88,8 +92,9 @@ def figures_in(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
         return
     for name, inner in schema.get("properties", {}).items():
         yield from figures_in(inner, f"{prefix}{name}.")
-    if isinstance(schema.get("items"), Mapping):
-        yield from figures_in(schema["items"], f"{prefix}*.")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), Mapping):
+            yield from figures_in(schema[key], f"{prefix}*.")
 
 
 def test_the_schema_describes_every_figure_and_no_other() -> None:

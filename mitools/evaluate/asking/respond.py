@@ -7,6 +7,7 @@ their readings are held in memory: the last record may be a validation record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from mitools.evaluate.answering import EVEN, Way
@@ -36,6 +37,7 @@ class Respondent:
         rationales: bool = True,
         is_for_fitting: Callable[[Record], bool] = lambda _record: False,
         warn: Callable[[str], None] = lambda _text: None,
+        timed: Callable[[int], AbstractContextManager[None]] = lambda _size: nullcontext(),
     ) -> None:
         """Prepare to answer.
 
@@ -46,6 +48,7 @@ class Respondent:
             is_for_fitting: whether the weight may be fitted on a record; such a record is answered
                 without its rationale.
             warn: receives warnings, one sentence each.
+            timed: receives the size of each batch of evaluated records, which is read inside.
         """
         self.reader = reader
         given = reader.answering.weight
@@ -54,6 +57,7 @@ class Respondent:
         self._rationales = rationales
         self._is_for_fitting = is_for_fitting
         self._warn = warn
+        self._timed = timed
 
     def answer(self, chunks: Iterable[Sequence[Record]]) -> Iterator[tuple[Record, dict[str, Any]]]:
         """Yield each record with its answer, in the order of the records."""
@@ -87,7 +91,8 @@ class Respondent:
             ]
             if places:
                 shown = self._rationales and not for_fitting
-                found = self.reader.read([chunk[place] for place in places], rationales=shown)
+                with nullcontext() if for_fitting else self._timed(len(places)):
+                    found = self.reader.read([chunk[place] for place in places], rationales=shown)
                 readings.update(zip(places, found, strict=True))
         for place, record in enumerate(chunk):
             yield record, readings[place]

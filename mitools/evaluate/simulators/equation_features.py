@@ -24,8 +24,10 @@ from mitools.tasks import task_named
 __all__ = [
     "ABOUT",
     "MOST_NUMBERS",
+    "SIGNS",
     "Candidate",
     "candidates_in",
+    "form_features",
     "input_features",
     "numbers_in",
     "place_of",
@@ -44,6 +46,7 @@ MOST_NUMBERS = 4
 """Numbers of an input that candidates are made of; four give about 100 candidates."""
 
 SIGNS = "+-*/"
+"""The operators, in the order of their features."""
 _TOPICS = 4
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?")
 
@@ -118,19 +121,32 @@ def input_features(
             topics = TruncatedSVD(_TOPICS, random_state=seed).fit_transform(terms)
     rows = []
     for topic, row in zip(topics, candidates, strict=True):
-        last = max(place for candidate in row for place in candidate.places)
-        for candidate in row:
-            signs = np.array([candidate.signs.count(sign) for sign in SIGNS], dtype=np.float64)
-            rest = [
-                not candidate.signs,
-                len(candidate.signs) == 2,
-                list(candidate.places) == sorted(candidate.places),
-                0 in candidate.places,
-                last in candidate.places,
-            ]
-            whole = candidate.value.denominator == 1
-            rows.append(np.concatenate([signs, np.outer(signs, topic).ravel(), rest, [whole]]))
+        for form in form_features(row):
+            signs, rest = form[: len(SIGNS)], form[len(SIGNS) :]
+            rows.append(np.concatenate([signs, np.outer(signs, topic).ravel(), rest]))
     return np.array(rows).reshape(-1, 4 + 4 * _TOPICS + 6)
+
+
+def form_features(candidates: Sequence[Candidate]) -> Floats:
+    """Compute the features of the candidates of one input, apart from its words: [K, 10].
+
+    The number of each operator (4); whether there is no operation, or two; whether the numbers keep
+    the order of the text, include its first, include its last; whether the value is whole (6).
+    """
+    last = max(place for candidate in candidates for place in candidate.places)
+    rows = [
+        [
+            *(candidate.signs.count(sign) for sign in SIGNS),
+            not candidate.signs,
+            len(candidate.signs) == 2,
+            list(candidate.places) == sorted(candidate.places),
+            0 in candidate.places,
+            last in candidate.places,
+            candidate.value.denominator == 1,
+        ]
+        for candidate in candidates
+    ]
+    return np.array(rows, dtype=np.float64)
 
 
 def told_features(rationales: Sequence[str], candidates: Sequence[Sequence[Candidate]]) -> Floats:

@@ -25,7 +25,7 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGene
 from mitools.errors import StudentError
 from mitools.student.codec import tokenizable
 
-__all__ = ["SIZES", "ScratchSize", "build_scratch", "build_tokenizer"]
+__all__ = ["SIZES", "ScratchSize", "build_scratch", "build_tokenizer", "random_model"]
 
 # The ids of T5: padding, which is also the decoder's first token, is 0; the end token is 1.
 _PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"
@@ -85,17 +85,37 @@ def build_scratch(
     Raises:
         StudentError: there is no such size.
     """
-    if size not in SIZES:
-        raise StudentError(f'no size "{size}" of scratch', hint=f"sizes: {', '.join(SIZES)}")
-    shape = SIZES[size]
-    tokenizer = build_tokenizer(texts, shape.vocabulary)
+    tokenizer = build_tokenizer(texts, _shape(size).vocabulary)
+    return random_model(tokenizer, size, seed), tokenizer
+
+
+def random_model(
+    tokenizer: PreTrainedTokenizerFast, size: str = "small", seed: int = 0
+) -> T5ForConditionalGeneration:
+    """Build a T5 with random weights, float32, for a tokenizer.
+
+    Args:
+        tokenizer: of :func:`build_tokenizer`.
+        size: a key of :data:`SIZES`.
+        seed: the same tokenizer and seed give the same weights.
+
+    Raises:
+        StudentError: there is no such size.
+    """
+    shape = _shape(size)
     with torch.random.fork_rng(devices=[]):  # the caller's random state is unchanged
         torch.manual_seed(seed)
         model = T5ForConditionalGeneration(_config(shape, tokenizer))
         for stack in (model.encoder, model.decoder):
             bias = stack.block[0].layer[0].SelfAttention.relative_attention_bias
             torch.nn.init.normal_(bias.weight, std=_POSITION_SPREAD)
-    return model, tokenizer
+    return model
+
+
+def _shape(size: str) -> ScratchSize:
+    if size not in SIZES:
+        raise StudentError(f'no size "{size}" of scratch', hint=f"sizes: {', '.join(SIZES)}")
+    return SIZES[size]
 
 
 def _config(shape: ScratchSize, tokenizer: PreTrainedTokenizerFast) -> T5Config:

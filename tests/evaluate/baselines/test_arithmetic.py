@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from mitools.errors import DataError
+from mitools.evaluate.baselines.arithmetic import Arithmetic
+from mitools.evaluate.baselines.protocol import Example, Guess, Problem
+from mitools.tasks import task_named
+from tests.evaluate.baselines.problems import equation, labelled, problems_of
+
+
+def test_the_words_decide_the_operation() -> None:
+    baseline = Arithmetic(0)
+    baseline.fit([equation(number) for number in range(40)])
+    asked = [equation(number) for number in range(41, 61)]
+    guesses, task = baseline.answer(problems_of(asked)), task_named("equation")
+    assert all(
+        task.is_equal(guess.label, one.label) for guess, one in zip(guesses, asked, strict=True)
+    )
+    assert all(guess.confidence is not None and guess.confidence > 0.3 for guess in guesses)
+    assert "C = " in baseline.about
+
+
+def test_an_input_without_two_numbers_has_no_answer() -> None:
+    baseline = Arithmetic(0)
+    baseline.fit([equation(number) for number in range(10)])
+    bare = Problem("x", "How many?", "equation")
+    assert baseline.answer([bare]) == [Guess(None)]
+    assert not baseline.reaches(bare, "3")
+    assert baseline.reaches(equation(0).problem, equation(0).label)
+
+
+def test_another_task_and_labels_out_of_reach_are_refused() -> None:
+    with pytest.raises(DataError, match="answers equations, and the task is labels"):
+        Arithmetic(0).fit([labelled(1)])
+    with pytest.raises(DataError, match="no training label is made of the numbers of its input"):
+        Arithmetic(0).fit([Example(equation(1).problem, "1000000007")])
