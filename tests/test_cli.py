@@ -43,16 +43,20 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  load      Turn a data set into records.
-  annotate  Let a teacher LLM answer and explain each record.
-  split     Assign each record to train, valid or test.
-  train     Teach a small student to answer and to explain.
-  eval      Measure a student: accuracy, calibration, consistency.
-  explain   Show gold, teacher and student side by side.
-  study     Train and measure many students, and compare them.
-  init      Start a recipe of your own.
-  recipes   List the recipes that came with mitools.
-  schema    Print the JSON Schema of a record.
+  load        Turn a data set into records.
+  annotate    Let a teacher LLM answer and explain each record.
+  split       Assign each record to train, valid or test.
+  train       Teach a small student to answer and to explain.
+  eval        Measure a student: accuracy, calibration, consistency.
+  explain     Show gold, teacher and student side by side.
+  study       Train and measure many students, and compare them.
+  init        Start a recipe of your own.
+  recipes     List the recipes that came with mitools.
+  schema      Print the JSON Schema of a record.
+  completion  Print a script for completion in the shell.
+
+  "mitools help COMMAND" shows the options of a command. "mitools help
+  completion" shows how to set up completion in your shell.
 """
 
 
@@ -75,6 +79,22 @@ def test_help_says_what_the_commands_do() -> None:
     assert run("--help") == run("-h") == (0, HELP, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "same_as"),
+    [
+        (("help",), ("--help",)),
+        (("help", "help"), ("--help",)),
+        (("help", "train"), ("train", "--help")),
+        (("help", "train", "records.jsonl"), ("train", "--help")),
+    ],
+)
+def test_help_is_a_command_too(words: tuple[str, ...], same_as: tuple[str, ...]) -> None:
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert out == run(*same_as)[1]
+    assert out.startswith("Usage: mitools ")
+
+
 def test_no_command_gives_the_help_as_a_usage_error() -> None:
     assert run() == (2, "", HELP)
 
@@ -90,6 +110,8 @@ def test_version_is_the_package_s() -> None:
     [
         (("lod",), 'mitools: no command "lod"; did you mean "load"?; see "mitools --help"'),
         (("zzz", "x"), 'mitools: no command "zzz"; see "mitools --help"'),
+        (("help", "lod"), 'mitools: no command "lod"; did you mean "load"?; see "mitools --help"'),
+        (("hlep",), 'mitools: no command "hlep"; did you mean "help"?; see "mitools --help"'),
         (("--debug",), 'mitools: no option "--debug"; see "mitools --help"'),
         (
             ("split", "--tset", "1"),

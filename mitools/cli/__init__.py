@@ -1,11 +1,12 @@
 """The command line: options and wiring only, one file per command.
 
 - the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``study``,
-  ``init``, ``recipes``, ``schema``; ``COMMANDS`` below lists them with their one-line help
+  ``init``, ``recipes``, ``schema``, ``completion``; ``COMMANDS`` below lists them with their
+  one-line help
 - ``_stage``: what every command shares: its streams, its errors and its exit status
 - ``_options``: options that several commands share; ``_fields``: options from the fields of an
   options class; ``_help``: the headings of ``--help``; ``_config``: options from a recipe;
-  ``_sizes``: sizes such as ``16M``
+  ``_sizes``: sizes such as ``16M``; ``_completion``: what the shell completes
 - ``_places``: options that name files, folders and hosts, and who may set them
 - ``_annotate_options``: of ``annotate``; ``_eval_options``, ``_judge``: of ``eval``;
   ``_explain_options``, ``_explain_output``: of ``explain``
@@ -23,7 +24,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from mitools.cli._completion import described
 from mitools.console import Console, guard_stderr
 
 __all__ = ["COMMANDS", "main", "mitools"]
@@ -39,7 +42,15 @@ COMMANDS: dict[str, str] = {
     "init": "Start a recipe of your own.",
     "recipes": "List the recipes that came with mitools.",
     "schema": "Print the JSON Schema of a record.",
+    "completion": "Print a script for completion in the shell.",
 }
+
+
+_HELP = "help"
+_EPILOG = """\
+"mitools help COMMAND" shows the options of a command. "mitools help completion" shows how to set
+up completion in your shell.
+"""
 
 
 class _Group(click.Group):
@@ -54,11 +65,23 @@ class _Group(click.Group):
         command: click.Command = importlib.import_module(f"mitools.cli.{cmd_name}").command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args[:1] == [_HELP]:  # "help train" is "train --help"
+            asked = [name for name in args[1:2] if name != _HELP]
+            args = asked if ctx.resilient_parsing else [*asked, "--help"]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        words = {**COMMANDS, _HELP: "Show the help of a command."}
+        return described(words, incomplete)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f'no command "{args[0]}"{_guess(args[0], COMMANDS)}')
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f'no command "{args[0]}"{_guess(args[0], [*COMMANDS, _HELP])}')
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -102,7 +125,7 @@ def _guess(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mitools", prog_name="mitools")
 def mitools() -> None:
     """Turn a large language model's reasoning into a small model that answers and explains.

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from mitools.cli._completion import complete_recipes
 from mitools.cli._places import from_recipe
 from mitools.errors import RecipeError
 from mitools.recipe import find_recipe, load_table
@@ -33,6 +34,7 @@ config_option = click.option(
     is_eager=True,
     callback=_apply_config,
     metavar="RECIPE|FILE",
+    shell_complete=complete_recipes,
     help="Recipe, or TOML file, that sets options.",
 )
 

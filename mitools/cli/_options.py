@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from mitools.bounds import DEEPEST, DEFAULTS
+from mitools.cli._completion import complete_students
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
 from mitools.cli._sizes import ByteSize
 from mitools.evaluate.answering import PREDICT, WAYS
@@ -168,6 +169,7 @@ def student_option(function: F) -> F:
     option = click.option(
         "--student",
         type=RecipePath(),
+        shell_complete=complete_students,
         metavar="DIR",
         help="Folder of the student. Without it, the answers in the records are used.",
     )

