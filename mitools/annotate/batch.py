@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any
 
 from mitools.annotate.client.base_url import CHAT_PATH
@@ -92,7 +93,7 @@ def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]
     options.check_values()
     options.check_endpoint("emit_batch")
     with open_reply_store(options) as store:
-        labelled = with_label_sets(records, options.task)
+        labelled = with_label_sets(islice(records, options.limit), options.task)
         return emit_requests(labelled, store, Strategy.of(options), options.task, out)
 
 

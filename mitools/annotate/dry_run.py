@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mitools.annotate.client.budget import most_prompt_tokens, most_written_tokens
 from mitools.annotate.client.reply_store import ReplyStore, open_reply_store
@@ -73,6 +74,7 @@ class DryRun:
 
     Attributes:
         estimate: calls and tokens.
+        rest: the same for what ``limit`` leaves out; None without a limit.
         price: of a token; None if unknown.
         messages: the first prompt; empty if nothing is left to ask.
     """
@@ -80,21 +82,31 @@ class DryRun:
     estimate: CostEstimate
     price: Price | None
     messages: list[Message]
+    rest: CostEstimate | None = None
 
     def lines(self) -> list[str]:
         """Format the estimate as a table."""
-        estimate = self.estimate
-        answered = estimate.rows - estimate.open_rows
-        rows = f"{estimate.rows:,} rows: {answered:,} answered by the journal"
-        lines = [f"{rows} ({estimate.recalled:,} completions), {estimate.open_rows:,} to ask", ""]
-        lines.append(f"{'':10}{'calls':>12}{'prompt':>14}{'completion':>14}{'cost':>14}")
-        for name in ("low", "expected", "worst"):
-            lines.append(f"{name:10}{_bill_line(getattr(estimate, name), self.price)}")
-        lines += ["", f"expected: {estimate.basis}"]
+        lines = _table(f"{self.estimate.rows:,} rows", self.estimate, self.price)
+        if self.rest is not None and self.rest.rows:
+            title = f"without --limit, the other {self.rest.rows:,} rows"
+            lines += [*_table(title, self.rest, self.price)]
         lines.append("worst: every try and token that is allowed; repeats after faults come on top")
         if self.price is None:
             lines.append('cost: unknown; add "--price IN,OUT", USD per million tokens')
         return lines
+
+
+def _table(title: str, estimate: CostEstimate, price: Price | None) -> list[str]:
+    answered = estimate.rows - estimate.open_rows
+    lines = [
+        f"{title}: {answered:,} answered by the journal ({estimate.recalled:,} completions), "
+        f"{estimate.open_rows:,} to ask",
+        "",
+        f"{'':10}{'calls':>12}{'prompt':>14}{'completion':>14}{'cost':>14}",
+    ]
+    for name in ("low", "expected", "worst"):
+        lines.append(f"{name:10}{_bill_line(getattr(estimate, name), price)}")
+    return [*lines, "", f"expected: {estimate.basis}"]
 
 
 def _bill_line(bill: Bill, price: Price | None) -> str:
@@ -116,18 +128,32 @@ def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
     options.check_endpoint("dry_run")
     with open_reply_store(options) as store:
         labelled = with_label_sets(records, options.task)
-        estimate = estimate_cost(labelled, store, Strategy.of(options), options.task)
+        seen, strategy = _Seen(), Strategy.of(options)
+        first = islice(labelled, options.limit)
+        estimate = estimate_cost(first, store, strategy, options.task, seen)
+        rest: CostEstimate | None = None
+        if options.limit is not None:  # extrapolated from the answers to the first ones, if any
+            rest = estimate_cost(labelled, store, strategy, options.task, seen)
         messages: list[Message] = []
         if estimate.first_open is not None:
             messages = list(store.requests.make(estimate.first_open).body["messages"])
-    return DryRun(estimate, options.price, messages)
+    return DryRun(estimate, options.price, messages, rest)
 
 
 def estimate_cost(
-    records: Iterable[Record], store: ReplyStore, strategy: Strategy, task: str | None
+    records: Iterable[Record],
+    store: ReplyStore,
+    strategy: Strategy,
+    task: str | None,
+    seen: _Seen | None = None,
 ) -> CostEstimate:
-    """Read the records and add up calls and tokens; nothing is sent."""
-    result, seen, need = CostEstimate(), _Seen(), _Need()
+    """Read the records and add up calls and tokens; nothing is sent.
+
+    Args:
+        seen: sums over answered records to extrapolate from; those of these records are added.
+    """
+    result, need = CostEstimate(), _Need()
+    seen = _Seen() if seen is None else seen
     for record in records:
         result.rows += 1
         log = _Log(store)

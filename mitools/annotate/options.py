@@ -84,6 +84,7 @@ class Range:
 
 
 RANGES: Mapping[str, Range] = {
+    "limit": Range(1),
     "samples": Range(1),
     "stop_after": Range(1),
     "max_tokens": Range(1),
@@ -127,6 +128,7 @@ class AnnotateOptions:
         strategy: ``blind`` asks without showing the gold label; ``hinted`` shows it and asks for
             the reasons; ``star`` asks blind first and shows it for those records that missed it
             (STaR, arXiv 2203.14465).
+        limit: records taken of the input, from its start; None takes all.
         samples: maximum number of completions per record.
         stop_after: number of agreeing completions after which drawing stops; None draws all.
         keep: which sample the record's label and rationale come from: the first (``all``), the
@@ -167,6 +169,7 @@ class AnnotateOptions:
     template: str | None = None
     examples: str | None = None
     strategy: str = "blind"
+    limit: int | None = None
     samples: int = 1
     stop_after: int | None = None
     keep: str | None = None

@@ -18,6 +18,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from types import TracebackType
 
 from mitools.annotate.conversation import Conversation
@@ -82,7 +83,8 @@ class AnnotationRun:
         self.tally = Tally()
         self.gold = GoldCheck(options.task)
         self.unread: list[Record] = []
-        self._records = self.gold.watch(with_label_sets(records, options.task))
+        first = islice(records, options.limit)
+        self._records = self.gold.watch(with_label_sets(first, options.task))
         self._teacher = teacher
         self._options = options
         self._strategy = Strategy.of(options)

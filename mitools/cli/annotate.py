@@ -42,7 +42,7 @@ GROUPS = {
     "Answers": "--task --reading --strategy --samples --stop-after --keep",
     "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
     "Failures": "--on-failure --max-error-rate",
-    "Cost": "--dry-run --price --max-cost",
+    "Cost": "--limit --dry-run --price --max-cost",
     "Journal and batches": "--journal --no-journal --offline --emit-batch --from-batch",
 }
 
@@ -170,6 +170,12 @@ GROUPS = {
     help="Maximum size of a response, unpacked; K, M and G are units.",
 )
 @click.option(
+    "--limit",
+    type=within("limit"),
+    metavar="N",
+    help="Maximum number of records; run again without it, only the others are asked.",
+)
+@click.option(
     "--price",
     metavar="IN,OUT",
     callback=parse_price,
@@ -291,6 +297,16 @@ def _annotate(stage: Stage, options: AnnotateOptions) -> None:
                 update(len(batch), "")
     if warning := run.gold.warning():
         stage.console.warn(warning)
+    if options.limit is not None and run.tally.read == options.limit:
+        stage.console.note(_after_trial(options, opened))
+
+
+def _after_trial(options: AnnotateOptions, opened: OpenTeacher) -> str:
+    """Say how to go on after the first records."""
+    read = f"read the first {options.limit:,} records only (--limit)"
+    if opened.journal is None:
+        return f"{read}; for all records, leave --limit out"
+    return f"{read}; for all, leave --limit out: these answers are taken from the journal"
 
 
 def _notices(stage: Stage) -> Notices:

@@ -82,6 +82,33 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
     assert len(server.calls) == 5
 
 
+def test_a_trial_of_the_first_records_is_not_asked_again(server: FixtureServer) -> None:
+    status, first, err = run(server, lines(sums(9)), "--limit", "4")
+    assert (status, len(server.calls)) == (0, 4)
+    assert [record["id"] for record in first] == [record["id"] for record in sums(4)]
+    assert err.splitlines()[0].startswith("mitools annotate: 4 rows = 4 answered")
+    assert err.splitlines()[-1] == (
+        "mitools annotate: read the first 4 records only (--limit); for all, leave --limit out: "
+        "these answers are taken from the journal"
+    )
+    status, everything, err = run(server, lines(sums(9)))
+    assert (status, len(server.calls)) == (0, 9)
+    assert everything[:4] == first
+    assert "--limit" not in err
+    assert run(server, lines(sums(3)), "--limit", "4")[2].count("--limit") == 0
+
+
+def test_a_trial_reads_no_more_than_its_records(server: FixtureServer) -> None:
+    status, records, err = run(server, lines(sums(2)) + "not JSON\n", "--limit", "2")
+    assert (status, len(records)) == (0, 2), err
+
+
+def test_a_trial_can_be_a_batch(server: FixtureServer, tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    status, _, err = run(server, lines(sums(9)), "--limit", "4", "--emit-batch", requests)
+    assert (status, len(requests.read_text().splitlines())) == (0, 4), err
+
+
 def test_a_teacher_whose_first_answers_cannot_be_read_is_given_up(
     server: FixtureServer, tmp_path: Path
 ) -> None:

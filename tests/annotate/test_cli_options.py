@@ -146,6 +146,38 @@ def test_a_dry_run_tells_the_price_and_asks_nothing(server: FixtureServer, tmp_p
     assert prompt.endswith("--- user\nAdd 10 and 7.\n\n")
 
 
+def test_a_dry_run_with_a_limit_also_tells_the_price_of_the_rest(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    options = ["--journal", tmp_path / "j", "--price", "0.25,2", "--max-tokens", "200"]
+    text = lines(sums(60))
+
+    def estimated() -> list[str]:
+        arguments = ["-m", "fixture", "--base-url", server.url, *map(str, options)]
+        arguments += ["--limit", "25", "--dry-run"]
+        done = CliRunner().invoke(mitools, ["annotate", *arguments], input=text)
+        assert done.exit_code == 0, done.stderr
+        return done.stdout.partition("\n\n---")[0].splitlines()
+
+    before = estimated()
+    assert before[0] == "25 rows: 0 answered by the journal (0 completions), 25 to ask"
+    assert before[8] == (
+        "without --limit, the other 35 rows: 0 answered by the journal (0 completions), 35 to ask"
+    )
+    assert [line.split()[:2] for line in (before[4], before[12])] == [
+        ["expected", "25"],
+        ["expected", "35"],
+    ]
+    assert not server.calls
+    assert run(server, text, "--limit", "25", *options)[0] == 0
+    after = estimated()
+    assert after[0] == "25 rows: 25 answered by the journal (25 completions), 0 to ask"
+    assert "35 rows: 0 answered by the journal" in after[8]
+    # Extrapolated from what the trial has cost: 5 tokens an answer, not 100.
+    assert after[15] == "expected: as the 25 records that the journal answers"
+    assert after[12].split()[3] == "175"
+
+
 def test_an_unknown_price_is_called_unknown(server: FixtureServer) -> None:
     done = CliRunner().invoke(
         mitools,
