@@ -26,7 +26,6 @@ from tests.toys import toy_records
 ROOT = Path(__file__).parents[1]
 RECIPES = list_recipes()
 PUBLISHED = ("anli", "cqa", "esnli", "gsm8k", "svamp", "tickets")
-CONTINUING = ("gsm8k", "tickets")  # their scripts are those of "mitools init"
 NLI = ["entailment", "neutral", "contradiction"]
 
 
@@ -348,37 +347,26 @@ esac
 """
 
 
-def run_script(name: str, folder: Path, **environment: str) -> int:
+def run_script(name: str, folder: Path, *arguments: str, **environment: str) -> int:
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     (programs / "mitools").write_text(STUB)
     (programs / "mitools").chmod(0o755)
     env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", **environment}
     script = find_recipe(name).parent / "run.sh"
-    return subprocess.run(
-        [script, "-m", "toy"], cwd=folder, env=env, capture_output=True
-    ).returncode
+    return subprocess.run([script, *arguments], cwd=folder, env=env, capture_output=True).returncode
 
 
-@pytest.mark.parametrize("name", sorted({*PUBLISHED} - {*CONTINUING}))
-def test_a_script_that_is_run_again_keeps_the_results(name: str, tmp_path: Path) -> None:
-    out = tmp_path / "runs" / f"{name}.jsonl"
-    assert run_script(name, tmp_path, RUN="1") == 0
-    assert out.read_text() == "made by 1\n"
-    assert run_script(name, tmp_path, RUN="2") != 0
-    assert out.read_text() == "made by 1\n"
-    for option in ("RESUME", "OVERWRITE"):
-        assert run_script(name, tmp_path, RUN=option, **{option: "1"}) == 0
-        assert out.read_text() == f"made by {option}\n"
-
-
-@pytest.mark.parametrize("name", CONTINUING)
-def test_the_script_of_a_new_recipe_continues(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_script_of_a_recipe_is_that_of_a_new_one_and_continues(
+    name: str, tmp_path: Path
+) -> None:
     script = (find_recipe(name).parent / "run.sh").read_bytes()
     assert script == (ROOT / "mitools" / "scaffold" / "run.sh").read_bytes()
     log = tmp_path / "log"
     for number, environment in enumerate([{}, {}, {"OVERWRITE": "1"}, {"LIMIT": "50"}], start=1):
-        assert run_script(name, tmp_path, RUN=f"{number}", LOG=str(log), **environment) == 0
+        where = {"RUN": f"{number}", "LOG": str(log)}
+        assert run_script(name, tmp_path, "-m", "toy", **where, **environment) == 0
     train = [line for line in log.read_text().splitlines() if line.startswith("train ")]
     assert [line.split(name, 1)[1].split(" --save ")[1] for line in train] == [
         f"runs/{name}",
@@ -390,11 +378,33 @@ def test_the_script_of_a_new_recipe_continues(name: str, tmp_path: Path) -> None
     assert (tmp_path / "runs" / f"{name}-50.jsonl").read_text() == "made by 4\n"
 
 
-def test_the_script_of_a_new_recipe_resumes_training_that_was_interrupted(tmp_path: Path) -> None:
-    (tmp_path / "runs" / "tickets.work").mkdir(parents=True)
+@pytest.mark.parametrize("name", [*PUBLISHED, "quickstart"])
+def test_a_script_resumes_training_that_was_interrupted(name: str, tmp_path: Path) -> None:
+    (tmp_path / "runs" / f"{name}.work").mkdir(parents=True)
     log = tmp_path / "log"
-    assert run_script("tickets", tmp_path, RUN="1", LOG=str(log)) == 0
-    assert " --save runs/tickets --resume\n" in log.read_text()
+    arguments = ("-m", "toy") if name != "quickstart" else ()
+    assert run_script(name, tmp_path, *arguments, RUN="1", LOG=str(log)) == 0
+    assert f" --save runs/{name} --resume\n" in log.read_text()
+
+
+def test_the_quickstart_continues_unless_it_is_told_to_train_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    environments = [{}, {}, {"OVERWRITE": "1"}, {"SEED": "3"}]
+    for number, environment in enumerate(environments, start=1):
+        arguments = ["other place"] if "SEED" in environment else []
+        done = run_script(
+            "quickstart", tmp_path, *arguments, RUN=f"{number}", LOG=str(log), **environment
+        )
+        assert done == 0
+    train = [line for line in log.read_text().splitlines() if line.startswith("train ")]
+    assert [line.split(" --seed ")[1] for line in train] == [
+        "0 --save runs/quickstart",
+        "0 --save runs/quickstart --resume",
+        "0 --save runs/quickstart --overwrite",
+        "3 --save other place",
+    ]
+    assert (tmp_path / "runs" / "quickstart.jsonl").read_text() == "made by 3\n"
+    assert (tmp_path / "other place.jsonl").read_text() == "made by 4\n"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.sh")), ids=str)

@@ -1,23 +1,34 @@
 #!/usr/bin/env bash
-# The whole experiment, into runs/esnli of the current folder. Arguments go to the teacher:
+# The whole experiment of the recipe beside this script, into runs/NAME of the current folder.
+# Arguments go to the teacher:
 #   run.sh -m MODEL --base-url http://localhost:8000/v1
-# LIMIT=50 takes so many records of each part, for a first look. Run again, it refuses to replace a
-# student: RESUME=1 goes on with training that was interrupted, OVERWRITE=1 trains another one.
+# LIMIT=50 takes so many records, for a first look, into runs/NAME-50. Run again, it continues where
+# it stopped; OVERWRITE=1 trains another student. STUDENT=MODEL starts from another base model, and
+# OUT=DIR names another folder for the student.
 set -euo pipefail
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-out=${OUT:-runs/esnli}
+recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+out=${OUT:-runs/$(basename -- "$recipe")${LIMIT:+-$LIMIT}}
 teacher=
 for argument; do
   case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
 done
 grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
+command -v mitools > /dev/null ||
+  { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
 [ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
-mkdir -p "$(dirname "$out")"
+again=
+if [ "${OVERWRITE:-}" ]; then
+  again=--overwrite
+elif [ -e "$out" ] || [ -e "$out.work" ]; then
+  again=--resume
+fi
+mkdir -p -- "$(dirname -- "$out")"
 
 mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
   mitools annotate -c "$recipe" "$@" |
   mitools split -c "$recipe" |
-  mitools train -c "$recipe" --save "$out" ${RESUME:+--resume} ${OVERWRITE:+--overwrite} |
+  mitools train -c "$recipe" --save "$out" ${STUDENT:+--student "$STUDENT"} ${again:+"$again"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 
-mitools explain "$out.jsonl"
+mitools explain -c "$recipe" "$out.jsonl" --summary "$out.json" --html "$out.html"
+mitools explain -c "$recipe" -q --limit 3 "$out.jsonl"

@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
 # The whole pipe in minutes: run.sh [DIR] trains a student into DIR (runs/quickstart by default),
 # from nothing, and shows some of its answers. SEED=1 makes other problems and another student. Run
-# again, it trains again and replaces the student and its figures.
+# again, it continues where it stopped; OVERWRITE=1 trains again.
 set -euo pipefail
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=${1:-runs/quickstart}
 seed=${SEED:-0}
-mkdir -p "$(dirname "$out")"
+command -v mitools > /dev/null ||
+  { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
+again=
+if [ "${OVERWRITE:-}" ]; then
+  again=--overwrite
+elif [ -e "$out" ] || [ -e "$out.work" ]; then
+  again=--resume
+fi
+mkdir -p -- "$(dirname -- "$out")"
 
 mitools load -c "$recipe" --seed "$seed" |
   mitools annotate -c "$recipe" --seed "$seed" |
   mitools split -c "$recipe" |
-  mitools train -c "$recipe" --seed "$seed" --save "$out" --overwrite |
+  mitools train -c "$recipe" --seed "$seed" --save "$out" ${again:+"$again"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 
 mitools explain -c "$recipe" --no-pager "$out.jsonl"

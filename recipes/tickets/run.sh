@@ -13,7 +13,8 @@ for argument; do
   case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
 done
 grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
-command -v mitools > /dev/null || { echo "$0: mitools is not on the PATH" >&2; exit 127; }
+command -v mitools > /dev/null ||
+  { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
 [ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
 again=
 if [ "${OVERWRITE:-}" ]; then
