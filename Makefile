@@ -32,7 +32,7 @@ CHECK_PYTHON = found=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_in
 # Where no terminal shows the installer's own progress, a line every 20 seconds says that it works.
 CLOCK = start=$$(date +%s); clock=; \
 	if [ ! -t 1 ]; then \
-	(while sleep 20; do echo "… still installing, $$(( $$(date +%s) - start )) s"; done) & clock=$$!; \
+	(while sleep 20 > /dev/null 2>&1; do echo "… still installing, $$(( $$(date +%s) - start )) s"; done) & clock=$$!; \
 	fi; \
 	trap '[ -z "$$clock" ] || kill $$clock 2> /dev/null' EXIT; \
 	trap 'exit 130' INT TERM

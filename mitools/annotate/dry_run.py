@@ -89,7 +89,7 @@ class DryRun:
         lines = _table(f"{self.estimate.rows:,} rows", self.estimate, self.price)
         if self.rest is not None and self.rest.rows:
             title = f"without --limit, the other {self.rest.rows:,} rows"
-            lines += [*_table(title, self.rest, self.price)]
+            lines += ["", *_table(title, self.rest, self.price)]
         lines.append("worst: every try and token that is allowed; repeats after faults come on top")
         if self.price is None:
             lines.append('cost: unknown; add "--price IN,OUT", USD per million tokens')

@@ -161,10 +161,10 @@ def test_a_dry_run_with_a_limit_also_tells_the_price_of_the_rest(
 
     before = estimated()
     assert before[0] == "25 rows: 0 answered by the journal (0 completions), 25 to ask"
-    assert before[8] == (
+    assert before[9] == (
         "without --limit, the other 35 rows: 0 answered by the journal (0 completions), 35 to ask"
     )
-    assert [line.split()[:2] for line in (before[4], before[12])] == [
+    assert [line.split()[:2] for line in (before[4], before[13])] == [
         ["expected", "25"],
         ["expected", "35"],
     ]
@@ -172,10 +172,10 @@ def test_a_dry_run_with_a_limit_also_tells_the_price_of_the_rest(
     assert run(server, text, "--limit", "25", *options)[0] == 0
     after = estimated()
     assert after[0] == "25 rows: 25 answered by the journal (25 completions), 0 to ask"
-    assert "35 rows: 0 answered by the journal" in after[8]
+    assert "35 rows: 0 answered by the journal" in after[9]
     # Extrapolated from what the trial has cost: 5 tokens an answer, not 100.
-    assert after[15] == "expected: as the 25 records that the journal answers"
-    assert after[12].split()[3] == "175"
+    assert after[16] == "expected: as the 25 records that the journal answers"
+    assert after[13].split()[3] == "175"
 
 
 def test_an_unknown_price_is_called_unknown(server: FixtureServer) -> None:
