@@ -172,6 +172,7 @@ _SCORES = (
         nullable=True,
     ),
     Field("mentions_label", "boolean", "whether the rationale names the student's label"),
+    Field("sure", "boolean", "whether the confidence is at or above the operating point"),
     Field("steps", "number", "number of arithmetic steps in the rationale"),
     Field("steps_right", "number", "number of steps that are right"),
 )

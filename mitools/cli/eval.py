@@ -26,10 +26,12 @@ from mitools.cli._places import BaselineName, ModelName, OutputPath, RecipePath,
 from mitools.cli._stage import Stage, abandon_stdout, stage
 from mitools.errors import UsageError
 from mitools.evaluate.baselines.names import NAMES
+from mitools.evaluate.operating.roles import CALIBRATED_ON
 from mitools.evaluate.options import EVALUATED_SPLITS, EvalOptions, JudgeOptions
 from mitools.evaluate.probes import PROBES
 from mitools.evaluate.simulators import SIMULATORS
 from mitools.files import STDOUT, atomic_output
+from mitools.operating.confidence import CONFIDENCES
 from mitools.records import Record, Writer
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ GROUPS = {
     "Student": "--student --rationales --decode --batch-size --tokens-per-batch --device",
     "Ways of answering": "--answer --draws --answer-weight",
     "Records": "--split --task",
+    "Operating point": "--target-accuracy --risk --confidence --calibrate-on",
     "Measures": "--temperature --simulator --permutations --embedding",
     "Baselines": "--baseline",
     "Costs": "--price --student-price --latency-records",
@@ -106,6 +109,35 @@ class JudgedOutput:
     "--temperature",
     is_flag=True,
     help="Fit a temperature on the records of the valid split.",
+)
+@click.option(
+    "--target-accuracy",
+    type=float,
+    metavar="SHARE",
+    help="Choose a confidence threshold whose answers have at least this accuracy, such as 0.95, "
+    "and save it with the student.",
+)
+@click.option(
+    "--risk",
+    type=float,
+    default=DEFAULTS.risk,
+    show_default=True,
+    metavar="SHARE",
+    help="Probability of a threshold with an accuracy below the target.",
+)
+@click.option(
+    "--confidence",
+    type=click.Choice(CONFIDENCES),
+    default=DEFAULTS.confidence,
+    show_default=True,
+    help="Confidence to compare with the threshold.",
+)
+@click.option(
+    "--calibrate-on",
+    type=click.Choice(CALIBRATED_ON),
+    default=DEFAULTS.calibrate_on,
+    show_default=True,
+    help="Records that choose the threshold: the valid ones, or half of the test records.",
 )
 @click.option(
     "--simulator",
@@ -249,6 +281,20 @@ def command(
             figures = join_runs(runs, baselines, by_seed=seeds, judge=judge, update=update)
         _report(stage, figures, file, runs[0], asdict(files))
     check_side(runs)
+    _save_point(stage, runs[0], student)
+
+
+def _save_point(stage: Stage, run: Evaluation, student: str | None) -> None:
+    """Save the operating point that was asked for, and say what it promises."""
+    point = run.operating_point
+    if run.options.target_accuracy is None or point is None:
+        return
+    from mitools.evaluate.operating.notes import point_notes
+
+    metadata = {} if run.opened is None else run.opened.student.metadata
+    path = None if student is None else str(point.save(student))
+    for note in point_notes(point, metadata, path):
+        stage.console.note(note)
 
 
 def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:

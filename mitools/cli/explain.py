@@ -47,7 +47,7 @@ stages end, and few enough to keep the wait short."""
 
 GROUPS = {
     "Filters": "--wrong --right --inconsistent --consistent --low-conf --high-conf-wrong "
-    "--supports --teacher-wrong --disagree --grep --label --id --split",
+    "--supports --teacher-wrong --disagree --suspects --sure --unsure --grep --label --id --split",
     "Other students": "--vs --fixed --broken --changed",
     "Order": "--sort --reverse --limit --sample",
     "Student": "--student --text --choices --answer --draws --answer-weight --task --batch-size "
@@ -118,6 +118,19 @@ def _compile_pattern(
 )
 @click.option("--teacher-wrong", is_flag=True, help="Records whose teacher label is not gold.")
 @click.option("--disagree", is_flag=True, help="Records with different teacher and student labels.")
+@click.option(
+    "--suspects",
+    is_flag=True,
+    help="Records to check by hand: the student is sure, and the known labels are not all equal.",
+)
+@click.option(
+    "--sure", is_flag=True, help="Records with a confidence at or above the operating point."
+)
+@click.option(
+    "--unsure",
+    is_flag=True,
+    help="Records with a confidence below the operating point, left to the teacher.",
+)
 @click.option(
     "--grep",
     metavar="REGEX",

@@ -11,6 +11,8 @@ run, and ``catalog`` describes them.
 - :mod:`~mitools.evaluate.asking`: asks a student about records;
 - ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
 - ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
+  ``beside_teacher``: those of the student beside its teacher;
+- :mod:`~mitools.evaluate.operating`: above which confidence the student answers by itself;
 - ``side_figures``: baselines on the same records, and costs;
 - ``catalog``: the measure of every figure; ``report``: figures as rows of text;
 - ``side_report``: the rows of baselines and costs;

@@ -82,24 +82,26 @@ class AnsweringStudent:
         for chunk in chunks:
             yield from zip(chunk, self._predicted(chunk, opened), strict=True)
 
+    def _is_brief(self, record: Record) -> bool:
+        """Return whether a record needs no rationale: nothing that it only fits reads one."""
+        return self._options.only_fits(record) and not self._options.roles.reads_rationale
+
     def _predicted(self, chunk: Sequence[Record], opened: OpenedStudent) -> list[dict[str, Any]]:
-        """Ask the student about a batch; records to fit the temperature on get no rationale."""
+        """Ask the student about a batch."""
         options = self._options
         rationales = options.rationales and opened.has_rationales
         answers: list[dict[str, Any]] = [{} for _ in chunk]
-        for only_fits in (False, True):
+        for brief in (False, True):
             places = [
-                index
-                for index, record in enumerate(chunk)
-                if options.only_fits(record) is only_fits
+                index for index, record in enumerate(chunk) if self._is_brief(record) is brief
             ]
             if places:
-                with nullcontext() if only_fits else self._meter.batch(len(places)):
+                with nullcontext() if brief else self._meter.batch(len(places)):
                     answered = predict(
                         opened.student,
                         [chunk[index] for index in places],
-                        rationales=rationales and not only_fits,
-                        decode=options.decode and not only_fits,
+                        rationales=rationales and not brief,
+                        decode=options.decode and not brief,
                     )
                 for index, answer in zip(places, answered, strict=True):
                     answers[index] = answer
@@ -116,7 +118,8 @@ class AnsweringStudent:
             Reader(opened.student, self._options.answering),
             task=self._options.task,
             rationales=self._options.rationales,
-            is_for_fitting=self._options.only_fits,
+            is_for_fitting=self._options.roles.fits,
+            is_brief=self._is_brief,
             warn=self._warn,
             timed=self._meter.batch,
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mitools.evaluate import outcomes
+from mitools.evaluate import beside_teacher, outcomes
 from mitools.evaluate.baselines import compare
 from mitools.evaluate.confidences import AFTER, CHOICE_MEASURES, TEMPERATURE
 from mitools.evaluate.costs import figures as cost_figures
@@ -25,6 +25,7 @@ from mitools.evaluate.measures.simulatability import (
     RATIONALE_EDITING,
     WITH_SIMULATOR,
 )
+from mitools.evaluate.operating import figures
 from mitools.evaluate.probes import attribution, counterfactual, cue, robustness
 from mitools.evaluate.ways import BY_WAY, READINGS
 
@@ -65,6 +66,8 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
         **CHOICE_MEASURES,
     },
     "temperature": {"temperature": TEMPERATURE, **AFTER},
+    "operating": figures.MEASURES,
+    "teacher": beside_teacher.MEASURES,
     "rationale": surface.MEASURES,
     **{
         f"overlap.{reference}": {

@@ -11,8 +11,10 @@ from mitools.annotate.options import Price
 from mitools.errors import UsageError
 from mitools.evaluate.answering import Answering, Way
 from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
+from mitools.evaluate.operating.roles import CALIBRATED_ON, CalibratedOn, Roles
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
+from mitools.operating.confidence import CONFIDENCES, ConfidenceName
 from mitools.schema import SPLITS, TASKS, Record
 
 __all__ = ["EVALUATED_SPLITS", "EvalOptions", "JudgeOptions", "SplitName"]
@@ -56,6 +58,15 @@ class EvalOptions:
             validation records, which are then answered too.
         temperature: answer the validation records too, without rationales, and fit a temperature
             on them. They are passed on, and enter no other figure.
+        target_accuracy: choose a threshold of confidence whose answers reach this accuracy; None
+            chooses none. Records that choose it are answered and passed on, and enter no other
+            figure. All records are held until it is chosen.
+        risk: the probability of a threshold with an accuracy below the target.
+        confidence: the confidence that the threshold is for, see
+            :data:`~mitools.operating.confidence.CONFIDENCES`. One that is fitted is fitted on half
+            of the valid records.
+        calibrate_on: choose the threshold on the ``valid`` records, or on half of the ``test``
+            records: training may have selected the checkpoint on the valid ones.
         simulator: what measures association and quality.
         permutations: the most permutations of rationales for the chance baseline.
         probes: interventions to run when the pass is over; they need a student.
@@ -86,6 +97,10 @@ class EvalOptions:
     draws: int = 1
     answer_weight: float | None = None
     temperature: bool = False
+    target_accuracy: float | None = None
+    risk: float = 0.05
+    confidence: ConfidenceName = "label"
+    calibrate_on: CalibratedOn = "valid"
     simulator: SimulatorName = "local"
     permutations: int = PERMUTATIONS
     probes: tuple[ProbeName, ...] = ()
@@ -113,9 +128,16 @@ class EvalOptions:
         """Whether the weight of the predict pass is fitted on the validation records."""
         return self.answer == "both" and self.answer_weight is None
 
+    @property
+    def roles(self) -> Roles:
+        """Which records choose a threshold or fit a confidence."""
+        is_asked = self.target_accuracy is not None
+        return Roles(is_asked, self.confidence, self.calibrate_on, self.fits_weight)
+
     def only_fits(self, record: Record) -> bool:
-        """Return whether a record only serves to fit the temperature, or the readings' weight."""
-        return (self.temperature or self.fits_weight) and record.get("split") == "valid"
+        """Return whether a record only serves to fit something, or to choose a threshold."""
+        fits = self.temperature or self.fits_weight or self.target_accuracy is not None
+        return (fits and record.get("split") == "valid") or self.roles.calibrates(record)
 
     @property
     def sample_size(self) -> int:
@@ -146,6 +168,7 @@ class EvalOptions:
         if self.latency_records and not has_student:
             hint = 'name it: "--student DIR"'
             raise UsageError("--latency-records needs a student", hint=hint)
+        self._check_operating()
         if self.temperature and self.split in ("valid", "all"):
             hint = 'leave out "--split", or name another split: "--split test"'
             raise UsageError(
@@ -181,12 +204,37 @@ class EvalOptions:
                 hint=hint,
             )
 
+    def _check_operating(self) -> None:
+        """Check the options of an operating point."""
+        if self.target_accuracy is None:
+            for option, is_given in (
+                ("--risk", self.risk != EvalOptions.risk),
+                ("--confidence", self.confidence != EvalOptions.confidence),
+                ("--calibrate-on", self.calibrate_on != EvalOptions.calibrate_on),
+            ):
+                if is_given:
+                    hint = 'add "--target-accuracy 0.95"'
+                    raise UsageError(f"{option} needs a target", hint=hint)
+            return
+        for option, value, most in (
+            ("--target-accuracy", self.target_accuracy, 1.0),
+            ("--risk", self.risk, 0.3),
+        ):
+            if not 0 < value < most:
+                hint = f'try "{option} {0.95 if most == 1 else 0.05}"'
+                raise UsageError(f"{option} must be between 0 and {most:g}, not {value}", hint=hint)
+        if self.split not in (None, "test"):
+            hint = 'leave out "--split", or use "--split test"'
+            raise UsageError("--target-accuracy is tested on the test split", hint=hint)
+
     def _check_values(self) -> None:
         """Check each option by itself; the command line has done so before."""
         for option, value, allowed in (
             ("--task", self.task, (None, *TASKS)),
             ("--split", self.split, (None, *EVALUATED_SPLITS)),
             ("--simulator", self.simulator, SIMULATORS),
+            ("--confidence", self.confidence, CONFIDENCES),
+            ("--calibrate-on", self.calibrate_on, CALIBRATED_ON),
             *(("--probe", probe, PROBES) for probe in self.probes),
         ):
             if value not in allowed:
@@ -216,7 +264,9 @@ class EvalOptions:
         """
         scoring = replace(self, simulator="none", probes=(), embedding=None, outcomes=True)
         scoring = replace(scoring, baselines=(), latency_records=0)
-        return replace(scoring, answer="predict", draws=1, answer_weight=None)
+        scoring = replace(scoring, answer="predict", draws=1, answer_weight=None)
+        scoring = replace(scoring, target_accuracy=None, risk=EvalOptions.risk)
+        return replace(scoring, confidence="label", calibrate_on="valid")
 
     def as_json(self) -> Mapping[str, Any]:
         """Return the options as plain JSON values."""

@@ -70,6 +70,14 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
         *("classwise_ece", "in_set_mass"),
     ),
     "temperature": ("temperature", "nll", "ece_width", "ece_mass", "brier"),
+    "operating": (
+        *("threshold", "coverage", "accuracy", "accuracy_below", "with_teacher", "agreement"),
+        *("aurc", "chosen_coverage", "chosen_accuracy", "chosen_agreement"),
+    ),
+    "teacher": (
+        *("agreement", "accuracy", "student_accuracy", "suspects"),
+        *("ece_width", "ece_mass", "brier", "auroc", "aurc"),
+    ),
     "consistency": ("consistency", "coverage", "with_simulator"),
     "association": ("cvi_net", "cvi", "cvi_masked", "leak_share", "rq", "las"),
     "quality": ("cvi", "rq"),

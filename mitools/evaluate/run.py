@@ -15,6 +15,8 @@ from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.asking.opening import open_similarity
 from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.measures.text import Similarity
+from mitools.evaluate.operating.calibrate import Answers, Calibration, Target
+from mitools.evaluate.operating.saved import saved_point
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
 from mitools.evaluate.probes.subject import Instruments, Subject, open_instrument
@@ -25,10 +27,14 @@ from mitools.evaluate.select import Selection
 from mitools.evaluate.side_figures import SideFigures
 from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.evaluate.summary import SummaryBuilder
+from mitools.operating.point import OperatingPoint
 from mitools.records import Record, Reject, raise_fault
 from mitools.tasks import task_of
 
 __all__ = ["Evaluation", "OpenedStudent"]
+
+Pairs = Iterator[tuple[Record, Record]]
+"""Records as they were given, each with its answered copy."""
 
 
 class Evaluation:
@@ -37,6 +43,8 @@ class Evaluation:
     Attributes:
         options: how to evaluate.
         opened: the student, once it is open; None where the records hold answers.
+        operating_point: the threshold that was chosen, or the one saved with the student; None
+            where there is none, and before the first judged record.
         tally: the figures of the records so far.
         outcomes: outcomes by record, where the options ask for them.
         sample: the records kept for the probes and the judge.
@@ -77,6 +85,10 @@ class Evaluation:
         self.side = SideFigures(options)
         self.outcomes = Outcomes()
         self.sample: Sample[KeptRecord] = Sample(options.sample_size)
+        self.operating_point: OperatingPoint | None = None
+        self._calibration: Calibration | None = None
+        if options.target_accuracy is not None:
+            self._calibration = Calibration(options.roles)
         self._open_student = open_student
         self._warn = warn
         self._judged_records: Iterator[Record] = iter(())
@@ -111,13 +123,16 @@ class Evaluation:
         selection = Selection(self.options, metadata, self._taught)
         selected = selection.select(self.side.watch(records), reject)
         student = None
-        pairs: Iterator[tuple[Record, Record]] = ((record, record) for record in selected)
+        pairs: Pairs = ((record, record) for record in selected)
         if self._open_student is not None:
             student = AnsweringStudent(self.options, self._open, self._warn, self.side.meter)
             pairs = student.answer(selected)
-        for given, answered in pairs:
+        pairs = self._judged_pairs(pairs, reject)
+        if self._calibration is not None:
+            pairs = self._calibrated(pairs, student)
+        for given, judged in pairs:
             try:
-                record = self._judged(answered)
+                record = self._folded(judged)
             except Exception as exc:
                 reject(given, exc)
             else:
@@ -134,19 +149,60 @@ class Evaluation:
         self.side.add_training(record)
 
     def _open(self) -> OpenedStudent:
-        """Open the student, once."""
+        """Open the student, once, with the operating point that is saved with it."""
         assert self._open_student is not None
         if self.opened is None:
             self.opened = self._open_student()
+            if self._calibration is None:
+                self.operating_point = saved_point(self.opened, self.options, self._warn)
         return self.opened
+
+    def _judged_pairs(self, pairs: Pairs, reject: Reject) -> Pairs:
+        """Add the verdicts to the answered copies."""
+        for given, answered in pairs:
+            try:
+                yield given, self._judged(answered)
+            except Exception as exc:
+                reject(given, exc)
 
     def _judged(self, record: Record) -> Record:
         if self._open_student is None:
-            record = self._as_it_is(record)
+            return scored(self._as_it_is(record), task_of(record, self.options.task))
+        record = scored(record, task_of(record, self.options.task))
+        record["scores"].pop("sure", None)  # about the answer of another student, or threshold
+        return record
+
+    def _calibrated(self, pairs: Pairs, student: AnsweringStudent | None) -> Pairs:
+        """Hold all records, and choose the operating point before the first one leaves."""
+        assert self._calibration is not None
+        assert self.options.target_accuracy is not None
+        held = list(pairs)
+        for _, record in held:
+            self._calibration.add(record, task_of(record, self.options.task))
+        answering = self.options.answering
+        weight = answering.weight if student is None else student.weight
+        answers = Answers(
+            answering.way,
+            answering.draws,
+            weight,
+            answering.seed,
+            None if self.opened is None else self.opened.digest,
+        )
+        target = Target(self.options.target_accuracy, self.options.risk)
+        self.operating_point = self._calibration.choose(target, answers)
+        for note in self._calibration.notes:
+            self._warn(note)
+        return iter(held)
+
+    def _folded(self, record: Record) -> Record:
+        """Mark whether the answer is above the threshold, and add the record to the figures."""
         task = task_of(record, self.options.task)
-        record = scored(record, task)
+        self.tally.operating.point = self.operating_point
+        if self.operating_point is not None:
+            is_sure = self.operating_point.is_sure(record, self.options.task)
+            record = {**record, "scores": {**record["scores"], "sure": is_sure}}
         if self.options.only_fits(record):
-            if self.options.temperature:
+            if self.options.temperature and record.get("split") == "valid":
                 self.tally.add_valid(record, task)
             return record
         self.tally.add(record, task)

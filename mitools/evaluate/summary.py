@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitools.evaluate.beside_teacher import BesideTeacher
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.judge.judging import unasked_judge
 from mitools.evaluate.measures.calibration import reliability
@@ -30,6 +31,7 @@ from mitools.evaluate.measures.metric import Metric
 from mitools.evaluate.measures.statistics import RESAMPLES
 from mitools.evaluate.measures.surface import Surface
 from mitools.evaluate.measures.text import Overlap, Similarity
+from mitools.evaluate.operating.figures import OperatingFigures
 from mitools.evaluate.probes.run import unasked_probes
 from mitools.evaluate.sample import hash_record
 from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
@@ -193,6 +195,7 @@ class SummaryBuilder:
         permutations: the most permutations of rationales for the chance baseline.
         similarity: compares rationales by meaning; None means no such comparison.
         ways: the answers of each way, where records hold them.
+        operating: the figures at an operating point, where records hold ``scores.sure``.
     """
 
     tasks: Counter[str] = field(default_factory=Counter)
@@ -202,8 +205,10 @@ class SummaryBuilder:
     permutations: int = PERMUTATIONS
     similarity: Similarity | None = None
     ways: FoldedWays = field(default_factory=FoldedWays)
+    operating: OperatingFigures = field(default_factory=OperatingFigures)
     _labels: _LabelCounts = field(default_factory=_LabelCounts)
     _confidences: Confidences = field(default_factory=Confidences)
+    _teacher: BesideTeacher = field(default_factory=BesideTeacher)
     _rationales: _Rationales = field(default_factory=_Rationales)
     _simulated: Simulated = field(init=False)
     _data_hash: int = 0
@@ -232,6 +237,8 @@ class SummaryBuilder:
         self._rationales.add(record)
         self._simulated.add(record)
         self.ways.add(record, task)
+        self.operating.add(record, task)
+        self._teacher.add(record, task)
         self._data_hash = (self._data_hash + hash_record(record)) % 2**128
 
     def add_valid(self, record: Record, task: Task) -> None:
@@ -258,6 +265,8 @@ class SummaryBuilder:
             "label": self._labels.metrics(self.tasks, seed),
             "calibration": self._confidences.metrics(self.tasks, seed),
             "temperature": self._confidences.temperature(seed),
+            "operating": self.operating.metrics(),
+            "teacher": self._teacher.metrics(seed),
             **({} if answers is None else {"answers": answers}),
             **sections,
             **self._simulated.sections(self.tasks, seed),

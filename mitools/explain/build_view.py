@@ -13,6 +13,7 @@ from typing import Any
 
 from mitools.errors import InvalidFieldError
 from mitools.evaluate.answering import WAYS
+from mitools.evaluate.beside_teacher import is_suspect
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps
 from mitools.evaluate.score import verdict
@@ -92,6 +93,8 @@ def view_of(
         ),
         is_right=student.is_right if student else None,
         is_consistent=is_consistent,
+        is_sure=builder.first.verdict("sure") if student else None,
+        is_suspect=bool(student) and is_suspect(record, builder.task),
         change=sides["second"].change if "second" in sides else None,
         is_changed=builder.is_changed() if student else None,
     )

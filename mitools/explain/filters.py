@@ -59,6 +59,8 @@ class Criteria:
             ``gold``, else an ``other`` answer, or ``none``.
         teacher_wrong: the teacher's label is not gold; a teacher without a label is not wrong.
         disagrees: teacher and student have different labels.
+        is_sure: the student's confidence is at or above its operating point, or below it.
+        is_suspect: the student is sure, and its label, the teacher's and gold are not all equal.
         pattern: has a match in the input, a label or a rationale.
         labels: the gold label is one of these, as the task compares labels.
         ids: the id is one of these.
@@ -74,6 +76,8 @@ class Criteria:
     supports: frozenset[Supports] = frozenset()
     teacher_wrong: bool = False
     disagrees: bool = False
+    is_sure: bool | None = None
+    is_suspect: bool = False
     pattern: re.Pattern[str] | None = None
     labels: tuple[str, ...] = ()
     ids: frozenset[str] = frozenset()
@@ -87,7 +91,8 @@ class Criteria:
         by_verdict = self.is_right is not None or self.is_consistent is not None
         by_confidence = self.low_confidence is not None or self.confidently_wrong is not None
         by_words = bool(self.supports or self.disagrees or self.pattern)
-        return by_verdict or by_confidence or by_words or self.needs_second
+        by_point = self.is_sure is not None or self.is_suspect
+        return by_verdict or by_confidence or by_words or by_point or self.needs_second
 
     @property
     def needs_second(self) -> bool:
@@ -118,6 +123,8 @@ class Criteria:
             and (not self.changes or bool(_changes(view) & self.changes))
             and (self.is_changed is None or view.is_changed is self.is_changed)
             and (not self.disagrees or view.has("disagrees"))
+            and (self.is_sure is None or view.is_sure is self.is_sure)
+            and (not self.is_suspect or view.is_suspect)
             and (self.pattern is None or _contains(view, self.pattern))
         )
 

@@ -25,7 +25,20 @@ which ``mitools explain --help`` must not."""
 
 _FILTERS = (
     *("wrong", "right", "inconsistent", "consistent", "low_conf", "high_conf_wrong", "supports"),
-    *("teacher_wrong", "disagree", "fixed", "broken", "changed", "grep", "label", "id", "split"),
+    *(
+        "teacher_wrong",
+        "disagree",
+        "suspects",
+        "sure",
+        "unsure",
+        "fixed",
+        "broken",
+        "changed",
+        "grep",
+        "label",
+        "id",
+        "split",
+    ),
     *("sample", "limit"),
 )
 
@@ -49,6 +62,10 @@ class ExplainOptions:
             label, else ``gold``, else an ``other`` answer, or ``none``.
         teacher_wrong: only records whose teacher label is not gold.
         disagree: only records with different teacher and student labels.
+        suspects: only records for a person to check: the student is sure, and its label, the
+            teacher's and gold are not all equal.
+        sure: only records with a confidence at or above the operating point.
+        unsure: only records with a confidence below it, which are left to the teacher.
         grep: a regular expression; only records with a match in the input, a label or a rationale.
         label: only records with one of these gold labels, as the task compares labels.
         id: only records with one of these ids.
@@ -86,6 +103,9 @@ class ExplainOptions:
     supports: tuple[Supports, ...] = ()
     teacher_wrong: bool = False
     disagree: bool = False
+    suspects: bool = False
+    sure: bool = False
+    unsure: bool = False
     grep: str | re.Pattern[str] | None = None
     label: tuple[str, ...] = ()
     id: tuple[str, ...] = ()
@@ -134,7 +154,7 @@ class ExplainOptions:
         Raises:
             UsageError: two options contradict each other, or one needs another.
         """
-        for yes, no in (("right", "wrong"), ("consistent", "inconsistent")):
+        for yes, no in (("right", "wrong"), ("consistent", "inconsistent"), ("sure", "unsure")):
             if getattr(self, yes) and getattr(self, no):
                 hint = f"drop --{yes} or --{no}"
                 raise UsageError(f"no record is both {yes} and {no}", hint=hint)
@@ -187,6 +207,8 @@ class ExplainOptions:
             supports=frozenset(self.supports),
             teacher_wrong=self.teacher_wrong,
             disagrees=self.disagree,
+            is_sure=_either(self.sure, self.unsure),
+            is_suspect=self.suspects,
             pattern=self.pattern,
             labels=self.label,
             ids=frozenset(self.id),

@@ -191,6 +191,10 @@ class View:
         is_right: whether the student's label is right; None if gold or student is missing.
         is_consistent: whether the student's rationale supports the student's label; None if it
             supports no answer, or there is no rationale.
+        is_sure: whether the student's confidence is at or above its operating point; None if the
+            record does not hold it.
+        is_suspect: whether a person should check the record: the student is sure, and its label,
+            the teacher's and gold are not all equal.
         change: the second student against the first; None if a verdict is unknown.
         is_changed: whether any two students' labels differ; None without another student.
     """
@@ -205,6 +209,8 @@ class View:
     flags: tuple[Flag, ...] = ()
     is_right: bool | None = None
     is_consistent: bool | None = None
+    is_sure: bool | None = None
+    is_suspect: bool = False
     change: Change | None = None
     is_changed: bool | None = None
 

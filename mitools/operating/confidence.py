@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from mitools.records import Record
+from mitools.schema import Record
 from mitools.tasks import Task
 
 __all__ = [

@@ -17,8 +17,7 @@ from typing import Any, Literal
 from mitools.errors import StudentError
 from mitools.files import atomic_output
 from mitools.operating.confidence import CONFIDENCES, FEATURES, Confidence, ConfidenceName
-from mitools.records import Record
-from mitools.schema import TASKS
+from mitools.schema import TASKS, Record
 from mitools.tasks import task_of
 
 __all__ = ["FORMAT", "POINT_NAME", "OperatingPoint", "Reference", "has_point"]
@@ -54,7 +53,8 @@ class OperatingPoint:
         draws: rationales that a label is read behind.
         answer_weight: weight of the predict pass in answers by both readings; None elsewhere.
         seed: of drawn rationales.
-        rationales: whether the student was asked for rationales.
+        rationales: whether the confidence reads the student's rationale, so that the student must
+            be asked for it.
         task: the task of the calibration records.
         calibrated_on: the split that they came from.
         records: number of calibration records.
@@ -76,7 +76,7 @@ class OperatingPoint:
     draws: int = 1
     answer_weight: float | None = None
     seed: int = 0
-    rationales: bool = True
+    rationales: bool = False
     task: str = "text"
     calibrated_on: str = "valid"
     records: int = 0

@@ -17,6 +17,7 @@ import mitools.student
 from mitools.cli import mitools as program
 from mitools.errors import StudentError
 from mitools.evaluate.measures import statistics
+from mitools.operating.point import OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -534,3 +535,45 @@ def test_without_a_summary_the_reader_ends_it(tmp_path: Path) -> None:
     pipe = f"set -o pipefail; {program} eval {many(tmp_path / 'in.jsonl')} | head -n 1"
     done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def valid_and_test(n: int) -> list[dict[str, Any]]:
+    """Make n records of each split, that the student has right."""
+    return [
+        {
+            **equation(number),
+            "id": f"{split}-{number}",
+            "label": f"{number} + 1",
+            "split": split,
+        }
+        for split in ("valid", "test")
+        for number in range(n)
+    ]
+
+
+def test_an_operating_point_is_saved_with_the_student_and_then_used(
+    opened: list[Any], folder: Path
+) -> None:
+    target = ("--target-accuracy", 0.9, "--risk", 0.1)
+    result = run("--student", folder, *target, records=valid_and_test(30))
+    assert result.exit_code == 0, result.stderr
+    assert [one["scores"]["sure"] for one in parsed(result)] == [True] * 60
+    point = OperatingPoint.load(folder)
+    assert (point.target, point.risk, point.records, point.right) == (0.9, 0.1, 30, 30)
+    plain = " ".join(result.stderr.split())
+    assert "reach 0.9 accuracy with probability 0.9" in plain
+    assert "operating_point.json" in plain
+    again = run("--student", folder, records=valid_and_test(3))
+    assert [one["scores"]["sure"] for one in parsed(again)] == [True] * 3
+
+
+def test_a_target_that_no_threshold_reaches_is_a_result_that_says_what_would_help(
+    opened: list[Any], folder: Path
+) -> None:
+    result = run("--student", folder, "--target-accuracy", 0.95, records=valid_and_test(30))
+    assert result.exit_code == 0, result.stderr
+    assert [one["scores"]["sure"] for one in parsed(result)] == [False] * 60
+    plain = " ".join(result.stderr.split())
+    assert "30 records to choose it on are too few for 0.95 at risk 0.05" in plain
+    assert "at least 59 answers are needed even if all are right" in plain
+    assert OperatingPoint.load(folder).threshold is None

@@ -49,6 +49,15 @@ def test_the_defaults_go_together() -> None:
         ({"draws": 4}, "--draws needs labels read after a rationale"),
         ({"answer_weight": 0.5}, "--answer-weight needs labels read after a rationale"),
         ({"answer": "conclude", "decode": True}, "--decode needs labels of the predict pass"),
+        ({"target_accuracy": 1.0}, "--target-accuracy must be between 0 and 1, not 1.0"),
+        ({"target_accuracy": float("nan")}, "--target-accuracy must be between 0 and 1, not nan"),
+        ({"target_accuracy": 0.9, "risk": 0.5}, "--risk must be between 0 and 0.3, not 0.5"),
+        ({"target_accuracy": 0.9, "split": "valid"}, "--target-accuracy is tested on the test"),
+        ({"target_accuracy": 0.9, "confidence": "p"}, '--confidence must be one of .*, not "p"'),
+        ({"target_accuracy": 0.9, "calibrate_on": "x"}, "--calibrate-on must be one of .*, not"),
+        ({"risk": 0.1}, "--risk needs a target"),
+        ({"confidence": "margin"}, "--confidence needs a target"),
+        ({"calibrate_on": "test"}, "--calibrate-on needs a target"),
         ({"answer": "both", "split": "all"}, "--answer both fits a weight on the valid split"),
     ],
 )
@@ -151,3 +160,11 @@ def test_options_are_imported_without_numpy_or_torch() -> None:
         "sys.exit(bool({'numpy', 'torch', 'sklearn'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_baseline_is_scored_without_an_operating_point() -> None:
+    options = EvalOptions(
+        target_accuracy=0.9, risk=0.1, confidence="margin", calibrate_on="test"
+    ).for_scoring()
+    options.check(has_student=False)
+    assert options.target_accuracy is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError
 from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.run import Evaluation
+from mitools.operating.point import OperatingPoint
 from mitools.records import Record
 from mitools.schema import validate
 from tests.evaluate.examples import choice, equation
@@ -251,3 +253,86 @@ def test_nothing_is_probed_that_was_not_asked_for(student: Any) -> None:
     list(evaluation.run([equation(1)]))
     assert evaluation.probe(lambda _student: None, lambda _count: None) == {}
     assert evaluation.sample.items() == []
+
+
+def judged_before(number: int, split: str, *, right: bool, confidence: float) -> Record:
+    gold = f"{number} + 1"
+    student = {"label": gold if right else "0", "confidence": confidence, "rationale": "So."}
+    return equation(number, split=split, student=student)
+
+
+def operated(**options: Any) -> tuple[Evaluation, list[Record]]:
+    """Evaluate sure answers that are right and unsure ones that are wrong; valid ones are last."""
+    records = [
+        judged_before(n, split, right=n % 2 == 0, confidence=0.9 if n % 2 == 0 else 0.4)
+        for split, start in (("test", 0), ("valid", 200))
+        for n in range(start, start + 100)
+    ]
+    evaluation = Evaluation(EvalOptions(target_accuracy=0.9, risk=0.1, **options))
+    return evaluation, list(evaluation.run(records))
+
+
+def test_an_operating_point_is_chosen_on_valid_and_marks_every_record() -> None:
+    evaluation, found = operated()
+    point = evaluation.operating_point
+    assert point is not None
+    assert (point.threshold, point.records, point.right) == (0.9, 100, 50)
+    assert [one["id"] for one in found] == [str(n) for n in [*range(100), *range(200, 300)]]
+    assert all(one["scores"]["sure"] is (one["student"]["confidence"] == 0.9) for one in found)
+    validate(found[0])
+    summary = evaluation.summary()
+    assert summary["records"] == 100
+    assert summary["operating"]["coverage"]["value"] == 0.5
+    assert summary["operating"]["accuracy"]["value"] == 1
+    assert summary["operating"]["threshold"]["value"] == 0.9
+
+
+def test_half_of_the_test_records_can_choose_and_are_not_evaluated() -> None:
+    evaluation, found = operated(calibrate_on="test")
+    point = evaluation.operating_point
+    assert point is not None
+    assert len(found) == 200  # valid ones pass by
+    assert evaluation.tally.records + point.records == 100
+    assert 30 < point.records < 70
+
+
+def test_judged_records_give_their_figures_again_without_the_threshold() -> None:
+    first, found = operated()
+    again = Evaluation(EvalOptions())
+    marked = list(again.run(found))
+    assert [one["scores"]["sure"] for one in marked] == [
+        one["scores"]["sure"] for one in found[:100]
+    ]
+    blocks = [one.summary()["operating"] for one in (first, again)]
+    for name in ("coverage", "accuracy", "accuracy_below", "agreement"):
+        assert blocks[0][name] == blocks[1][name]
+    assert blocks[1]["threshold"]["status"] == "not_applicable"
+
+
+def test_a_new_answer_loses_the_mark_of_the_old_one(student: Any) -> None:
+    record = equation(1, student={"label": "2"}, scores={"sure": True, "mine": 1})
+    (found,) = Evaluation(EvalOptions(), opener(student)).run([record])
+    assert "sure" not in found["scores"]
+    assert found["scores"]["mine"] == 1
+
+
+def test_the_saved_operating_point_of_a_student_is_used(student: Any, tmp_path: Path) -> None:
+    OperatingPoint(target=0.9, risk=0.1, threshold=0.5, student="0").save(tmp_path)
+    student.labels, student.log_prob = {"q1": "2"}, -0.1
+    opened = OpenedStudent(student, "fake@0", "0", tmp_path)
+    evaluation = Evaluation(EvalOptions(), lambda: opened)
+    (found,) = evaluation.run([equation(1)])
+    assert found["scores"]["sure"] is True
+    assert evaluation.summary()["operating"]["coverage"]["value"] == 1
+
+
+def test_valid_records_are_explained_only_where_the_confidence_reads_rationales(
+    student: Any,
+) -> None:
+    for confidence, expected in (("label", 1), ("agreement", 2)):
+        student.asked.clear()
+        options = EvalOptions(target_accuracy=0.9, confidence=confidence)  # type: ignore[arg-type]
+        records = [equation(1, split="valid"), equation(2, split="test")]
+        list(Evaluation(options, opener(student)).run(records))
+        asked = [text for what, texts in student.asked if what == "rationales" for text in texts]
+        assert len(asked) == expected

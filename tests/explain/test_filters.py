@@ -70,6 +70,8 @@ def matching(**criteria: Any) -> list[str]:
         ({"supports": frozenset({"gold", "other"})}, ["torn", "odd"]),
         ({"teacher_wrong": True}, ["lost", "taught"]),
         ({"disagrees": True}, ["torn"]),
+        ({"is_suspect": True}, ["sure"]),
+        ({"is_sure": True}, []),
         ({"pattern": re.compile("birds|knows")}, ["mute", "bare"]),
         ({"pattern": re.compile("^Fins$")}, ["taught"]),
         ({"labels": ("TREE",)}, ["odd"]),
@@ -205,3 +207,15 @@ def test_a_tally_counts_only_what_is_known() -> None:
 def test_a_tally_leaves_out_what_nobody_said() -> None:
     tally = FilterCounts(read=1200, matching=2, shown=1)
     assert str(tally) == "1 shown of 2 matching of 1,200 read"
+
+
+def test_records_are_chosen_by_their_operating_point() -> None:
+    marked = {
+        name: record(name, "tree", "", student={"label": "tree"}) | {"scores": {"sure": value}}
+        for name, value in (("above", True), ("below", False))
+    }
+    for is_sure, name in ((True, "above"), (False, "below")):
+        wanted = Criteria(is_sure=is_sure)
+        assert wanted.needs_student
+        assert [key for key, one in marked.items() if wanted.matches(view_of(one))] == [name]
+    assert Criteria(is_suspect=True).needs_student

@@ -62,7 +62,7 @@ def open_student(
 
     student = load_student(folder, device, tokens_per_batch=tokens_per_batch)
     digest = hash_student(folder)
-    return OpenedStudent(student, name_student(folder, digest), digest)
+    return OpenedStudent(student, name_student(folder, digest), digest, folder)
 
 
 def open_similarity(spec: str, device: str | None = None) -> Similarity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mitools.errors import StudentError
@@ -26,11 +27,13 @@ class OpenedStudent:
     Attributes:
         name: what its answers carry, see :func:`mitools.evaluate.asking.identity.name_student`.
         digest: hash of its weights; None where it has no folder.
+        folder: its folder; None where it has none.
     """
 
     student: Student
     name: str
     digest: str | None
+    folder: Path | None = None
 
     @property
     def has_rationales(self) -> bool:

@@ -36,6 +36,7 @@ class Respondent:
         task: str | None = None,
         rationales: bool = True,
         is_for_fitting: Callable[[Record], bool] = lambda _record: False,
+        is_brief: Callable[[Record], bool] = lambda _record: False,
         warn: Callable[[str], None] = lambda _text: None,
         timed: Callable[[int], AbstractContextManager[None]] = lambda _size: nullcontext(),
     ) -> None:
@@ -45,8 +46,8 @@ class Respondent:
             reader: reads records by both readings.
             task: how labels are compared; None means as each record says.
             rationales: put the rationale in the answer.
-            is_for_fitting: whether the weight may be fitted on a record; such a record is answered
-                without its rationale.
+            is_for_fitting: whether the weight may be fitted on a record.
+            is_brief: whether a record is answered without its rationale.
             warn: receives warnings, one sentence each.
             timed: receives the size of each batch of evaluated records, which is read inside.
         """
@@ -56,6 +57,7 @@ class Respondent:
         self._task = task
         self._rationales = rationales
         self._is_for_fitting = is_for_fitting
+        self._is_brief = is_brief
         self._warn = warn
         self._timed = timed
 
@@ -83,15 +85,13 @@ class Respondent:
 
     def _read(self, chunk: Sequence[Record]) -> Iterator[tuple[Record, Reading]]:
         readings: dict[int, Reading] = {}
-        for for_fitting in (False, True):
+        for brief in (False, True):
             places = [
-                place
-                for place, record in enumerate(chunk)
-                if self._is_for_fitting(record) is for_fitting
+                place for place, record in enumerate(chunk) if self._is_brief(record) is brief
             ]
             if places:
-                shown = self._rationales and not for_fitting
-                with nullcontext() if for_fitting else self._timed(len(places)):
+                shown = self._rationales and not brief
+                with nullcontext() if brief else self._timed(len(places)):
                     found = self.reader.read([chunk[place] for place in places], rationales=shown)
                 readings.update(zip(places, found, strict=True))
         for place, record in enumerate(chunk):

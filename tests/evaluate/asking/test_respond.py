@@ -27,12 +27,17 @@ def knowing(side: str) -> TwoReadings:
 
 
 def respond(
-    student: TwoReadings, records: list[Record], chunk: int = 2, **how: Any
+    student: TwoReadings,
+    records: list[Record],
+    chunk: int = 2,
+    brief: tuple[str, ...] = (),
+    **how: Any,
 ) -> tuple[Respondent, list[Record], list[str]]:
     said: list[str] = []
     respondent = Respondent(
         Reader(student, Answering("both", **how)),
         is_for_fitting=lambda record: record.get("split") == "valid",
+        is_brief=lambda record: record.get("id") in brief,
         warn=said.append,
     )
     chunks = (records[first : first + chunk] for first in range(0, len(records), chunk))
@@ -64,8 +69,10 @@ def test_the_weight_is_fitted_on_valid_wherever_that_stands(
     assert respondent.fit.nll["both"] == pytest.approx(-math.log(0.8 / 0.9))
 
 
-def test_records_to_fit_on_are_answered_without_their_rationale() -> None:
-    _, answered, _ = respond(knowing("predict"), mixed())
+def test_brief_records_are_answered_without_their_rationale() -> None:
+    records = mixed()
+    brief = (records[1]["id"], records[3]["id"])
+    _, answered, _ = respond(knowing("predict"), records, brief=brief)
     assert ["rationale" in record["student"] for record in answered] == [True, False, True, False]
 
 
