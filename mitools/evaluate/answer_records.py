@@ -11,7 +11,7 @@ from typing import Any
 from mitools.evaluate.answering import Way
 from mitools.evaluate.asking.predict import OpenedStudent, origin, predict
 from mitools.evaluate.asking.readings import Reader, check_ways
-from mitools.evaluate.asking.respond import Respondent
+from mitools.evaluate.asking.respond import Respondent, Uses
 from mitools.evaluate.costs.meter import Meter, Metered
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record
@@ -118,8 +118,7 @@ class AnsweringStudent:
             Reader(opened.student, self._options.answering),
             task=self._options.task,
             rationales=self._options.rationales,
-            is_for_fitting=self._options.roles.fits,
-            is_brief=self._is_brief,
+            uses=Uses(self._options.roles.fits, self._is_brief),
             warn=self._warn,
             timed=self._meter.batch,
         )

@@ -150,6 +150,8 @@ def test_answers_are_scored_again_without_a_model(
         assert first["answers"][way].pop("seconds")["status"] == "ok"
         seconds = second["answers"][way].pop("seconds")
         assert seconds["reason"] == "time is measured where a student answers"
+    costs = [document.pop("costs")["latency_p50"]["status"] for document in (first, second)]
+    assert costs == ["ok", "skipped"]
     assert {**first, "provenance": 0} == {**second, "provenance": 0}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from mitools.evaluate.answering import EVEN, Way
@@ -16,10 +17,26 @@ from mitools.evaluate.asking.readings import Reader, Reading, answer
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["FEW_TO_FIT", "Respondent"]
+__all__ = ["FEW_TO_FIT", "Respondent", "Uses"]
 
 FEW_TO_FIT = 20
 """With fewer records than this that determine the weight, a warning states their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What records are answered for.
+
+    Attributes:
+        fits: whether the weight may be fitted on a record.
+        is_brief: whether a record is answered without its rationale.
+    """
+
+    fits: Callable[[Record], bool] = lambda _record: False
+    is_brief: Callable[[Record], bool] = lambda _record: False
+
+
+EVALUATED = Uses()
 
 
 class Respondent:
@@ -35,8 +52,7 @@ class Respondent:
         *,
         task: str | None = None,
         rationales: bool = True,
-        is_for_fitting: Callable[[Record], bool] = lambda _record: False,
-        is_brief: Callable[[Record], bool] = lambda _record: False,
+        uses: Uses = EVALUATED,
         warn: Callable[[str], None] = lambda _text: None,
         timed: Callable[[int], AbstractContextManager[None]] = lambda _size: nullcontext(),
     ) -> None:
@@ -46,8 +62,7 @@ class Respondent:
             reader: reads records by both readings.
             task: how labels are compared; None means as each record says.
             rationales: put the rationale in the answer.
-            is_for_fitting: whether the weight may be fitted on a record.
-            is_brief: whether a record is answered without its rationale.
+            uses: which records are for fitting, and which need no rationale.
             warn: receives warnings, one sentence each.
             timed: receives the size of each batch of evaluated records, which is read inside.
         """
@@ -56,8 +71,7 @@ class Respondent:
         self.fit = WeightFit(EVEN if given is None else given, 0, {})
         self._task = task
         self._rationales = rationales
-        self._is_for_fitting = is_for_fitting
-        self._is_brief = is_brief
+        self._uses = uses
         self._warn = warn
         self._timed = timed
 
@@ -87,7 +101,7 @@ class Respondent:
         readings: dict[int, Reading] = {}
         for brief in (False, True):
             places = [
-                place for place, record in enumerate(chunk) if self._is_brief(record) is brief
+                place for place, record in enumerate(chunk) if self._uses.is_brief(record) is brief
             ]
             if places:
                 shown = self._rationales and not brief
@@ -101,7 +115,7 @@ class Respondent:
         judged = [
             (reading.candidates, self._which_are_gold(record, reading.candidates))
             for record, reading in held
-            if reading.candidates is not None and self._is_for_fitting(record)
+            if reading.candidates is not None and self._uses.fits(record)
         ]
         self.fit = fit_weight(judged)
         if not self.fit.records:

@@ -10,7 +10,7 @@ import pytest
 
 from mitools.evaluate.answering import Answering
 from mitools.evaluate.asking.readings import Reader
-from mitools.evaluate.asking.respond import Respondent
+from mitools.evaluate.asking.respond import Respondent, Uses
 from tests.evaluate.two_readings import TwoReadings, closed, equation
 
 Record = dict[str, Any]
@@ -36,8 +36,9 @@ def respond(
     said: list[str] = []
     respondent = Respondent(
         Reader(student, Answering("both", **how)),
-        is_for_fitting=lambda record: record.get("split") == "valid",
-        is_brief=lambda record: record.get("id") in brief,
+        uses=Uses(
+            lambda record: record.get("split") == "valid", lambda record: record["id"] in brief
+        ),
         warn=said.append,
     )
     chunks = (records[first : first + chunk] for first in range(0, len(records), chunk))
