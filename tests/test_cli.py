@@ -111,6 +111,7 @@ def test_version_is_the_package_s() -> None:
         (("lod",), 'mitools: no command "lod"; did you mean "load"?; see "mitools --help"'),
         (("zzz", "x"), 'mitools: no command "zzz"; see "mitools --help"'),
         (("help", "lod"), 'mitools: no command "lod"; did you mean "load"?; see "mitools --help"'),
+        (("an",), 'mitools: no command "an"; did you mean "annotate"?; see "mitools --help"'),
         (("hlep",), 'mitools: no command "hlep"; did you mean "help"?; see "mitools --help"'),
         (("--debug",), 'mitools: no option "--debug"; see "mitools --help"'),
         (

@@ -121,7 +121,9 @@ def _problem(error: click.ClickException) -> str:
 
 
 def _guess(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    close = close or [name for name in known if len(word) > 1 and name.startswith(word)]
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
