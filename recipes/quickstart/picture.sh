@@ -3,7 +3,7 @@
 # student of run.sh in DIR (runs/quickstart by default) and its figures. Needs Chromium and
 # pngquant; CHROMIUM names another command for the browser.
 # The page.png here is of a student trained with "--max-steps 350" and evaluated with
-# "--permutations 99": after the whole training there are no errors to show.
+# "--permutations 99": after the whole training there are few errors to show.
 set -euo pipefail
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$(realpath -m "${1:-runs/quickstart}")
