@@ -16,7 +16,7 @@ install: $(READY)
 	@echo 'mitools is installed in $(VENV). Next:'
 	@echo '    . $(BIN)/activate'
 	@echo '    mitools --help'
-	@echo '    make quickstart        # needs no key, no network and no download; about three minutes'
+	@echo '    make quickstart        # needs no key, no network and no download; about 3 minutes'
 
 develop: $(DEVELOP)
 

@@ -56,7 +56,7 @@ def test_install_brings_what_running_needs_and_says_what_to_type(
         f"mitools is installed in {tmp_path / 'venv'}. Next:",
         f"    . {tmp_path / 'venv'}/bin/activate",
         "    mitools --help",
-        "    make quickstart        # needs no key, no network and no download; about three minutes",
+        "    make quickstart        # needs no key, no network and no download; about 3 minutes",
     ]
     again = make("install", f"PYTHON={python}", folder=tmp_path)
     assert again.stdout.splitlines() == lines[-4:]
