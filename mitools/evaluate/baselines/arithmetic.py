@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from mitools.errors import DataError
 from mitools.evaluate.baselines.pair_model import PairModel
 from mitools.evaluate.baselines.protocol import Example, Guess, Problem
+from mitools.evaluate.baselines.space import MOST_OPEN
 from mitools.evaluate.baselines.terms import Terms
 from mitools.evaluate.sample import assign_folds
 from mitools.evaluate.simulators.equation_features import (
@@ -48,6 +49,7 @@ class Arithmetic:
             seed: of the folds that choose the regularization.
         """
         self._seed = seed
+        self._learned = 0
         self._terms = Terms([])
         self._model: PairModel | None = None
 
@@ -59,11 +61,14 @@ class Arithmetic:
         )
         if self._model is None:
             return text
-        return f"{text}; C = {self._model.strength:g} of {_FOLDS}-fold cross-validation"
+        learned = f"{self._learned:,} training records"
+        return f"{text}; {learned}, C = {self._model.strength:g} of {_FOLDS}-fold cross-validation"
 
     def fit(self, examples: Sequence[Example]) -> None:
         if examples[0].problem.task != "equation":
             raise DataError(f"it answers equations, and the task is {examples[0].problem.task}")
+        examples = examples[:MOST_OPEN]
+        self._learned = len(examples)
         candidates = [candidates_in(example.input) for example in examples]
         places = [
             place_of(example.label, row) if len(row) >= _FEWEST else None

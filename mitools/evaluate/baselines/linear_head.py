@@ -12,7 +12,7 @@ from mitools.errors import DataError
 from mitools.evaluate.baselines.class_model import ClassModel
 from mitools.evaluate.baselines.pair_model import PairModel
 from mitools.evaluate.baselines.protocol import Example, Guess, Problem
-from mitools.evaluate.baselines.space import Classes, has_own_choices, place_of
+from mitools.evaluate.baselines.space import MOST_OPEN, Classes, has_own_choices, place_of
 from mitools.evaluate.sample import assign_folds
 from mitools.evaluate.simulators.logit import CandidateSets
 
@@ -63,6 +63,7 @@ class LinearHead:
         """
         self._featurizer = featurizer
         self._seed = seed
+        self._learned = 0
         self._fitted: _OfClasses | PairModel | None = None
 
     @property
@@ -74,11 +75,16 @@ class LinearHead:
         over = " over each record's choices"
         if isinstance(fitted, _OfClasses):
             count = len(fitted.classes.names)
-            over = f" over {count:,} label{'s' * (count != 1)} of the training records"
+            over = (
+                f" over {count:,} label{'s' * (count != 1)} of {self._learned:,} training records"
+            )
         chosen = "" if strength is None else f", C = {strength:g} of {_FOLDS}-fold cross-validation"
         return f"{text}{over}{chosen}"
 
     def fit(self, examples: Sequence[Example]) -> None:
+        if not examples[0].problem.choices:
+            examples = examples[:MOST_OPEN]
+        self._learned = len(examples)
         folds = assign_folds(examples, self._seed, _FOLDS)
         problems = [example.problem for example in examples]
         self._featurizer.fit(problems)

@@ -18,13 +18,17 @@ from mitools.evaluate.baselines.protocol import Example, Guess, Problem
 from mitools.expressions import parse_expression
 from mitools.tasks import normalize, task_named
 
-__all__ = ["MOST_CLASSES", "Classes", "has_own_choices", "place_of"]
+__all__ = ["MOST_CLASSES", "MOST_OPEN", "Classes", "has_own_choices", "place_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MOST_CLASSES = 200
 """Classes that are learned, the most frequent first: open labels may be as many as examples."""
+
+MOST_OPEN = 2_000
+"""Examples with open labels that are learned from: more take minutes, and add little. They are
+ordered by a hash, so the first ones are a sample."""
 
 
 def has_own_choices(examples: Sequence[Example]) -> bool:

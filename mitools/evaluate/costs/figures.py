@@ -143,7 +143,7 @@ def _times(spent: Spent) -> dict[str, Metric]:
         return {**{name: MEASURES[name].skipped(_SCORED_AGAIN) for name in names}, **single}
     memory = MEASURES["memory"].skipped(_SCORED_AGAIN)
     if spent.memory is not None:
-        memory = MEASURES["memory"].ok(spent.memory[0], 1, measured=spent.memory[1])
+        memory = MEASURES["memory"].ok(spent.memory[0], meter.records, measured=spent.memory[1])
     mean = MEASURES["student_ms"].ok(1000 * meter.seconds / meter.records, meter.records)
     latency = _percentiles(meter, "latency", _SCORED_AGAIN)
     return {**latency, "student_ms": mean, "memory": memory, **single}
@@ -215,4 +215,5 @@ def _break_even(spent: Spent, prices: Prices, found: Mapping[str, Any]) -> Metri
     if saving <= 0:
         return measure.undefined("an answer of the student costs as much as one of the teacher")
     details = {"training_usd": training, "annotation_usd": annotation, "saving_usd": saving}
-    return measure.ok(math.ceil((training + annotation) / saving), 1, **details)
+    n = found["student_usd"].n
+    return measure.ok(math.ceil((training + annotation) / saving), n, **details)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mitools.errors import DataError
+from mitools.evaluate.baselines import arithmetic
 from mitools.evaluate.baselines.arithmetic import Arithmetic
 from mitools.evaluate.baselines.protocol import Example, Guess, Problem
 from mitools.tasks import task_named
@@ -35,3 +36,10 @@ def test_another_task_and_labels_out_of_reach_are_refused() -> None:
         Arithmetic(0).fit([labelled(1)])
     with pytest.raises(DataError, match="no training label is made of the numbers of its input"):
         Arithmetic(0).fit([Example(equation(1).problem, "1000000007")])
+
+
+def test_of_many_examples_a_sample_is_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "MOST_OPEN", 12)
+    baseline = Arithmetic(0)
+    baseline.fit([equation(number) for number in range(40)])
+    assert "; 12 training records, C = " in baseline.about

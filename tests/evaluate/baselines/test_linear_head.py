@@ -59,7 +59,7 @@ def test_the_description_has_the_kind_of_answer_and_the_chosen_penalty() -> None
     head = tfidf()
     assert head.about.endswith("logistic regression")
     head.fit([labelled(number) for number in range(30)])
-    assert "over 3 labels of the training records, C = " in head.about
+    assert "over 3 labels of 30 training records, C = " in head.about
     head.fit([offered(number) for number in range(30)])
     assert "over each record's choices, C = " in head.about
 
