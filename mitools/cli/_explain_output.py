@@ -17,9 +17,12 @@ from mitools.files import STDIN, STDOUT, atomic_output, output_errors
 if TYPE_CHECKING:
     from mitools.explain.filters import ViewedRecord
     from mitools.explain.options import ExplainOptions
+    from mitools.explain.overview import Overview
+    from mitools.explain.pager import Sink
     from mitools.explain.run import ExplanationRun
     from mitools.explain.summary_file import Summary
     from mitools.explain.terminal import Terminal
+    from mitools.explain.view import Who
 
 __all__ = ["Outputs", "awaits_pipe", "report", "showing", "shows_to_terminal"]
 
@@ -39,6 +42,8 @@ class Outputs:
     html: str | None
     summary: str | None
     vs_summary: tuple[str, ...]
+    full: bool
+    diff: bool
     width: int | None
     color: str
     pager: bool
@@ -92,21 +97,38 @@ def showing(stage: Stage, outputs: Outputs, run: ExplanationRun) -> Iterator[Sho
 def _text(stage: Stage, outputs: Outputs, run: ExplanationRun) -> Iterator[Show]:
     terminal = _terminal(stage, outputs, run.options)
     summary = _summary(outputs.summary)
+    figures = "" if run.overview else _figures(terminal, summary)
     with contextlib.ExitStack() as stack:
-        stream: IO[str] | None = None
+        stream: Sink | None = None
 
         def show(text: str) -> None:
             nonlocal stream
             # Opened with the first text: an error needs no pager.
             if stream is None:
-                stream = stack.enter_context(_stream(stage, outputs))
-                stream.write(_figures(terminal, summary))
+                stream = stack.enter_context(_stream(stage, outputs, run.options))
+                stream.write(figures)
             stream.write(text)
             stream.flush()
 
         yield lambda item: show(terminal.render(item.view))
-        if stream is None and summary is not None:
+        if run.overview is not None and shows_to_terminal(stage, outputs):
+            show(_overview(stage, terminal, run.overview, run.options, outputs.summary))
+        elif stream is None and figures:
             show("")
+
+
+def _overview(
+    stage: Stage,
+    terminal: Terminal,
+    overview: Overview,
+    options: ExplainOptions,
+    given: str | None,
+) -> str:
+    from mitools.explain.terminal_figures import render_overview
+
+    summary = _summary(given) or overview.summary(options.seed)
+    commands = overview.next_commands(stage.files, options, given)
+    return render_overview(terminal, summary, commands)
 
 
 def _figures(terminal: Terminal, summary: Summary | None) -> str:
@@ -162,13 +184,23 @@ def _report_size(stage: Stage, path: str, count: int) -> None:
     )
 
 
-def _stream(stage: Stage, outputs: Outputs) -> contextlib.AbstractContextManager[IO[str]]:
-    from mitools.explain.pager import pager_command, paging
+def _stream(
+    stage: Stage, outputs: Outputs, options: ExplainOptions
+) -> contextlib.AbstractContextManager[Sink]:
+    from mitools.explain.pager import pager_command, paging, paging_if_long, quits_if_short
+    from mitools.explain.terminal import RECORD_START
 
     if stage.output not in (None, STDOUT):
         return atomic_output(str(stage.output))
-    pager = pager_command() if outputs.pager and sys.stdout.isatty() else []
-    return paging(pager) if pager else _plain_stdout()
+    # An overview is short, and its commands are to be copied.
+    wants_pager = outputs.pager and not options.is_overview
+    pager = pager_command() if wants_pager and sys.stdout.isatty() else []
+    if not pager:
+        return _plain_stdout()
+    if quits_if_short(pager):
+        screen = shutil.get_terminal_size().lines
+        return paging_if_long(pager, _plain_stdout, screen, RECORD_START)
+    return paging(pager, RECORD_START)
 
 
 @contextlib.contextmanager
@@ -185,9 +217,33 @@ def _terminal(stage: Stage, outputs: Outputs, options: ExplainOptions) -> Termin
     has_color = has_styles and not os.environ.get("NO_COLOR")
     if outputs.color != "auto":
         has_styles = has_color = outputs.color == "always"
-    # The content of a file must not depend on the width of the current terminal.
-    width = min(shutil.get_terminal_size().columns, MAX_AUTO_WIDTH) if is_terminal else 80
-    return Terminal(outputs.width or width, has_styles, has_color, options.pattern)
+    return Terminal(
+        outputs.width or _width(is_terminal=is_terminal),
+        has_styles,
+        has_color,
+        options.pattern,
+        is_full=outputs.full,
+        has_differences=outputs.diff,
+        names=_names(stage, options),
+    )
+
+
+def _width(*, is_terminal: bool) -> int:
+    """Return the columns: ``COLUMNS``, else those of the terminal; 80 in a file or a pipe."""
+    columns = shutil.get_terminal_size().columns
+    if not is_terminal:
+        # The text must not depend on the terminal that happens to be there.
+        typed = os.environ.get("COLUMNS", "")
+        columns = int(typed) if typed.isascii() and typed.isdigit() and int(typed) else 80
+    return min(columns, MAX_AUTO_WIDTH)
+
+
+def _names(stage: Stage, options: ExplainOptions) -> dict[Who, str]:
+    """Return the names of the students: their files, or the folder of the one that is asked."""
+    from mitools.explain.run_names import names_of_students
+
+    first = options.student or next(iter(stage.files), STDIN)
+    return names_of_students(first, options.other_files)
 
 
 def shows_to_terminal(stage: Stage, outputs: Outputs) -> bool:

@@ -52,7 +52,7 @@ GROUPS = {
     "Probes": "--probe --probe-records",
     "Judge": "--judge --judge-url --judge-journal --judge-records",
     "Several runs": "--compare --seeds --merge",
-    "Input and output": "--summary",
+    "Input and output": "--summary --all",
 }
 
 DEFAULTS = EvalOptions()
@@ -96,6 +96,12 @@ class JudgedOutput:
     metavar="FILE",
     type=OutputPath(),
     help="File for all figures, as JSON.",
+)
+@click.option(
+    "--all",
+    "is_full",
+    is_flag=True,
+    help="Print all figures, not only the main ones and those that other options request.",
 )
 @click.option(
     "--rationales/--no-rationales",
@@ -249,13 +255,14 @@ def command(
     compare: tuple[str, ...],
     seeds: bool,
     merge: bool,
+    is_full: bool,
     **params: Any,
 ) -> None:
     """Measure a student: accuracy, calibration, consistency.
 
     Each record is passed on with the student's answer in "student" and the verdicts in "scores".
-    The figures go to stderr and to --summary. Choices are scored, other labels are decoded. Records
-    that hold "student" need no model.
+    The main figures go to stderr, all of them to --summary. Choices are scored, other labels are
+    decoded. Records that hold "student" need no model.
 
     \b
     mitools eval --student runs/svamp records.jsonl --summary figures.json > judged.jsonl
@@ -279,7 +286,8 @@ def command(
         runs = [_evaluate(part, options, write, opener, similarity) for part in parts]
         with _probing(stage, options) as update:
             figures = join_runs(runs, baselines, by_seed=seeds, judge=judge, update=update)
-        _report(stage, figures, file, runs[0], asdict(files))
+        _save(figures, file, runs[0], asdict(files))
+        _report(stage, figures, is_full=is_full)
     check_side(runs)
     _save_point(stage, runs[0], student)
 
@@ -367,21 +375,22 @@ def _summary_file(path: str | None) -> Iterator[IO[str] | None]:
             yield stream
 
 
-def _report(
-    stage: Stage,
-    figures: dict[str, Any],
-    file: IO[str] | None,
-    run: Evaluation,
-    files: dict[str, Any],
+def _save(
+    figures: dict[str, Any], file: IO[str] | None, run: Evaluation, files: dict[str, Any]
 ) -> None:
-    from mitools.evaluate import report
+    if file is None:
+        return
     from mitools.evaluate.provenance import with_provenance
 
-    if file is not None:
-        document = with_provenance(figures, run.opened, {**run.options.as_json(), **files})
-        json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-    for title, columns, rows in report.tables(figures):
+    document = with_provenance(figures, run.opened, {**run.options.as_json(), **files})
+    json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
+    file.write("\n")
+
+
+def _report(stage: Stage, figures: dict[str, Any], *, is_full: bool) -> None:
+    from mitools.evaluate import report
+
+    for title, columns, rows in report.tables(figures, is_full=is_full):
         stage.console.table(title, columns, rows)
-    for note in report.notes(figures):
+    for note in report.notes(figures, is_full=is_full):
         stage.console.note(note)

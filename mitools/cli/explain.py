@@ -49,11 +49,11 @@ GROUPS = {
     "Filters": "--wrong --right --inconsistent --consistent --low-conf --high-conf-wrong "
     "--supports --teacher-wrong --disagree --suspects --sure --unsure --grep --label --id --split",
     "Other students": "--vs --fixed --broken --changed",
-    "Order": "--sort --reverse --limit --sample",
+    "Order": "--sort --reverse --limit --sample --overview",
     "Student": "--student --text --choices --answer --draws --answer-weight --task --batch-size "
     "--device",
     "Input and output": "--json --html --summary --vs-summary",
-    "Terminal": "--width --color --pager",
+    "Terminal": "--full --diff --width --color --pager",
 }
 
 
@@ -169,6 +169,12 @@ def _compile_pattern(
     metavar="N",
     help="Number of matching records to draw at random. Reads all records first.",
 )
+@click.option(
+    "--overview",
+    is_flag=True,
+    help="Without filters: a right, a wrong and an inconsistent record; on a terminal also the "
+    "main figures and next commands.",
+)
 @seed_option
 @click.option(
     "--json",
@@ -203,11 +209,18 @@ def _compile_pattern(
 @task_option
 @batch_size_option(ExplainOptions.batch_size)
 @device_option
+@click.option("--full", is_flag=True, help="Long texts whole; otherwise their middle is left out.")
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Also differences of the rationales by words: of the students with --vs, otherwise of "
+    "teacher and student.",
+)
 @click.option(
     "--width",
     type=click.IntRange(min=40),
     metavar="N",
-    help="Columns of the text. [default: the terminal's, or 80]",
+    help="Columns of the text.  [default: COLUMNS, the terminal's, or 80]",
 )
 @click.option(
     "--color",
@@ -216,7 +229,11 @@ def _compile_pattern(
     show_default=True,
     help="Colours; auto: on a terminal, unless NO_COLOR is set.",
 )
-@click.option("--pager/--no-pager", default=True, help="Pager (PAGER, or less) on a terminal.")
+@click.option(
+    "--pager/--no-pager",
+    default=True,
+    help="Pager (PAGER, or less) on a terminal; in less, n and N jump to another record.",
+)
 def command(stage: Stage, **params: Any) -> None:
     """Show gold, teacher and student side by side.
 
@@ -236,6 +253,8 @@ def command(stage: Stage, **params: Any) -> None:
 
     outputs = Outputs(**{field.name: params.pop(field.name) for field in fields(Outputs)})
     options = ExplainOptions(**params)
+    if not outputs.has_text:
+        options = replace(options, overview=False)  # a page and records are of all records
     options.check()
     outputs.check(options, stage.output)
     others = list(_other_students(stage, options))

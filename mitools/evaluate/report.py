@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mitools.evaluate.answering import WAYS
 from mitools.evaluate.catalog import with_reference
+from mitools.evaluate.headline import headline
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.ranking import COVERAGES
 from mitools.evaluate.side_report import (
@@ -24,6 +25,7 @@ __all__ = [
     "QUADRANT_COLUMNS",
     "SEED_COLUMNS",
     "WAY_COLUMNS",
+    "headline_rows",
     "metric_rows",
     "noise_rows",
     "notes",
@@ -105,28 +107,34 @@ _ALL_OR_ONE = ("association", "quality")
 
 _SHOWN_OVERLAPS = ("teacher", "human")
 
+_ASKED = ("temperature.", "judge.", "probes.", "association.rationale_editing.")
+_ASKED_FIGURES = ("label.decode_agreement", "overlap.teacher.embedding", "overlap.human.embedding")
+"""Figures that have a value only if an option requested them; the headline shows them as well."""
+
 _UNITS = {"nats": "nats", "bits": "bits", "points from 1 to 5": "1 to 5"}
 """Units that a row names behind the title; others show in the value, or have no name."""
 
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
-def tables(figures: Mapping[str, Any]) -> list[Table]:
+def tables(figures: Mapping[str, Any], *, is_full: bool = True) -> list[Table]:
     """List the tables to show: title, columns and rows of each.
 
     Args:
-        found: the figures of one run, or ``runs`` of several seeds and ``seeds`` over them; and a
+        figures: the figures of one run, or ``runs`` of several seeds and ``seeds`` over them; and a
             ``comparison`` where there is a baseline.
+        is_full: show all figures of one run; otherwise the headline and what options requested.
     """
     shown: list[Table] = []
     if "seeds" in figures:
         heading = f"{len(figures['runs'])} runs"
         shown.append((heading, SEED_COLUMNS, _seed_rows(figures["seeds"])))
     else:
-        shown.append((title(figures), COLUMNS, [*metric_rows(figures)]))
+        rows = metric_rows(figures) if is_full else headline_rows(figures)
+        shown.append((title(figures), COLUMNS, [*rows]))
         if ways := way_rows(figures):
             shown.append((ways_title(figures), WAY_COLUMNS, ways))
-        if quadrants := quadrant_rows(figures):
+        if is_full and (quadrants := quadrant_rows(figures)):
             shown.append(("what the rationale supports", QUADRANT_COLUMNS, quadrants))
         if noise := noise_rows(figures):
             shown.append(("under noise, by its loudness", NOISE_COLUMNS, noise))
@@ -140,9 +148,13 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
     return shown
 
 
-def notes(figures: Mapping[str, Any]) -> list[str]:
-    """List the notes on baselines and on a comparison, one sentence each."""
+def notes(figures: Mapping[str, Any], *, is_full: bool = True) -> list[str]:
+    """List the notes on baselines, on what is not shown, and on a comparison, one sentence each."""
     sentences = baseline_notes(figures)
+    if not is_full and "seeds" not in figures:
+        more = len(metric_rows(figures)) - len(headline_rows(figures))
+        if more > 0:
+            sentences.append(f"{more:,} more figures with --all; --summary FILE writes all of them")
     if "comparison" not in figures:
         return sentences
     if unmatched := figures["comparison"]["unmatched"]:
@@ -203,29 +215,57 @@ def titled(measure: Measure) -> str:
     return f"{measure.title} ({unit})" if unit else measure.title
 
 
-def metric_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+Row = tuple[str, str, str, str]
+
+
+def metric_rows(summary: Mapping[str, Any]) -> list[Row]:
     """List the figures that apply; one without a value has the reason."""
-    rows = [
-        _row(titled(summary[section][key].measure), summary[section][key])
-        for section, keys in _SHOWN.items()
-        for key in keys
-        if summary[section][key].status == "ok" or section not in _ALL_OR_ONE or key == "cvi_net"
-    ]
-    rows += [
-        _row(titled(with_reference(metric.measure, reference)), metric)
-        for reference in _SHOWN_OVERLAPS
-        if summary["overlap"][reference]["bleu"].status == "ok"
-        for metric in summary["overlap"][reference].values()
-    ]
-    rows += [
-        _row(titled(metric.measure), metric, " points" if key in _DIFFERENCES else "%")
-        for probe, keys in _SHOWN_OF_PROBES.items()
-        for key in keys
-        if (metric := summary["probes"][probe][key])
-    ]
-    editing = summary["association"]["rationale_editing"]
-    rows += [_row(titled(metric.measure), metric) for metric in editing.values()]
-    return [row for row in rows if row]
+    return [row for _, row in _rows_by_path(summary)]
+
+
+def headline_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """List the figures of the headline, and those that an option requested."""
+    rows = dict(_rows_by_path(summary))
+    chosen = headline(lambda path: _status_at(summary, path) if path in rows else None)
+    asked = [path for path in rows if path.startswith(_ASKED) or path in _ASKED_FIGURES]
+    return [rows[path] for path in dict.fromkeys([*chosen, *asked])]
+
+
+def _status_at(summary: Mapping[str, Any], path: str) -> str:
+    found: Any = summary
+    for name in path.split("."):
+        found = found[name]
+    status: str = found.status
+    return status
+
+
+def _rows_by_path(summary: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of the figures that apply, with the dotted paths of the figures."""
+    for path, name, metric, sign in _listed(summary):
+        row = _row(titled(name), metric, sign)
+        if row is not None:
+            yield path, row
+
+
+def _listed(summary: Mapping[str, Any]) -> Iterator[tuple[str, Measure, Metric, str]]:
+    """Yield path, measure, metric and unit of what may have a row, in the order of the rows."""
+    for section, keys in _SHOWN.items():
+        for key in keys:
+            metric = summary[section][key]
+            if metric.status == "ok" or section not in _ALL_OR_ONE or key == "cvi_net":
+                yield f"{section}.{key}", metric.measure, metric, "%"
+    for reference in _SHOWN_OVERLAPS:
+        block = summary["overlap"][reference]
+        for key, metric in block.items() if block["bleu"].status == "ok" else ():
+            measure = with_reference(metric.measure, reference)
+            yield f"overlap.{reference}.{key}", measure, metric, "%"
+    for probe, keys in _SHOWN_OF_PROBES.items():
+        for key in keys:
+            if metric := summary["probes"][probe][key]:
+                sign = " points" if key in _DIFFERENCES else "%"
+                yield f"probes.{probe}.{key}", metric.measure, metric, sign
+    for key, metric in summary["association"]["rationale_editing"].items():
+        yield f"association.rationale_editing.{key}", metric.measure, metric, "%"
 
 
 def noise_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -286,7 +326,7 @@ def quadrant_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows if any(n for row in quadrants.values() for n in row.values()) else []
 
 
-def _row(name: str, metric: Metric, sign: str = "%") -> tuple[str, str, str, str] | None:
+def _row(name: str, metric: Metric, sign: str = "%") -> Row | None:
     if metric.status in ("not_applicable", "skipped"):
         return None
     if metric.value is None:

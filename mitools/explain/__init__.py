@@ -8,7 +8,10 @@
 - ``second_student``: another student's answers to the same records; ``run_names``: short names of
   runs;
 - ``report``: messages about a run;
-- ``terminal``: a view as text; ``pager``: sends text to the user's pager;
+- ``terminal``: a view as text, of ``pieces`` and ``prose``; ``excerpt``: the parts of a long text
+  that are shown; ``word_diff``: how two texts differ; ``pager``: sends text to the user's pager;
+- ``overview``: the main figures and ``next_commands``: what to type next; ``examples``: a right, a
+  wrong and an inconsistent record;
 - ``summary_file``: reads the figures that ``mitools eval --summary`` wrote;
 - ``figure_text``: one figure as text; ``cards``: the main figures; ``panel``: figures that are
   read together; ``panels``: those of probes, of a judge, of costs and of comparisons;

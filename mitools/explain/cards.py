@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mitools.evaluate.catalog import FIGURES
+from mitools.evaluate.headline import headline
 from mitools.evaluate.measures.metric import Measure
 from mitools.explain.figure_text import Figure, direction, figure_of, has_value
 from mitools.explain.summary_file import Summary, metric_at, metrics_in
@@ -22,6 +23,7 @@ __all__ = [
     "all_figures",
     "by_reason",
     "cards",
+    "headline_cards",
     "missing_of",
     "named",
 ]
@@ -88,7 +90,7 @@ def cards(summaries: Mapping[str, Summary]) -> tuple[list[Card], list[MissingFig
     for path in _CARDS:
         is_teachers = path == _TEACHER_PATH
         measure = TEACHER if is_teachers else FIGURES[path]
-        title = measure.title[0].upper() + measure.title[1:]
+        title = _capitalized(measure.title)
         owners = [first] if is_teachers else list(summaries)
         known = {who: found for who in owners if (found := metric_at(summaries[who], path))}
         valued = {who: metric for who, metric in known.items() if has_value(metric)}
@@ -100,6 +102,26 @@ def cards(summaries: Mapping[str, Summary]) -> tuple[list[Card], list[MissingFig
             figures = tuple(figure_of(who, metric) for who, metric in named_owners.items())
             shown.append(Card(path, title, measure.about, figures, direction(better)))
     return shown, missing
+
+
+def headline_cards(summary: Summary) -> list[Card]:
+    """Return a card for each figure of the headline, also for one that is undefined."""
+
+    def status_of(path: str) -> str | None:
+        metric = metric_at(summary, path)
+        return None if metric is None else str(metric["status"])
+
+    shown = []
+    for path in headline(status_of):
+        measure, metric = FIGURES[path], metric_at(summary, path)
+        assert metric is not None
+        figures = (figure_of("student", metric),)
+        shown.append(Card(path, _capitalized(measure.title), measure.about, figures))
+    return shown
+
+
+def _capitalized(title: str) -> str:
+    return title[0].upper() + title[1:]
 
 
 def missing_of(

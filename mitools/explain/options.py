@@ -79,7 +79,9 @@ class ExplainOptions:
         reverse: descending order.
         limit: the most records to show.
         sample: show this many matching records, drawn at random; reads all records first.
-        seed: seed of the sample, and of resampled intervals on a page.
+        overview: without filters, order and other students, show one right, one wrong and one
+            inconsistent record, drawn at random; reads all records first.
+        seed: seed of the sample and the overview, and of resampled intervals.
         student: folder of a student that answers records without a student's answer.
         text: an input to ask the student about, instead of records.
         choices: the possible answers to ``text``, separated by commas.
@@ -118,6 +120,7 @@ class ExplainOptions:
     reverse: bool = False
     limit: int | None = None
     sample: int | None = None
+    overview: bool = False
     seed: int = 0
     student: str | None = None
     text: str | None = None
@@ -221,6 +224,12 @@ class ExplainOptions:
     def selection(self) -> Selection:
         """How many of the matching records to show, and in which order."""
         return Selection(self.sample, self.seed, self.sort, self.reverse, self.limit)
+
+    @property
+    def is_overview(self) -> bool:
+        """Whether an overview is shown: it is requested, and no option chooses other records."""
+        is_chosen = bool(self.filters_as_typed() or self.sort or self.vs or self.text is not None)
+        return self.overview and not is_chosen
 
     def filters_as_typed(self) -> str:
         """Return the filters as they are typed on the command line; "" without filters."""

@@ -34,6 +34,9 @@ def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
         if run.options.criteria.needs_student and not has_answers:
             yield RunMessage('no record has a student\'s answer; add "--student DIR"', True)
         return
+    if run.overview is not None and run.is_complete:
+        yield RunMessage(f"{counts.shown:,} of {counts.matching:,} records, drawn at random")
+        return
     if not run.is_complete:
         tail = "; stopped when the pager was closed"
     elif not run.options.selection.reads_all and counts.shown == run.options.limit:

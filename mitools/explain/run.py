@@ -23,6 +23,7 @@ from mitools.tasks import task_of
 
 if TYPE_CHECKING:
     from mitools.evaluate.run import OpenedStudent
+    from mitools.explain.overview import Overview
 
 __all__ = ["ExplanationRun", "explain_records"]
 
@@ -73,6 +74,7 @@ class ExplanationRun:
         others: the answers of other students.
         comparisons: by student, counts of what it changed, over the records that meet the criteria
             which do not look at answers: counts of records chosen by their outcome would be biased.
+        overview: the main figures and the next commands, if an overview is shown.
         is_complete: whether the last record was taken; a reader may stop earlier.
         has_read_all: whether the input was read to its end.
     """
@@ -114,6 +116,7 @@ class ExplanationRun:
         self.comparisons: Mapping[Who, LabelChanges] = {
             other_key(index): LabelChanges() for index in range(len(self.others))
         }
+        self.overview = self._make_overview()
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
         self._opened: OpenedStudent | None = None
@@ -137,7 +140,9 @@ class ExplanationRun:
         items = self._meeting(criteria.matches_without_student, self._viewed(self._input(records)))
         if self.others:
             items = self._compared(self._answered(items))
-        if criteria.needs_student or selection.needs_student:
+        if self.overview is not None:
+            chosen = self._examples(self._counted(self._answered(items)))
+        elif criteria.needs_student or selection.needs_student:
             items = self._meeting(criteria.matches_student, self._answered(items))
             chosen = selection.apply(self._counted(items))
         else:
@@ -220,7 +225,21 @@ class ExplanationRun:
     def _counted(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
             self.counts.matching += 1
+            if self.overview is not None:
+                self.overview.add(item)
             yield item
+
+    def _make_overview(self) -> Overview | None:
+        if not self.options.is_overview:
+            return None
+        from mitools.explain.overview import Overview
+
+        return Overview()
+
+    def _examples(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
+        from mitools.explain.examples import choose_examples
+
+        yield from choose_examples(items, self.options.seed)
 
     def _answered(self, items: Iterator[ViewedRecord]) -> Iterator[ViewedRecord]:
         """Ask the student about records without an answer, a batch at a time."""

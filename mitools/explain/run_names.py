@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from mitools.explain.view import Who, other_key
 from mitools.files import STDIN
 
-__all__ = ["run_names"]
+__all__ = ["base_name", "names_of_students", "run_names"]
 
 _ENDINGS = re.compile(r"(?:\.(?:jsonl|json|ndjson|gz|zst))+$")
 
@@ -39,11 +40,35 @@ def run_names(paths: Sequence[str]) -> list[str]:
     return _distinct(names)
 
 
+def names_of_students(first: str, others: Sequence[str]) -> dict[Who, str]:
+    """Return the names of the students by their keys; {} if there is one student alone.
+
+    Args:
+        first: the file of the first student's answers, or its folder.
+        others: the files of the others.
+    """
+    if not others:
+        return {}
+    paths = [first, *others]
+    # The names of a file must not be those of the other answers.
+    names = [
+        path if name in ("gold", "teacher") else name
+        for path, name in zip(paths, run_names(paths), strict=True)
+    ]
+    keys = ["student", *map(other_key, range(len(others)))]
+    return dict(zip(keys, names, strict=True))
+
+
+def base_name(name: str) -> str:
+    """Return the name of a file without its endings."""
+    return _ENDINGS.sub("", name) or name
+
+
 def _parts(path: str) -> list[str]:
     if path == STDIN:
         return ["stdin"]
     pure = PurePath(path)
-    name = _ENDINGS.sub("", pure.name) or pure.name or path
+    name = base_name(pure.name) or path
     return [*(part for part in pure.parts[:-1] if part != pure.anchor), name]
 
 

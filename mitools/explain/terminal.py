@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -17,42 +17,36 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mitools.escape import on_one_line, visible
-from mitools.explain.view import (
-    LITTLE_MASS,
-    ChoiceBar,
-    Side,
-    StepView,
-    SupportedAnswer,
-    View,
-    WayAnswer,
-    Who,
-)
+from mitools.escape import on_one_line
+from mitools.explain import pieces
+from mitools.explain.pieces import CAUTION, GAP, QUIET, named
+from mitools.explain.prose import INPUT, LABEL, Prose
+from mitools.explain.view import Side, View, Who
 
-__all__ = ["Terminal", "rule_above"]
+__all__ = ["RECORD_START", "Terminal"]
 
-MAX_CHARACTERS = 4000
-"""Most characters of a text; a degenerate student can output very long ones."""
-
-MAX_BARS = 10
+RECORD_START = "── "
+"""What the first line of each record begins with; no other line of the terminal view does."""
 
 MIN_WIDTH = 40
 MIN_SIDE_BY_SIDE = 100
 MIN_COLUMN = 34
 """With less width than this, in total or for one column, the answers are stacked."""
 
-GAP = "   "
+MIN_GUTTER = 60
+"""With less width than this, a stacked answer stands below its heading, not beside it."""
+
 GUTTER = 11
+INDENT = 2
+
+_PADDING = re.compile(r"(?:[ \t]|\x1b\[[0-9;]*m)+$")
 
 _STYLES: dict[Who, str] = {
     "gold": "bold yellow",
     "teacher": "bold cyan",
     "student": "bold magenta",
-    "second": "bold blue",
 }
-_OTHER = _STYLES["second"]
-_RIGHT, _WRONG, _CAUTION, _QUIET = "bold green", "bold red", "yellow", "dim"
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+_OTHER = "bold blue"
 
 
 @dataclass(frozen=True)
@@ -61,15 +55,22 @@ class Terminal:
 
     Attributes:
         width: in terminal cells.
-        has_styles: whether bold and dim may be used; False gives plain text.
+        has_styles: whether bold, underline and dim may be used; False gives plain text.
         has_color: whether colours may be used as well.
         pattern: matches are highlighted.
+        is_full: show long texts whole; otherwise their middle is left out.
+        has_differences: also show how the rationales differ, word by word: those of the students,
+            or with one student the teacher's and its own.
+        names: of the students, where there are several; otherwise the first is ``student``.
     """
 
     width: int = 80
     has_styles: bool = False
     has_color: bool = False
     pattern: re.Pattern[str] | None = None
+    is_full: bool = False
+    has_differences: bool = False
+    names: Mapping[Who, str] = field(default_factory=dict)
 
     def render(self, view: View) -> str:
         """Render one view; the text ends in an empty line."""
@@ -89,114 +90,131 @@ class Terminal:
             legacy_windows=False,
         )
         with console.capture() as capture:
-            console.print(parts)
-        lines = (line.rstrip() for line in capture.get().split("\n"))
+            console.print(parts, crop=False)  # what may be longer than the width says so
+        lines = (_without_padding(line) for line in capture.get().split("\n"))
         return "\n".join(lines) + "\n"
 
+    @property
+    def _prose(self) -> Prose:
+        return Prose(self.is_full, self.pattern)
+
     def _view(self, view: View, width: int) -> RenderableType:
-        parts: list[RenderableType] = [_rule(view, width)]
-        verdicts = list(_verdicts(view))
+        kind = " · ".join(word for word in (view.split, view.task) if word)
+        names = (f"{view.position:,}", view.id)
+        parts: list[RenderableType] = [pieces.rule_above(names, kind, width, pieces.verdict(view))]
+        verdicts = list(pieces.verdicts(view, self.names))
         if verdicts:
-            parts.append(_flow(verdicts, width))
+            parts.append(pieces.flow(verdicts, width))
         if view.input.strip():
-            parts += [Text(), self._prose(view.input)]
+            parts += [Text(), self._prose.render(view.input, INPUT)]
         if _needs_choices(view):
-            parts.append(
-                _flow([Text(f"• {on_one_line(c)}", style=_QUIET) for c in view.choices], width)
-            )
+            choices = [Text(f"• {on_one_line(c)}", style=QUIET) for c in view.choices]
+            parts.append(pieces.flow(choices, width))
         if view.sides:
             parts += [Text(), self._sides(view, width)]
+        if self.has_differences:
+            parts += self._differences(view)
         return Group(*parts)
-
-    def _prose(self, text: str) -> Text:
-        text = visible(text.strip())
-        prose = Text(text[:MAX_CHARACTERS], overflow="fold")
-        if self.pattern is not None:
-            prose.highlight_regex(self.pattern, "reverse")
-        if (left := len(text) - MAX_CHARACTERS) > 0:
-            prose.append(f" … {left:,} more characters; --json shows them", style=_QUIET)
-        return prose
 
     def _sides(self, view: View, width: int) -> RenderableType:
         widths = _column_widths(view.sides, width)
         if widths is not None:
             return self._beside(view.sides, widths)
-        # If only two fit side by side, they are the two students, which are to be compared.
-        pair = [side for side in view.sides if side.who == "student" or side in view.others]
-        column = (width - len(GAP)) // 2
-        if len(pair) != 2 or column < MIN_COLUMN:
+        # If not all fit side by side, the students do, which are to be compared.
+        students = [side for side in view.sides if side.who == "student" or side in view.others]
+        per_row = min(len(students), (width + len(GAP)) // (MIN_COLUMN + len(GAP)))
+        if len(students) < 2 or per_row < 2:
             return self._stacked(view.sides, width)
-        others = [side for side in view.sides if side not in pair]
-        above = [self._stacked(others, width), Text()] if others else []
-        return Group(*above, self._beside(pair, [column, column]))
+        column = (width + len(GAP)) // per_row - len(GAP)
+        others = [side for side in view.sides if side not in students]
+        parts: list[RenderableType] = [self._stacked(others, width)] if others else []
+        for start in range(0, len(students), per_row):
+            parts += [Text()] if parts else []
+            row = students[start : start + per_row]
+            parts.append(self._beside(row, [column] * len(row)))
+        return Group(*parts)
 
     def _beside(self, sides: Sequence[Side], widths: Sequence[int]) -> RenderableType:
         table = Table.grid(padding=(0, len(GAP), 0, 0), pad_edge=False)
         for column in widths:
             table.add_column(width=column, overflow="fold")
-        table.add_row(*(_heading(side) for side in sides))
+        headings = zip(sides, widths, strict=True)
+        table.add_row(*(self._heading(side, column) for side, column in headings))
         bodies = zip(sides, widths, strict=True)
         table.add_row(*(self._body(side, column) for side, column in bodies))
         return table
 
     def _stacked(self, sides: Sequence[Side], width: int) -> RenderableType:
+        longest = max(cell_len(named(side.who, self.names)) for side in sides)
+        gutter = max(GUTTER, min(longest + 3, width // 4))
+        if width < MIN_GUTTER:
+            return self._below_headings(sides, width)
         table = Table.grid()
-        table.add_column(width=GUTTER)
-        table.add_column(width=width - GUTTER, overflow="fold")
+        table.add_column(width=gutter)
+        table.add_column(width=width - gutter, overflow="fold")
         for index, side in enumerate(sides):
-            heading = Text(side.who.ljust(GUTTER - 3), style=_STYLES.get(side.who, _OTHER))
-            heading.append(_mark(side.is_right))
-            body = self._body(side, width - GUTTER)
+            heading = self._heading(side, gutter - 1, pad=gutter - 3)
+            body = self._body(side, width - gutter)
             table.add_row(heading, Padding(body, (0, 0, 0 if index == len(sides) - 1 else 1, 0)))
         return table
+
+    def _below_headings(self, sides: Sequence[Side], width: int) -> RenderableType:
+        parts: list[RenderableType] = []
+        for side in sides:
+            parts += [Text()] if parts else []
+            parts.append(self._heading(side, width))
+            parts.append(Padding(self._body(side, width - INDENT), (0, 0, 0, INDENT)))
+        return Group(*parts)
+
+    def _heading(self, side: Side, width: int, pad: int = 0) -> Text:
+        """Return whose answer follows, and whether it is right."""
+        name = named(side.who, self.names, width - 2)
+        heading = Text(name, style=_STYLES.get(side.who, _OTHER), no_wrap=True)
+        heading.append(" " * max(1, pad - cell_len(name)))
+        heading.append_text(pieces.mark(side.is_right))
+        return heading
 
     def _body(self, side: Side, width: int) -> RenderableType:
         parts: list[RenderableType] = [self._label(side)]
         if side.bars:
-            parts.append(_bars(side, width))
-        parts += map(_way, side.ways)
-        parts += map(_aside, _asides(side))
+            parts.append(pieces.bars(side, self.names, width))
+        if side.ways:
+            parts.append(pieces.ways(side.ways, width))
+        parts += pieces.asides(side)
         if side.rationale.strip():
-            parts.append(self._prose(side.rationale))
+            decided = side.support.place if side.support else None
+            parts.append(self._prose.render(side.rationale, decided=decided))
         if side.steps:
-            parts.append(_flow(map(_step, side.steps), width))
+            parts.append(pieces.steps(side.steps, width, is_full=self.is_full))
         if side.support is not None:
-            parts.append(_support(side.support, side.who))
+            parts.append(pieces.support(side.support, side.who, self.names))
         return Group(*parts)
 
     def _label(self, side: Side) -> Text:
         if side.label is None:
-            return Text(_answer(side), style=_CAUTION, overflow="fold")
-        label = self._prose(_answer(side))
+            return Text(pieces.answer_of(side), style=CAUTION, overflow="fold")
+        label = self._prose.render(pieces.answer_of(side), LABEL)
         label.stylize("bold")
         if side.confidence is not None and not side.bars:
-            label.append(f"{GAP}confidence {side.confidence:.0%}", style=_QUIET)
+            label.append(f"{GAP}confidence {side.confidence:.0%}", style=QUIET)
         return label
 
-
-def _asides(side: Side) -> Iterator[str]:
-    """Yield what the bars do not show: a low probability mass, and a different decoded label."""
-    if side.in_set_mass is not None and side.in_set_mass < LITTLE_MASS:
-        share = f"{side.in_set_mass:.0%}" if side.in_set_mass >= 0.005 else "less than 1%"
-        yield f"the choices have {share} of the probability mass"
-    if side.decoded:
-        yield f"decoded label: {side.decoded}"
-
-
-def _way(answer: WayAnswer) -> Text:
-    """Return one line for a way of answering: its name, verdict, label and confidence."""
-    label = "no readable answer" if answer.label is None else on_one_line(answer.label)
-    line = Text.assemble((f"{answer.way:<8} ", _QUIET), _mark(answer.is_right), overflow="fold")
-    line.append(f"{' ' if answer.is_right is not None else ''}{label[:MAX_CHARACTERS]}")
-    if answer.confidence is not None:
-        line.append(f"  {answer.confidence:.0%}", style=_QUIET)
-    if answer.is_chosen:
-        line.append("  ← its answer", style=_QUIET)
-    return line
+    def _differences(self, view: View) -> Iterator[RenderableType]:
+        """Yield the word differences of the rationales, each below a heading."""
+        pairs: list[tuple[Side | None, Side | None]]
+        pairs = [(view.student, other) for other in view.others]
+        for old, new in pairs or [(view.teacher, view.student)]:
+            if old is None or new is None or not (old.rationale.strip() and new.rationale.strip()):
+                continue
+            names = [named(side.who, self.names) for side in (old, new)]
+            yield Text()
+            yield Text(f"{names[0]} → {names[1]}", style="bold", overflow="fold")
+            yield self._prose.difference(old.rationale, new.rationale)
 
 
-def _aside(text: str) -> Text:
-    return Text(on_one_line(text), style=_QUIET, overflow="fold")
+def _without_padding(line: str) -> str:
+    """Remove the spaces at the end of a line, also between the codes of styles."""
+    return _PADDING.sub(lambda found: "".join(found[0].split()), line)
 
 
 def _needs_choices(view: View) -> bool:
@@ -206,67 +224,12 @@ def _needs_choices(view: View) -> bool:
     return not all(choice in view.input for choice in view.choices)
 
 
-def _rule(view: View, width: int) -> Text:
-    """Return the line above a record: position and id on the left, split and task on the right."""
-    kind = " · ".join(on_one_line(word) for word in (view.split, view.task) if word)
-    return rule_above((f"{view.position:,}", view.id), kind, width)
-
-
-def rule_above(names: Sequence[str], kind: str, width: int) -> Text:
-    """Return a line with names on the left, the last of them shortened to fit, and a kind."""
-    *first, last = names
-    place = f"── {''.join(f'{name} · ' for name in first)}"
-    kind = f" {on_one_line(kind)} ──"
-    name = Text(on_one_line(last), style="bold")
-    name.truncate(max(8, width - cell_len(place + kind) - 4), overflow="ellipsis")
-    fill = "─" * max(2, width - cell_len(place + name.plain + kind) - 1)
-    return Text.assemble(
-        (place, _QUIET), name, (f" {fill}{kind}", _QUIET), no_wrap=True, overflow="crop"
-    )
-
-
-def _verdicts(view: View) -> Iterator[Text]:
-    """Yield the verdicts, the serious flags, the other flags, and the second student's change."""
-    if view.is_right:
-        yield Text("✓ right", style=_RIGHT)
-    if view.is_consistent:
-        yield Text("✓ consistent", style=_RIGHT)
-    for flag in sorted(view.flags, key=lambda flag: not flag.is_serious):
-        if flag.is_serious:
-            yield Text(f"✗ {flag.text}", style=_WRONG)
-        else:
-            yield Text(f"! {flag.text}", style=_CAUTION)
-    if view.change == "fixed":
-        yield Text("✓ fixed by the second student", style=_RIGHT)
-    elif view.change == "broken":
-        yield Text("✗ broken by the second student", style=_WRONG)
-    elif view.is_changed:
-        yield Text("! changed by the second student", style=_CAUTION)
-
-
-def _flow(pieces: Iterable[Text], width: int) -> Text:
-    """Join pieces on lines, and break lines between pieces rather than inside one."""
-    flow = Text(overflow="fold")
-    used = 0
-    for piece in pieces:
-        size = cell_len(piece.plain)
-        if used and used + len(GAP) + size > width:
-            flow.append("\n")
-            used = 0
-        elif used:
-            flow.append(GAP)
-            used += len(GAP)
-        flow.append_text(piece)
-        used += size
-    return flow
-
-
 def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
     """Return the column widths, narrow for a label alone; None if there is too little width."""
     if len(sides) < 2 or width < MIN_SIDE_BY_SIDE:
         return None
     short = {
-        side.who: min(max(24, width // 5), max(len(side.who) + 2, cell_len(_answer(side))))
+        side.who: min(max(24, width // 5), max(len(side.who) + 2, cell_len(pieces.answer_of(side))))
         for side in sides
         if not (side.rationale.strip() or side.bars or side.error)
     }
@@ -276,75 +239,3 @@ def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
     if column < MIN_COLUMN:
         return None
     return [short.get(side.who, column) for side in sides]
-
-
-def _answer(side: Side) -> str:
-    if side.label is not None:
-        return on_one_line(side.label)
-    return f"no answer ({on_one_line(side.error)})" if side.error else "no readable answer"
-
-
-def _heading(side: Side) -> Text:
-    heading = Text(side.who, style=_STYLES.get(side.who, _OTHER))
-    heading.append(" ")
-    heading.append_text(_mark(side.is_right))
-    return heading
-
-
-def _mark(is_right: bool | None) -> Text:
-    if is_right is None:
-        return Text()
-    return Text("✓", style=_RIGHT) if is_right else Text("✗", style=_WRONG)
-
-
-def _bars(side: Side, width: int) -> Text:
-    """Return one line per choice: its text, a bar, a percentage, and whose answer it is."""
-    drawn = _likeliest(side.bars)
-    names = [on_one_line(bar.choice) for bar in drawn]
-    # A narrow column has room for one word; the other answers are shown beside it anyway.
-    notes = [", ".join(bar.of if width >= 48 else bar.of[:1]) for bar in drawn]
-    name_width = min(max(map(cell_len, names)), max(8, width // 3))
-    bar_width = max(5, min(24, width - name_width - max(map(len, notes)) - 9))
-    lines = Text(overflow="fold")
-    for bar, name, note in zip(drawn, names, notes, strict=True):
-        text = Text(name, style="bold" if side.who in bar.of else "")
-        text.truncate(name_width, overflow="ellipsis", pad=True)
-        style = "green" if "gold" in bar.of else "red" if side.who in bar.of else _QUIET
-        share = min(1.0, max(0.0, bar.probability))
-        lines.append("\n" if lines else "")
-        lines.append_text(text)
-        lines.append(" " + _blocks(share, bar_width), style=style)
-        lines.append(f" {share:4.0%}")
-        lines.append(f"  {note}" if note else "", style=_QUIET)
-    if left := len(side.bars) - len(drawn):
-        lines.append(f"\n… and {left:,} less likely", style=_QUIET)
-    return lines
-
-
-def _likeliest(bars: Sequence[ChoiceBar]) -> list[ChoiceBar]:
-    """Return the bars with the highest probabilities, in their order."""
-    ranked = sorted(range(len(bars)), key=lambda index: -bars[index].probability)
-    return [bars[index] for index in sorted(ranked[:MAX_BARS])]
-
-
-def _blocks(share: float, width: int) -> str:
-    eighths = round(share * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + _EIGHTHS[rest]).strip().ljust(width)
-
-
-def _step(step: StepView) -> Text:
-    if step.is_right:
-        return Text.assemble(("✓", _RIGHT), " ", step.text)
-    truth = f" ({step.value})" if step.value.startswith("≈") else f" (is {step.value})"
-    return Text.assemble(("✗", _WRONG), " ", step.text, (truth, _QUIET))
-
-
-def _support(support: SupportedAnswer, who: Who) -> Text:
-    if support.label is None:
-        return Text("→ supports no answer", style=_CAUTION)
-    if who in support.of:
-        return Text("→ supports its own answer", style=_QUIET)
-    owners = " and ".join(f"{name}'s" for name in support.of) or "no one's"
-    text = f"→ supports {on_one_line(support.label)}, {owners} answer"
-    return Text(text, style="red", overflow="fold")

@@ -14,13 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mitools.escape import on_one_line
-from mitools.explain.cards import MissingFigure, by_reason, cards
+from mitools.explain.cards import MissingFigure, by_reason, cards, headline_cards
 from mitools.explain.figure_text import Figure
+from mitools.explain.next_commands import NextCommand
 from mitools.explain.panels import Panel, PanelRow, panels
+from mitools.explain.pieces import rule_above
 from mitools.explain.summary_file import Summary, described
-from mitools.explain.terminal import Terminal, rule_above
+from mitools.explain.terminal import Terminal
 
-__all__ = ["render_figures"]
+__all__ = ["render_figures", "render_overview"]
 
 NAME_WIDTH = 27
 VALUE_WIDTH = 13
@@ -45,6 +47,26 @@ def render_figures(terminal: Terminal, summary: Summary) -> str:
         parts += [Text(), *_panel(panel, terminal.width)]
     parts += _missing([*unknown, *unknown_blocks])
     return terminal.draw(Group(*parts))
+
+
+def render_overview(
+    terminal: Terminal, summary: Summary | None, commands: Sequence[NextCommand]
+) -> str:
+    """Render the headline of a summary, and the commands that are of use next.
+
+    Commands are not wrapped, so that they can be copied.
+    """
+    parts: list[RenderableType] = []
+    if summary is not None:
+        parts.append(rule_above(("figures",), described(summary), terminal.width))
+        rows = [PanelRow(card.title, card.figures) for card in headline_cards(summary)]
+        parts += [_table(rows, terminal.width, NAME_WIDTH + INDENT), Text()]
+    if commands:
+        parts.append(rule_above(("next",), "", terminal.width))
+        for one in commands:
+            parts.append(_quiet(one.about))
+            parts.append(Text(f"  {on_one_line(one.command)}", no_wrap=True, overflow="ignore"))
+    return terminal.draw(Group(*parts)) if parts else ""
 
 
 def _panel(panel: Panel, width: int) -> Iterator[RenderableType]:

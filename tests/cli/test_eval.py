@@ -112,8 +112,21 @@ def test_records_leave_in_order_with_answers_and_verdicts(opened: list[Any], fol
     assert [record["scores"]["correct"] for record in found] == [False, *[True] * 3] * 2
 
 
-def test_the_table_on_stderr_shows_accuracy_and_quadrants(opened: list[Any], folder: Path) -> None:
+def test_stderr_shows_the_main_figures(opened: list[Any], folder: Path) -> None:
     stderr = run("--student", folder, records=EIGHT).stderr
+    assert "mitools eval: 8 records, task equation, by svamp@" in stderr
+    lines = stderr.splitlines()
+    assert len([line for line in lines if line.startswith("  ")]) == 7  # six, and the heading
+    assert lines[-1].endswith(" more figures with --all; --summary FILE writes all of them")
+    more = int(lines[-1].split()[2])
+    every = run("--student", folder, "--all", records=EIGHT).stderr
+    figures, _ = every.split("mitools eval: what the rationale supports")
+    assert len([line for line in figures.splitlines() if line.startswith("  ")]) == 7 + more
+    assert "more figures" not in every
+
+
+def test_the_table_on_stderr_shows_accuracy_and_quadrants(opened: list[Any], folder: Path) -> None:
+    stderr = run("--student", folder, "--all", records=EIGHT).stderr
     assert "mitools eval: 8 records, task equation, by svamp@" in stderr
     rows = [line.split() for line in stderr.splitlines()]
     assert ["accuracy", "75.0%", "40.9", "to", "92.9", "8"] in rows

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import pty
+import re
+import shlex
 import subprocess
 import sys
 import types
@@ -76,8 +78,8 @@ def test_records_are_shown_and_counted() -> None:
     result = run(stdin=jsonl(SEEN, BARE))
     assert result.exit_code == 0
     assert result.stdout == (
-        "── 1 · seen ────────────────────────────────────────────────────────── choice ──\n"
-        "✗ wrong   ✗ inconsistent   ! differs from teacher\n"
+        "── ✗ wrong ── 1 · seen ─────────────────────────────────────────────── choice ──\n"
+        "✗ inconsistent   ! differs from teacher\n"
         "\n"
         "Where do fish live?\n"
         "• sea   • tree\n"
@@ -200,6 +202,69 @@ def test_the_width_can_be_chosen() -> None:
     assert heading.split() == ["gold", "teacher", "✓", "student", "✗"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "width"), [("120", 120), ("", 80), ("0", 80), ("x", 80), ("10", 40), ("9999", 180)]
+)
+def test_without_a_terminal_the_width_is_that_of_columns(columns: str, width: int) -> None:
+    result = run(stdin=jsonl(SEEN), COLUMNS=columns)
+    assert len(result.stdout.splitlines()[0]) == width
+    assert len(run("--width", "60", stdin=jsonl(SEEN), COLUMNS=columns).stdout.split("\n")[0]) == 60
+
+
+def test_long_texts_are_whole_when_asked_for() -> None:
+    long = {**SEEN, "input": " ".join(f"w{n}" for n in range(900))}
+    assert "690 words left out (--full)" in run(stdin=jsonl(long)).stdout
+    assert "w450" in run("--full", stdin=jsonl(long)).stdout.split()
+
+
+def test_differences_are_shown_when_asked_for(other: str, tmp_path: Path) -> None:
+    assert (
+        "teacher → student\n[-Fish swim in-] {+In+} the sea.\n"
+        in run("--diff", stdin=jsonl(SEEN)).stdout
+    )
+    (tmp_path / "mi.jsonl").write_text(jsonl(SEEN), encoding="utf-8")
+    result = run("--diff", str(tmp_path / "mi.jsonl"), "--vs", other, "--vs", other)
+    assert "mi → other\nthe same words\n" in result.stdout
+    assert "mi → other (2)\nthe same words\n" in result.stdout
+
+
+RIGHT = {**SEEN, "id": "fits", "student": {"label": "sea", "rationale": "In the sea."}}
+PLAIN = {**SEEN, "id": "plain", "student": {"label": "tree", "rationale": "In a tree."}}
+MANY = [
+    {**record, "id": f"{record['id']} {n}"} for n in range(9) for record in (SEEN, RIGHT, PLAIN)
+]
+
+
+def test_an_overview_has_one_right_one_wrong_and_one_inconsistent_record() -> None:
+    result = run("--overview", stdin=jsonl(*MANY))
+    starts = [line for line in result.stdout.splitlines() if line.startswith("── ")]
+    assert [start.split()[1:3] for start in starts] == [
+        ["✓", "right"],
+        ["✗", "wrong"],
+        ["✗", "wrong"],
+    ]
+    assert result.stdout.count("✗ inconsistent") == 1
+    assert "figures" not in result.stdout
+    assert result.stderr == "mitools explain: 3 of 27 records, drawn at random\n"
+    assert run("--overview", stdin=jsonl(*MANY)).stdout == result.stdout
+    assert run("--overview", "--seed", "5", stdin=jsonl(*MANY)).stdout != result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [(["--wrong"], 18), (["--limit", "5"], 5), (["--sort", "id"], 27), (["--json"], 27)],
+)
+def test_with_filters_and_without_text_there_is_no_overview(options: list[str], count: int) -> None:
+    result = run("--overview", *options, stdin=jsonl(*MANY))
+    assert len(re.findall(r"^(?:── |\{)", result.stdout, re.MULTILINE)) == count
+
+
+def test_a_page_has_all_records_whatever_the_recipe_shows(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    result = run("--overview", "--html", str(page), stdin=jsonl(*MANY))
+    assert "27 records" in result.stderr
+
+
 def test_empty_input_is_an_error() -> None:
     result = run(stdin="")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -318,9 +383,9 @@ def other(tmp_path: Path) -> str:
 def test_two_students_are_laid_side_by_side(other: str) -> None:
     result = run("--vs", other, stdin=jsonl(BARE, SEEN))
     assert result.exit_code == 0
-    assert result.stdout.startswith("── 2 · seen ──")
-    assert "✓ fixed by the second student" in result.stdout
-    assert "\nstudent ✗                                second ✓\n" in result.stdout
+    assert result.stdout.startswith("── ✗ wrong ── 2 · seen ──")
+    assert "✓ fixed by other" in result.stdout
+    assert "\nstdin ✗                                  other ✓\n" in result.stdout
     assert result.stderr == (
         f"mitools explain: warning: 1 of 2 records without an answer in {other}\n"
         f"mitools explain: warning: 1 answer in {other} to records that were not read\n"
@@ -559,7 +624,7 @@ def test_head_ends_it_quietly(tmp_path: Path) -> None:
         done = start([str(path)], stdout=write, stderr=subprocess.PIPE)
         os.close(write)
         out, _ = head.communicate()
-    assert out.decode().startswith("── 1 · seen ──")
+    assert out.decode().startswith("── ✗ wrong ── 1 · seen ──")
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -607,6 +672,22 @@ def test_no_color_is_honoured(one: Path) -> None:
 
 def test_a_dumb_terminal_gets_plain_text(one: Path) -> None:
     assert "\x1b" not in on_terminal(one, "--no-pager", TERM="dumb")
+
+
+def test_on_a_terminal_an_overview_ends_with_figures_and_commands(tmp_path: Path) -> None:
+    judged = tmp_path / "judged.jsonl"
+    judged.write_text(jsonl(*MANY), encoding="utf-8")
+    text = on_terminal(judged, "--overview", str(judged), COLUMNS="60", NO_COLOR="1")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r", "")
+    _, figures, commands = re.split(r"^── (?:figures|next) .*\n", plain, flags=re.MULTILINE)
+    assert re.search(r"^Accuracy +33\.3%\n +18\.6 to 52\.2 · n 27$", figures, re.MULTILINE)
+    typed = re.findall(r"^  (mitools explain .*)$", commands, re.MULTILINE)
+    assert [shlex.split(line)[3] for line in typed] == ["--wrong", "--html", "--inconsistent"]
+    for line in typed:
+        assert run(*shlex.split(line)[2:]).exit_code == 0
+    filtered = on_terminal(judged, "--overview", "--wrong", "--no-pager", str(judged))
+    assert "figures" not in filtered
+    assert "figures" not in on_terminal(judged, "--no-pager", str(judged))
 
 
 def test_a_terminal_pages_although_the_records_come_through_a_pipe(

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from mitools.evaluate.measures.simulatability import ASSOCIATION
-from mitools.evaluate.report import COLUMNS, metric_rows, noise_rows, quadrant_rows, title
+from mitools.evaluate.report import (
+    COLUMNS,
+    headline_rows,
+    metric_rows,
+    noise_rows,
+    notes,
+    quadrant_rows,
+    tables,
+    title,
+)
 from mitools.evaluate.score import scored
 from mitools.evaluate.summary import SummaryBuilder
 from mitools.tasks import task_of
@@ -110,3 +119,30 @@ def test_probes_and_judge_have_rows_only_where_they_were_asked_for() -> None:
     rows = {row[0]: row[1:] for row in metric_rows(found)}
     assert rows["suggested answers followed"] == ("25.0%", "10.0 to 50.0", "8")
     assert rows["judge prefers this student"] == ("75.0%", "50.0 to 100.0, p = 0.04", "8")
+
+
+def test_the_headline_has_six_rows_and_those_that_options_requested() -> None:
+    found = summary("2", "3")
+    rows = headline_rows(found)
+    assert len(rows) == 6
+    assert rows[0][:2] == ("accuracy", "50.0%")
+    assert set(rows) < set(metric_rows(found))
+    cue, scaled = found["probes"]["cue"]["followed"], found["temperature"]["temperature"]
+    found["probes"]["cue"]["followed"] = cue.measure.ok(0.25, 8, (0.1, 0.5))
+    found["temperature"]["temperature"] = scaled.measure.ok(1.5, 20)
+    asked = headline_rows(found)[6:]
+    assert [row[0] for row in asked] == ["fitted temperature", "suggested answers followed"]
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    found = summary("2", "3", rationale="So 1 + 1 = 2.")
+    assert [heading for heading, *_ in tables(found)] == [
+        "2 records, task equation, by svamp@12ab",
+        "what the rationale supports",
+    ]
+    assert [len(rows) for *_, rows in tables(found, is_full=False)] == [6]
+    more = len(metric_rows(found)) - 6
+    assert notes(found, is_full=False) == [
+        f"{more} more figures with --all; --summary FILE writes all of them"
+    ]
+    assert notes(found) == []

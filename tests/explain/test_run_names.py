@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitools.explain.run_names import run_names
+from mitools.explain.run_names import names_of_students, run_names
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ from mitools.explain.run_names import run_names
 )
 def test_a_name_is_the_part_of_the_path_that_differs(paths: list[str], names: list[str]) -> None:
     assert run_names(paths) == names
+
+
+def test_students_have_names_if_there_are_several() -> None:
+    assert names_of_students("a.jsonl", []) == {}
+    assert names_of_students("runs/mi/judged.jsonl", ["runs/dss/judged.jsonl", "runs/x.jsonl"]) == {
+        "student": "mi/judged",
+        "second": "dss/judged",
+        "third": "x",
+    }
+
+
+def test_a_name_is_not_that_of_another_answer() -> None:
+    names = names_of_students("teacher.jsonl", ["gold.jsonl.gz"])
+    assert names == {"student": "teacher.jsonl", "second": "gold.jsonl.gz"}
