@@ -83,7 +83,7 @@ Operation = tuple[str, int, int, int, int]
 
 
 def _operations(old: Sequence[str], new: Sequence[str]) -> Iterator[Operation]:
-    """Yield what turns one list of words into the other, as :mod:`difflib` does."""
+    """Yield what turns one list of words into the other, as ``difflib`` does."""
     ahead = _shared(old, new)
     behind = _shared(old[ahead:][::-1], new[ahead:][::-1])
     a, b = len(old) - behind, len(new) - behind

@@ -674,7 +674,9 @@ def test_a_dumb_terminal_gets_plain_text(one: Path) -> None:
     assert "\x1b" not in on_terminal(one, "--no-pager", TERM="dumb")
 
 
-def test_on_a_terminal_an_overview_ends_with_figures_and_commands(tmp_path: Path) -> None:
+def test_on_a_terminal_an_overview_ends_with_figures_and_commands(
+    tmp_path: Path, one: Path
+) -> None:
     judged = tmp_path / "judged.jsonl"
     judged.write_text(jsonl(*MANY), encoding="utf-8")
     text = on_terminal(judged, "--overview", str(judged), COLUMNS="60", NO_COLOR="1")
@@ -685,9 +687,9 @@ def test_on_a_terminal_an_overview_ends_with_figures_and_commands(tmp_path: Path
     assert [shlex.split(line)[3] for line in typed] == ["--wrong", "--html", "--inconsistent"]
     for line in typed:
         assert run(*shlex.split(line)[2:]).exit_code == 0
-    filtered = on_terminal(judged, "--overview", "--wrong", "--no-pager", str(judged))
-    assert "figures" not in filtered
-    assert "figures" not in on_terminal(judged, "--no-pager", str(judged))
+    assert "figures" not in on_terminal(one, "--overview", "--wrong", "--no-pager")
+    assert "figures" not in on_terminal(one, "--no-pager")
+    assert "next" not in on_terminal(one, "--overview")
 
 
 def test_a_terminal_pages_although_the_records_come_through_a_pipe(
