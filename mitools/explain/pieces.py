@@ -48,7 +48,7 @@ MAX_ANSWER = 200
 """Most characters of an answer on one line with others."""
 
 MIN_NOTES = 56
-"""With less width than this, the consistency of a way is not shown."""
+"""With less width than this, the notes on a way of answering are short."""
 
 LONGEST_NAME = 24
 """Cells; a longer name of a run loses its beginning."""
@@ -83,7 +83,10 @@ def rule_above(names: Sequence[str], kind: str, width: int, first: Text | None =
         line.append_text(first)
         line.append(" ── ")
     line.append("".join(f"{name} · " for name in before))
-    name, end = Text(on_one_line(last), style="not dim bold"), f" {on_one_line(kind)} ──"
+    name, end = (
+        Text(on_one_line(last), style="not dim bold"),
+        f" {on_one_line(kind)} ──" if kind else "",
+    )
     room = width - cell_len(line.plain) - 4
     if room - cell_len(end) < min(12, cell_len(name.plain)):
         end = ""
@@ -177,7 +180,7 @@ def ways(answers: Sequence[WayAnswer], width: int) -> Text:
         for one in answers
     ]
     has_room = width >= MIN_NOTES
-    notes_width = len("  100%  inconsistent  ← its answer" if has_room else "  100%  ← its answer")
+    notes_width = len("  100%  inconsistent  ← its answer" if has_room else "  100%  ←")
     room = max(8, width - len("conclude ✓ ") - notes_width)
     label_width = min(room, max(map(cell_len, shown), default=0))
     lines = Text(overflow="fold")
@@ -199,7 +202,7 @@ def _way_notes(answer: WayAnswer, *, has_room: bool) -> Iterator[str]:
     if answer.is_consistent is not None and has_room:
         yield "  consistent" if answer.is_consistent else "  inconsistent"
     if answer.is_chosen:
-        yield "  ← its answer"
+        yield "  ← its answer" if has_room else "  ←"
 
 
 def bars(side: Side, names: Names, width: int) -> Text:

@@ -231,7 +231,8 @@ def _column_widths(sides: Sequence[Side], width: int) -> list[int] | None:
     short = {
         side.who: min(max(24, width // 5), max(len(side.who) + 2, cell_len(pieces.answer_of(side))))
         for side in sides
-        if not (side.rationale.strip() or side.bars or side.error)
+        if not (side.rationale.strip() or side.bars or side.error or side.ways)
+        and side.confidence is None
     }
     gaps = len(GAP) * (len(sides) - 1)
     wide = len(sides) - len(short)

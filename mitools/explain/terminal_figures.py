@@ -58,7 +58,8 @@ def render_overview(
     """
     parts: list[RenderableType] = []
     if summary is not None:
-        parts.append(rule_above(("figures",), described(summary), terminal.width))
+        names = ("figures, 95% intervals",)
+        parts.append(rule_above(names, described(summary), terminal.width))
         rows = [PanelRow(card.title, card.figures) for card in headline_cards(summary)]
         parts += [_table(rows, terminal.width, NAME_WIDTH + INDENT), Text()]
     if commands:

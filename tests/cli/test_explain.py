@@ -681,7 +681,9 @@ def test_on_a_terminal_an_overview_ends_with_figures_and_commands(
     judged.write_text(jsonl(*MANY), encoding="utf-8")
     text = on_terminal(judged, "--overview", str(judged), COLUMNS="60", NO_COLOR="1")
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r", "")
-    _, figures, commands = re.split(r"^── (?:figures|next) .*\n", plain, flags=re.MULTILINE)
+    _, figures, commands = re.split(
+        r"^── (?:figures, 95% intervals|next) .*\n", plain, flags=re.MULTILINE
+    )
     assert re.search(r"^Accuracy +33\.3%\n +18\.6 to 52\.2 · n 27$", figures, re.MULTILINE)
     typed = re.findall(r"^  (mitools explain .*)$", commands, re.MULTILINE)
     assert [shlex.split(line)[3] for line in typed] == ["--wrong", "--html", "--inconsistent"]

@@ -53,8 +53,8 @@ def test_an_overview_as_text() -> None:
     made = overview(*(item(n, "78"[n % 3 == 0]) for n in range(9)))
     commands = made.next_commands(["a file.jsonl"], ExplainOptions())
     lines = render_overview(Terminal(60), made.summary(seed=0), commands).splitlines()
-    assert re.fullmatch("── figures ─+ 9 records, task equation ──", lines[0])
-    rows = [line.split("  ") for line in lines if "%" in line]
+    assert re.fullmatch("── figures, 95% intervals ─+ 9 records, task equation ──", lines[0])
+    rows = [line.split("  ") for line in lines[1:] if "%" in line]
     assert [row[0] for row in rows][:2] == ["Accuracy", "Consistency"]
     assert len([line for line in lines if " n 9" in line]) <= 6
     assert "  mitools explain 'a file.jsonl' --wrong --sort confidence --reverse" in lines

@@ -47,7 +47,7 @@ def test_ways_stand_below_each_other() -> None:
     ]
     assert ways(answers, 38).plain.splitlines() == [
         "predict  ✗ 12   50%",
-        "conclude ✓ 7    75%  ← its answer",
+        "conclude ✓ 7    75%  ←",
     ]
 
 
