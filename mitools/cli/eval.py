@@ -255,7 +255,6 @@ def command(
     compare: tuple[str, ...],
     seeds: bool,
     merge: bool,
-    is_full: bool,
     **params: Any,
 ) -> None:
     """Measure a student: accuracy, calibration, consistency.
@@ -269,6 +268,7 @@ def command(
     """
     from mitools.evaluate.findings import check_side, join_runs
 
+    is_full = params.pop("is_full")
     files = RunFiles(student, summary, compare, seeds, merge)
     options = eval_options(params, files)
     files.check(stage.files, options)

@@ -39,7 +39,9 @@ __all__ = [
 
 GAP = "   "
 
-RIGHT, WRONG, CAUTION, QUIET = "bold green", "bold red", "yellow", "dim"
+RIGHT, WRONG = "bold green", "bold red"
+CAUTION = "yellow"
+QUIET = "dim"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 MAX_BARS = 10
