@@ -114,6 +114,9 @@ _ASKED_FIGURES = ("label.decode_agreement", "overlap.teacher.embedding", "overla
 _UNITS = {"nats": "nats", "bits": "bits", "points from 1 to 5": "1 to 5"}
 """Units that a row names behind the title; others show in the value, or have no name."""
 
+_ASKED_COSTS = ("student_usd", "teacher_usd", "single_p50")
+"""Costs that have a value only if an option requested them."""
+
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
@@ -140,7 +143,7 @@ def tables(figures: Mapping[str, Any], *, is_full: bool = True) -> list[Table]:
             shown.append(("under noise, by its loudness", NOISE_COLUMNS, noise))
         if baselines := baseline_rows(figures):
             shown.append(("beside cheap baselines", BASELINE_COLUMNS, baselines))
-        if costs := cost_rows(figures):
+        if (is_full or _asks_costs(figures)) and (costs := cost_rows(figures)):
             shown.append(("costs, on this machine", COST_COLUMNS, costs))
     if "comparison" in figures:
         heading = f"compared with the baseline on {figures['comparison']['records']:,} records"
@@ -148,11 +151,18 @@ def tables(figures: Mapping[str, Any], *, is_full: bool = True) -> list[Table]:
     return shown
 
 
+def _asks_costs(figures: Mapping[str, Any]) -> bool:
+    """Return whether an option requested costs: a price, or the latency of single records."""
+    costs = figures.get("costs", {})
+    return any(name in costs and costs[name].value is not None for name in _ASKED_COSTS)
+
+
 def notes(figures: Mapping[str, Any], *, is_full: bool = True) -> list[str]:
     """List the notes on baselines, on what is not shown, and on a comparison, one sentence each."""
     sentences = baseline_notes(figures)
     if not is_full and "seeds" not in figures:
         more = len(metric_rows(figures)) - len(headline_rows(figures))
+        more += 0 if _asks_costs(figures) else len(cost_rows(figures))
         if more > 0:
             sentences.append(f"{more:,} more figures with --all; --summary FILE writes all of them")
     if "comparison" not in figures:

@@ -120,8 +120,10 @@ def test_stderr_shows_the_main_figures(opened: list[Any], folder: Path) -> None:
     assert lines[-1].endswith(" more figures with --all; --summary FILE writes all of them")
     more = int(lines[-1].split()[2])
     every = run("--student", folder, "--all", records=EIGHT).stderr
-    figures, _ = every.split("mitools eval: what the rationale supports")
-    assert len([line for line in figures.splitlines() if line.startswith("  ")]) == 7 + more
+    figures, rest = every.split("mitools eval: what the rationale supports")
+    costs = rest.split("mitools eval: costs, on this machine")[1]
+    rows = [line for line in (figures + costs).splitlines() if line.startswith("  ")]
+    assert len(rows) == 7 + more + 1  # costs have a heading too
     assert "more figures" not in every
 
 
