@@ -14,8 +14,8 @@ what stands above it:
 - ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems;
   ``operating``: above which confidence a student answers by itself
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students
-- ``train``, ``evaluate``, then ``explain``: the stages that need one; ``study``: many students;
-  ``scaffold``: a recipe of one's own
+- ``train``, ``evaluate``, then ``explain``: the stages that need one; ``export``: students for
+  other runtimes; ``study``: many students; ``scaffold``: a recipe of one's own
 - ``cli``: the command line, with ``__main__`` for ``python -m mitools``
 """
 
@@ -58,8 +58,10 @@ if TYPE_CHECKING:
     from mitools.explain.page.write import write_page
     from mitools.explain.run import explain_records
     from mitools.explain.view import View
+    from mitools.export.options import ExportOptions
+    from mitools.export.run import export_student
     from mitools.operating.point import OperatingPoint
-    from mitools.records import read_records, write_records
+    from mitools.records import read_records, student_text, write_records
     from mitools.schema import SCHEMA, SPLITS, Record, json_schema, validate
     from mitools.sources.load_records import load_records
     from mitools.sources.options import LoadOptions
@@ -93,6 +95,7 @@ __all__ = [
     "EvalOptions",
     "Evaluation",
     "ExplainOptions",
+    "ExportOptions",
     "Generation",
     "Interrupted",
     "Interval",
@@ -133,6 +136,7 @@ __all__ = [
     "compare_runs",
     "evaluate_student",
     "explain_records",
+    "export_student",
     "json_schema",
     "load_records",
     "load_student",
@@ -140,6 +144,7 @@ __all__ = [
     "read_records",
     "save_student",
     "split_records",
+    "student_text",
     "task_named",
     "task_of",
     "train_student",
@@ -171,8 +176,10 @@ _MODULES = {
     "explain.page.write": "write_page",
     "explain.run": "explain_records",
     "explain.view": "View",
+    "export.options": "ExportOptions",
+    "export.run": "export_student",
     "operating.point": "OperatingPoint",
-    "records": "read_records write_records",
+    "records": "read_records student_text write_records",
     "schema": "SCHEMA SPLITS Record json_schema validate",
     "sources.load_records": "load_records",
     "sources.options": "LoadOptions",

@@ -44,6 +44,7 @@ __all__ = [
     "parse_line",
     "raise_fault",
     "read_records",
+    "student_text",
     "write_records",
 ]
 
@@ -54,6 +55,18 @@ def content_id(record: Mapping[str, Any]) -> str:
     content = {name: record[name] for name in names if record.get(name) is not None}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def student_text(record: Mapping[str, Any]) -> str:
+    """Return what a student reads of a record, without a task prefix.
+
+    It is the record's ``input`` and nothing else: what a student shall know of choices, a
+    hypothesis or a context is put into the input by ``load``. Sent as the user message to a served
+    student, it asks as ``eval`` does. Half a surrogate pair, which UTF-8 cannot hold, becomes a
+    question mark.
+    """
+    text: str = record["input"]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": "))

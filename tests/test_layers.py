@@ -34,7 +34,7 @@ LAYERS = (
     ("demo", "gold", "operating"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
-    ("explain", "scaffold", "study"),
+    ("explain", "export", "scaffold", "study"),
     ("cli",),
     ("__main__",),
 )
@@ -44,14 +44,17 @@ RANKS = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 OWNERS: dict[str, tuple[str, str]] = {
     "accelerate": ("train", "accelerate"),
     "click": ("cli", "click"),
+    "ctranslate2": ("export", "ctranslate2"),
     "datasketch": ("split", "datasketch"),
     "datasets": ("sources train", "datasets"),
     "aiohttp": ("annotate", "openai"),
+    "huggingface_hub": ("export", "transformers"),
     "httpx2": ("annotate", "openai"),
     "jinja2": ("annotate sources explain", "jinja2"),
     "jsonlines": ("records", "jsonlines"),
     "markupsafe": ("explain", "jinja2"),
-    "numpy": ("train evaluate split explain study", "numpy"),
+    "numpy": ("train evaluate split explain export study", "numpy"),
+    "onnxruntime": ("export", "onnxruntime"),
     "openai": ("annotate", "openai"),
     "peft": ("student", "peft"),
     "pyarrow": ("sources train", "datasets"),
@@ -61,8 +64,9 @@ OWNERS: dict[str, tuple[str, str]] = {
     "scipy": ("evaluate study", "scipy"),
     "sklearn": ("evaluate", "scikit-learn"),
     "tokenizers": ("student", "transformers"),
-    "torch": ("student train evaluate", "torch"),
+    "torch": ("student train evaluate export", "torch"),
     "transformers": ("student train", "transformers"),
+    "xllamacpp": ("export", "xllamacpp"),
     "zstandard": ("files packed", "zstandard"),
 }
 
@@ -83,6 +87,7 @@ train_student TrainOptions Objective MI_TERMS POOLS DIVERGENCES
 evaluate_student compare_runs EvalOptions Evaluation Metric Measure Interval PROBES
 OperatingPoint
 explain_records write_page ExplainOptions View
+export_student ExportOptions student_text
 MitoolsError DataError MalformedLineError MissingFieldError InvalidFieldError EmptyInputError
 SourceError OutputError RecipeError UsageError TeacherError BudgetError TeacherRefusedError
 StoppedError StudentError TrainingError Interrupted MissingExtraError

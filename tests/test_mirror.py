@@ -37,6 +37,7 @@ TESTED_IN = {
     "evaluate/baselines/open_baselines": "evaluate/test_side_figures",
     "evaluate/answering": "evaluate/asking/test_respond",
     "explain/view": "explain/test_build_view",
+    "export/card": "export/test_run",
     "scaffold/recipe_text": "scaffold/test_make_recipe",
     "scaffold/sample": "scaffold/test_propose",
     "scaffold/settings": "scaffold/test_make_recipe",

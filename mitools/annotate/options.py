@@ -18,6 +18,7 @@ __all__ = [
     "ALIKE_FAILURES",
     "KEEPS",
     "MAX_UNREADABLE",
+    "PROMPTS",
     "RANGES",
     "STRATEGIES",
     "TEACHERS",
@@ -28,6 +29,7 @@ __all__ = [
 
 TEACHERS = ("openai", "replay", "demo")
 STRATEGIES = ("blind", "hinted", "star")
+PROMPTS = ("task", "student")
 KEEPS = ("all", "agree", "vote")
 
 ALIKE_FAILURES = 10
@@ -101,6 +103,7 @@ RANGES: Mapping[str, Range] = {
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "task": TASKS,
+    "prompt": PROMPTS,
     "reading": READINGS,
     "strategy": STRATEGIES,
     "keep": KEEPS,
@@ -122,6 +125,9 @@ class AnnotateOptions:
         reading: the least certain place that a label is read from, one of
             :data:`~mitools.schema.READINGS`. None is the last statement if gold is known,
             which shows a wrong reading, else a separate line.
+        prompt: what is asked: ``task`` asks for reasons and a label, in the words of the task;
+            ``student`` sends the input alone, at temperature 0, to a student of mitools that is
+            served with its chat template.
         system: text of the system message; empty leaves it out, None is the task's own.
         template: path of a Jinja2 template of the user message; None is the task's own.
         examples: path of JSON Lines records with ``input``, ``label`` and ``rationale``.
@@ -165,6 +171,7 @@ class AnnotateOptions:
     base_url: str | None = None
     task: str | None = None
     reading: str | None = None
+    prompt: str = "task"
     system: str | None = None
     template: str | None = None
     examples: str | None = None
@@ -237,6 +244,7 @@ class AnnotateOptions:
             UsageError: a value is not possible, or options do not go together.
         """
         self.check_values()
+        self._check_prompt()
         if self.has_endpoint:
             self._check_journal()
             self.named_model()
@@ -285,6 +293,20 @@ class AnnotateOptions:
             if getattr(self, name, True) and not self.has_endpoint:
                 message = f"--{name.replace('_', '-')} is for a teacher behind an endpoint"
                 raise UsageError(message, hint=f'leave it out, or "--teacher {self.teacher}"')
+
+    def _check_prompt(self) -> None:
+        if self.prompt != "student":
+            return
+        self.check_endpoint("prompt")
+        if self.strategy != "blind":
+            message = (
+                f"--strategy {self.strategy} shows the answer, but a student reads inputs only"
+            )
+            raise UsageError(message, hint="leave it out, or leave out --prompt student")
+        for name in ("template", "examples"):
+            if getattr(self, name):
+                message = f"--prompt student sends the input alone, without --{name}"
+                raise UsageError(message, hint=f"leave out --{name}")
 
     def _check_journal(self) -> None:
         if not self.keeps_journal and self.answers_from_journal:

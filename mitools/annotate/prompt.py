@@ -24,7 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mitools.annotate.options import AnnotateOptions
 from mitools.errors import SourceError, UsageError
-from mitools.records import Reader, Record
+from mitools.records import Reader, Record, student_text
 from mitools.schema import get_path
 from mitools.tasks import Task, letter_of, normalize, task_of
 
@@ -136,6 +136,8 @@ class Prompts:
             UsageError: the template is wrong, or uses a field that the record does not have.
         """
         prepared = self._prepare(task, hint is not None)
+        if self._options.prompt == "student":
+            return student_text(record)
         stated = "" if hint is None else _state(record, task, hint)
         return self._render(prepared.template, record, stated)
 
@@ -146,7 +148,8 @@ class Prompts:
     def _prepare(self, task: Task, is_hinted: bool) -> _Prepared:
         known = (task.name, is_hinted)
         if known not in self._prepared:
-            system, text = _DEFAULTS[task.name]
+            is_student = self._options.prompt == "student"
+            system, text = ("", _PLAIN) if is_student else _DEFAULTS[task.name]
             if self._options.system is not None:
                 system = self._options.system
             if self._own_template is not None:

@@ -1,8 +1,8 @@
 """The command line: options and wiring only, one file per command.
 
-- the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``study``,
-  ``init``, ``recipes``, ``schema``, ``completion``; ``COMMANDS`` below lists them with their
-  one-line help
+- the commands: ``load``, ``annotate``, ``split``, ``train``, ``eval``, ``explain``, ``export``,
+  ``study``, ``init``, ``recipes``, ``schema``, ``completion``; ``COMMANDS`` below lists them with
+  their one-line help
 - ``_stage``: what every command shares: its streams, its errors and its exit status
 - ``_options``: options that several commands share; ``_fields``: options from the fields of an
   options class; ``_help``: the headings of ``--help``; ``_config``: options from a recipe;
@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "train": "Teach a small student to answer and to explain.",
     "eval": "Measure a student: accuracy, calibration, consistency.",
     "explain": "Show gold, teacher and student side by side.",
+    "export": "Convert a student for another runtime.",
     "study": "Train and measure many students, and compare them.",
     "init": "Start a recipe of your own.",
     "recipes": "List the recipes that came with mitools.",

@@ -1,4 +1,7 @@
-"""Values of ``mitools annotate`` as people type them: ranges, prices and request fields."""
+"""Values of ``mitools annotate`` as people type them: ranges, prices and request fields.
+
+With ``--prompt``, the option that chooses what is asked.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,17 @@ from typing import Any
 
 import click
 
-from mitools.annotate.options import RANGES, AnnotateOptions, Price
+from mitools.annotate.options import PROMPTS, RANGES, AnnotateOptions, Price
 
-__all__ = ["parse_params", "parse_price", "within"]
+__all__ = ["parse_params", "parse_price", "prompt_option", "within"]
+
+prompt_option = click.option(
+    "--prompt",
+    type=click.Choice(PROMPTS),
+    default=AnnotateOptions.prompt,
+    show_default=True,
+    help="Prompt by task, or the input alone at temperature 0, for a served student of mitools.",
+)
 
 
 def within(name: str) -> click.IntRange | click.FloatRange:

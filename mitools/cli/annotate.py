@@ -17,7 +17,7 @@ from mitools.annotate.options import (
     STRATEGIES,
     AnnotateOptions,
 )
-from mitools.cli._annotate_options import parse_params, parse_price, within
+from mitools.cli._annotate_options import parse_params, parse_price, prompt_option, within
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
@@ -38,7 +38,7 @@ __all__ = ["command"]
 
 GROUPS = {
     "Teacher": "--model --base-url --teacher --error-rate --temperature --max-tokens --param",
-    "Prompt": "--system --template --examples --show-prompt",
+    "Prompt": "--prompt --system --template --examples --show-prompt",
     "Answers": "--task --reading --strategy --samples --stop-after --keep",
     "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
     "Failures": "--on-failure --max-error-rate",
@@ -71,6 +71,7 @@ GROUPS = {
     help="Least certain place that a label is read from, from a JSON field to the last statement.  "
     "[default: statement if the gold label is known, else line]",
 )
+@prompt_option
 @click.option("--system", metavar="TEXT", help="System message.  [default: by task]")
 @click.option(
     "--template",

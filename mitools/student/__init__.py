@@ -2,7 +2,8 @@
 
 - ``protocol``: what every student can do; no model code
 - ``local``: a trained student on this machine; ``folder``: loading and saving its folder;
-  ``metadata``: the ``mitools.json`` in it; ``devices``: the device that it runs on
+  ``metadata``: the ``mitools.json`` in it; ``devices``: the device that it runs on;
+  ``chat``: the chat template, by which a server makes the student's prompts
 - ``layout``: tasks, prompt prefixes and the order of the texts; ``codec``: texts to token ids and
   back; ``sequence``: label and rationale in one target sequence
 - ``forward``: logits of targets, for every kind of student; ``causal``: the same for causal models,

@@ -9,6 +9,9 @@ by accident, and the first text is scored and decoded as if there were no second
 
 A student of two passes can also be trained to conclude: the label follows the rationale of the
 ``explain: `` pass, behind its end token. It then has two readings of the label.
+
+The prompt of a causal student is one text, so that a server that renders it from a chat template
+encodes it alike (:mod:`mitools.student.chat`).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import torch
 from torch import Tensor
 
 from mitools.student.layout import (
+    FIRST,
     ORDERS,
     PREFIX_POSITIONS,
     PREFIXES,
@@ -42,8 +46,6 @@ __all__ = [
     "Purpose",
     "tokenizable",
 ]
-
-_FIRST: dict[Order, Purpose] = {"label-rationale": "label", "rationale-label": "rationale"}
 
 
 def tokenizable(text: str) -> str:
@@ -86,6 +88,8 @@ class Codec:
             prompts of both tasks begin with the same tokens, which are read once.
         concludes: whether the student was trained to output the label also behind the rationale of
             its explain pass; the prompt of that reading is the rationale's.
+        joins_prompt: whether the prompt of a causal student is encoded as one text. False for
+            students of earlier versions, whose input and tail were encoded apart.
     """
 
     tokenizer: Any
@@ -96,11 +100,12 @@ class Codec:
     order: Order = "separate"
     prefix_position: PrefixPosition = "before"
     concludes: bool = False
+    joins_prompt: bool = True
 
     @property
     def first(self) -> Purpose | None:
         """The task whose text comes first in the one pass; None in two passes."""
-        return _FIRST.get(self.order)
+        return FIRST.get(self.order)
 
     def limit(self, purpose: Purpose) -> int:
         """Return the maximum length of a target in tokens."""
@@ -117,6 +122,31 @@ class Codec:
         self, purpose: Purpose, texts: Sequence[str]
     ) -> list[tuple[list[int], bool]]:
         """Encode many inputs like :meth:`encode_prompt`, in a fraction of the time."""
+        if self.kind == "causal" and self.joins_prompt:
+            return self._encode_joined(purpose, texts)
+        return self._encode_apart(purpose, texts)
+
+    def _encode_joined(
+        self, purpose: Purpose, texts: Sequence[str]
+    ) -> list[tuple[list[int], bool]]:
+        """Encode prompts as one text each; those over the limit in parts, to cut the input."""
+        lead, tail, end_id = self.lead(purpose), self.tail(purpose), self.tokenizer.eos_token_id
+        room = self.max_input_tokens
+        if self.prefix_position == "after":  # cut an input for both tasks or for none
+            room -= max(map(self.count_tail, PREFIXES)) - self.count_tail(purpose)
+        found = []
+        for ids in self._encode([lead + text + tail for text in texts], add_special_tokens=True):
+            if ids and ids[-1] == end_id:  # some tokenizers add it
+                ids = ids[:-1]
+            found.append((ids, False))
+        long = [place for place, (ids, _) in enumerate(found) if len(ids) > room]
+        cut = self._encode_apart(purpose, [texts[place] for place in long])
+        for place, prompt in zip(long, cut, strict=True):
+            found[place] = prompt
+        return found
+
+    def _encode_apart(self, purpose: Purpose, texts: Sequence[str]) -> list[tuple[list[int], bool]]:
+        """Encode input and tail apart, and cut the input to what fits."""
         lead, tail = self.lead(purpose), self._tail(purpose)
         # The longer tail counts for both tasks, so that both cut an input at the same place.
         longest = max(map(self.count_tail, PREFIXES)) if self.prefix_position == "after" else 0
@@ -146,12 +176,17 @@ class Codec:
         """Count the tokens behind the input in a causal student's prompt."""
         return len(self._tail(purpose))
 
+    def tail(self, purpose: Purpose) -> str:
+        """Return the text behind the input in a prompt."""
+        if self.kind == "seq2seq":
+            return ""
+        is_after = self.prefix_position == "after"
+        return f"\n{PREFIXES[self.first or purpose].strip()}\n" if is_after else "\n"
+
     def _tail(self, purpose: Purpose) -> list[int]:
         if self.kind == "seq2seq":
             return []
-        is_after = self.prefix_position == "after"
-        text = f"\n{PREFIXES[self.first or purpose].strip()}\n" if is_after else "\n"
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self.tokenizer(self.tail(purpose), add_special_tokens=False)["input_ids"]
         return ids
 
     def encode_target(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from transformers import GenerationConfig
 
 from mitools.errors import OutputError, StudentError
 from mitools.files import output_errors
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.boundary import library_errors
+from mitools.student.chat import set_chat_template
 from mitools.student.codec import PREFIXES, Codec
 from mitools.student.devices import choose_device
 from mitools.student.local import LocalStudent
@@ -27,20 +29,39 @@ def save_student(folder: Path, model: Any, codec: Codec, metadata: Mapping[str, 
     """Write weights, tokenizer and ``mitools.json`` into a folder.
 
     ``AutoModelForSeq2SeqLM`` or ``AutoModelForCausalLM`` loads it without mitools: low-rank
-    adapters are merged into the weights.
+    adapters are merged into the weights. The tokenizer of a causal student has a chat template
+    that makes the student's prompts, and the generation configuration decodes greedily.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
     """
+    set_chat_template(codec)
     with output_errors(str(folder)):
         try:
             model.save_pretrained(folder, state_dict=merged_weights(model))
         except SafetensorError as exc:  # the error of a full disk in the Rust library
             raise OutputError(f"cannot write {folder}: {exc}", hint="free some space") from exc
         codec.tokenizer.save_pretrained(folder)
-    names = ("kind", "order", "prefix_position", "concludes", *LIMITS)
+        _greedy_decoding(model, codec).save_pretrained(folder)
+    names = ("kind", "order", "prefix_position", "concludes", "joins_prompt", *LIMITS)
     asked = {name: getattr(codec, name) for name in names}
     write_metadata(folder, {"prefixes": dict(PREFIXES), **asked, **metadata})
+
+
+def _greedy_decoding(model: Any, codec: Codec) -> GenerationConfig:
+    """Make the configuration by which ``generate`` decodes as mitools does.
+
+    That of the base model may sample, penalize repetition, or force a first token.
+    """
+    return GenerationConfig(
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=max(codec.max_label_tokens, codec.max_rationale_tokens),
+        bos_token_id=codec.tokenizer.bos_token_id,
+        eos_token_id=codec.tokenizer.eos_token_id,
+        pad_token_id=codec.tokenizer.pad_token_id,
+        decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
+    )
 
 
 def load_student(
@@ -76,6 +97,7 @@ def load_student(
         order=metadata["order"],
         prefix_position=metadata["prefix_position"],
         concludes=metadata["concludes"],
+        joins_prompt=metadata["joins_prompt"],
     )
     check_forward(base.model, codec)
     with library_errors(f"cannot move the student {folder} to {chosen}", 'try "--device cpu"'):

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 __all__ = [
+    "FIRST",
     "ORDERS",
     "PREFIXES",
     "PREFIX_POSITIONS",
@@ -23,6 +25,9 @@ Purpose = Literal["label", "rationale"]
 Order = Literal["separate", "label-rationale", "rationale-label"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 """Two passes; or one, of which the label (arXiv:2406.14511) or the rationale comes first."""
+
+FIRST: Mapping[Order, Purpose] = {"label-rationale": "label", "rationale-label": "rationale"}
+"""The task whose text comes first, of the orders of one pass."""
 
 PrefixPosition = Literal["before", "after"]
 PREFIX_POSITIONS: tuple[PrefixPosition, ...] = get_args(PrefixPosition)

@@ -23,6 +23,7 @@ METADATA_NAME = "mitools.json"
 FORMAT = 1
 LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
 
+_FLAGS = ("concludes", "joins_prompt")
 _MOST_TOKENS = 1 << 20
 _LARGEST = 16 << 20  # bytes
 
@@ -58,14 +59,15 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if metadata.get("prefixes") != dict(PREFIXES):
         raise StudentError(f"{path} was trained with other task prefixes", hint="train it again")
     # The values of students that were saved before these fields existed.
-    metadata = {"order": "separate", "prefix_position": "before", "concludes": False, **metadata}
+    earlier = {"order": "separate", "prefix_position": "before"}
+    metadata = {**earlier, **dict.fromkeys(_FLAGS, False), **metadata}
     for name, known in (("order", ORDERS), ("prefix_position", PREFIX_POSITIONS)):
         if metadata[name] not in known:
             message = (
                 f"{path} has {name} {json.dumps(metadata[name])}, which this mitools does not know"
             )
             raise StudentError(message, hint='upgrade: "pip install -U mitools"')
-    _check_concludes(path, metadata)
+    _check_flags(path, metadata)
     for name in LIMITS:
         value = metadata.get(name)
         if type(value) is not int or not 2 <= value <= _MOST_TOKENS:
@@ -74,12 +76,13 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     return metadata
 
 
-def _check_concludes(path: Path, metadata: Mapping[str, Any]) -> None:
-    value, order = metadata["concludes"], metadata["order"]
-    if type(value) is not bool:
-        message = f"{path} has concludes {json.dumps(value)}, which is neither true nor false"
-        raise StudentError(message, hint="train it again")
-    if value and order != "separate":
+def _check_flags(path: Path, metadata: Mapping[str, Any]) -> None:
+    for name in _FLAGS:
+        if type(value := metadata[name]) is not bool:
+            message = f"{path} has {name} {json.dumps(value)}, which is neither true nor false"
+            raise StudentError(message, hint="train it again")
+    order = metadata["order"]
+    if metadata["concludes"] and order != "separate":
         message = (
             f"{path} has concludes true and order {json.dumps(order)}, which exclude each other"
         )

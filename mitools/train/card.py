@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mitools.student.codec import PREFIXES
+from mitools.student.layout import FIRST, PREFIXES
 
 __all__ = ["write_model_card"]
 
@@ -30,14 +30,57 @@ A student that {does}, trained by mitools on labels and rationales of a teacher.
 | seed | {seed} |
 | trained | {trained} |
 
-To use it:
+## Use
+
+With mitools:
 
     mitools explain --student DIR --text "…"
 
+With transformers alone:
+
+```python
+{snippet}```
+{serving}
 The task of its labels is `{task}`. All options, metrics and versions of the run are in
 `mitools.json`, the training log is in `log.jsonl`.
 """
 
+
+_HEAD = """\
+from transformers import {auto}, AutoTokenizer
+
+folder, text = "DIR", "…"
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = {auto}.from_pretrained(folder)
+"""
+_CAUSAL = """\
+for task in {tasks}:
+    inputs = tokenizer({form}, return_tensors="pt", return_token_type_ids=False)
+    output = model.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
+    print(task, tokenizer.decode(output, skip_special_tokens=True))
+"""
+_SEQ2SEQ = """\
+for task in {tasks}:
+    inputs = tokenizer({form}, return_tensors="pt", return_token_type_ids=False)
+    output = model.generate(**inputs)[0]
+    print(task, tokenizer.decode(output, skip_special_tokens=True))
+"""
+_SERVED = """
+To serve it with an API like OpenAI's (vLLM and llama.cpp read the same chat template):
+
+    transformers serve DIR --port 8000
+    mitools annotate -m DIR --base-url http://127.0.0.1:8000/v1 --prompt student FILE
+
+A user message with the text of a record's `input` is answered with the {first}.{explaining}
+A server does not cut an input at {limit} tokens, as mitools does.
+"""
+_EXPLAINING = """ The system message
+`explain`, or `chat_template_kwargs: {"task": "explain"}`, asks for the rationale."""
+_CONVERTED = """
+Servers of chat APIs do not run encoder-decoder models. To run it elsewhere:
+
+    mitools export DIR --to ct2 -o OUT --check-records FILE
+"""
 
 _MEASURED = {"valid": "validation", "test": "test"}
 _DOES = {"label": "answers", "rationale": "explains"}
@@ -70,8 +113,40 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         metrics=", ".join(metrics) or "none",
         seed=options["seed"],
         task=metadata["task"],
+        snippet=_snippet(metadata),
+        serving=_serving(metadata),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _snippet(metadata: Mapping[str, Any]) -> str:
+    """Write the lines that ask the student with transformers alone."""
+    options, is_causal = metadata["options"], metadata["kind"] == "causal"
+    first = FIRST.get(options["order"])
+    purposes = [first] if first else list(metadata["trained"])
+    tasks = ", ".join(f'"{PREFIXES[purpose].strip(": ")}"' for purpose in purposes)
+    if not is_causal:
+        form = 'f"{task}: {text}"'
+    elif options["prefix_position"] == "after":
+        form = r'f"{text}\n{task}:\n"'
+    else:
+        form = r'f"{task}: {text}\n"'
+    auto = "AutoModelForCausalLM" if is_causal else "AutoModelForSeq2SeqLM"
+    loop = _CAUSAL if is_causal else _SEQ2SEQ
+    return _HEAD.format(auto=auto) + loop.format(tasks=f"[{tasks}]", form=form)
+
+
+def _serving(metadata: Mapping[str, Any]) -> str:
+    """Say how the student is served."""
+    if metadata["kind"] == "seq2seq":
+        return _CONVERTED
+    first = FIRST.get(metadata["options"]["order"])
+    has_two = first is None and "rationale" in metadata["trained"]
+    return _SERVED.format(
+        first=first or metadata["trained"][0],
+        explaining=_EXPLAINING if has_two else "",
+        limit=metadata["max_input_tokens"],
+    )
 
 
 def _describe_objective(options: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.gold import label_to_learn
-from mitools.records import Record
+from mitools.records import Record, student_text
 from mitools.train.options import TrainOptions
 
 __all__ = ["BLANK", "Example", "example_of"]
@@ -59,7 +59,7 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     weight = options.agreement_weight if teacher.get("agrees") is False else 1.0
     is_from_teacher = whose_label == "teacher" or bool(votes)
     example = Example(
-        record["input"],
+        student_text(record),
         label if label is not None or not votes else votes[0],
         None,
         label_weight=weight if is_from_teacher else 1.0,

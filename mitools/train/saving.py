@@ -72,6 +72,8 @@ def describe_student(
     first, trained = next(iter(spool), {}), _trained_tasks(options, data)
     return {
         "base": base_name,
+        "kind": codec.kind,
+        "max_input_tokens": codec.max_input_tokens,
         "task": options.task or first.get("task"),
         "labels": _label_set(options, spool),
         "trained": trained,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mitools.bounds import OWN
-from mitools.records import parse_line
+from mitools.records import parse_line, student_text
 from mitools.student.protocol import Student
 from mitools.tasks import task_of
 from mitools.train.choices import EvalSplit
@@ -176,7 +176,8 @@ def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:
     closed = [record for record in records if record.get("choices")]
     open_ended = [record for record in records if not record.get("choices")]
     answers = _choose(student, closed) + [
-        found.text for found in student.generate_labels([record["input"] for record in open_ended])
+        found.text
+        for found in student.generate_labels([student_text(record) for record in open_ended])
     ]
     right = [
         task_of(record).is_equal(answer, record["label"])
@@ -187,7 +188,7 @@ def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:
 
 def _choose(student: Student, records: Sequence[dict[str, object]]) -> list[str]:
     choices: list[list[str]] = [list(record["choices"]) for record in records]  # type: ignore[call-overload]
-    scores = student.score_choices([str(record["input"]) for record in records], choices)
+    scores = student.score_choices([student_text(record) for record in records], choices)
     return [
         row[max(range(len(row)), key=row_scores.__getitem__)]
         for row, row_scores in zip(choices, scores, strict=True)

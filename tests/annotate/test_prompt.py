@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mitools.annotate.client.requests import Requests
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.prompt import Prompts
 from mitools.errors import MissingFieldError, SourceError, UsageError
@@ -129,3 +130,44 @@ def test_a_lone_surrogate_does_not_reach_the_wire() -> None:
         {**RECORD, "input": "a\ud800b"}, task_named("text")
     )
     assert messages[-1]["content"] == "a\ufffdb"
+
+
+def test_a_student_is_sent_the_input_alone() -> None:
+    record = {**RECORD, "input": " Where {{ is }} it?\n"}
+    prompts = Prompts(AnnotateOptions(prompt="student"))
+    for name in TASK_NAMES:
+        assert prompts.messages(record, task_named(name)) == [
+            {"role": "user", "content": " Where {{ is }} it?\n"}
+        ]
+
+
+def test_a_student_can_be_asked_to_explain() -> None:
+    prompts = Prompts(AnnotateOptions(prompt="student", system="explain"))
+    messages = prompts.messages(RECORD, task_named("choice"))
+    assert messages[0] == {"role": "system", "content": "explain"}
+    assert messages[1:] == [{"role": "user", "content": "Where is it?"}]
+
+
+def test_a_student_is_asked_at_temperature_0_unless_told_otherwise() -> None:
+    asked = {
+        temperature: Requests(
+            AnnotateOptions(prompt="student", model="m", temperature=temperature)
+        ).settings["temperature"]
+        for temperature in (None, 0.7)
+    }
+    assert asked == {None: 0.0, 0.7: 0.7}
+    assert "temperature" not in Requests(AnnotateOptions(model="m")).settings
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strategy": "star"}, "reads inputs only"),
+        ({"template": "t.txt"}, "without --template"),
+        ({"examples": "e.jsonl"}, "without --examples"),
+        ({"teacher": "demo"}, "behind an endpoint"),
+    ],
+)
+def test_what_a_student_cannot_be_shown_is_refused(options: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        AnnotateOptions(prompt="student", model="m", **options).check()  # type: ignore[arg-type]

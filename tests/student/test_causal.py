@@ -45,9 +45,9 @@ def test_both_tasks_begin_alike_where_the_prefix_stands_behind_the_input(base: A
     label, rationale = (
         codec.encode_prompt(name, "Ann has 3.")[0] for name in ("label", "rationale")
     )
-    # This tokenizer puts a space in front of whatever it encodes.
-    assert base.tokenizer.decode(label) == "Ann has 3. \npredict:\n"
-    assert base.tokenizer.decode(rationale) == "Ann has 3. \nexplain:\n"
+    # This tokenizer puts a space in front of whatever it encodes: a prompt is encoded at once.
+    assert base.tokenizer.decode(label) == "Ann has 3.\npredict:\n"
+    assert base.tokenizer.decode(rationale) == "Ann has 3.\nexplain:\n"
     tails = codec.count_tail("label"), codec.count_tail("rationale")
     assert label[: -tails[0]] == rationale[: -tails[1]]
     assert common_prefix(*tasks_of(codec), tails) is not None

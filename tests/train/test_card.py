@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mitools.student import load_student, save_student
+from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
 from mitools.train.card import write_model_card
 from mitools.train.options import TrainOptions
 
 
-def card(folder: Path, trained: list[str], **changes: Any) -> str:
+def card(folder: Path, trained: list[str], kind: str = "seq2seq", **changes: Any) -> str:
     metadata = {
         "base": "google/flan-t5-small",
+        "kind": kind,
+        "max_input_tokens": 512,
         "task": "equation",
         "trained": trained,
         "concludes": False,
@@ -46,3 +54,51 @@ def test_a_card_states_the_order_of_one_pass(tmp_path: Path) -> None:
     text = card(tmp_path, ["label", "rationale"], order="rationale-label")
     prompt = "For the prompt `explain: …` it outputs the rationale, an end token, and the label."
     assert prompt in text
+
+
+def run_snippet(text: str, folder: Path, asked: str) -> list[str]:
+    """Run the card's Python as it stands, and return what it prints."""
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(code.splitlines()) <= 10
+    code = code.replace('"DIR"', repr(str(folder))).replace('"…"', repr(asked))
+    printed: list[str] = []
+    exec(code, {"print": lambda *words: printed.append(" ".join(words))})
+    return printed
+
+
+@pytest.mark.parametrize("base", ["tiny_seq2seq", "tiny_causal"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"order": "label-rationale"}, {"prefix_position": "after"}],
+    ids=["separate", "one-pass", "after"],
+)
+def test_the_snippet_answers_as_the_student_does(
+    request: pytest.FixtureRequest, tmp_path: Path, base: str, changes: dict[str, Any]
+) -> None:
+    opened = open_checkpoint(str(request.getfixturevalue(base)), base)
+    if opened.kind == "seq2seq" and "prefix_position" in changes:
+        pytest.skip("a causal student only")
+    codec = Codec(opened.tokenizer, opened.kind, 64, 8, 8, **changes)
+    save_student(tmp_path, opened.model, codec, {})
+    text = card(tmp_path, ["label", "rationale"], kind=opened.kind, **changes)
+    asked = "Ann has 3 pears and gets 2. How many?"
+    student = load_student(tmp_path, "cpu")
+    expected = [f"predict {student.generate_labels([asked])[0].text}".strip()]
+    if not changes.get("order"):
+        expected.append(f"explain {student.generate_rationales([asked])[0].text}".strip())
+    found = run_snippet(text, tmp_path, asked)
+    assert [" ".join(line.split()) for line in found] == [" ".join(e.split()) for e in expected]
+
+
+def test_a_causal_student_is_served_and_another_is_exported(tmp_path: Path) -> None:
+    served = card(tmp_path, ["label", "rationale"], kind="causal")
+    assert "transformers serve DIR" in served
+    assert "answered with the label. The system message" in served
+    assert "cut an input at 512 tokens" in served
+    one_pass = card(tmp_path, ["label", "rationale"], kind="causal", order="rationale-label")
+    assert "answered with the rationale.\n" in one_pass
+    assert "system message" not in one_pass
+    other = card(tmp_path, ["label"])
+    assert "transformers serve" not in other
+    assert "mitools export DIR --to ct2" in other
+    assert 'for task in ["predict"]:' in other

@@ -126,8 +126,11 @@ class Requests:
             is_openai = self.url.host == OPENAI_HOST
             name = "max_completion_tokens" if is_openai else "max_tokens"
             self.settings[name] = options.max_tokens
-        if options.temperature is not None:
-            self.settings["temperature"] = options.temperature
+        temperature = options.temperature
+        if temperature is None and options.prompt == "student":
+            temperature = 0.0  # as it answers in eval
+        if temperature is not None:
+            self.settings["temperature"] = temperature
         self.settings |= options.params
         self._forms: dict[tuple[str, bool], _Form] = {}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mitools.errors import StudentError
 from mitools.evaluate.measures.metric import rounded
-from mitools.records import Record
+from mitools.records import Record, student_text
 
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
@@ -80,7 +80,7 @@ def predict(
     Raises:
         StudentError: it gave no usable number, or not one answer for each record.
     """
-    inputs = [record["input"] for record in records]
+    inputs = [student_text(record) for record in records]
     order = student.metadata.get("order")
     explanations: list[Generation] | None = None
     if rationales and order == "rationale-label":
@@ -103,7 +103,7 @@ def _labels(
     rationales: Sequence[Generation] | None,
 ) -> list[dict[str, Any]]:
     """Score choices or decode labels, after these rationales where there are any."""
-    inputs = [record["input"] for record in records]
+    inputs = [student_text(record) for record in records]
     answers: list[dict[str, Any]] = [{} for _ in records]
     closed = [index for index, record in enumerate(records) if record.get("choices")]
     opened = [index for index, record in enumerate(records) if not record.get("choices")]

@@ -16,7 +16,7 @@ from mitools.errors import StudentError
 from mitools.evaluate.answering import EVEN, WAYS, Answering, Way, draw_seed
 from mitools.evaluate.asking.combine import Candidates, WeightFit, average_draws, pool
 from mitools.evaluate.asking.predict import closed_answer, one_each, open_answer, predict
-from mitools.records import Record
+from mitools.records import Record, student_text
 from mitools.student.protocol import Generation, can_conclude, can_predict
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Reader:
         self, records: Sequence[Record], *, is_kept: bool
     ) -> tuple[Sequence[Generation | None], list[Sequence[Generation]]]:
         """Decode the greedy rationale of each record, and K to read a label behind."""
-        inputs, draws = [record["input"] for record in records], self.answering.draws
+        inputs, draws = [student_text(record) for record in records], self.answering.draws
         if draws == 1:
             with self._timed("conclude"):
                 greedy = one_each(self.student.generate_rationales(inputs), inputs)
@@ -195,7 +195,7 @@ class Reader:
         self, records: Sequence[Record], drawn: Sequence[Sequence[Generation]]
     ) -> list[Reading]:
         """Score each record's choices by both readings."""
-        inputs = [record["input"] for record in records]
+        inputs = [student_text(record) for record in records]
         # A choice that is listed twice is one choice.
         names = [list(dict.fromkeys(record["choices"])) for record in records]
         with self._timed("conclude"):
@@ -221,7 +221,7 @@ class Reader:
         self, records: Sequence[Record], drawn: Sequence[Sequence[Generation]]
     ) -> list[Reading]:
         """Decode labels by both readings, and score the union of them by both."""
-        inputs = [record["input"] for record in records]
+        inputs = [student_text(record) for record in records]
         has_predict, draws = can_predict(self.student.metadata), self.answering.draws
         direct: Sequence[Generation] = []
         if has_predict:

@@ -1,0 +1,85 @@
+"""Answers of a student and of its export, compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mitools.errors import StudentError
+from mitools.export.agreement import EXACT, QUANTIZED, Agreement, check_agreement, compare
+from mitools.export.protocol import Reply
+from mitools.student.protocol import Generation
+
+
+class Codec:
+    """Targets are the letters of a text and an end token, 0."""
+
+    def encode_prompts(self, _purpose: str, texts: Sequence[str]) -> list[tuple[list[int], bool]]:
+        return [([len(text)], False) for text in texts]
+
+    def encode_targets(self, _purpose: str, texts: Sequence[str]) -> list[tuple[list[int], bool]]:
+        return [([*map(ord, text), 0], False) for text in texts]
+
+
+def student(*answers: tuple[str, float]) -> Any:
+    """A student that gives these texts with these probabilities; an end token has one half."""
+    said = [Generation(text, math.log(p), False, 3) for text, p in answers]
+
+    def score(_prompts: object, targets: Sequence[Sequence[int]]) -> list[float]:
+        whole = {text: math.log(p) for text, p in answers}
+        return [whole["".join(map(chr, ids))] - math.log(0.5) for ids in targets]
+
+    return SimpleNamespace(codec=Codec(), generate_labels=lambda _texts: said, score_targets=score)
+
+
+def reply(text: str, p: float, counts_end: bool = True) -> Reply:
+    return Reply(text, math.log(p), counts_end, 3)
+
+
+def test_equal_answers_agree() -> None:
+    found = compare(
+        student(("a", 0.4), ("b", 0.2)),
+        ["x", "y"],
+        [reply("a", 0.4)] * 1 + [reply("b", 0.2)],
+        "label",
+    )
+    assert (found.records, found.equal, found.first_difference) == (2, 2, None)
+    assert found.largest_difference < 1e-12
+    check_agreement(found, EXACT, "X")
+
+
+def test_a_reply_without_its_end_token_is_compared_without_it() -> None:
+    found = compare(student(("a", 0.3)), ["x"], [reply("a", 0.6, counts_end=False)], "label")
+    assert found.largest_difference < 1e-12
+
+
+def test_a_different_text_is_named_and_refused() -> None:
+    found = compare(
+        student(("a", 0.4), ("b", 0.2)), ["x", "y"], [reply("a", 0.4), reply("c", 0.2)], "label"
+    )
+    assert found.first_difference == ("y", "b", "c")
+    with pytest.raises(StudentError, match='for "y" the student answers "b", the export "c"') as e:
+        check_agreement(found, EXACT, "X")
+    assert "nothing was written" in str(e.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "exact", "quantized"),
+    [
+        (Agreement(50, 50, 1e-4, 9e-4, None), True, True),
+        (Agreement(50, 50, 1e-4, 2e-3, None), False, True),
+        (Agreement(50, 49, 0.0, 0.0, None), False, True),
+        (Agreement(50, 45, 0.049, 0.3, None), False, True),
+        (Agreement(50, 44, 0.0, 0.0, None), False, False),
+        (Agreement(50, 50, 0.06, 0.3, None), False, False),
+    ],
+)
+def test_rounded_weights_may_differ_more(
+    agreement: Agreement, exact: bool, quantized: bool
+) -> None:
+    assert agreement.within(EXACT) is exact
+    assert agreement.within(QUANTIZED) is quantized

@@ -1,0 +1,133 @@
+"""An export is kept only if it answers as the student does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.errors import EmptyInputError, StudentError
+from mitools.export import run
+from mitools.export.options import ExportOptions
+from mitools.export.protocol import Reply
+from mitools.export.run import export_student
+from mitools.student import save_student
+from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
+from tests.toys import toy_records
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_seq2seq: Path) -> Path:
+    place = tmp_path_factory.mktemp("export") / "student"
+    base = open_checkpoint(str(tiny_seq2seq), "it")
+    save_student(place, base.model, Codec(base.tokenizer, "seq2seq", 64, 8, 8), {"task": "text"})
+    front = "---\nlicense: mit\nlibrary_name: transformers\nbase_model: org/base\n---\n\n# Mine\n"
+    (place / "README.md").write_text(front)
+    return place
+
+
+class Copying:
+    """An exporter that answers with the student itself, or with something else."""
+
+    title = "Copy"
+
+    def __init__(self, ending: str = "") -> None:
+        self.ending = ending
+        self.asked: list[str] = []
+
+    def require(self, options: ExportOptions, student: Any) -> None:
+        pass
+
+    def convert(self, folder: Path, out: Path, options: ExportOptions) -> None:
+        assert (folder / "config.json").is_file()
+        (out / "weights").write_text("w")
+
+    @contextlib.contextmanager
+    def open(self, out: Path, student: Any) -> Iterator[Any]:
+        self._student = student
+        yield self
+
+    def answer(self, texts: Sequence[str], purpose: str) -> list[Reply]:
+        assert purpose == "label"
+        self.asked = list(texts)
+        said = self._student.generate_labels(texts)
+        return [Reply(one.text + self.ending, one.log_prob, True, one.tokens) for one in said]
+
+    def usage(self, student: Any) -> str:
+        return "    run it"
+
+
+def use(monkeypatch: pytest.MonkeyPatch, exporter: Copying) -> Copying:
+    monkeypatch.setattr(run, "_exporter_of", lambda _target: exporter)
+    return exporter
+
+
+def options(out: Path, **changes: Any) -> ExportOptions:
+    return ExportOptions(target="ct2", out=out, check_limit=6, **changes)
+
+
+def test_an_export_that_agrees_is_kept_with_card_and_facts(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    exporter = use(monkeypatch, Copying())
+    notes: list[str] = []
+    found = export_student(folder, toy_records(), options(tmp_path / "out"), notes.append)
+    assert (found.records, found.equal) == (6, 6)
+    held_out = [record["input"] for record in toy_records() if record["split"] != "train"]
+    assert exporter.asked == held_out[:6]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("weights", "README.md", "export.json")
+    }
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.startswith("---\nlicense: mit\nlibrary_name: ctranslate2\nbase_model: org/base\n")
+    assert "6 of 6 answers are equal" in card
+    assert card.endswith("    run it\n")
+    facts = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert facts["check"]["equal"] == 6
+    assert facts["student"]["task"] == "text"
+    assert notes == ["converting for Copy", "comparing on 6 records"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_export_that_differs_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    use(monkeypatch, Copying(" and more"))
+    with pytest.raises(StudentError, match="0 of 6 answers are equal"):
+        export_student(folder, toy_records(), options(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_records_fill_up_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    exporter = use(monkeypatch, Copying())
+    records = [{"input": "t", "split": "train"}, {"input": "v", "split": "valid"}]
+    export_student(folder, records, options(tmp_path / "out"))
+    assert exporter.asked == ["v", "t"]
+
+
+def test_without_records_nothing_is_exported(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    use(monkeypatch, Copying())
+    with pytest.raises(EmptyInputError, match="no records to check"):
+        export_student(folder, [], options(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_student_without_a_card_gets_one(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    use(monkeypatch, Copying())
+    shutil.copytree(folder, tmp_path / "bare")
+    (tmp_path / "bare" / "README.md").unlink()
+    export_student(tmp_path / "bare", toy_records(), options(tmp_path / "out"))
+    assert (tmp_path / "out" / "README.md").read_text().startswith("# bare\n")
