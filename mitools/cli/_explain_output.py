@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from mitools.explain.terminal import Terminal
     from mitools.explain.view import Who
 
-__all__ = ["Outputs", "awaits_pipe", "report", "showing", "shows_to_terminal"]
+__all__ = [
+    "Outputs",
+    "awaits_pipe",
+    "report",
+    "showing",
+    "shows_to_terminal",
+    "write_folder_index",
+]
 
 MAX_AUTO_WIDTH = 180
 """Cells; longer lines are hard to read on any terminal."""
@@ -44,6 +51,7 @@ class Outputs:
     vs_summary: tuple[str, ...]
     full: bool
     diff: bool
+    journal: str | None
     width: int | None
     color: str
     pager: bool
@@ -65,6 +73,8 @@ class Outputs:
             message = "--summary has no effect with --json alone"
             raise UsageError(message, hint="add --html FILE, or drop one")
         if self.html is None:
+            if self.journal is not None:
+                raise UsageError("--journal is for a page", hint="add --html FILE")
             return
         if self.json and self.html == (output or STDOUT):
             message = "a page and records cannot go to the same output"
@@ -142,6 +152,7 @@ def _figures(terminal: Terminal, summary: Summary | None) -> str:
 @contextlib.contextmanager
 def _page(stage: Stage, outputs: Outputs, run: ExplanationRun) -> Iterator[Show]:
     """Collect a page, and write it after the last record."""
+    from mitools.explain.page.teacher_replies import TeacherReplies
     from mitools.explain.page.write import Page
     from mitools.explain.view import other_key
 
@@ -152,11 +163,35 @@ def _page(stage: Stage, outputs: Outputs, run: ExplanationRun) -> Iterator[Show]
     # Opened at the start: a wrong path must fail before the student answers.
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_plain_stdout() if path == STDOUT else atomic_output(path))
-        page = stack.enter_context(Page(run.options.seed, summaries))
+        replies = TeacherReplies(outputs.journal) if outputs.journal is not None else None
+        page = stack.enter_context(Page(run.options.seed, summaries, replies))
         yield page.add
         page.finish(stream, run, _source(stage, run.options), stage.console.warn)
     if path != STDOUT:
         _report_size(stage, path, page.count)
+
+
+def write_folder_index(stage: Stage, outputs: Outputs) -> None:
+    """Write the index of a folder of runs.
+
+    Raises:
+        UsageError: something else is asked for as well.
+    """
+    from mitools.explain.page.write_index import write_index
+
+    folder, *more = stage.files
+    if more:
+        raise UsageError("an index is of one folder", hint="name the folder alone")
+    if outputs.html is None or outputs.html == STDOUT or outputs.json:
+        raise UsageError(f"{folder} is a folder", hint="add --html index.html, and drop the rest")
+    with stage.console.progress("reading runs") as update:
+        count = write_index(
+            folder,
+            outputs.html,
+            warn=stage.console.warn,
+            progress=lambda done: update(done, ""),
+        )
+    stage.console.note(f"{outputs.html}: {count:,} run{'s' * (count != 1)}")
 
 
 def _summary(path: str | None) -> Summary | None:

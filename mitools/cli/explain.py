@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
@@ -17,6 +18,7 @@ from mitools.cli._explain_output import (
     report,
     showing,
     shows_to_terminal,
+    write_folder_index,
 )
 from mitools.cli._options import (
     answer_options,
@@ -52,7 +54,7 @@ GROUPS = {
     "Order": "--sort --reverse --limit --sample --overview",
     "Student": "--student --text --choices --answer --draws --answer-weight --task --batch-size "
     "--device",
-    "Input and output": "--json --html --summary --vs-summary",
+    "Input and output": "--json --html --summary --vs-summary --journal",
     "Terminal": "--full --diff --width --color --pager",
 }
 
@@ -187,7 +189,8 @@ def _compile_pattern(
     cls=TypedOption,
     type=OutputPath(),
     metavar="FILE",
-    help="File for an HTML page with figures, plots and records, instead of text.",
+    help="File for an HTML page with records and figures, instead of text. If FILE is a folder: an "
+    "index of the runs in it; if this is a folder too, with a page for each.",
 )
 @click.option(
     "--summary",
@@ -201,6 +204,12 @@ def _compile_pattern(
     multiple=True,
     metavar="FILE",
     help="Summary of the student of a --vs, in the same order, for the page.",
+)
+@click.option(
+    "--journal",
+    type=RecipePath(),
+    metavar="FILE",
+    help='Journal of "mitools annotate", whose replies the page shows with each record.',
 )
 @student_option
 @click.option("--text", help="Input for the student, instead of records.")
@@ -246,6 +255,7 @@ def command(stage: Stage, **params: Any) -> None:
     mitools explain judged.jsonl --inconsistent --json | jq .id
     mitools explain judged.jsonl --vs other.jsonl --fixed --broken
     mitools explain judged.jsonl --summary figures.json --html page.html
+    mitools explain runs/ --html index.html
     mitools explain --student runs/cqa --text "Where do fish live?" --choices "sea,tree"
     """
     from mitools.explain.pager import read_ahead
@@ -253,6 +263,9 @@ def command(stage: Stage, **params: Any) -> None:
 
     outputs = Outputs(**{field.name: params.pop(field.name) for field in fields(Outputs)})
     options = ExplainOptions(**params)
+    if any(map(os.path.isdir, stage.files)):
+        write_folder_index(stage, outputs)
+        return
     if not outputs.has_text:
         options = replace(options, overview=False)  # a page and records are of all records
     options.check()

@@ -16,7 +16,7 @@
 - ``figure_text``: one figure as text; ``cards``: the main figures; ``panel``: figures that are
   read together; ``panels``: those of probes, of a judge, of costs and of comparisons;
   ``baseline_panel``: those of baselines; ``terminal_figures``: cards and panels as text;
-- ``page``: the HTML page, :func:`~mitools.explain.page.write.write_page`.
+- ``page``: the HTML page, :func:`~mitools.explain.page.write.write_page`, and the index of runs.
 
 Importing this package imports none of them.
 """

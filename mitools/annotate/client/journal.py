@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS responses (
 """
 _FIND = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
 _EVERY = "SELECT key, kind, response, record, sample FROM responses"
+_RECORDS = "SELECT key, record FROM responses ORDER BY rowid"
 _STORE = """
 INSERT INTO responses (key, kind, response, record, sample) VALUES {}
 ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.response,
@@ -138,6 +139,20 @@ class Journal:
         except sqlite3.Error as exc:
             raise self._explained(exc) from exc
         return None if row is None else _entry(row)
+
+    def keys_by_record(self) -> Iterator[tuple[str, str]]:
+        """Yield the id of each record that asked, and the key of its request.
+
+        Raises:
+            SourceError: the journal is damaged.
+        """
+        try:
+            with self._reading:
+                rows = self._for_reading.execute(_RECORDS).fetchall()
+        except sqlite3.Error as exc:
+            raise self._explained(exc) from exc
+        for key, record in rows:
+            yield record if isinstance(record, str) else from_sqlite(record), key
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Write responses in one commit; an answer is never replaced.

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from mitools.evaluate.measures.consistency import Supports
 from mitools.explain.page.curves import RiskPoint, least_risk
-from mitools.explain.view import Change
+from mitools.explain.view import Change, Who
 
 __all__ = [
     "COVERAGE_MARKS",
@@ -320,8 +320,13 @@ def confusion_grid(confusion: Mapping[tuple[str, str | None], int]) -> CountGrid
     return CountGrid(names, rows, total, total - shown)
 
 
-def change_grid(counts: Mapping[Change, int]) -> CountGrid | None:
-    """Return right and wrong labels of two students, the first in rows; None without records."""
+def change_grid(counts: Mapping[Change, int], who: Who = "second") -> CountGrid | None:
+    """Return right and wrong labels of two students, the first in rows; None without records.
+
+    Args:
+        counts: the changes of another student against the first.
+        who: the key of that student.
+    """
     total = sum(counts.values())
     if not total:
         return None
@@ -330,7 +335,7 @@ def change_grid(counts: Mapping[Change, int]) -> CountGrid | None:
     def cell(change: Change) -> GridCell:
         n = counts.get(change, 0)
         is_good = None if change == "both_wrong" else change != "broken"
-        return GridCell(n, n / total, _heat(n, top), f"change={change}", is_good)
+        return GridCell(n, n / total, _heat(n, top), f"change-{who}={change}", is_good)
 
     return CountGrid(
         ("right", "wrong"),

@@ -18,19 +18,32 @@ from mitools.escape import visible
 
 __all__ = ["render_page"]
 
-_SCRIPTS = ("rows.js", "filters.js", "table.js", "detail.js", "main.js")
+_SCRIPTS = {
+    "page.html": (
+        *("text.js", "rows.js", "filters.js", "facets.js", "order.js", "command.js"),
+        *("table.js", "detail.js", "sides.js", "teacher.js", "address.js", "main.js"),
+    ),
+    "index.html": ("text.js", "index.js"),
+}
+_STYLES = {
+    "page.html": ("base.css", "page.css", "record.css", "figures.css", "print.css"),
+    "index.html": ("base.css", "figures.css", "index.css", "print.css"),
+}
 
 
-def render_page(values: Mapping[str, Any]) -> Iterator[str]:
+def render_page(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     """Yield the page in pieces.
 
     Args:
+        template: ``page.html``, or ``index.html`` for the index of a folder.
         values: what the templates show, by name. Only values of the type ``Markup`` are not
             escaped.
     """
-    style, script = _part("style.css"), "\n".join(map(_part, _SCRIPTS))
+    style = "\n".join(map(_part, _STYLES[template]))
+    # One function, so that the script can wait for the records to be unpacked.
+    script = "(async () => {\n" + "\n".join(map(_part, _SCRIPTS[template])) + "\n})();"
     fixed = {"policy": _policy(style, script), "style": Markup(style), "script": Markup(script)}
-    yield from _TEMPLATES.get_template("page.html").generate(**values, **fixed)
+    yield from _TEMPLATES.get_template(template).generate(**values, **fixed)
 
 
 def _part(name: str) -> str:

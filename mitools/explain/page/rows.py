@@ -18,9 +18,10 @@ from mitools.explain.view import (
     View,
     WayAnswer,
     Who,
+    other_key,
 )
 
-__all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "row_of", "safe_json"]
+__all__ = ["MAX_BARS", "MAX_LABEL", "MAX_STEPS", "MAX_TEXT", "letters", "row_of", "safe_json"]
 
 MAX_TEXT = 20_000
 MAX_LABEL = 1_000
@@ -30,7 +31,9 @@ out is shown; a degenerate student can output very long texts."""
 MAX_BARS = 40
 MAX_STEPS = 60
 
-_LETTERS: dict[Who, str] = {"gold": "g", "teacher": "t", "student": "s", "second": "2"}
+_LETTERS: dict[Who, str] = {"gold": "g", "teacher": "t", "student": "s"}
+_LETTERS |= {other_key(index): letter for index, letter in enumerate("23456789ABCDEFGHIJKLMNOPQR")}
+"""One letter for each answer; more students than that are left out of the owners of a choice."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _UNSAFE = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
@@ -51,6 +54,11 @@ def safe_json(value: Any) -> str:
     return text.translate(_UNSAFE)
 
 
+def letters() -> dict[str, Who]:
+    """Return whose answer each letter in the rows stands for."""
+    return {letter: who for who, letter in _LETTERS.items()}
+
+
 def row_of(view: View) -> dict[str, Any]:
     """Return the row of a view."""
     bars = any(side.bars for side in view.sides)
@@ -66,7 +74,6 @@ def row_of(view: View) -> dict[str, Any]:
             "flags": [flag.name for flag in view.flags],
             "right": view.is_right,
             "consistent": view.is_consistent,
-            "change": view.change,
             "changed": view.is_changed,
         }
     )
@@ -85,12 +92,14 @@ def _side(side: Side) -> dict[str, Any]:
             "bars_left": len(side.bars) - len(drawn),
             "mass": _little(side.in_set_mass),
             "decoded": side.decoded[:MAX_LABEL],
-            "support": None if side.support is None else _support(side.support),
+            "support": None if side.support is None else _support(side.support, side.rationale),
             "supports": side.supports,
             "steps": [_step(step) for step in side.steps[:MAX_STEPS]],
             "steps_left": max(0, len(side.steps) - MAX_STEPS),
             "error": side.error[:MAX_LABEL],
             "ways": [_way(answer) for answer in side.ways],
+            "change": side.change,
+            "changed": side.is_changed,
         }
     )
 
@@ -112,8 +121,17 @@ def _bar(bar: ChoiceBar) -> list[Any]:
     return [bar.choice[:MAX_LABEL], bar.probability, _of(bar.of)]
 
 
-def _support(support: SupportedAnswer) -> list[Any]:
-    return [None if support.label is None else support.label[:MAX_LABEL], _of(support.of)]
+def _support(support: SupportedAnswer, rationale: str) -> list[Any]:
+    label = None if support.label is None else support.label[:MAX_LABEL]
+    place = support.place
+    is_shown = place is not None and place[1] <= MAX_TEXT
+    # JavaScript counts units of UTF-16.
+    units = [_units(rationale[:end]) for end in place] if place is not None and is_shown else []
+    return [label, _of(support.of), *units]
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _step(step: StepView) -> list[Any]:
@@ -121,7 +139,7 @@ def _step(step: StepView) -> list[Any]:
 
 
 def _of(names: tuple[Who, ...]) -> str:
-    return "".join(_LETTERS[name] for name in names)
+    return "".join(_LETTERS.get(name, "") for name in names)
 
 
 def _present(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,17 @@ class Screen:
         """Load a page afresh, from its file."""
         self.driver.get("about:blank")
         self.driver.get(page.as_uri() + fragment)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the records are unpacked and shown."""
+        self.wait_until(lambda: self.run("return document.documentElement.dataset.ready"))
+
+    def wait_until(self, holds: Callable[[], object]) -> None:
+        """Wait until something holds, for half a minute at most."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        WebDriverWait(self.driver, 30, 0.02).until(lambda _: holds())
 
     def run(self, script: str, *values: Any) -> Any:
         return self.driver.execute_script(script, *values)

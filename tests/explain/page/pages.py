@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
 import json
 import re
@@ -93,8 +95,8 @@ def make_page(
             "source": "records.jsonl",
             "version": "1.2.3",
             "read": explanation.counts.read,
-            "comparison": explanation.comparisons["second"] if versus else None,
-            "second_source": "second.jsonl" if versus else "",
+            "comparisons": explanation.comparisons,
+            "sources": ("second.jsonl",) if versus else (),
             "notes": tuple(page.doubts()),
             **about,
         }
@@ -102,11 +104,13 @@ def make_page(
     return stream.getvalue()
 
 
+def packed_in(page: str, name: str) -> list[str]:
+    """Unpack the lines of an element: ``rows``, or ``lines`` for the records themselves."""
+    found = re.search(rf'<script id="{name}" type="text/plain">([\w+/=]*)</script>', page)
+    assert found is not None
+    return gzip.decompress(base64.b64decode(found[1])).decode().split("\n")[:-1]
+
+
 def rows_in(page: str) -> list[dict[str, Any]]:
     """Read the records out of a page, as a browser finds them."""
-    found = re.search(
-        r'<script id="rows" type="application/json">(.*?)</script', page, re.DOTALL | re.IGNORECASE
-    )
-    assert found is not None
-    rows: list[dict[str, Any]] = json.loads(found[1])
-    return rows
+    return [json.loads(line) for line in packed_in(page, "rows")]

@@ -5,13 +5,19 @@ Skipped where there is no chromium; it takes a few seconds where there is.
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from mitools.annotate.client.journal import Entry, Journal
+from mitools.cli import mitools as cli
 from mitools.escape import visible
 from tests.explain.figures import hostile_summary, probed
 from tests.explain.page.browser import DESKTOP, PHONE, Screen, open_browser
@@ -142,6 +148,7 @@ def test_every_bin_of_the_reliability_diagram_filters_to_its_answers(screen: Scr
 
 
 def test_a_bin_is_worked_by_keys_as_well(screen: Screen) -> None:
+    screen.click("#tab-figures")
     screen.run("document.querySelector('g.bin').focus()")
     screen.press("\ue007")  # Enter
     assert number(screen.count()) < 120
@@ -174,12 +181,10 @@ def test_search_takes_text_or_an_expression(screen: Screen) -> None:
 
 
 def test_typing_searches_by_itself(screen: Screen) -> None:
-    from selenium.webdriver.support.wait import WebDriverWait
-
     screen.press("/")
     assert screen.run("return document.activeElement.id") == "q"
     screen.press("number 119")
-    WebDriverWait(screen.driver, 5).until(lambda _: screen.count() == "1 of 120 records")
+    screen.wait_until(lambda: screen.count() == "1 of 120 records")
     screen.press("\ue00c")  # Esc leaves the box; the search stays
     assert screen.run("return document.activeElement.id") != "q"
     assert screen.count() == "1 of 120 records"
@@ -221,8 +226,9 @@ def test_keys_go_on_to_the_next_page_of_rows(screen: Screen) -> None:
 
 def test_a_record_shows_gold_teacher_and_student_side_by_side(screen: Screen) -> None:
     screen.open(screen_page(screen), "#record=1")
-    assert screen.texts(".side h4") == ["gold", "teacher✓ right", "student✗ wrong"]
-    assert screen.texts(".side .label") == ["sea", "sea", "tree"]
+    assert screen.texts(".answer") == ["goldsea", "teacher✓sea", "student✗tree35%"]
+    assert screen.texts(".side h3") == ["teacher✓ right", "student✗ wrong"]
+    assert screen.texts(".side .label") == ["sea", "tree"]
     assert screen.texts(".bars li") == [
         "sea33%gold, teacher",
         "tree35%student",
@@ -231,8 +237,11 @@ def test_a_record_shows_gold_teacher_and_student_side_by_side(screen: Screen) ->
     assert "→ supports car, no one's answer" in screen.texts(".side .supports")
     assert "✗ inconsistent" in screen.text(".verdicts")
     assert "→ supports its own answer" in screen.texts(".side.teacher .supports")
-    tops = screen.run("return Array.from(document.querySelectorAll('.side'), (e) => e.offsetLeft)")
-    assert len(set(tops)) > 1
+    edges = screen.run(
+        "return Array.from(document.querySelectorAll('.side'),"
+        " (side) => side.getBoundingClientRect().left)"
+    )
+    assert len(set(edges)) == 2
 
 
 def screen_page(screen: Screen) -> Path:
@@ -256,9 +265,9 @@ def test_the_answers_in_each_way_stand_below_the_label(screen: Screen, folder: P
     student = {"label": "sea", "answered_by": "both", "answers": answers}
     screen.open(written(folder, "ways", [choice(1, student=student)]), "#record=1")
     assert screen.texts(".side.student .ways li") == [
-        "predict✗tree60%",
-        "conclude✗no readable answer",
-        "both✗<b>sea70%",
+        "predict✗ tree60%",
+        "conclude✗ no readable answer",
+        "both its answer✗ <b>sea70%",
     ]
     assert screen.texts(".ways .own bdi") == ["<b>sea"]
 
@@ -274,7 +283,7 @@ def test_the_address_brings_everything_back(screen: Screen) -> None:
     fragment = screen.run("return location.hash")
     assert fragment == (
         "#q=fish&right=wrong&flag=low_confidence&sort=confidence"
-        f"&record={screen.run('return state.record')}"
+        f"&record={screen.text('#detail-title')}"
     )
     screen.open(page, fragment)
     assert (screen.count(), screen.ids(), screen.text("#detail-title")) == seen
@@ -304,14 +313,14 @@ def test_back_closes_the_record(screen: Screen) -> None:
 
 def test_two_students_are_compared(screen: Screen, folder: Path) -> None:
     screen.open(written(folder, "two", RECORDS, SECOND))
-    fixed = screen.text("button.cell[data-filter='change=fixed'] b")
-    screen.click("button.cell[data-filter='change=fixed']")
+    fixed = screen.text("button.cell[data-filter='change-second=fixed'] b")
+    screen.click("button.cell[data-filter='change-second=fixed']")
     assert screen.count() == f"{fixed} of 120 records" == "40 of 120 records"
-    assert screen.text(f"{chip('change', 'broken')} .number") == "40"
+    assert screen.text(f"{chip('change-second', 'broken')} .number") == "40"
     screen.press("j")
-    assert screen.texts(".side h4")[2:] == ["student✗ wrong", "second✓ right"]
-    assert "✓ fixed by the second student" in screen.text(".verdicts")
-    screen.click(chip("change", "changed"))
+    assert screen.texts(".side h3")[1:] == ["student✗ wrong", "second✓ right"]
+    assert "✓ fixed by second" in screen.text(".verdicts")
+    screen.click(chip("change-second", "changed"))
     assert screen.count() == "80 of 120 records"
 
 
@@ -339,11 +348,11 @@ def test_hostile_texts_are_shown_and_not_run(screen: Screen, folder: Path) -> No
         shown = screen.text("#detail .input")
         assert shown == spelt_out(text), name
         assert screen.texts(".side .rationale")[0] == spelt_out(text).strip(), name
-        assert screen.run("return state.record") == index + 1
+        assert screen.run("return explain.state.record") == index + 1
     assert screen.run("return document.title") == title
     assert title.endswith(" · mitools explain")
     assert screen.run("return document.querySelectorAll('img, iframe, b > script').length") == 0
-    assert screen.run("return document.scripts.length") == 3
+    assert screen.run("return document.querySelectorAll('script:not([id])').length") == 1
     screen.search(HOSTILE["closing tag"])
     assert screen.count() == "1 of 15 records"
 
@@ -354,7 +363,7 @@ def test_hostile_probes_and_judges_are_shown_and_not_run(screen: Screen, folder:
         page = written(folder, f"judged{index}", RECORDS[:9], None, summary)
         screen.open(page)
         assert screen.run("return document.title") == "student@0123456789ab · mitools explain"
-        assert screen.run("return document.scripts.length") == 3
+        assert screen.run("return document.querySelectorAll('script:not([id])').length") == 1
         assert screen.run("return document.querySelectorAll('img, iframe').length") == 0
         assert visible(text) in "".join(screen.texts(".panel .legend"))
         for size in (PHONE, DESKTOP):
@@ -422,7 +431,7 @@ def test_light_and_dark_follow_the_reader(screen: Screen) -> None:
         colors.append(
             screen.run("return getComputedStyle(document.documentElement).backgroundColor")
         )
-    assert colors == ["rgb(247, 246, 243)", "rgb(20, 22, 27)"]
+    assert colors == ["rgb(246, 247, 249)", "rgb(17, 19, 24)"]
 
 
 def test_on_paper_there_are_figures_and_records_and_nothing_to_click(screen: Screen) -> None:
@@ -453,3 +462,256 @@ def test_everything_to_work_with_has_a_name(screen: Screen, folder: Path) -> Non
             )
             == 0
         )
+
+
+THIRD = [choice(index + 2, id=f"cqa-{index:03}") for index in range(0, 120, 2)]
+
+
+def stored(folder: Path, name: str, records: list[dict[str, Any]]) -> str:
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return str(path)
+
+
+def explained(*arguments: str) -> str:
+    """Run ``mitools explain``, and give its stdout."""
+    result = CliRunner().invoke(cli, ["explain", "-q", *arguments])
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def compared_page(folder: Path) -> Path:
+    """A page of three runs, written by the command line from files with a quote in their name."""
+    one, two, three = (
+        stored(folder, name, records)
+        for name, records in (("it's one", RECORDS), ("two", SECOND), ("three", THIRD))
+    )
+    path = folder / "compared.html"
+    explained(one, "--vs", two, "--vs", three, "--html", str(path))
+    return path
+
+
+FILTERS = [
+    "",
+    "#right=wrong",
+    "#runs=differ",
+    "#runs=fixed,broken",
+    "#right=right,wrong",
+    "#supports=other,gold&flag=low_confidence",
+    "#flag=inconsistent,disagrees",
+    "#q=number+1%27%24",
+    "#q=number+11%3F",
+    "#q=number+1[0-3]%3F&regex=1",
+    "#q=cqa-00",
+    "#high=0.5",
+    "#low=0.5&high=0.7",
+    "#split=valid&sort=-confidence",
+    "#change-third=changed",
+]
+
+
+@pytest.mark.parametrize("fragment", FILTERS)
+def test_the_command_of_the_filters_gives_the_saved_records(
+    fragment: str, screen: Screen, compared_page: Path, folder: Path
+) -> None:
+    screen.open(compared_page, fragment)
+    saved: str = screen.driver.execute_async_script(SAVED)
+    command = screen.run("return explain.commandOf()")
+    if "text" not in command:  # no option says the same, and there are no ids to name
+        assert (command["reason"], saved) == ("no record matches", "")
+        return
+    words = shlex.split(command["text"])
+    assert words[:2] == ["mitools", "explain"]
+    assert saved == explained(*words[2:], "--json")
+    assert number(screen.count()) == len(saved.splitlines())
+
+
+# The link that would save the file is followed here, and the text behind it read.
+SAVED = """
+const done = arguments[arguments.length - 1];
+HTMLAnchorElement.prototype.click = function () {
+  const request = new FileReader();
+  request.onload = () => done(request.result);
+  request.readAsText(window.saved);
+};
+URL.createObjectURL = (blob) => ((window.saved = blob), "blob:x");
+if (document.getElementById("save").disabled) done("");
+else document.getElementById("save").click.call(document.getElementById("save"));
+"""
+
+
+def test_the_command_is_shown_to_be_copied(screen: Screen, compared_page: Path) -> None:
+    screen.open(compared_page, "#right=wrong")
+    screen.click("#copy")
+    assert screen.is_visible("#command-box")
+    assert screen.text("#command").endswith(" --wrong")
+    assert "it'\\''s one.jsonl" in screen.text("#command")
+    screen.click("#clear")
+    assert not screen.is_visible("#command-box")
+
+
+def test_runs_stand_side_by_side_under_their_names(screen: Screen, compared_page: Path) -> None:
+    screen.open(compared_page, "#runs=differ")
+    assert 0 < number(screen.count()) < 120
+    screen.press("j")
+    assert screen.texts(".side h3 > :first-child") == ["teacher", "it's one", "two", "three"]
+    assert screen.texts(".answer .name")[2:] == ["it's one", "two", "three"]
+    assert "≠" in "".join(screen.texts(".answer"))
+    screen.press("w")
+    assert not screen.is_visible("#list")
+    edges = screen.run(
+        "return Array.from(document.querySelectorAll('.side'),"
+        " (side) => side.getBoundingClientRect().top)"
+    )
+    assert len(set(edges)) == 1
+    assert "wide=1" in screen.run("return location.hash")
+    screen.press("\ue00c")
+    assert screen.is_visible("#list")
+
+
+def test_records_come_first_and_tabs_have_addresses(screen: Screen) -> None:
+    top = "return document.querySelector('#body tr').getBoundingClientRect().top"
+    assert screen.run(top) < 250
+    assert not screen.is_visible(".card")
+    screen.click("#tab-figures")
+    assert screen.is_visible(".card")
+    assert not screen.is_visible("#table")
+    assert screen.run("return location.hash") == "#tab=figures"
+    screen.driver.back()
+    assert screen.is_visible("#table")
+    screen.open(screen_page(screen), "#tab=figures")
+    assert screen.is_visible(".card")
+    screen.click("button.cell")
+    assert screen.is_visible("#table")
+    assert number(screen.count()) < 120
+
+
+def test_the_main_figures_stay_above_the_records(screen: Screen) -> None:
+    screen.run("scrollTo(0, 3000)")
+    box = screen.run("return document.querySelector('.headline').getBoundingClientRect().top")
+    assert 0 <= box < 60
+    assert "Accuracy" in screen.text(".headline")
+
+
+def test_a_record_has_an_address_by_its_id(screen: Screen, folder: Path) -> None:
+    records = [choice(0, id="a"), choice(1, id="a"), choice(2, id="1")]
+    page = written(folder, "twice", records)
+    for fragment, place in (("#record=a", 1), ("#record=a&n=2", 2), ("#record=1", 3)):
+        screen.open(page, fragment)
+        assert screen.run("return explain.state.record") == place
+        assert screen.run("return location.hash") == fragment
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_labels_stay_visible_beside_a_long_rationale(
+    size: tuple[int, int], screen: Screen, folder: Path
+) -> None:
+    words = " ".join(f"word{index}" for index in range(2000))
+    student = {"label": "tree", "rationale": words, "confidence": 0.4}
+    screen.size(size)
+    screen.open(
+        written(folder, "words", [choice(1, student=student), choice(2)]), "#record=cqa-001"
+    )
+    detail = "document.getElementById('detail')"
+    screen.run(f"{detail}.scrollTop = {detail}.scrollHeight - 2 * {detail}.clientHeight")
+    assert screen.run(f"return {detail}.scrollTop") > 500
+    seen = screen.run(
+        "return Array.from(document.querySelectorAll('.answer, .side.student .side-head'), (e) => {"
+        " const box = e.getBoundingClientRect();"
+        " const hit = document.elementFromPoint(box.left + 5, box.top + box.height / 2);"
+        " return [e.textContent, e.contains(hit)]; })"
+    )
+    assert seen == [
+        ["goldsea", True],
+        ["teacher✓sea", True],
+        ["student✗tree40%", True],
+        ["student✗ wrongtree  confidence 40%", True],
+    ]
+
+
+def test_a_teachers_model_prompt_and_replies_are_there_on_demand(
+    screen: Screen, folder: Path, tmp_path: Path
+) -> None:
+    teacher = {
+        **choice(1)["teacher"],
+        "model": "<b>gpt",
+        "prompt": "0123abcd",
+        "usage": {"prompt_tokens": 7},
+    }
+    reply = json.dumps({"choices": [{"message": {"content": "<i>sea</i>", "reasoning": "hm"}}]})
+    journal = Journal(tmp_path / "j.sqlite3")
+    journal.write([Entry("k", "ok", reply, "cqa-001", 0)])
+    journal.close()
+    page = tmp_path / "page.html"
+    records = stored(tmp_path, "r", [choice(1, teacher=teacher)])
+    explained(records, "--journal", str(tmp_path / "j.sqlite3"), "--html", str(page))
+    screen.open(page, "#record=cqa-001")
+    assert not screen.texts(".facts-list")
+    screen.run("document.querySelector('.side.teacher details').open = true")
+    screen.wait_until(lambda: screen.texts(".reply"))
+    assert screen.texts(".facts-list dd")[0] == "<b>gpt"
+    assert "hash 0123abcd" in screen.text(".facts-list")
+    assert screen.texts(".reply") == ["hm", "<i>sea</i>"]
+    assert screen.text(".reply-box pre") == reply
+    screen.run("document.querySelector('#detail .record-body > details').open = true")
+    screen.wait_until(lambda: screen.texts(".record-body > details pre"))
+    assert json.loads(screen.text(".record-body > details pre")) == choice(1, teacher=teacher)
+
+
+def test_an_index_compares_runs_and_sorts(screen: Screen, folder: Path, tmp_path: Path) -> None:
+    second = [{**one, "student": two["student"]} for one, two in zip(RECORDS, SECOND, strict=True)]
+    for name, records in (("a", RECORDS), ("b", second), ("c", RECORDS[:50])):
+        stored(tmp_path, name, records)
+    explained(str(tmp_path), "--html", str(tmp_path / "index.html"))
+    screen.open(tmp_path / "index.html")
+    assert screen.texts("#body th > :first-child") == [
+        f"student@0123456789ab · {tmp_path}/{name}.jsonl" for name in "abc"
+    ]
+    assert screen.texts(".difference") == ["chosen", "0.0-14.5 to +14.5", "other records"]
+    assert screen.texts(".changes") == ["", "✓ 40 ✗ 40of 120", ""]
+    screen.click("[data-sort='records'] button")
+    screen.click("[data-sort='records'] button")
+    assert screen.run("return document.querySelector('#body tr').dataset.index") == "2"
+    screen.click("[data-index='1'] .choose")
+    screen.click("[data-index='0'] .choose")
+    command = f"mitools explain {tmp_path}/a.jsonl --vs {tmp_path}/b.jsonl --html compared.html"
+    assert screen.text("#command") == command
+    for size in (PHONE, DESKTOP):
+        screen.size(size)
+        assert screen.overflow() <= 0
+
+
+AXE = os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js")
+STATES = ["", "#record=cqa-001", "#tab=figures", "#tab=about", "#right=wrong&record=cqa-000&wide=1"]
+
+
+@pytest.mark.parametrize(("size", "dark"), [(DESKTOP, False), (DESKTOP, True), (PHONE, False)])
+def test_axe_finds_nothing(
+    size: tuple[int, int], dark: bool, browser: Screen, compared_page: Path
+) -> None:
+    if not Path(AXE).is_file():
+        pytest.skip('no axe-core: "npm install axe-core", or its path in AXE_CORE')
+    browser.driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    try:
+        browser.size(size, dark=dark)
+        for state in STATES:
+            browser.open(compared_page, state)
+            browser.run(Path(AXE).read_text(encoding="utf-8"))
+            found = browser.driver.execute_async_script(
+                "const done = arguments[arguments.length - 1];"
+                "axe.run().then(({ violations }) => done(violations.map((one) =>"
+                " [one.id, one.nodes.map((node) => node.html.slice(0, 200))])))"
+            )
+            assert found == [], (state, dark)
+    finally:
+        browser.driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
+        browser.complaints()
+
+
+def test_the_words_that_decide_are_underlined(screen: Screen, folder: Path) -> None:
+    student = {"label": "sea", "rationale": "  😀 swims. So the answer is sea."}
+    screen.open(written(folder, "decides", [choice(1, student=student)]), "#record=cqa-001")
+    assert screen.text(".side.student .rationale") == "😀 swims. So the answer is sea."
+    assert screen.text(".side.student .decides").rstrip(".").endswith("sea")
+    assert "swims" not in screen.text(".side.student .decides")

@@ -104,7 +104,7 @@ def test_changes_make_four_cells() -> None:
     grid = change_grid({"fixed": 3, "both_right": 4})
     assert grid is not None
     assert [[cell.n for cell in cells] for _, cells in grid.rows] == [[4, 0], [3, 0]]
-    assert grid.rows[0][1][1].filter == "change=broken"
+    assert grid.rows[0][1][1].filter == "change-second=broken"
     assert [[cell.is_good for cell in cells] for _, cells in grid.rows] == [
         [True, False],
         [True, None],

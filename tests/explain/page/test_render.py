@@ -33,7 +33,7 @@ def test_texts_are_escaped_and_markup_is_not() -> None:
 
 def test_a_value_that_a_template_lacks_is_an_error() -> None:
     with pytest.raises(UndefinedError):
-        "".join(render.render_page({}))
+        "".join(render.render_page("page.html", {}))
 
 
 def test_the_policy_allows_two_parts_by_hash_and_nothing_else() -> None:

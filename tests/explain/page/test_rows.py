@@ -73,7 +73,7 @@ def test_a_row_holds_what_the_page_shows() -> None:
             "label": "19",
             "rationale": "12 + 7 = 19.",
             "right": True,
-            "support": ["12 + 7", "gt"],
+            "support": ["12 + 7", "gt", 0, 11],
             "steps": [["12 + 7 = 19", 1, "19"]],
         },
         "student": {
@@ -81,7 +81,7 @@ def test_a_row_holds_what_the_page_shows() -> None:
             "rationale": "12 + 7 = 18.",
             "right": False,
             "confidence": 0.4,
-            "support": ["12 + 7", "gt"],
+            "support": ["12 + 7", "gt", 0, 11],
             "supports": "gold",
             "steps": [["12 + 7 = 18", 0, "19"]],
         },
@@ -93,13 +93,14 @@ def test_a_row_holds_what_the_page_shows() -> None:
 
 def test_bars_say_who_gives_each_answer() -> None:
     second = choice(1, student={"label": "car"})
-    row = row_of(view_of(choice(0), second=second))
+    row = row_of(view_of(choice(0), others=[second]))
     assert [[name, of] for name, _, of in row["student"]["bars"]] == [
         ["sea", "gt"],
         ["tree", "s"],
         ["car", "2"],
     ]
-    assert (row["change"], row["changed"], row["second"]["label"]) == ("both_wrong", True, "car")
+    assert (row["changed"], row["second"]["label"]) == (True, "car")
+    assert (row["second"]["change"], row["second"]["changed"]) == ("both_wrong", True)
     assert "choices" not in row
 
 
@@ -173,3 +174,14 @@ def test_a_row_has_the_answers_in_each_way() -> None:
         ["both", None, None, False, 0],
     ]
     assert "ways" not in row_of(view_of(record))["student"]
+
+
+def test_the_words_that_decide_are_placed_in_units_of_utf16() -> None:
+    rationale = "😀 It swims. So the answer is sea."
+    student = {"label": "sea", "rationale": rationale}
+    row = row_of(view_of(choice(1, student=student)))
+    _, _, start, end = row["student"]["support"]
+    units = rationale.encode("utf-16-le")
+    assert units[2 * start : 2 * end].decode("utf-16-le").rstrip(".").endswith("sea")
+    late = {"label": "sea", "rationale": "x" * MAX_TEXT + " So the answer is sea."}
+    assert len(row_of(view_of(choice(1, student=late)))["student"]["support"]) == 2

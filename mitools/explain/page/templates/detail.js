@@ -1,49 +1,83 @@
-// One record: gold, teacher and students side by side.
+// One record: its input, and gold, teacher and students side by side.
 
 function showDetail(row, place) {
   const detail = byId("detail");
   const isOpen = row !== undefined;
   detail.hidden = !isOpen;
   byId("split-view").classList.toggle("open", isOpen);
+  byId("split-view").classList.toggle("wide", isOpen && state.wide);
   document.body.classList.toggle("reading", isOpen);
   if (!isOpen) {
     detail.replaceChildren();
     return;
   }
+  const head = make("header", { className: "record-head" }, navigation(place), titleOf(row), answersOf(row));
   const parts = [
-    navigation(place),
-    make("h3", { id: "detail-title", tabIndex: -1 }, make("bdi", {}, say(row.id.slice(0, 300) || "–"))),
-    make("p", { className: "meta" }, [`record ${row.n.toLocaleString("en")}`, row.split, row.task].filter(Boolean).join(" · ")),
     verdictsOf(row),
     make("div", { className: "input said", dir: "auto" }, say(row.input ?? ""), rest(row.input_left)),
     choicesOf(row),
     make("div", { className: "holder" }, sidesOf(row)),
+    recordText(row),
   ];
-  detail.replaceChildren(...parts.filter(Boolean));
+  detail.replaceChildren(head, make("div", { className: "record-body" }, ...parts.filter(Boolean)));
   detail.scrollTop = 0;
+  headHeight.disconnect();
+  headHeight.observe(head);
 }
 
+// The headings of the columns stay below the head of the record, whatever its height.
+const headHeight = new ResizeObserver(([entry]) => {
+  const detail = byId("detail");
+  const height = Math.floor(entry.target.getBoundingClientRect().height);
+  detail.style.setProperty("--head", `${height}px`);
+  const room = Math.min(innerHeight, detail.clientHeight) - height;
+  for (const side of detail.querySelectorAll(".side")) side.classList.toggle("short", side.offsetHeight < room);
+});
+
 function navigation(place) {
-  const button = (text, label, act, disabled = false) => {
-    const made = make("button", { type: "button", "aria-label": label, disabled }, text);
-    made.addEventListener("click", act);
-    return made;
-  };
+  const count = place.index < 0 ? "does not match the filters" : `${withCommas(place.index + 1)} of ${withCommas(place.count)}`;
   return make(
     "div",
     { className: "nav" },
-    button("‹", "Previous record", () => step(-1), place.index === 0),
-    button("›", "Next record", () => step(1), place.index === place.count - 1),
-    make("span", { className: "quiet" }, place.index < 0 ? "does not match the filters" : `${(place.index + 1).toLocaleString("en")} of ${place.count.toLocaleString("en")}`),
+    makeButton("‹", () => step(-1), { "aria-label": "Previous record", title: "Previous record (k)", disabled: place.index === 0 }),
+    makeButton("›", () => step(1), { "aria-label": "Next record", title: "Next record (j)", disabled: place.index === place.count - 1 }),
+    make("span", { className: "quiet" }, count),
     make("span", { className: "spring" }),
-    button("Close ✕", "Close the record", closeRecord),
+    makeButton(state.wide ? "Narrow" : "Wide", () => setWide(!state.wide), { className: "widen", title: "Use the whole width (w)", "aria-pressed": String(state.wide) }),
+    makeButton("✕", closeRecord, { "aria-label": "Close the record", title: "Close the record (Esc)" }),
   );
 }
 
-const CHANGES = {
-  fixed: ["ok", "✓ fixed by the second student"],
-  broken: ["bad", "✗ broken by the second student"],
-};
+function titleOf(row) {
+  const facts = [`record ${withCommas(row.n)}`, row.split, row.task].filter(Boolean).join(" · ");
+  return make(
+    "div",
+    { className: "title" },
+    make("h2", { id: "detail-title", tabIndex: -1 }, make("bdi", {}, say(row.id.slice(0, 300) || "–"))),
+    make("p", { className: "meta" }, facts),
+  );
+}
+
+/** The labels of all answers, which stay visible while the texts scroll. */
+function answersOf(row) {
+  const items = sideNames.filter((who) => row[who]).map((who) => answerOf(who, row[who]));
+  return items.length ? make("ul", { className: "answers", tabIndex: 0, "aria-label": "answers" }, ...items) : null;
+}
+
+function answerOf(who, side) {
+  const isNone = side.label === undefined;
+  return make(
+    "li",
+    { className: `answer ${who}` },
+    make("span", { className: "name" }, nameOf(who)),
+    side.right === undefined ? null : make("span", { className: side.right ? "ok" : "bad", title: side.right ? "right" : "wrong" }, side.right ? "✓" : "✗"),
+    make("bdi", { className: isNone ? "quiet" : "label-text", title: isNone ? undefined : side.label.slice(0, 300) }, isNone ? "no answer" : say(excerpt(side.label, 120))),
+    side.confidence === undefined ? null : make("span", { className: "sure" }, percent(side.confidence)),
+    side.changed ? make("span", { className: "odd-flag", title: `differs from ${nameOf("student")}` }, "≠") : null,
+  );
+}
+
+const CHANGES = { fixed: ["ok", "✓ fixed by"], broken: ["bad", "✗ broken by"] };
 
 function verdictsOf(row) {
   const line = make("p", { className: "verdicts" });
@@ -52,107 +86,33 @@ function verdictsOf(row) {
   if (row.consistent) add("ok", "✓ consistent");
   const names = row.flags ?? [];
   line.append(flagsOf(row, [...names.filter(isSerious), ...names.filter((name) => !isSerious(name))]));
-  if (CHANGES[row.change]) add(...CHANGES[row.change]);
-  else if (row.changed) add("odd-flag", "! changed by the second student");
+  for (const who of others) {
+    const side = row[who];
+    if (CHANGES[side?.change]) add(CHANGES[side.change][0], `${CHANGES[side.change][1]} ${nameOf(who)}`);
+    else if (side?.changed) add("odd-flag", `! changed by ${nameOf(who)}`);
+  }
   return line.childNodes.length ? line : null;
 }
 
-const rest = (left) => (left ? make("span", { className: "quiet" }, ` … ${left.toLocaleString("en")} more characters, not on this page`) : null);
+const rest = (left) => (left ? make("span", { className: "quiet" }, ` … ${withCommas(left)} more characters; the record below has them`) : null);
 
 function choicesOf(row) {
   if (!row.choices || row.choices.every((choice) => (row.input ?? "").includes(choice))) return null;
   return make("ul", { className: "choices" }, ...row.choices.map((choice) => make("li", { dir: "auto" }, say(choice))));
 }
 
-function sidesOf(row) {
-  const names = sideNames.filter((who) => row[who]);
-  return make("div", { className: names.length > 3 ? "sides four" : "sides" }, ...names.map((who) => sideOf(who, row[who])));
-}
+const MAX_SHOWN = 200_000;
 
-function sideOf(who, side) {
-  const verdict = side.right === undefined ? null : make("span", { className: side.right ? "ok" : "bad" }, side.right ? "✓ right" : "✗ wrong");
-  return make(
-    "article",
-    { className: `side ${who}${side.rationale || side.bars || side.error ? "" : " brief"}` },
-    make("h4", {}, make("span", {}, who), verdict),
-    labelLine(side),
-    barsOf(who, side),
-    waysOf(side),
-    ...asidesOf(side),
-    side.rationale ? make("div", { className: "rationale said", dir: "auto" }, say(side.rationale.trim()), rest(side.rationale_left)) : null,
-    stepsOf(side),
-    supportOf(who, side.support),
-  );
-}
-
-function labelLine(side) {
-  if (side.label === undefined) {
-    return make("p", { className: "label none" }, side.error ? "no answer: " : "no readable answer", side.error ? say(side.error) : null);
-  }
-  const sure = side.confidence !== undefined && !side.bars ? make("span", { className: "sure" }, `  confidence ${percent(side.confidence)}`) : null;
-  return make("p", { className: "label" }, make("bdi", {}, say(side.label)), sure);
-}
-
-function barsOf(who, side) {
-  if (!side.bars) return null;
-  const lines = side.bars.map(([choice, probability, letters]) => {
-    const of = owners(letters);
-    const isOwn = of.includes(who);
-    const style = [of.includes("gold") ? "is-gold" : "", isOwn ? "is-own" : ""].join(" ").trim();
-    return make(
-      "li",
-      {},
-      make("span", { className: isOwn ? "own" : "", dir: "auto" }, say(choice)),
-      bar(probability, style),
-      make("span", { className: "share" }, percent(probability)),
-      of.length ? make("span", { className: "of" }, of.join(", ")) : null,
-    );
+/** The whole record; its text is made when it is asked for. */
+function recordText(row) {
+  const box = make("details", { className: "more" }, make("summary", {}, "Record as JSON"));
+  box.addEventListener("toggle", async () => {
+    await takeLines();
+    if (!box.open || box.children.length > 1) return;
+    const text = JSON.stringify(JSON.parse(row.line), null, 1);
+    const left = Math.max(0, text.length - MAX_SHOWN);
+    const end = left ? ` … ${withCommas(left)} more characters` : "";
+    box.append(make("pre", { tabIndex: 0, dir: "ltr" }, say(text.slice(0, MAX_SHOWN)), end));
   });
-  if (side.bars_left) lines.push(make("li", { className: "quiet" }, `… and ${side.bars_left.toLocaleString("en")} less likely`));
-  return make("ul", { className: "bars" }, ...lines);
-}
-
-/** The answers in each way of answering: the predict pass, after the rationale, and both. */
-function waysOf(side) {
-  if (!side.ways) return null;
-  const lines = side.ways.map(([way, label, confidence, isRight, isChosen]) =>
-    make(
-      "li",
-      { className: isChosen ? "own" : "" },
-      make("span", { className: "quiet" }, way),
-      isRight === null ? make("span") : make("span", { className: isRight ? "ok" : "bad" }, isRight ? "✓" : "✗"),
-      make("bdi", { className: label === null ? "quiet" : "" }, label === null ? "no readable answer" : say(label)),
-      make("span", { className: "share" }, confidence === null ? "" : percent(confidence)),
-    ),
-  );
-  return make("ul", { className: "ways", "aria-label": "ways of answering; the bold one is the answer" }, ...lines);
-}
-
-/** Lines for what the bars do not show: a low probability mass, and a different decoded label. */
-function asidesOf(side) {
-  const lines = [];
-  const line = (...parts) => lines.push(make("p", { className: "aside" }, ...parts));
-  if (side.mass !== undefined) line(`the choices have ${side.mass < 0.005 ? "less than 1%" : percent(side.mass)} of the probability mass`);
-  if (side.decoded) line("decoded label: ", make("bdi", {}, say(side.decoded)));
-  return lines;
-}
-
-function stepsOf(side) {
-  if (!side.steps) return null;
-  const lines = side.steps.map(([text, isRight, value]) => {
-    const truth = isRight ? null : make("span", { className: "quiet" }, value.startsWith("≈") ? ` (${value})` : ` (is ${value})`);
-    return make("li", {}, make("span", { className: isRight ? "ok" : "bad" }, isRight ? "✓ " : "✗ "), say(text), truth);
-  });
-  if (side.steps_left) lines.push(make("li", { className: "quiet" }, `… and ${side.steps_left} more steps`));
-  return make("ul", { className: "steps", "aria-label": "arithmetic steps" }, ...lines);
-}
-
-function supportOf(who, support) {
-  if (!support) return null;
-  const [label, letters] = support;
-  if (label === null) return make("p", { className: "supports open" }, "→ supports no answer");
-  const of = owners(letters);
-  if (of.includes(who)) return make("p", { className: "supports" }, "→ supports its own answer");
-  const whose = of.map((name) => `${name}'s`).join(" and ") || "no one's";
-  return make("p", { className: "supports against" }, "→ supports ", make("bdi", {}, say(label)), `, ${whose} answer`);
+  return box;
 }

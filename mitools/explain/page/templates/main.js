@@ -1,6 +1,7 @@
-// Events: a change of the filters or of the order calls refresh(); a page turn or an opened record
-// calls show() alone.
+// Events: a change of the filters or of the order calls refresh(); a page turn, a tab or an opened
+// record calls show() alone.
 
+const TABS = ["records", "figures", "about"].filter((name) => byId(`tab-${name}`));
 let sorted = [];
 const shown = { sorted: null, page: -1 };
 
@@ -8,100 +9,25 @@ function refresh() {
   const { found, counts } = applyFilters();
   sorted = sortRows(found);
   showFacets(counts);
-  const total = rows.length.toLocaleString("en");
-  byId("count").textContent = found.length === rows.length ? `${total} records` : `${found.length.toLocaleString("en")} of ${total} records`;
+  const total = withCommas(rows.length);
+  byId("count").textContent = found.length === rows.length ? `${total} records` : `${withCommas(found.length)} of ${total} records`;
   byId("clear").hidden = !isFiltered();
+  byId("command-box").hidden = true;
+  byId("save").disabled = !found.length;
   for (const element of document.querySelectorAll("[data-filter]")) {
     element.setAttribute("aria-pressed", String(isApplied(new URLSearchParams(element.dataset.filter))));
   }
+  showOrder();
   show();
 }
 
-/** Show the current state; an open record has its own address, so that "back" closes it. */
+/** Show the current state; an open record and a tab have their own address, so that "back" works. */
 function show(push = false) {
+  showTab();
   if (shown.sorted !== sorted || shown.page !== state.page) showTable(sorted);
   Object.assign(shown, { sorted, page: state.page });
   showRecord();
   showAddress(push);
-}
-
-function showAddress(push) {
-  const hash = toHash();
-  if (hash === location.hash.slice(1)) return;
-  try {
-    history[push ? "pushState" : "replaceState"](null, "", hash ? `#${hash}` : location.pathname + location.search);
-  } catch (error) {
-    // Safari allows a hundred changes in 30 seconds, and j may be held down; a later change succeeds.
-    if (error.name !== "SecurityError") throw error;
-  }
-}
-
-const isFiltered = () =>
-  Boolean(search.text || state.split || state.gold || state.given) ||
-  state.low > 0 || state.high < 1 || facets.some((facet) => chosenOf(facet).size);
-
-// Facets
-
-function makeFacets() {
-  for (const facet of facets.filter((one) => one.isUseful)) {
-    const box = make("fieldset", {}, make("legend", {}, facet.title));
-    facet.options.forEach(([value, text], index) => {
-      if (!facet.totals[index]) return;
-      const chip = make("button", { type: "button", className: "chip", "aria-pressed": "false", "data-facet": facet.name, "data-value": value }, text, make("span", { className: "number" }));
-      chip.addEventListener("click", () => {
-        const chosen = chosenOf(facet);
-        if (!chosen.delete(value)) chosen.add(value);
-        changed();
-      });
-      box.append(chip);
-    });
-    byId("facets").append(box);
-  }
-  if (columns.some((column) => column.name === "confidence")) byId("facets").append(makeRange());
-  makeSelect("split", "Split", [...new Set(rows.map((row) => row.split).filter(Boolean))]);
-  const labels = (get) => [...new Set(rows.map(get).filter((label) => label !== undefined))].sort(collator.compare);
-  makeSelect("gold", "Gold", labels((row) => row.gold_label));
-  makeSelect("given", "Answer", labels((row) => (row.gold_label === undefined ? undefined : row.given_label ?? NOT_IN_SET)));
-}
-
-function makeRange() {
-  const field = (name, label) => {
-    const input = make("input", { type: "number", min: "0", max: "1", step: "0.05", id: `confidence-${name}`, "aria-label": `Confidence ${label}` });
-    input.addEventListener("input", () => {
-      state[name] = share(input.value, name === "low" ? 0 : 1);
-      changed();
-    });
-    return input;
-  };
-  return make("fieldset", {}, make("legend", {}, "Confidence"), field("low", "from"), "to", field("high", "below"));
-}
-
-function makeSelect(name, title, values) {
-  if (values.length < 2) return;
-  const select = make("select", { id: `select-${name}` }, make("option", { value: "" }, "all"));
-  for (const value of values) select.append(make("option", { value }, value === NOT_IN_SET ? "no valid label" : value));
-  select.addEventListener("change", () => {
-    state[name] = select.value;
-    changed();
-  });
-  byId("facets").append(make("fieldset", {}, make("label", { className: "name", htmlFor: select.id }, title), select));
-}
-
-function showFacets(counts) {
-  facets.forEach((facet, f) => {
-    facet.options.forEach(([value], o) => {
-      const chip = document.querySelector(`[data-facet="${facet.name}"][data-value="${value}"]`);
-      if (!chip) return;
-      chip.setAttribute("aria-pressed", String(chosenOf(facet).has(value)));
-      chip.classList.toggle("idle", counts[f][o] === 0);
-      chip.lastChild.textContent = counts[f][o].toLocaleString("en");
-    });
-  });
-  for (const name of ["split", "gold", "given"]) if (byId(`select-${name}`)) byId(`select-${name}`).value = state[name];
-  for (const [name, missing] of [["low", 0], ["high", 1]]) {
-    const input = byId(`confidence-${name}`);
-    if (input && input !== document.activeElement) input.value = state[name] === missing ? "" : Number(state[name].toFixed(3));
-  }
 }
 
 function changed() {
@@ -116,7 +42,34 @@ function clearFilters() {
   takeSearch();
 }
 
-// Plots: a click sets its filters, a second click removes them.
+// Tabs
+
+function showTab() {
+  for (const name of TABS) {
+    const isShown = name === state.tab;
+    byId(`tab-${name}`).setAttribute("aria-selected", String(isShown));
+    byId(`tab-${name}`).tabIndex = isShown ? 0 : -1;
+    byId(name).hidden = !isShown;
+  }
+}
+
+function openTab(name, push = true) {
+  if (state.tab === name) return;
+  state.tab = name;
+  show(push);
+  scrollTo(0, 0);
+}
+
+function onTabKey(event) {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  const next = TABS[(TABS.indexOf(state.tab) + by + TABS.length) % TABS.length];
+  openTab(next);
+  byId(`tab-${next}`).focus();
+  event.preventDefault();
+}
+
+// Plots: a click sets its filters and shows the records, a second click removes them.
 
 function isApplied(asked) {
   for (const [name, value] of asked) {
@@ -138,7 +91,7 @@ function toggleFilter(element) {
     else state[name] = drop ? "" : value;
   }
   changed();
-  if (!drop) byId("records").scrollIntoView({ block: "start" });
+  if (!drop) openTab("records");
 }
 
 // Search
@@ -168,8 +121,11 @@ const isNarrow = () => matchMedia("(max-width: 1099.98px)").matches;
 
 function showRecord() {
   const index = sorted.findIndex((row) => row.n === state.record);
-  const row = state.record === null ? undefined : rows.find((one) => one.n === state.record);
+  const row = state.record === null ? undefined : rowOf(state.record);
   showDetail(row, { index, count: sorted.length });
+  // On a narrow screen the record covers the page: nothing behind it can be reached.
+  const isCovered = row !== undefined && isNarrow();
+  for (const name of ["side-filters", "list", "top", "bar"]) byId(name).inert = isCovered;
   for (const element of byId("body").children) {
     if (Number(element.dataset.n) === state.record) element.setAttribute("aria-current", "true");
     else element.removeAttribute("aria-current");
@@ -179,6 +135,7 @@ function showRecord() {
 function openRecord(n) {
   const push = state.record === null;
   state.record = n;
+  state.tab = "records";
   const index = sorted.findIndex((row) => row.n === n);
   if (index >= 0) state.page = Math.floor(index / PAGE);
   show(push);
@@ -186,7 +143,7 @@ function openRecord(n) {
 }
 
 function focusRecord() {
-  if (isNarrow()) {
+  if (isNarrow() || state.wide) {
     byId("detail-title").focus({ preventScroll: true });
     return;
   }
@@ -198,8 +155,15 @@ function focusRecord() {
 function closeRecord() {
   const element = byId("body").querySelector('[aria-current="true"]');
   state.record = null;
+  state.wide = false;
   show();
   if (element) byId("body").querySelector(`[data-n="${element.dataset.n}"] button`)?.focus();
+}
+
+function setWide(isWide) {
+  state.wide = isWide;
+  show();
+  byId("detail").querySelector(".widen")?.focus();
 }
 
 function step(by) {
@@ -210,7 +174,24 @@ function step(by) {
   if (to !== at) openRecord(sorted[to].n);
 }
 
+function turn(by) {
+  state.page += by;
+  show();
+  byId("list").scrollIntoView({ block: "start" });
+}
+
 // Keys
+
+const KEYS = {
+  j: () => step(1), n: () => step(1), k: () => step(-1), p: () => step(-1),
+  w: () => state.record !== null && setWide(!state.wide),
+  "/": () => {
+    if (isNarrow() && state.record !== null) closeRecord();
+    openTab("records");
+    byId("q").focus();
+    byId("q").select();
+  },
+};
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -220,13 +201,8 @@ function onKey(event) {
     else if (state.record !== null) closeRecord();
     else return;
   } else if (isTyping) return;
-  else if (event.key === "j") step(1);
-  else if (event.key === "k") step(-1);
-  else if (event.key === "/") {
-    if (isNarrow() && state.record !== null) closeRecord();
-    byId("q").focus();
-    byId("q").select();
-  } else if ((event.key === "Enter" || event.key === " ") && event.target.matches("g[data-filter]")) toggleFilter(event.target);
+  else if (Object.hasOwn(KEYS, event.key)) KEYS[event.key]();
+  else if ((event.key === "Enter" || event.key === " ") && event.target.matches("g[data-filter]")) toggleFilter(event.target);
   else return;
   event.preventDefault();
 }
@@ -244,9 +220,7 @@ function restore() {
   refresh();
 }
 
-function start() {
-  makeHead();
-  makeFacets();
+function listen() {
   byId("q").addEventListener("input", takeSearchSoon);
   byId("regex").addEventListener("change", takeSearch);
   byId("filters").addEventListener("submit", (event) => {
@@ -254,27 +228,31 @@ function start() {
     takeSearch();
   });
   byId("clear").addEventListener("click", clearFilters);
+  byId("copy").addEventListener("click", copyCommand);
+  byId("save").addEventListener("click", saveRecords);
   byId("earlier").addEventListener("click", () => turn(-1));
   byId("later").addEventListener("click", () => turn(1));
   byId("body").addEventListener("click", (event) => {
     const element = event.target.closest("tr");
     if (element && !String(getSelection())) openRecord(Number(element.dataset.n));
   });
+  for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => openTab(name));
+  byId("tabs").addEventListener("keydown", onTabKey);
   for (const element of document.querySelectorAll("[data-filter]")) element.addEventListener("click", () => toggleFilter(element));
   document.addEventListener("keydown", onKey);
   addEventListener("popstate", follow);
   addEventListener("hashchange", follow);
-  if (isNarrow()) byId("facets-box").open = false;
-  const isLink = /=/.test(location.hash);
-  restore();
-  if (isLink) byId("records").scrollIntoView({ block: "start" });
-  if (state.record !== null) focusRecord();
 }
 
-function turn(by) {
-  state.page += by;
-  show();
-  byId("records").scrollIntoView({ block: "start" });
-}
-
-start();
+makeHead();
+makeFacets();
+makeOrder();
+if (matchMedia("(max-width: 899.98px)").matches) byId("facets-box").open = false;
+listen();
+restore();
+if (state.record !== null) focusRecord();
+// For scripts of the reader, and for tests.
+globalThis.explain = { state, rows, step, clearFilters, commandOf: () => commandOf(sorted) };
+announce();
+// The records behind the rows: what only they hold appears in an open record.
+setTimeout(() => takeLines().then(() => state.record !== null && rowOf(state.record).student?.ways && showRecord()), 50);

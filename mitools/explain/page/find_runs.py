@@ -1,0 +1,109 @@
+"""Finding the judged runs in a folder: files of records with a student's answers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from mitools.errors import MitoolsError
+from mitools.explain.run_names import run_names
+from mitools.explain.summary_file import Summary, read_summary
+from mitools.lines import line_rows
+
+__all__ = ["FoundRun", "find_runs"]
+
+MAX_RUNS = 500
+MAX_DEPTH = 6
+"""Most runs that are shown, and the depth of folders that are searched."""
+
+_LOOKED_AT = (
+    20  # records of a file; a student's answer is in one of them, or the file is not judged
+)
+_RECORDS = re.compile(r"\.jsonl(?:\.gz|\.zst)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A file of judged records.
+
+    Attributes:
+        name: a short name, different from those of the other runs.
+        path: of the records.
+        summary: that ``mitools eval`` wrote beside them; None without one.
+        summary_path: of the summary; empty without one.
+        page: path of an HTML page beside the records; empty without one.
+    """
+
+    name: str
+    path: str
+    summary: Summary | None = None
+    summary_path: str = ""
+    page: str = ""
+
+
+def find_runs(folder: str) -> list[FoundRun]:
+    """Return the judged runs in a folder and the folders in it, by path.
+
+    A summary beside the records has their name (``mi.json`` for ``mi.jsonl``), or is called
+    ``summary.json`` or ``figures.json``. A page has their name, or is called ``page.html``. Links
+    to folders are not followed.
+    """
+    paths = list(islice(filter(_is_judged, _record_files(folder)), MAX_RUNS))
+    found = []
+    for name, path in zip(run_names(paths), paths, strict=True):
+        stem = _RECORDS.sub("", path)
+        beside = os.path.dirname(path)
+        summary_path, summary = "", None
+        for candidate in (
+            f"{stem}.json",
+            f"{stem}.summary.json",
+            *_in(beside, "summary", "figures"),
+        ):
+            if summary is None and (summary := _summary_at(candidate)) is not None:
+                summary_path = candidate
+        pages = (f"{stem}.html", os.path.join(beside, "page.html"))
+        page = next(filter(os.path.isfile, pages), "")
+        found.append(FoundRun(name, path, summary, summary_path, page))
+    return found
+
+
+def _in(folder: str, *names: str) -> list[str]:
+    return [os.path.join(folder, f"{name}.json") for name in names]
+
+
+def _record_files(folder: str) -> Iterator[str]:
+    depth = folder.rstrip(os.sep).count(os.sep)
+    for place, folders, files in os.walk(folder):
+        is_deep = place.count(os.sep) - depth >= MAX_DEPTH
+        # A folder of work is of a training that still runs.
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not is_deep and not name.startswith(".") and not name.endswith(".work")
+        )
+        for name in sorted(files):
+            if _RECORDS.search(name) and not name.startswith("."):
+                yield os.path.join(place, name)
+
+
+def _is_judged(path: str) -> bool:
+    """Return whether one of the first records has a student's answer."""
+    try:
+        return any(
+            isinstance(row.parse().get("student"), dict)
+            for row in islice(line_rows(path), _LOOKED_AT)
+        )
+    except (MitoolsError, OSError):
+        return False  # not a file of records; the folder may hold anything
+
+
+def _summary_at(path: str) -> Summary | None:
+    if not os.path.isfile(path):
+        return None
+    try:
+        return read_summary(path)
+    except MitoolsError:
+        return None  # another JSON file, such as the settings of a run

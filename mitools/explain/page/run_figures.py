@@ -1,0 +1,211 @@
+"""The figures of the runs in a folder: of each run, and of pairs of runs on the same records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.evaluate.measures.comparison import mcnemar
+from mitools.evaluate.measures.consistency import CONSISTENCY
+from mitools.evaluate.measures.labels import ACCURACY, rate
+from mitools.explain.build_view import verdicts
+from mitools.explain.figure_text import Figure, figure_of
+from mitools.explain.page.find_runs import FoundRun
+from mitools.explain.summary_file import Summary, metric_at
+from mitools.records import Record, read_records
+
+__all__ = ["COLUMNS", "PairCounts", "RunFigures", "compare_runs_on", "read_run"]
+
+COLUMNS = (
+    *("label.accuracy", "consistency.consistency", "association.cvi_net"),
+    *("calibration.ece_width", "calibration.auroc"),
+)
+"""The figures of a run in the table, by their path in a summary."""
+
+_QUESTION = ("id", "input", "label", "choices", "task")
+_Z = 1.959963984540054
+
+
+@dataclass
+class RunFigures:
+    """What the index shows of a run.
+
+    Attributes:
+        found: the run's files.
+        records: number of judged records.
+        model: the most frequent name of the student in its answers.
+        figures: one for each column; without a value, its reason.
+        is_right: by id of the record, whether the label is right; of records with a gold label.
+        digest: hash of the questions that it answered; equal for runs on the same records.
+        warning: what is wrong with the file; empty if it was read.
+    """
+
+    found: FoundRun
+    records: int = 0
+    model: str = ""
+    figures: list[Figure] = field(default_factory=list)
+    is_right: dict[str, bool] = field(default_factory=dict)
+    digest: str = ""
+    warning: str = ""
+
+
+def read_run(found: FoundRun) -> RunFigures:
+    """Read the records of a run.
+
+    Figures of its summary are used as they are. Without one, accuracy and consistency are counted
+    from the records.
+
+    Raises:
+        SourceError, DataError: the file cannot be read, or a record is invalid.
+    """
+    counts = _Counts()
+    for record in read_records(found.path):
+        if record.get("student"):
+            counts.add(record)
+    summary = found.summary or {}
+    is_fitting = summary.get("records") == len(counts.evaluated) != counts.records
+    if is_fitting:  # records of the split valid only fitted a parameter
+        counts.keep_evaluated()
+    own = counts.summary()
+    figures = [_figure(summary, own, path) for path in COLUMNS]
+    model = counts.models.most_common(1)[0][0] if counts.models else ""
+    return RunFigures(found, counts.records, model, figures, counts.is_right, counts.digest())
+
+
+def _figure(summary: Summary, own: Summary, path: str) -> Figure:
+    metric = metric_at(summary, path) or metric_at(own, path)
+    if metric is None:
+        return Figure("", "", reason="not in the summary" if summary else "needs a summary")
+    return figure_of("", metric)
+
+
+@dataclass
+class _Counts:
+    """Counts of the judged records of one run."""
+
+    records: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+    is_right: dict[str, bool] = field(default_factory=dict)
+    is_consistent: dict[str, bool] = field(default_factory=dict)
+    evaluated: set[str] = field(default_factory=set)
+    _questions: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        name = record["id"]
+        self.records += 1
+        if model := record["student"].get("model"):
+            self.models[str(model)] += 1
+        question = json.dumps([record.get(key) for key in _QUESTION], sort_keys=True)
+        self._questions[name] = hashlib.sha256(question.encode()).digest()[:16]
+        if record.get("split") != "valid":
+            self.evaluated.add(name)
+        scores = verdicts(record)
+        for verdict, found in (("correct", self.is_right), ("consistent", self.is_consistent)):
+            if isinstance(scores.get(verdict), bool):
+                found[name] = scores[verdict]
+
+    def keep_evaluated(self) -> None:
+        """Leave out the records of the split valid."""
+        for found in (self.is_right, self.is_consistent, self._questions):
+            for name in [name for name in found if name not in self.evaluated]:
+                del found[name]
+        self.records = len(self.evaluated)
+
+    def digest(self) -> str:
+        joined = b"".join(sorted(self._questions.values()))
+        return hashlib.sha256(joined).hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """Return accuracy and consistency, in the form of a summary."""
+        empty = "no record has both a gold label and a student's answer"
+        unread = "no rationale supports an answer"
+        right, consistent = self.is_right.values(), self.is_consistent.values()
+        accuracy = rate(ACCURACY, sum(right), len(right), empty=empty)
+        found = rate(CONSISTENCY, sum(consistent), len(consistent), empty=unread)
+        return {
+            "label": {"accuracy": accuracy.as_json()},
+            "consistency": {"consistency": found.as_json()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """Runs on the same records, and each pair of them; rows and columns are positions of runs.
+
+    Attributes:
+        runs: positions of the runs in the table.
+        n: records with a verdict for all of them.
+        gains: ``gains[i][j]``: records that run j has right and run i has not.
+        differences: accuracy of run j minus that of run i, and the bounds of its interval.
+        p_values: of McNemar's exact test, two-sided.
+    """
+
+    runs: list[int]
+    n: int
+    gains: list[list[int]]
+    differences: list[list[tuple[float, float, float]]]
+    p_values: list[list[float]]
+
+
+def compare_runs_on(runs: Sequence[RunFigures]) -> list[PairCounts]:
+    """Compare the runs that answered the same records, in each pair.
+
+    Returns:
+        One value for each set of records that several runs answered, in the order of the runs.
+    """
+    groups: dict[str, list[int]] = {}
+    for index, run in enumerate(runs):
+        if run.is_right:
+            groups.setdefault(run.digest, []).append(index)
+    return [_pairs(runs, members) for members in groups.values() if len(members) > 1]
+
+
+def _pairs(runs: Sequence[RunFigures], members: list[int]) -> PairCounts:
+    ids = sorted(set.intersection(*(set(runs[index].is_right) for index in members)))
+    right: NDArray[np.int64] = np.array(
+        [array("q", (runs[index].is_right[name] for name in ids)) for index in members],
+        dtype=np.int64,
+    ).reshape(len(members), len(ids))
+    gains = (1 - right) @ right.T
+    both_ways = [
+        list(zip(row, column, strict=True))
+        for row, column in zip(gains.tolist(), gains.T.tolist(), strict=True)
+    ]
+    return PairCounts(
+        members,
+        len(ids),
+        gains.tolist(),
+        [[_difference(gain, loss, len(ids)) for gain, loss in row] for row in both_ways],
+        [[_mcnemar(min(pair), max(pair)) for pair in row] for row in both_ways],
+    )
+
+
+def _difference(gain: int, loss: int, n: int) -> tuple[float, float, float]:
+    """Return a difference of two paired shares, and its 95% interval.
+
+    Half a record is added to each of the four counts, which keeps the coverage near 95% for small
+    counts too.
+
+    Source: Agresti and Min, Statistics in Medicine 24(5), 2005.
+    """
+    if not n:
+        return 0.0, 0.0, 0.0
+    middle = (gain - loss) / (n + 2)
+    spread = math.sqrt((gain + loss + 1) - (gain - loss) ** 2 / (n + 2)) / (n + 2)
+    return (gain - loss) / n, max(-1.0, middle - _Z * spread), min(1.0, middle + _Z * spread)
+
+
+@cache
+def _mcnemar(fewer: int, more: int) -> float:
+    ours, theirs = np.repeat([1.0, 0.0], [more, fewer]), np.repeat([0.0, 1.0], [more, fewer])
+    return mcnemar(ours, theirs)

@@ -1,0 +1,95 @@
+"""The figures of runs, and of pairs of runs on the same records."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mitools.evaluate.measures.comparison import mcnemar
+from mitools.explain.page.find_runs import FoundRun, find_runs
+from mitools.explain.page.run_figures import RunFigures, compare_runs_on, read_run
+from tests.explain.page.pages import choice
+
+
+def run_of(folder: Path, name: str, records: list[dict[str, Any]]) -> RunFigures:
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
+    return read_run(FoundRun(name, str(path)))
+
+
+def answered(index: int, label: str) -> dict[str, Any]:
+    return choice(index, student={"label": label, "rationale": f"In the {label}.", "model": "m"})
+
+
+def test_figures_are_counted_where_there_is_no_summary(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "a", [answered(i, "sea" if i < 3 else "car") for i in range(4)])
+    assert (run.records, run.model) == (4, "m")
+    assert [figure.value for figure in run.figures] == ["75.0%", "100.0%", "", "", ""]
+    assert run.figures[2].reason == "needs a summary"
+    assert run.is_right == {f"cqa-{i:03}": i < 3 for i in range(4)}
+
+
+def test_a_summary_gives_the_figures(tmp_path: Path) -> None:
+    accuracy = {"value": 0.123, "status": "ok", "n": 4, "unit": "fraction"}
+    (tmp_path / "a.json").write_text(json.dumps({"records": 4, "label": {"accuracy": accuracy}}))
+    run_of(tmp_path, "a", [answered(i, "sea") for i in range(4)])
+    (found,) = find_runs(str(tmp_path))
+    assert read_run(found).figures[0].value == "12.3%"
+
+
+def test_records_that_only_fitted_a_parameter_are_left_out(tmp_path: Path) -> None:
+    records = [answered(i, "sea") for i in range(6)]  # every other one is of the split valid
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in records))
+    value = {"value": 1.0, "status": "ok", "n": 3, "unit": "fraction"}
+    run = read_run(FoundRun("a", str(path), {"records": 3, "label": {"accuracy": value}}))
+    assert run.records == len(run.is_right) == 3
+    whole = read_run(FoundRun("a", str(path), {"records": 6, "label": {"accuracy": value}}))
+    assert whole.records == 6
+
+
+def test_pairs_are_counted_as_by_a_loop(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random((3, 40)) < [[0.5], [0.7], [0.9]]
+    runs = [
+        run_of(tmp_path, str(number), [answered(i, "sea" if one[i] else "car") for i in range(40)])
+        for number, one in enumerate(right)
+    ]
+    (pairs,) = compare_runs_on(runs)
+    assert (pairs.runs, pairs.n) == ([0, 1, 2], 40)
+    for i in range(3):
+        for j in range(3):
+            assert pairs.gains[i][j] == sum(right[j] & ~right[i])
+            expected = mcnemar(right[j].astype(float), right[i].astype(float))
+            assert pairs.p_values[i][j] == pytest.approx(expected)
+            difference, low, high = pairs.differences[i][j]
+            assert difference == pytest.approx(right[j].mean() - right[i].mean())
+            assert low <= difference <= high
+
+
+def test_the_interval_of_a_difference_is_that_of_agresti_and_min(tmp_path: Path) -> None:
+    # 10 records, 4 gained and 1 lost: with half a record in each cell, 4.5 and 1.5 of 12.
+    first = ["sea"] * 5 + ["car"] * 5
+    second = ["sea"] * 4 + ["car"] + ["sea"] * 4 + ["car"]
+    runs = [
+        run_of(tmp_path, name, [answered(i, label) for i, label in enumerate(labels)])
+        for name, labels in (("a", first), ("b", second))
+    ]
+    (pairs,) = compare_runs_on(runs)
+    middle = (4.5 - 1.5) / 12
+    spread = 1.959964 * math.sqrt((4.5 + 1.5) / 12 - middle**2) / math.sqrt(12)
+    assert pairs.differences[0][1] == pytest.approx((0.3, middle - spread, middle + spread))
+
+
+def test_runs_on_other_records_are_not_compared(tmp_path: Path) -> None:
+    records = [answered(i, "sea") for i in range(4)]
+    other = [{**one, "label": "car"} for one in records]
+    runs = [run_of(tmp_path, name, found) for name, found in (("a", records), ("b", other))]
+    assert compare_runs_on(runs) == []
+    again = run_of(tmp_path, "c", records[::-1])  # the order of the records does not matter
+    assert [pairs.runs for pairs in compare_runs_on([*runs, again])] == [[0, 2]]
