@@ -7,7 +7,9 @@ what stands above it:
 - ``errors``: the exceptions, with the exit status of each; ``bounds``: limits on what is read;
   ``escape``: untrusted text made safe to print; ``packed``: reading Zstandard files
 - ``files``: opening inputs, and outputs that appear whole; ``schema``: the fields of a record;
-  ``expressions``: arithmetic; ``recipe``: finding and reading TOML recipes; ``console``: stderr
+  ``expressions``: arithmetic; ``recipe``: finding and reading TOML recipes
+- ``console``: stderr, with ``progress``: the progress of a loop in one line; ``terminal_lock``:
+  which process of a pipe draws it
 - ``lines``: lines of JSON; ``parts``: several files that are replaced together
 - ``records``: reading and writing records; ``diverted``: lines that were put aside
 - ``reading``: the answer that a text states; ``tasks``: answer formats, built on it
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
     from mitools.tasks import TASK_NAMES, Answer, Task, read_answer, task_named, task_of
     from mitools.train.choices import DIVERGENCES, MI_TERMS, POOLS
-    from mitools.train.losses.objective import Objective
+    from mitools.train.losses.combination import Objective
     from mitools.train.options import TrainOptions
     from mitools.train.run import train_student
     from mitools.train.training_run import Interrupted
@@ -189,7 +191,7 @@ _MODULES = {
     "student.protocol": "Generation Student",
     "tasks": "TASK_NAMES Answer Task read_answer task_named task_of",
     "train.choices": "DIVERGENCES MI_TERMS POOLS",
-    "train.losses.objective": "Objective",
+    "train.losses.combination": "Objective",
     "train.options": "TrainOptions",
     "train.run": "train_student",
     "train.training_run": "Interrupted",

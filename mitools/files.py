@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import gzip
 import io
 import os
@@ -28,9 +29,11 @@ from mitools.packed import ZstdReader
 __all__ = [
     "STDIN",
     "STDOUT",
+    "LineStream",
     "appended_output",
     "atomic_directory",
     "atomic_output",
+    "await_stdin",
     "input_errors",
     "open_input",
     "output_errors",
@@ -42,6 +45,7 @@ STDIN = "-"
 STDOUT = "-"
 
 _BUFFER_BYTES = 2**17
+_PIPE_BYTES = 2**20  # the most that Linux gives without privileges
 
 
 @contextlib.contextmanager
@@ -68,6 +72,44 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
             yield io.BufferedReader(ZstdReader(stream), _BUFFER_BYTES)
         else:
             yield stream
+
+
+def await_stdin() -> None:
+    """Wait until stdin has data or ends; nothing is taken from it.
+
+    A stage calls this before it loads a model: the stages before it may need the processor.
+    """
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # not a pipe, or not on Linux
+        # The stage before goes on with its work while this one loads a model.
+        fcntl.fcntl(sys.stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    peek = getattr(sys.stdin.buffer, "peek", None)
+    if peek is not None:  # a buffer in memory has all its data
+        with input_errors("<stdin>"):
+            peek(1)
+
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+
+class LineStream(io.TextIOBase):
+    """A stream that passes on each line that is not blank, without colours and bullets.
+
+    It takes the place of stdout, which carries records, while a library may print.
+    """
+
+    def __init__(self, receive: Callable[[str], None]) -> None:
+        self._receive = receive
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if shown := _COLOUR.sub("", line).strip("* \t\r"):
+                self._receive(shown)
+        return len(text)
 
 
 def _hint_for_missing(path: str) -> str:

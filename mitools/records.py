@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -39,6 +40,7 @@ __all__ = [
     "Writer",
     "as_fault",
     "content_id",
+    "count_records",
     "dump_line",
     "line_rows",
     "parse_line",
@@ -270,6 +272,42 @@ class Reader:
 
 def _shown(path: str) -> str:
     return "<stdin>" if path == STDIN else path
+
+
+_MAX_COUNTED_BYTES = 2**27
+
+
+def count_records(
+    paths: Iterable[str], wanted: Callable[[Record], bool] | None = None
+) -> int | None:
+    """Count the lines of files that may be records.
+
+    Args:
+        paths: JSON Lines files.
+        wanted: selects the records to count; by default every line that is not blank counts.
+
+    Returns:
+        None if it would take long, or is not possible: a pipe, a packed or a large file.
+    """
+    names = list(paths)
+    try:
+        found = [os.stat(name) for name in names]
+    except OSError:  # a pipe, or a missing file, which its reader reports
+        return None
+    is_plain = all(stat.S_ISREG(one.st_mode) for one in found)
+    is_packed = any(name.endswith((".gz", ".zst")) for name in names)
+    if not is_plain or is_packed or sum(one.st_size for one in found) > _MAX_COUNTED_BYTES:
+        return None
+    return sum(_is_wanted(row, wanted) for name in names for row in line_rows(name))
+
+
+def _is_wanted(row: Row, wanted: Callable[[Record], bool] | None) -> bool:
+    if wanted is None:
+        return True
+    try:
+        return wanted(row.parse())
+    except DataError:  # its reader reports it
+        return False
 
 
 class Writer:

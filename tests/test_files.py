@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,6 +19,7 @@ import zstandard
 
 from mitools.errors import MitoolsError, OutputError, SourceError
 from mitools.files import (
+    LineStream,
     appended_output,
     atomic_directory,
     atomic_output,
@@ -402,3 +406,27 @@ def test_errors_keep_their_cause() -> None:
         raise cause
     assert out.value.__cause__ is source.value.__cause__ is cause
     assert out.value.hint == "choose a place you may write to"
+
+
+def test_waiting_for_stdin_takes_nothing_and_ends_with_the_first_byte() -> None:
+    code = (
+        "import sys, time; from mitools.files import await_stdin; await_stdin();"
+        "print(time.process_time() < 5, sys.stdin.readline())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        out, _ = process.communicate("first\nsecond\n")
+    assert out == "True first\n\n"
+
+
+def test_what_a_library_prints_is_passed_on_line_by_line() -> None:
+    lines: list[str] = []
+    with contextlib.redirect_stdout(LineStream(lines.append)):
+        print("\x1b[1m* one\x1b[0m\n\n  two", end="")  # noqa: T201
+        assert lines == ["one"]
+        print()  # noqa: T201
+    assert lines == ["one", "two"]

@@ -25,8 +25,9 @@ EVERY_MODULE = pytest.mark.parametrize(
 
 # Low to high. A module imports what lies below it, and what lies in its own room.
 LAYERS = (
-    ("bounds", "errors", "escape", "packed"),
-    ("console", "expressions", "files", "recipe", "schema"),
+    ("bounds", "errors", "escape", "packed", "terminal_lock"),
+    ("expressions", "files", "progress", "recipe", "schema"),
+    ("console",),
     ("lines", "parts"),
     ("records",),
     ("reading",),
@@ -58,14 +59,16 @@ OWNERS: dict[str, tuple[str, str]] = {
     "openai": ("annotate", "openai"),
     "peft": ("student", "peft"),
     "pyarrow": ("sources train", "datasets"),
-    "rich": ("console explain", "rich"),
+    "rich": ("console explain progress", "rich"),
     "sacrebleu": ("evaluate", "sacrebleu"),
     "safetensors": ("student train", "safetensors"),
     "scipy": ("evaluate study", "scipy"),
     "sklearn": ("evaluate", "scikit-learn"),
     "tokenizers": ("student", "transformers"),
     "torch": ("student train evaluate export", "torch"),
+    "trackio": ("train", "trackio"),
     "transformers": ("student train", "transformers"),
+    "wandb": ("train", "wandb"),
     "xllamacpp": ("export", "xllamacpp"),
     "zstandard": ("files packed", "zstandard"),
 }

@@ -24,7 +24,6 @@ TESTED_IN = {
     "annotate/failures": "annotate/test_cli",
     "annotate/interrupt": "annotate/test_cli",
     "annotate/notices": "annotate/test_annotate_records",
-    "annotate/report": "annotate/test_cli",
     "annotate/samples": "annotate/test_strategy",
     "annotate/tally": "annotate/test_run",
     "cli/_annotate_options": "annotate/test_options",

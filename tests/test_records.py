@@ -28,6 +28,7 @@ from mitools.records import (
     Row,
     Writer,
     content_id,
+    count_records,
     dump_line,
     line_rows,
     parse_line,
@@ -449,3 +450,20 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
 def test_records_cannot_be_written_to_stdout_from_python() -> None:
     with pytest.raises(UsageError, match="only be written to a file"):
         write_records("-", [])
+
+
+def test_records_are_counted_where_that_is_quick(tmp_path: Path) -> None:
+    plain = tmp_path / "a.jsonl"
+    plain.write_text('{"split": "test"}\n\nnot JSON\n{"split": "train"}')
+    assert count_records([str(plain)]) == 3
+    assert count_records([str(plain), str(plain)]) == 6
+    assert count_records([str(plain)], lambda record: record["split"] == "test") == 1
+    (tmp_path / "b.jsonl.gz").write_bytes(b"")
+    for other in ("-", str(tmp_path / "missing"), str(tmp_path / "b.jsonl.gz"), str(tmp_path)):
+        assert count_records([str(plain), other]) is None
+
+
+def test_a_large_file_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_text("{}\n" * 100)
+    monkeypatch.setattr("mitools.records._MAX_COUNTED_BYTES", 299)
+    assert count_records([str(tmp_path / "a.jsonl")]) is None

@@ -8,10 +8,38 @@ from mitools.annotate.client.budget import Budget
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.prompt import Prompts
 from mitools.annotate.run import AnnotationRun
+from mitools.annotate.tally import Tally
 
-__all__ = ["overspending", "run_lines", "unread_lines"]
+__all__ = ["overspending", "progress_figures", "run_lines", "unread_lines"]
 
 _PROMPT_CHARACTERS = 2000
+
+
+def progress_figures(tally: Tally, budget: Budget | None) -> list[str]:
+    """Return the figures so far, the most important first: what progress shows beside the count."""
+    figures = []
+    if tally.with_gold:
+        figures.append(f"{tally.agreeing / tally.with_gold:.1%} agree with gold")
+    figures.append(f"{tally.failed.total():,} failed")
+    if budget is not None:
+        limit = "" if budget.limit is None else f" of ${budget.limit:,.2f}"
+        figures.append(f"${budget.spent:,.4f}{limit}")
+    if tally.spent:
+        read, written = tally.spent["prompt_tokens"], tally.spent["completion_tokens"]
+        figures.append(f"{_short(read)} + {_short(written)} tokens")
+    if tally.recalled:
+        figures.append(f"{tally.recalled:,} from the journal")
+    return figures
+
+
+def _short(count: int) -> str:
+    """Write a count in at most five characters: ``950``, ``12.3k``, ``4.5M``."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return (
+                f"{count / size:.3g}{unit}" if count < 1000 * size else f"{count / size:.0f}{unit}"
+            )
+    return str(count)
 
 
 def run_lines(run: AnnotationRun, budget: Budget | None, rejected: int) -> list[str]:

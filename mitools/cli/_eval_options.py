@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.errors import UsageError
-from mitools.evaluate.options import EvalOptions, JudgeOptions
+from mitools.evaluate.options import EvalOptions, JudgeOptions, check_runs
 from mitools.files import STDIN
 
 __all__ = ["RunFiles", "eval_options"]
@@ -33,8 +33,6 @@ class RunFiles:
 
     def check(self, inputs: tuple[str, ...], options: EvalOptions) -> None:
         """Raise :class:`UsageError` where the files do not go together."""
-        from mitools.evaluate.findings import check_runs
-
         if self.merge and self.student:
             hint = 'leave out "--student", or "--merge"'
             raise UsageError("--merge needs records that hold answers", hint=hint)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from mitools.cli._stage import Stage, stdout
+from mitools.console import claim_terminal
 from mitools.errors import UsageError
 from mitools.files import STDIN, STDOUT, atomic_output, output_errors
 
@@ -232,6 +233,7 @@ def _stream(
     pager = pager_command() if wants_pager and sys.stdout.isatty() else []
     if not pager:
         return _plain_stdout()
+    claim_terminal()
     if quits_if_short(pager):
         screen = shutil.get_terminal_size().lines
         return paging_if_long(pager, _plain_stdout, screen, RECORD_START)

@@ -40,7 +40,7 @@ def _progress(stage: Stage) -> Iterator[OnReply]:
             if update is None:  # the first question: open the display
                 update = stack.enter_context(stage.console.progress("judging", total, "replies"))
             if count:
-                update(1, "")
+                update(1)
             if count == total:
                 stack.close()
 

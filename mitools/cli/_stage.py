@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import click
 
@@ -23,11 +24,19 @@ from mitools.cli._config import config_option, refusal_of, refuse_unconfirmed
 from mitools.cli._help import Groups, grouped_options
 from mitools.cli._options import COMMON, INPUT_FILES, INPUT_LIMITS, output_option
 from mitools.cli._places import check_roles
-from mitools.console import Console
+from mitools.console import Console, Update, claim_terminal
 from mitools.diverted import diverted_pieces, is_diverted
 from mitools.errors import MitoolsError, OutputError
-from mitools.files import STDOUT, appended_output, atomic_output, output_errors, stream_number
-from mitools.records import Reader, Rejected, Writer
+from mitools.files import (
+    STDIN,
+    STDOUT,
+    appended_output,
+    atomic_output,
+    await_stdin,
+    output_errors,
+    stream_number,
+)
+from mitools.records import Reader, Record, Rejected, Writer, count_records
 
 __all__ = [
     "HINTS",
@@ -36,6 +45,7 @@ __all__ = [
     "abandon_stdout",
     "stage",
     "stdout",
+    "watched",
 ]
 
 Decorator = Callable[[Any], Any]
@@ -76,6 +86,33 @@ class Stage:
                 total = reader.count + reader.rejected
                 self.console.warn(f"{reader.rejected:,} of {total:,} lines {done}")
 
+    @property
+    def reads_stdin(self) -> bool:
+        return STDIN in (self.files or (STDIN,))
+
+    def await_input(self) -> None:
+        """Wait for the first data of a pipe; before this, load nothing that takes long."""
+        if self.reads_stdin:
+            await_stdin()
+
+    def expected(self, wanted: Callable[[Record], bool] | None = None) -> int | None:
+        """Count the records of the input, for its progress; None if that is not quick.
+
+        Args:
+            wanted: selects the records to count; by default all.
+        """
+        return count_records(self.files or (STDIN,), wanted)
+
+    @property
+    def feeds_pipe(self) -> bool:
+        """Whether the output goes to another program, which shows how far it is."""
+        if self.output not in (None, STDOUT):
+            return False
+        try:
+            return stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+        except (OSError, ValueError):  # it has no descriptor
+            return False
+
     def _rejecter(self, stack: contextlib.ExitStack) -> Callable[[Rejected], None] | None:
         if self.on_error == "stop":
             return None
@@ -107,7 +144,31 @@ def stdout() -> IO[str]:
     """Return stdout as UTF-8 with bare newlines, in any locale."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n", errors="strict")
-    return sys.stdout
+    return cast("IO[str]", _Terminal(sys.stdout)) if sys.stdout.isatty() else sys.stdout
+
+
+class _Terminal:
+    """A stdout that is a terminal: with the first text on it, live lines end."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._is_claimed = False
+
+    def write(self, text: str) -> int:
+        if not self._is_claimed:
+            self._is_claimed = True
+            claim_terminal()
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def watched(records: Iterable[Record], update: Update) -> Iterator[Record]:
+    """Yield the records; with the first one their progress is shown."""
+    for record in records:
+        update(0)
+        yield record
 
 
 class StageCommand(click.Command):

@@ -21,7 +21,7 @@ from mitools.cli._annotate_options import parse_params, parse_price, prompt_opti
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
-from mitools.cli._stage import Stage, stage, stdout
+from mitools.cli._stage import Stage, stage, stdout, watched
 from mitools.escape import visible
 from mitools.files import STDOUT, atomic_output, output_errors
 from mitools.records import Reader
@@ -278,6 +278,7 @@ def _annotate(stage: Stage, options: AnnotateOptions) -> None:
     from mitools.annotate.failures import open_failures
     from mitools.annotate.interrupt import stopping_on_interrupt, wakeable_stdin
     from mitools.annotate.open_teacher import open_teacher
+    from mitools.annotate.report import progress_figures
     from mitools.annotate.run import AnnotationRun
 
     with (
@@ -286,16 +287,17 @@ def _annotate(stage: Stage, options: AnnotateOptions) -> None:
         stage.reading("input") as records,
         stage.writing() as out,
         open_failures(options.on_failure) as handle_failure,
-        stage.console.progress("annotating") as update,
+        stage.console.progress(total=stage.expected()) as update,
     ):
+        shown = watched(records, update)
         run = AnnotationRun(
-            records, opened.teacher, options, handle_failure=handle_failure, on_stop=on_stop
+            shown, opened.teacher, options, handle_failure=handle_failure, on_stop=on_stop
         )
         reporting = _reporting(stage, run, records, opened, options)
         with reporting, run, stopping_on_interrupt(run.stop):
             for batch in run.batches():
                 out.write_batch(batch)
-                update(len(batch), "")
+                update(len(batch), *progress_figures(run.tally, opened.budget))
     if warning := run.gold.warning():
         stage.console.warn(warning)
     if options.limit is not None and run.tally.read == options.limit:

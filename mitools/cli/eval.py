@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -23,7 +24,7 @@ from mitools.cli._options import (
     tokens_per_batch_option,
 )
 from mitools.cli._places import BaselineName, ModelName, OutputPath, RecipePath, TypedOption
-from mitools.cli._stage import Stage, abandon_stdout, stage
+from mitools.cli._stage import Stage, abandon_stdout, stage, watched
 from mitools.errors import UsageError
 from mitools.evaluate.baselines.names import NAMES
 from mitools.evaluate.operating.roles import CALIBRATED_ON
@@ -266,14 +267,12 @@ def command(
     \b
     mitools eval --student runs/svamp records.jsonl --summary figures.json > judged.jsonl
     """
-    from mitools.evaluate.findings import check_side, join_runs
-
     is_full = params.pop("is_full")
     files = RunFiles(student, summary, compare, seeds, merge)
     options = eval_options(params, files)
     files.check(stage.files, options)
     options.check(has_student=student is not None)
-    opener = _opener(student, options)
+    opener = _opener(stage, student, options)
     baselines = [_baseline(stage, path, options) for path in compare]
     parts = [replace(stage, files=(path,)) for path in stage.files] if seeds else [stage]
     with (
@@ -282,9 +281,12 @@ def command(
         _summary_file(summary) as file,
     ):
         write = JudgedOutput(out, outlives_reader=summary is not None).write
+        stage.await_input()
         similarity = _similarity(options)
         runs = [_evaluate(part, options, write, opener, similarity) for part in parts]
-        with _probing(stage, options) as update:
+        from mitools.evaluate.findings import check_side, join_runs
+
+        with _measuring(stage), _probing(stage, options) as update:
             figures = join_runs(runs, baselines, by_seed=seeds, judge=judge, update=update)
         _save(figures, file, runs[0], asdict(files))
         _report(stage, figures, is_full=is_full)
@@ -305,11 +307,17 @@ def _save_point(stage: Stage, run: Evaluation, student: str | None) -> None:
         stage.console.note(note)
 
 
-def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:
+def _opener(
+    stage: Stage, student: str | None, options: EvalOptions
+) -> Callable[[], OpenedStudent] | None:
     if student is None:
         return None
     from mitools.evaluate.asking.opening import open_later
 
+    if not stage.reads_stdin:  # else the stage before may still have to train the student
+        from mitools.student.metadata import read_metadata
+
+        read_metadata(Path(student))
     return open_later(student, options.device, options.tokens_per_batch)
 
 
@@ -333,7 +341,8 @@ def _evaluate(
     from mitools.evaluate.run import Evaluation
 
     evaluation = Evaluation(options, opener, stage.console.warn, similarity)
-    _pass_records(stage, evaluation, write)
+    total = None if opener is None else stage.expected(options.selects)
+    _pass_records(stage, evaluation, write, total)
     return evaluation
 
 
@@ -346,11 +355,24 @@ def _baseline(stage: Stage, path: str, options: EvalOptions) -> Evaluation:
     return evaluation
 
 
-def _pass_records(stage: Stage, evaluation: Evaluation, write: Callable[[Record], None]) -> None:
-    with stage.reading("input") as records, stage.console.progress("evaluating") as update:
-        for record in evaluation.run(records, records.reject):
+def _pass_records(
+    stage: Stage,
+    evaluation: Evaluation,
+    write: Callable[[Record], None],
+    total: int | None = None,
+) -> None:
+    with stage.reading("input") as records, stage.console.progress(total=total) as update:
+        for record in evaluation.run(watched(records, update), records.reject):
             write(record)
-            update(1, "")
+            update(1)
+
+
+@contextlib.contextmanager
+def _measuring(stage: Stage) -> Iterator[None]:
+    """Show the time of what follows the last record: figures, their intervals and permutations."""
+    with stage.console.progress("measuring", unit="") as update:
+        update(0)
+        yield
 
 
 @contextlib.contextmanager
@@ -360,7 +382,7 @@ def _probing(stage: Stage, options: EvalOptions) -> Iterator[Callable[[int], Non
         yield lambda _count: None
         return
     with stage.console.progress("probing", unit="questions") as update:
-        yield lambda count: update(count, "")
+        yield lambda count: update(count)
 
 
 @contextlib.contextmanager

@@ -323,6 +323,6 @@ def _progressing(
                 held.append(item)
             else:
                 yield item
-                update(1, "")
+                update(1)
     yield from held
     yield from items

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -254,12 +255,23 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     options.check()
     check_used(_typed(params), names)
     gold = GoldCheck()
-    with stage.reading("input") as reader, stage.writing() as out:
+    with stage.reading("input") as reader, stage.writing() as out, _loading(stage) as update:
         for record in read_parts(open_sources(names, options), options, reader, gold):
             out.write(record)
+            update(1)
     if warning := gold.warning():
         stage.console.warn(warning)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
+
+
+@contextlib.contextmanager
+def _loading(stage: Stage) -> Iterator[Callable[[int], None]]:
+    """Show progress, unless the next stage of a pipe shows its own."""
+    if stage.feeds_pipe:
+        yield lambda _count: None
+        return
+    with stage.console.progress() as update:
+        yield update
 
 
 def _typed(params: Mapping[str, Any]) -> list[str]:

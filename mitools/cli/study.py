@@ -148,7 +148,7 @@ def _conduct(stage: Stage, study: Study, options: StudyOptions) -> Progress:
     threads = max(1, len(os.sched_getaffinity(0)) // options.jobs)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     total = sum(1 for _ in runs_of(study))
-    with stage.console.progress("studying", total, "runs") as update:
+    with stage.console.progress(total=total, unit="runs") as update:
 
         def show(ended: Ended) -> None:
             name = ended.order.run.name

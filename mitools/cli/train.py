@@ -18,7 +18,7 @@ from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import ModelName, OutputFolder, TypedOption
 from mitools.cli._stage import Stage, stage, stdout
 from mitools.console import Console, Update
-from mitools.files import output_errors
+from mitools.files import LineStream, output_errors
 from mitools.records import Record
 from mitools.train.choices import PRESETS
 from mitools.train.options import TrainOptions
@@ -36,8 +36,15 @@ GROUPS = {
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
     "--batch-size --micro-batch-size --precision",
     "Validation": "--eval-every --patience --select-by --eval-on --valid-limit",
-    "Run": "--dry-run --resume --overwrite",
+    "Run": "--log-to --dry-run --resume --overwrite",
 }
+
+
+def _tracker_names(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    names = (name.strip() for value in values for name in value.split(","))
+    return tuple(name for name in names if name)
 
 
 @stage("train", groups=GROUPS)
@@ -51,6 +58,14 @@ GROUPS = {
             "shell_complete": complete_models,
         },
         "overwrite": {"cls": TypedOption},
+        "log_to": {
+            "cls": TypedOption,
+            "type": str,
+            "multiple": True,
+            "callback": _tracker_names,
+            "show_default": False,
+            "metavar": "NAME[,NAME]",
+        },
     },
     without=["seed", "task"],
 )
@@ -75,7 +90,7 @@ def command(stage: Stage, dry_run: bool, **options: Any) -> None:
     mitools train records.jsonl --student google/flan-t5-small --save runs/first
     """
     chosen = TrainOptions.from_preset(options.pop("preset"), **_given(options))
-    if os.environ.get("RANK", "0") != "0":  # of several processes the first reports
+    if not _is_first_process():
         stage.console.quiet = True
     if dry_run:
         _show_estimate(stage, chosen)
@@ -105,67 +120,103 @@ def _show_estimate(stage: Stage, options: TrainOptions) -> None:
 
 
 def _train(stage: Stage, options: TrainOptions) -> None:
-    from mitools.train.run import train_student
-
-    def write(records: Iterator[Record]) -> None:
-        with stage.writing() as out:
-            out.write_all(records)
-
+    _await_input(stage, options)
     passes_on = bool(stage.output) or not sys.stdout.isatty()
-    with contextlib.closing(_read(stage)) as records, _StepBar(stage.console) as bar:
+    with contextlib.closing(_read(stage)) as records, _StepBar(stage.console, options) as bar:
+        bar.prepare()
+        with contextlib.redirect_stdout(LineStream(stage.console.note)):
+            # transformers prints while it is imported, if WANDB_MODE is offline.
+            from mitools.train.run import train_student
+
+        def write(records: Iterator[Record]) -> None:
+            bar.close()
+            with stage.writing() as out:
+                out.write_all(records)
+
         train_student(
             records,
             options,
             bar.show,
             on_start=bar.start,
-            on_note=bar.note,
+            on_note=stage.console.note,
             pass_on=write if passes_on else None,
         )
+
+
+def _await_input(stage: Stage, options: TrainOptions) -> None:
+    """Refuse what can be refused without torch, then wait for the first record."""
+    from mitools.train.work_folder.destination import check_destination
+
+    options.check()
+    if _is_first_process():
+        check_destination(options)
+        stage.await_input()
+
+
+def _is_first_process() -> bool:
+    """Return whether this process reports; of several that train one student, it also reads."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _read(stage: Stage) -> Generator[Record, None, None]:
     with stage.reading("input") as records, stage.console.progress("reading") as update:
         for record in records:
-            update(1, "")
+            update(1)
             yield record
 
 
 class _StepBar:
-    """A progress bar of optimizer steps, closed by the first message after them."""
+    """The progress of optimizer steps; without a terminal also a line at each validation."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, options: TrainOptions) -> None:
         self._console = console
+        self._log = str(options.work / "log.jsonl")
         self._stack = contextlib.ExitStack()
-        self._update: Update = lambda _advance, _text: None
-        self._step = 0
+        self._update: Update | None = None
+        self._step: int | None = None
+        self._validation: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._stack.close()
 
+    def prepare(self) -> None:
+        """Show the time of what comes before the first step: the model, the tokens."""
+        self._stack.enter_context(self._console.progress("preparing", unit=""))(0)
+
     def start(self, total_steps: int) -> None:
-        progress = self._console.progress("training", total_steps, "steps")
+        self.close()
+        progress = self._console.progress(total=total_steps, unit="steps", log=self._log)
         self._update = self._stack.enter_context(progress)
+        self._update(0)
+        self._update.report()
 
     def show(self, step: int, logs: Mapping[str, float]) -> None:
         """Show a step; its figures are in nats, the accuracy is from 0 to 1."""
+        assert self._update is not None, "on_start is called before the first step"
+        if self._step is None:  # a resumed run begins at a later step
+            self._step = step - 1
+            self._update.skip(self._step)
         shown = [f"{name} {logs[key]:.3f}" for key, name in _FIGURES.items() if key in logs]
-        self._update(step - self._step, "  ".join(shown))
+        self._update(step - self._step, *shown)
         self._step = step
-
-    def note(self, text: str) -> None:
-        self._stack.close()
-        self._console.note(text)
+        validation = {key: value for key, value in logs.items() if key.startswith("eval_")}
+        if validation != self._validation:
+            self._validation = validation
+            self._update.report()
 
 
 _FIGURES = {
+    "eval_accuracy": "valid accuracy",
     "label_loss": "label",
     "rationale_loss": "rationale",
     "conclusion_loss": "conclusion",
     "mi_loss": "MI",
-    "eval_accuracy": "valid accuracy",
     "eval_mi_estimate": "MI estimate",
     "eval_mi_shuffled": "shuffled",
 }

@@ -5,39 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mitools.errors import UsageError
 from mitools.evaluate.outcomes import compare, over_seeds
 from mitools.evaluate.run import Evaluation
 
 if TYPE_CHECKING:
     from mitools.evaluate.judge.open_judge import Judge
 
-__all__ = ["check_runs", "check_side", "join_runs"]
-
-
-def check_runs(
-    runs: int, baselines: int, *, by_seed: bool, has_student: bool, has_judge: bool
-) -> None:
-    """Check how many runs and baselines go together.
-
-    Args:
-        runs: how many there are; 1 also for shards of one run.
-        baselines: how many runs they are compared with.
-        by_seed: each run is a training with a seed of its own.
-        has_student: whether a student answers; otherwise the records hold answers.
-        has_judge: whether a judge is asked.
-
-    Raises:
-        UsageError: they do not.
-    """
-    if by_seed and has_student:
-        hint = 'leave out "--student", or "--seeds"'
-        raise UsageError("--seeds needs records that hold answers", hint=hint)
-    if has_judge and (by_seed or baselines > 1):
-        hint = 'leave out "--judge", or name one run and one baseline'
-        raise UsageError("--judge compares at most two runs", hint=hint)
-    if by_seed and runs < 2:
-        raise UsageError("--seeds needs two runs or more", hint="name a file for each run")
+__all__ = ["check_side", "join_runs"]
 
 
 def check_side(runs: Sequence[Evaluation]) -> None:

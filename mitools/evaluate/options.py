@@ -17,7 +17,7 @@ from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.operating.confidence import CONFIDENCES, ConfidenceName
 from mitools.schema import SPLITS, TASKS, Record
 
-__all__ = ["EVALUATED_SPLITS", "EvalOptions", "JudgeOptions", "SplitName"]
+__all__ = ["EVALUATED_SPLITS", "EvalOptions", "JudgeOptions", "SplitName", "check_runs"]
 
 SplitName = Literal["train", "valid", "test", "all"]
 
@@ -138,6 +138,12 @@ class EvalOptions:
         """Return whether a record only serves to fit something, or to choose a threshold."""
         fits = self.temperature or self.fits_weight or self.target_accuracy is not None
         return (fits and record.get("split") == "valid") or self.roles.calibrates(record)
+
+    def selects(self, record: Record) -> bool:
+        """Return whether a record is of the split to evaluate, or only serves to fit."""
+        split = record.get("split")
+        wanted = (None, "test") if self.split is None else (self.split,)
+        return self.split == "all" or split in wanted or self.only_fits(record)
 
     @property
     def sample_size(self) -> int:
@@ -271,3 +277,28 @@ class EvalOptions:
     def as_json(self) -> Mapping[str, Any]:
         """Return the options as plain JSON values."""
         return asdict(self)
+
+
+def check_runs(
+    runs: int, baselines: int, *, by_seed: bool, has_student: bool, has_judge: bool
+) -> None:
+    """Check how many runs and baselines go together.
+
+    Args:
+        runs: how many there are; 1 also for shards of one run.
+        baselines: how many runs they are compared with.
+        by_seed: each run is a training with a seed of its own.
+        has_student: whether a student answers; otherwise the records hold answers.
+        has_judge: whether a judge is asked.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if by_seed and has_student:
+        hint = 'leave out "--student", or "--seeds"'
+        raise UsageError("--seeds needs records that hold answers", hint=hint)
+    if has_judge and (by_seed or baselines > 1):
+        hint = 'leave out "--judge", or name one run and one baseline'
+        raise UsageError("--judge compares at most two runs", hint=hint)
+    if by_seed and runs < 2:
+        raise UsageError("--seeds needs two runs or more", hint="name a file for each run")

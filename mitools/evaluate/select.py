@@ -54,14 +54,12 @@ class Selection:
             records: what to evaluate.
             reject: called with each record that cannot be evaluated, and the reason.
         """
-        name = self._options.split
-        wanted = (None, "test") if name is None else (name,)
         for record in self.gold.watch(
             with_known_labels(records, self._metadata, self._options.task)
         ):
             split = record.get("split")
             self._splits[split] += 1
-            if name == "all" or split in wanted or self._options.only_fits(record):
+            if self._options.selects(record):
                 try:
                     self._note_id(str(record.get("id", "")))
                 except InvalidFieldError as exc:

@@ -16,7 +16,8 @@ A run, in the order of its steps:
   label read behind the rationale; ``past``: the average of past weights; ``task_tensors``: the
   tensors of a task in a batch; ``dropout``: fast dropout on a CPU
 - ``validate``: validation metrics; ``mi_estimate``: a lower bound on the mutual information of
-  label and rationale; ``callbacks``: the log, early stopping and signals
+  label and rationale; ``callbacks``: the log, early stopping and signals; ``trackers``:
+  TensorBoard, wandb and Trackio
 - ``weights``: weights into and out of a checkpoint; ``saving``: the student's folder and metadata;
   ``card``: its model card
 - ``processes``: several processes that train one student
@@ -26,6 +27,6 @@ Packages:
 - ``losses``: the losses, as functions on tensors
 - ``work_folder``: checkpoints, and resuming from them
 
-Importing this package imports none of them. ``choices``, ``fields``, ``options`` and ``ranges`` do
-not import torch.
+Importing this package imports none of them. ``choices``, ``fields``, ``options``, ``ranges`` and
+``trackers`` do not import torch.
 """

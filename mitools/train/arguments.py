@@ -10,6 +10,7 @@ from transformers import TrainingArguments
 from mitools.errors import TrainingError, UsageError
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
+from mitools.train.trackers import names_of_run
 
 __all__ = ["records_a_piece", "training_arguments", "uses_bf16"]
 
@@ -78,7 +79,7 @@ def training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,
         log_level="error",
-        report_to=[],
+        **names_of_run(options.save),
         seed=options.seed,
         data_seed=options.seed,
     )

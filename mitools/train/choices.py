@@ -46,6 +46,7 @@ __all__ = [
     "SameLabel",
     "Schedule",
     "Selection",
+    "Tracker",
     "UnreadableRationales",
 ]
 
@@ -97,6 +98,7 @@ Schedule = Literal["linear", "cosine", "constant"]
 Selection = Literal["accuracy", "label-loss", "last"]
 EvalSplit = Literal["valid", "test"]
 Precision = Literal["auto", "fp32", "bf16"]
+Tracker = Literal["tensorboard", "wandb", "trackio"]
 
 PresetName = Literal["paper"]
 PRESETS: Mapping[PresetName, Mapping[str, Any]] = {

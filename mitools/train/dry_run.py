@@ -10,8 +10,8 @@ from typing import Any
 
 from mitools.records import Record
 from mitools.train.options import TrainOptions
-from mitools.train.prepare import Note, no_note, prepare
-from mitools.train.training_run import TrainingRun
+from mitools.train.prepare import Note, prepare
+from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
 
 __all__ = ["Shape", "batch_shapes", "describe_training", "estimate_training"]

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from mitools.errors import UsageError
 from mitools.student.layout import Order, PrefixPosition
@@ -48,9 +48,11 @@ from mitools.train.choices import (
     SameLabel,
     Schedule,
     Selection,
+    Tracker,
     UnreadableRationales,
 )
 from mitools.train.fields import Help, check_ranges
+from mitools.train.losses.combination import Objective
 from mitools.train.ranges import (
     COUNT,
     EPOCHS,
@@ -63,9 +65,7 @@ from mitools.train.ranges import (
     TARGET_TOKENS,
     WEIGHT,
 )
-
-if TYPE_CHECKING:
-    from mitools.train.losses.objective import Objective
+from mitools.train.trackers import check_trackers
 
 __all__ = ["TrainOptions"]
 
@@ -255,6 +255,10 @@ class TrainOptions:
         Precision,
         Help("Numeric precision; auto is bf16 autocast where the hardware computes in bf16."),
     ] = "auto"
+    log_to: Annotated[
+        tuple[Tracker, ...],
+        Help("Tracker that also receives the figures: tensorboard, wandb, trackio. Repeatable."),
+    ] = ()
     seed: Annotated[
         int, Help("Random seed: the same seed and input give the same student.", SEED)
     ] = 0
@@ -283,8 +287,6 @@ class TrainOptions:
 
     @property
     def objective(self) -> Objective:
-        from mitools.train.losses.objective import Objective  # imports torch
-
         return Objective(
             alpha=self.alpha,
             beta=self.mi_weight,
@@ -347,6 +349,7 @@ class TrainOptions:
                 f"--batch-size {self.batch_size} is not a multiple of --micro-batch-size {micro}"
             )
             raise UsageError(message, hint="choose a divisor of the batch size")
+        check_trackers(self.log_to)
         if self.resume and self.overwrite:
             raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
         self._check_data_options()
@@ -376,7 +379,7 @@ class TrainOptions:
 
     def as_json(self) -> dict[str, Any]:
         """Return the options that a resumed run must share with the interrupted one."""
-        ignored = ("save", "resume", "overwrite")
+        ignored = ("save", "resume", "overwrite", "log_to")
         values = {**asdict(self), "beta": self.mi_weight}
         return {name: value for name, value in values.items() if name not in ignored}
 

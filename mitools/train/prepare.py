@@ -19,7 +19,7 @@ from mitools.train.options import TrainOptions
 from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes
 from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
-from mitools.train.training_run import TrainingRun
+from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.work_folder.destination import check_destination
 from mitools.train.work_folder.resume import (
@@ -31,14 +31,10 @@ from mitools.train.work_folder.resume import (
 )
 from mitools.train.work_folder.workspace import Workspace
 
-__all__ = ["Note", "no_note", "prepare"]
+__all__ = ["Note", "prepare"]
 
 Note = Callable[[str], None]
 """Receives a message for people, one sentence."""
-
-
-def no_note(_text: str) -> None:
-    """Ignore a message."""
 
 
 def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> TrainingRun | Finished:

@@ -10,9 +10,10 @@ from mitools.records import Record
 from mitools.student.metadata import read_metadata
 from mitools.train.callbacks import OnStep, no_step
 from mitools.train.options import TrainOptions
-from mitools.train.prepare import Note, no_note, prepare
+from mitools.train.prepare import Note, prepare
 from mitools.train.processes import Processes
-from mitools.train.training_run import TrainingRun
+from mitools.train.trackers import tracker_notes
+from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.work_folder.resume import Finished
 
 __all__ = ["OnStart", "PassOn", "TrainedStudent", "no_start", "train_student"]
@@ -82,6 +83,7 @@ def train_student(
     Raises:
         UsageError: options exclude each other or are out of range.
         OutputError: the folder is taken, or the disk is full.
+        MissingExtraError: the package of a tracker is not installed.
         DataError: no record can be trained on; MissingFieldError, one of its kinds: a record of
             the task ``labels`` does not list its labels.
         StudentError: the base model cannot be opened, trained or saved.
@@ -109,7 +111,9 @@ def _train(
         names = [name for name in results if name.startswith(("valid_", "test_", "train_loss"))]
         return TrainedStudent(save, {name: results[name] for name in names})
     on_start(run.total_steps)
-    metrics = run.execute(on_step)
+    for text in tracker_notes(run.options.log_to, save):
+        on_note(text)
+    metrics = run.execute(on_step, on_note)
     shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
     on_note(f"saved {save} ({shown})")
     return TrainedStudent(save, metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,13 +28,18 @@ from mitools.train.options import TrainOptions
 from mitools.train.processes import Processes
 from mitools.train.saving import describe_student, save_trained
 from mitools.train.tokenized import TokenSpool, TrainingData, lengths_of
+from mitools.train.trackers import tracking
 from mitools.train.trainer import StudentTrainer
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import final_metrics
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
-__all__ = ["Interrupted", "TrainingRun"]
+__all__ = ["Interrupted", "TrainingRun", "no_note"]
+
+
+def no_note(_text: str) -> None:
+    """Ignore a message."""
 
 
 class Interrupted(MitoolsError):
@@ -79,11 +84,14 @@ class TrainingRun:
     def total_steps(self) -> int:
         return int(self.arguments.max_steps)
 
-    def execute(self, on_step: OnStep = no_step) -> dict[str, float]:
+    def execute(
+        self, on_step: OnStep = no_step, on_note: Callable[[str], None] = no_note
+    ) -> dict[str, float]:
         """Train, and save the best checkpoint as a student under ``--save``.
 
         Args:
             on_step: called after each step with its number and the latest logged figures.
+            on_note: called with what experiment trackers print.
 
         Returns:
             The metrics of the best validation, or the last training loss if nothing was validated.
@@ -95,7 +103,11 @@ class TrainingRun:
             OutputError: the disk is full.
         """
         try:
-            return self._execute(on_step)
+            names = self.options.log_to if self.processes.is_first else ()
+            save, settings = self.options.save, self.options.as_json()
+            resumes = self.checkpoint is not None
+            with tracking(names, save, settings, resumes=resumes, note=on_note) as trackers:
+                return self._execute(on_step, trackers)
         except BaseException as exc:
             if self.workspace is not None:
                 self.workspace.release()
@@ -103,11 +115,11 @@ class TrainingRun:
                 raise self._out_of_memory() from exc
             raise
 
-    def _execute(self, on_step: OnStep) -> dict[str, float]:
+    def _execute(self, on_step: OnStep, trackers: list[Any]) -> dict[str, float]:
         started = time.monotonic()
         interrupt = Interrupt()
         log = LogCallback(self.options.work / "log.jsonl", on_step)
-        trainer = self._make_trainer([interrupt, log])
+        trainer = self._make_trainer([interrupt, log, *trackers])
         with output_errors(str(self.options.work)), interrupt.armed():
             if self.processes.is_first:
                 trim_log(log.path, self.checkpoint)

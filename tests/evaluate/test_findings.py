@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mitools.errors import DataError, UsageError
-from mitools.evaluate.findings import check_runs, join_runs
-from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.findings import join_runs
+from mitools.evaluate.options import EvalOptions, check_runs
 from mitools.evaluate.run import Evaluation
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,3 +89,53 @@ def test_the_task_labels_without_its_labels_is_refused_before_any_step(
     assert result.exit_code == 1
     assert '"mitools load --labels A,B,C"' in result.stderr
     assert not save.exists()
+
+
+def test_a_log_gets_a_line_at_the_start_and_at_each_validation(
+    tmp_path: Path, tiny_seq2seq: Path, write_records: Callable[..., Path]
+) -> None:
+    save = tmp_path / "student"
+    arguments = [str(write_records(toy_records())), "--student", str(tiny_seq2seq)]
+    sizes = ["--max-steps", "4", "--eval-every", "2", "--batch-size", "4"]
+    result = CliRunner().invoke(command, [*arguments, *sizes, "--save", str(save)])
+    assert result.exit_code == 0, result.stderr
+    assert "\r" not in result.stderr
+    assert "\x1b" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if " steps, " in line]
+    assert lines[0] == f"mitools train: 0/4 steps, -:-- left, log: {save}.work/log.jsonl"
+    for line, step in zip(lines[1:], (2, 4), strict=True):
+        figures = r"valid accuracy \d\.\d{3}, label \d+\.\d{3}, rationale \d+\.\d{3}"
+        assert re.match(rf"mitools train: {step}/4 steps, \d+:\d\d left, {figures}", line)
+    quiet = CliRunner().invoke(command, [*arguments, *sizes, "--save", f"{save}2", "--quiet"])
+    assert quiet.exit_code == 0
+    assert quiet.stderr == ""
+
+
+def test_waiting_for_the_first_record_loads_no_torch_but_refuses_options_at_once(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import sys, mitools.files\n"
+        "from mitools.cli import mitools\n"
+        "def await_stdin():\n"
+        "    sys.exit(80 + len({'torch', 'transformers', 'numpy', 'rich'} & set(sys.modules)))\n"
+        "import mitools.cli._stage as stage\n"
+        "stage.await_stdin = await_stdin\n"
+        "mitools(sys.argv[1:])\n"
+    )
+    save = ["--save", str(tmp_path / "x")]
+    student = ["eval", "--student", str(tmp_path / "x")]
+    for arguments, status in (
+        (["train", *save], 80),
+        (student, 80),
+        (["train", *save, "--alpha", "2"], 2),
+        (["train", "--save", str(tmp_path)], 1),
+        (["train", *save, "--mi", "paper", "--mi-gradient", "both"], 2),
+        ([*student, "--permutations", "-1"], 2),
+        ([*student, str(tmp_path / "x")], 1),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], stdin=subprocess.DEVNULL, capture_output=True
+        )
+        assert done.returncode == status, (arguments, done.stderr)
+        assert done.stderr.count(b"\n") == (status != 80)

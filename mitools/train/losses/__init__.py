@@ -1,6 +1,7 @@
 """The losses of training: functions on tensors, without a model, a file or a trainer.
 
-- ``objective``: the weighted sum of losses, and the losses of single records
+- ``combination``: which losses are summed, with which weights; it does not import torch
+- ``objective``: the losses of single records
 - ``contrastive``: mutual-information terms that compare a record's pair with those of others
 - ``critic``: the trainable scores of such pairs
 - ``conclude``: the label behind the rationale, and its distillation into the label before it

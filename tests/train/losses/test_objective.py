@@ -10,15 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mitools.errors import UsageError
 from mitools.train.losses.objective import (
     DIVERGENCES,
     POOLS,
     Divergence,
-    Objective,
     Pool,
     ShapeError,
-    check_weights,
     divergence_losses,
     maxpool_mi_losses,
     paper_mi_loss,
@@ -273,20 +270,3 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         paper_mi_loss(random_logits(2, 3, 5), random_logits(3, 3, 5))
     with pytest.raises(ShapeError, match="do not fit together"):
         token_losses(random_logits(2, 3, 5), torch.zeros(2, 4, dtype=torch.long), torch.ones(2, 4))
-
-
-def test_the_papers_term_never_moves_the_label() -> None:
-    with pytest.raises(UsageError, match="--mi-gradient"):
-        Objective(mi="paper", gradient="both").check()
-    assert not Objective(mi="paper").moves_label
-    assert not Objective(mi="maxpool").moves_label
-    assert Objective(mi="infonce").moves_label
-
-
-@pytest.mark.parametrize(
-    ("alpha", "beta", "mi", "word"),
-    [(1.5, 0.1, "none", "--alpha"), (0.5, -1, "maxpool", "--beta"), (1.0, 0.1, "paper", "--mi")],
-)
-def test_senseless_weights_are_refused(alpha: float, beta: float, mi: str, word: str) -> None:
-    with pytest.raises(UsageError, match=word):
-        check_weights(alpha, beta, mi)  # type: ignore[arg-type]
