@@ -1,18 +1,18 @@
-"""The console of the judge of ``mitools eval``: its progress and its warnings."""
+"""Progress of what ``mitools eval`` does behind the last record: judge, probes and figures."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mitools.cli._stage import Stage
 
 if TYPE_CHECKING:
     from mitools.evaluate.judge.open_judge import Judge, OnReply
-    from mitools.evaluate.options import JudgeOptions
+    from mitools.evaluate.options import EvalOptions, JudgeOptions
 
-__all__ = ["judging"]
+__all__ = ["judging", "measuring", "probing"]
 
 
 @contextlib.contextmanager
@@ -45,3 +45,21 @@ def _progress(stage: Stage) -> Iterator[OnReply]:
                 stack.close()
 
         yield on_reply
+
+
+@contextlib.contextmanager
+def measuring(stage: Stage) -> Iterator[None]:
+    """Show the time of what follows the last record: figures, their intervals and permutations."""
+    with stage.console.progress("measuring", unit="") as update:
+        update(0)
+        yield
+
+
+@contextlib.contextmanager
+def probing(stage: Stage, options: EvalOptions) -> Iterator[Callable[[int], None]]:
+    """Show the progress of the probes, where there are any."""
+    if not options.probes:
+        yield lambda _count: None
+        return
+    with stage.console.progress("probing", unit="questions") as update:
+        yield lambda count: update(count)

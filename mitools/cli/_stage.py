@@ -95,13 +95,17 @@ class Stage:
         if self.reads_stdin:
             await_stdin()
 
-    def expected(self, wanted: Callable[[Record], bool] | None = None) -> int | None:
+    def expected(
+        self, wanted: Callable[[Record], bool] | None = None, limit: int | None = None
+    ) -> int | None:
         """Count the records of the input, for its progress; None if that is not quick.
 
         Args:
             wanted: selects the records to count; by default all.
+            limit: the most records that are read, if there is one.
         """
-        return count_records(self.files or (STDIN,), wanted)
+        count = count_records(self.files or (STDIN,), wanted)
+        return count if count is None or limit is None else min(count, limit)
 
     @property
     def feeds_pipe(self) -> bool:

@@ -287,7 +287,7 @@ def _annotate(stage: Stage, options: AnnotateOptions) -> None:
         stage.reading("input") as records,
         stage.writing() as out,
         open_failures(options.on_failure) as handle_failure,
-        stage.console.progress(total=stage.expected()) as update,
+        stage.console.progress(total=stage.expected(limit=options.limit)) as update,
     ):
         shown = watched(records, update)
         run = AnnotationRun(

@@ -13,7 +13,7 @@ import click
 
 from mitools.cli._annotate_options import parse_price
 from mitools.cli._eval_options import RunFiles, eval_options
-from mitools.cli._judge import judging
+from mitools.cli._judge import judging, measuring, probing
 from mitools.cli._options import (
     answer_options,
     batch_size_option,
@@ -286,7 +286,7 @@ def command(
         runs = [_evaluate(part, options, write, opener, similarity) for part in parts]
         from mitools.evaluate.findings import check_side, join_runs
 
-        with _measuring(stage), _probing(stage, options) as update:
+        with measuring(stage), probing(stage, options) as update:
             figures = join_runs(runs, baselines, by_seed=seeds, judge=judge, update=update)
         _save(figures, file, runs[0], asdict(files))
         _report(stage, figures, is_full=is_full)
@@ -365,24 +365,6 @@ def _pass_records(
         for record in evaluation.run(watched(records, update), records.reject):
             write(record)
             update(1)
-
-
-@contextlib.contextmanager
-def _measuring(stage: Stage) -> Iterator[None]:
-    """Show the time of what follows the last record: figures, their intervals and permutations."""
-    with stage.console.progress("measuring", unit="") as update:
-        update(0)
-        yield
-
-
-@contextlib.contextmanager
-def _probing(stage: Stage, options: EvalOptions) -> Iterator[Callable[[int], None]]:
-    """Show the progress of the probes, where there are any."""
-    if not options.probes:
-        yield lambda _count: None
-        return
-    with stage.console.progress("probing", unit="questions") as update:
-        yield lambda count: update(count)
 
 
 @contextlib.contextmanager
