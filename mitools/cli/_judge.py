@@ -1,4 +1,4 @@
-"""Progress of what ``mitools eval`` does behind the last record: judge, probes and figures."""
+"""Progress of ``mitools eval``: its records, judge, probes and figures."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from mitools.cli._stage import Stage
+from mitools.cli._stage import Stage, watched
 
 if TYPE_CHECKING:
     from mitools.evaluate.judge.open_judge import Judge, OnReply
     from mitools.evaluate.options import EvalOptions, JudgeOptions
+    from mitools.evaluate.run import Evaluation
+    from mitools.records import Record
 
-__all__ = ["judging", "measuring", "probing"]
+__all__ = ["judging", "measuring", "pass_records", "probing"]
 
 
 @contextlib.contextmanager
@@ -63,3 +65,15 @@ def probing(stage: Stage, options: EvalOptions) -> Iterator[Callable[[int], None
         return
     with stage.console.progress("probing", unit="questions") as update:
         yield lambda count: update(count)
+
+
+def pass_records(
+    stage: Stage,
+    evaluation: Evaluation,
+    write: Callable[[Record], None],
+    total: int | None = None,
+) -> None:
+    with stage.reading("input") as records, stage.console.progress(total=total) as update:
+        for record in evaluation.run(watched(records, update), records.reject):
+            write(record)
+            update(1)

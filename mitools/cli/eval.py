@@ -13,7 +13,7 @@ import click
 
 from mitools.cli._annotate_options import parse_price
 from mitools.cli._eval_options import RunFiles, eval_options
-from mitools.cli._judge import judging, measuring, probing
+from mitools.cli._judge import judging, measuring, pass_records, probing
 from mitools.cli._options import (
     answer_options,
     batch_size_option,
@@ -24,7 +24,7 @@ from mitools.cli._options import (
     tokens_per_batch_option,
 )
 from mitools.cli._places import BaselineName, ModelName, OutputPath, RecipePath, TypedOption
-from mitools.cli._stage import Stage, abandon_stdout, stage, watched
+from mitools.cli._stage import Stage, abandon_stdout, stage
 from mitools.errors import UsageError
 from mitools.evaluate.baselines.names import NAMES
 from mitools.evaluate.operating.roles import CALIBRATED_ON
@@ -342,7 +342,7 @@ def _evaluate(
 
     evaluation = Evaluation(options, opener, stage.console.warn, similarity)
     total = None if opener is None else stage.expected(options.selects)
-    _pass_records(stage, evaluation, write, total)
+    pass_records(stage, evaluation, write, total)
     return evaluation
 
 
@@ -351,20 +351,8 @@ def _baseline(stage: Stage, path: str, options: EvalOptions) -> Evaluation:
     from mitools.evaluate.run import Evaluation
 
     evaluation = Evaluation(options.for_scoring())
-    _pass_records(replace(stage, files=(path,)), evaluation, lambda _record: None)
+    pass_records(replace(stage, files=(path,)), evaluation, lambda _record: None)
     return evaluation
-
-
-def _pass_records(
-    stage: Stage,
-    evaluation: Evaluation,
-    write: Callable[[Record], None],
-    total: int | None = None,
-) -> None:
-    with stage.reading("input") as records, stage.console.progress(total=total) as update:
-        for record in evaluation.run(watched(records, update), records.reject):
-            write(record)
-            update(1)
 
 
 @contextlib.contextmanager
