@@ -27,6 +27,7 @@ __all__ = [
     "causal_shared_logits",
     "common_prefix",
     "given_cache",
+    "is_close",
     "positions",
     "read_prefix",
     "taken_by",
@@ -217,7 +218,7 @@ def can_share_prefix(model: Any) -> bool:
                 return False
             prefix = read_prefix(model, ids[:, :4], mask[:, :4])
             return all(
-                _is_close(
+                is_close(
                     causal_forward(model, behind(one, 2), prefix).logits,
                     causal_forward(model, one).logits,
                 )
@@ -227,5 +228,6 @@ def can_share_prefix(model: Any) -> bool:
         model.train(was_training)
 
 
-def _is_close(found: Tensor, expected: Tensor) -> bool:
+def is_close(found: Tensor, expected: Tensor) -> bool:
+    """Return whether logits are equal but for rounding, relative to the largest."""
     return torch.allclose(found, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))

@@ -107,6 +107,12 @@ class Codec:
         """The task whose text comes first in the one pass; None in two passes."""
         return FIRST.get(self.order)
 
+    @property
+    def longest(self) -> int:
+        """The maximum length of a prompt with both texts behind it, in tokens."""
+        texts = self.max_label_tokens + self.max_rationale_tokens
+        return self.max_input_tokens + texts + 1  # a first text that was cut gets an end token
+
     def limit(self, purpose: Purpose) -> int:
         """Return the maximum length of a target in tokens."""
         return self.max_label_tokens if purpose == "label" else self.max_rationale_tokens

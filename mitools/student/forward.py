@@ -5,7 +5,7 @@ Uses only what every transformers model of its kind has, so it does not depend o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -23,9 +23,12 @@ from mitools.student.causal import (
     read_prefix,
 )
 from mitools.student.codec import Kind, Pairs
+from mitools.student.packing import Packing, Rows, pack, packed_forward
 
 __all__ = [
     "has_plain_head",
+    "packed_hidden",
+    "packed_states",
     "shared_logits",
     "target_logits",
     "target_logits_and_states",
@@ -134,6 +137,50 @@ def two_task_states(
         target_states(model, kind, first, encoded[0][:, : first.prompt_ids.shape[1]]),
         target_states(model, kind, second, encoded[1][:, : second.prompt_ids.shape[1]]),
     )
+
+
+def packed_states(
+    model: Any, passes: Sequence[Pairs], tails: tuple[int, int] | None = None
+) -> list[Tensor]:
+    """Compute :func:`target_states` of several batches in one pass of a causal model, packed.
+
+    Args:
+        model: a causal language model that can pack, see
+            :func:`mitools.student.packing.can_pack`.
+        passes: prompts and targets.
+        tails: as for :func:`two_task_states`, of two tasks.
+    """
+    common = None
+    if tails is not None and len(passes) == 2:
+        common = common_prefix(passes[0], passes[1], tails)
+    if tails is None or common is None:
+        packing = pack(*(Rows.joined((_whole(pairs), _whole_mask(pairs))) for pairs in passes))
+        ends = [pairs.prompt_ids.shape[1] for pairs in passes]
+        places = [at[:, end - 1 : -1] for at, end in zip(packing.places, ends, strict=True)]
+    else:
+        behind_it = [behind(pairs, tail) for pairs, tail in zip(passes, tails, strict=True)]
+        stem = common.prompt_ids, common.prompt_mask
+        rows = Rows.joined(stem, *((_whole(pairs), _whole_mask(pairs)) for pairs in behind_it))
+        packing = pack(rows)
+        branches = torch.split(packing.places[0], list(rows.widths), dim=1)[1:]
+        places = [at[:, tail - 1 : -1] for at, tail in zip(branches, tails, strict=True)]
+    flat = packed_hidden(model, packing)
+    return [flat.index_select(0, at.flatten()).view(*at.shape, -1) for at in places]
+
+
+def packed_hidden(model: Any, packing: Packing) -> Tensor:
+    """Compute the input of the vocabulary head for every token of a packing: [N, D]."""
+    with _without_head(model) as seen:
+        packed_forward(model, packing)
+    return seen[0][0]
+
+
+def _whole(pairs: Pairs) -> Tensor:
+    return torch.cat([pairs.prompt_ids, pairs.target_ids], dim=1)
+
+
+def _whole_mask(pairs: Pairs) -> Tensor:
+    return torch.cat([pairs.prompt_mask, pairs.target_mask], dim=1)
 
 
 def _widen(tensor: Tensor, width: int) -> Tensor:

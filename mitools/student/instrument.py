@@ -145,11 +145,15 @@ class Instrument:
             rest = {name: value for name, value in kwargs.items() if name != "input_ids"}
             return (None, *args[1:]) if args else (), {**rest, "inputs_embeds": embeds}
 
+        # A packed row has many prompts behind each other; the hook expects one in each row.
+        packs = self.student.packs
+        self.student.__dict__["packs"] = False
         handle = self._reader.register_forward_pre_hook(hook, with_kwargs=True)
         try:
             yield
         finally:
             handle.remove()
+            self.student.__dict__["packs"] = packs
 
     def attributions(
         self,

@@ -12,10 +12,12 @@ import torch
 from mitools.errors import StudentError
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.causal import can_share_prefix
-from mitools.student.codec import Codec, Purpose
+from mitools.student.codec import Codec, Pairs, Purpose
 from mitools.student.decoding import Decoded, EncodedPrompts, Sampling, decode, drops_rows_alike
+from mitools.student.forward import has_plain_head
+from mitools.student.packing import can_pack
 from mitools.student.protocol import SAMPLING_TEMPERATURE, Generation
-from mitools.student.scoring import Asked, can_select_positions, score_rows
+from mitools.student.scoring import Asked, can_select_positions, score_rows, score_trees
 
 __all__ = ["LocalStudent"]
 
@@ -68,6 +70,18 @@ class LocalStudent:
         """Whether the vocabulary head can read the scored positions alone."""
         with self._evaluating(), torch.inference_mode():
             return can_select_positions(self.model, self.codec)
+
+    @cached_property
+    def packs(self) -> bool:
+        """Whether prompts and targets can be scored in one sequence without padding."""
+        if self.codec.kind != "causal":
+            return False
+        end = [[self.codec.tokenizer.eos_token_id]]
+        pairs = self.codec.pad(end, end).as_dict()
+        probe = Pairs(**{name: tensor.to(self.device) for name, tensor in pairs.items()})
+        return has_plain_head(self.model, "causal", probe) and can_pack(
+            self.model, self.codec.longest
+        )
 
     @torch.inference_mode()
     def score_choices(
@@ -135,16 +149,21 @@ class LocalStudent:
                     [[*contexts[index], *targets[index][c]] for _, index, c in rows],
                     [len(contexts[index]) for _, index, _ in rows],
                 )
-                sums = score_rows(
-                    self.model,
-                    self.codec,
-                    asked,
-                    shares=self.shares_prompts,
-                    selects=is_conclusion and self.selects_positions,
-                )
+                sums = self._sums(asked, selects=is_conclusion)
                 for (_, index, choice), score in zip(rows, sums, strict=True):
                     scores[index][choice] = score
         return scores
+
+    def _sums(self, asked: Asked, *, selects: bool) -> list[float]:
+        if self.packs:
+            return score_trees(self.model, self.codec, asked)
+        return score_rows(
+            self.model,
+            self.codec,
+            asked,
+            shares=self.shares_prompts,
+            selects=selects and self.selects_positions,
+        )
 
     def _parts(self, lengths: Sequence[int]) -> Iterator[range]:
         """Cut the targets behind one prompt into pieces that fit into a batch."""

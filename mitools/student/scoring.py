@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from mitools.student.codec import Codec, Pairs
-from mitools.student.forward import shared_logits, target_logits
+from mitools.student.forward import packed_hidden, shared_logits, target_logits
+from mitools.student.packing import pack_trees
 
-__all__ = ["Asked", "can_select_positions", "score_rows"]
+__all__ = ["Asked", "can_select_positions", "score_rows", "score_trees"]
 
 _TRIED_ERROR = 1e-3
+
+_SCORES_PER_CHUNK = 1 << 24
+"""Maximum number of logits in memory: 64 MB in single precision."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,58 @@ def score_rows(
         picked = logits.float().log_softmax(-1).gather(-1, pairs.target_ids[..., None])[..., 0]
     sums: list[float] = (picked * is_scored).sum(-1).tolist()
     return sums
+
+
+def score_trees(model: Any, codec: Codec, asked: Asked) -> list[float]:
+    """Compute :func:`score_rows` without padding: each prompt once, its targets as its branches.
+
+    The vocabulary head reads each scored position once, a chunk of them at a time.
+
+    Args:
+        model: a causal model that can pack, with a plain head; see
+            :func:`mitools.student.packing.can_pack` and
+            :func:`mitools.student.forward.has_plain_head`. Targets have no tokens to skip.
+    """
+    groups: list[list[int]] = [[] for _ in asked.prompts]
+    for number, owner in enumerate(asked.owners):
+        groups[owner].append(number)
+    # The last token of a target is predicted, but nothing is predicted behind it.
+    trees = [
+        (prompt, [asked.targets[number][:-1] for number in numbers])
+        for prompt, numbers in zip(asked.prompts, groups, strict=True)
+    ]
+    packing, ends = pack_trees(trees, model.device)
+    places: list[int] = []  # of the state that predicts each scored token
+    tokens: list[int] = []
+    owners: list[int] = []
+    for numbers, (last, firsts) in zip(groups, ends, strict=True):
+        for number, first in zip(numbers, firsts, strict=True):
+            target = asked.targets[number]
+            places += [last, *range(first, first + len(target) - 1)][: len(target)]
+            tokens += target
+            owners += [number] * len(target)
+    sums = torch.zeros(len(asked.targets), dtype=torch.double)
+    if tokens:
+        states = packed_hidden(model, packing)
+        picked = _log_probs(model.get_output_embeddings(), states, places, tokens)
+        sums.index_add_(0, torch.tensor(owners), picked.double().cpu())
+    found: list[float] = sums.tolist()
+    return found
+
+
+def _log_probs(head: Any, states: Tensor, places: list[int], tokens: list[int]) -> Tensor:
+    """Compute the log-probability of each token, given the place of the state that predicts it."""
+    device = states.device
+    distinct, at = torch.unique(torch.tensor(places, device=device), return_inverse=True)
+    wanted = torch.tensor(tokens, device=device)
+    picked = torch.empty(len(tokens), device=device)
+    size = max(1, _SCORES_PER_CHUNK // head.out_features)
+    for low in range(0, len(distinct), size):
+        logits = head(states[distinct[low : low + size]]).float()  # (chunk, V)
+        is_here = (at >= low) & (at < low + size)
+        rows = at[is_here] - low
+        picked[is_here] = logits[rows, wanted[is_here]] - logits.logsumexp(dim=-1)[rows]
+    return picked
 
 
 def can_select_positions(model: Any, codec: Codec) -> bool:

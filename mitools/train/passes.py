@@ -16,10 +16,12 @@ from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Pairs
 from mitools.student.forward import (
     has_plain_head,
+    packed_states,
     target_logits_and_states,
     target_states,
     two_task_states,
 )
+from mitools.student.packing import can_pack
 from mitools.student.sequence import Joined, join_targets
 from mitools.train.conclusion import ConclusionInput
 from mitools.train.losses.conclude import Readings, fused_readings, plain_readings
@@ -96,6 +98,7 @@ class TaskPasses:
         can_fuse = objective.mi != "paper"
         can_fuse = can_fuse and has_plain_head(student, codec.kind, Pairs(**on_device))
         self.is_fused = can_fuse and fused is not False
+        self.packs = self.is_fused and codec.kind == "causal" and can_pack(student, codec.longest)
         self.tails = self._find_tails()
 
     def _find_tails(self) -> tuple[int, int] | None:
@@ -103,6 +106,12 @@ class TaskPasses:
         if self.codec.prefix_position == "before" or not can_share_prefix(self.student):
             return None
         return self.codec.count_tail("label"), self.codec.count_tail("rationale")
+
+    def states(self, task: Task) -> Tensor:
+        """Run one task without the vocabulary head: [B, T, D]."""
+        if self.packs:
+            return packed_states(self.student, [pairs_of(task)])[0]
+        return target_states(self.student, self.codec.kind, pairs_of(task))
 
     @property
     def head(self) -> Head:
@@ -182,6 +191,8 @@ class TaskPasses:
         if not self.is_fused:
             found = (target_logits_and_states(self.student, kind, pairs) for pairs in passes)
             return [_Output(states, logits) for logits, states in found]
+        if self.packs:
+            return [*map(_Output, packed_states(self.student, passes, self.tails))]
         if len(passes) == 1:
             return [_Output(target_states(self.student, kind, passes[0]))]
         first, second = passes

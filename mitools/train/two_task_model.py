@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from mitools.student.codec import Codec
-from mitools.student.forward import target_states
 from mitools.train.losses.conclude import informative_weights
 from mitools.train.losses.contrastive import (
     barber_agakov_losses,
@@ -40,7 +39,6 @@ from mitools.train.task_tensors import (
     Task,
     count_targets,
     find_pairs,
-    pairs_of,
     weights_of,
     word_mask,
 )
@@ -257,7 +255,7 @@ class TwoTaskModel(nn.Module):
     def _wrong_representation(self, wrong: Task, label: Task) -> Tensor:
         if self.objective.critic == "vocabulary":
             return self._representation(self.passes.run_alone(wrong, label), wrong)
-        states = target_states(self.student, self.codec.kind, pairs_of(wrong))  # without the head
+        states = self.passes.states(wrong)  # without the head
         return pooled_states(states, word_mask(wrong, self.end_id))
 
     def _representation(self, seen: Seen, task: Task) -> Tensor:

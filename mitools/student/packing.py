@@ -1,0 +1,335 @@
+"""Rows of different length as one sequence without padding, for causal models.
+
+Everything but attention treats each token by itself. So the real tokens of a batch stand one after
+another, [1, N], and only attention puts the rows back into a grid [R, L], in which a token sees its
+own row alone. Padding is then computed in attention only, a small part of the work.
+
+A row can have branches behind a common stem: the two tasks of a record behind its input, or the
+choices behind a question. Each branch sees the stem and itself, so the stem is read once.
+
+The layout is passed to attention through transformers' registry of attention functions
+(https://huggingface.co/docs/transformers/attention_interface). A trial decides whether a model
+supports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from transformers import AttentionInterface
+
+from mitools.student.causal import is_close, taken_by
+
+__all__ = ["Packing", "Rows", "can_pack", "pack", "pack_trees", "packed_forward"]
+
+_NAME, _PLAIN = "mitools_packed", "sdpa"
+_STEM, _NONE = 0, -1
+
+
+@dataclass(frozen=True)
+class Rows:
+    """R sequences as tensors with padding anywhere.
+
+    Attributes:
+        ids: [R, W] token ids.
+        mask: [R, W] 1 on real tokens; each row has one at least.
+        widths: the number of columns of the stem, and of each branch behind it; their sum is W.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    widths: tuple[int, ...]
+
+    @classmethod
+    def joined(cls, *parts: tuple[Tensor, Tensor]) -> Rows:
+        """Join the ids and masks, [R, ·] each, of the stem and of each branch."""
+        ids, masks = zip(*parts, strict=True)
+        widths = tuple(one.shape[1] for one in ids)
+        return cls(torch.cat(ids, dim=1), torch.cat(masks, dim=1), widths)
+
+    def branches(self) -> Tensor:
+        """Number the branch of each column, from 1; 0 in the stem: [R, W]."""
+        device = self.ids.device
+        numbers = torch.arange(len(self.widths), device=device)
+        found = numbers.repeat_interleave(torch.tensor(self.widths, device=device))
+        return found.expand_as(self.ids)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The grid [R, L] in which attention sees R rows.
+
+    Attributes:
+        low: the first of their tokens in the sequence.
+        shape: R and L.
+        slots: [n] the place in the grid, flattened, of each of their n tokens.
+        tokens: [R · L] the token at each place, counted from ``low``; any at padding.
+        mask: [R, 1, L, L] which tokens each token sees; None for those before it.
+    """
+
+    low: int
+    shape: tuple[int, int]
+    slots: Tensor
+    tokens: Tensor
+    mask: Tensor | None
+
+    def to(self, device: torch.device) -> _Grid:
+        """Move the tensors to a device."""
+        mask = None if self.mask is None else self.mask.to(device)
+        return _Grid(self.low, self.shape, self.slots.to(device), self.tokens.to(device), mask)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Put the rows of [1, H, N, d] into the grid: [R, H, L, d]."""
+        heads, width = values.shape[1], values.shape[3]
+        tokens = values[0].transpose(0, 1)[self.low : self.low + len(self.slots)]
+        flat = tokens.reshape(len(self.slots), heads * width)
+        grid = _Spread.apply(flat, self.tokens, self.slots)  # type: ignore[no-untyped-call]
+        found: Tensor = grid.view(*self.shape, heads, width).transpose(1, 2)
+        return found
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Take the rows out of the grid [R, L, H, d]: [n, H, d]."""
+        flat = values.reshape(self.shape[0] * self.shape[1], -1)
+        found: Tensor = _Gather.apply(flat, self.slots)  # type: ignore[no-untyped-call]
+        return found.view(len(self.slots), *values.shape[2:])
+
+
+@dataclass(frozen=True)
+class Packing:
+    """The N real tokens of a batch in one sequence.
+
+    Attributes:
+        ids: [1, N] token ids.
+        positions: [1, N] the position of each in its row; each branch goes on where the stem ends.
+        places: for each :class:`Rows`, [R, W] the place of each column's token among the N; at
+            padding that of the real token before.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    places: tuple[Tensor, ...]
+    grids: tuple[_Grid, ...]
+
+
+_packing: ContextVar[Packing] = ContextVar("packing")
+
+
+def pack(*batches: Rows) -> Packing:
+    """Pack one or several batches; attention sees each in a grid of its own."""
+    ids, positions, places, grids = [], [], [], []
+    low = 0
+    for rows in batches:
+        is_real = rows.mask.bool()
+        ids.append(rows.ids[is_real])
+        positions.append(_positions(rows)[is_real])
+        places.append((is_real.flatten().cumsum(0) - 1).clamp(min=0).view_as(rows.ids) + low)
+        branches = rows.branches()[is_real] if len(rows.widths) > 1 else None
+        grids.append(_grid(is_real.sum(dim=1), branches, low))
+        low += len(ids[-1])
+    return Packing(torch.cat(ids)[None], torch.cat(positions)[None], tuple(places), tuple(grids))
+
+
+def pack_trees(
+    trees: Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]], device: torch.device
+) -> tuple[Packing, list[tuple[int, list[int]]]]:
+    """Pack stems with any number of branches each.
+
+    Args:
+        trees: token ids of each stem, at least one, and of its branches.
+
+    Returns:
+        The packing; for each tree, the place of its last stem token and of the first token of each
+        branch, which for an empty branch has no meaning.
+    """
+    ids: list[int] = []
+    positions: list[int] = []
+    branch_of: list[int] = []
+    lengths, places = [], []
+    for stem, branches in trees:
+        start = len(ids)
+        firsts = []
+        for number, part in enumerate([stem, *branches]):
+            first = len(stem) if number else 0
+            firsts.append(len(ids))
+            ids += part
+            positions += range(first, first + len(part))
+            branch_of += [number] * len(part)
+        lengths.append(len(ids) - start)
+        places.append((start + len(stem) - 1, firsts[1:]))
+    grid = _grid(torch.tensor(lengths), torch.tensor(branch_of), 0).to(device)
+    flat, numbers = (torch.tensor([values], device=device) for values in (ids, positions))
+    return Packing(flat, numbers, (), (grid,)), places
+
+
+def _positions(rows: Rows) -> Tensor:
+    """Number the tokens of each row, [R, W]; each branch goes on where the stem ends."""
+    stem, *branches = torch.split(rows.mask, list(rows.widths), dim=1)
+    length = stem.sum(dim=1, keepdim=True)
+    counted = [part.cumsum(dim=1) - 1 + length for part in branches]
+    return torch.cat([stem.cumsum(dim=1) - 1, *counted], dim=1)
+
+
+def _grid(lengths: Tensor, branches: Tensor | None, low: int) -> _Grid:
+    """Lay out rows of [R] tokens each from the left, given [n] the branch of every token."""
+    width = int(lengths.max())
+    columns = torch.arange(width, device=lengths.device)
+    is_used = columns < lengths[:, None]  # (R, L)
+    starts = (lengths.cumsum(0) - lengths)[:, None]
+    tokens = torch.where(is_used, starts + columns, starts)
+    slots = is_used.flatten().nonzero()[:, 0]
+    mask = None
+    if branches is not None:
+        branch = branches.new_full(is_used.shape, _NONE)
+        branch[is_used] = branches
+        # A token sees those before it in the stem and in its own branch; padding sees itself, as a
+        # softmax over nothing is NaN.
+        mask = (branch[:, None] == _STEM) | (branch[:, None] == branch[..., None])
+        mask = (mask & (columns <= columns[:, None]))[:, None]
+    return _Grid(low, (len(lengths), width), slots, tokens.flatten(), mask)
+
+
+class _Spread(torch.autograd.Function):
+    """Select ``tokens`` of [n, F]; the gradient at padding is zero, and is left out."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, tokens: Tensor, slots: Tensor) -> Tensor:
+        ctx.save_for_backward(slots)
+        return values.index_select(0, tokens)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (slots,) = ctx.saved_tensors
+        return grad.index_select(0, slots), None, None
+
+
+class _Gather(torch.autograd.Function):
+    """Select ``slots`` of [m, F]; the gradient of what is not selected is zero."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, slots: Tensor) -> Tensor:
+        ctx.save_for_backward(slots)
+        ctx.size = len(values)
+        return values.index_select(0, slots)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (slots,) = ctx.saved_tensors
+        wide = grad.new_zeros(ctx.size, grad.shape[1])
+        return wide.index_copy_(0, slots, grad), None
+
+
+def _attend(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, _mask: Tensor | None, **rest: Any
+) -> tuple[Tensor, None]:
+    """Attend within the rows of a packing: [1, N, H, d]."""
+    plain = AttentionInterface()[_PLAIN]
+    found = [
+        grid.gather(plain(module, *map(grid.spread, (query, key, value)), grid.mask, **rest)[0])
+        for grid in _packing.get().grids
+    ]
+    return (found[0] if len(found) == 1 else torch.cat(found))[None], None
+
+
+# No mask function is registered under this name, so that transformers makes no mask.
+AttentionInterface.register(_NAME, _attend)
+
+
+def packed_forward(model: Any, packing: Packing) -> Any:
+    """Run a causal model over a packing.
+
+    Args:
+        model: a transformers causal language model for which :func:`can_pack` is true.
+
+    Returns:
+        The model's output; logits [1, N, V].
+    """
+    with _attending(model, packing):
+        return model(
+            input_ids=packing.ids,
+            use_cache=False,
+            **taken_by(model, position_ids=packing.positions),
+        )
+
+
+@contextmanager
+def _attending(model: Any, packing: Packing) -> Iterator[None]:
+    token = _packing.set(packing)
+    model.config._attn_implementation = _NAME
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = _PLAIN
+        _packing.reset(token)
+
+
+def can_pack(model: Any, longest: int) -> bool:
+    """Return whether rows of up to ``longest`` tokens can be packed without a difference.
+
+    Layers other than attention must treat each token by itself, and attention must see the whole
+    row. A trial decides: packed rows and branches must have the logits of each alone.
+    """
+    config = model.config
+    if not all(_uses_plain_attention(one) for one in (config, *_parts_of(config))):
+        return False
+    text = config.get_text_config()
+    limits = (getattr(text, name, None) for name in ("sliding_window", "attention_chunk_size"))
+    if any(limit is not None and limit < longest for limit in limits):
+        return False
+    if not taken_by(model, position_ids=None):
+        return False
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            return _packs_alike(model)
+    finally:
+        model.train(was_training)
+
+
+def _uses_plain_attention(config: Any) -> bool:
+    return getattr(config, "_attn_implementation", None) == _PLAIN
+
+
+def _parts_of(config: Any) -> Sequence[Any]:
+    """Return the configurations of the parts of a model that has several."""
+    names = getattr(config, "sub_configs", {})
+    return [part for name in names if (part := getattr(config, name, None)) is not None]
+
+
+def _packs_alike(model: Any) -> bool:
+    """Compare rows with two branches, and without any, with rows that are read alone."""
+    count = model.get_input_embeddings().weight.shape[0]
+    ids = (torch.arange(26, device=model.device) * 7 + 3).remainder(count)
+    parts = [ids[:12].view(2, 6), ids[12:20].view(2, 4), ids[20:].view(2, 3)]
+    masks = [torch.ones_like(part) for part in parts]
+    masks[0][0, :2] = 0
+    stem, *branches = zip(parts, masks, strict=True)
+    packing = pack(Rows.joined(stem), Rows.joined(stem, *branches))
+    packed = packed_forward(model, packing).logits[0]
+    plain, tree = packing.places
+    places = [tree[:, :10], torch.cat([tree[:, :6], tree[:, 10:]], dim=1)]
+    for branch, at in zip(branches, places, strict=True):
+        read = Rows.joined(stem, branch)
+        positions = _positions(read).clamp(min=0)
+        alone = model(
+            input_ids=read.ids,
+            attention_mask=read.mask,
+            use_cache=False,
+            **taken_by(model, position_ids=positions),
+        ).logits
+        is_real = read.mask.bool()
+        is_stem = is_real[:, :6]
+        if not is_close(packed[at[is_real]], alone[is_real]):
+            return False
+        if not is_close(packed[plain[is_stem]], alone[:, :6][is_stem]):
+            return False
+    return True
