@@ -22,7 +22,6 @@ import json
 import os
 import random
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -80,10 +79,6 @@ def compare(args: argparse.Namespace) -> None:
             say(f"| {order} | {side} | {cells} |")
         ratios = (best["trl"][name] / best["mitools"][name] for name in ("wall", "cpu", "peak"))
         say(f"| {order} | TRL / mitools | " + " | ".join(f"{one:.2f}" for one in ratios) + " |")
-        losses = {
-            side: statistics.mean(run["loss"] for run in runs) for side, runs in found.items()
-        }
-        say(f"  mean loss a token of the last step: {losses}")
     say(", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
 
 
@@ -110,8 +105,8 @@ def train_mitools(args: argparse.Namespace) -> None:
     clock = watch_steps()
     with tempfile.TemporaryDirectory() as folder:
         run = prepare_run(args, Path(folder))
-        metrics = run.execute()
-    report(clock, {"mitools": "this checkout"}, metrics)
+        run.execute()
+    report(clock, {"mitools": "this checkout"})
 
 
 def train_trl(args: argparse.Namespace) -> None:
@@ -147,8 +142,7 @@ def train_trl(args: argparse.Namespace) -> None:
             processing_class=tokenizer,
         )
         trainer.train()
-    loss = next(line["loss"] for line in reversed(trainer.state.log_history) if "loss" in line)
-    report(clock, {"trl": trl.__version__}, {"loss": float(loss)})
+    report(clock, {"trl": trl.__version__})
 
 
 SIDES_RUN = {"mitools": train_mitools, "trl": train_trl}
@@ -212,7 +206,7 @@ def watch_steps() -> dict[str, float]:
     return clock
 
 
-def report(clock: dict[str, float], versions: dict[str, str], metrics: dict[str, float]) -> None:
+def report(clock: dict[str, float], versions: dict[str, str]) -> None:
     import torch
     import transformers
 
@@ -220,7 +214,6 @@ def report(clock: dict[str, float], versions: dict[str, str], metrics: dict[str,
         "wall": clock["wall_end"] - clock["wall_begin"],
         "cpu": clock["cpu_end"] - clock["cpu_begin"],
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "loss": metrics.get("loss", next(iter(metrics.values()), 0.0)),
         "versions": {
             "torch": torch.__version__,
             "transformers": transformers.__version__,
