@@ -14,6 +14,7 @@ import click
 
 from mitools.cli._explain_output import (
     Outputs,
+    Show,
     awaits_pipe,
     report,
     showing,
@@ -278,12 +279,17 @@ def command(stage: Stage, **params: Any) -> None:
             items = _progressing(stage, outputs, options, items)
         if awaits_pipe(stage, outputs, options):
             items = read_ahead(items, READ_AHEAD)
-        for item in items:
-            try:
-                show(item)
-            except Exception as exc:  # reject raises again what is not about the record
-                reject(item.record, exc)
+        _show_each(items, show, reject)
     report(stage, run)
+
+
+def _show_each(items: Iterable[ViewedRecord], show: Show, reject: Reject) -> None:
+    """Show the records one after the other; reject one that fails by its own content."""
+    for item in items:
+        try:
+            show(item)
+        except Exception as exc:  # reject raises again what is not about the record
+            reject(item.record, exc)
 
 
 def _other_students(stage: Stage, options: ExplainOptions) -> Iterator[SecondStudent]:

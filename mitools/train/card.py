@@ -77,7 +77,7 @@ A server does not cut an input at {limit} tokens, as mitools does.
 _EXPLAINING = """ The system message
 `explain`, or `chat_template_kwargs: {"task": "explain"}`, asks for the rationale."""
 _CONVERTED = """
-Servers of chat APIs do not run encoder-decoder models. To run it elsewhere:
+To run this encoder-decoder model elsewhere:
 
     mitools export DIR --to ct2 -o OUT --check-records FILE
 """

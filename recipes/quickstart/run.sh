@@ -8,8 +8,7 @@ out=${1:-runs/quickstart}
 seed=${SEED:-0}
 command -v mitools > /dev/null ||
   { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
-# A model of this size gains little from a second thread, and beside other work that thread takes
-# three times the processor time.
+# Beside other work, a second thread takes three times the processor time for a model of this size.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 again=
 if [ "${OVERWRITE:-}" ]; then
