@@ -5,9 +5,9 @@
 
 ``questions.jsonl`` has ``question`` and ``choices`` in each line. Both sides score the same tokens
 with the same model in float32: lm-eval through ``HFLM._loglikelihood_tokens``, the step behind
-``loglikelihood`` after tokenization, with batches of ``--batch`` rows. Nothing is downloaded. Every side is a process of its own;
-measured are seconds and processor seconds of the scoring, after the model was opened and one
-question was scored. The largest difference of two scores is printed too.
+``loglikelihood`` after tokenization, with batches of ``--batch`` rows. Nothing is downloaded. Every
+side is a process of its own; measured are seconds and processor seconds of the scoring, after the
+model was opened and one question was scored. The largest difference of two scores is printed too.
 """
 
 from __future__ import annotations
