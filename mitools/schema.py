@@ -61,6 +61,14 @@ class Field:
 
 _ERROR = Field("error", "object", "why there is no answer: kind and message", nullable=True)
 
+_CHANCES = (
+    Field("confidence", "number", "probability of the label, 0 to 1", nullable=True, within=(0, 1)),
+    Field("choices", "numbers", "probability of each choice; they add up to 1", within=(0, 1)),
+    Field(
+        "in_set_mass", "number", "total probability of the choices among all texts", nullable=True
+    ),
+)
+
 _SAMPLE = (
     Field("label", "string", "the teacher's answer", nullable=True),
     Field("rationale", "string", "the teacher's reasons", nullable=True),
@@ -72,6 +80,7 @@ _SAMPLE = (
         '"the answer is", a line of its own, or the last sentence',
         values=READINGS,
     ),
+    *_CHANCES,
     Field("hinted", "boolean", "whether the prompt contained the gold label"),
     Field("leak", "boolean", "whether the rationale says that it was shown the gold label"),
     _ERROR,
@@ -90,22 +99,11 @@ _TEACHER = (
 _OUTPUT = (
     Field("label", "string", "the student's answer", nullable=True),
     Field("rationale", "string", "the student's reasons", nullable=True),
-    Field("confidence", "number", "probability of the label, 0 to 1", nullable=True, within=(0, 1)),
-    Field("choices", "numbers", "probability of each choice; they add up to 1", within=(0, 1)),
-    Field(
-        "in_set_mass", "number", "total probability of the choices among all texts", nullable=True
-    ),
+    *_CHANCES,
     Field("log_prob", "number", "log-probability of the label's text, in nats", nullable=True),
     Field("decoded", "string", "the decoded label, where choices are scored", nullable=True),
-    Field(
-        "label_truncated", "boolean", "whether the label reached the length limit", nullable=True
-    ),
-    Field(
-        "rationale_truncated",
-        "boolean",
-        "whether the rationale reached the length limit",
-        nullable=True,
-    ),
+    Field("label_truncated", "boolean", "whether a length limit cut the label", nullable=True),
+    Field("rationale_truncated", "boolean", "whether a limit cut the rationale", nullable=True),
     Field("model", "string", "name and hash of the student", nullable=True),
     Field(
         "order",

@@ -15,13 +15,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import re
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -42,6 +43,7 @@ class Act:
         delay: seconds before the answer.
         hang: never answer, but bill.
         reset: break the connection ``before`` the answer or in the ``middle`` of it.
+        logprobs: the field of that name of the choice; None leaves it out.
         raw: these bytes as the body, whatever they are.
         error: the error body, where it is not the usual one.
         usage: what the body says of its cost, whatever that is.
@@ -61,6 +63,7 @@ class Act:
     delay: float = 0.0
     hang: bool = False
     reset: str = ""
+    logprobs: Any = None
     raw: bytes | None = None
     error: Any = None
     billed: dict[str, int] | None = None
@@ -111,6 +114,31 @@ def complete(
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     head = {"id": "chatcmpl-fixture", "object": "chat.completion", "model": model}
     return {**head, "choices": [choice], "usage": usage}
+
+
+def logprobs(*positions: Mapping[str, float], with_bytes: bool = True) -> dict[str, Any]:
+    """Write the log-probabilities of a completion.
+
+    Args:
+        positions: for each token the probability of every text that is listed; the first is the
+            one that was written.
+        with_bytes: whether the bytes of each token are given, as OpenAI and vLLM do.
+    """
+    content = []
+    for position in positions:
+        listed = [_logprob(text, share, with_bytes=with_bytes) for text, share in position.items()]
+        ordered = sorted(listed, key=lambda item: -item["logprob"])
+        content.append({**listed[0], "top_logprobs": ordered})
+    return {"content": content}
+
+
+def _logprob(text: str, share: float, *, with_bytes: bool) -> dict[str, Any]:
+    number = math.log(share) if share > 0 else -9999.0
+    return {
+        "token": text,
+        "logprob": number,
+        "bytes": list(text.encode()) if with_bytes else None,
+    }
 
 
 class FixtureServer:
@@ -319,6 +347,8 @@ def _content(act: Act, call: Call) -> bytes:
         return json.dumps({"error": error}).encode()
     text = solve(call.question) if act.text is None else act.text
     answer = complete(text, call.body["model"], act.message, act.finish_reason)
+    if act.logprobs is not None:
+        answer["choices"][0]["logprobs"] = act.logprobs
     return json.dumps({**answer, "usage": act.usage}).encode()
 
 

@@ -15,6 +15,8 @@ One run:
 - ``protocol``: questions, replies and the interface of a teacher; ``strategy``: the questions
   about a record; ``conversation``: one record's questions and replies; ``samples``: replies read as
   samples, and the ``teacher`` field; ``leak``: rationales that refer to the given answer
+- ``token_logprobs``: the tokens of a completion with log-probabilities; ``probabilities``: those
+  of the answers, from them
 
 Teachers:
 

@@ -90,6 +90,7 @@ RANGES: Mapping[str, Range] = {
     "samples": Range(1),
     "stop_after": Range(1),
     "max_tokens": Range(1),
+    "top_logprobs": Range(1, 100),
     "concurrency": Range(1, 4096),
     "timeout_seconds": Range(0, is_open=True),
     "retries": Range(0),
@@ -143,6 +144,9 @@ class AnnotateOptions:
             the strategy looks for agreement, else ``all``.
         temperature: of sampling; None leaves it to the server.
         max_tokens: bound on a completion's tokens; None leaves it to the server.
+        top_logprobs: number of tokens whose log-probabilities the server returns at each position;
+            they become the probabilities of the answers. None asks for none. OpenAI and vLLM allow
+            at most 20.
         params: further fields of the request body.
         concurrency: requests in flight; four times as many records are held.
         is_ordered: whether records leave in input order.
@@ -182,6 +186,7 @@ class AnnotateOptions:
     keep: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    top_logprobs: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int = 16
     is_ordered: bool = True
@@ -250,7 +255,7 @@ class AnnotateOptions:
             self.named_model()
             self._check_budget()
             return
-        self.check_endpoint("max_cost", "from_batch")
+        self.check_endpoint("max_cost", "from_batch", "top_logprobs")
         if self.strategy != "blind" and self.teacher != "demo":
             message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
             raise UsageError(message, hint="replayed completions work with --strategy blind only")

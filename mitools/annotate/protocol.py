@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mitools.annotate.token_logprobs import Token
 from mitools.records import Record
 from mitools.tasks import Task
 
@@ -61,6 +62,7 @@ class Reply:
         usage: token counts of the server.
         problem: why there is no completion; None if there is one.
         is_recalled: whether it cost nothing, as the question was asked before.
+        tokens: all generated tokens with their log-probabilities, if the server gives them.
     """
 
     text: str = ""
@@ -71,6 +73,7 @@ class Reply:
     usage: Mapping[str, int] | None = None
     problem: Problem | None = None
     is_recalled: bool = False
+    tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mitools.annotate.leak import says_it_was_told
+from mitools.annotate.probabilities import answer_probabilities
 from mitools.annotate.protocol import Answered, Problem, Reply
 from mitools.records import Record
 from mitools.tasks import Answer, How, Task, own_part
@@ -46,6 +47,7 @@ class Sample(NamedTuple):
     reply: Reply
     is_hinted: bool
     is_leak: bool
+    probabilities: Mapping[str, Any] = {}
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class Sample(NamedTuple):
         }
         if is_answered and self.answer.read_by is not None:
             verdict["read_by"] = self.answer.read_by
+        verdict |= self.probabilities
         if self.is_hinted:
             verdict["hinted"] = True
         if self.is_leak:
@@ -90,7 +93,12 @@ def _read(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
     is_comparable = problem is None and case.gold is not None
     agrees = case.task.is_equal(answer.label, case.gold) if is_comparable else None
     is_leak = is_hinted and says_it_was_told(reply.text)
-    return Sample(answer, agrees, problem, reply, is_hinted, is_leak)
+    chances: Mapping[str, Any] = {}
+    if reply.tokens and problem is None:
+        has_set = case.task.name in ("choice", "labels")
+        choices = case.record.get("choices") if has_set else None
+        chances = answer_probabilities(reply.tokens, reply.text, answer, choices)
+    return Sample(answer, agrees, problem, reply, is_hinted, is_leak, chances)
 
 
 def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:

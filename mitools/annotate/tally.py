@@ -23,6 +23,7 @@ class Tally:
         with_gold: answered records whose gold label is known.
         agreeing: those whose labels are equal.
         read_by: answered records by the place of the label in the completion.
+        with_confidence: answered records with a probability of the label.
         hinted: answered records whose prompt showed the gold label.
         leaking: hinted records whose rationale refers to it.
         replies: completions used.
@@ -37,6 +38,7 @@ class Tally:
     with_gold: int = 0
     agreeing: int = 0
     read_by: Counter[str] = field(default_factory=Counter)
+    with_confidence: int = 0
     hinted: int = 0
     leaking: int = 0
     replies: int = 0
@@ -55,6 +57,7 @@ class Tally:
             self.agreeing += teacher["agrees"]
         if "read_by" in teacher:
             self.read_by[teacher["read_by"]] += 1
+        self.with_confidence += "confidence" in teacher
         self.hinted += teacher.get("hinted", False)
         self.leaking += teacher.get("leak", False)
         self.replies += answered.replies
@@ -92,6 +95,8 @@ class Tally:
         if self.read_by:
             ranks = [f"{self.read_by[name]:,} by {name}" for name in READINGS if self.read_by[name]]
             details.append(f"read: {', '.join(ranks)}")
+        if self.with_confidence:
+            details.append(f"{self.with_confidence:,} with the probability of the label")
         if self.hinted:
             details.append(
                 f"{self.hinted:,} with the answer shown, {self.leaking:,} of them say so"

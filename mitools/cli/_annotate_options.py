@@ -1,6 +1,6 @@
 """Values of ``mitools annotate`` as people type them: ranges, prices and request fields.
 
-With ``--prompt``, the option that chooses what is asked.
+With three options: the prompt, log-probabilities, and the share of failures.
 """
 
 from __future__ import annotations
@@ -10,9 +10,23 @@ from typing import Any
 
 import click
 
-from mitools.annotate.options import PROMPTS, RANGES, AnnotateOptions, Price
+from mitools.annotate.options import (
+    ALIKE_FAILURES,
+    MAX_UNREADABLE,
+    PROMPTS,
+    RANGES,
+    AnnotateOptions,
+    Price,
+)
 
-__all__ = ["parse_params", "parse_price", "prompt_option", "within"]
+__all__ = [
+    "max_error_rate_option",
+    "parse_params",
+    "parse_price",
+    "prompt_option",
+    "top_logprobs_option",
+    "within",
+]
 
 prompt_option = click.option(
     "--prompt",
@@ -29,6 +43,22 @@ def within(name: str) -> click.IntRange | click.FloatRange:
     if is_whole:
         return click.IntRange(int(within.low), None if within.high is None else int(within.high))
     return click.FloatRange(within.low, within.high, min_open=within.is_open)
+
+
+top_logprobs_option = click.option(
+    "--top-logprobs",
+    type=within("top_logprobs"),
+    help="Tokens per position to request log-probabilities of; they become teacher.choices.",
+)
+
+max_error_rate_option = click.option(
+    "--max-error-rate",
+    type=within("max_error_rate"),
+    metavar="FRACTION",
+    help="Fraction of records without an answer at which to stop.  [default: stop when the "
+    f"first {ALIKE_FAILURES} requests fail alike, or the first {MAX_UNREADABLE} answers are "
+    "unreadable]",
+)
 
 
 def parse_price(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Price | None:

@@ -10,14 +10,15 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mitools.annotate.options import (
-    ALIKE_FAILURES,
-    KEEPS,
-    MAX_UNREADABLE,
-    STRATEGIES,
-    AnnotateOptions,
+from mitools.annotate.options import KEEPS, STRATEGIES, AnnotateOptions
+from mitools.cli._annotate_options import (
+    max_error_rate_option,
+    parse_params,
+    parse_price,
+    prompt_option,
+    top_logprobs_option,
+    within,
 )
-from mitools.cli._annotate_options import parse_params, parse_price, prompt_option, within
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
@@ -37,7 +38,8 @@ __all__ = ["command"]
 
 
 GROUPS = {
-    "Teacher": "--model --base-url --teacher --error-rate --temperature --max-tokens --param",
+    "Teacher": "--model --base-url --teacher --error-rate --temperature --max-tokens "
+    "--top-logprobs --param",
     "Prompt": "--prompt --system --template --examples --show-prompt",
     "Answers": "--task --reading --strategy --samples --stop-after --keep",
     "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
@@ -120,6 +122,7 @@ GROUPS = {
     type=within("max_tokens"),
     help="Maximum number of tokens per answer.  [default: server's]",
 )
+@top_logprobs_option
 @click.option(
     "--param",
     "params",
@@ -220,14 +223,7 @@ GROUPS = {
     type=DivertOr("emit", "fail"),
     help="How to handle a record without an answer; teacher.error holds the reason.",
 )
-@click.option(
-    "--max-error-rate",
-    type=within("max_error_rate"),
-    metavar="FRACTION",
-    help="Fraction of records without an answer at which to stop.  [default: stop when the "
-    f"first {ALIKE_FAILURES} requests fail alike, or the first {MAX_UNREADABLE} answers are "
-    "unreadable]",
-)
+@max_error_rate_option
 @click.option(
     "--error-rate",
     type=within("error_rate"),

@@ -14,6 +14,7 @@ from typing import Any
 from mitools.annotate.client.server_words import ServerWords, find_words, short_line, words_in
 from mitools.annotate.client.usage import read_usage
 from mitools.annotate.protocol import Problem, Reply
+from mitools.annotate.token_logprobs import read_tokens
 from mitools.reading import clean
 from mitools.schema import json_type
 
@@ -110,6 +111,7 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
         is_truncated=reason in _CUT,
         model=_whole(model) if isinstance(model, str) else "",
         usage=read_usage(answer.get("usage")),
+        tokens=read_tokens(choice.get("logprobs")),
     )
     if reason in _WITHHELD:
         return replace(reply, problem=Problem("content_filter", "the server withheld the answer"))

@@ -34,6 +34,7 @@ from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.transport import Transport
 from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Question, UnaskedError
+from mitools.annotate.token_logprobs import has_logprobs
 from mitools.errors import BudgetError, MitoolsError, TeacherError, TeacherRefusedError
 
 __all__ = ["Endpoint", "RequestOutcome"]
@@ -169,7 +170,7 @@ class Endpoint:
                         await keep(UNREAD, exc.body)
                     fault = self._weighed(exc)
                 else:
-                    self._succeeded()
+                    self._succeeded(answer)
                     return RequestOutcome(await keep("ok", raw), answer)
                 # Retry after a delay, fail the request, or stop the run.
                 delay = self._delay(fault, tries, sent_at)
@@ -222,12 +223,22 @@ class Endpoint:
     def _note_pause(self, seconds: float, words: str) -> None:
         self._notices.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, answer: Mapping[str, Any]) -> None:
         self._answers += 1
+        if self._answers == 1 and self._requests.settings.get("logprobs"):
+            self._check_logprobs(answer)
         self._first_faults.answered()
         self._pace.succeeded()
         if self._looking is None and self._notices.on_warning is not None:
             self._looking = asyncio.create_task(self._look_at_models(self._notices.on_warning))
+
+    def _check_logprobs(self, answer: Mapping[str, Any]) -> None:
+        """Warn if the first answer lacks the log-probabilities that were asked for."""
+        if not has_logprobs(answer):
+            self._notices.warn(
+                f"{self._provider} returns no log-probabilities for {self._requests.model}: "
+                "answers have no probabilities (leave --top-logprobs out, or use another server)"
+            )
 
     async def _look_at_models(self, warn: Callable[[str], None]) -> None:
         """Warn if the endpoint lists a shutdown date of the model."""

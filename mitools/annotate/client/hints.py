@@ -13,6 +13,11 @@ from mitools.annotate.client.faults import Fatal, Fault, TooLarge
 __all__ = ["Advice", "advise", "is_about_settings"]
 
 _KEY = re.compile(r"\b(?:api|access|secret)[ _-]?key\b|\bauthoriz|\bcredential", re.IGNORECASE)
+_OPTIONS = {
+    "temperature": "--temperature",
+    "logprobs": "--top-logprobs",
+    "top_logprobs": "--top-logprobs",
+}
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _UNKNOWN = r"not (?:found|exist|available|supported|valid)|no such|invalid|unknown|does not|doesn't"
 _MODEL = re.compile(rf"\bmodel\b.{{0,200}}?(?:{_UNKNOWN})|(?:{_UNKNOWN}) model\b", re.IGNORECASE)
@@ -80,7 +85,7 @@ def _refused_setting(text: str, settings: Mapping[str, Any]) -> str | None:
                 value = settings[name]
                 return f'type "--param {other}={value}" in place of --max-tokens'
             return "change --max-tokens, or leave it out"
-        option = "--temperature" if name == "temperature" else f'"--param {name}=…"'
+        option = _OPTIONS.get(name, f'"--param {name}=…"')
         return f"leave {option} out, or change it"
     return None
 

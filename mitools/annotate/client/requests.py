@@ -131,6 +131,8 @@ class Requests:
             temperature = 0.0  # as it answers in eval
         if temperature is not None:
             self.settings["temperature"] = temperature
+        if options.top_logprobs is not None:
+            self.settings |= {"logprobs": True, "top_logprobs": options.top_logprobs}
         self.settings |= options.params
         self._forms: dict[tuple[str, bool], _Form] = {}
 

@@ -1,0 +1,216 @@
+"""The probabilities of a teacher's answers, from the log-probabilities of its tokens.
+
+The reader of the task says where in the completion the label stands. At the token where the label
+begins, the server lists the most probable tokens of that position. Each of them is matched with the
+choices: with their letters where the answer is a letter, and with the beginnings of their texts.
+Where the token that was written begins several choices, the next one is looked at as well. So the
+probabilities are those of the answer *behind the text before it*: a rationale that comes first has
+usually decided already, and they are close to 0 and 1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mitools.annotate.token_logprobs import Token
+from mitools.tasks import Answer, letter_of, normalize
+
+__all__ = ["answer_probabilities"]
+
+_DIGITS = 6
+_LONGEST_LABEL = 400  # characters of a label that is searched for
+_MOST_TOKENS = 64  # of one label
+_LETTERS = 26
+_LEAD = re.compile(r"[\s\"'`*_(\[{<:$\\]*")  # what may stand before a label within its token
+_SPACE = re.compile(r"\s+")
+_BEHIND_LETTER = re.compile(r"[\s)\]}>.:,;*_\"'`]|\Z")
+
+
+def answer_probabilities(
+    tokens: Sequence[Token], text: str, answer: Answer, choices: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the probability of an answer and, where there are choices, that of each.
+
+    Args:
+        tokens: all tokens that the model wrote, including its thoughts.
+        text: the completion that was read.
+        answer: what was read in it.
+        choices: the possible answers; None if there is no set of them.
+
+    Returns:
+        ``confidence``, the probability of the label. With choices also ``choices``, probabilities
+        that add up to 1, of which those that the server did not list are 0; and ``in_set_mass``,
+        their sum before that. Empty where the label cannot be found among the tokens.
+    """
+    if not tokens or answer.label is None or answer.place is None:
+        return {}
+    written = _Written.of(tokens)
+    place = written.find(text, answer.place)
+    if place is None:
+        return {}
+    if not choices:
+        return _of_text(written, place, answer.label)
+    form = normalize(answer.label)
+    index = next((i for i, choice in enumerate(choices) if normalize(choice) == form), None)
+    start = None if index is None else _find_choice(written.text, place, index, choices)
+    if index is None or start is None:
+        return {}
+    masses = _masses(written, start, choices)
+    total = sum(masses)
+    # What the tokens say has to be what was read.
+    if total <= 0 or masses[index] <= 0:
+        return {}
+    shares = [round(mass / total, _DIGITS) for mass in masses]
+    return {
+        "confidence": shares[index],
+        "choices": dict(zip(choices, shares, strict=True)),
+        "in_set_mass": round(min(1.0, total), _DIGITS),
+    }
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The tokens of a completion, and where each begins in their text.
+
+    Attributes:
+        begins: one place more than there are tokens; the last is the length of the text.
+    """
+
+    tokens: Sequence[Token]
+    text: str
+    begins: Sequence[int]
+
+    @classmethod
+    def of(cls, tokens: Sequence[Token]) -> _Written:
+        begins = [0]
+        for token in tokens:
+            begins.append(begins[-1] + len(token.text))
+        return cls(tokens, "".join(token.text for token in tokens), begins)
+
+    def find(self, text: str, place: tuple[int, int]) -> tuple[int, int] | None:
+        """Turn a place in a completion into one in the text of the tokens.
+
+        The completion is the last part of what the model wrote; its thoughts come before it.
+        """
+        begin, end = place
+        whole = self.text.rfind(text)
+        start = whole + begin if whole >= 0 else self.text.rfind(text[begin:end])
+        return None if start < 0 else (start, start + end - begin)
+
+    def token_at(self, place: int) -> int:
+        """Return the index of the token with the character at a place."""
+        return next(i for i, begin in enumerate(self.begins) if begin > place) - 1
+
+
+def _of_text(written: _Written, place: tuple[int, int], label: str) -> dict[str, Any]:
+    """Return the probability of all tokens of a label, where it last stands in its statement."""
+    signs = [re.escape(sign) for sign in label[:_LONGEST_LABEL] if not sign.isspace()]
+    pattern = re.compile(r"\s*".join(signs), re.IGNORECASE)
+    spans = [match.span() for match in pattern.finditer(written.text, *place)] if signs else []
+    if not spans or len(label) > _LONGEST_LABEL:
+        return {}
+    begin, end = spans[-1]
+    first, last = written.token_at(begin), written.token_at(end - 1)
+    log_prob = sum(token.log_prob for token in written.tokens[first : last + 1])
+    return {"confidence": round(math.exp(log_prob), _DIGITS)}
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where a choice begins in a text, and whether its letter does."""
+
+    place: int
+    by_letter: bool
+
+
+def _find_choice(
+    text: str, place: tuple[int, int], index: int, choices: Sequence[str]
+) -> _Start | None:
+    """Find where a statement first names a choice, by its letter or by its words."""
+    words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
+    found = []
+    if words:
+        named = re.compile(rf"(?<!\w){words}", re.IGNORECASE).search(text, *place)
+        found += [_Start(named.start(), by_letter=False)] if named else []
+    if index < _LETTERS:
+        small = letter_of(index)
+        letter = small.upper()
+        lettered = re.compile(
+            rf"(?<=[(\[{{<*_])(?:{small}|{letter})(?=[)\]}}>*_.:])"
+            rf"|(?<![\w'])(?:{small}|{letter})(?=[\s).:,-]{{1,4}}{words or '$.'})"
+            rf"|(?<![\w'])(?:{letter}(?=\s*(?:[).:,;!\n-]|\Z))|{small}(?=[).:]|\s*\Z))"
+        ).search(text, *place)
+        found += [_Start(lettered.start(), by_letter=True)] if lettered else []
+    return min(found, key=lambda start: start.place, default=None)
+
+
+def _masses(written: _Written, start: _Start, choices: Sequence[str]) -> list[float]:
+    """Return the probability of each choice at the place where the label begins."""
+    forms = [" ".join(normalize(choice).split()) for choice in choices]
+    masses = [0.0] * len(choices)
+    first = written.token_at(start.place)
+    behind, weight = "", 1.0
+    for index in range(first, min(len(written.tokens), first + _MOST_TOKENS)):
+        token = written.tokens[index]
+        taken = _grown(behind, token.text)
+        going_on = 0.0
+        for text, mass in token.alternatives().items():
+            piece = _grown(behind, text)
+            if piece == taken:
+                going_on += mass
+            else:
+                _share(masses, _matches(piece, forms, start), weight * mass)
+        weight *= min(1.0, going_on)
+        # A part of a character, or white space, is not yet a beginning.
+        matches = _matches(taken, forms, start)
+        is_last = index + 1 == len(written.tokens)
+        if is_last and taken in forms:
+            matches = [forms.index(taken)]
+        if taken and (len(matches) < 2 or is_last):
+            _share(masses, matches, weight)
+            return masses
+        behind = taken
+    return masses
+
+
+def _grown(behind: str, text: str) -> str:
+    """Append a token to what was written of a label, in the form of :func:`normalize`."""
+    if not behind:
+        text = text[_lead_end(text) :]
+    return _SPACE.sub(" ", f"{behind}{text}".casefold())
+
+
+def _lead_end(text: str) -> int:
+    match = _LEAD.match(text)
+    return match.end() if match else 0
+
+
+def _share(masses: list[float], matches: Sequence[int], mass: float) -> None:
+    """Add a probability to the choices that a text begins, in equal parts."""
+    for index in matches:
+        masses[index] += mass / len(matches)
+
+
+def _matches(piece: str, forms: Sequence[str], start: _Start) -> list[int]:
+    """Return the choices that a text begins, or names and goes on behind."""
+    if not piece:
+        return []
+    if start.by_letter and _BEHIND_LETTER.match(piece, 1):
+        index = ord(piece[0]) - ord("a")
+        if 0 <= index < min(len(forms), _LETTERS):
+            return [index]
+    begun = [i for i, form in enumerate(forms) if form.startswith(piece)]
+    if begun:
+        return begun
+    named = [i for i, form in enumerate(forms) if form and _names(piece, form)]
+    longest = max((len(forms[i]) for i in named), default=0)
+    return [i for i in named if len(forms[i]) == longest]
+
+
+def _names(piece: str, form: str) -> bool:
+    behind = piece[len(form) : len(form) + 1]
+    return piece.startswith(form) and not (behind.isalnum() or behind == "_")
