@@ -16,8 +16,9 @@ what stands above it:
 - ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems;
   ``operating``: above which confidence a student answers by itself
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students
-- ``train``, ``evaluate``, then ``explain``: the stages that need one; ``export``: students for
-  other runtimes; ``study``: many students; ``scaffold``: a recipe of one's own
+- ``train``, ``evaluate``, then ``explain``: the stages that need one; ``cascade``: a student before
+  a teacher; ``export``: students for other runtimes; ``study``: many students; ``scaffold``: a
+  recipe of one's own
 - ``cli``: the command line, with ``__main__`` for ``python -m mitools``
 """
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from mitools.annotate.protocol import Problem, Question, Reply, Teacher
     from mitools.annotate.run import StoppedError
     from mitools.bounds import Bounds
+    from mitools.cascade.cascade_records import cascade_records
+    from mitools.cascade.options import CascadeOptions
     from mitools.errors import (
         BudgetError,
         DataError,
@@ -92,6 +95,7 @@ __all__ = [
     "Answer",
     "Bounds",
     "BudgetError",
+    "CascadeOptions",
     "DataError",
     "EmptyInputError",
     "EvalOptions",
@@ -135,6 +139,7 @@ __all__ = [
     "Where",
     "__version__",
     "annotate_records",
+    "cascade_records",
     "compare_runs",
     "evaluate_student",
     "explain_records",
@@ -168,6 +173,8 @@ _MODULES = {
     "annotate.protocol": "Problem Question Reply Teacher",
     "annotate.run": "StoppedError",
     "bounds": "Bounds",
+    "cascade.cascade_records": "cascade_records",
+    "cascade.options": "CascadeOptions",
     "errors": _ERRORS,
     "evaluate.evaluate_student": "compare_runs evaluate_student",
     "evaluate.measures.metric": "Interval Measure Metric",

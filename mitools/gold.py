@@ -15,7 +15,14 @@ from mitools.errors import MissingFieldError
 from mitools.records import Record
 from mitools.tasks import task_of
 
-__all__ = ["GoldCheck", "label_set", "label_to_learn", "with_known_labels", "with_label_sets"]
+__all__ = [
+    "GoldCheck",
+    "label_set",
+    "label_to_learn",
+    "teacher_answer",
+    "with_known_labels",
+    "with_label_sets",
+]
 
 
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
@@ -100,7 +107,15 @@ def with_label_sets(records: Iterable[Record], task: str | None = None) -> Itera
         yield record
 
 
-def label_to_learn(record: Record, source: str = "auto") -> tuple[str, str | None]:
+def teacher_answer(record: Record) -> Mapping[str, Any]:
+    """Return the field ``teacher``; empty where no teacher, or a student in its place, answered."""
+    teacher: Mapping[str, Any] = record.get("teacher") or {}
+    return {} if teacher.get("by") == "student" else teacher
+
+
+def label_to_learn(
+    record: Record, source: str = "auto", *, by_student: bool = False
+) -> tuple[str, str | None]:
     """Choose the label that is learned from a record.
 
     A text of white space counts as missing.
@@ -109,11 +124,12 @@ def label_to_learn(record: Record, source: str = "auto") -> tuple[str, str | Non
         record: the record.
         source: ``auto`` is gold where known, else the teacher's; ``gold`` or ``teacher`` is that
             one only.
+        by_student: whether an answer that a student gave in the teacher's place counts as one.
 
     Returns:
         Whose label it is, ``gold`` or ``teacher``, and the label; "" and None where there is none.
     """
-    teacher = record.get("teacher") or {}
+    teacher = (record.get("teacher") or {}) if by_student else teacher_answer(record)
     labels = {"gold": record.get("label"), "teacher": teacher.get("label")}
     for name in labels if source == "auto" else (source,):
         label = labels[name]

@@ -94,6 +94,19 @@ _TEACHER = (
     Field("model", "string", "name of the model"),
     Field("prompt", "string", "hash of the prompt"),
     Field("usage", "object", "token counts from the server", nullable=True),
+    Field(
+        "by",
+        "string",
+        "who answered, where a student was asked first",
+        values=("student", "teacher"),
+    ),
+    Field(
+        "student_confidence",
+        "number",
+        "confidence of the student that was asked first; null where its answer is not valid",
+        nullable=True,
+        within=(0, 1),
+    ),
 )
 
 _OUTPUT = (

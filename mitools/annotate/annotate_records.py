@@ -9,6 +9,7 @@ from mitools.annotate.failures import open_failures
 from mitools.annotate.notices import Notices
 from mitools.annotate.open_teacher import open_teacher
 from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Front
 from mitools.annotate.run import AnnotationRun
 from mitools.errors import Where
 from mitools.records import Reader, Record, Row, dump_line
@@ -17,7 +18,11 @@ __all__ = ["annotate_records"]
 
 
 def annotate_records(
-    records: Iterable[Record], options: AnnotateOptions, *, notices: Notices | None = None
+    records: Iterable[Record],
+    options: AnnotateOptions,
+    *,
+    notices: Notices | None = None,
+    front: Front | None = None,
 ) -> Iterator[Record]:
     """Let a teacher answer and explain each record, as ``mitools annotate`` does.
 
@@ -30,6 +35,7 @@ def annotate_records(
             run's own, so a generator that is used elsewhere must not be given.
         options: which teacher is asked, and how.
         notices: receive warnings and notes; without it they are dropped.
+        front: decides which records the teacher is asked about; without it, all of them.
 
     Yields:
         Each record with its field ``teacher``, in input order unless the options say otherwise. A
@@ -49,17 +55,17 @@ def annotate_records(
         ('1 + 1 = 2.', True)
     """
     options.check()
-    return _annotated(records, options, notices or Notices())
+    return _annotated(records, options, notices or Notices(), front)
 
 
 def _annotated(
-    records: Iterable[Record], options: AnnotateOptions, notices: Notices
+    records: Iterable[Record], options: AnnotateOptions, notices: Notices, front: Front | None
 ) -> Iterator[Record]:
     with (
         open_teacher(options, notices) as opened,
         open_failures(options.on_failure) as handle_failure,
         AnnotationRun(
-            _admitted(records), opened.teacher, options, handle_failure=handle_failure
+            _admitted(records), opened.teacher, options, handle_failure=handle_failure, front=front
         ) as run,
     ):
         yield from run

@@ -12,18 +12,18 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from mitools.annotate.protocol import Answered
+from mitools.annotate.protocol import Answered, Passed
 
 __all__ = ["Outcome", "Outlet", "Place"]
 
 _LINGER_SECONDS = 0.002
 
-Outcome = Answered | BaseException
+Outcome = Answered | Passed | BaseException
 
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Place of one record's outcome: its answer, or the error."""
+    """Place of one record's outcome: its answer, the record itself, or the error."""
 
     outcome: Outcome | None = None
 

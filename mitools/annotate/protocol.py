@@ -7,15 +7,26 @@ a time; it does not depend on a strategy, and sees the gold label only as the hi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from mitools.annotate.token_logprobs import Token
 from mitools.records import Record
 from mitools.tasks import Task
 
-__all__ = ["Answered", "Dialogue", "Problem", "Question", "Reply", "Teacher", "UnaskedError"]
+__all__ = [
+    "Answered",
+    "Dialogue",
+    "Front",
+    "Passed",
+    "Problem",
+    "Question",
+    "Reply",
+    "Teacher",
+    "ToTeacher",
+    "UnaskedError",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,25 @@ class Answered:
     spent: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ToTeacher:
+    """A record that the teacher is asked about.
+
+    Attributes:
+        about: fields to add to ``teacher``.
+    """
+
+    record: Record
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A record that leaves as it came: the teacher is not asked about it."""
+
+    record: Record
+
+
 Dialogue = Generator[Sequence[Question], Sequence[Reply], Answered]
 
 
@@ -135,3 +165,16 @@ class Teacher(Protocol):
 
     async def close(self) -> None:
         """Close all resources after the last answer; a second call does nothing."""
+
+
+class Front(Protocol):
+    """Decides about records before a teacher is asked: answer, pass on, or ask."""
+
+    def route(self, records: Iterator[Record]) -> Iterator[ToTeacher | Answered | Passed]:
+        """Yield a decision for each record, in their order.
+
+        Runs in the thread that reads the records, so requests to the teacher go on meanwhile.
+        """
+
+    def stop(self) -> None:
+        """End :meth:`route` as soon as possible. Safe from any thread."""

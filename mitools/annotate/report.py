@@ -49,7 +49,8 @@ def run_lines(run: AnnotationRun, budget: Budget | None, rejected: int) -> list[
         rejected: invalid lines of the input.
     """
     is_paid = budget is not None and budget.spent > 0
-    if not (run.tally.replies or rejected or is_paid):
+    is_routed = run.tally.by_student or run.tally.passed
+    if not (run.tally.replies or rejected or is_paid or is_routed):
         return []
     return [*run.tally.lines(rejected), *(budget.lines() if budget is not None else ())]
 
@@ -66,7 +67,7 @@ def overspending(budget: Budget | None) -> str | None:
 
 def unread_lines(run: AnnotationRun, options: AnnotateOptions) -> Iterator[str]:
     """Yield the first prompt and some unreadable answers; nothing if any answer was readable."""
-    if not run.unread or run.tally.answered:
+    if not run.unread or run.tally.answered > run.tally.by_student:
         return
     if options.has_endpoint:
         for message in Prompts(options).first_messages(run.unread[0]):

@@ -8,8 +8,8 @@ Three threads, so a slow reader, a slow teacher and a slow writer do not block e
 
 Records pass between threads in batches, as waking a thread costs more than handling a record.
 There are four places per request in flight, and at least 256 for a teacher that answers without
-waiting. A record holds a place from before it is read until its batch is written, so memory is
-bounded, and a blocked output starts no request.
+waiting, or where a front answers many of the records. A record holds a place from before it is read
+until its batch is written, so memory is bounded, and a blocked output starts no request.
 """
 
 from __future__ import annotations
@@ -17,15 +17,27 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from types import TracebackType
+from typing import Any
 
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.loop_thread import LoopThread
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.outlet import Outcome, Outlet, Place
-from mitools.annotate.protocol import Answered, Question, Reply, Teacher, UnaskedError
+from mitools.annotate.protocol import (
+    Answered,
+    Dialogue,
+    Front,
+    Passed,
+    Question,
+    Reply,
+    Teacher,
+    ToTeacher,
+    UnaskedError,
+)
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
 from mitools.errors import MitoolsError, TeacherError
@@ -36,10 +48,11 @@ from mitools.tasks import task_of
 __all__ = ["AnnotationRun", "OnFailure", "StoppedError"]
 
 _WINDOW = 4
-_IMMEDIATE_PLACES = 256  # for immediate teachers: larger batches, fewer thread switches
+_IMMEDIATE_PLACES = 256  # for immediate answers: larger batches, fewer thread switches
 _FEWEST_JUDGED = 50  # records before the share of failures is checked
 _UNREAD_SHOWN = 3
 _READER_PATIENCE_SECONDS = 1.0
+_FRONT_PATIENCE_SECONDS = 60.0  # a thread inside a model must not outlive the interpreter
 
 
 class StoppedError(Exception):
@@ -67,6 +80,7 @@ class AnnotationRun:
         *,
         handle_failure: OnFailure | None = None,
         on_stop: Callable[[], None] | None = None,
+        front: Front | None = None,
     ) -> None:
         """Prepare a run; nothing is read yet.
 
@@ -76,6 +90,7 @@ class AnnotationRun:
             options: of the stage; those of the teacher itself are not looked at.
             handle_failure: receives each record that got no answer; without it all are passed on.
             on_stop: called when reading is to stop, from any thread; wakes a source that waits.
+            front: decides which records the teacher is asked about; without it, all of them.
 
         Raises:
             SourceError: the template of the options cannot be read.
@@ -84,14 +99,16 @@ class AnnotationRun:
         self.gold = GoldCheck(options.task)
         self.unread: list[Record] = []
         first = islice(records, options.limit)
-        self._records = self.gold.watch(with_label_sets(first, options.task))
+        watched = self.gold.watch(with_label_sets(first, options.task))
+        self._items = map(ToTeacher, watched) if front is None else front.route(watched)
+        self._front = front
         self._teacher = teacher
         self._options = options
         self._strategy = Strategy.of(options)
         self._handle_failure = handle_failure
         self._on_stop = on_stop
         places = _WINDOW * options.concurrency
-        if teacher.is_immediate:
+        if teacher.is_immediate or front is not None:
             places = max(places, _IMMEDIATE_PLACES)
         self._outlet = Outlet(places, is_ordered=options.is_ordered)
         self._is_stopping = False
@@ -121,7 +138,9 @@ class AnnotationRun:
         """
         self.stop()
         self._outlet.close()  # the reader may wait for a place
-        self._reader.join(_READER_PATIENCE_SECONDS)  # a source without on_stop may never wake
+        # A source without on_stop may never wake.
+        has_front = self._front is not None
+        self._reader.join(_FRONT_PATIENCE_SECONDS if has_front else _READER_PATIENCE_SECONDS)
         is_error = kind is not None and issubclass(kind, Exception)
         is_patient = is_error and not issubclass(kind or Exception, BrokenPipeError)
         try:
@@ -139,6 +158,8 @@ class AnnotationRun:
             return
         self._is_stopping = True
         self._teacher.stop()
+        if self._front is not None:
+            self._front.stop()
         if self._on_stop is not None:
             self._on_stop()
 
@@ -160,7 +181,7 @@ class AnnotationRun:
             if batch:
                 yield batch
             # The places are released only now, so a blocked output blocks the reader.
-            if self.tally.finished >= _FEWEST_JUDGED:
+            if self.tally.judged >= _FEWEST_JUDGED:
                 self._check_failures()
             self._check_readable()
             self._outlet.release(len(outcomes))
@@ -183,14 +204,18 @@ class AnnotationRun:
     def _settle(self, outcome: Outcome) -> Record | None:
         """Count an outcome; returns the record to pass on, if any."""
         # An error ends the run; a record that was not asked leaves a gap in the order.
-        if not isinstance(outcome, Answered):
+        if isinstance(outcome, BaseException):
             self._is_whole = False
             if isinstance(outcome, Exception) and not isinstance(outcome, UnaskedError):
                 self._error = self._error or outcome
                 self.stop()
-        if not isinstance(outcome, Answered) or (self._options.is_ordered and not self._is_whole):
+        is_dropped = self._options.is_ordered and not self._is_whole
+        if isinstance(outcome, BaseException) or is_dropped:
             self.tally.unasked += 1
             return None
+        if isinstance(outcome, Passed):
+            self.tally.passed += 1
+            return outcome.record
         self.tally.add(outcome)
         is_unread = outcome.problem is not None and outcome.problem.kind == "unreadable"
         if is_unread and len(self.unread) < _UNREAD_SHOWN:
@@ -201,9 +226,9 @@ class AnnotationRun:
 
     def _check_failures(self) -> None:
         """Stop the run if too many records fail."""
-        most, failed, of = self._options.max_error_rate, self.tally.failed, self.tally.finished
+        most, failed, of = self._options.max_error_rate, self.tally.failed, self.tally.judged
         if not self._options.is_ordered:  # failures may be the first to finish
-            of = self.tally.read - self.tally.unasked
+            of = self.tally.read - self.tally.unasked - self.tally.by_student - self.tally.passed
         if most is None or not of or failed.total() / of <= most or self._error is not None:
             return
         message = (
@@ -216,7 +241,8 @@ class AnnotationRun:
     def _check_readable(self) -> None:
         """Stop the run if no answer so far can be read."""
         most, unread = self._options.max_unreadable, self.tally.failed["unreadable"]
-        if most is None or unread < most or self.tally.answered or self._error is not None:
+        is_readable = self.tally.answered > self.tally.by_student
+        if most is None or unread < most or is_readable or self._error is not None:
             return
         message = f"none of the first {unread:,} answers is readable for the task"
         hint = 'change the prompt or --task; to continue anyway: "--max-error-rate 1"'
@@ -230,7 +256,7 @@ class AnnotationRun:
         if self._error is not None:
             raise self._error
         failed = self.tally.failed.total()
-        if failed and not self.tally.answered and not self._is_stopping:
+        if failed and failed == self.tally.judged and not self._is_stopping:
             kind = self.tally.failed.most_common(1)[0][0]
             message = f"none of {failed:,} records got an answer (mostly: {kind})"
             raise TeacherError(message, hint='look at "teacher.error" in the output')
@@ -239,11 +265,14 @@ class AnnotationRun:
         """Read records as places become free; runs in its own thread."""
         try:
             while (place := self._outlet.take_place()) is not None and not self._is_stopping:
-                record = next(self._records, None)
-                if record is None:
+                item = next(self._items, None)
+                if item is None:
                     break
                 self.tally.read += 1
-                self._begin(place, record)
+                if isinstance(item, ToTeacher):
+                    self._begin(place, item)
+                else:
+                    self._outlet.fill(place, item)
                 place = None
         except StoppedError:
             pass
@@ -254,11 +283,13 @@ class AnnotationRun:
                 self._outlet.give_back(place)
             self._outlet.end()
 
-    def _begin(self, place: Place, record: Record) -> None:
+    def _begin(self, place: Place, item: ToTeacher) -> None:
         """Answer a record without waiting, or pass it to the event loop."""
         try:
-            task = task_of(record, self._options.task)
-            dialogue = converse(record, task, self._strategy, self._teacher.resamples)
+            task = task_of(item.record, self._options.task)
+            dialogue = converse(item.record, task, self._strategy, self._teacher.resamples)
+            if item.about:
+                dialogue = _with_fields(dialogue, item.about)
             conversation = Conversation(dialogue, self._teacher.recall)
         except Exception as exc:
             self._outlet.fill(place, exc)
@@ -317,3 +348,10 @@ class AnnotationRun:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._teacher.close()
+
+
+def _with_fields(dialogue: Dialogue, about: Mapping[str, Any]) -> Dialogue:
+    """Add fields to ``teacher`` of the record that a dialogue ends with."""
+    answered = yield from dialogue
+    teacher = {**answered.record["teacher"], **about}
+    return replace(answered, record={**answered.record, "teacher": teacher})

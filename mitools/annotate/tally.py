@@ -26,6 +26,9 @@ class Tally:
         with_confidence: answered records with a probability of the label.
         hinted: answered records whose prompt showed the gold label.
         leaking: hinted records whose rationale refers to it.
+        by_student: answered records whose answer is a student's; they count in none of the figures
+            about the teacher's answers.
+        passed: records that were passed on as they came.
         replies: completions used.
         recalled: completions from the journal, or from an equal question of the same run.
         spent: prompt and completion tokens as counted by the server, without recalled ones.
@@ -41,6 +44,8 @@ class Tally:
     with_confidence: int = 0
     hinted: int = 0
     leaking: int = 0
+    by_student: int = 0
+    passed: int = 0
     replies: int = 0
     recalled: int = 0
     spent: Counter[str] = field(default_factory=Counter)
@@ -48,6 +53,10 @@ class Tally:
     def add(self, answered: Answered) -> None:
         """Count the outcome of one record."""
         teacher = answered.record["teacher"]
+        if teacher.get("by") == "student":
+            self.answered += 1
+            self.by_student += 1
+            return
         if answered.problem is None:
             self.answered += 1
         else:
@@ -68,7 +77,12 @@ class Tally:
     @property
     def finished(self) -> int:
         """Records that have an outcome."""
-        return self.answered + self.failed.total()
+        return self.answered + self.failed.total() + self.passed
+
+    @property
+    def judged(self) -> int:
+        """Records that the teacher answered or failed to answer."""
+        return self.answered + self.failed.total() - self.by_student
 
     def check(self) -> None:
         """Assert that every record read is accounted for."""
@@ -83,6 +97,8 @@ class Tally:
         rows = self.read + rejected
         counts = f"{rows:,} row{'' if rows == 1 else 's'} = {self.answered:,} answered"
         counts += f" + {rejected:,} rejected + {self.failed.total():,} failed"
+        if self.passed:
+            counts += f" + {self.passed:,} passed on"
         if left := self.read - self.finished:
             counts += f" + {left:,} left"
         if self.failed:

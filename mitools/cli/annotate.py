@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -22,17 +22,17 @@ from mitools.cli._annotate_options import (
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
-from mitools.cli._stage import Stage, stage, stdout, watched
-from mitools.escape import visible
-from mitools.files import STDOUT, atomic_output, output_errors
+from mitools.cli._stage import Stage, stage, watched
+from mitools.cli._student_front import FRONT_GROUP, front_options, take_cascade
+from mitools.cli._unsent import print_batch, print_dry_run, print_prompt
 from mitools.records import Reader
 from mitools.schema import READINGS
 
 if TYPE_CHECKING:
     from mitools.annotate.notices import Notices
     from mitools.annotate.open_teacher import OpenTeacher
-    from mitools.annotate.prompt import Message
     from mitools.annotate.run import AnnotationRun
+    from mitools.cascade.options import CascadeOptions
 
 __all__ = ["command"]
 
@@ -42,6 +42,7 @@ GROUPS = {
     "--top-logprobs --param",
     "Prompt": "--prompt --system --template --examples --show-prompt",
     "Answers": "--task --reading --strategy --samples --stop-after --keep",
+    "Student first": FRONT_GROUP,
     "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
     "Failures": "--on-failure --max-error-rate",
     "Cost": "--limit --dry-run --price --max-cost",
@@ -231,6 +232,7 @@ GROUPS = {
     show_default=True,
     help="Fraction of wrong answers of the demo teacher.",
 )
+@front_options
 @seed_option
 def command(
     stage: Stage, show_prompt: bool, dry_run: bool, emit_batch: str | None, **params: Any
@@ -249,16 +251,20 @@ def command(
     mitools annotate -m MODEL --base-url http://localhost:8000/v1 data.jsonl
     mitools annotate -m MODEL --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
     mitools annotate --teacher replay:completions.jsonl data.jsonl
+    mitools annotate --student runs/x -m MODEL --price 0.25,2 new.jsonl > answered.jsonl
+    mitools annotate --student runs/x --least-sure 200 -m MODEL data.jsonl > more.jsonl
     """
+    cascade = take_cascade(params)
     options = _options(**params)
+    cascade.check()
     if show_prompt:
-        _show_prompt(stage, options)
+        print_prompt(stage, options)
     elif dry_run:
-        _dry_run(stage, options)
+        print_dry_run(stage, options, cascade)
     elif emit_batch:
-        _emit_batch(stage, options, emit_batch)
+        print_batch(stage, options, cascade, emit_batch)
     else:
-        _annotate(stage, options)
+        _annotate(stage, options, cascade)
 
 
 def _options(*, unordered: bool, no_journal: bool, **params: Any) -> AnnotateOptions:
@@ -270,13 +276,18 @@ def _options(*, unordered: bool, no_journal: bool, **params: Any) -> AnnotateOpt
     return replace(options, model=None)
 
 
-def _annotate(stage: Stage, options: AnnotateOptions) -> None:
+def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -> None:
     from mitools.annotate.failures import open_failures
     from mitools.annotate.interrupt import stopping_on_interrupt, wakeable_stdin
     from mitools.annotate.open_teacher import open_teacher
     from mitools.annotate.report import progress_figures
     from mitools.annotate.run import AnnotationRun
+    from mitools.cascade.bill import CascadeBill, front_lines
+    from mitools.cascade.open_front import open_front
 
+    options.check()  # before a student is loaded
+    front = open_front(cascade, options, _notices(stage))
+    bill = CascadeBill(options.price, cascade.student_price)
     with (
         open_teacher(options, _notices(stage)) as opened,
         wakeable_stdin() as on_stop,
@@ -287,13 +298,21 @@ def _annotate(stage: Stage, options: AnnotateOptions) -> None:
     ):
         shown = watched(records, update)
         run = AnnotationRun(
-            shown, opened.teacher, options, handle_failure=handle_failure, on_stop=on_stop
+            shown,
+            opened.teacher,
+            options,
+            handle_failure=handle_failure,
+            on_stop=on_stop,
+            front=front,
         )
         reporting = _reporting(stage, run, records, opened, options)
         with reporting, run, stopping_on_interrupt(run.stop):
             for batch in run.batches():
                 out.write_batch(batch)
+                bill.add(batch)
                 update(len(batch), *progress_figures(run.tally, opened.budget))
+    for line in front_lines(front, bill) if front is not None else ():
+        stage.console.note(line)
     if warning := run.gold.warning():
         stage.console.warn(warning)
     if options.limit is not None and run.tally.read == options.limit:
@@ -346,50 +365,3 @@ def _report(stage: Stage, run: AnnotationRun, records: Reader, opened: OpenTeach
         stage.console.note(line)
     if warning := overspending(opened.budget):
         stage.console.warn(warning)
-
-
-def _show_prompt(stage: Stage, options: AnnotateOptions) -> None:
-    from mitools.annotate.prompt import Prompts
-
-    prompts = Prompts(options)
-    with stage.reading("input") as records, output_errors("<stdout>"):
-        _write_messages(prompts.first_messages(next(iter(records))))
-
-
-def _dry_run(stage: Stage, options: AnnotateOptions) -> None:
-    from mitools.annotate.dry_run import dry_run
-
-    with stage.reading("input") as records:
-        done = dry_run(records, options)
-    with output_errors("<stdout>"):
-        stdout().write("".join(f"{line}\n" for line in done.lines()) + "\n")
-        _write_messages(done.messages)
-
-
-def _write_messages(messages: list[Message]) -> None:
-    """Print a prompt; what could drive a terminal is spelt out, and is sent as it is."""
-    for message in messages:
-        stdout().write(visible(f"--- {message['role']}\n{message['content']}\n\n"))
-    stdout().flush()
-
-
-def _emit_batch(stage: Stage, options: AnnotateOptions, path: str) -> None:
-    from mitools.annotate.batch import emit_batch
-
-    with stage.reading("input") as records, _open_batch(path) as out:
-        done = emit_batch(records, options, out)
-    for line in done.lines():
-        stage.console.note(line)
-    if warning := done.warning():
-        stage.console.warn(warning)
-
-
-@contextlib.contextmanager
-def _open_batch(path: str) -> Iterator[IO[str]]:
-    if path == STDOUT:
-        with output_errors("<stdout>"):
-            yield stdout()
-            stdout().flush()
-        return
-    with atomic_output(path) as stream:
-        yield stream

@@ -37,8 +37,8 @@ from mitools.evaluate.sample import hash_record
 from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
 from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated
 from mitools.evaluate.ways import FoldedWays
+from mitools.gold import teacher_answer
 from mitools.records import Record
-from mitools.schema import get_path
 from mitools.tasks import Task, normalize
 
 __all__ = ["SummaryBuilder"]
@@ -140,10 +140,11 @@ class _Rationales:
         )
         self.surface.add_steps(scores["steps"], scores["steps_right"])
         self.consistency.add(scores["supports"], is_correct=scores["correct"])
-        teacher, human = get_path(record, "teacher.rationale"), record.get("rationale")
+        taught, human = teacher_answer(record), record.get("rationale")
+        teacher = taught.get("rationale")
         if teacher and teacher.strip():
             self.overlaps["teacher"].add(text, teacher)
-            if get_path(record, "teacher.agrees") is True:
+            if taught.get("agrees") is True:
                 self.overlaps["teacher_correct"].add(text, teacher)
         if human and human.strip():
             self.overlaps["human"].add(text, human)

@@ -89,7 +89,9 @@ def view_of(
         sides=tuple(sides.values()),
         flags=(
             *(_student_flags(student, builder, is_consistent, thresholds) if student else ()),
-            *_teacher_flags(sides.get("teacher")),
+            *_teacher_flags(
+                sides.get("teacher"), by_student=builder.teacher.get("by") == "student"
+            ),
         ),
         is_right=student.is_right if student else None,
         is_consistent=is_consistent,
@@ -329,9 +331,11 @@ def _student_flags(
         yield Flag("disagrees", "differs from teacher")
 
 
-def _teacher_flags(teacher: Side | None) -> Iterator[Flag]:
+def _teacher_flags(teacher: Side | None, *, by_student: bool) -> Iterator[Flag]:
     if teacher is None:
         return
+    if by_student:
+        yield Flag("student_answered", "a student answered in the teacher's place")
     if teacher.label is None:
         yield Flag("no_teacher_answer", "no answer from teacher")
     elif teacher.is_right is False:

@@ -50,6 +50,7 @@ FlagName = Literal[
     "disagrees",
     "teacher_wrong",
     "no_teacher_answer",
+    "student_answered",
 ]
 
 _ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

@@ -46,6 +46,7 @@ __all__ = [
     "SameLabel",
     "Schedule",
     "Selection",
+    "StudentAnswers",
     "Tracker",
     "UnreadableRationales",
 ]
@@ -90,6 +91,7 @@ LabelSource = Literal["auto", "gold", "teacher"]
 RationaleSource = Literal["auto", "teacher", "human"]
 RationaleChoice = Literal["one", "sample", "min"]
 UnreadableRationales = Literal["skip", "blank"]
+StudentAnswers = Literal["skip", "use"]
 CutTargets = Literal["open", "ended"]
 
 # The run

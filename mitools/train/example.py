@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.gold import label_to_learn
+from mitools.gold import label_to_learn, teacher_answer
 from mitools.records import Record, student_text
 from mitools.train.options import TrainOptions
 
-__all__ = ["BLANK", "Example", "example_of"]
+__all__ = ["BLANK", "Example", "example_of", "learned_teacher"]
 
 BLANK = " "
 """The rationale of a reply that gave none, where such a reply is trained on."""
@@ -52,9 +52,12 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     Where the teacher's label is wrong, its rationale supports a wrong answer and has the weight
     ``agreement_weight``, and so has its label where that is the target. Of several rationales,
     those that support a wrong answer are left out; they can serve as negatives.
+
+    What a student answered in the teacher's place is no target, unless ``student_answers`` says so.
     """
-    teacher = record.get("teacher") or {}
-    whose_label, label = label_to_learn(record, options.labels_from)
+    teacher = learned_teacher(record, options)
+    by_student = options.student_answers == "use"
+    whose_label, label = label_to_learn(record, options.labels_from, by_student=by_student)
     votes = _votes(teacher) if options.soft_labels else ()
     weight = options.agreement_weight if teacher.get("agrees") is False else 1.0
     is_from_teacher = whose_label == "teacher" or bool(votes)
@@ -69,7 +72,7 @@ def example_of(record: Record, options: TrainOptions) -> Example:
         return example
     rationales = {"teacher": teacher.get("rationale"), "human": record.get("rationale")}
     whose, rationale = _choose(rationales, options.rationales_from)
-    if rationale is None and _wants_blank(record, options):
+    if rationale is None and _wants_blank(teacher, options):
         return _with(example, rationale=BLANK)
     if whose != "teacher" or rationale is None:
         return _with(example, rationale=rationale)
@@ -83,9 +86,16 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     )
 
 
-def _wants_blank(record: Record, options: TrainOptions) -> bool:
+def learned_teacher(record: Record, options: TrainOptions) -> Mapping[str, Any]:
+    """Return the teacher's answer that may be learned; empty where there is none."""
+    if options.student_answers == "use":
+        return record.get("teacher") or {}
+    return teacher_answer(record)
+
+
+def _wants_blank(teacher: Mapping[str, Any], options: TrainOptions) -> bool:
     """Return whether to train an empty rationale, as the teacher's is missing."""
-    is_teachers = options.rationales_from != "human" and bool(record.get("teacher"))
+    is_teachers = options.rationales_from != "human" and bool(teacher)
     return is_teachers and options.unreadable_rationales == "blank"
 
 

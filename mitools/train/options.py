@@ -48,6 +48,7 @@ from mitools.train.choices import (
     SameLabel,
     Schedule,
     Selection,
+    StudentAnswers,
     Tracker,
     UnreadableRationales,
 )
@@ -235,6 +236,9 @@ class TrainOptions:
     unreadable_rationales: Annotated[
         UnreadableRationales,
         Help("Where a teacher's reply gave no rationale: train none (skip) or an empty one."),
+    ] = "skip"
+    student_answers: Annotated[
+        StudentAnswers, Help("Answers of a student in the teacher's place: leave out, or train on.")
     ] = "skip"
     eval_every: Annotated[
         int | None,

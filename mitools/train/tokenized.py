@@ -28,7 +28,7 @@ from mitools.records import Record, Writer, dump_line, parse_line
 from mitools.schema import get_path
 from mitools.student.codec import Codec, Purpose, tokenizable
 from mitools.tasks import task_of
-from mitools.train.example import BLANK, Example, example_of
+from mitools.train.example import BLANK, Example, example_of, learned_teacher
 from mitools.train.options import TrainOptions
 
 __all__ = ["TokenSpool", "TrainingData", "build_data", "lengths_of", "open_data"]
@@ -182,6 +182,11 @@ def _batches(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 _Row = dict[str, Any]
 
+_BY_STUDENT = {
+    "skip": 'with an answer of a student, which is left out ("--student-answers use" trains on it)',
+    "use": "with an answer of a student in the teacher's place",
+}
+
 
 def _rows(
     records: Iterable[Record], codec: Codec, options: TrainOptions, notes: Counter[str]
@@ -191,6 +196,7 @@ def _rows(
     examples: list[Example] = []
     for record in records:
         example = example_of(record, options)
+        notes[_BY_STUDENT[options.student_answers]] += get_path(record, "teacher.by") == "student"
         notes["without a label"] += example.label is None
         notes["without a rationale"] += example.rationale is None and options.needs_rationales
         notes["with an empty rationale, as the teacher gave none"] += example.rationale == BLANK
@@ -275,6 +281,6 @@ def _essence(record: Record, options: TrainOptions) -> Record:
     names = ("id", "input", "task", "choices")
     label = record.get("label")
     if label is None:
-        label = get_path(record, "teacher.label")
+        label = learned_teacher(record, options).get("label")
     kept = {name: record[name] for name in names if record.get(name) is not None}
     return {**kept, "label": label, "task": task_of(record, options.task).name}

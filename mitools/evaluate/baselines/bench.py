@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mitools.evaluate.baselines.protocol import Example, Problem
 from mitools.evaluate.sample import Sample
-from mitools.gold import label_to_learn
+from mitools.gold import label_to_learn, teacher_answer
 from mitools.records import Record
 from mitools.tasks import task_of
 
@@ -82,8 +82,8 @@ class Bench:
         is_correct, gold = record["scores"]["correct"], record.get("label")
         if is_correct is None or gold is None:
             return
-        teacher, right = record.get("teacher"), None
-        if teacher is not None:
+        teacher, right = teacher_answer(record), None
+        if teacher:
             right = task_of(record, self.task).is_equal(teacher.get("label"), gold)
         confidence = record["student"].get("confidence")
         self.evaluated.append(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mitools.annotate.options import Price
+from mitools.gold import teacher_answer
 from mitools.records import Record
 
 __all__ = ["Bill"]
@@ -35,7 +36,7 @@ class Bill:
 
     def add(self, record: Record) -> None:
         """Add the tokens of a record's teacher, where there is one."""
-        teacher = record.get("teacher")
+        teacher = teacher_answer(record)
         if not teacher:
             return
         self.asked += 1

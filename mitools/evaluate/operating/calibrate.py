@@ -11,10 +11,10 @@ from mitools.evaluate.operating.choose import Choice, choose_threshold, fewest_r
 from mitools.evaluate.operating.fit import FEW_TO_FIT, FittingRecords
 from mitools.evaluate.operating.roles import Roles
 from mitools.evaluate.sample import hash_record
+from mitools.gold import teacher_answer
 from mitools.operating.confidence import FITTED, Confidence
 from mitools.operating.point import OperatingPoint, Reference
 from mitools.records import Record
-from mitools.schema import get_path
 from mitools.tasks import Task
 
 __all__ = ["Answers", "Calibration", "Target", "reference_label"]
@@ -181,6 +181,7 @@ class Calibration:
 
 def reference_label(record: Record, task: Task, reference: Reference) -> str | None:
     """Return the label that an answer is compared with; None without one that can be read."""
-    label = record.get("label") if reference == "gold" else get_path(record, "teacher.label")
+    by_name = {"gold": record, "teacher": teacher_answer(record)}
+    label = by_name[reference].get("label")
     is_known = label is not None and task.is_valid(label)
     return str(label) if is_known else None

@@ -22,8 +22,8 @@ from mitools.evaluate.measures.simulatability import (
 from mitools.evaluate.sample import Sample, SampledRecord
 from mitools.evaluate.simulators import PERMUTATIONS, SimulatorName
 from mitools.evaluate.simulators.association import associate, rate_quality
+from mitools.gold import teacher_answer
 from mitools.records import Record
-from mitools.schema import get_path
 from mitools.student.protocol import can_conclude
 
 __all__ = ["UNASKED", "UNTRAINED", "Simulated"]
@@ -65,7 +65,8 @@ class Simulated:
 
     def add_taught(self, record: Record) -> None:
         """Add a training record with a teacher's rationale; only S_E is fitted on it."""
-        label, rationale = get_path(record, "teacher.label"), get_path(record, "teacher.rationale")
+        teacher = teacher_answer(record)
+        label, rationale = teacher.get("label"), teacher.get("rationale")
         if self.simulator != "none" and label and rationale:
             self._taught.add(_item(record, rationale, label, "none"))
 

@@ -1,0 +1,223 @@
+"""Ask a student about records: its answers, its confidence in them, and its rationales."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mitools.annotate.protocol import Answered
+from mitools.annotate.samples import readable_gold
+from mitools.errors import StudentError
+from mitools.evaluate.answering import PREDICT, Answering
+from mitools.evaluate.asking.opening import open_student
+from mitools.evaluate.asking.predict import OpenedStudent, one_each, predict
+from mitools.evaluate.asking.readings import Reader, check_ways
+from mitools.evaluate.asking.respond import Respondent
+from mitools.operating.confidence import Confidence
+from mitools.operating.point import OperatingPoint, has_point
+from mitools.records import Record
+from mitools.tasks import task_of
+
+__all__ = ["AskedRecord", "Asking", "AskingStudent", "open_asking_student"]
+
+_DIGITS = 6  # as in answers of a student
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a student is asked, and what counts as sure.
+
+    Attributes:
+        answering: the way of answering.
+        confidence: what is compared with the threshold.
+        threshold: the least confidence of a sure answer; None where no answer is sure.
+        rationales: whether the confidence reads the student's rationale.
+        point: the operating point that this comes from; None without one.
+    """
+
+    answering: Answering = PREDICT
+    confidence: Confidence = field(default_factory=Confidence)
+    threshold: float | None = None
+    rationales: bool = False
+    point: OperatingPoint | None = None
+
+    @classmethod
+    def of(cls, point: OperatingPoint, threshold: float | None = None) -> Asking:
+        """Ask as for an operating point, with another threshold where one is given."""
+        return cls(
+            Answering(point.answer, point.draws, point.answer_weight, point.seed),  # type: ignore[arg-type]
+            Confidence(point.confidence, point.temperature, point.weights),
+            point.threshold if threshold is None else threshold,
+            point.rationales,
+            point,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRecord:
+    """A record with a student's answer.
+
+    Attributes:
+        record: as it came.
+        answer: what would be its field ``student``.
+        confidence: 0 to 1; None where the answer is not a possible label.
+    """
+
+    record: Record
+    answer: Mapping[str, Any]
+    confidence: float | None
+
+
+class AskingStudent:
+    """A student that is asked in the way of its operating point.
+
+    Attributes:
+        opened: the student.
+        asking: how it is asked.
+        seconds: time that it took so far.
+    """
+
+    def __init__(self, opened: OpenedStudent, asking: Asking, task: str | None = None) -> None:
+        """Prepare to ask.
+
+        Args:
+            task: the task of every record; None leaves it to the record.
+
+        Raises:
+            StudentError: the student cannot answer in this way.
+        """
+        check_ways(opened.student.metadata, asking.answering.way)
+        self.opened = opened
+        self.asking = asking
+        self.seconds = 0.0
+        self._task = task
+
+    def ask(self, records: Sequence[Record]) -> list[AskedRecord]:
+        """Ask for the labels of a batch, and for rationales where the confidence reads them.
+
+        Raises:
+            StudentError: the student gave no usable number.
+        """
+        with self._timed():
+            answers = self._answers(records)
+        return [
+            AskedRecord(record, answer, self._confidence(record, answer))
+            for record, answer in zip(records, answers, strict=True)
+        ]
+
+    def is_sure(self, asked: AskedRecord) -> bool:
+        """Return whether the confidence is at or above the threshold."""
+        threshold = self.asking.threshold
+        if threshold is None or asked.confidence is None:
+            return False
+        return asked.confidence >= threshold
+
+    def answered(self, batch: Sequence[AskedRecord]) -> list[Answered]:
+        """Make records whose field ``teacher`` holds the student's answer and rationale."""
+        with self._timed():
+            rationales = self._rationales(batch)
+        return [
+            self._as_teacher(asked, rationale)
+            for asked, rationale in zip(batch, rationales, strict=True)
+        ]
+
+    def _answers(self, records: Sequence[Record]) -> list[Mapping[str, Any]]:
+        student, answering = self.opened.student, self.asking.answering
+        # A label behind the student's own rationale comes with it.
+        is_behind = student.metadata.get("order") == "rationale-label"
+        shown = (self.asking.rationales or is_behind) and self.opened.has_rationales
+        if answering.way == "predict":
+            return [*predict(student, records, rationales=shown)]
+        reader = Reader(student, answering)
+        respondent = Respondent(reader, task=self._task, rationales=shown)
+        return [answer for _, answer in respondent.answer([records])]
+
+    def _confidence(self, record: Record, answer: Mapping[str, Any]) -> float | None:
+        answered = {**record, "student": answer}
+        stated = self.asking.confidence.of(answered, task_of(record, self._task))
+        return None if stated is None else round(stated, _DIGITS)
+
+    def _rationales(self, batch: Sequence[AskedRecord]) -> list[str | None]:
+        """Return the rationales of a batch; only those that are missing are decoded."""
+        found: list[str | None] = [asked.answer.get("rationale") for asked in batch]
+        missing = [place for place, text in enumerate(found) if text is None]
+        if missing and self.opened.has_rationales:
+            student = self.opened.student
+            inputs = [batch[place].record["input"] for place in missing]
+            labels = [batch[place].answer["label"] or "" for place in missing]
+            is_behind = student.metadata.get("order") == "label-rationale"
+            behind = (labels,) if is_behind else ()
+            decoded = one_each(student.generate_rationales(inputs, *behind), inputs)
+            for place, one in zip(missing, decoded, strict=True):
+                found[place] = one.text
+        return found
+
+    def _as_teacher(self, asked: AskedRecord, rationale: str | None) -> Answered:
+        record, label = asked.record, asked.answer["label"]
+        task = task_of(record, self._task)
+        gold = readable_gold(record, task)
+        teacher = {
+            "label": label,
+            "rationale": rationale or None,
+            "agrees": None if gold is None else task.is_equal(label, gold),
+            "model": self.opened.name,
+            "by": "student",
+            "student_confidence": asked.confidence,
+        }
+        return Answered({**record, "teacher": teacher}, None, 0, 0)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+def open_asking_student(
+    folder: str,
+    *,
+    threshold: float | None = None,
+    needs_point: bool = True,
+    task: str | None = None,
+    device: str | None = None,
+    tokens_per_batch: int | None = None,
+) -> AskingStudent:
+    """Open a student with its operating point.
+
+    Args:
+        folder: of the student.
+        threshold: replaces that of the operating point.
+        needs_point: whether a threshold is needed; otherwise a student without an operating point
+            is asked in its predict pass, and its confidence is the probability of the label.
+        task: the task of every record.
+        device: a torch device.
+        tokens_per_batch: the most tokens that the model reads at once.
+
+    Raises:
+        UsageError: there is no such device.
+        StudentError: there is no student; or a threshold is needed, and it has no operating point,
+            one of other weights, or one whose threshold is not known.
+    """
+    opened = open_student(Path(folder), device, tokens_per_batch)
+    if threshold is None and needs_point and not has_point(folder):
+        message = f"{folder} has no operating point, so it is not known when the student is sure"
+        hint = (
+            f'choose it: "mitools eval --student {folder} --target-accuracy 0.95 RECORDS", '
+            'or set it: "--threshold 0.9"'
+        )
+        raise StudentError(message, hint=hint)
+    asking = Asking(threshold=threshold)
+    if has_point(folder):
+        asking = Asking.of(OperatingPoint.load(folder, opened.digest), threshold)
+    if needs_point and asking.threshold is None:
+        target = "" if asking.point is None else f" {asking.point.target:g}"
+        message = f"no threshold of {folder} reached the target{target}: no answer is sure"
+        hint = 'choose a lower target with "mitools eval --target-accuracy", or set "--threshold"'
+        raise StudentError(message, hint=hint)
+    return AskingStudent(opened, asking, task)

@@ -1,0 +1,74 @@
+"""A front that answers what the student is sure of; the teacher is asked about the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mitools.annotate.protocol import Answered, ToTeacher
+from mitools.records import Record
+
+if TYPE_CHECKING:
+    from mitools.cascade.ask_student import AskingStudent
+
+__all__ = ["SureAnswers"]
+
+
+class SureAnswers:
+    """Routes records by the student's confidence; a :class:`~mitools.annotate.protocol.Front`.
+
+    Batches are made of the records in their order, so that the same input gives the same batches.
+
+    Attributes:
+        student: is asked first.
+    """
+
+    def __init__(self, student: AskingStudent, batch_size: int) -> None:
+        self.student = student
+        self._batch_size = batch_size
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def route(self, records: Iterator[Record]) -> Iterator[ToTeacher | Answered]:
+        """Yield each record, answered by the student or for the teacher.
+
+        Raises:
+            StudentError: the student gave no usable number.
+        """
+        while not self._stopped.is_set():
+            batch, error = self._next_batch(records)
+            if self._stopped.is_set() and error is not None:
+                raise error
+            yield from self._decide(batch)
+            if error is not None:  # after all records that were read before it
+                raise error
+            if len(batch) < self._batch_size:
+                return
+
+    def _next_batch(self, records: Iterator[Record]) -> tuple[list[Record], Exception | None]:
+        """Read a whole batch, or what there is before an error of reading."""
+        batch: list[Record] = []
+        try:
+            for record in records:
+                batch.append(record)
+                if len(batch) == self._batch_size:
+                    break
+        except Exception as exc:
+            return batch, exc
+        return batch, None
+
+    def _decide(self, batch: list[Record]) -> Iterator[ToTeacher | Answered]:
+        if not batch:
+            return
+        asked = self.student.ask(batch)
+        sure = [one for one in asked if self.student.is_sure(one)]
+        answers = iter(self.student.answered(sure) if sure else ())
+        for one in asked:
+            if self.student.is_sure(one):
+                yield next(answers)
+            else:
+                about = {"by": "teacher", "student_confidence": one.confidence}
+                yield ToTeacher(one.record, about)
