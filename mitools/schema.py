@@ -88,25 +88,12 @@ _SAMPLE = (
 
 _TEACHER = (
     *_SAMPLE,
-    Field(
-        "samples", "objects", "all sampled answers, in order, with the fields above", fields=_SAMPLE
-    ),
+    Field("samples", "objects", "sampled answers in order, with the fields above", fields=_SAMPLE),
     Field("model", "string", "name of the model"),
     Field("prompt", "string", "hash of the prompt"),
     Field("usage", "object", "token counts from the server", nullable=True),
-    Field(
-        "by",
-        "string",
-        "who answered, where a student was asked first",
-        values=("student", "teacher"),
-    ),
-    Field(
-        "student_confidence",
-        "number",
-        "confidence of the student that was asked first; null where its answer is not valid",
-        nullable=True,
-        within=(0, 1),
-    ),
+    Field("by", "string", "who answered, if a student was asked", values=("student", "teacher")),
+    Field("student_confidence", "number", "of the student asked first", "", True, within=(0, 1)),
 )
 
 _OUTPUT = (

@@ -11,7 +11,14 @@ from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
 from mitools.errors import MissingFieldError, Where
-from mitools.gold import GoldCheck, label_set, with_known_labels, with_label_sets
+from mitools.gold import (
+    GoldCheck,
+    label_set,
+    label_to_learn,
+    teacher_answer,
+    with_known_labels,
+    with_label_sets,
+)
 from mitools.records import Reader, Row
 from mitools.sources.load_records import read_parts
 from mitools.sources.options import LoadOptions
@@ -157,3 +164,14 @@ def test_records_without_labels_get_the_students() -> None:
     assert list(with_known_labels([{"input": "i"}], metadata)) == [filled]
     assert list(with_known_labels([{"input": "i", "task": "text"}], metadata, "labels")) == [filled]
     assert list(with_known_labels([{"input": "i"}], None)) == [{"input": "i"}]
+
+
+def test_an_answer_of_a_student_is_not_one_of_the_teacher() -> None:
+    record = {"label": None, "teacher": {"label": "x", "by": "student"}}
+    assert teacher_answer(record) == {}
+    assert label_to_learn(record) == ("", None)
+    assert label_to_learn(record, by_student=True) == ("teacher", "x")
+    asked = {"teacher": {"label": "x", "by": "teacher"}}
+    assert teacher_answer(asked) == asked["teacher"]
+    assert label_to_learn(asked, "teacher") == ("teacher", "x")
+    assert teacher_answer({"teacher": None}) == teacher_answer({}) == {}

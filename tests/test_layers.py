@@ -83,7 +83,8 @@ __version__
 Record SCHEMA SPLITS Bounds Where json_schema validate read_records write_records
 TASK_NAMES Task Answer task_named task_of read_answer
 load_records LoadOptions
-annotate_records AnnotateOptions cascade_records CascadeOptions Notices Price Teacher Question Reply Problem
+annotate_records AnnotateOptions cascade_records CascadeOptions
+Notices Price Teacher Question Reply Problem
 split_records SplitOptions
 Student Generation load_student save_student
 train_student TrainOptions Objective MI_TERMS POOLS DIVERGENCES

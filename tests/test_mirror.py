@@ -31,6 +31,8 @@ TESTED_IN = {
     "cli/_explain_output": "cli/test_explain",
     "cli/_fields": "train/test_cli",
     "cli/annotate": "annotate/test_cli",
+    "cli/_student_front": "cascade/test_cli",
+    "cli/_unsent": "cascade/test_cli",
     "cli/recipes": "test_cli",
     "cli/train": "train/test_cli",
     "evaluate/baselines/open_baselines": "evaluate/test_side_figures",

@@ -19,7 +19,7 @@ from mitools.evaluate.asking.readings import Reader, check_ways
 from mitools.evaluate.asking.respond import Respondent
 from mitools.operating.confidence import Confidence
 from mitools.operating.point import OperatingPoint, has_point
-from mitools.records import Record
+from mitools.records import Record, student_text
 from mitools.tasks import task_of
 
 __all__ = ["AskedRecord", "Asking", "AskingStudent", "open_asking_student"]
@@ -147,7 +147,7 @@ class AskingStudent:
         missing = [place for place, text in enumerate(found) if text is None]
         if missing and self.opened.has_rationales:
             student = self.opened.student
-            inputs = [batch[place].record["input"] for place in missing]
+            inputs = [student_text(batch[place].record) for place in missing]
             labels = [batch[place].answer["label"] or "" for place in missing]
             is_behind = student.metadata.get("order") == "label-rationale"
             behind = (labels,) if is_behind else ()

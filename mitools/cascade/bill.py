@@ -101,7 +101,8 @@ class CascadeBill:
         paid = None if annotation is None else annotation + (training or 0.0)
         break_even = None
         if paid is not None and saved > 0:
-            break_even = math.ceil(paid / (saved / (self.by_student + self.by_teacher)))
+            each_saves = saved / (self.by_student + self.by_teacher)
+            break_even = math.ceil(round(paid / each_saves, 6))  # 200.0000000001 are 200
         return Savings(each, student, saved, annotation, training, break_even)
 
     def lines(self, front: SureAnswers) -> list[str]:

@@ -53,7 +53,8 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     ``agreement_weight``, and so has its label where that is the target. Of several rationales,
     those that support a wrong answer are left out; they can serve as negatives.
 
-    What a student answered in the teacher's place is no target, unless ``student_answers`` says so.
+    An answer that a student gave in the teacher's place is left out, unless ``student_answers`` is
+    ``use``.
     """
     teacher = learned_teacher(record, options)
     by_student = options.student_answers == "use"

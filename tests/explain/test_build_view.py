@@ -236,6 +236,13 @@ def test_a_teacher_that_gave_no_answer_is_not_wrong() -> None:
     assert [flag.name for flag in view.flags] == ["no_teacher_answer"]
 
 
+def test_a_student_that_answered_in_the_teachers_place_is_named() -> None:
+    view = view_of(choice(teacher={"label": "sea", "agrees": None, "by": "student"}))
+    assert "student_answered" in [flag.name for flag in view.flags]
+    view = view_of(choice(teacher={"label": "sea", "agrees": None, "by": "teacher"}))
+    assert "student_answered" not in [flag.name for flag in view.flags]
+
+
 def test_the_records_own_verdict_on_the_teacher_wins() -> None:
     view = view_of(choice(teacher={"label": "sea", "agrees": False}))
     assert view.teacher is not None

@@ -50,3 +50,24 @@ def test_an_estimate_touches_no_student(tmp_path: Path, tiny_seq2seq: Path) -> N
     assert notes == ["16 training and 8 validation records, 0 not used"]
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
     assert [path.name for path in options.save.iterdir()] == ["mine.txt"]
+
+
+def test_answers_of_a_student_are_counted_and_left_out(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    records = toy_records()
+    for record in records[:4]:
+        record["teacher"]["by"] = "student"
+    for chosen, said in (
+        ("skip", '3 training records with an answer of a student, which is left out ("--student-'),
+        ("use", "3 training records with an answer of a student in the teacher's place"),
+    ):
+        notes: list[str] = []
+        options = TrainOptions(
+            save=tmp_path / chosen,
+            student=str(tiny_seq2seq),
+            max_steps=2,
+            student_answers=chosen,  # type: ignore[arg-type]
+        )
+        dict(estimate_training(records, options, notes.append))
+        assert any(note.startswith(said) for note in notes), notes
+        without = [note for note in notes if note.endswith("without a rationale")]
+        assert without == (["3 training records without a rationale"] if chosen == "skip" else [])

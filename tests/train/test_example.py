@@ -78,3 +78,15 @@ def test_a_teacher_that_missed_gold_counts_less_where_it_teaches() -> None:
 def test_options_that_make_no_sense_are_refused(changes: dict[str, Any], word: str) -> None:
     with pytest.raises(UsageError, match=word):
         options(**changes).check()
+
+
+def test_an_answer_of_a_student_is_left_out_unless_it_is_asked_for() -> None:
+    own = record(by="student", samples=[])
+    found = example_of(own, options())
+    assert (found.label, found.rationale) == ("3", None)
+    unlabelled = {**own, "label": None}
+    assert example_of(unlabelled, options()).label is None
+    assert example_of(unlabelled, options(unreadable_rationales="blank")).rationale is None
+    used = example_of(unlabelled, options(student_answers="use"))
+    assert (used.label, used.rationale) == ("3", "one way")
+    assert example_of(record(by="teacher"), options()).rationale == "one way"

@@ -37,3 +37,10 @@ def test_a_replay_has_no_counts() -> None:
     bill = Bill()
     bill.add(record(label="2", usage=None))
     assert (bill.asked, bill.counted) == (1, 0)
+
+
+def test_what_a_student_answered_in_its_place_cost_the_teacher_nothing() -> None:
+    bill = Bill()
+    bill.add(record(label="1", by="student"))
+    bill.add(record(label="1", by="teacher"))
+    assert bill.asked == 1

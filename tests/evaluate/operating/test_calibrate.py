@@ -79,6 +79,9 @@ def test_gold_that_the_task_cannot_read_is_not_gold() -> None:
     assert reference_label(record, task_of(record), "gold") is None
     assert reference_label({**record, "label": "1.0"}, task_of(record), "gold") == "1.0"
     assert reference_label(record, task_of(record), "teacher") is None
+    for by, label in (("teacher", "2"), ("student", None)):  # a student is not its own reference
+        taught = {**record, "teacher": {"label": "2", "by": by}}
+        assert reference_label(taught, task_of(record), "teacher") == label
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""A student's answers as those of a teacher, and the operating point that it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mitools.cascade.ask_student import Asking, AskingStudent, open_asking_student
+from mitools.errors import StudentError
+from mitools.evaluate.answering import Answering
+from mitools.evaluate.asking.predict import OpenedStudent
+from mitools.operating.point import OperatingPoint
+from tests.cascade.conftest import SURE, UNSURE, AddingStudent, sums
+
+
+def test_an_answer_has_the_fields_of_a_teacher(asking: AskingStudent) -> None:
+    [asked, other] = asking.ask(sums(2))
+    assert (asked.confidence, other.confidence) == (SURE, UNSURE)
+    assert (asking.is_sure(asked), asking.is_sure(other)) == (True, False)
+    [answered] = asking.answered([asked])
+    assert answered.problem is None
+    assert answered.record == {
+        **sums(1)[0],
+        "teacher": {
+            "label": "17",
+            "rationale": "10 + 7 = 17.",
+            "agrees": True,
+            "model": "adder@1",
+            "by": "student",
+            "student_confidence": SURE,
+        },
+    }
+    assert asking.seconds > 0
+
+
+def test_gold_is_compared_only_where_it_can_be_read(asking: AskingStudent) -> None:
+    records = [{**sums(1)[0], "label": label} for label in ("18", "many", None)]
+    found = [one.record["teacher"]["agrees"] for one in asking.answered(asking.ask(records))]
+    assert found == [False, None, None]
+
+
+def test_an_answer_that_is_not_a_possible_label_is_never_sure(adding: AddingStudent) -> None:
+    opened = OpenedStudent(adding, "adder", None)
+    student = AskingStudent(opened, Asking(threshold=0.0))
+    [asked] = student.ask(sums(1, first=500))
+    assert asked.confidence is None
+    assert not student.is_sure(asked)
+
+
+def test_a_student_without_rationales_is_not_asked_for_them(adding: AddingStudent) -> None:
+    adding.metadata["trained"] = ["label"]
+    student = AskingStudent(OpenedStudent(adding, "adder", None), Asking(threshold=0.0))
+    [answered] = student.answered(student.ask(sums(1)))
+    assert answered.record["teacher"]["rationale"] is None
+    assert [task for task, _ in adding.asked] == ["label"]
+
+
+def test_a_confidence_that_reads_the_rationale_decodes_it_once(adding: AddingStudent) -> None:
+    asking = Asking(threshold=0.0, rationales=True)
+    student = AskingStudent(OpenedStudent(adding, "adder", None), asking)
+    [answered] = student.answered(student.ask(sums(1)))
+    assert answered.record["teacher"]["rationale"] == "10 + 7 = 17."
+    assert [task for task, _ in adding.asked] == ["label", "rationale"]
+
+
+def test_a_way_of_answering_that_the_student_lacks_is_refused(adding: AddingStudent) -> None:
+    with pytest.raises(StudentError, match="gives no label after its rationale"):
+        AskingStudent(OpenedStudent(adding, "a", None), Asking(Answering("conclude"), threshold=0))
+
+
+def test_the_operating_point_says_how_to_ask(folder: Path) -> None:
+    asking = open_asking_student(str(folder)).asking
+    assert (asking.threshold, asking.answering.way, asking.confidence.kind) == (
+        0.9,
+        "predict",
+        "label",
+    )
+    assert open_asking_student(str(folder), threshold=0.5).asking.threshold == 0.5
+
+
+def test_without_an_operating_point_the_error_says_how_to_choose_one(folder: Path) -> None:
+    (folder / "operating_point.json").unlink()
+    with pytest.raises(StudentError, match="has no operating point") as caught:
+        open_asking_student(str(folder))
+    hint = f'"mitools eval --student {folder} --target-accuracy 0.95 RECORDS"'
+    assert hint in str(caught.value)
+    assert open_asking_student(str(folder), threshold=0.7).asking.threshold == 0.7
+    assert open_asking_student(str(folder), needs_point=False).asking.threshold is None
+
+
+def test_a_point_that_no_threshold_reached_is_an_error(folder: Path) -> None:
+    OperatingPoint(target=0.9, risk=0.05, threshold=None).save(folder)
+    with pytest.raises(StudentError, match=r"reached the target 0\.9: no answer is sure"):
+        open_asking_student(str(folder))
+    assert open_asking_student(str(folder), threshold=0.7).asking.threshold == 0.7
+
+
+def test_a_point_of_other_weights_is_an_error(folder: Path) -> None:
+    OperatingPoint(target=0.9, risk=0.05, threshold=0.9, student="d2").save(folder)
+    with pytest.raises(StudentError, match="belongs to another student"):
+        open_asking_student(str(folder))
