@@ -20,6 +20,8 @@ def progress_figures(tally: Tally, budget: Budget | None) -> list[str]:
     figures = []
     if tally.with_gold:
         figures.append(f"{tally.agreeing / tally.with_gold:.1%} agree with gold")
+    if tally.by_student:
+        figures.append(f"{tally.by_student:,} by the student")
     figures.append(f"{tally.failed.total():,} failed")
     if budget is not None:
         limit = "" if budget.limit is None else f" of ${budget.limit:,.2f}"

@@ -85,8 +85,6 @@ class TrainOptions:
         micro_batch_size: None means the whole batch; on a CPU, if the loss is a sum over records,
             as many of its records as are fastest.
         agreement_weight: see :func:`mitools.train.example.example_of`.
-        eval_every: None means once an epoch, or ten times in a run of ``max_steps``.
-        valid_limit: the first ones are used; None means all.
     """
 
     save: Annotated[
