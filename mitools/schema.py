@@ -94,6 +94,7 @@ _TEACHER = (
     Field("usage", "object", "token counts from the server", nullable=True),
     Field("by", "string", "who answered, if a student was asked", values=("student", "teacher")),
     Field("student_confidence", "number", "of the student asked first", "", True, within=(0, 1)),
+    Field("source", "string", "file and line of the answer, where load read it in a log"),
 )
 
 _OUTPUT = (

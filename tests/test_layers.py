@@ -32,7 +32,7 @@ LAYERS = (
     ("records",),
     ("reading",),
     ("diverted", "tasks"),
-    ("demo", "gold", "operating"),
+    ("demo", "gold", "operating", "replies"),
     ("sources", "annotate", "split", "student"),
     ("train", "evaluate"),
     ("cascade", "explain", "export", "scaffold", "study"),

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from mitools.annotate.token_logprobs import Token
 from mitools.records import Record
+from mitools.replies import Problem
 from mitools.tasks import Task
 
 __all__ = [
@@ -44,20 +45,6 @@ class Question:
     task: Task
     sample: int = 0
     hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why one record has no answer, although the teacher works.
-
-    Attributes:
-        kind: one word: ``unreadable``, ``empty``, ``truncated``, ``content_filter``,
-            ``context_length``, ``bad_request``, ``timeout``, ``server_error``, ``missing`` …
-        message: text for people, without secrets.
-    """
-
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

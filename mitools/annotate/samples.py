@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mitools.annotate.leak import says_it_was_told
 from mitools.annotate.probabilities import answer_probabilities
 from mitools.annotate.protocol import Answered, Problem, Reply
 from mitools.records import Record
-from mitools.tasks import Answer, How, Task, own_part
+from mitools.replies import ReplyText, error_field, read_reply
+from mitools.tasks import Answer, How, Task
 
 __all__ = ["Case", "Sample", "answer_record", "read_sample", "readable_gold", "without_gold"]
 
@@ -104,38 +103,8 @@ def _read(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
 def _parse(reply: Reply, case: Case) -> tuple[Answer, Problem | None]:
     if reply.problem is not None:
         return Answer(None, ""), reply.problem
-    text, how = reply.text, case.how
-    if reply.is_truncated:
-        # A label in the last, truncated sentence may itself be truncated (12 of 120), and the last
-        # whole sentence is not the intended last one: read no less certain place than a cue.
-        text, how = _finished_part(text), how.at_most("cue")
-    answer = case.task.parse(text, case.record.get("choices"), how)
-    # Without a label, tell an empty or truncated completion from an unreadable one.
-    if answer.label is None:
-        if not own_part(reply.text):
-            kind = "truncated" if reply.is_truncated else "empty"
-            held = "thoughts only" if reply.thoughts or reply.text.strip() else "nothing"
-            return Answer(None, ""), Problem(kind, f"the completion holds {held}")
-        if reply.is_truncated:
-            return answer, Problem("truncated", "the token limit came before the answer")
-        return answer, Problem(
-            "unreadable", f"no answer can be read: {_tail(own_part(reply.text))}"
-        )
-    # A reasoning model's thoughts are the rationale of a bare answer.
-    if not answer.rationale and reply.thoughts:
-        answer = replace(answer, rationale=reply.thoughts)
-    return answer, None
-
-
-def _finished_part(text: str) -> str:
-    """Drop the last sentence, which a token limit truncated."""
-    ends = [match.end() for match in re.finditer(r"[.!?](?=\s)|\n", text)]
-    return text[: ends[-1]] if ends else ""
-
-
-def _tail(text: str, length: int = 80) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else f"…{line[-length:]}"
+    text = ReplyText(reply.text, reply.thoughts, reply.is_truncated)
+    return read_reply(text, case.task, case.record.get("choices"), case.how)
 
 
 def without_gold(record: Record) -> Answered:
@@ -144,7 +113,7 @@ def without_gold(record: Record) -> Answered:
     if record.get("label") is not None:
         message = "the gold label cannot be read as an answer of the task"
     problem = Problem("no_gold", message)
-    teacher = {"label": None, "rationale": None, "agrees": None, "error": _error(problem)}
+    teacher = {"label": None, "rationale": None, "agrees": None, "error": error_field(problem)}
     return Answered({**record, "teacher": teacher}, problem, 0, 0)
 
 
@@ -168,7 +137,7 @@ def answer_record(case: Case, samples: Sequence[Sample], keep: str, *, lists: bo
     if usage := _total([sample.reply for sample in samples]):
         field["usage"] = usage
     if chosen.problem is not None:
-        field["error"] = _error(chosen.problem)
+        field["error"] = error_field(chosen.problem)
     recalled = sum(sample.reply.is_recalled for sample in samples)
     fresh = [sample.reply for sample in samples if not sample.reply.is_recalled] if recalled else []
     spent = _total(fresh) if recalled else usage
@@ -195,11 +164,7 @@ def _choose(samples: Sequence[Sample], keep: str, task: Task) -> Sample:
 def _listed(sample: Sample) -> dict[str, Any]:
     if sample.problem is None:
         return sample.verdict
-    return {**sample.verdict, "error": _error(sample.problem)}
-
-
-def _error(problem: Problem) -> dict[str, str]:
-    return {"kind": problem.kind, "message": problem.message}
+    return {**sample.verdict, "error": error_field(sample.problem)}
 
 
 def _total(replies: Sequence[Reply]) -> Mapping[str, int]:

@@ -22,7 +22,15 @@ from mitools.files import STDIN
 from mitools.recipe import find_recipe, is_recipe_name
 from mitools.schema import SPLITS
 from mitools.sources.label_forms import LABEL_FORMS
-from mitools.sources.options import DEMO_ANSWERS, FORMATS, LoadOptions, with_preset
+from mitools.sources.options import (
+    CONTEXTS,
+    DEMO_ANSWERS,
+    FORMATS,
+    RATIONALES,
+    TURNS,
+    LoadOptions,
+    with_preset,
+)
 from mitools.sources.published import PRESETS
 
 __all__ = ["command", "read_names"]
@@ -104,6 +112,7 @@ GROUPS = {
     "Fields": "--preset --map --choices --keep-fields --drop-fields",
     "Labels": "--task --labels --label-is",
     "Records": "--limit --as-split",
+    "Chat logs": "--turns --context --requests --rationale-from --max-rationale-words",
     "Files": "--format --delimiter --encoding --max-json-bytes",
     "Hub": "--name --revision --hf-split",
     "Demo": "--n --steps --distractors --answer",
@@ -170,6 +179,39 @@ GROUPS = {
     help="Maximum number of records per file or Hub split.",
 )
 @click.option(
+    "--turns",
+    type=click.Choice(TURNS),
+    default=LoadOptions.turns,
+    show_default=True,
+    help="Answers of a conversation that become records.",
+)
+@click.option(
+    "--context",
+    type=click.Choice(CONTEXTS),
+    default=LoadOptions.context,
+    show_default=True,
+    help="Earlier messages that begin the input: none, the turns, or also the system prompt.",
+)
+@click.option(
+    "--requests",
+    type=RecipePath(),
+    metavar="FILE",
+    help="Requests of a batch, as they were sent; SOURCE holds its responses.",
+)
+@click.option(
+    "--rationale-from",
+    type=click.Choice(RATIONALES),
+    default=LoadOptions.rationale_from,
+    show_default=True,
+    help="Text that is the rationale where a reply has both.",
+)
+@click.option(
+    "--max-rationale-words",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cut longer rationales to whole sentences: the first, and the last ones that fit.",
+)
+@click.option(
     "--format",
     type=click.Choice(FORMATS),
     help="Format of files and stdin.  [default: by ending; stdin is jsonl]",
@@ -233,21 +275,25 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     """Turn a data set into records.
 
     SOURCE is a recipe's name, hf:ORG/NAME for a data set on the Hugging Face Hub, demo for
-    generated word problems, or a .jsonl, .json, .csv, .tsv or .parquet file; without SOURCE,
-    JSON Lines are read from stdin. Unmapped source fields are kept. Template filters: lettered
+    generated word problems, or a .jsonl, .json, .csv, .tsv or .parquet file; without SOURCE, JSON
+    Lines are read from stdin. Unmapped source fields are kept. Template filters: lettered
     (choices as lines), after('MARK') and before('MARK') (text around the last mark), number (the
-    only number). Without --task, labels are compared as the task labels with --labels, as choice
-    with choices, else as text.
+    only number). Chat logs and reasoning traces are recognized by their fields: the last message
+    of the user becomes input, the answer becomes teacher. Without --task, labels are compared as
+    the task labels with --labels, as choice with choices, else as text.
 
     \b
     mitools load svamp
     mitools load -c svamp my-problems.parquet
     mitools load gsm8k.jsonl --preset gsm8k
     mitools load quiz.csv --map input=question --map label=answer --map choices=a,b,c,d
+    mitools load chats.jsonl --labels billing,delivery,other
+    mitools load traces.parquet --task equation --max-rationale-words 120
     mitools load nli.jsonl --labels entailment,neutral,contradiction \\
       --map 'input=Premise: {{ premise }}\\nHypothesis: {{ hypothesis }}'
     """
     from mitools.gold import GoldCheck
+    from mitools.sources.chat.report import ChatReport
     from mitools.sources.load_records import check_used, open_sources, read_parts
 
     names = stage.files or ((source,) if source else (STDIN,))
@@ -255,11 +301,14 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     options.check()
     check_used(_typed(params), names)
     gold = GoldCheck()
+    report = ChatReport(on_form=stage.console.note, context=options.context)
     with stage.reading("input") as reader, stage.writing() as out, _loading(stage) as update:
-        for record in read_parts(open_sources(names, options), options, reader, gold):
+        for record in read_parts(open_sources(names, options), options, reader, gold, report):
             out.write(record)
             update(1)
-    if warning := gold.warning():
+    for note in report.notes():
+        stage.console.note(note)
+    for warning in filter(None, (report.warning(), gold.warning())):
         stage.console.warn(warning)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
 

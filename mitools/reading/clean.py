@@ -38,7 +38,7 @@ _BARE_CHANNEL = re.compile(r"\s{0,8}analysis(?=[A-Z\s])")
 _BARE_FINAL = "assistantfinal"
 _SPECIAL = r"<[|\uff5c][\w\u2581.]{1,40}[|\uff5c]>"
 _OPENING = re.compile(
-    r"(?:\s|<s>|<bos>|<start_of_turn>(?:model)?|\[INST\]|\[/INST\]"
+    r"(?:\s|<s>|<bos>|<\|begin_of_solution\|>|<start_of_turn>(?:model)?|\[INST\]|\[/INST\]"
     r"|<\|start_header_id\|>\s?assistant\s?<\|end_header_id\|>"
     r"|<\|(?:im_start|start)\|>(?:assistant)?|<\|(?:assistant|begin_of_text|startoftext|bot)\|>)+",
     re.IGNORECASE,

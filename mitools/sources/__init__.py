@@ -14,6 +14,7 @@ Where rows come from:
 
 How a row becomes a record:
 
+- ``chat``: chat logs and reasoning traces, as rows with ``input`` and ``completion``
 - ``mapping``: a row as a record; ``field_specs``: names, paths and templates of source fields;
   ``templates``: Jinja2 in a sandbox
 - ``answers``: choices and labels as texts; ``label_forms``: the ways to write a label;

@@ -10,6 +10,7 @@ import difflib
 import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,13 @@ from mitools.gold import GoldCheck
 from mitools.recipe import is_recipe_name, list_recipes
 from mitools.records import Reader, Record
 from mitools.sources.ahead import Ahead
+from mitools.sources.chat.answers import Answers
+from mitools.sources.chat.exchange import ChatRow
+from mitools.sources.chat.report import ChatReport
+from mitools.sources.chat.rows import with_chats
 from mitools.sources.formats import open_file
 from mitools.sources.hub import PREFIX, open_hub
+from mitools.sources.mapping import Mapper
 from mitools.sources.options import LoadOptions, with_preset
 from mitools.sources.part import Part, table_row
 from mitools.sources.readable import with_readable_gold
@@ -146,7 +152,11 @@ def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
 
 
 def read_parts(
-    parts: Iterable[Part], options: LoadOptions, reader: Reader, gold: GoldCheck | None = None
+    parts: Iterable[Part],
+    options: LoadOptions,
+    reader: Reader,
+    gold: GoldCheck | None = None,
+    report: ChatReport | None = None,
 ) -> Iterator[Record]:
     """Read parts one after another as records.
 
@@ -155,17 +165,21 @@ def read_parts(
         options: how fields and labels are read, and how many records of each part.
         reader: validates records, gives ids and counts.
         gold: counts gold labels that the task cannot read.
+        report: counts what was read in chat logs.
 
     Raises:
         EmptyInputError: no part had a record.
         SourceError: the form of labels is not clear, or the task cannot read most of them.
     """
     names: list[str] = []
+    report = report or ChatReport()
+    answers = Answers(report, options.rationale_from, options.max_rationale_words)
 
     def records() -> Iterator[Record]:
-        for part, mapper, rows in Ahead(parts, options):
+        for part, mapper, rows in Ahead(with_chats(parts, options, report), options):
             names.append(part.name)
-            yield from itertools.islice(reader.admit(rows, mapper), options.limit)
+            made = reader.admit(rows, partial(_converted, mapper, answers))
+            yield from itertools.islice(made, options.limit)
 
     label_field = options.fields.get("label", "label")
     yield from with_readable_gold(records(), gold or GoldCheck(), label_field)
@@ -173,6 +187,11 @@ def read_parts(
         hint = "check that it is complete, and not only a header"
         raise EmptyInputError(f"{' '.join(names)}: no records", hint=hint)
     reader.check_not_empty(names)
+
+
+def _converted(mapper: Mapper, answers: Answers, values: Record, where: Where) -> Record:
+    record = answers.shortened(mapper(values, where))
+    return answers.add(record, values.exchange, where) if isinstance(values, ChatRow) else record
 
 
 def open_named(name: str, options: LoadOptions | None = None) -> Part:

@@ -15,12 +15,29 @@ from mitools.errors import UsageError
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.label_forms import LABEL_FORMS, LabelForm
 
-__all__ = ["DEMO_ANSWERS", "FORMATS", "LoadOptions", "with_preset"]
+__all__ = [
+    "CONTEXTS",
+    "DEMO_ANSWERS",
+    "FORMATS",
+    "RATIONALES",
+    "TURNS",
+    "LoadOptions",
+    "with_preset",
+]
 
 FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
 
 DEMO_ANSWERS = ("value", "equation")
 """What a story of the demo asks for: a number, or the expression that gives it."""
+
+TURNS = ("last", "all")
+"""Which answers of a conversation become records."""
+
+CONTEXTS = ("none", "turns", "all")
+"""Which earlier messages begin the input."""
+
+RATIONALES = ("answer", "thoughts")
+"""Where the rationale of a chat log is read first."""
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "task": TASKS,
@@ -29,6 +46,9 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "label_likely": LABEL_FORMS,
     "format": FORMATS,
     "answer": DEMO_ANSWERS,
+    "turns": TURNS,
+    "context": CONTEXTS,
+    "rationale_from": RATIONALES,
 }
 _DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "\\t": "\t"}
 
@@ -58,6 +78,14 @@ class LoadOptions:
         encoding: of a text, as Python names it; None is UTF-8.
         max_json_bytes: bound on a JSON list, unpacked.
         bounds: limits on one line.
+        is_chat: whether every row must be one of a chat log or a reasoning trace; False takes a
+            part as one if its first row is one and no ``input`` is mapped.
+        turns: chat: the answers that become records, one of :data:`TURNS`.
+        context: chat: the earlier messages that begin the input, one of :data:`CONTEXTS`.
+        requests: chat: path of the requests of a batch, for its responses.
+        rationale_from: chat: where a rationale is read first, one of :data:`RATIONALES`.
+        max_rationale_words: maximum number of words of a rationale; longer ones are cut to whole
+            sentences (:mod:`mitools.sources.chat.shorten`). None does not cut.
         name: Hub: which configuration (subset) of the data set; None where it has one.
         revision: Hub: branch, tag or commit.
         hf_splits: Hub: which splits to read, each with the split that its records get (None:
@@ -87,6 +115,12 @@ class LoadOptions:
     encoding: str | None = None
     max_json_bytes: int = JSON_BYTES
     bounds: Bounds = DEFAULTS
+    is_chat: bool = False
+    turns: str = TURNS[0]
+    context: str = CONTEXTS[0]
+    requests: str | None = None
+    rationale_from: str = RATIONALES[0]
+    max_rationale_words: int | None = None
     name: str | None = None
     revision: str | None = None
     hf_splits: tuple[tuple[str, str | None], ...] = ()
@@ -112,7 +146,7 @@ class LoadOptions:
             value = getattr(self, name)
             if value is not None and value not in choices:
                 raise UsageError(f'no {name} "{value}"', hint=f"use one of {', '.join(choices)}")
-        for name in ("limit", "n", "max_json_bytes"):
+        for name in ("limit", "n", "max_json_bytes", "max_rationale_words"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 flag = f"--{name.replace('_', '-')}"
@@ -139,6 +173,13 @@ class LoadOptions:
                 raise UsageError(f'no encoding "{self.encoding}"', hint=hint) from exc
 
     @property
+    def are_chats(self) -> bool:
+        """Whether every row must be one of a chat log: by the preset, or by an option of chats."""
+        names = ("turns", "context", "requests", "rationale_from")
+        is_asked = any(getattr(self, name) != getattr(LoadOptions, name) for name in names)
+        return self.is_chat or is_asked
+
+    @property
     def separator(self) -> str | None:
         """The character between the cells of a row; None where none was named."""
         return None if self.delimiter is None else _DELIMITERS.get(self.delimiter, self.delimiter)
@@ -147,6 +188,9 @@ class LoadOptions:
         """List the columns of a table that must be read; all where one that is used is missing."""
         from mitools.sources.field_specs import TARGETS, names_of
 
+        if "input" not in self.fields and (self.are_chats or "input" not in names):
+            # A chat log may need any of them.
+            return [name for name in names if name not in self.drop_fields]
         used = {name for target, spec in self.fields.items() for name in names_of(target, spec)}
         firsts = {name if name in names else name.split(".")[0] for name in used}
         if not firsts <= set(names):
@@ -179,6 +223,7 @@ def with_preset(options: LoadOptions) -> LoadOptions:
     return replace(
         options,
         preset=None,
+        is_chat=preset.is_chat or options.is_chat,
         fields={**preset.fields, **options.fields},
         labels=preset.labels if is_free else options.labels,
         task=options.task or preset.task,

@@ -27,6 +27,7 @@ class Preset:
         task: how its labels are compared; None depends on the choices.
         label_likely: form of its labels if its rows fit several.
         sign: a field and a text in it that tell it from data sets with the same fields.
+        is_chat: whether its rows are those of a chat log (:mod:`mitools.sources.chat`).
     """
 
     title: str
@@ -36,6 +37,7 @@ class Preset:
     task: str | None = None
     label_likely: LabelForm | None = None
     sign: tuple[str, str] | None = None
+    is_chat: bool = False
 
     def fits(self, values: Mapping[str, Any]) -> bool:
         """Tell whether a row looks like one of this data set."""
@@ -89,6 +91,7 @@ PRESETS: Mapping[str, Preset] = {
         {"input": "{{ passage }}\n{{ question }}", "label": "answer"},
         labels=("yes", "no"),
     ),
+    "chat": Preset("a chat log", ("messages",), {}, is_chat=True),
     "csqa": Preset(
         "CommonsenseQA",
         ("question", "question_concept", "choices", "answerKey"),

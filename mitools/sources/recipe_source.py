@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mitools.errors import RecipeError
@@ -34,15 +35,22 @@ def recipe_source(name: str) -> tuple[str, LoadOptions]:
     if not isinstance(source, str):
         raise RecipeError(f"{path}: [load] names no source", hint='add "source = …"')
     if source != "demo" and not source.startswith(PREFIX):
-        file = own_file(path.parent, source)
-        if file is None:
-            message = f"{path}: source = {source!r}: a recipe may only read files in its own folder"
-            raise RecipeError(message, hint="give load_records the file itself")
-        source = file
+        source = _own(path, "source", source)
+    if "requests" in values:
+        values["requests"] = _own(path, "requests", values["requests"])
     try:
         return source, LoadOptions(**values)
     except TypeError as exc:
         raise RecipeError(f"{path}: [load]: {exc}", hint='see "mitools load --help"') from exc
+
+
+def _own(path: Path, key: str, name: Any) -> str:
+    """Return the path of a file that the recipe names; refuse one outside its folder."""
+    file = own_file(path.parent, str(name))
+    if file is None:
+        message = f"{path}: {key} = {name!r}: a recipe may only read files in its own folder"
+        raise RecipeError(message, hint="give load_records the file itself")
+    return file
 
 
 def _read(attribute: str, value: Any) -> Any:

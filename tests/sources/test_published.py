@@ -76,6 +76,18 @@ ROWS: dict[str, tuple[list[dict[str, Any]], list[str | None]]] = {
         ],
         ["yes", "no"],
     ),
+    "chat": (
+        [
+            {
+                "messages": [
+                    {"role": "user", "content": "Is ice warm?"},
+                    {"role": "assistant", "content": "Ice is cold. The answer is no."},
+                ],
+                "label": "no",
+            }
+        ],
+        ["no"],
+    ),
     "csqa": (
         [
             {
@@ -219,7 +231,7 @@ def test_a_data_set_is_read_as_it_is_published(name: str) -> None:
             assert choice in record["input"] or record["task"] == "labels"
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", [name for name in ROWS if not PRESETS[name].is_chat])
 def test_a_data_set_is_known_by_its_fields(name: str) -> None:
     result = run(stdin=as_lines(ROWS[name][0]))
     assert result.exit_code == 1
