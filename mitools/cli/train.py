@@ -30,7 +30,8 @@ GROUPS = {
     "Objective": "--mi --mi-pool --mi-divergence --mi-critic --mi-same-label --mi-gradient "
     "--mi-temperature --mi-mask-label --mi-hide-input --mi-control --rationale-weights "
     "--alpha --beta --beta-warmup --gamma",
-    "Data": "--task --labels-from --rationales-from --rationales --soft-labels --agreement-weight "
+    "Data": "--task --labels-from --rationales-from --rationales --soft-labels "
+    "--soft-temperature --soft-weight --agreement-weight "
     "--wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
     "--max-rationale-tokens --cut-targets",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "

@@ -7,7 +7,8 @@ A run, in the order of its steps:
   ``choices``: words that options take, and presets; ``ranges``: numbers that options take
 - ``prepare``: opens the base model and tokenizes the records; ``preflight``: checks of lengths and
   labels before the first step; ``dry_run``: steps, batch shapes and memory, without training
-- ``example``: which label and rationale of a record are learned; ``tokenized``: token ids on disk;
+- ``example``: which label and rationale of a record are learned; ``soft_labels``: the distribution
+  over labels that a teacher gives; ``tokenized``: token ids on disk;
   ``label_words``: the words of a rationale that are its label's; ``sampler``: the order of the
   records; ``collate``: the padded batches of a step
 - ``training_run``: a prepared run, from its first step to the saved student; ``arguments``: its

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from mitools.student.codec import Codec, Purpose
 from mitools.train.label_words import label_word_marks
+from mitools.train.task_tensors import with_soft
 
 __all__ = ["Batch", "Rationales", "TwoTaskCollator"]
 
@@ -36,7 +38,9 @@ class TwoTaskCollator:
     Attributes:
         rationales: ``sample`` draws one of several; ``min`` adds all as candidates; ``one`` takes
             the teacher's own.
-        draws_labels: whether labels are drawn from the teacher's votes.
+        soft_labels: whether the label task has the teacher's distribution over labels. A student
+            of two passes reads all of them, see :func:`mitools.train.task_tensors.soft_of`; one of
+            a single pass draws one in each epoch.
         with_wrong: whether to add a rationale known to be wrong.
         marks_label_words: whether rationales come with ``label_words``, [B, T] 1 on tokens that
             belong to words of the label.
@@ -46,20 +50,20 @@ class TwoTaskCollator:
     codec: Codec
     with_rationales: bool
     rationales: Rationales = "one"
-    draws_labels: bool = False
+    soft_labels: bool = False
     with_wrong: bool = False
     seed: int = 0
     epoch: int = 0
     marks_label_words: bool = False
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
-        if self.draws_labels:
-            rows = [
-                {**row, "label_target": self._draw(row, "label_votes", row["label_target"])}
-                for row in rows
-            ]
+        is_soft = self.soft_labels and any(row["soft_labels"] for row in rows)
+        if is_soft and self.codec.first is not None:
+            rows = [{**row, "label_target": self._draw_label(row)} for row in rows]
         batch: Batch = {"ids": [row["id"] for row in rows]}
         batch["label"] = self._pairs("label", rows, [None] * len(rows))
+        if is_soft and self.codec.first is None:
+            batch["label"] = with_soft(batch["label"], self._soft(rows))
         if not self.with_rationales:
             return batch
         drawn: list[Sequence[int] | None] = [None] * len(rows)
@@ -82,9 +86,33 @@ class TwoTaskCollator:
         found: Sequence[Sequence[int]] = row[name]
         if not found:
             return default
+        return found[self._number(row, name) % len(found)]
+
+    def _draw_label(self, row: Mapping[str, Any]) -> Sequence[int]:
+        """Draw a label, each as often as its share says."""
+        labels: Sequence[Sequence[int]] = row["soft_labels"]
+        place = self._number(row, "soft_labels") / 2**64
+        bounds = accumulate(row["soft_shares"])
+        found = (ids for ids, bound in zip(labels, bounds, strict=True) if place < bound)
+        return next(found, labels[-1] if labels else row["label_target"])
+
+    def _number(self, row: Mapping[str, Any], name: str) -> int:
+        """Return 64 bits that depend on seed, epoch and record alone."""
         key = f"{self.seed}\0{self.epoch}\0{name}\0{row['id']}".encode()
-        number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
-        return found[number % len(found)]
+        return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
+
+    def _soft(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Make the label task with a row for each label of a distribution."""
+        wide = [
+            ({**row, "label_weight": share * row.get("label_weight", 1)}, target)
+            for row in rows
+            for target, share in zip(
+                row["soft_labels"] or [row["label_target"]],
+                row["soft_shares"] or [1.0],
+                strict=True,
+            )
+        ]
+        return self._pairs("label", [row for row, _ in wide], [target for _, target in wide])
 
     def _candidates(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         targets = [row["rationales"] or [row["rationale_target"]] for row in rows]

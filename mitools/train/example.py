@@ -12,6 +12,7 @@ from typing import Any
 from mitools.gold import label_to_learn, teacher_answer
 from mitools.records import Record, student_text
 from mitools.train.options import TrainOptions
+from mitools.train.soft_labels import Shares, soft_label
 
 __all__ = ["BLANK", "Example", "example_of", "learned_teacher"]
 
@@ -26,7 +27,7 @@ class Example:
     Attributes:
         label_weight: loss weight of its label, 0 to 1.
         rationale_weight: loss weight of its rationale, also in the MI term.
-        votes: labels to draw from, one per epoch, each as often as the teacher gave it.
+        soft_label: labels with their shares; empty where the label itself is learned.
         rationales: rationales to choose from, without duplicates; empty where there is no choice.
         wrong: rationales of answers that missed gold.
     """
@@ -36,7 +37,7 @@ class Example:
     rationale: str | None
     label_weight: float = 1.0
     rationale_weight: float = 1.0
-    votes: tuple[str, ...] = ()
+    soft_label: Shares = ()
     rationales: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
 
@@ -59,15 +60,18 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     teacher = learned_teacher(record, options)
     by_student = options.student_answers == "use"
     whose_label, label = label_to_learn(record, options.labels_from, by_student=by_student)
-    votes = _votes(teacher) if options.soft_labels else ()
+    soft: Shares = ()
+    if options.soft_labels:
+        temperature, share = options.soft_temperature, options.soft_weight
+        soft = soft_label(teacher, label, temperature=temperature, weight=share)
     weight = options.agreement_weight if teacher.get("agrees") is False else 1.0
-    is_from_teacher = whose_label == "teacher" or bool(votes)
+    is_from_teacher = whose_label == "teacher" or bool(soft)
     example = Example(
         student_text(record),
-        label if label is not None or not votes else votes[0],
+        label if label is not None or not soft else soft[0][0],
         None,
         label_weight=weight if is_from_teacher else 1.0,
-        votes=votes,
+        soft_label=soft,
     )
     if not options.needs_rationales:
         return example
@@ -119,10 +123,6 @@ def _samples(teacher: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _says(sample: Mapping[str, Any], name: str) -> bool:
     text = sample.get(name)
     return bool(text) and not str(text).isspace()
-
-
-def _votes(teacher: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(sample["label"] for sample in _samples(teacher) if _says(sample, "label"))
 
 
 def _rationales(teacher: Mapping[str, Any], first: str) -> tuple[str, ...]:

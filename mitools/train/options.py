@@ -193,9 +193,9 @@ class TrainOptions:
             "random one in each epoch (sample) or the one with the lowest loss (min)."
         ),
     ] = "one"
-    soft_labels: Annotated[
-        bool, Help("Draw the label of each epoch from the votes in teacher.samples.")
-    ] = False
+    soft_labels: Annotated[bool, Help("Learn the teacher's distribution over labels.")] = False
+    soft_temperature: Annotated[float, Help("Temperature of soft labels.", RATE)] = 1.0
+    soft_weight: Annotated[float, Help("Weight of soft labels beside the label.", SHARE)] = 1.0
     wrong_rationales: Annotated[
         bool,
         Help("Use rationales of wrong teacher labels as negatives in infonce, jsd and nwj."),

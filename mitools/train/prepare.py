@@ -146,7 +146,8 @@ def _texts(spool: TokenSpool, options: TrainOptions) -> Iterator[str]:
     for record in spool.of_split("train"):
         example = example_of(record, options)
         yield from (prefix + example.input for prefix in PREFIXES.values())
-        texts = (example.label, example.rationale, *example.votes, *example.rationales)
+        texts = (example.label, example.rationale, *example.rationales)
+        texts += tuple(label for label, _ in example.soft_label)
         yield from (text for text in texts if text)
 
 

@@ -16,7 +16,9 @@ __all__ = [
     "count_targets",
     "find_pairs",
     "pairs_of",
+    "soft_of",
     "weights_of",
+    "with_soft",
     "word_mask",
 ]
 
@@ -32,8 +34,10 @@ LOSS_COUNTS: Mapping[str, str] = {
 
 Task = dict[str, Tensor]
 """The fields of a :class:`Pairs` for one task of B records. Optional: ``weights`` [B], else all are
-1, and ``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label."""
+1; ``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label; and
+``soft_prompt_ids`` and so on, see :func:`soft_of`."""
 
+_SOFT = "soft_"
 _FIELDS = ("prompt_ids", "prompt_mask", "target_ids", "target_mask")
 
 
@@ -45,12 +49,15 @@ def pairs_of(task: Task) -> Pairs:
 def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
     """Count what normalizes the losses of a batch, in the order of :data:`COUNTS`: [5] float64.
 
-    Tokens and pairs count with their record's weight. A pair, and each token of a label that is
+    Tokens and pairs count with their record's weight; those of soft labels, if there are any, are
+    the label tokens, each with its share. A pair, and each token of a label that is
     read behind a rationale, has the weight of its rationale.
     """
     rows = label["target_mask"].new_tensor(len(label["target_mask"])).double()
     lengths = label["target_mask"].sum(dim=-1)  # (B)
     label_tokens = (lengths * weights_of(label)).sum()
+    if (soft := soft_of(label)) is not None:
+        label_tokens = (soft["target_mask"].sum(dim=-1) * weights_of(soft)).sum()
     if rationale is None:
         none = torch.zeros_like(rows)
         return torch.stack([label_tokens, none, none, rows, none])
@@ -60,6 +67,22 @@ def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
     return torch.stack(
         [label_tokens, rationale_tokens, pair_weights.sum(), rows, conclusion_tokens]
     )
+
+
+def with_soft(label: Task, soft: Task) -> Task:
+    """Add the rows of soft labels to a label task; :func:`soft_of` returns them."""
+    return {**label, **{f"{_SOFT}{name}": tensor for name, tensor in soft.items()}}
+
+
+def soft_of(label: Task) -> Task | None:
+    """Return the task that stands for the losses of a label task with soft labels, else None.
+
+    It has a row for each label of each distribution, in any order, with its share as weight.
+    """
+    found = {
+        name.removeprefix(_SOFT): tensor for name, tensor in label.items() if name.startswith(_SOFT)
+    }
+    return found or None
 
 
 def weights_of(task: Task) -> Tensor:

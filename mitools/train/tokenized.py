@@ -103,7 +103,8 @@ _SCHEMA = pa.schema(
         ("rationale_target", _TOKENS),
         ("label_weight", pa.float32()),
         ("rationale_weight", pa.float32()),
-        ("label_votes", pa.list_(_TOKENS)),
+        ("soft_labels", pa.list_(_TOKENS)),
+        ("soft_shares", pa.list_(pa.float32())),
         ("rationales", pa.list_(_TOKENS)),
         ("wrong_rationales", pa.list_(_TOKENS)),
         ("length", pa.int32()),
@@ -259,7 +260,7 @@ def _choices(
 ) -> dict[str, Any]:
     """Encode the targets that an epoch can draw from, and their weights."""
     further: dict[str, tuple[Purpose, tuple[str, ...]]] = {
-        "label_votes": ("label", example.votes),
+        "soft_labels": ("label", tuple(label for label, _ in example.soft_label)),
         "rationales": ("rationale", example.rationales),
         "wrong_rationales": ("rationale", example.wrong),
     }
@@ -268,6 +269,7 @@ def _choices(
     notes["that count less, as the teacher missed gold"] += example.rationale_weight < 1
     return {
         "label_weight": example.label_weight,
+        "soft_shares": [share for _, share in example.soft_label],
         "rationale_weight": example.rationale_weight,
         **{
             name: [ids for ids, _ in encode(purpose, texts)] if texts else []

@@ -39,6 +39,7 @@ from mitools.train.task_tensors import (
     Task,
     count_targets,
     find_pairs,
+    soft_of,
     weights_of,
     word_mask,
 )
@@ -135,9 +136,10 @@ class TwoTaskModel(nn.Module):
         # Weights may add up to less than 1, but a count of 0 must not divide.
         totals = torch.where(totals > 0, totals, 1)
         self.passes.student = self.student  # a wrapper for parallelism may have replaced it
-        seen = self.passes.run(label, rationale)
+        soft = soft_of(label)
+        seen = self._seen(label, rationale, soft)
         alpha = self.objective.alpha
-        losses = {"label_loss": _sum(seen[0].losses, label) / totals[0]}
+        losses = {"label_loss": self._label_loss(seen, label, soft) / totals[0]}
         loss = alpha * losses["label_loss"]
         if rationale is not None:
             losses["rationale_loss"] = self._rationale_loss(seen, rationale) / totals[1]
@@ -151,6 +153,20 @@ class TwoTaskModel(nn.Module):
         if wants_words and rationale is not None:
             outputs |= self._words(seen, (label, rationale))
         return outputs
+
+    def _seen(self, label: Task, rationale: Task | None, soft: Task | None) -> tuple[Seen, ...]:
+        """Run the tasks; with soft labels, the label alone only if another term needs it."""
+        if soft is None or self.objective.mi != "none":
+            return self.passes.run(label, rationale)
+        tasks = [soft] if rationale is None else [soft, rationale]
+        return tuple(self.passes.run(task, None)[0] for task in tasks)
+
+    def _label_loss(self, seen: tuple[Seen, ...], label: Task, soft: Task | None) -> Tensor:
+        """Sum the label losses, those of soft labels by their shares."""
+        if soft is None:
+            return _sum(seen[0].losses, label)
+        is_seen = self.objective.mi == "none"
+        return _sum(seen[0].losses if is_seen else self.passes.run(soft, None)[0].losses, soft)
 
     def _rationale_loss(self, seen: tuple[Seen, ...], rationale: Task) -> Tensor:
         """Sum the rationale losses, in training with the weights that the objective chooses."""

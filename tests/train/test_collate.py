@@ -13,6 +13,7 @@ from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.sampler import BatchesByLength
+from mitools.train.task_tensors import soft_of
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "rationale_target": [8, 1],
         "label_weight": 1.0,
         "rationale_weight": 0.5,
-        "label_votes": [[10, 1], [10, 1], [11, 1]],
+        "soft_labels": [[10, 1], [11, 1]],
+        "soft_shares": [2 / 3, 1 / 3],
         "rationales": [[8, 1], [9, 9, 1]],
         "wrong_rationales": [],
     }
@@ -38,11 +40,12 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def test_each_pass_draws_anew_and_the_batch_does_not_matter(codec: Codec) -> None:
-    collator = TwoTaskCollator(codec, True, "sample", draws_labels=True)
+    joined = replace(codec, order="label-rationale")
+    collator = TwoTaskCollator(joined, True, "sample", soft_labels=True)
     rows = [row(number) for number in range(300)]
     first = collator(rows)
     labels = first["label"]["target_ids"][:, 0]
-    assert 170 < (labels == 10).sum() < 230  # two votes of three
+    assert 170 < (labels == 10).sum() < 230  # two shares of three
     assert 120 < (first["rationale"]["target_ids"][:, 0] == 9).sum() < 180
     again = torch.cat([collator([one])["label"]["target_ids"][:, 0] for one in rows])
     assert torch.equal(again, labels)
@@ -53,12 +56,23 @@ def test_each_pass_draws_anew_and_the_batch_does_not_matter(codec: Codec) -> Non
 
 
 def test_validation_takes_the_first_of_everything(codec: Codec) -> None:
-    collator = TwoTaskCollator(codec, True, "min", draws_labels=True, with_wrong=True).plain()
+    collator = TwoTaskCollator(codec, True, "min", soft_labels=True, with_wrong=True).plain()
     batch = collator([row(number) for number in range(20)])
     assert set(batch) == {"ids", "label", "rationale"}
     assert (batch["label"]["target_ids"] == torch.tensor([6, 1])).all()
     assert (batch["rationale"]["target_ids"] == torch.tensor([8, 1])).all()
     assert batch["rationale"]["weights"].tolist() == [0.5] * 20
+
+
+def test_two_passes_read_every_label_with_its_share(codec: Codec) -> None:
+    rows = [row(0, label_weight=0.5), row(1, soft_labels=[], soft_shares=[])]
+    batch = TwoTaskCollator(codec, True, soft_labels=True)(rows)
+    assert batch["label"]["target_ids"][:, 0].tolist() == [6, 6]
+    soft = soft_of(batch["label"])
+    assert soft is not None
+    assert soft["target_ids"][:, 0].tolist() == [10, 11, 6]
+    assert soft["weights"].tolist() == pytest.approx([1 / 3, 1 / 6, 1])
+    assert soft_of(TwoTaskCollator(codec, True, soft_labels=True)(rows[1:])["label"]) is None
 
 
 def test_candidates_know_their_row(codec: Codec) -> None:
@@ -80,10 +94,17 @@ def test_label_words_are_those_of_the_label_that_was_drawn(codec: Codec) -> None
     ids = [codec.encode_targets("label", [text])[0][0][:-1] for text in ("3", "4")]
     told = codec.encode_targets("rationale", ["3 4"])[0][0]
     rows = [
-        row(number, label_votes=[[*ids[number % 2], 1]], rationales=[], rationale_target=told)
+        row(
+            number,
+            soft_labels=[[*ids[number % 2], 1]],
+            soft_shares=[1.0],
+            rationales=[],
+            rationale_target=told,
+        )
         for number in range(2)
     ]
-    batch = TwoTaskCollator(codec, True, "sample", draws_labels=True, marks_label_words=True)(rows)
+    joined = replace(codec, order="label-rationale")
+    batch = TwoTaskCollator(joined, True, "sample", soft_labels=True, marks_label_words=True)(rows)
     marks = batch["rationale"]["label_words"]
     words = [
         codec.decode(batch["rationale"]["target_ids"][place][marks[place].bool()].tolist())

@@ -31,7 +31,7 @@ def record(**teacher: Any) -> dict[str, Any]:
 def test_one_rationale_is_the_teachers_own_and_nothing_is_drawn() -> None:
     found = example_of(record(), options())
     assert (found.label, found.rationale) == ("3", "one way")
-    assert found.votes == found.rationales == found.wrong == ()
+    assert found.soft_label == found.rationales == found.wrong == ()
     assert found.label_weight == found.rationale_weight == 1
 
 
@@ -44,9 +44,17 @@ def test_several_rationales_are_those_that_do_not_miss_gold(how: str) -> None:
     assert example_of(alone, options(rationales=how)).rationales == ()
 
 
-def test_votes_keep_their_shares() -> None:
-    assert example_of(record(), options(soft_labels=True)).votes == ("3", "4", "3", "3")
-    assert example_of(record(samples=[]), options(soft_labels=True)).votes == ()
+def test_samples_are_votes_with_shares() -> None:
+    found = example_of(record(), options(soft_labels=True))
+    assert found.soft_label == (("3", 0.75), ("4", 0.25))
+    assert example_of(record(samples=[]), options(soft_labels=True)).soft_label == ()
+
+
+def test_probabilities_are_mixed_with_the_label() -> None:
+    told = record(samples=[], label="4", choices={"3": 0.2, "4": 0.8})
+    found = example_of(told, options(soft_labels=True, soft_weight=0.5))
+    assert found.label == "3"
+    assert dict(found.soft_label) == pytest.approx({"3": 0.6, "4": 0.4})
 
 
 def test_rationales_of_answers_that_missed_gold_are_wrong() -> None:
