@@ -197,6 +197,7 @@ class _ViewBuilder:
             support=self._support(rationale),
             steps=_steps(rationale),
             error=_error_of(self.teacher),
+            origin=_origin_of(self.teacher),
         )
 
     def _student(self, answer: _StudentAnswer) -> Side:
@@ -362,3 +363,10 @@ def _error_of(teacher: Mapping[str, Any]) -> str:
     if not error:
         return ""
     return ": ".join(str(error[key]) for key in ("kind", "message") if error.get(key)) or "unknown"
+
+
+def _origin_of(teacher: Mapping[str, Any]) -> str:
+    source, model = teacher.get("source"), teacher.get("model")
+    if not source:
+        return ""
+    return f"{model}, {source}" if model else str(source)

@@ -160,12 +160,17 @@ def mark(is_right: bool | None) -> Text:
 
 
 def asides(side: Side) -> Iterator[Text]:
-    """Yield what the bars do not show: a low probability mass, and a different decoded label."""
+    """Yield what label and bars do not show.
+
+    A low probability mass, a different decoded label, and where a teacher's answer was read.
+    """
     if side.in_set_mass is not None and side.in_set_mass < LITTLE_MASS:
         share = f"{side.in_set_mass:.0%}" if side.in_set_mass >= 0.005 else "less than 1%"
         yield _aside(f"the choices have {share} of the probability mass")
     if side.decoded:
         yield _aside(f"decoded label: {side.decoded[:MAX_ANSWER]}")
+    if side.origin:
+        yield _aside(f"read in {side.origin[:MAX_ANSWER]}")
 
 
 def _aside(text: str) -> Text:

@@ -148,6 +148,7 @@ class Side:
         in_set_mass: the probability of all choices together among all texts, 0 to 1.
         decoded: the decoded label, if it differs from the label with the best score.
         error: the teacher's error, if it gave no answer.
+        origin: model, file and line of a teacher's answer that was read in a log.
         ways: a student's answers in each way, if several were asked for.
         change: another student's answer against that of the first; None if a verdict is unknown.
         is_changed: whether another student's label differs from that of the first.
@@ -165,6 +166,7 @@ class Side:
     in_set_mass: float | None = None
     decoded: str = ""
     error: str = ""
+    origin: str = ""
     ways: tuple[WayAnswer, ...] = ()
     change: Change | None = None
     is_changed: bool | None = None

@@ -271,3 +271,14 @@ def test_each_way_is_compared_with_the_rationale() -> None:
     silent = view_of({**record, "student": {**student, "rationale": "Hm."}}).student
     assert silent is not None
     assert [way.is_consistent for way in silent.ways] == [None, None]
+
+
+def test_a_teachers_answer_of_a_log_says_where_it_was_read() -> None:
+    def origin(**teacher: str) -> str:
+        view = view_of(choice(teacher={"label": "sea", **teacher}))
+        assert view.teacher is not None
+        return view.teacher.origin
+
+    assert origin(model="m", source="log.jsonl:3") == "m, log.jsonl:3"
+    assert origin(source="log.jsonl:3") == "log.jsonl:3"
+    assert origin(model="m") == ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from mitools.explain.pieces import MAX_STEPS, named, rule_above, steps, support, ways
-from mitools.explain.view import StepView, SupportedAnswer, WayAnswer
+from mitools.explain.pieces import MAX_STEPS, asides, named, rule_above, steps, support, ways
+from mitools.explain.view import Side, StepView, SupportedAnswer, WayAnswer
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,11 @@ def test_wrong_steps_beyond_the_limit_are_counted() -> None:
     assert text.count("(is ") == MAX_STEPS
     assert text.endswith("✗ 3 more wrong")
     assert steps(wrong, 1000, is_full=True).plain.count("(is ") == MAX_STEPS + 3
+
+
+def test_the_place_in_a_log_is_one_safe_line() -> None:
+    [line] = asides(Side("teacher", "7", origin="m, a\n\x1b[31m.jsonl:3"))
+    assert line.plain.startswith("read in m, a")
+    assert line.plain.endswith(".jsonl:3")
+    assert "\n" not in line.plain
+    assert not list(asides(Side("teacher", "7")))

@@ -97,6 +97,7 @@ def _side(side: Side) -> dict[str, Any]:
             "steps": [_step(step) for step in side.steps[:MAX_STEPS]],
             "steps_left": max(0, len(side.steps) - MAX_STEPS),
             "error": side.error[:MAX_LABEL],
+            "origin": side.origin[:MAX_LABEL],
             "ways": [_way(answer) for answer in side.ways],
             "change": side.change,
             "changed": side.is_changed,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mitools.errors import InvalidFieldError, MissingFieldError, Where
 from mitools.records import Record
 from mitools.schema import TASKS
-from mitools.sources.chat.exchange import ChatRow, Exchange, flatten, whole
+from mitools.sources.chat.exchange import ChatRow, Exchange, flatten, usage_of, whole
 from mitools.sources.chat.messages import (
     are_messages,
     ends_with_answer,
@@ -181,11 +181,10 @@ def _with_response(exchange: Exchange, value: Any, where: Where) -> Exchange:
 
 
 def _named(exchange: Exchange, row: Mapping[str, Any]) -> Exchange:
-    """Take the model from the row, if the response did not name it."""
+    """Take model and token counts from the row, if the response has none."""
     model = row.get("model")
-    if exchange.model or not isinstance(model, str):
-        return exchange
-    return replace(exchange, model=whole(model))
+    named = exchange.model or (whole(model) if isinstance(model, str) else "")
+    return replace(exchange, model=named, usage=exchange.usage or usage_of(row.get("usage")))
 
 
 def _is_text(value: Any) -> bool:

@@ -108,6 +108,8 @@ def test_little_probability_and_another_decoded_label_are_kept() -> None:
     student = {"label": "sea", "decoded": "car", "in_set_mass": 0.0}
     row = row_of(view_of(choice(0, student=student)))
     assert (row["student"]["mass"], row["student"]["decoded"]) == (0.0, "car")
+    teacher = {"label": "sea", "source": "log.jsonl:3"}
+    assert row_of(view_of(choice(0, teacher=teacher)))["teacher"]["origin"] == "log.jsonl:3"
     much = row_of(
         view_of(choice(0, student={"label": "sea", "decoded": "sea", "in_set_mass": 0.9}))
     )

@@ -75,8 +75,8 @@ def test_the_model_is_that_of_the_response_before_that_of_the_row() -> None:
     response = {**ANSWER, "model": "served"}
     [row] = read({"messages": ASK, "model": "asked", "response": response})
     assert row.exchange.model == "served"
-    [row] = read({"messages": TOLD, "model": "asked"})
-    assert row.exchange.model == "asked"
+    [row] = read({"messages": TOLD, "model": "asked", "usage": {"prompt_tokens": 8}})
+    assert (row.exchange.model, row.exchange.usage) == ("asked", {"prompt_tokens": 8})
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ function asidesOf(side) {
   const line = (...parts) => lines.push(make("p", { className: "aside" }, ...parts));
   if (side.mass !== undefined) line(`the choices have ${side.mass < 0.005 ? "less than 1%" : percent(side.mass)} of the probability mass`);
   if (side.decoded) line("decoded label: ", make("bdi", {}, say(side.decoded)));
+  if (side.origin) line("read in ", make("bdi", {}, say(side.origin)));
   return lines;
 }
 
