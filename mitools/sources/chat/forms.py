@@ -226,7 +226,7 @@ def _question_in(request: Any, where: Where) -> tuple[str, tuple[Mapping[str, st
             told = system if isinstance(system, str) else ""
             return *last_question(value, where, system=told), named
         if _is_text(value):
-            return str(value).strip(), (), named
+            return flatten(value).strip(), (), named
     raise MissingFieldError("the request has no messages", where=where, hint=_SKIP)
 
 
@@ -281,7 +281,7 @@ def _read_prompt(row: Record, where: Where, reading: Reading) -> _Read:
         if isinstance(prompt, list):
             question, context = last_question(prompt, where, system=system)
         else:
-            question, context = _without_end(prompt), ()
+            question, context = _without_end(flatten(prompt)), ()
         exchanges = [_with_response(Exchange(question, (), context), answer, where)]
     return _Read([_named(one, row) for one in exchanges], used)
 

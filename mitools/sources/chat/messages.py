@@ -14,7 +14,7 @@ from mitools.errors import InvalidFieldError, MissingFieldError, Where
 from mitools.replies import Problem
 from mitools.schema import json_type
 from mitools.sources.answers import shortened
-from mitools.sources.chat.exchange import Exchange, Given, flatten
+from mitools.sources.chat.exchange import Exchange, Given, flatten, whole
 
 __all__ = [
     "MOST_ROUNDS",
@@ -152,7 +152,7 @@ def reply_of(message: Mapping[str, Any]) -> Given:
     found = next(filter(None, thoughts), "") or _thinking_parts(content)
     refusal = message.get("refusal")
     if not text and isinstance(refusal, str) and refusal:
-        return Given("", found, problem=Problem("refusal", shortened(refusal, 200)))
+        return Given("", found, problem=Problem("refusal", whole(shortened(refusal, 200))))
     return Given(text, found)
 
 

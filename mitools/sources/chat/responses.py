@@ -49,9 +49,9 @@ def read_response(value: Any) -> Response:
         TypeError: it is not one; the message completes "the response …".
     """
     if isinstance(value, str):
-        return Response((Given(value),))
+        return Response((Given(whole(value)),))
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-        return Response(tuple(map(Given, value)))
+        return Response(tuple(Given(whole(text)) for text in value))
     if not isinstance(value, Mapping):
         raise TypeError(f"is {json_type(value)}, not an object or a text")
     for name in ("body", "message"):
@@ -75,7 +75,7 @@ def _replies(value: Mapping[str, Any]) -> tuple[Given, ...]:
     error = value.get("error")
     if error:
         text = error.get("message") if isinstance(error, Mapping) else error
-        message = shortened(text, 200) if isinstance(text, str) else "the log has an error"
+        message = whole(shortened(text, 200)) if isinstance(text, str) else "the log has an error"
         return (Given("", problem=Problem("server_error", message)),)
     fields = shortened(", ".join(map(str, list(value)[:10])), 200)
     raise TypeError(f"has no answer (fields: {fields})")

@@ -131,7 +131,7 @@ def read_trace(
     solution = row.get(trace.solution)
     model = next((row[name] for name in ("model", "generator") if _is_text(row.get(name))), "")
     exchange = Exchange(
-        str(row[question]).strip(),
+        flatten(row[question]).strip(),
         replies,
         model=model or trace.model,
         gold_solution=solution if label is None and isinstance(solution, str) else "",

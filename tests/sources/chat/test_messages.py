@@ -99,9 +99,9 @@ def test_an_answer_with_weight_zero_is_not_learned_from() -> None:
 
 
 def test_a_refusal_is_a_problem_of_its_record() -> None:
-    given = reply_of(bot(None, refusal="I cannot help."))
+    given = reply_of(bot(None, refusal="I cannot help\ud83d."))
     assert given.problem is not None
-    assert (given.problem.kind, given.problem.message) == ("refusal", "I cannot help.")
+    assert (given.problem.kind, given.problem.message) == ("refusal", "I cannot help\ufffd.")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,49 @@ def test_long_rationales_are_cut_and_counted(tmp_path: Path) -> None:
     assert records(result)[0]["teacher"]["rationale"] == "We read. Add it."
     assert "1 of 2 rationales were cut (" in result.stderr
     assert "words kept)" in result.stderr
+
+
+JUNK: list[Any] = [
+    None,
+    True,
+    -1,
+    "",
+    "<think>" * 9,
+    [],
+    {},
+    [{"from": []}],
+    {"content": 5},
+    "\ud800",
+]
+
+
+def mutated(value: Any, rng: random.Random) -> Any:
+    if rng.random() < 0.15:
+        return rng.choice(JUNK)
+    if isinstance(value, dict):
+        return {name: mutated(inner, rng) for name, inner in value.items()}
+    return [mutated(inner, rng) for inner in value] if isinstance(value, list) else value
+
+
+def test_damaged_rows_are_records_or_errors_with_their_place(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    shared = {"id": 3, "conversations": [{"from": "human", "value": "a?"}, {"from": "gpt"}]}
+    sampled = {"problem": "a?", "answer": "5", "generations": ["5", "6"], "finish_reasons": ["x"]}
+    served = {"messages": told("a?", "5")["messages"][:1], "response": RESPONSE["response"]}
+    rows = [told("a?", [{"type": "text", "text": "So 5."}]), shared, sampled, served]
+    damaged = [
+        {name: mutated(value, rng) for name, value in rng.choice(rows).items()} for _ in range(600)
+    ]
+    log = write(tmp_path / "log.jsonl", [LOG[0], *damaged])
+    result = run(log, "--task", "equation", "--on-error", "skip")
+    found = records(result)
+    skipped = [line for line in result.stderr.splitlines() if "warning: skipped: " in line]
+    assert len(found) + len(skipped) == 601
+    assert len(skipped) > 100
+    assert len(found) > 100
+    for line in skipped:
+        assert f"skipped: {log}:" in line
+        assert "cannot be processed" not in line
 
 
 REQUEST = {"custom_id": "r1", "body": {"messages": [{"role": "user", "content": "2 + 3?"}]}}
