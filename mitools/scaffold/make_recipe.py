@@ -24,6 +24,7 @@ from mitools.scaffold.trial import Trial, try_mapping
 from mitools.sources.formats import ENDINGS
 from mitools.sources.hub import PREFIX
 from mitools.sources.options import LoadOptions
+from mitools.sources.published import CHAT
 
 __all__ = ["SCRIPT", "MadeRecipe", "make_recipe"]
 
@@ -39,7 +40,8 @@ class MadeRecipe:
         folder: it is in, with ``recipe.toml`` and ``run.sh``.
         reasons: what was found in the file and decided from it, one line each.
         warnings: what a person should look at.
-        names_teacher: whether the recipe names a teacher, so that no model needs to be given.
+        names_teacher: whether no model needs to be given: the recipe names a teacher, or the data
+            is a chat log, which holds its answers.
     """
 
     folder: Path
@@ -86,7 +88,7 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
         options.folder,
         (found, *proposal.reasons),
         tuple(_warnings(trial, settings)),
-        _names_teacher(settings.tables),
+        _names_teacher(settings.tables) or proposal.preset == CHAT,
     )
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mitools.errors import UsageError
+from mitools.scaffold.chat_task import chat_task
 from mitools.scaffold.column import MOST_LABELS, Column
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.sample import MOST_ROWS, Sample
 from mitools.scaffold.usual_names import PAIRS, by_usual_name, choice_columns, plain_name
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.answers import shortened
-from mitools.sources.published import PRESETS
+from mitools.sources.published import CHAT, PRESETS
 from mitools.sources.templates import is_template
 
 __all__ = ["Proposal", "propose"]
@@ -80,8 +81,13 @@ def propose(sample: Sample, options: InitOptions) -> Proposal:
     """
     proposal = Proposal(fields=dict(options.fields), task=options.task, labels=options.labels)
     proposal.label_is = options.label_is
-    proposal.preset = options.preset or (sample.preset if not options.fields else None)
-    if proposal.preset:
+    is_whole = sample.chat is not None and "input" not in options.fields
+    is_recognized = is_whole or not options.fields
+    proposal.preset = options.preset or (sample.preset if is_recognized else None)
+    if proposal.preset == CHAT and sample.chat is not None:
+        proposal.reasons.append(f"preset = chat: {sample.chat.title}")
+        _find_chat_task(sample, proposal)
+    elif proposal.preset:
         _explain_preset(proposal)
     else:
         finder = _Finder(sample, proposal)
@@ -93,6 +99,16 @@ def propose(sample: Sample, options: InitOptions) -> Proposal:
         name for name in _RESERVED if name in sample.columns and not sample.columns[name].nested
     )
     return proposal
+
+
+def _find_chat_task(sample: Sample, proposal: Proposal) -> None:
+    try:
+        found = chat_task(sample.answers, proposal.task, proposal.labels)
+    except UsageError as exc:
+        exc.message = f"{sample.name}: {exc.message}"
+        raise
+    proposal.task, proposal.labels = found.task, found.labels
+    proposal.reasons.append(f"task = {found.task}: {found.reason}")
 
 
 def _explain_preset(proposal: Proposal) -> None:

@@ -10,6 +10,7 @@ from mitools.scaffold.propose import Proposal
 from mitools.scaffold.settings import Settings
 from mitools.scaffold.toml_text import toml_comment, toml_key, toml_value
 from mitools.scaffold.trial import Trial
+from mitools.sources.published import CHAT
 from mitools.train.fields import option_fields
 from mitools.train.options import TrainOptions
 
@@ -56,6 +57,12 @@ _TRAINING: Mapping[str, Any] = {
 }
 
 
+_ANSWERS = {
+    False: "The teacher is named on the command line.",
+    True: "The answers are those of the log, unless a teacher is named on the command line.",
+}
+
+
 def recipe_text(
     source: str,
     proposal: Proposal,
@@ -88,7 +95,7 @@ def recipe_text(
         _head(settings),
         _table("load", lines),
         _table("load.map", fields) if fields else "",
-        _table("annotate", _annotate(settings), "The teacher is named on the command line."),
+        _table("annotate", _annotate(settings), _ANSWERS[proposal.preset == CHAT]),
         _table("split", _split(proposal, trial)),
         _table("train", _train(trial, settings)),
         _table("eval", _others("eval", settings, {"split": "test"})),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from mitools.errors import DataError, EmptyInputError
+from mitools.errors import DataError, EmptyInputError, Where
 from mitools.scaffold.column import Column
+from mitools.sources.chat.answers import Answers
+from mitools.sources.chat.forms import Form, Reading, form_of_first, rows_of
+from mitools.sources.chat.report import ChatReport
 from mitools.sources.load_records import open_named
 from mitools.sources.options import LoadOptions
 from mitools.sources.part import Classes
-from mitools.sources.published import preset_for
+from mitools.sources.published import CHAT, PRESETS, preset_for
 
 __all__ = ["MOST_ROWS", "Sample", "read_sample"]
 
@@ -34,6 +38,8 @@ class Sample:
         is_whole: whether the file has no more of them.
         columns: by name, in the order of the file.
         preset: the published data set that the first row is of; None if it is not known.
+        chat: the form of the chat log that the first row is of; None if it is not one.
+        answers: the labels that the answers of a chat log state, read as texts.
     """
 
     name: str
@@ -42,12 +48,16 @@ class Sample:
     is_whole: bool = True
     columns: dict[str, Column] = field(default_factory=dict)
     preset: str | None = None
+    chat: Form | None = None
+    answers: Column = field(default_factory=lambda: Column("answers"))
 
     def add(self, values: Mapping[str, Any]) -> None:
         """Count the values of one row."""
         if not self.rows:
-            self.preset = preset_for(values)
+            self._recognize(values)
         self.rows += 1
+        if self.chat is not None:
+            self._add_answers(values, self.chat)
         for name, value in values.items():
             column = self.columns.get(name)
             if column is None:
@@ -55,6 +65,21 @@ class Sample:
                     continue
                 column = self.columns[name] = Column(name)
             column.add(value)
+
+    def _recognize(self, values: Mapping[str, Any]) -> None:
+        self.preset = preset_for(values)
+        if self.preset is None or PRESETS[self.preset].is_chat:
+            self.chat = form_of_first(values)
+            self.preset = CHAT if self.chat is not None else None
+
+    def _add_answers(self, values: Mapping[str, Any], form: Form) -> None:
+        """Read the answers of a row as texts; the trial of the proposal reports what it is not."""
+        where = Where(self.name)
+        with contextlib.suppress(DataError):
+            for row in rows_of(dict(values), form, where, Reading()):
+                record = {"input": row["input"], "task": "text"}
+                answered = Answers(ChatReport()).add(record, row.exchange, where)
+                self.answers.add(answered["teacher"]["label"])
 
     @property
     def characters(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mitools.sources.label_forms import LabelForm
 
-__all__ = ["PRESETS", "Preset", "preset_for"]
+__all__ = ["CHAT", "PRESETS", "Preset", "preset_for"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ def _quiz(question: str, choices: str) -> str:
     """Make the template of a question followed by its choices."""
     return f"{{{{ {question} }}}}\nAnswer Choices:\n{{{{ {choices} | lettered }}}}"
 
+
+CHAT = "chat"
+"""The preset of chat logs and reasoning traces."""
 
 _NLI = ("entailment", "neutral", "contradiction")
 _PAIR = "Premise: {{ %s }}\nHypothesis: {{ %s }}"
@@ -91,7 +94,7 @@ PRESETS: Mapping[str, Preset] = {
         {"input": "{{ passage }}\n{{ question }}", "label": "answer"},
         labels=("yes", "no"),
     ),
-    "chat": Preset("a chat log", ("messages",), {}, is_chat=True),
+    CHAT: Preset("a chat log", ("messages",), {}, is_chat=True),
     "csqa": Preset(
         "CommonsenseQA",
         ("question", "question_concept", "choices", "answerKey"),

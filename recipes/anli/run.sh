@@ -13,6 +13,10 @@ for argument; do
   case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
 done
 grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
+annotate=(mitools annotate -c "$recipe" "$@")
+if [ $# = 0 ] && [ ! "$teacher" ] && grep -q '^preset = "chat"' "$recipe/recipe.toml"; then
+  annotate=(cat) teacher=named # a chat log holds the answers of its teacher
+fi
 command -v mitools > /dev/null ||
   { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
 [ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
@@ -25,7 +29,7 @@ fi
 mkdir -p -- "$(dirname -- "$out")"
 
 mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
-  mitools annotate -c "$recipe" "$@" |
+  "${annotate[@]}" |
   mitools split -c "$recipe" |
   mitools train -c "$recipe" --save "$out" ${STUDENT:+--student "$STUDENT"} ${again:+"$again"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"

@@ -20,7 +20,7 @@ from mitools.sources.chat.requests import Requests
 from mitools.sources.chat.responses import is_response, read_response
 from mitools.sources.chat.traces import read_trace, trace_of
 
-__all__ = ["Form", "Reading", "form_of", "rows_of"]
+__all__ = ["Form", "Reading", "form_of", "form_of_first", "rows_of"]
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
 _REQUESTS = ("request", "kwargs")
@@ -90,6 +90,12 @@ def form_of(row: Mapping[str, Any]) -> Form | None:
     if "prompt" in row and isinstance(row["prompt"], str | list) and _answer_in(row):
         return _PROMPT
     return None
+
+
+def form_of_first(row: Mapping[str, Any]) -> Form | None:
+    """Find the form of a file by its first row; a row with an input of its own is a record."""
+    form = form_of(row)
+    return form if form is not None and (form.uses_input or not row.get("input")) else None
 
 
 def rows_of(row: Record, form: Form, where: Where, reading: Reading) -> list[ChatRow]:

@@ -15,7 +15,7 @@ from typing import NoReturn
 from mitools.errors import MissingFieldError
 from mitools.records import Record, Row
 from mitools.sources.answers import shortened
-from mitools.sources.chat.forms import Form, Reading, form_of, rows_of
+from mitools.sources.chat.forms import Form, Reading, form_of, form_of_first, rows_of
 from mitools.sources.chat.report import ChatReport
 from mitools.sources.chat.requests import Requests
 from mitools.sources.options import LoadOptions
@@ -63,8 +63,9 @@ def _rows(
         except Exception:  # it is raised again where the row is let in
             yield row
             continue
-        form = form_of(values) or first
-        if first is None and not must and not _is_recognized(values, form):
+        is_open = first is None and not must
+        form = form_of_first(values) if is_open else form_of(values) or first
+        if form is None and is_open:
             yield row._replace(parse=partial(_same, values))
             yield from rest
             return
@@ -72,11 +73,6 @@ def _rows(
             first = form
             see(form.title)
         yield from _split(row, values, form, reading)
-
-
-def _is_recognized(values: Record, form: Form | None) -> bool:
-    """Tell whether a first row is one of a chat log; one with an input of its own is a record."""
-    return form is not None and (form.uses_input or not values.get("input"))
 
 
 def _same(values: Record) -> Record:
