@@ -22,9 +22,10 @@ from mitools.sources.chat.traces import read_trace, trace_of
 
 __all__ = ["Form", "Reading", "form_of", "form_of_first", "rows_of"]
 
-_CONVERSATIONS = ("messages", "conversations", "conversation")
-_REQUESTS = ("request", "kwargs")
-_RESPONSES = ("response", "result", "completion", "output")
+_CONVERSATIONS = ("messages", "conversations", "conversation", "input")
+_REQUESTS = ("request", "kwargs", "input", "inputs")
+_RESPONSES = ("response", "result", "completion", "output", "outputs")
+_MODELS = ("model", "generator")
 _IDS = ("custom_id", "id", "uuid", "conversation_id", "request_id")
 # Fields whose names mean something else in a record.
 _RESERVED = ("teacher", "student", "scores")
@@ -95,7 +96,8 @@ def form_of(row: Mapping[str, Any]) -> Form | None:
 def form_of_first(row: Mapping[str, Any]) -> Form | None:
     """Find the form of a file by its first row; a row with an input of its own is a record."""
     form = form_of(row)
-    return form if form is not None and (form.uses_input or not row.get("input")) else None
+    has_input = isinstance(row.get("input"), str) and bool(row["input"])
+    return form if form is not None and (form.uses_input or not has_input) else None
 
 
 def rows_of(row: Record, form: Form, where: Where, reading: Reading) -> list[ChatRow]:
@@ -188,8 +190,8 @@ def _with_response(exchange: Exchange, value: Any, where: Where) -> Exchange:
 
 def _named(exchange: Exchange, row: Mapping[str, Any]) -> Exchange:
     """Take model and token counts from the row, if the response has none."""
-    model = row.get("model")
-    named = exchange.model or (whole(model) if isinstance(model, str) else "")
+    model = next((row[name] for name in _MODELS if isinstance(row.get(name), str)), "")
+    named = exchange.model or whole(model)
     return replace(exchange, model=named, usage=exchange.usage or usage_of(row.get("usage")))
 
 
