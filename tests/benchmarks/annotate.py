@@ -10,7 +10,9 @@ its own, in turn, and asks the same questions. Rows a second are between the ser
 and its last answer; CPU is the client process's, less what it takes for one row (its start).
 Clients: mitools with its journal, mitools without, the script that people write (``AsyncOpenAI``,
 a semaphore, ``gather``), and bespokelabs-curator in a Python of its own (``--curator-python``), as
-its requirements are older than ours. Run it on a quiet machine: the server takes its share of the
+its requirements are older than ours. ``--tree`` adds another checkout of mitools, in turn with this
+one; of several ``--rounds`` the smallest CPU time and the highest rate count; ``--busy`` processes
+that never wait run beside them. Run it on a quiet machine: the server takes its share of the
 cores. ``strategies``: a server that is right with a known probability, calls counted by it, beside
 what probability theory says.
 """
@@ -28,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,11 +120,11 @@ def serving(latency: float) -> Iterator[int]:
             server.terminate()
 
 
-def measure(command: list[str], latency: float, folder: Path) -> AnnotationRun:
+def measure(command: list[str], latency: float, folder: Path, tree: Path = ROOT) -> AnnotationRun:
     """Run a client against a fresh server; ``URL`` in the command is the server's."""
     with serving(latency) as port:
         url = f"http://127.0.0.1:{port}/v1"
-        seconds, usage = timed([part.replace("URL", url) for part in command], folder)
+        seconds, usage = timed([part.replace("URL", url) for part in command], folder, tree)
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/stats")
         stats = json.loads(connection.getresponse().read())
@@ -131,7 +133,7 @@ def measure(command: list[str], latency: float, folder: Path) -> AnnotationRun:
     return AnnotationRun(seconds, cpu, usage.ru_maxrss / 1024, stats)
 
 
-def timed(command: list[str], folder: Path) -> tuple[float, Any]:
+def timed(command: list[str], folder: Path, tree: Path = ROOT) -> tuple[float, Any]:
     """Run a command to its end; its output goes to the null device."""
     environment = {
         **os.environ,
@@ -140,10 +142,11 @@ def timed(command: list[str], folder: Path) -> tuple[float, Any]:
         "CURATOR_DISABLE_RICH_DISPLAY": "1",
         "TELEMETRY_ENABLED": "false",
         "NO_PROXY": "127.0.0.1",
+        "PYTHONPATH": str(tree),
     }
     with (folder / "stderr").open("w") as err, open(os.devnull, "w") as out:
         begin = time.monotonic()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=err)
+        process = subprocess.Popen(command, cwd=tree, env=environment, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -167,19 +170,47 @@ def mitools(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "mitools", "annotate", *asked, *arguments]
 
 
-def clients(
-    data: Path, journal: Path, concurrency: int, curator: str | None
-) -> dict[str, list[str]]:
+@dataclass(frozen=True)
+class Client:
+    """A command that asks every question of a file, and the checkout that it runs in."""
+
+    name: str
+    command: list[str]
+    tree: Path = ROOT
+
+    def fresh(self, data: Path, folder: Path) -> list[str]:
+        """Fill in the file of questions, and a journal that does not exist yet."""
+        places = {"DATA": str(data), "JOURNAL": f"{tempfile.mkdtemp(dir=folder)}/journal"}
+        return [places.get(part, part) for part in self.command]
+
+
+def clients(concurrency: int, curator: str | None, trees: Iterable[Path]) -> list[Client]:
     most = str(concurrency)
     script = f"SYSTEM = {SYSTEM!r}\n"
-    found = {
-        "mitools": mitools("--concurrency", most, "--journal", str(journal), str(data)),
-        "mitools --no-journal": mitools("--concurrency", most, "--no-journal", str(data)),
-        "AsyncOpenAI + semaphore": [sys.executable, "-c", script + PLAIN, str(data), "URL", most],
-    }
+    found = []
+    for tree in (ROOT, *trees):
+        name = "mitools" if tree == ROOT else f"mitools in {tree.name}"
+        asked = mitools("--concurrency", most, "DATA")
+        found.append(Client(name, [*asked, "--journal", "JOURNAL"], tree))
+        found.append(Client(f"{name}, --no-journal", [*asked, "--no-journal"], tree))
+    plain = [sys.executable, "-c", script + PLAIN, "DATA", "URL", most]
+    found.append(Client("AsyncOpenAI + semaphore", plain))
     if curator is not None:
-        found["curator"] = [curator, "-c", script + CURATOR, str(data), "URL", most]
+        found.append(Client("curator", [curator, "-c", script + CURATOR, "DATA", "URL", most]))
     return found
+
+
+@contextlib.contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Run processes that never wait."""
+    loop = [sys.executable, "-c", "while True: pass"]
+    spinning = [subprocess.Popen(loop) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 @click.group()
@@ -191,28 +222,44 @@ def main() -> None:
 @click.option("--rows", default=6000, show_default=True)
 @click.option("--latency", default=0.2, show_default=True, help="Seconds.")
 @click.option("--concurrency", "concurrencies", type=int, multiple=True, default=[64, 256])
-@click.option("--curator-python", help="A Python that has bespokelabs-curator.")
+@click.option("--rounds", default=1, show_default=True)
+@click.option("--curator-python", "curator", help="A Python that has bespokelabs-curator.")
+@click.option("--tree", "trees", type=Path, multiple=True, help="Another checkout of mitools.")
+@click.option("--busy", "beside", default=0, help="Processes beside it that never wait.")
 def throughput(
-    rows: int, latency: float, concurrencies: tuple[int, ...], curator_python: str | None
+    rows: int,
+    latency: float,
+    concurrencies: tuple[int, ...],
+    rounds: int,
+    curator: str | None,
+    trees: tuple[Path, ...],
+    beside: int,
 ) -> None:
     """Ask a server of fixed latency."""
     click.echo("| in flight | client | rows/s | of ideal | CPU ms a row | wall s | peak MB |")
     click.echo("|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, busy(beside):
         folder = Path(name)
         data = write_questions(folder / "many.jsonl", rows)
         one = write_questions(folder / "one.jsonl", 1)
         for concurrency in concurrencies:
-            starts = clients(one, folder / f"one-{concurrency}", concurrency, curator_python)
-            every = clients(data, folder / f"j-{concurrency}", concurrency, curator_python)
-            for client, command in every.items():
-                start = measure(starts[client], latency, folder)
-                run = measure(command, latency, folder)
-                share = run.rows_a_second / (concurrency / latency)
-                cpu = (run.cpu - start.cpu) / (rows - 1) * 1000
+            every = clients(concurrency, curator, trees)
+            starts: dict[str, list[AnnotationRun]] = {client.name: [] for client in every}
+            runs: dict[str, list[AnnotationRun]] = {client.name: [] for client in every}
+            for client in every * rounds:  # in turn
+                for kept, asked in ((starts, one), (runs, data)):
+                    command = client.fresh(asked, folder)
+                    kept[client.name].append(measure(command, latency, folder, client.tree))
+            for client in every:
+                start = min(run.cpu for run in starts[client.name])
+                done = runs[client.name]
+                cpu = (min(run.cpu for run in done) - start) / (rows - 1) * 1000
+                rate = max(run.rows_a_second for run in done)
                 click.echo(
-                    f"| {concurrency} | {client} | {run.rows_a_second:,.0f} | {share:.0%} "
-                    f"| {cpu:.2f} | {run.wall:.1f} | {run.peak:,.0f} |"
+                    f"| {concurrency} | {client.name} | {rate:,.0f} "
+                    f"| {rate / (concurrency / latency):.0%} | {cpu:.2f} "
+                    f"| {min(run.wall for run in done):.1f} "
+                    f"| {max(run.peak for run in done):,.0f} |"
                 )
 
 

@@ -5,7 +5,8 @@
 - ``endpoint``: sends a request in its turn, within the budget, and again after faults that may pass
 - ``pace``: how many requests run at once, and when none may start
 - ``budget``: what requests may cost, and did cost; ``usage``: the token counts that servers claim
-- ``transport``: bytes over HTTP, and a bounded response
+- ``transport``: bytes over HTTP, and a bounded response; ``packed_body``: compressed ones;
+  ``proxies``: the proxy that the environment names
 - ``completion``: the JSON of a chat completion; ``reply_reader``: that, or a journal entry, as the
   reply to a question
 
@@ -22,5 +23,6 @@ What goes wrong:
 - ``server_words``: what a server says went wrong; ``hints``: what to type next
 - ``model_list``: the models that an endpoint has
 
-Only ``transport`` imports the HTTP libraries. Importing this package imports no module of it.
+Only ``transport`` and ``packed_body`` import the HTTP libraries. Importing this package
+imports no module of it.
 """

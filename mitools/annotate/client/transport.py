@@ -1,22 +1,21 @@
 """HTTP transport: bytes out, a bounded response in, every error of the libraries sorted.
 
-The only module that imports the HTTP libraries. The openai package provides the connection pool and
-the account. Its methods are not used, as they build and read models and retry by themselves
-(openai/openai-python#1725): ``post`` takes 1.8 times the CPU time of its transport.
+The openai package provides the account: its key and its headers. Its methods are not used, as they
+build and read models and retry by themselves (openai/openai-python#1725). Requests go to aiohttp
+directly: through the HTTP client of the openai package, which is httpx2 over aiohttp, each takes
+two to three times the CPU time. httpx2 makes the TLS context and parses URLs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
 import socket
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -27,6 +26,8 @@ import openai
 from mitools import __version__
 from mitools.annotate.client.base_url import CHAT_PATH, BaseUrl
 from mitools.annotate.client.faults import Fatal, Fault, Lost, Secrets, TooLarge, Transient
+from mitools.annotate.client.packed_body import unpacked
+from mitools.annotate.client.proxies import proxy_for
 from mitools.annotate.client.requests import OPENAI_HOST
 from mitools.annotate.client.server_words import short_line
 from mitools.annotate.options import AnnotateOptions
@@ -37,6 +38,7 @@ __all__ = ["Response", "Transport"]
 _MOST_ERROR_BYTES = 1 << 18  # read of an error's body
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 307, 308)
+_KEEPALIVE_SECONDS = 5.0  # that an idle connection is kept
 
 # What the libraries raise for malformed responses, as found by fuzzing.
 _LIBRARY_ERRORS = (
@@ -95,20 +97,26 @@ class Transport:
         """
         self._url = url
         self._most_bytes = options.max_response_bytes
+        self._pool_size = options.concurrency + 1  # the list of models delays no question
+        self._session: aiohttp.ClientSession | None = None  # made in the event loop
         try:
-            self._http = _http_client(options)
-            self._chat_url = httpx2.URL(url.at(CHAT_PATH))  # to take it apart each time takes time
+            self._tls = httpx2.create_ssl_context()
+            self._chat = _Target.of(url.at(CHAT_PATH))
+            # Sends nothing; without it, the openai package makes one and reads certificates again.
+            plain = httpx2.AsyncClient(verify=self._tls, trust_env=False)
         except (ValueError, OSError, ImportError, httpx2.InvalidURL) as exc:
             message = f"cannot make an HTTP client for {url.root}: {short_line(str(exc))}"
             hint = "check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE, and --base-url"
             raise TeacherError(message, hint=hint) from exc
-        account = _account(url, self._http)
+        account = _account(url, plain)
         self._headers = _headers(account, url)
+        self._headers["Accept-Encoding"] = plain.headers["accept-encoding"]
         login = self._headers["Authorization"].partition(" ")[2]
         self.secrets = Secrets([account.api_key, login, *url.secrets])
 
     async def close(self) -> None:
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     async def post(self, path: str, content: bytes, timeout_seconds: float) -> Response:
         """Send a body.
@@ -130,46 +138,105 @@ class Transport:
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._follow(method, path, content, most_bytes)
-        except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout) as exc:
+        except TimeoutError as exc:
             raise Lost("timeout", f"no answer within {timeout_seconds:g} s") from exc
         except _LIBRARY_ERRORS as exc:
             raise _sorted(exc, self.secrets) from exc
 
     async def _follow(self, method: str, path: str, content: bytes, most: int) -> Response:
         """Send, and follow redirects on the same host; a POST stays a POST."""
-        url = self._chat_url if path == CHAT_PATH else httpx2.URL(self._url.at(path))
+        if self._session is None:
+            self._session = _open_session(self._tls, self._pool_size)
+        target = self._chat if path == CHAT_PATH else _Target.of(self._url.at(path))
         for _ in range(_MOST_REDIRECTS + 1):
-            request = self._http.build_request(method, url, headers=self._headers, content=content)
-            response = await self._http.send(request, stream=True, auth=None)
-            try:
-                if response.status_code not in _REDIRECTS or "location" not in response.headers:
+            async with self._session.request(
+                method,
+                target.url,
+                data=content or None,
+                headers=self._headers | target.login,
+                allow_redirects=False,
+                proxy=target.proxy,
+                proxy_headers=target.tunnel_login,
+            ) as response:
+                if response.status not in _REDIRECTS or "location" not in response.headers:
                     return await self._read(response, most)
-                target = urljoin(str(url), response.headers["location"])
-            finally:
-                await response.aclose()
-            if not _may_follow(str(url), target):
-                shown = self.secrets.hide(target)
-                why = f"{response.status_code}: the server redirects to {shown}"
+                place = urljoin(target.url, _whole(response.headers["location"]))
+            if not _may_follow(target.url, place):
+                shown = self.secrets.hide(place)
+                why = f"{response.status}: the server redirects to {shown}"
                 raise Transient("server_error", f"{why}, which is another server")
-            url = httpx2.URL(target)
+            target = _Target.of(place)
         raise Transient("server_error", "the server redirects in a circle")
 
-    async def _read(self, response: httpx2.Response, most: int) -> Response:
+    async def _read(self, response: aiohttp.ClientResponse, most: int) -> Response:
         """Read and unpack a body in chunks, up to its bound."""
-        if not response.is_success:
-            body = await _take(response, _MOST_ERROR_BYTES)
+        is_success = 200 <= response.status < 300
+        bound = most + 1 if is_success else _MOST_ERROR_BYTES
+        if "content-encoding" in response.headers:
+            body = await unpacked(response, bound, self._headers["Accept-Encoding"])
         else:
-            body = await _take(response, most + 1)
-            if len(body) > most:
-                size = f"the response is larger than {_shown_size(most)}"
-                raise TooLarge("too_large", f"{size}; raise --max-response-bytes to read it")
+            body = await _take(response.content.iter_any(), bound)
+        if is_success and len(body) > most:
+            size = f"the response is larger than {_shown_size(most)}"
+            raise TooLarge("too_large", f"{size}; raise --max-response-bytes to read it")
         charset = ""
         if "charset" in response.headers.get("content-type", ""):  # looking for one takes time
-            charset = (response.charset_encoding or "").lower()
+            charset = (response.charset or "").lower()
         text = body.decode(charset if charset in _CHARSETS else "utf-8", errors="replace")
-        reason = response.reason_phrase
-        headers = response.headers
-        return Response(response.status_code, reason, headers, text.removeprefix("\ufeff"))
+        reason = _whole(response.reason or "")
+        return Response(response.status, reason, response.headers, text.removeprefix("\ufeff"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A URL to send to, and its proxy. Prepared once, as all questions go to the same URL.
+
+    Attributes:
+        url: normalized.
+        proxy: URL of the proxy, without a login; None to ask directly.
+        login: the proxy's login, as headers of a request that the proxy itself forwards.
+        tunnel_login: the login as headers of the request for an encrypted tunnel.
+    """
+
+    url: str
+    proxy: str | None = None
+    login: dict[str, str] = field(default_factory=dict)
+    tunnel_login: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, url: str) -> _Target:
+        """Normalize a URL, and choose its proxy.
+
+        Raises:
+            ValueError: the proxy that the environment names is not an HTTP proxy.
+            httpx2.InvalidURL: one of them is not a URL.
+        """
+        place = str(httpx2.URL(url))
+        name = proxy_for(place)
+        if name is None:
+            return cls(place)
+        proxy = httpx2.Proxy(name)
+        if proxy.url.scheme not in ("http", "https"):
+            raise ValueError(f"a proxy of the kind {proxy.url.scheme} cannot be used, only HTTP")
+        login = {} if proxy.auth is None else {"Proxy-Authorization": _basic(*proxy.auth)}
+        is_tunnel = place.startswith("https:")  # the server behind it must not see the login
+        return cls(place, str(proxy.url), {} if is_tunnel else login, login if is_tunnel else None)
+
+
+def _open_session(tls: ssl.SSLContext, pool_size: int) -> aiohttp.ClientSession:
+    # The default pool keeps 100 connections; more requests would wait for each other.
+    connector = aiohttp.TCPConnector(limit=pool_size, ssl=tls, keepalive_timeout=_KEEPALIVE_SECONDS)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),  # accept no cookies
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None),  # each request has one timeout around it
+    )
+
+
+def _whole(text: str) -> str:
+    """Replace bytes of a header that are not UTF-8, which aiohttp keeps as lone surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8", "replace")
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -181,37 +248,16 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-async def _take(response: httpx2.Response, most: int) -> bytes:
-    """Read the first bytes of the unpacked body."""
-    is_packed = "content-encoding" in response.headers
-    if is_packed:
-        _check_codings(response)
+async def _take(pieces: AsyncIterator[bytes], most: int) -> bytes:
+    """Read the first bytes of a body."""
     parts: list[bytes] = []
     size = 0
-    pieces = response.aiter_bytes() if is_packed else response.aiter_raw()
-    async with contextlib.aclosing(pieces) as chunks:
-        async for chunk in chunks:
-            parts.append(chunk)
-            size += len(chunk)
-            if size >= most or response.num_bytes_downloaded > most:
-                break
-    if size < most < response.num_bytes_downloaded:  # a large packed body that unpacks to little
-        raise httpx2.DecodingError("the packed body is larger than the unpacked one may be")
+    async for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size >= most:
+            break
     return b"".join(parts)[:most]
-
-
-def _check_codings(response: httpx2.Response) -> None:
-    """Refuse encodings that were not requested, and chains, whose costs multiply.
-
-    Raises:
-        httpx2.DecodingError: the body cannot be unpacked.
-    """
-    listed = response.headers.get_list("content-encoding", split_commas=True)
-    codings = [name.strip().lower() for name in listed]
-    accepted = response.request.headers.get("accept-encoding", "").split(",")
-    known = {"identity", "", *(name.strip().lower() for name in accepted)}
-    if len(codings) > 1 or not known.issuperset(codings):
-        raise httpx2.DecodingError(f"cannot unpack {', '.join(codings)}")
 
 
 def _may_follow(url: str, target: str) -> bool:
@@ -231,7 +277,7 @@ def _sorted(exc: BaseException, secrets: Secrets) -> Fault:
     for cause in causes:
         if _is_certificate(cause):
             return Fatal(secrets.hide(str(cause)))
-    # The innermost cause tells what happened; the outer ones depend on the transport.
+    # The innermost cause tells what happened.
     reasons = (_reason(cause) for cause in reversed(causes) if isinstance(cause, OSError))
     reason = next(reasons, "")
     if any(_is_unreachable(cause) for cause in causes):
@@ -261,7 +307,6 @@ def _is_certificate(cause: BaseException) -> bool:
 
 
 def _is_unreachable(cause: BaseException) -> bool:
-    # aiohttp wraps the reason; the SDK's transport reports it as a timeout.
     is_named = isinstance(cause, aiohttp.ClientConnectorError)
     errno = getattr(cause, "errno", None)
     return is_named or isinstance(cause, _NO_ROUTE) or errno in _UNREACHABLE_ERRNO
@@ -291,6 +336,10 @@ def _account(url: BaseUrl, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
         ) from exc
 
 
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
 def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
     """Return the account's headers, without those that describe the SDK's requests."""
     every = {**account.default_headers, **account.auth_headers}
@@ -300,8 +349,7 @@ def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
         if isinstance(value, str) and not name.startswith("X-Stainless-")
     }
     if url.user is not None:  # a login in the URL overrides the environment
-        login = f"{url.user}:{url.password}".encode()
-        kept["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+        kept["Authorization"] = _basic(url.user, url.password)
     elif "api-version=" in url.query:  # Azure's name for the key
         kept["api-key"] = account.api_key
     if not all(value.isascii() and value.isprintable() for value in kept.values()):
@@ -309,16 +357,3 @@ def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
         hint = "check OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS"
         raise TeacherError(message, hint=hint)
     return kept | {"User-Agent": f"mitools/{__version__}"}
-
-
-def _http_client(options: AnnotateOptions) -> httpx2.AsyncClient:
-    # The default pool keeps 100 idle connections; more requests would open new ones each time.
-    # One more than the concurrency, so requesting the list of models delays nothing.
-    most = options.concurrency + 1
-    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
-    return openai.DefaultAioHttpClient(
-        limits=limits,
-        timeout=options.timeout_seconds,
-        follow_redirects=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # accept no cookies
-    )

@@ -105,7 +105,7 @@ def test_a_login_goes_into_the_header_alone(annotate: Annotate) -> None:
         url = raw.url.replace("http://", "http://ann:hunter22@")
         assert annotate(sums(1), base_url=url).labels == ["(10 + 7)"]
     head = raw.requests[0].decode()
-    assert "\r\nauthorization: Basic YW5uOmh1bnRlcjIy\r\n" in head
+    assert "\r\nAuthorization: Basic YW5uOmh1bnRlcjIy\r\n" in head
     assert "hunter22" not in head
 
 
