@@ -55,19 +55,20 @@ def answer_probabilities(
     if not choices:
         return _of_text(written, place, answer.label)
     form = normalize(answer.label)
-    index = next((i for i, choice in enumerate(choices) if normalize(choice) == form), None)
-    start = None if index is None else _find_choice(written.text, place, index, choices)
-    if index is None or start is None:
+    named = [place for place, choice in enumerate(choices) if normalize(choice) == form]
+    start = _find_choice(written.text, place, named, choices)
+    if start is None:
         return {}
-    masses = _masses(written, start, choices)
-    total = sum(masses)
+    masses: dict[str, float] = {}
+    for choice, mass in zip(choices, _masses(written, start, choices), strict=True):
+        masses[choice] = masses.get(choice, 0.0) + mass  # a list may hold a choice twice
+    total, own = sum(masses.values()), masses[choices[named[0]]]
     # What the tokens say has to be what was read.
-    if total <= 0 or masses[index] <= 0:
+    if total <= 0 or own <= 0:
         return {}
-    shares = [round(mass / total, _DIGITS) for mass in masses]
     return {
-        "confidence": shares[index],
-        "choices": dict(zip(choices, shares, strict=True)),
+        "confidence": round(own / total, _DIGITS),
+        "choices": {choice: round(mass / total, _DIGITS) for choice, mass in masses.items()},
         "in_set_mass": round(min(1.0, total), _DIGITS),
     }
 
@@ -128,24 +129,33 @@ class _Start:
 
 
 def _find_choice(
-    text: str, place: tuple[int, int], index: int, choices: Sequence[str]
+    text: str, place: tuple[int, int], named: Sequence[int], choices: Sequence[str]
 ) -> _Start | None:
-    """Find where a statement first names a choice, by its letter or by its words."""
-    words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
+    """Find where a statement first names one of some equal choices, by its letter or its words."""
     found = []
-    if words:
-        named = re.compile(rf"(?<!\w){words}", re.IGNORECASE).search(text, *place)
-        found += [_Start(named.start(), by_letter=False)] if named else []
-    if index < _LETTERS:
-        small = letter_of(index)
-        letter = small.upper()
-        lettered = re.compile(
-            rf"(?<=[(\[{{<*_])(?:{small}|{letter})(?=[)\]}}>*_.:])"
-            rf"|(?<![\w'])(?:{small}|{letter})(?=[\s).:,-]{{1,4}}{words or '$.'})"
-            rf"|(?<![\w'])(?:{letter}(?=\s*(?:[).:,;!\n-]|\Z))|{small}(?=[).:]|\s*\Z))"
-        ).search(text, *place)
-        found += [_Start(lettered.start(), by_letter=True)] if lettered else []
+    for index in named:
+        words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
+        patterns = {False: rf"(?<!\w){words}"} if words else {}
+        if index < _LETTERS:
+            patterns[True] = _letter_pattern(letter_of(index), words)
+        for by_letter, pattern in patterns.items():
+            # Words may be written in any case, but a small letter alone is often an article.
+            flags = re.NOFLAG if by_letter else re.IGNORECASE
+            match = re.compile(pattern, flags).search(text, *place)
+            found += [_Start(match.start(), by_letter)] if match else []
     return min(found, key=lambda start: start.place, default=None)
+
+
+def _letter_pattern(small: str, words: str) -> str:
+    letter = small.upper()
+    either = f"(?:{small}|{letter})"
+    patterns = [
+        rf"(?<=[(\[{{<*_]){either}(?=[)\]}}>*_.:])",
+        rf"(?<![\w'])(?:{letter}(?=\s*(?:[).:,;!\n-]|\Z))|{small}(?=[).:]|\s*\Z))",
+    ]
+    if words:
+        patterns.append(rf"(?<![\w']){either}(?=[\s).:,-]{{1,4}}(?i:{words}))")
+    return "|".join(patterns)
 
 
 def _masses(written: _Written, start: _Start, choices: Sequence[str]) -> list[float]:

@@ -53,6 +53,19 @@ MEASURES: Mapping[str, Measure] = {
         higher_is_better=True,
         about="Accuracy of the student on the same records.",
     ),
+    "confidence": Measure(
+        "mean confidence of the teacher",
+        "fraction",
+        higher_is_better=None,
+        about="Mean of teacher.confidence, over the records that have it and a gold label.",
+    ),
+    "ece": Measure(
+        "ECE of the teacher, equal width",
+        "fraction",
+        higher_is_better=False,
+        about="Expected calibration error of teacher.confidence: whether the teacher's label "
+        "equals gold as often as it says. Soft labels are only as good as these probabilities.",
+    ),
     "suspects": Measure(
         "suspects",
         "fraction",
@@ -104,6 +117,8 @@ class BesideTeacher:
     _suspects: int = 0
     _confidence: array[float] = field(default_factory=lambda: array("d"))
     _agrees: array[int] = field(default_factory=lambda: array("b"))
+    _stated: array[float] = field(default_factory=lambda: array("d"))  # by the teacher itself
+    _stated_right: array[int] = field(default_factory=lambda: array("b"))
 
     def add(self, record: Record, task: Task) -> None:
         student, is_correct = record["student"], record["scores"]["correct"]
@@ -119,7 +134,11 @@ class BesideTeacher:
         self._agreed += agrees
         if is_correct is not None:
             self._both += 1
-            self._teacher_right += task.is_equal(taught, record.get("label"))
+            is_right = task.is_equal(taught, record.get("label"))
+            self._teacher_right += is_right
+            if record["teacher"].get("confidence") is not None:
+                self._stated.append(record["teacher"]["confidence"])
+                self._stated_right.append(is_right)
             self._student_right += is_correct
         if student.get("confidence") is not None:
             self._confidence.append(student["confidence"])
@@ -150,4 +169,17 @@ class BesideTeacher:
                 alike = "the student agrees with the teacher everywhere, or nowhere"
                 metric = replace(metric, reason=alike if len(confidence) else empty)
             found[name] = metric
-        return found
+        return found | self._own_calibration(seed)
+
+    def _own_calibration(self, seed: int) -> dict[str, Metric]:
+        """Compare the teacher's own confidence with gold."""
+        stated = np.array(self._stated, dtype=np.float64)
+        against = calibrate(stated, np.array(self._stated_right, dtype=bool), seed)
+        found = {
+            name: replace(against[source], measure=MEASURES[name])
+            for name, source in (("confidence", "mean_confidence"), ("ece", "ece_width"))
+        }
+        if len(stated):
+            return found
+        reason = "no record has both a gold label and teacher.confidence (--top-logprobs)"
+        return {name: replace(metric, reason=reason) for name, metric in found.items()}

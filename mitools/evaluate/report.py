@@ -78,7 +78,7 @@ _SHOWN: Mapping[str, tuple[str, ...]] = {
     ),
     "teacher": (
         *("agreement", "accuracy", "student_accuracy", "suspects"),
-        *("ece_width", "ece_mass", "brier", "auroc", "aurc"),
+        *("ece_width", "ece_mass", "brier", "auroc", "aurc", "confidence", "ece"),
     ),
     "consistency": ("consistency", "coverage", "with_simulator"),
     "association": ("cvi_net", "cvi", "cvi_masked", "leak_share", "rq", "las"),

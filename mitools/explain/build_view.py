@@ -196,6 +196,9 @@ class _ViewBuilder:
             is_right=agrees,
             support=self._support(rationale),
             steps=_steps(rationale),
+            confidence=self._confidence(self.teacher.get("confidence"), "teacher"),
+            bars=tuple(self._bars(self.teacher.get("choices") or {})),
+            in_set_mass=self.teacher.get("in_set_mass"),
             error=_error_of(self.teacher),
             origin=_origin_of(self.teacher),
         )
@@ -238,9 +241,9 @@ class _ViewBuilder:
                     None if supported is None else self.task.is_equal(supported, label),
                 )
 
-    def _confidence(self, stated: float | None) -> float | None:
+    def _confidence(self, stated: float | None, who: str = "student") -> float | None:
         if stated is not None and not 0 <= stated <= 1:
-            place = f'record "{self.record.get("id")}": "student.confidence"'
+            place = f'record "{self.record.get("id")}": "{who}.confidence"'
             hint = "fix the field, or remove it"
             raise InvalidFieldError(f"{place} must be between 0 and 1, not {stated}", hint=hint)
         return stated

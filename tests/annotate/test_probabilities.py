@@ -108,6 +108,13 @@ def test_a_label_that_begins_another_one(
     assert found["choices"] == pytest.approx(shares, abs=1e-6)
 
 
+def test_a_choice_that_is_listed_twice_is_one() -> None:
+    positions = [*plain("So the answer is ("), {"c": 0.5, "a": 0.3, "b": 0.2}, {") sea.": 1.0}]
+    found = probabilities(positions, "choice", ["sea", "sand", "sea"])
+    assert found["choices"] == pytest.approx({"sea": 0.8, "sand": 0.2})
+    assert found["confidence"] == pytest.approx(0.8)
+
+
 def test_a_label_alone_is_the_whole_completion() -> None:
     found = probabilities([{"sea": 0.7, "sand": 0.3}], "labels", ["sand", "sea", "sea salt"])
     assert found["choices"] == pytest.approx({"sand": 0.3, "sea": 0.7, "sea salt": 0}, abs=1e-6)

@@ -92,3 +92,15 @@ def test_a_suspect_is_sure_and_its_labels_are_not_all_equal(record: Record, expe
 def test_suspects_are_counted_among_the_records_with_something_to_compare() -> None:
     found = figures([judged("1", 0.9, "2"), judged("1", 0.9, "1"), judged("1", 0.9, None)])
     assert (found["suspects"].value, found["suspects"].n) == (1 / 2, 2)
+
+
+def test_the_teachers_own_confidence_is_compared_with_gold() -> None:
+    records = [judged("1", 0.5, "1", "1"), judged("1", 0.5, "2", "1"), judged("1", 0.5, "1", "1")]
+    for record, confidence in zip(records, (0.9, 0.7, None), strict=True):
+        record["teacher"]["confidence"] = confidence
+    found = figures([*records, judged("1", 0.5, "1")])
+    assert (found["confidence"].value, found["confidence"].n) == (pytest.approx(0.8), 2)
+    # Right at 0.9 and wrong at 0.7, in two bins.
+    assert found["ece"].value == pytest.approx((0.1 + 0.7) / 2)
+    alone = figures([judged("1", 0.5, "1", "1")])["ece"]
+    assert (alone.status, "--top-logprobs" in alone.reason) == ("undefined", True)

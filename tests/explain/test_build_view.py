@@ -282,3 +282,13 @@ def test_a_teachers_answer_of_a_log_says_where_it_was_read() -> None:
     assert origin(model="m", source="log.jsonl:3") == "m, log.jsonl:3"
     assert origin(source="log.jsonl:3") == "log.jsonl:3"
     assert origin(model="m") == ""
+
+
+def test_the_probabilities_of_the_teacher_are_shown_as_those_of_the_student() -> None:
+    chances = {"tree": 0.25, "sea": 0.75, "car": 0.0}
+    view = view_of(choice(teacher={"label": "sea", "confidence": 0.75, "choices": chances}))
+    assert view.teacher is not None
+    assert view.teacher.confidence == 0.75
+    assert {bar.choice: bar.probability for bar in view.teacher.bars} == chances
+    with pytest.raises(InvalidFieldError, match=r'"teacher\.confidence" must be between 0 and 1'):
+        view_of(choice(teacher={"label": "sea", "confidence": 1.5}))
