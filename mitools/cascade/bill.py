@@ -126,7 +126,7 @@ class CascadeBill:
 
     def _what_is_missing(self) -> str:
         if self.price is None:
-            return 'the price of a token is ("--price IN,OUT")'
+            return 'the price of a token is not known ("--price IN,OUT")'
         if not self.by_teacher:
             return "the teacher was asked about no record"
         return "no answer of the teacher holds token counts"

@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--budgets", default="50,50,100,200", help="records of each round")
     args = parser.parse_args()
     if args.pool == "demo":
-        loaded = [*load_records(LoadOptions(source="demo", n=4000))]
+        loaded = [*load_records("demo", LoadOptions(n=4000))]
         pool = [record for record in loaded if record["split"] == "train"]
         test = [record for record in loaded if record["split"] == "test"]
         options = AnnotateOptions(teacher="demo", error_rate=0.05)

@@ -1,13 +1,15 @@
 """A cascade at every threshold: accuracy against the teacher's share of the records, as a picture.
 
     mitools eval --student runs/x records.jsonl > judged.jsonl
-    python tests/benchmarks/cascade.py judged.jsonl --student runs/x --svg cascade.svg
+    python -m tests.benchmarks.cascade judged.jsonl --student runs/x --svg cascade.svg
+    python -m tests.benchmarks.cascade records.jsonl --baseline tfidf --svg cascade.svg
 
 Reads the judged test records of a student whose teacher answered them too (``teacher.label``). The
 cascade takes the student's answer where its confidence reaches the threshold, else the teacher's,
 as ``mitools annotate --student`` does. Random routing sends the same share to the teacher without
 looking; its expected accuracy is the straight line between student and teacher. A record on which
-the teacher has no readable answer is wrong there.
+the teacher has no readable answer is wrong there. With ``--baseline``, a baseline of ``mitools
+eval`` stands for the student: it learns the teacher's labels of the training records.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mitools.evaluate.baselines.open_baselines import make_baselines
+from mitools.evaluate.baselines.protocol import Example, Problem
+from mitools.evaluate.options import EvalOptions
 from mitools.operating.confidence import Confidence
 from mitools.operating.point import OperatingPoint, has_point
 from mitools.records import Record
@@ -54,6 +59,31 @@ def outcome_of(record: Record, confidence: Confidence) -> Outcome | None:
     stated = confidence.of(record, task)
     is_right = teacher is not None and task.is_equal(teacher, record["label"])
     return Outcome(-1.0 if stated is None else stated, bool(correct), bool(is_right))
+
+
+def outcomes_of_baseline(records: Sequence[Record], name: str) -> list[Outcome]:
+    """Fit a baseline on the teacher's labels in train, and answer the test records."""
+    [baseline] = make_baselines(EvalOptions(baselines=(name,)), {}, None, None).values()
+    examples = []
+    for record in records:
+        label = (record.get("teacher") or {}).get("label")
+        if record["split"] == "train" and label is not None:
+            examples.append(Example(_problem(record), label))
+    baseline.fit(examples)
+    tested = [record for record in records if record["split"] == "test"]
+    outcomes = []
+    for record, guess in zip(tested, baseline.answer([*map(_problem, tested)]), strict=True):
+        task, teacher = task_of(record), (record.get("teacher") or {}).get("label")
+        stated = -1.0 if guess.confidence is None else guess.confidence
+        labels = (guess.label, teacher)
+        right = [label is not None and task.is_equal(label, record["label"]) for label in labels]
+        outcomes.append(Outcome(stated, *right))
+    return outcomes
+
+
+def _problem(record: Record) -> Problem:
+    choices = tuple(dict.fromkeys(record.get("choices") or ()))
+    return Problem(record["id"], record["input"], task_of(record).name, choices)
 
 
 def curve(outcomes: Sequence[Outcome]) -> list[Step]:
@@ -134,6 +164,7 @@ def main() -> None:
     parser.add_argument(
         "--student", help="its operating point is marked, and chooses the confidence"
     )
+    parser.add_argument("--baseline", help="arithmetic, tfidf or majority, in place of a student")
     parser.add_argument("--svg", type=Path)
     parser.add_argument("--title", default="Cascade")
     args = parser.parse_args()
@@ -144,9 +175,13 @@ def main() -> None:
     if point is not None:
         confidence = Confidence(point.confidence, point.temperature, point.weights)
     with args.judged.open(encoding="utf-8") as stream:
-        records = [record for line in stream if (record := json.loads(line)).get("student")]
-    tested = [record for record in records if record.get("split") in (None, "test")]
-    outcomes = [one for record in tested if (one := outcome_of(record, confidence)) is not None]
+        records = [json.loads(line) for line in stream]
+    if args.baseline:
+        outcomes = outcomes_of_baseline(records, args.baseline)
+    else:
+        is_test = [one.get("student") and one.get("split") in (None, "test") for one in records]
+        tested = itertools.compress(records, is_test)
+        outcomes = [one for record in tested if (one := outcome_of(record, confidence)) is not None]
     steps = curve(outcomes)
     mark = None
     if point is not None and point.threshold is not None:

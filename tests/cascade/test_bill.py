@@ -91,7 +91,7 @@ def test_the_lines_of_a_run(asking: AskingStudent, adding: AddingStudent) -> Non
 @pytest.mark.parametrize(
     ("price", "by_teacher", "reason"),
     [
-        (None, 3, 'the price of a token is ("--price IN,OUT")'),
+        (None, 3, 'the price of a token is not known ("--price IN,OUT")'),
         (PRICE, 0, "the teacher was asked about no record"),
     ],
 )
