@@ -100,3 +100,26 @@ def test_a_point_of_other_weights_is_an_error(folder: Path) -> None:
     OperatingPoint(target=0.9, risk=0.05, threshold=0.9, student="d2").save(folder)
     with pytest.raises(StudentError, match="belongs to another student"):
         open_asking_student(str(folder))
+
+
+def test_a_trained_folder_answers_choices(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    from mitools.evaluate.asking.identity import hash_student
+    from mitools.student import save_student
+    from mitools.student.base.open_base import open_checkpoint
+    from mitools.student.codec import Codec
+
+    folder = tmp_path / "tiny"
+    base = open_checkpoint(str(tiny_seq2seq), "tiny")
+    codec = Codec(base.tokenizer, base.kind, 64, 12, 20)
+    save_student(folder, base.model, codec, {"task": "choice"})
+    digest = hash_student(folder)
+    OperatingPoint(target=0.5, risk=0.1, threshold=0.1, student=digest).save(folder)
+    student = open_asking_student(str(folder))
+    record = {"id": "a", "input": "How many?", "choices": ["one", "two"], "task": "choice"}
+    [asked] = student.ask([record])
+    assert student.is_sure(asked)
+    [answered] = student.answered([asked])
+    teacher = answered.record["teacher"]
+    assert teacher["label"] in record["choices"]
+    assert teacher["model"] == f"tiny@{digest[:12]}"
+    assert 0.5 <= teacher["student_confidence"] <= 1
