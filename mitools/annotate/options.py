@@ -145,8 +145,9 @@ class AnnotateOptions:
         temperature: of sampling; None leaves it to the server.
         max_tokens: bound on a completion's tokens; None leaves it to the server.
         top_logprobs: number of tokens whose log-probabilities the server returns at each position;
-            they become the probabilities of the answers. None asks for none. OpenAI and vLLM allow
-            at most 20.
+            they become the probabilities of the answers, behind the text before the label: a
+            rationale that comes first is part of it. None asks for none. OpenAI and vLLM allow at
+            most 20.
         params: further fields of the request body.
         concurrency: requests in flight; four times as many records are held.
         is_ordered: whether records leave in input order.

@@ -4,8 +4,8 @@ The reader of the task says where in the completion the label stands. At the tok
 begins, the server lists the most probable tokens of that position. Each of them is matched with the
 choices: with their letters where the answer is a letter, and with the beginnings of their texts.
 Where the token that was written begins several choices, the next one is looked at as well. So the
-probabilities are those of the answer *behind the text before it*: a rationale that comes first has
-usually decided already, and they are close to 0 and 1.
+probabilities are those of the answer behind the text before it; a rationale that comes first is
+part of that text.
 """
 
 from __future__ import annotations
