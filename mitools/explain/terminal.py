@@ -175,7 +175,7 @@ class Terminal:
         return heading
 
     def _body(self, side: Side, width: int) -> RenderableType:
-        parts: list[RenderableType] = [self._label(side)]
+        parts: list[RenderableType] = [self._label(side, width)]
         if side.bars:
             parts.append(pieces.bars(side, self.names, width))
         if side.ways:
@@ -190,13 +190,16 @@ class Terminal:
             parts.append(pieces.support(side.support, side.who, self.names))
         return Group(*parts)
 
-    def _label(self, side: Side) -> Text:
+    def _label(self, side: Side, width: int) -> Text:
+        """Return the label with its confidence, which has a line of its own if both need more."""
         if side.label is None:
             return Text(pieces.answer_of(side), style=CAUTION, overflow="fold")
         label = self._prose.render(pieces.answer_of(side), LABEL)
         label.stylize("bold")
         if side.confidence is not None and not side.bars:
-            label.append(f"{GAP}confidence {side.confidence:.0%}", style=QUIET)
+            confidence = f"confidence {side.confidence:.0%}"
+            fits = label.cell_len + len(GAP) + len(confidence) <= width
+            label.append((GAP if fits else "\n") + confidence, style=QUIET)
         return label
 
     def _differences(self, view: View) -> Iterator[RenderableType]:

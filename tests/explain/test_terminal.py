@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from typing import Any
@@ -86,6 +87,15 @@ def test_at_80_columns_the_sides_are_stacked() -> None:
         "           → supports 12 + 7, gold's and teacher's answer\n"
         "\n"
     )
+
+
+def test_a_confidence_that_does_not_fit_beside_its_label_has_a_line_of_its_own() -> None:
+    record = json.loads(json.dumps(EQUATION))
+    record["student"]["label"] = "( 1 + 2 + 3 + 4 + 5 + 6 + 7 )"
+    text = shown(record, 100)
+    line = next(line for line in text.splitlines() if "( 1 + 2 +" in line)
+    assert line.endswith("( 1 + 2 + 3 + 4 + 5 + 6 + 7 )")
+    assert text.splitlines()[text.splitlines().index(line) + 1].endswith("confidence 41%")
 
 
 def test_at_140_columns_they_stand_side_by_side() -> None:
