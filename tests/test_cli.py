@@ -32,8 +32,8 @@ Usage: mitools [OPTIONS] COMMAND [ARGS]...
   Turn a large language model's reasoning into a small model that answers and
   explains.
 
-  Each command is a stage: it reads JSON Lines, adds fields, and writes JSON
-  Lines.
+  The commands from load to explain are stages: each reads JSON Lines, adds
+  fields, and writes JSON Lines.
 
   mitools load svamp | mitools annotate -m MODEL | mitools split |
     mitools train --save runs/svamp | mitools eval --student runs/svamp | mitools explain
@@ -49,6 +49,7 @@ Commands:
   train       Teach a small student to answer and to explain.
   eval        Measure a student: accuracy, calibration, consistency.
   explain     Show gold, teacher and student side by side.
+  export      Export a student to another runtime.
   study       Train and measure many students, and compare them.
   init        Start a recipe of your own.
   recipes     List the recipes that came with mitools.

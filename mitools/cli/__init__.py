@@ -39,7 +39,7 @@ COMMANDS: dict[str, str] = {
     "train": "Teach a small student to answer and to explain.",
     "eval": "Measure a student: accuracy, calibration, consistency.",
     "explain": "Show gold, teacher and student side by side.",
-    "export": "Convert a student for another runtime.",
+    "export": "Export a student to another runtime.",
     "study": "Train and measure many students, and compare them.",
     "init": "Start a recipe of your own.",
     "recipes": "List the recipes that came with mitools.",
@@ -134,7 +134,8 @@ def _guess(word: str, known: Iterable[str]) -> str:
 def mitools() -> None:
     """Turn a large language model's reasoning into a small model that answers and explains.
 
-    Each command is a stage: it reads JSON Lines, adds fields, and writes JSON Lines.
+    The commands from load to explain are stages: each reads JSON Lines, adds
+    fields, and writes JSON Lines.
 
     \b
     mitools load svamp | mitools annotate -m MODEL | mitools split |
