@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mitools.reading.answer import RANKS, Answer, Choices, Found, How, Statement, TaskReader
 from mitools.reading.characters import fold
@@ -27,6 +28,7 @@ _HEADING = re.compile(
 _LETTERED = re.compile(r"\s*(?:option\s|choice\s)?\(?[A-Za-z][.):](?=\s)", re.IGNORECASE)
 _FENCE = re.compile(r"```[\w-]{0,20}\s*\Z|~~~\s*\Z")
 _MARKS = ("\\boxed", "####", "<answer>")
+_WORDS = re.compile(r"\w+|[-+*/=]")
 _LEADING = re.compile(
     r"\A[\s*_#>-]*(?:explanation|reasoning|rationale|reason|because)\s*:[*_]*\s*", re.IGNORECASE
 )
@@ -58,7 +60,8 @@ def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -
         answer = _by_statements(part, choices, reader, how)
     if answer is None:
         return Answer(None, own)
-    rationale = answer.rationale or cleaned.thoughts
+    rationale = answer.rationale if _adds_words(answer.rationale, answer.label) else ""
+    rationale = rationale or cleaned.thoughts
     return Answer(answer.label, rationale, answer.read_by, _place_in(text, own, answer.place))
 
 
@@ -151,7 +154,7 @@ def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) 
                 part, found, statement, choices, reader
             ):
                 return Answer(None, _rationale(part, statement))
-            rationale = _rationale(part, statement)
+            rationale = _rationale(part, statement, found)
             return Answer(found, rationale, statement.rank, _words_of(part.text, statement))
         if line is not None and line[0] != found:
             return None  # the first line says one thing and the last another
@@ -159,7 +162,7 @@ def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) 
     if line is None:
         return None
     label, statement = line
-    rationale = _rationale(part, statement)
+    rationale = _rationale(part, statement, label)
     return Answer(label, rationale, statement.rank, _words_of(part.text, statement))
 
 
@@ -211,13 +214,13 @@ def _read(statement: Statement, choices: Choices, reader: TaskReader) -> Found:
     return reader.read(statement.text, choices)
 
 
-def _rationale(part: _Part, statement: Statement) -> str:
+def _rationale(part: _Part, statement: Statement, label: str = "") -> str:
     """Take what stands before the sentence that states the answer, else what stands behind it."""
     text = part.text
     if statement.rank == "statement":
         return text  # the last sentence of the reasoning belongs to it
     if statement.rank == "line" and "\n" not in text:
-        return _behind_first(text)
+        return _behind_first(text, label)
     begin = sentence_start(text, statement.begin)
     before = _without_heading(text[:begin])
     if not before:
@@ -228,14 +231,21 @@ def _rationale(part: _Part, statement: Statement) -> str:
     return "" if _FILLER.fullmatch(before) else before
 
 
-def _behind_first(text: str) -> str:
+def _behind_first(text: str, label: str) -> str:
     """Return the reasons behind an answer that begins the only line: ``B. Because …``."""
     letter = _LETTERED.match(text)
     end = letter.end() if letter else next(sentence_ends(text), len(text))
     behind = text[end:].strip()
     if behind:
         return behind
-    return text if len(text.split()) > 5 else ""
+    return text if _adds_words(text, label, 5) else ""
+
+
+def _adds_words(text: str, label: str | None, count: int = 0) -> bool:
+    """Return whether a text holds more than ``count`` words or signs that its label does not."""
+    known = set(_WORDS.findall(fold(label or "")))
+    added = (match for match in _WORDS.finditer(fold(text)) if match[0] not in known)
+    return next(islice(added, count, None), None) is not None
 
 
 def _without_heading(text: str) -> str:

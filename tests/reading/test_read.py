@@ -8,7 +8,7 @@ import pytest
 
 from mitools import expressions
 from mitools.reading import characters
-from mitools.tasks import task_named
+from mitools.tasks import Task, task_named
 
 CHOICE, EQUATION = map(task_named, ("choice", "equation"))
 
@@ -51,6 +51,31 @@ def test_a_label_says_where_it_stood(completion: str, rank: str | None) -> None:
 def test_the_reasons_are_what_stands_beside_the_answer(completion: str, rationale: str) -> None:
     answer = EQUATION.parse(completion)
     assert (answer.label, answer.rationale) == ("5", rationale)
+
+
+@pytest.mark.parametrize(
+    ("task", "completion", "label"),
+    [
+        (EQUATION, "( ( 2 * 66 ) + 267 )", "((2 * 66) + 267)"),
+        (EQUATION, "( 7 * 3 ) - ( 4 + 2 ) kites", "(7 * 3) - (4 + 2)"),
+        (EQUATION, "5 + 3\n5 + 3", "5 + 3"),
+        (CHOICE, "(b) salt", "salt"),
+        (CHOICE, "Option B: salt", "salt"),
+        (CHOICE, "A Drawer Under The Sink Or A Shelf.", "a drawer under the sink or a shelf"),
+    ],
+)
+def test_a_bare_answer_is_not_its_own_reason(task: Task, completion: str, label: str) -> None:
+    """A student that is asked as a teacher outputs the label alone; training would repeat it."""
+    choices = ["a drawer under the sink or a shelf", "salt"] if task is CHOICE else None
+    answer = task.parse(completion, choices)
+    assert (answer.label, answer.rationale) == (label, "")
+    thought = task.parse(f"<think>Look at both.</think>{completion}", choices)
+    assert (thought.label, thought.rationale) == (label, "Look at both.")
+
+
+def test_reasons_behind_a_letter_stay() -> None:
+    said = "B. Salt is a mineral."
+    assert CHOICE.parse(said, ["sugar", "salt"]).rationale == "Salt is a mineral."
 
 
 def test_what_is_kept_of_texts_is_bounded() -> None:
