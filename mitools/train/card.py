@@ -14,8 +14,7 @@ _CARD = """\
 ---
 library_name: transformers
 tags: [mitools, distillation, rationale]
-base_model: {base}
----
+{origin}---
 
 # {name}
 
@@ -107,6 +106,7 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         prompts=_describe_prompts(options, metadata["trained"], concludes=metadata["concludes"]),
         trained=_describe_training(metadata),
         base=metadata["base"],
+        origin="".join(f"{key}: {value}\n" for key, value in metadata["origin"].items()),
         objective=_describe_objective(options),
         records=", ".join(f"{n:,} {split}" for split, n in metadata["data"]["records"].items()),
         measured=_MEASURED[options["eval_on"]],

@@ -14,6 +14,7 @@ from typing import Any
 from mitools.errors import OutputError
 from mitools.files import atomic_directory, output_errors
 from mitools.student import save_student
+from mitools.student.base.origin import read_origin
 from mitools.student.codec import Codec
 from mitools.student.layout import PREFIXES, Purpose
 from mitools.tasks import task_of
@@ -72,6 +73,7 @@ def describe_student(
     first, trained = next(iter(spool), {}), _trained_tasks(options, data)
     return {
         "base": base_name,
+        "origin": dict(read_origin(base_name)),
         "kind": codec.kind,
         "max_input_tokens": codec.max_input_tokens,
         "task": options.task or first.get("task"),

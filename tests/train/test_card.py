@@ -18,6 +18,7 @@ from mitools.train.options import TrainOptions
 def card(folder: Path, trained: list[str], kind: str = "seq2seq", **changes: Any) -> str:
     metadata = {
         "base": "google/flan-t5-small",
+        "origin": {"base_model": "google/flan-t5-small", "license": "apache-2.0"},
         "kind": kind,
         "max_input_tokens": 512,
         "task": "equation",
@@ -34,7 +35,8 @@ def card(folder: Path, trained: list[str], kind: str = "seq2seq", **changes: Any
 def test_a_card_states_base_objective_data_and_metrics(tmp_path: Path) -> None:
     text = card(tmp_path, ["label", "rationale"], mi="maxpool", alpha=0.7, seed=3)
     assert text.startswith("---\nlibrary_name: transformers\n")
-    assert "\nbase_model: google/flan-t5-small\n" in text
+    front = text.split("---\n")[1]
+    assert front.endswith("\nbase_model: google/flan-t5-small\nlicense: apache-2.0\n")
     assert "A student that answers and explains, trained by mitools" in text
     assert "For the prompt `predict: …` it answers. For the prompt `explain: …` it expl" in text
     assert "| objective | α 0.7 · label + 0.3 · rationale + β 0.1 · MI `maxpool` |" in text

@@ -50,7 +50,7 @@ def check_gguf(path: Path, name: str) -> Inventory:
         name: the name that the user gave, for messages.
 
     Returns:
-        The numbers of tensors and weights.
+        The numbers of tensors and weights, and the texts of the header.
 
     Raises:
         StudentError: it is truncated, damaged or declares impossible sizes.
@@ -92,7 +92,8 @@ class _HeaderParser:
             elements += size
             last = max(last, offset)
         self._check_data(metadata, elements, last, tensors)
-        return Inventory(tensors, elements, layers=self._layers(metadata))
+        texts = {key: value for key, value in metadata.items() if isinstance(value, str)}
+        return Inventory(tensors, elements, layers=self._layers(metadata), texts=texts)
 
     def _check_data(self, metadata: dict[str, Any], elements: int, last: int, tensors: int) -> None:
         alignment = metadata.get("general.alignment", 32)

@@ -47,12 +47,14 @@ class Inventory:
         elements: numbers in all tensors together.
         layers: number of layers that the file declares; 0 if it does not.
         integers: names of weights that are not floating-point numbers.
+        texts: texts in the header of a GGUF file, by their keys.
     """
 
     tensors: int
     elements: int
     layers: int = 0
     integers: tuple[str, ...] = field(default=())
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -45,7 +45,15 @@ from mitools.student.base.scratch import build_scratch
 from mitools.student.boundary import library_errors
 from mitools.student.codec import Kind
 
-__all__ = ["Base", "be_quiet", "load_tokenizer", "look_into", "open_base", "open_checkpoint"]
+__all__ = [
+    "Base",
+    "be_quiet",
+    "load_tokenizer",
+    "locate_base",
+    "look_into",
+    "open_base",
+    "open_checkpoint",
+]
 
 _GENERATOR_ENDINGS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _GENERATORS = {
@@ -83,7 +91,7 @@ def open_base(spec: str, texts: Callable[[], Iterable[str]], seed: int = 0) -> B
         return Base(model, tokenizer, "seq2seq", spec)
     if spec.startswith("encoder:"):
         return _warm_start(spec)
-    folder, gguf = _locate(spec)
+    folder, gguf = locate_base(spec)
     if gguf:
         return _read_gguf(folder, gguf, spec)
     return open_checkpoint(folder, spec)
@@ -166,8 +174,13 @@ def load_tokenizer(folder: str, name: str) -> Any:
     return tokenizer
 
 
-def _locate(spec: str) -> tuple[str, str | None]:
-    """Split a spec into a folder and the name of the GGUF file in it, if it names one."""
+def locate_base(spec: str) -> tuple[str, str | None]:
+    """Split a spec into a folder or Hub name and the name of the GGUF file, if it names one.
+
+    Raises:
+        StudentError: there is no such file, or the folder contains several.
+        MissingExtraError: there is no such package.
+    """
     if spec.startswith(PREFIX):
         place, file = find_packaged_model(spec.removeprefix(PREFIX))
         return str(place), file
@@ -229,7 +242,7 @@ def _unpack(packed: Any) -> Any:
 
 
 def _warm_start(name: str) -> Base:
-    folder, gguf = _locate(name.removeprefix("encoder:"))
+    folder, gguf = locate_base(name.removeprefix("encoder:"))
     if gguf:
         raise StudentError(f"{name} is a causal model", hint='leave "encoder:" out')
     with library_errors(f"cannot open the student {name}"):
