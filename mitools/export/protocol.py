@@ -33,7 +33,13 @@ class Reply:
 
 
 class Exported(Protocol):
-    """An exported model, opened in its own runtime."""
+    """An exported model, opened in its own runtime.
+
+    Attributes:
+        token_error: largest error of a token's log-probability by the runtime's own arithmetic.
+    """
+
+    token_error: float
 
     def answer(self, texts: Sequence[str], purpose: Purpose) -> list[Reply]:
         """Decode one text per input, greedily."""

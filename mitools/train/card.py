@@ -65,7 +65,8 @@ for task in {tasks}:
     print(task, tokenizer.decode(output, skip_special_tokens=True))
 """
 _SERVED = """
-To serve it with an API like OpenAI's (vLLM and llama.cpp read the same chat template):
+To serve it with an API like OpenAI's (llama.cpp uses the same chat template, in the file that
+`mitools export DIR --to gguf` writes):
 
     transformers serve DIR --port 8000
     mitools annotate -m DIR --base-url http://127.0.0.1:8000/v1 --prompt student FILE

@@ -83,3 +83,11 @@ def test_rounded_weights_may_differ_more(
 ) -> None:
     assert agreement.within(EXACT) is exact
     assert agreement.within(QUANTIZED) is quantized
+
+
+def test_texts_that_both_cut_are_compared_without_an_end() -> None:
+    """Encoded again, a cut text may have other tokens than those that were decoded."""
+    one = student(("ab", 0.5))
+    one.generate_labels = lambda _texts: [Generation("ab", math.log(0.5), True, 2)]
+    found = compare(one, ["x"], [reply("ab", 0.5, counts_end=False)], "label")
+    assert (found.equal, found.largest_difference) == (1, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,12 @@ class Copying:
 
     title = "Copy"
 
-    def __init__(self, ending: str = "") -> None:
+    def __init__(
+        self, ending: str = "", log_prob: float | None = None, token_error: float = 0.0
+    ) -> None:
         self.ending = ending
+        self.log_prob = log_prob
+        self.token_error = token_error
         self.asked: list[str] = []
 
     def require(self, options: ExportOptions, student: Any) -> None:
@@ -56,7 +61,15 @@ class Copying:
         assert purpose == "label"
         self.asked = list(texts)
         said = self._student.generate_labels(texts)
-        return [Reply(one.text + self.ending, one.log_prob, True, one.tokens) for one in said]
+        return [
+            Reply(
+                one.text + self.ending,
+                one.log_prob if self.log_prob is None else self.log_prob,
+                True,
+                one.tokens,
+            )
+            for one in said
+        ]
 
     def usage(self, student: Any) -> str:
         return "    run it"
@@ -101,6 +114,16 @@ def test_an_export_that_differs_leaves_nothing(
     with pytest.raises(StudentError, match="0 of 6 answers are equal"):
         export_student(folder, toy_records(), options(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_runtime_may_round_by_its_own_error(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    use(monkeypatch, Copying(log_prob=math.log(0.01)))  # the student's texts are far less probable
+    with pytest.raises(StudentError, match="6 of 6 answers are equal, with prob"):
+        export_student(folder, toy_records(), options(tmp_path / "out"))
+    use(monkeypatch, Copying(log_prob=math.log(0.01), token_error=0.01))
+    assert export_student(folder, toy_records(), options(tmp_path / "out")).equal == 6
 
 
 def test_training_records_fill_up_what_is_missing(

@@ -5,6 +5,7 @@ The folder holds the tokenizer too. A prompt is encoded by the student's codec a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ class CTranslate2Exporter:
                 str(folder), copy_files=tokenizer_files, trust_remote_code=False
             )
             converter.convert(str(out), quantization=quantization, force=True)
+        _name_start_token(out / "config.json")
 
     @contextmanager
     def open(self, out: Path, student: LocalStudent) -> Iterator[_Opened]:
@@ -85,7 +87,20 @@ _CAUSAL = """\
 """
 
 
+def _name_start_token(path: Path) -> None:
+    """Name a start token where the tokenizer has none: CTranslate2 refuses a null.
+
+    No prompt gets it, as the student's codec encodes them.
+    """
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if "bos_token" in found and found["bos_token"] is None:
+        found["bos_token"] = found["eos_token"]
+        path.write_text(json.dumps(found, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
 class _Opened:
+    token_error = 0.0
+
     def __init__(self, model: Any, student: LocalStudent) -> None:
         self._model = model
         self._codec = student.codec

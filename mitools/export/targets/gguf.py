@@ -33,6 +33,10 @@ _TYPES = {"none": "f32", "float16": "f16", "int8": "q8_0"}
 _LONGEST_SECONDS = 3600
 _LAST_LINES = 400
 
+# llama.cpp adds the probabilities of the vocabulary in float32, the largest first. Terms below half
+# a unit in the last place of 1 are lost, so that probabilities come out larger.
+_LOST = 2.0**-24
+
 
 class GgufExporter:
     """Converts causal students for llama.cpp."""
@@ -142,6 +146,7 @@ class _Opened:
     def __init__(self, server: Any, student: LocalStudent) -> None:
         self._server = server
         self._codec = student.codec
+        self.token_error = len(student.codec.tokenizer) * _LOST
 
     def answer(self, texts: Sequence[str], purpose: Purpose) -> list[Reply]:
         return [self._ask(text, purpose) for text in texts]

