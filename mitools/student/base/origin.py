@@ -13,8 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError
+from transformers.utils import cached_file
 
 from mitools.student.base.gguf_file import check_gguf
 from mitools.student.base.inventory import read_json
@@ -92,9 +91,10 @@ def _card_text(path: Path) -> str:
 def _hub_card(repository: str) -> str:
     """Get the card of a repository from the Hub or its cache; empty where there is none."""
     try:
-        return _card_text(Path(hf_hub_download(repository, "README.md")))
-    except (HfHubHTTPError, OSError, ValueError):  # offline, or no card: a student needs neither
+        found = cached_file(repository, "README.md")
+    except (OSError, ValueError):  # offline, or no card: a student needs neither
         return ""
+    return _card_text(Path(found)) if found else ""
 
 
 def _of_card(text: str) -> dict[str, str | None]:

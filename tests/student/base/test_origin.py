@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub.errors import LocalEntryNotFoundError
 
 from mitools.student.base import origin
 from mitools.student.base.origin import read_origin
@@ -84,14 +83,14 @@ def test_a_snapshot_of_the_cache_is_its_repository(tmp_path: Path) -> None:
 def test_a_name_on_the_hub_is_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = tmp_path / "README.md"
     card.write_text("---\nlicense: mit\nbase_model: org/parent\n---\n")
-    monkeypatch.setattr(origin, "hf_hub_download", lambda name, _file: str(card))
+    monkeypatch.setattr(origin, "cached_file", lambda name, _file: str(card))
     assert read_origin("org/base") == {"base_model": "org/base", "license": "mit"}
     assert read_origin("encoder:roberta-base")["base_model"] == "roberta-base"
 
     def offline(_name: str, _file: str) -> str:
-        raise LocalEntryNotFoundError("offline")
+        raise OSError("offline")
 
-    monkeypatch.setattr(origin, "hf_hub_download", offline)
+    monkeypatch.setattr(origin, "cached_file", offline)
     assert read_origin("org/other") == {"base_model": "org/other"}
 
 
