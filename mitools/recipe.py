@@ -18,7 +18,7 @@ from mitools.errors import RecipeError
 __all__ = ["TABLES", "find_recipe", "is_recipe_name", "list_recipes", "load_table", "own_file"]
 
 _COMMANDS = ("load", "annotate", "split", "train", "eval", "explain")
-_OTHER_COMMANDS = ("study", "init", "recipes", "schema", "completion")
+_OTHER_COMMANDS = ("export", "study", "init", "recipes", "schema", "completion")
 _OF_STUDIES = ("grid", "objectives", "answers")
 TABLES = (*_COMMANDS, *_OTHER_COMMANDS, *_OF_STUDIES)
 """Names of tables: the commands, and what only study files have."""

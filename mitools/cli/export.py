@@ -18,7 +18,7 @@ __all__ = ["command"]
 GROUPS = {
     "Target": "--to --out --quantize --overwrite",
     "Check": "--check-records --check-limit",
-    "llama.cpp": "--converter",
+    "GGUF": "--converter",
     "Hugging Face Hub": "--repo --public --yes",
 }
 

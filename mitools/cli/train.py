@@ -32,7 +32,7 @@ GROUPS = {
     "--alpha --beta --beta-warmup --gamma",
     "Data": "--task --labels-from --rationales-from --rationales --soft-labels "
     "--soft-temperature --soft-weight --agreement-weight "
-    "--wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
+    "--student-answers --wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
     "--max-rationale-tokens --cut-targets",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
     "--batch-size --micro-batch-size --precision",

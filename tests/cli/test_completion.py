@@ -43,7 +43,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_commands_are_offered_and_help_before_them() -> None:
     assert offered("") == [*COMMANDS, "help"]
-    assert offered("ex") == ["explain"]
+    assert offered("ex") == ["explain", "export"]
     assert offered("help", "an") == ["annotate"]
     assert offered("--v") == ["--version"]
     assert offered("no-such-command", "") == [*COMMANDS, "help"]
@@ -165,7 +165,7 @@ def complete_in_bash(line: str, *, breaks: str = BREAKS) -> list[str]:
 
 
 def test_bash_completes_commands_and_options() -> None:
-    assert complete_in_bash("mitools exp") == ["explain"]
+    assert complete_in_bash("mitools expl") == ["explain"]
     assert complete_in_bash("mitools train --mi-poo") == ["--mi-pool"]
     assert complete_in_bash("mitools train --mi none --labels-f") == ["--labels-from"]
 

@@ -111,7 +111,16 @@ def test_a_baseline_is_only_scored() -> None:
 def parsed(*args: str) -> EvalOptions:
     """Make the options that the command makes of its arguments."""
     params = command.make_context("eval", list(args)).params
-    shared = {"files", "output", "on_error", "debug", "config", "quiet", "max_line_bytes"}
+    shared = {
+        "files",
+        "output",
+        "on_error",
+        "debug",
+        "config",
+        "quiet",
+        "max_line_bytes",
+        "is_full",
+    }
     ours = {name: value for name, value in params.items() if name not in shared}
     ours = {name: value for name, value in ours.items() if name not in ("max_depth", "max_digits")}
     files = RunFiles(*(ours.pop(field.name) for field in fields(RunFiles)))

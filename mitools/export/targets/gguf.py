@@ -64,19 +64,10 @@ class GgufExporter:
             "--outfile",
             str(out / FILE),
         ]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LONGEST_SECONDS,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
-            check=False,
-        )
-        if done.returncode != 0 or not (out / FILE).is_file():
+        code, output = _run(command)
+        if code != 0 or not (out / FILE).is_file():
             raise StudentError(
-                f"llama.cpp's converter failed: {_reason(done.stderr)}", hint=_hint(done.stderr)
+                f"llama.cpp's converter failed: {_reason(output)}", hint=_hint(output)
             )
 
     @contextmanager
@@ -129,15 +120,34 @@ def find_converter(given: Path | None) -> list[str]:
     raise MissingExtraError(f"{what}; --to gguf needs llama.cpp's converter", hint=hint)
 
 
-def _reason(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+def _run(command: list[str]) -> tuple[int, str]:
+    """Run the converter offline; return its exit status, and what it wrote as messages."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    ) as process:
+        try:
+            _, messages = process.communicate(timeout=_LONGEST_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, messages
+
+
+def _reason(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1][:_LAST_LINES] if lines else "it wrote no file"
 
 
-def _hint(stderr: str) -> str:
-    if "pre-tokenizer" in stderr:
+def _hint(output: str) -> str:
+    if "pre-tokenizer" in output:
         return "llama.cpp knows tokenizers of published models only; train a student from one"
-    if "No module named" in stderr:
+    if "No module named" in output:
         return "install the requirements of the converter, or name another with --converter"
     return "update llama.cpp, or choose another target"
 
