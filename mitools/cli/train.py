@@ -31,8 +31,8 @@ GROUPS = {
     "--mi-temperature --mi-mask-label --mi-hide-input --mi-control --rationale-weights "
     "--alpha --beta --beta-warmup --gamma",
     "Data": "--task --labels-from --rationales-from --rationales --soft-labels "
-    "--soft-temperature --soft-weight --agreement-weight "
-    "--student-answers --wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
+    "--soft-temperature --soft-weight --agreement-weight --student-answers "
+    "--wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
     "--max-rationale-tokens --cut-targets",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
     "--batch-size --micro-batch-size --precision",
