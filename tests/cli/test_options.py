@@ -11,8 +11,9 @@ import pytest
 from mitools.cli import COMMANDS
 
 # The student to start from is not the student to ask; records of a training step are not those
-# that are asked about at once.
+# that are asked about at once; the student of annotate answers in the teacher's place.
 OTHER_MEANING = {
+    ("annotate", "--student"),
     ("init", "--student"),
     ("init", "--task"),
     ("study", "--student"),
