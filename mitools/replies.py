@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mitools.tasks import Answer, How, Task, own_part
 
-__all__ = ["Problem", "ReplyText", "error_field", "read_reply"]
+__all__ = ["Problem", "ReplyText", "error_field", "read_reply", "verdict_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,25 @@ def read_reply(
 def error_field(problem: Problem) -> dict[str, str]:
     """Return the field ``error`` of an answer."""
     return {"kind": problem.kind, "message": problem.message}
+
+
+def verdict_fields(answer: Answer, problem: Problem | None, agrees: bool | None) -> dict[str, Any]:
+    """Return what ``teacher`` and each of its ``samples`` have in common.
+
+    Args:
+        answer: what was read; its label and rationale count only without a problem.
+        problem: why there is no answer; None if there is one.
+        agrees: whether the label equals gold; None without gold.
+    """
+    is_answered = problem is None
+    verdict: dict[str, Any] = {
+        "label": answer.label if is_answered else None,
+        "rationale": answer.rationale if is_answered else None,
+        "agrees": agrees,
+    }
+    if is_answered and answer.read_by is not None:
+        verdict["read_by"] = answer.read_by
+    return verdict
 
 
 def _finished_part(text: str) -> str:

@@ -9,7 +9,7 @@ from mitools.annotate.leak import says_it_was_told
 from mitools.annotate.probabilities import answer_probabilities
 from mitools.annotate.protocol import Answered, Problem, Reply
 from mitools.records import Record
-from mitools.replies import ReplyText, error_field, read_reply
+from mitools.replies import ReplyText, error_field, read_reply, verdict_fields
 from mitools.tasks import Answer, How, Task
 
 __all__ = ["Case", "Sample", "answer_record", "read_sample", "readable_gold", "without_gold"]
@@ -51,14 +51,7 @@ class Sample(NamedTuple):
     @property
     def verdict(self) -> dict[str, Any]:
         """The fields that ``teacher`` and each of its ``samples`` have in common."""
-        is_answered = self.problem is None
-        verdict: dict[str, Any] = {
-            "label": self.answer.label if is_answered else None,
-            "rationale": self.answer.rationale if is_answered else None,
-            "agrees": self.agrees,
-        }
-        if is_answered and self.answer.read_by is not None:
-            verdict["read_by"] = self.answer.read_by
+        verdict = verdict_fields(self.answer, self.problem, self.agrees)
         verdict |= self.probabilities
         if self.is_hinted:
             verdict["hinted"] = True

@@ -1,6 +1,6 @@
 """The chat template of a student: a chat API that renders it makes the student's own prompts.
 
-A server such as ``transformers serve``, vLLM or llama.cpp reads the template from the tokenizer's
+A server such as ``transformers serve`` reads the template from the tokenizer's
 folder. The last user message is the input, as :func:`mitools.records.student_text` makes it. The
 task is ``predict``, or ``explain`` where the system message is that word, or where the option
 ``task`` (``chat_template_kwargs``) says so. Any other system message is ignored. A student of one

