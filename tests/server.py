@@ -71,11 +71,12 @@ class Act:
 
 @dataclass
 class Call:
-    """One request: when it came and was done (``time.monotonic``), its body and its headers."""
+    """One request: when it came and was done (``time.monotonic``), its body, headers and path."""
 
     at: float
     body: dict[str, Any]
     headers: dict[str, str]
+    path: str = ""
     done_at: float = float("inf")
 
     @property
@@ -296,7 +297,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
         body = json.loads(self.rfile.read(length))
-        call = Call(time.monotonic(), body, {k.lower(): v for k, v in self.headers.items()})
+        headers = {k.lower(): v for k, v in self.headers.items()}
+        call = Call(time.monotonic(), body, headers, self.path)
         act = self.server.fixture.begin(call)
         try:
             self._perform(act, call)

@@ -16,7 +16,7 @@ One run:
   about a record; ``conversation``: one record's questions and replies; ``samples``: replies read as
   samples, and the ``teacher`` field; ``leak``: rationales that refer to the given answer
 - ``token_logprobs``: the tokens of a completion with log-probabilities; ``probabilities``: those
-  of the answers, from them
+  of the answers, from them; ``scoring``: those of every choice, where the server scores texts
 
 Teachers:
 

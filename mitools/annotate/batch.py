@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
-from mitools.annotate.client.base_url import CHAT_PATH
 from mitools.annotate.client.completion import read_completion
 from mitools.annotate.client.faults import rejection_kind
 from mitools.annotate.client.journal import Entry, Journal
@@ -24,7 +23,7 @@ from mitools.annotate.client.server_words import ServerWords, words_in
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.strategy import Strategy, converse
-from mitools.errors import InvalidFieldError, Where
+from mitools.errors import InvalidFieldError, UsageError, Where
 from mitools.gold import with_label_sets
 from mitools.lines import line_rows
 from mitools.records import Record
@@ -44,7 +43,6 @@ __all__ = [
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
 
-_URL = f"/v1{CHAT_PATH}"
 _GROUP = 1000
 _HINT = 'give the output file of a batch that "--emit-batch" wrote'
 
@@ -92,6 +90,11 @@ def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]
     """
     options.check_values()
     options.check_endpoint("emit_batch")
+    if options.score_choices == "completions":
+        message = (
+            "a batch holds requests of one API, so --score-choices completions cannot be in it"
+        )
+        raise UsageError(message, hint="use --score-choices chat")
     with open_reply_store(options) as store:
         labelled = with_label_sets(islice(records, options.limit), options.task)
         return emit_requests(labelled, store, Strategy.of(options), options.task, out)
@@ -127,7 +130,12 @@ def emit_requests(
 
 
 def _write(request: Request, out: IO[str]) -> int:
-    line = {"custom_id": request.key, "method": "POST", "url": _URL, "body": request.body}
+    line = {
+        "custom_id": request.key,
+        "method": "POST",
+        "url": f"/v1{request.path}",
+        "body": request.body,
+    }
     text = json.dumps(line, ensure_ascii=False) + "\n"
     out.write(text)
     return len(text.encode())

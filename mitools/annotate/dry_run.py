@@ -174,7 +174,9 @@ def estimate_cost(
                 hinted = Question(record, its_task, hint=gold)
                 longest.append(store.requests.make(hinted))
             most = strategy.most_calls(log.RESAMPLES, has_gold=gold is not None)
-            need.add(log, most, longest)
+            scored = len(record["choices"]) if strategy.scores(record, its_task) else 0
+            need.add(log, most + scored, longest)
+            need.scored += 0 if any(one.is_scoring for one in log.missing) else scored
     _fill(result, seen, need, strategy)
     return result
 
@@ -237,6 +239,7 @@ class _Need:
     prompt_bound: int = 0  # of the fewest calls
     most_prompt_bound: int = 0
     most_completion: int | None = 0
+    scored: int = 0  # requests for the probability of a choice, beside the fewest calls
 
     def add(self, log: _Log, most_calls: int, longest: Sequence[Request]) -> None:
         self.rows += 1
@@ -269,8 +272,10 @@ def _fill(result: CostEstimate, seen: _Seen, need: _Need, strategy: Strategy) ->
         )
     fewest = need.fewest_calls
     expected = max(float(fewest), calls * need.rows - need.known_calls)
+    scored = 0 if seen.is_enough else need.scored  # one token each; in what was seen otherwise
     prompt = share * need.prompt_bound
     result.low = Bill(fewest, prompt, answer * fewest)
-    growth = expected / fewest if fewest else 1.0
-    result.expected = Bill(expected, prompt * growth, answer * expected)
+    written = answer * expected + scored
+    growth = (expected + scored) / fewest if fewest else 1.0
+    result.expected = Bill(expected + scored, prompt * growth, written)
     result.worst = Bill(need.most_calls, need.most_prompt_bound, need.most_completion)

@@ -20,6 +20,7 @@ __all__ = [
     "MAX_UNREADABLE",
     "PROMPTS",
     "RANGES",
+    "SCORINGS",
     "STRATEGIES",
     "TEACHERS",
     "AnnotateOptions",
@@ -31,6 +32,11 @@ TEACHERS = ("openai", "replay", "demo")
 STRATEGIES = ("blind", "hinted", "star")
 PROMPTS = ("task", "student")
 KEEPS = ("all", "agree", "vote")
+
+SCORINGS = ("chat", "completions")
+"""APIs that return the probability of a given text: chat completions with ``prompt_logprobs``, as
+vLLM has them; completions that repeat their prompt (``echo``), as llama-cpp-python's server and
+vLLM have them. The server of llama.cpp itself has neither (ggml-org/llama.cpp#27174)."""
 
 ALIKE_FAILURES = 10
 """Different requests that fail alike, before any is answered, after which a run stops."""
@@ -108,6 +114,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "reading": READINGS,
     "strategy": STRATEGIES,
     "keep": KEEPS,
+    "score_choices": SCORINGS,
 }
 _FLAGS = {"timeout_seconds": "timeout", "max_wait_seconds": "max-wait"}
 
@@ -148,6 +155,11 @@ class AnnotateOptions:
             they become the probabilities of the answers, behind the text before the label: a
             rationale that comes first is part of it. None asks for none. OpenAI and vLLM allow at
             most 20.
+        score_choices: how the choices of each answered record are scored: one of :data:`SCORINGS`.
+            Each choice takes the place of the label in the teacher's reply, which takes one request
+            a choice and makes their probabilities exact. None does not score them.
+        chat_template: path of the model's chat template (Jinja2), for ``completions``; None joins
+            the messages by blank lines, as for a base model.
         params: further fields of the request body.
         concurrency: requests in flight; four times as many records are held.
         is_ordered: whether records leave in input order.
@@ -188,6 +200,8 @@ class AnnotateOptions:
     temperature: float | None = None
     max_tokens: int | None = None
     top_logprobs: int | None = None
+    score_choices: str | None = None
+    chat_template: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int = 16
     is_ordered: bool = True
@@ -251,12 +265,15 @@ class AnnotateOptions:
         """
         self.check_values()
         self._check_prompt()
+        if self.chat_template and self.score_choices != "completions":
+            message = "--chat-template is for --score-choices completions"
+            raise UsageError(message, hint="leave it out: a chat API applies its own template")
         if self.has_endpoint:
             self._check_journal()
             self.named_model()
             self._check_budget()
             return
-        self.check_endpoint("max_cost", "from_batch", "top_logprobs")
+        self.check_endpoint("max_cost", "from_batch", "top_logprobs", "score_choices")
         if self.strategy != "blind" and self.teacher != "demo":
             message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
             raise UsageError(message, hint="replayed completions work with --strategy blind only")
@@ -276,7 +293,8 @@ class AnnotateOptions:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in choices:
-                raise UsageError(f'no {name} "{value}"', hint=f"use one of {', '.join(choices)}")
+                what = name.replace("_", " ")
+                raise UsageError(f'no {what} "{value}"', hint=f"use one of {', '.join(choices)}")
         for name, within in RANGES.items():
             value = getattr(self, name)
             if value is not None and not within.holds(value):

@@ -19,9 +19,11 @@ from typing import Any
 from mitools.annotate.token_logprobs import Token
 from mitools.tasks import Answer, letter_of, normalize
 
-__all__ = ["answer_probabilities"]
+__all__ = ["DIGITS", "Start", "answer_probabilities", "find_choice"]
 
-_DIGITS = 6
+DIGITS = 6
+"""Decimal digits of a probability in a record."""
+
 _LONGEST_LABEL = 400  # characters of a label that is searched for
 _MOST_TOKENS = 64  # of one label
 _LETTERS = 26
@@ -56,7 +58,7 @@ def answer_probabilities(
         return _of_text(written, place, answer.label)
     form = normalize(answer.label)
     named = [place for place, choice in enumerate(choices) if normalize(choice) == form]
-    start = _find_choice(written.text, place, named, choices)
+    start = find_choice(written.text, place, named, choices)
     if start is None:
         return {}
     masses: dict[str, float] = {}
@@ -67,9 +69,9 @@ def answer_probabilities(
     if total <= 0 or own <= 0:
         return {}
     return {
-        "confidence": round(own / total, _DIGITS),
-        "choices": {choice: round(mass / total, _DIGITS) for choice, mass in masses.items()},
-        "in_set_mass": round(min(1.0, total), _DIGITS),
+        "confidence": round(own / total, DIGITS),
+        "choices": {choice: round(mass / total, DIGITS) for choice, mass in masses.items()},
+        "in_set_mass": round(min(1.0, total), DIGITS),
     }
 
 
@@ -117,21 +119,35 @@ def _of_text(written: _Written, place: tuple[int, int], label: str) -> dict[str,
     begin, end = spans[-1]
     first, last = written.token_at(begin), written.token_at(end - 1)
     log_prob = sum(token.log_prob for token in written.tokens[first : last + 1])
-    return {"confidence": round(math.exp(log_prob), _DIGITS)}
+    return {"confidence": round(math.exp(log_prob), DIGITS)}
 
 
 @dataclass(frozen=True)
-class _Start:
-    """Where a choice begins in a text, and whether its letter does."""
+class Start:
+    """Where a choice stands in a text.
+
+    Attributes:
+        place: of its first character.
+        end: behind its last character.
+        by_letter: whether its letter stands there, and not its words.
+    """
 
     place: int
+    end: int
     by_letter: bool
 
 
-def _find_choice(
+def find_choice(
     text: str, place: tuple[int, int], named: Sequence[int], choices: Sequence[str]
-) -> _Start | None:
-    """Find where a statement first names one of some equal choices, by its letter or its words."""
+) -> Start | None:
+    """Find where a statement first names one of some equal choices, by its letter or its words.
+
+    Args:
+        text: holds the statement.
+        place: where the statement begins and ends in it.
+        named: indices of the equal choices.
+        choices: all choices.
+    """
     found = []
     for index in named:
         words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
@@ -142,7 +158,7 @@ def _find_choice(
             # Words may be written in any case, but a small letter alone is often an article.
             flags = re.NOFLAG if by_letter else re.IGNORECASE
             match = re.compile(pattern, flags).search(text, *place)
-            found += [_Start(match.start(), by_letter)] if match else []
+            found += [Start(match.start(), match.end(), by_letter)] if match else []
     return min(found, key=lambda start: start.place, default=None)
 
 
@@ -158,7 +174,7 @@ def _letter_pattern(small: str, words: str) -> str:
     return "|".join(patterns)
 
 
-def _masses(written: _Written, start: _Start, choices: Sequence[str]) -> list[float]:
+def _masses(written: _Written, start: Start, choices: Sequence[str]) -> list[float]:
     """Return the probability of each choice at the place where the label begins."""
     forms = [" ".join(normalize(choice).split()) for choice in choices]
     masses = [0.0] * len(choices)
@@ -205,7 +221,7 @@ def _share(masses: list[float], matches: Sequence[int], mass: float) -> None:
         masses[index] += mass / len(matches)
 
 
-def _matches(piece: str, forms: Sequence[str], start: _Start) -> list[int]:
+def _matches(piece: str, forms: Sequence[str], start: Start) -> list[int]:
     """Return the choices that a text begins, or names and goes on behind."""
     if not piece:
         return []

@@ -32,19 +32,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request for one completion.
+    """A request for one completion, or for the probability of one.
 
     Attributes:
         record: the record that it is about.
         task: how the answer will be read.
         sample: index among several independent completions of the same prompt, from 0.
         hint: the gold label, if the prompt shows it.
+        said: an answer to the prompt whose tokens are asked for with their log-probabilities; None
+            asks for an answer.
     """
 
     record: Record
     task: Task
     sample: int = 0
     hint: str | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Reply:
         usage: token counts of the server.
         problem: why there is no completion; None if there is one.
         is_recalled: whether it cost nothing, as the question was asked before.
-        tokens: all generated tokens with their log-probabilities, if the server gives them.
+        tokens: all generated tokens with their log-probabilities, if the server gives them. Of a
+            question with ``said``: the tokens of the prompt, and of that answer behind it.
     """
 
     text: str = ""
@@ -84,6 +88,7 @@ class Answered:
         replies: number of completions used.
         recalled: number of those that came from the journal.
         spent: tokens of the others, as counted by the server.
+        unscored: why the choices were not scored, where that failed.
     """
 
     record: Record
@@ -91,6 +96,7 @@ class Answered:
     replies: int
     recalled: int
     spent: Mapping[str, int] = field(default_factory=dict)
+    unscored: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)

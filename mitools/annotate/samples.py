@@ -12,7 +12,17 @@ from mitools.records import Record
 from mitools.replies import ReplyText, error_field, read_reply, verdict_fields
 from mitools.tasks import Answer, How, Task
 
-__all__ = ["Case", "Sample", "answer_record", "read_sample", "readable_gold", "without_gold"]
+__all__ = [
+    "Case",
+    "Sample",
+    "Scoring",
+    "answer_record",
+    "choose",
+    "has_choices",
+    "read_sample",
+    "readable_gold",
+    "without_gold",
+]
 
 _WORTH_ANOTHER_SAMPLE = ("empty", "truncated", "unreadable")
 
@@ -21,6 +31,11 @@ def readable_gold(record: Record, task: Task) -> str | None:
     """Return the gold label; None if there is none, or if it is not an answer of the task."""
     gold: str | None = record.get("label")
     return gold if task.is_valid(gold) else None
+
+
+def has_choices(record: Record, task: Task) -> bool:
+    """Tell whether a record lists the possible answers of its task."""
+    return task.name in ("choice", "labels") and bool(record.get("choices"))
 
 
 class Case(NamedTuple):
@@ -70,6 +85,23 @@ class Sample(NamedTuple):
         return self.problem is None or self.is_unreadable
 
 
+class Scoring(NamedTuple):
+    """What scoring the choices of a record gave, and its replies.
+
+    Attributes:
+        probabilities: as of :func:`~mitools.annotate.scoring.score`; empty if they are not known.
+        replies: one for each text that was scored.
+        problem: why they are not known, where scoring failed.
+    """
+
+    probabilities: Mapping[str, Any] = {}
+    replies: Sequence[Reply] = ()
+    problem: Problem | None = None
+
+
+_UNSCORED = Scoring()
+
+
 def read_sample(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
     """Read a reply; an error while reading it is a problem of its record alone."""
     try:
@@ -87,8 +119,7 @@ def _read(reply: Reply, case: Case, *, is_hinted: bool) -> Sample:
     is_leak = is_hinted and says_it_was_told(reply.text)
     chances: Mapping[str, Any] = {}
     if reply.tokens and problem is None:
-        has_set = case.task.name in ("choice", "labels")
-        choices = case.record.get("choices") if has_set else None
+        choices = case.record.get("choices") if has_choices(case.record, case.task) else None
         chances = answer_probabilities(reply.tokens, reply.text, answer, choices)
     return Sample(answer, agrees, problem, reply, is_hinted, is_leak, chances)
 
@@ -110,16 +141,23 @@ def without_gold(record: Record) -> Answered:
     return Answered({**record, "teacher": teacher}, problem, 0, 0)
 
 
-def answer_record(case: Case, samples: Sequence[Sample], keep: str, *, lists: bool) -> Answered:
+def answer_record(
+    case: Case,
+    samples: Sequence[Sample],
+    chosen: Sample,
+    *,
+    lists: bool,
+    scoring: Scoring = _UNSCORED,
+) -> Answered:
     """Make the output record.
 
     Args:
         samples: one or more, in the order in which they were drawn.
-        keep: which of them the label and the rationale come from: ``all``, ``agree`` or ``vote``.
+        chosen: the one that the label and the rationale come from.
         lists: whether all of them are listed, also where they are of one prompt.
+        scoring: of the choices, behind the chosen sample's text.
     """
-    chosen = samples[0] if len(samples) == 1 else _choose(samples, keep, case.task)
-    field = chosen.verdict
+    field = {**chosen.verdict, **scoring.probabilities}
     is_mixed = len(samples) > 1 and len({sample.is_hinted for sample in samples}) > 1
     if lists or is_mixed:
         field["samples"] = [_listed(sample) for sample in samples]
@@ -127,19 +165,29 @@ def answer_record(case: Case, samples: Sequence[Sample], keep: str, *, lists: bo
         field["model"] = chosen.reply.model
     if chosen.reply.prompt:
         field["prompt"] = chosen.reply.prompt
-    if usage := _total([sample.reply for sample in samples]):
+    replies = [*(sample.reply for sample in samples), *scoring.replies]
+    if usage := _total(replies):
         field["usage"] = usage
     if chosen.problem is not None:
         field["error"] = error_field(chosen.problem)
     recalled = sum(sample.reply.is_recalled for sample in samples)
-    fresh = [sample.reply for sample in samples if not sample.reply.is_recalled] if recalled else []
-    spent = _total(fresh) if recalled else usage
+    fresh = [reply for reply in replies if not reply.is_recalled]
+    spent = usage if len(fresh) == len(replies) else _total(fresh)
     record = {**case.record, "teacher": field}
-    return Answered(record, chosen.problem, len(samples), recalled, spent)
+    problem = chosen.problem
+    return Answered(record, problem, len(samples), recalled, spent, scoring.problem)
 
 
-def _choose(samples: Sequence[Sample], keep: str, task: Task) -> Sample:
-    """Choose the sample of the record's answer; the last one if none is readable."""
+def choose(samples: Sequence[Sample], keep: str, task: Task) -> Sample:
+    """Choose the sample of the record's answer; the last one if none is readable.
+
+    Args:
+        samples: one or more, in the order in which they were drawn.
+        keep: ``all``, ``agree`` or ``vote``.
+        task: compares their labels.
+    """
+    if len(samples) == 1:
+        return samples[0]
     readable = [sample for sample in samples if sample.problem is None]
     if not readable:
         return samples[-1]

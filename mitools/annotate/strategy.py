@@ -11,15 +11,19 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from mitools.annotate.options import AnnotateOptions
-from mitools.annotate.protocol import Dialogue, Question, Reply
+from mitools.annotate.protocol import Dialogue, Problem, Question, Reply
 from mitools.annotate.samples import (
     Case,
     Sample,
+    Scoring,
     answer_record,
+    choose,
+    has_choices,
     read_sample,
     readable_gold,
     without_gold,
 )
+from mitools.annotate.scoring import score, texts_to_score
 from mitools.reading import headers_in
 from mitools.records import Record
 from mitools.tasks import How, Task
@@ -39,6 +43,7 @@ class Strategy:
         reading: the loosest place that a label is read from.
         headers: headings of an example in the prompt, in lower case, such as ``story``; an answer
             ends where the model starts to invent a next example.
+        scores_choices: whether every choice of an answered record is scored.
     """
 
     name: str = AnnotateOptions.strategy
@@ -47,6 +52,7 @@ class Strategy:
     keep: str | None = AnnotateOptions.keep
     reading: str | None = AnnotateOptions.reading
     headers: frozenset[str] = frozenset()
+    scores_choices: bool = False
 
     @classmethod
     def of(cls, options: AnnotateOptions) -> Strategy:
@@ -62,7 +68,8 @@ class Strategy:
             headers = headers_in(read_template(options.template))
         names = ("samples", "stop_after", "keep", "reading")
         chosen = {name: getattr(options, name) for name in names}
-        return cls(options.strategy, headers=headers, **chosen)
+        scores_choices = options.score_choices is not None
+        return cls(options.strategy, headers=headers, scores_choices=scores_choices, **chosen)
 
     @property
     def needs_gold(self) -> bool:
@@ -72,6 +79,10 @@ class Strategy:
         """Return how a completion for a record is read."""
         loosest = self.reading or ("statement" if has_gold else "line")
         return How(loosest, record["input"], self.headers)
+
+    def scores(self, record: Record, task: Task) -> bool:
+        """Tell whether the choices of a record are scored."""
+        return self.scores_choices and has_choices(record, task)
 
     @property
     def kept(self) -> str:
@@ -126,10 +137,32 @@ def converse(record: Record, task: Task, strategy: Strategy, resamples: int) -> 
         is_missed = is_star and not any(sample.agrees for sample in samples)
         if is_missed and any(sample.is_askable_again for sample in samples):
             samples += yield from _draw(case, Strategy(), resamples, gold)
-    return answer_record(case, samples, strategy.kept, lists=strategy.samples > 1)
+    chosen = choose(samples, strategy.kept, case.task)
+    scoring = Scoring()
+    if strategy.scores(record, task):
+        scoring = yield from _score_choices(case, chosen, gold)
+    return answer_record(case, samples, chosen, lists=strategy.samples > 1, scoring=scoring)
 
 
 Drawing = Generator[Sequence[Question], Sequence[Reply], list[Sample]]
+ScoringChoices = Generator[Sequence[Question], Sequence[Reply], Scoring]
+
+
+def _score_choices(case: Case, chosen: Sample, gold: str | None) -> ScoringChoices:
+    """Ask for the probability of the chosen answer, and of the same with each other choice."""
+    if chosen.problem is not None:
+        return Scoring()
+    texts = texts_to_score(chosen.reply.text, chosen.answer, case.record["choices"])
+    if texts is None:
+        message = "the place of the label in the answer was not found"
+        return Scoring(problem=Problem("unreadable", message))
+    hint = gold if chosen.is_hinted else None
+    replies = yield [Question(case.record, case.task, 0, hint, said=text) for text in texts.texts]
+    problem = next((reply.problem for reply in replies if reply.problem is not None), None)
+    found = {} if problem else score(texts, replies)
+    if not found and problem is None:
+        problem = Problem("server_error", "the tokens of the choices do not differ")
+    return Scoring(found, replies, problem)
 
 
 def _draw(case: Case, strategy: Strategy, resamples: int, hint: str | None) -> Drawing:

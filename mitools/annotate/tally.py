@@ -24,6 +24,7 @@ class Tally:
         agreeing: those whose labels are equal.
         read_by: answered records by the place of the label in the completion.
         with_confidence: answered records with a probability of the label.
+        unscored: answered records whose choices were to be scored, and could not be, by reason.
         hinted: answered records whose prompt showed the gold label.
         leaking: hinted records whose rationale refers to it.
         by_student: answered records whose answer is a student's; they count in none of the figures
@@ -42,6 +43,7 @@ class Tally:
     agreeing: int = 0
     read_by: Counter[str] = field(default_factory=Counter)
     with_confidence: int = 0
+    unscored: Counter[str] = field(default_factory=Counter)
     hinted: int = 0
     leaking: int = 0
     by_student: int = 0
@@ -67,6 +69,8 @@ class Tally:
         if "read_by" in teacher:
             self.read_by[teacher["read_by"]] += 1
         self.with_confidence += "confidence" in teacher
+        if answered.unscored is not None:
+            self.unscored[answered.unscored.message] += 1
         self.hinted += teacher.get("hinted", False)
         self.leaking += teacher.get("leak", False)
         self.replies += answered.replies
@@ -113,6 +117,10 @@ class Tally:
             details.append(f"read: {', '.join(ranks)}")
         if self.with_confidence:
             details.append(f"{self.with_confidence:,} with the probability of the label")
+        if self.unscored:
+            [(why, _)] = self.unscored.most_common(1)
+            count = self.unscored.total()
+            details.append(f"the choices of {count:,} could not be scored ({why})")
         if self.hinted:
             details.append(
                 f"{self.hinted:,} with the answer shown, {self.leaking:,} of them say so"

@@ -1,7 +1,9 @@
-"""The tokens of a completion with their log-probabilities, as servers return them.
+"""The tokens of a text with their log-probabilities, as servers return them.
 
-Two forms are read: that of chat completions (``logprobs.content``) and the older one of completions
-(``logprobs.tokens``). All values are untrusted; a token without a usable number ends the list.
+Two forms are read of a completion: that of chat completions (``logprobs.content``) and the older
+one of completions (``logprobs.tokens``). A token without a usable number ends the list. Of a
+prompt, vLLM returns ``prompt_logprobs``, and the completions API returns the prompt with its
+completion (``echo``). All values are untrusted.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Token", "has_logprobs", "read_tokens"]
+__all__ = ["Token", "has_logprobs", "read_prompt_tokens", "read_tokens"]
 
 _MOST_ALTERNATIVES = 200
 
@@ -28,11 +30,13 @@ class Token:
         text: the text that it adds; empty if a later token completes a character.
         log_prob: its log-probability in nats, at most 0.
         raw_top: the most probable tokens of its position, as the server returned them.
+        number: its number in the vocabulary, as text; empty if the server does not give it.
     """
 
     text: str
     log_prob: float
     raw_top: Any = None
+    number: str = ""
 
     def alternatives(self) -> dict[str, float]:
         """Return the probability of each text at this position that the server lists.
@@ -75,6 +79,62 @@ def read_tokens(logprobs: Any) -> tuple[Token, ...]:
         for index, (text, number) in enumerate(zip(texts, numbers, strict=False))
     ]
     return tuple(_read(items))
+
+
+def read_prompt_tokens(answer: Mapping[str, Any]) -> tuple[Token, ...]:
+    """Read the tokens of the prompt in a completion that was asked for them; empty if not all are.
+
+    The first token has no probability; it counts as certain.
+
+    Args:
+        answer: the response: a chat completion with ``prompt_logprobs``, or a completion that
+            repeats its prompt.
+    """
+    choice = answer["choices"][0]
+    for holder in (answer, choice):
+        if isinstance(listed := holder.get("prompt_logprobs"), list):
+            return _whole(_read_listed(listed), len(listed))
+    logprobs = choice.get("logprobs")
+    if not isinstance(logprobs, Mapping):
+        return ()
+    texts, numbers = (logprobs.get(name) for name in ("tokens", "token_logprobs"))
+    if not isinstance(texts, list) or not isinstance(numbers, list):
+        return ()
+    items = [
+        {"token": text, "logprob": number if index or number is not None else 0.0}
+        for index, (text, number) in enumerate(zip(texts, numbers, strict=False))
+    ]
+    found = _whole(_read(items), len(texts))
+    return found[: max(0, len(found) - _written(answer))]
+
+
+def _written(answer: Mapping[str, Any]) -> int:
+    """Return the number of tokens behind the prompt: one was asked for, but it may be left out."""
+    usage = answer.get("usage")
+    count = usage.get("completion_tokens") if isinstance(usage, Mapping) else None
+    return 0 if type(count) is int and count == 0 else 1
+
+
+def _whole(tokens: Iterator[Token], count: int) -> tuple[Token, ...]:
+    found = tuple(tokens)
+    return found if len(found) == count else ()
+
+
+def _read_listed(positions: Sequence[Any]) -> Iterator[Token]:
+    """Read ``prompt_logprobs``: for each position tokens by number, the prompt's own one first."""
+    for index, position in enumerate(positions):
+        if position is None and index == 0:
+            yield Token("", 0.0)
+            continue
+        if not isinstance(position, Mapping) or not position:
+            return
+        number, item = next(iter(position.items()))
+        if not isinstance(item, Mapping):
+            return
+        log_prob, text = _log_prob(item.get("logprob")), item.get("decoded_token")
+        if log_prob is None:
+            return
+        yield Token(text if isinstance(text, str) else "", log_prob, number=str(number))
 
 
 def _read(items: Sequence[Any]) -> Iterator[Token]:

@@ -6,7 +6,8 @@ With three options: the prompt, log-probabilities, and the share of failures.
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -15,15 +16,20 @@ from mitools.annotate.options import (
     MAX_UNREADABLE,
     PROMPTS,
     RANGES,
+    SCORINGS,
     AnnotateOptions,
     Price,
 )
+from mitools.cli._places import RecipePath
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "max_error_rate_option",
     "parse_params",
     "parse_price",
     "prompt_option",
+    "scoring_options",
     "top_logprobs_option",
     "within",
 ]
@@ -50,6 +56,27 @@ top_logprobs_option = click.option(
     type=within("top_logprobs"),
     help="Tokens per position to request log-probabilities of; they become teacher.choices.",
 )
+
+_score_choices_option = click.option(
+    "--score-choices",
+    type=click.Choice(SCORINGS),
+    help="Score every choice, for exact teacher.choices: by prompt_logprobs of a chat API, or echo "
+    "of a completions API.",
+)
+
+_chat_template_option = click.option(
+    "--chat-template",
+    type=RecipePath(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The model's chat template (Jinja2), for --score-choices completions.  [default: messages "
+    "joined by blank lines]",
+)
+
+
+def scoring_options(function: F) -> F:
+    """Add the options about scoring the choices."""
+    return _score_choices_option(_chat_template_option(function))
+
 
 max_error_rate_option = click.option(
     "--max-error-rate",

@@ -16,6 +16,7 @@ from mitools.cli._annotate_options import (
     parse_params,
     parse_price,
     prompt_option,
+    scoring_options,
     top_logprobs_option,
     within,
 )
@@ -39,7 +40,7 @@ __all__ = ["command"]
 
 GROUPS = {
     "Teacher": "--model --base-url --teacher --error-rate --temperature --max-tokens "
-    "--top-logprobs --param",
+    "--top-logprobs --score-choices --chat-template --param",
     "Prompt": "--prompt --system --template --examples --show-prompt",
     "Answers": "--task --reading --strategy --samples --stop-after --keep",
     "Student first": FRONT_GROUP,
@@ -124,6 +125,7 @@ GROUPS = {
     help="Maximum number of tokens per answer.  [default: server's]",
 )
 @top_logprobs_option
+@scoring_options
 @click.option(
     "--param",
     "params",

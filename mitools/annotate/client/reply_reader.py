@@ -7,7 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mitools.annotate.client.completion import UnfinishedError, parse_completion, read_answer
+from mitools.annotate.client.completion import (
+    UnfinishedError,
+    parse_completion,
+    parse_scored,
+    read_answer,
+    read_scored,
+)
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.rescue import Entry
 from mitools.annotate.protocol import Problem, Question, Reply
@@ -42,7 +48,8 @@ class ReplyReader:
             failed = Reply(problem=Problem(entry.kind, entry.response))
             return self._named(failed, question, is_recalled=is_recalled)
         try:
-            answer = parse_completion(entry.response)
+            parse = parse_completion if question.said is None else parse_scored
+            answer = parse(entry.response)
         except UnfinishedError as exc:  # stored as an answer by an older mitools
             return self._named(Reply(problem=Problem(UNFINISHED, str(exc))), question)
         except ValueError as exc:
@@ -56,9 +63,9 @@ class ReplyReader:
     def read_answer(
         self, answer: Mapping[str, Any], question: Question, *, is_recalled: bool = False
     ) -> Reply:
-        """Read a chat completion; an error while reading it is a problem of its record alone."""
+        """Read a response; an error while reading it is a problem of its record alone."""
         try:
-            reply = read_answer(answer)
+            reply = read_answer(answer) if question.said is None else read_scored(answer)
         except Exception as exc:  # hostile input must not end the run
             message = f"the response cannot be read: {type(exc).__name__}: {exc}"[:400]
             reply = Reply(problem=Problem("server_error", message))

@@ -79,7 +79,7 @@ class ReplyStore:
     def find_entry(self, request: Request) -> Entry | None:
         """Look up an answer that another process may have stored meanwhile, or a failure."""
         entry = self.journal.find(request.key) if self.journal is not None else None
-        if entry is not None and entry.kind == "ok":
+        if entry is not None and entry.kind == "ok" and not request.is_scoring:
             try:
                 parse_completion(entry.response)
             except UnfinishedError as exc:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mitools.annotate.client.base_url import BaseUrl
+from mitools.annotate.client.base_url import CHAT_PATH, COMPLETIONS_PATH, BaseUrl
+from mitools.annotate.client.chat_template import ChatTemplate
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.prompt import Message, Prompts
 from mitools.annotate.protocol import Question
@@ -37,16 +38,25 @@ class Request:
     Attributes:
         key: its key in the journal.
         content: its body as canonical JSON in UTF-8, exactly as it is sent.
+        path: of the API, below the root of the endpoint.
+        is_scoring: whether it asks for the tokens of its prompt, and not for an answer.
     """
 
     key: str
     content: bytes
+    path: str = CHAT_PATH
+    is_scoring: bool = False
 
     @property
     def body(self) -> dict[str, Any]:
         """The parsed body."""
         body: dict[str, Any] = json.loads(self.content)
         return body
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    """Encode JSON in UTF-8; lone surrogates, which a model may write, are replaced."""
+    return _canonical(value).encode("utf-8", "replace")
 
 
 class _Form:
@@ -135,9 +145,17 @@ class Requests:
             self.settings |= {"logprobs": True, "top_logprobs": options.top_logprobs}
         self.settings |= options.params
         self._forms: dict[tuple[str, bool], _Form] = {}
+        self._template = ChatTemplate.read(options.chat_template)
 
     def make(self, question: Question) -> Request:
-        """Build the request that asks a question."""
+        """Build the request that asks a question.
+
+        Raises:
+            UsageError: a template cannot render the record.
+        """
+        if question.said is not None:
+            messages = self._prompts.messages(question.record, question.task, question.hint)
+            return self.scoring(messages, question.said)
         task, hint = question.task, question.hint
         prompt = (task.name, hint is not None)
         if prompt not in self._forms:
@@ -146,6 +164,27 @@ class Requests:
         return self._forms[prompt].fill(
             self._prompts.content(question.record, task, hint), question.sample
         )
+
+    def scoring(self, messages: Sequence[Message], said: str) -> Request:
+        """Build the request for the probability of an answer to a prompt.
+
+        One token is asked for, as most servers refuse to write none.
+
+        Raises:
+            UsageError: the chat template cannot render them.
+        """
+        whole = [*messages, {"role": "assistant", "content": said}]
+        body: dict[str, Any] = {"model": self.model, **self.options.params, "max_tokens": 1}
+        body["temperature"] = 0.0
+        if self.options.score_choices == "completions":
+            path = COMPLETIONS_PATH
+            body |= {"prompt": self._template.render(whole), "echo": True, "logprobs": 1}
+        else:
+            path = CHAT_PATH
+            body |= {"messages": whole, "add_generation_prompt": False, "prompt_logprobs": 0}
+        content = _encoded(body)
+        keyed = {"body": body, "provider": self.url.identity, "sample": 0}
+        return Request(hashlib.sha256(_encoded(keyed)).hexdigest(), content, path, is_scoring=True)
 
     def _body(self, head: Sequence[Message], content: str) -> Mapping[str, Any]:
         messages = [*head, {"role": "user", "content": content}]

@@ -62,6 +62,7 @@ class ChatTeacher:
         self._endpoint = endpoint
         self._is_closed = False
         self._in_flight: dict[str, asyncio.Future[RequestOutcome]] = {}  # by request key
+        self._check: asyncio.Task[None] | None = None  # whether the server can score choices
         # The question is kept with its request, so no other object can get the same id().
         self._prepared: dict[int, tuple[Question, Request]] = {}
 
@@ -75,6 +76,10 @@ class ChatTeacher:
         return reply
 
     async def ask(self, question: Question) -> Reply:
+        if self._store.requests.options.score_choices:
+            # All questions wait for one check, before anything is paid for.
+            self._check = self._check or asyncio.create_task(self._endpoint.check_scoring())
+            await asyncio.shield(self._check)
         _, request = self._prepared.pop(id(question), (None, None))
         request = request or self._store.requests.make(question)
         twin = self._in_flight.get(request.key)

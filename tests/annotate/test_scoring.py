@@ -1,0 +1,304 @@
+"""Scoring every choice: the texts that are scored, and probabilities over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mitools.annotate.dry_run import dry_run
+from mitools.annotate.options import AnnotateOptions
+from mitools.annotate.protocol import Reply
+from mitools.annotate.scoring import ScoredTexts, score, texts_to_score
+from mitools.annotate.token_logprobs import Token
+from mitools.errors import TeacherError, UsageError
+from mitools.records import Record
+from mitools.tasks import task_named
+from tests.annotate.conftest import Annotate
+from tests.annotate.scored import ToyModel
+from tests.annotate.test_cli import lines, run
+from tests.server import Act, FixtureServer
+
+FRUIT = ["apple", "apple pie", "green apple"]
+
+
+def texts_of(reply: str, choices: Sequence[str], task: str = "choice") -> ScoredTexts | None:
+    answer = task_named(task).parse(reply, choices)
+    assert answer.label is not None
+    return texts_to_score(reply, answer, choices)
+
+
+@pytest.mark.parametrize(
+    ("reply", "texts"),
+    [
+        (
+            "It is wet. So the answer is (b) sea.",
+            [f"It is wet. So the answer is ({letter}) sea." for letter in "abc"],
+        ),
+        ("The answer is B.", [f"The answer is {letter}." for letter in "ABC"]),
+        (
+            'Waves: {"answer": "sea"}',
+            [f'Waves: {{"answer": "{name}"}}' for name in ("road", "sea", "old wood")],
+        ),
+        ("Sea", ["Road", "Sea", "Old wood"]),
+        ("Answer: SEA", [f"Answer: {name}" for name in ("ROAD", "SEA", "OLD WOOD")]),
+    ],
+)
+def test_each_choice_takes_the_place_and_the_form_of_the_label(
+    reply: str, texts: list[str]
+) -> None:
+    choices = ["road", "sea", "old wood"]
+    assert texts_of(reply, choices) == ScoredTexts(tuple(choices), tuple(texts), 1)
+
+
+def test_equal_choices_are_scored_once_in_words_and_each_by_its_letter() -> None:
+    choices = ["sea", "road", "Sea"]
+    in_words = texts_of("The answer is road", choices, "labels")
+    assert in_words is not None
+    assert in_words.choices == ("sea", "road")
+    by_letter = texts_of("So the answer is (c).", choices)
+    assert by_letter is not None
+    assert (by_letter.choices, by_letter.own) == (("sea", "road", "Sea"), 2)
+
+
+def test_there_is_nothing_to_score_without_a_second_choice_or_a_place() -> None:
+    assert texts_of("The answer is sea", ["sea"], "labels") is None
+    answer = task_named("text").parse("The answer is sea")
+    assert texts_to_score("The answer is sea", answer, None) is None
+
+
+def scored(*rows: Sequence[tuple[str, float]]) -> dict[str, object]:
+    """Score one text a choice, of tokens with their probabilities."""
+    texts = ScoredTexts(tuple(FRUIT[: len(rows)]), tuple(map(str, rows)), 0)
+    replies = [Reply(tokens=tuple(Token(text, math.log(p)) for text, p in row)) for row in rows]
+    return score(texts, replies)
+
+
+def test_a_choice_that_begins_or_ends_another_one_is_told_apart_by_what_follows() -> None:
+    found = scored(
+        [("is", 0.1), (" apple", 0.6), (".", 0.5), ("<end>", 0.9)],
+        [("is", 0.1), (" apple", 0.6), (" pie", 0.4), (".", 1.0), ("<end>", 0.9)],
+    )
+    assert found == {
+        "confidence": 0.555556,
+        "choices": {"apple": 0.555556, "apple pie": 0.444444},
+        "in_set_mass": 0.9,  # behind " apple", which both begin with
+    }
+    behind = scored(
+        [("is", 0.1), (" apple", 0.2), (".", 1.0)],
+        [("is", 0.1), (" apple", 0.2), (" pie", 0.5), (".", 1.0)],
+        [("is", 0.1), (" green", 0.3), (" apple", 0.5), (".", 1.0)],
+    )
+    assert behind["choices"] == {"apple": 0.444444, "apple pie": 0.222222, "green apple": 0.333333}
+
+
+def test_tokens_of_one_text_are_told_apart_by_their_numbers() -> None:
+    """Parts of a character have no text of their own."""
+    texts = ScoredTexts(("é", "è"), ("é", "è"), 0)
+    replies = [
+        Reply(tokens=(Token("is", -1.0, number="5"), Token("", math.log(p), number=number)))
+        for p, number in ((0.6, "7"), (0.2, "8"))
+    ]
+    assert score(texts, replies)["choices"] == {"é": 0.75, "è": 0.25}
+    assert score(texts, [replies[0], replies[0]]) == {}
+    assert score(texts, [replies[0], Reply()]) == {}
+
+
+def questions(count: int = 1) -> list[Record]:
+    return [
+        {"id": f"q{n}", "input": f"What is {n}?", "choices": FRUIT, "label": "apple",
+         "task": "choice"}
+        for n in range(count)
+    ]  # fmt: skip
+
+
+CHANCES = {"a": 0.5, "b": 0.3, "c": 0.1}
+SHARES = {"apple": 5 / 9, "apple pie": 3 / 9, "green apple": 1 / 9}
+MODEL = ("It is round. So the answer is (a) apple.", CHANCES)
+
+
+@pytest.mark.parametrize("way", ["chat", "completions"])
+def test_a_run_scores_every_choice_once_and_replays_it_from_the_journal(
+    way: str, server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    model = ToyModel(*MODEL)
+    server.act = model.act
+    journal = tmp_path / "journal.db"
+    outcome = annotate(questions(2), score_choices=way, journal=journal)
+    for record in outcome.records:
+        teacher = record["teacher"]
+        assert teacher["choices"] == pytest.approx(SHARES, abs=1e-6)
+        assert teacher["confidence"] == pytest.approx(5 / 9, abs=1e-6)
+        assert teacher["in_set_mass"] == pytest.approx(0.9)
+        assert (teacher["label"], teacher["rationale"]) == ("apple", "It is round.")
+        assert teacher["usage"]["completion_tokens"] == 4  # the answer, and one for each choice
+    assert len(model.calls) == 1 + 2 * (1 + 3)  # a check, then each answer and its choices
+    assert outcome.tally.replies == 2
+    scoring = [body for _, body in model.calls[1:] if body.get("max_tokens") == 1]
+    if way == "chat":
+        said = [body["messages"][-1] for body in scoring]
+        assert {one["role"] for one in said} == {"assistant"}
+        assert all(body["add_generation_prompt"] is False for body in scoring)
+    else:
+        assert {path for path, body in model.calls if "prompt" in body} == {"/v1/completions"}
+        said = [{"content": body["prompt"].rstrip("\n").split("\n\n")[-1]} for body in scoring]
+    texts = [f"It is round. So the answer is ({letter}) apple." for letter in "abc"]
+    assert sorted(one["content"] for one in said) == sorted([*texts, *texts])
+    for options in ({}, {"is_offline": True}):
+        again = annotate(questions(2), score_choices=way, journal=journal, **options)
+        assert again.records == outcome.records
+        assert not again.tally.spent
+    assert len(model.calls) == 9
+
+
+def test_nothing_is_scored_without_the_option_or_without_choices(
+    server: FixtureServer, annotate: Annotate
+) -> None:
+    model = ToyModel(*MODEL)
+    server.act = model.act
+    annotate(questions())
+    assert len(model.calls) == 1
+    annotate([{"id": "x", "input": "?", "task": "text"}], score_choices="chat")
+    assert len(model.calls) == 3  # the check, and the answer
+
+
+def test_a_chat_template_writes_the_prompt_of_a_completions_api(
+    server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    template = tmp_path / "chat_template.jinja"
+    template.write_text(
+        "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    )
+    model = ToyModel(*MODEL)
+    server.act = model.act
+    given = {"score_choices": "completions", "chat_template": str(template), "system": "Be brief."}
+    [record] = annotate(questions(), **given).records
+    assert record["teacher"]["choices"] == pytest.approx(SHARES, abs=1e-6)
+    prompt = model.calls[-1][1]["prompt"]
+    assert prompt.startswith("<|system|>Be brief.<|end|><|user|>What is 0?")
+    assert prompt.endswith(") apple.<|end|>")
+    template.write_text("{{ raise_exception('only user and assistant') }}")
+    with pytest.raises(UsageError, match="only user and assistant"):
+        annotate(questions(), **given)
+    template.write_text("{% for %}")
+    with pytest.raises(UsageError, match=r"chat_template\.jinja:1"):
+        annotate(questions(), **given)
+
+
+def test_a_server_that_scores_in_neither_way_ends_the_run_before_an_answer_is_paid_for(
+    server: FixtureServer,
+) -> None:
+    model = ToyModel(*MODEL, scores=())
+    server.act = model.act
+    for way, why, hint in (
+        ("chat", "it returns no log-probabilities of the prompt", "use vLLM"),
+        ("completions", "400: Only no echo is supported", "try --score-choices chat"),
+    ):
+        model.calls.clear()
+        status, records, err = run(server, lines(questions(3)), "--score-choices", way)
+        assert (status, records) == (1, [])
+        last = err.splitlines()[-1]
+        assert f"cannot score choices by its {way} API: {why}" in last
+        assert hint in last
+        assert len(model.calls) == 1
+
+
+def test_the_words_of_llama_cpp_python_are_passed_on(server: FixtureServer) -> None:
+    message = "logprobs is not supported for models created with logits_all=False"
+    answers = ToyModel(*MODEL)
+
+    def act(call: object) -> Act:
+        if call.path.endswith("/chat/completions"):  # type: ignore[attr-defined]
+            return answers.act(call)  # type: ignore[arg-type]
+        return Act(status=500, error={"error": {"message": message, "type": "server_error"}})
+
+    server.act = act
+    status, _, err = run(server, lines(questions()), "--score-choices", "completions")
+    assert status == 1
+    assert message in err
+    assert "--logits_all true" in err
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_unknown_model_or_a_wrong_key_is_reported_as_without_scoring(
+    server: FixtureServer,
+) -> None:
+    wrong = Act(status=404, error={"error": {"message": "model x does not exist"}})
+    for act, words in ((wrong, "model x does not exist"), (Act(status=401), "scripted 401")):
+        server.default = act
+        for way in ("chat", "completions"):
+            status, _, err = run(server, lines(questions()), "--score-choices", way)
+            assert status in (1, 5)
+            assert words in err
+            assert "cannot score" not in err
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_answer_whose_choices_cannot_be_scored_is_kept_and_counted(
+    server: FixtureServer, annotate: Annotate
+) -> None:
+    model = ToyModel(*MODEL)
+
+    def act(call: object) -> Act:
+        body = call.body  # type: ignore[attr-defined]
+        if "What is 1" in json.dumps(body) and body.get("max_tokens") == 1:
+            return Act(status=400, error={"error": {"message": "the context is too long"}})
+        return model.act(call)  # type: ignore[arg-type]
+
+    server.act = act
+    outcome = annotate(questions(3), score_choices="chat")
+    assert outcome.labels == ["apple"] * 3
+    assert ["choices" in record["teacher"] for record in outcome.records] == [True, False, True]
+    assert "the choices of 1 could not be scored (400: the context is too long)" in " ".join(
+        outcome.tally.lines()
+    )
+
+
+def test_a_dry_run_and_a_batch_count_the_scoring(server: FixtureServer, tmp_path: Path) -> None:
+    estimate = dry_run(questions(4), AnnotateOptions(model="m", score_choices="chat")).estimate
+    assert [getattr(estimate, name).calls for name in ("low", "expected")] == [4, 4 + 4 * 3]
+    assert estimate.expected.completion_tokens == 4 * 100 + 4 * 3
+    options = ("--score-choices", "chat", "--journal", tmp_path / "journal.db")
+    model = ToyModel(*MODEL)
+    server.act = model.act
+    run(server, lines(questions(1)), "--journal", tmp_path / "journal.db")
+    emitted = tmp_path / "requests.jsonl"
+    status, _, err = run(server, lines(questions(1)), *options, "--emit-batch", emitted)
+    assert status == 0, err
+    asked = [json.loads(line) for line in emitted.read_text().splitlines()]
+    assert [one["url"] for one in asked] == ["/v1/chat/completions"] * 3
+    results = tmp_path / "results.jsonl"
+    with results.open("w") as stream:
+        for one in asked:
+            call = type("Call", (), {"path": one["url"], "body": one["body"]})
+            body = json.loads(model.act(call).raw or b"")  # type: ignore[arg-type]
+            line = {"custom_id": one["custom_id"], "response": {"status_code": 200, "body": body}}
+            stream.write(json.dumps(line) + "\n")
+    status, [record], err = run(server, lines(questions(1)), *options, "--from-batch", results)
+    assert status == 0, err
+    assert record["teacher"]["choices"] == pytest.approx(SHARES, abs=1e-6)
+    wrong = ("--score-choices", "completions", "--emit-batch", tmp_path / "x")
+    status, _, err = run(server, lines(questions(1)), *wrong)
+    assert status == 2
+    assert "a batch holds requests of one API" in err
+
+
+def test_the_options_go_together() -> None:
+    def check(**given: object) -> None:
+        AnnotateOptions(**{"model": "m", **given}).check()  # type: ignore[arg-type]
+
+    with pytest.raises(UsageError, match='no score choices "echo"'):
+        check(score_choices="echo")
+    with pytest.raises(UsageError, match="--score-choices is for a teacher behind an endpoint"):
+        check(teacher="demo", score_choices="chat")
+    for given in ({}, {"score_choices": "chat"}):
+        with pytest.raises(UsageError, match="--chat-template is for --score-choices completions"):
+            check(chat_template="x", **given)
+
+
+def test_an_unreachable_server_is_reported_once(annotate: Annotate, server: FixtureServer) -> None:
+    with pytest.raises(TeacherError, match="cannot reach"):
+        annotate(questions(), base_url="http://127.0.0.1:9/v1", score_choices="chat", retries=0)
