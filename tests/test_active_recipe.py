@@ -83,6 +83,14 @@ def test_random_rounds_need_no_student(tmp_path: Path) -> None:
     assert run(tmp_path, CHOOSE="best")[0] == 2
 
 
+def test_the_lowest_confidences_are_a_choice_too(tmp_path: Path) -> None:
+    status, calls = run(tmp_path, CHOOSE="no-spread", BUDGETS="5 7")
+    first, second = (call for call in calls if call.startswith("annotate"))
+    assert status == 0
+    assert "--random 5" in first
+    assert "--student runs/active/no-spread-0/student-1 --least-sure 7 --no-spread" in second
+
+
 @pytest.fixture(scope="module")
 def curve() -> ModuleType:
     spec = importlib.util.spec_from_file_location("active_curve", RECIPE / "curve.py")

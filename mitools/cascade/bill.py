@@ -164,7 +164,9 @@ def front_lines(front: SureAnswers | Selection, bill: CascadeBill) -> list[str]:
 
     if not isinstance(front, Selection):
         return bill.lines(front)
-    how = "at random" if front.student is None else "the least sure"
+    how = "at random"
+    if front.student is not None:
+        how = "in proportion to 1 - confidence" if front.spreads else "the least sure"
     if front.range is not None:
         how += f" (confidence {front.range[0]:.3g} to {front.range[1]:.3g})"
     return [

@@ -44,7 +44,8 @@ def open_front(
         tokens_per_batch=cascade.tokens_per_batch,
     )
     if cascade.least_sure is not None:
-        return Selection(cascade.least_sure, cascade.seed, student, cascade.batch_size)
+        count, seed, size = cascade.least_sure, cascade.seed, cascade.batch_size
+        return Selection(count, seed, student, size, spreads=cascade.spreads)
     point = student.asking.point
     if point is not None and point.reference == "teacher" and cascade.threshold is None:
         text = "the operating point states agreement with the teacher, not accuracy"

@@ -20,6 +20,8 @@ class CascadeOptions:
             of its operating point.
         least_sure: ask the teacher about this many of the records without an answer, those that the
             student is least sure of, and pass the others on. All records are held in memory.
+        spreads: whether these are drawn in proportion to 1 - confidence; otherwise the lowest
+            confidences are taken.
         random: the same with records chosen at random.
         seed: of the random choice, and of ties.
         student_price: USD per hour of the machine that the student runs on; None where unknown.
@@ -31,6 +33,7 @@ class CascadeOptions:
     student: str | None = None
     threshold: float | None = None
     least_sure: int | None = None
+    spreads: bool = True
     random: int | None = None
     seed: int = 0
     student_price: float | None = None
@@ -69,6 +72,9 @@ class CascadeOptions:
         if self.least_sure is not None and self.threshold is not None:
             message = "--least-sure takes no answer of the student, so it needs no --threshold"
             raise UsageError(message, hint="drop one")
+        if not self.spreads and self.least_sure is None:
+            message = "--no-spread is for --least-sure"
+            raise UsageError(message, hint='leave it out, or add "--least-sure N"')
         self._check_values()
 
     def _check_values(self) -> None:

@@ -1,5 +1,9 @@
 """A front that chooses records for the teacher: the least sure ones, or random ones.
 
+By default the least sure ones are drawn, each with a probability in proportion to 1 - confidence:
+those that a student is least sure of are much alike, and a draw spreads over more kinds
+(stochastic batch acquisition, Kirsch et al., arXiv 2106.12059).
+
 Records that hold an answer of a teacher pass as they are; so do those that are not chosen. The
 choice needs all records, which are held in memory.
 """
@@ -7,6 +11,7 @@ choice needs all records, which are held in memory.
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Selection", "has_answer"]
 
 
+_SMALLEST = 1e-6
+"""Confidences have six digits: a record of which a student is surer is drawn as one of these."""
+
+
 def has_answer(record: Record) -> bool:
     """Return whether a teacher was asked about a record before; a failed answer counts."""
     return bool(record.get("teacher"))
@@ -28,11 +37,13 @@ def has_answer(record: Record) -> bool:
 class Selection:
     """Chooses among the records without an answer; a :class:`~mitools.annotate.protocol.Front`.
 
-    The same records and seed give the same choice in any order of the records. A random choice of
-    more records holds that of fewer.
+    The same records and seed give the same choice in any order of the records. A choice of more
+    records holds that of fewer.
 
     Attributes:
         student: whose least sure records are chosen; None chooses at random.
+        spreads: whether the least sure records are drawn; otherwise the lowest confidences are
+            taken.
         open: number of records without an answer.
         chosen: number of those that the teacher is asked about.
         held: number of records with an answer.
@@ -45,8 +56,11 @@ class Selection:
         seed: int = 0,
         student: AskingStudent | None = None,
         batch_size: int = 64,
+        *,
+        spreads: bool = True,
     ) -> None:
         self.student = student
+        self.spreads = spreads
         self.open = 0
         self.chosen = 0
         self.held = 0
@@ -98,7 +112,17 @@ class Selection:
         return found
 
     def _rank(self, record: Record, confidence: float | None) -> tuple[float, bytes]:
-        """Rank a record: without a valid answer first, then by confidence, then by chance."""
+        """Rank a record: by confidence where no draw is made, one without a valid answer first.
+
+        The first of the ranks -log(U) / w are a draw without replacement with the weights w
+        (Efraimidis and Spirakis 2006).
+        """
         text = f"{self._seed}\0{record['id']}".encode("utf-8", "surrogatepass")
         chance = hashlib.blake2b(text, digest_size=16).digest()
-        return (-1.0 if confidence is None else confidence, chance)
+        if self.student is None:
+            return (0.0, chance)
+        if not self.spreads:
+            return (-1.0 if confidence is None else confidence, chance)
+        uniform = (int.from_bytes(chance[:6]) + 1) / (1 << 48)
+        weight = max(1.0 - (confidence or 0.0), _SMALLEST)
+        return (-math.log(uniform) / weight, chance)

@@ -18,8 +18,8 @@ __all__ = ["FRONT_GROUP", "front_options", "take_cascade"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 FRONT_GROUP = (
-    "--student --threshold --least-sure --random --student-price --batch-size --tokens-per-batch "
-    "--device"
+    "--student --threshold --least-sure --spread --random --student-price --batch-size "
+    "--tokens-per-batch --device"
 )
 
 
@@ -44,8 +44,15 @@ def front_options(function: F) -> F:
             "--least-sure",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Ask about the N records without an answer that the student is least sure of; "
-            "pass the others on.",
+            help="Ask about N records without an answer that the student is unsure of; no better "
+            "than --random on real data so far.",
+        ),
+        click.option(
+            "--spread/--no-spread",
+            "spreads",
+            default=CascadeOptions.spreads,
+            show_default=True,
+            help="Draw the N records in proportion to 1 - confidence, or take the lowest ones.",
         ),
         click.option(
             "--random",

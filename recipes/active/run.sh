@@ -3,16 +3,16 @@
 # student of the round before is least sure of. The first round takes random ones. Arguments go to
 # the teacher: run.sh --teacher openai -m MODEL --base-url http://localhost:8000/v1
 # BUDGETS="250 250 500 1000" are the records of each round; CHOOSE=random takes random ones in every
-# round, to compare; SEED=1 begins with others; OUT=DIR names another folder. Run again, it
-# continues where it stopped.
+# round and CHOOSE=no-spread the least sure of all, to compare; SEED=1 begins with others; OUT=DIR
+# names another folder. Run again, it continues where it stopped.
 set -euo pipefail
 recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 choose=${CHOOSE:-least-sure}
 seed=${SEED:-0}
 out=${OUT:-runs/active/$choose-$seed}
 case $choose in
-  least-sure | random) ;;
-  *) echo "$0: CHOOSE is least-sure or random, not $choose" >&2; exit 2 ;;
+  least-sure | no-spread | random) ;;
+  *) echo "$0: CHOOSE is least-sure, no-spread or random, not $choose" >&2; exit 2 ;;
 esac
 command -v mitools > /dev/null ||
   { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
@@ -27,8 +27,9 @@ round=0
 for budget in ${BUDGETS:-250 250 500 1000}; do
   round=$((round + 1))
   pick=(--random "$budget")
-  if [ "$choose" = least-sure ] && [ "$student" ]; then
+  if [ "$choose" != random ] && [ "$student" ]; then
     pick=(--student "$student" --least-sure "$budget")
+    if [ "$choose" = no-spread ]; then pick+=(--no-spread); fi
   fi
   next=$out/round-$round.jsonl
   if [ ! -e "$next" ]; then

@@ -107,13 +107,13 @@ def test_an_unknown_saving_says_why(
 
 
 def test_the_lines_of_a_selection(asking: AskingStudent) -> None:
-    selection = Selection(3, student=asking)
-    list(selection.route(iter(sums(10))))
-    [line] = front_lines(selection, CascadeBill())
-    assert line == (
-        "3 of 10 records without an answer chosen, the least sure (confidence 0.4 to 0.4); "
-        "0 had one"
-    )
+    for spreads, how in ((True, "in proportion to 1 - confidence"), (False, "the least sure")):
+        selection = Selection(3, student=asking, spreads=spreads)
+        list(selection.route(iter(sums(10))))
+        [line] = front_lines(selection, CascadeBill())
+        assert line == (
+            f"3 of 10 records without an answer chosen, {how} (confidence 0.4 to 0.4); 0 had one"
+        )
     at_random = Selection(3)
     list(at_random.route(iter(sums(10))))
     assert "3 of 10 records without an answer chosen, at random; 0 had one" in front_lines(

@@ -16,6 +16,7 @@ from mitools.errors import UsageError
         ({"least_sure": 3, "random": 3, "student": "x"}, "--least-sure and --random exclude"),
         ({"random": 3, "student": "x"}, "--random chooses records without a student"),
         ({"least_sure": 3}, "--least-sure needs a student"),
+        ({"spreads": False, "random": 3}, "--no-spread is for --least-sure"),
         ({"threshold": 0.5}, "--threshold needs a student"),
         ({"student_price": 1.0}, "--student-price needs a student"),
         ({"student": "x", "least_sure": 3, "threshold": 0.5}, "so it needs no --threshold"),
