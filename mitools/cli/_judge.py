@@ -50,11 +50,11 @@ def _progress(stage: Stage) -> Iterator[OnReply]:
 
 
 @contextlib.contextmanager
-def measuring(stage: Stage) -> Iterator[None]:
-    """Show the time of what follows the last record: figures, their intervals and permutations."""
+def measuring(stage: Stage) -> Iterator[Callable[[str], None]]:
+    """Show the time of what follows the last record, and what is done where that is told."""
     with stage.console.progress("measuring", unit="") as update:
         update(0)
-        yield
+        yield lambda what: update(0, what)
 
 
 @contextlib.contextmanager

@@ -286,8 +286,10 @@ def command(
         runs = [_evaluate(part, options, write, opener, similarity) for part in parts]
         from mitools.evaluate.findings import check_side, join_runs
 
-        with measuring(stage), probing(stage, options) as update:
-            figures = join_runs(runs, baselines, by_seed=seeds, judge=judge, update=update)
+        with measuring(stage) as step, probing(stage, options) as update:
+            figures = join_runs(
+                runs, baselines, by_seed=seeds, judge=judge, update=update, step=step
+            )
         _save(figures, file, runs[0], asdict(files))
         _report(stage, figures, is_full=is_full)
     check_side(runs)

@@ -32,6 +32,7 @@ def join_runs(
     by_seed: bool = False,
     judge: Judge | None = None,
     update: Callable[[int], None] = lambda _count: None,
+    step: Callable[[str], None] = lambda _what: None,
 ) -> dict[str, Any]:
     """Compute the figures of one run or of several, and compare them with a baseline.
 
@@ -41,6 +42,7 @@ def join_runs(
         by_seed: the runs are trainings with different seeds; their mean and spread are added.
         judge: an open judge; it rates the only run, or compares it with the only baseline.
         update: called with the number of the probes' questions answered since.
+        step: told what is done next, for people.
 
     Returns:
         The figures of the only run, or ``runs`` with the figures of each and ``seeds``; with
@@ -51,7 +53,7 @@ def join_runs(
         DataError: no record is in all runs.
         TeacherError: the judge cannot be reached, or refuses.
     """
-    figures_by_run = [run.figures(update) for run in runs]
+    figures_by_run = [run.figures(update, step) for run in runs]
     seed, outcomes = runs[0].options.seed, [run.outcomes for run in runs]
     if judge is not None:
         baseline = baselines[0].sample if baselines else None

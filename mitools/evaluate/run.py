@@ -235,11 +235,16 @@ class Evaluation:
                 figures["judge"] = judge.judge(self.sample, None, self.options.seed)
         return with_provenance(figures, self.opened, self.options.as_json())
 
-    def figures(self, update: Callable[[int], None] = lambda _count: None) -> dict[str, Any]:
+    def figures(
+        self,
+        update: Callable[[int], None] = lambda _count: None,
+        step: Callable[[str], None] = lambda _what: None,
+    ) -> dict[str, Any]:
         """Finish the pass, run the probes, and compute every figure but those of the judge.
 
         Args:
             update: called with the number of the probes' questions answered since.
+            step: told what is done next, such as a baseline that is fitted, for people.
 
         Returns:
             Blocks of :class:`~mitools.evaluate.measures.metric.Metric`.
@@ -251,7 +256,7 @@ class Evaluation:
         if editing := probed.pop("editing", None):
             figures["association"]["rationale_editing"] = editing
         figures["probes"] |= probed
-        return {**figures, **self.side.figures(self.opened, self._weight)}
+        return {**figures, **self.side.figures(self.opened, self._weight, step)}
 
     def probe(self, instruments: Instruments, update: Callable[[int], None]) -> dict[str, Any]:
         """Run the probes of the options, when the pass is over.

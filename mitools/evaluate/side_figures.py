@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -81,16 +81,24 @@ class SideFigures:
 
         return no_training_records()
 
-    def figures(self, opened: OpenedStudent | None, weight: float | None) -> dict[str, Any]:
+    def figures(
+        self,
+        opened: OpenedStudent | None,
+        weight: float | None,
+        step: Callable[[str], None] = lambda _what: None,
+    ) -> dict[str, Any]:
         """Ask records alone, fit the baselines, and compute the figures.
 
         Args:
             opened: the student; None where the records hold answers.
             weight: of its predict pass in answers by both readings, where there is one.
+            step: told what is done next, for people.
 
         Returns:
             The blocks ``costs`` and, where baselines were asked for, ``baselines``.
         """
+        if opened is not None and self._options.latency_records:
+            step("latency")
         spent = Spent(
             None if opened is None else self.meter,
             None if opened is None else self._ask_alone(opened, weight),
@@ -101,7 +109,7 @@ class SideFigures:
         prices = Prices(self._options.price, self._options.student_price)
         blocks: dict[str, Any] = {"costs": cost_figures(spent, prices)}
         if self._options.baselines:
-            blocks["baselines"] = self._compare(opened, weight)
+            blocks["baselines"] = self._compare(opened, weight, step)
         return blocks
 
     def _ask_alone(self, opened: OpenedStudent, weight: float | None) -> Meter:
@@ -115,7 +123,9 @@ class SideFigures:
             pass
         return meter
 
-    def _compare(self, opened: OpenedStudent | None, weight: float | None) -> dict[str, Any]:
+    def _compare(
+        self, opened: OpenedStudent | None, weight: float | None, step: Callable[[str], None]
+    ) -> dict[str, Any]:
         from mitools.evaluate.baselines.compare import StudentTimes, compare_baselines
         from mitools.evaluate.baselines.open_baselines import make_baselines
 
@@ -127,7 +137,7 @@ class SideFigures:
             found = get_path(opened.student.metadata, "options.labels_from")
             labels_from = found if found in ("gold", "teacher") else "auto"
         made = make_baselines(self._options, self._encoders, opened, weight)
-        return compare_baselines(self._bench, made, labels_from, self._options.seed, times)
+        return compare_baselines(self._bench, made, labels_from, self._options.seed, times, step)
 
 
 def _train_seconds(opened: OpenedStudent | None) -> float | None:

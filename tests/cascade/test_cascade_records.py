@@ -124,7 +124,7 @@ def test_the_least_sure_are_asked_and_the_others_pass_as_they_came(
     server: FixtureServer, folder: Path, adding: AddingStudent
 ) -> None:
     adding.confidence = lambda number: number / 100
-    cascade = CascadeOptions(student=str(folder), least_sure=3)
+    cascade = CascadeOptions(student=str(folder), least_sure=3, spreads=False)
     first = [*cascade_records(sums(8)[::-1], options(server), cascade)]
     assert [record["id"] for record in first if record.get("teacher")] == ["r2", "r1", "r0"]
     assert first[:5] == sums(8)[:2:-1]

@@ -31,8 +31,8 @@ def judged(right: int, n: int = 12, first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def evaluated(records: list[dict[str, Any]]) -> Evaluation:
-    evaluation = Evaluation(EvalOptions(simulator="none", outcomes=True))
+def evaluated(records: list[dict[str, Any]], **options: Any) -> Evaluation:
+    evaluation = Evaluation(EvalOptions(simulator="none", outcomes=True, **options))
     list(evaluation.run(iter(records)))
     return evaluation
 
@@ -53,6 +53,13 @@ def test_a_baseline_adds_a_comparison() -> None:
     found = join_runs([evaluated(judged(9))], [evaluated(judged(3))])
     assert found["label"]["accuracy"].value == 0.75
     assert found["comparison"]["metrics"]["accuracy"].value == pytest.approx(0.5)
+
+
+def test_the_baselines_that_are_fitted_are_told() -> None:
+    told: list[str] = []
+    run = evaluated([{**one, "split": "test"} for one in judged(9)], baselines=("majority",))
+    join_runs([run], step=told.append)
+    assert told == ["baseline majority"]
 
 
 def test_a_baseline_of_other_records_is_refused() -> None:

@@ -104,6 +104,7 @@ def compare_baselines(
     labels_from: str,
     seed: int,
     student: StudentTimes = StudentTimes(),
+    step: Callable[[str], None] = lambda _what: None,
 ) -> dict[str, Any]:
     """Fit and compare each baseline.
 
@@ -115,6 +116,7 @@ def compare_baselines(
         labels_from: whose labels are learned: ``auto``, ``gold`` or ``teacher``.
         seed: of the intervals.
         student: how long the student took.
+        step: told what is fitted next, for people.
 
     Returns:
         The block ``baselines`` of a summary: ``about``, and ``systems`` with the figures of the
@@ -124,6 +126,7 @@ def compare_baselines(
     is_correct = np.array([one.is_correct for one in evaluated], dtype=bool)
     systems: dict[str, Block] = {"student": _student_row(evaluated, is_correct, student, seed)}
     for name, baseline in baselines.items():
+        step(f"baseline {name}")
         systems[name] = _baseline_row(baseline, examples, evaluated, is_correct, seed)
     _adjust(systems, [*baselines])
     if any(one.is_teacher_correct is not None for one in evaluated):

@@ -109,3 +109,15 @@ def test_without_gold_there_is_nothing_to_compare() -> None:
     assert found["majority"]["accuracy"].reason == "no record has a gold label"
     assert found["student"]["accuracy"].reason == "no record has a gold label"
     assert "teacher" not in found
+
+
+def test_what_is_fitted_is_told_before_it_is() -> None:
+    told: list[str] = []
+
+    class Slow(Majority):
+        def fit(self, examples: Any) -> None:
+            told.append("fitted")
+            super().fit(examples)
+
+    compare_baselines(bench(), {"slow": Slow()}, "gold", 0, step=told.append)
+    assert told == ["baseline slow", "fitted"]
