@@ -273,7 +273,7 @@ def command(
     files.check(stage.files, options)
     options.check(has_student=student is not None)
     opener = _opener(stage, student, options)
-    baselines = [_baseline(stage, path, options) for path in compare]
+    others = [_baseline(stage, path, options) for path in compare]
     parts = [replace(stage, files=(path,)) for path in stage.files] if seeds else [stage]
     with (
         judging(stage, options.judge) as judge,
@@ -287,9 +287,7 @@ def command(
         from mitools.evaluate.findings import check_side, join_runs
 
         with measuring(stage) as step, probing(stage, options) as update:
-            figures = join_runs(
-                runs, baselines, by_seed=seeds, judge=judge, update=update, step=step
-            )
+            figures = join_runs(runs, others, by_seed=seeds, judge=judge, update=update, step=step)
         _save(figures, file, runs[0], asdict(files))
         _report(stage, figures, is_full=is_full)
     check_side(runs)
