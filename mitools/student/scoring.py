@@ -121,7 +121,7 @@ def _log_probs(head: Any, states: Tensor, places: list[int], tokens: list[int]) 
         logits = head(states[distinct[low : low + size]]).float()  # (chunk, V)
         is_here = (at >= low) & (at < low + size)
         rows = at[is_here] - low
-        picked[is_here] = logits[rows, wanted[is_here]] - logits.logsumexp(dim=-1)[rows]
+        picked[is_here] = logits.log_softmax(dim=-1)[rows, wanted[is_here]]
     return picked
 
 

@@ -13,6 +13,7 @@ from mitools.errors import MitoolsError, TrainingError
 from mitools.files import output_errors
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
+from mitools.train.allocator import freed_memory_kept
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import (
     Interrupt,
@@ -150,7 +151,8 @@ class TrainingRun:
         if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
             trainer.restore(self.checkpoint)  # ``train`` would make one step more
         else:
-            trainer.train(resume_from_checkpoint=self.checkpoint)
+            with freed_memory_kept():
+                trainer.train(resume_from_checkpoint=self.checkpoint)
 
     def _final_metrics(self, trainer: StudentTrainer) -> dict[str, float]:
         state = trainer.state

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mitools.student import packing as packing_module
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec, Pairs
 from mitools.student.forward import packed_hidden, packed_states, target_states
@@ -19,6 +20,12 @@ from mitools.student.packing import Rows, can_pack, pack, pack_trees, packed_for
 from tests.toys import toy_records
 
 INPUTS = [record["input"] * (1 + index % 3) for index, record in enumerate(toy_records(5))]
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["rows alone", "one grid"])
+def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out rows for attention as on a CPU, and as on a GPU."""
+    monkeypatch.setattr(packing_module, "_takes_rows_alone", lambda _device: request.param)
 
 
 @pytest.fixture

@@ -154,23 +154,18 @@ class _FusedHead(torch.autograd.Function):
         ctx.plan, ctx.dtypes = plan, (states.dtype, weight.dtype)
         full = torch.float64 if states.dtype == torch.float64 else torch.float32
         states, weight = states.to(plan.dtype), weight.to(plan.dtype)
-        totals = torch.empty(len(states), dtype=full, device=states.device)
-        losses = torch.empty_like(totals)
-        pooling = _Pooling(plan, totals.new_empty(0, len(weight)))
+        losses = torch.empty(len(states), dtype=full, device=states.device)
+        pooling = _Pooling(plan, losses.new_empty(0, len(weight)))
         ctx.log_probs = None
         chunks = plan.chunks()
         for low, high in chunks:
-            scores = scores_of(states[low:high], weight, bias, full)  # (chunk, V)
-            # Cross-entropy: the normalizer less the score of the target.
-            total = scores.logsumexp(dim=-1)  # (chunk)
-            totals[low:high] = total
-            losses[low:high] = total - scores.gather(-1, targets[low:high, None])[:, 0]
-            # Log-probabilities replace the scores, and enter the pooled scores of their rows.
-            log_probs = scores.sub_(total[:, None])  # (chunk, V)
+            # On a CPU, logsumexp takes longer than log_softmax.
+            log_probs = scores_of(states[low:high], weight, bias, full).log_softmax(dim=-1)
+            losses[low:high] = -log_probs.gather(-1, targets[low:high, None])[:, 0]
             pooling.add(low, high, log_probs)
             ctx.log_probs = log_probs if len(chunks) == 1 else None
         pooled = pooling.finish()
-        ctx.save_for_backward(states, weight, bias, targets, totals, pooling.winners, pooled)
+        ctx.save_for_backward(states, weight, bias, targets, pooling.winners, pooled)
         return losses, pooled
 
     @staticmethod
@@ -179,20 +174,20 @@ class _FusedHead(torch.autograd.Function):
         ctx: Any, of_losses: Tensor | None, of_pooled: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         plan: _Plan = ctx.plan
-        states, weight, bias, targets, totals, winners, pooled = ctx.saved_tensors
+        states, weight, bias, targets, winners, pooled = ctx.saved_tensors
+        full = pooled.dtype
         if of_losses is None:
-            of_losses = torch.zeros_like(totals)
+            of_losses = pooled.new_zeros(len(states))
         # Gradient that arrives from the pooled scores [B, V], distributed over the tokens.
         inflow = None if of_pooled is None else _Inflow(plan, of_pooled, winners, pooled)
         of_states = torch.empty_like(states)  # (N, D)
         of_weight: Tensor | None = None
-        of_bias = None if bias is None else torch.zeros_like(bias, dtype=totals.dtype)
+        of_bias = None if bias is None else torch.zeros_like(bias, dtype=full)
         for low, high in plan.chunks():
             # Log-probabilities (chunk, V): those kept, which are overwritten below, or new ones.
             log_probs, ctx.log_probs = ctx.log_probs, None
             if log_probs is None:
-                log_probs = scores_of(states[low:high], weight, bias, totals.dtype)
-                log_probs.sub_(totals[low:high, None])
+                log_probs = scores_of(states[low:high], weight, bias, full).log_softmax(dim=-1)
             # Gradient of the scores (chunk, V). A loss −log p(target) contributes
             # softmax − one-hot; a log-probability with inflow g contributes g − Σ g · softmax.
             factor = of_losses[low:high]  # (chunk): what multiplies the softmax
@@ -208,7 +203,7 @@ class _FusedHead(torch.autograd.Function):
             half = grad.to(plan.dtype)
             of_states[low:high] = half @ weight  # (chunk, D)
             if ctx.needs_input_grad[1]:
-                part = (half.T @ states[low:high]).to(totals.dtype)  # (V, D)
+                part = (half.T @ states[low:high]).to(full)  # (V, D)
                 of_weight = part if of_weight is None else of_weight.add_(part)
         if of_weight is None and ctx.needs_input_grad[1]:
             of_weight = torch.zeros_like(weight)
