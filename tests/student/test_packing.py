@@ -22,10 +22,10 @@ from tests.toys import toy_records
 INPUTS = [record["input"] * (1 + index % 3) for index, record in enumerate(toy_records(5))]
 
 
-@pytest.fixture(autouse=True, params=[True, False], ids=["rows alone", "one grid"])
+@pytest.fixture(autouse=True, params=[True, False], ids=["one by one", "one grid"])
 def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lay out rows for attention as on a CPU, and as on a GPU."""
-    monkeypatch.setattr(packing_module, "_takes_rows_alone", lambda _device: request.param)
+    """Take rows one by one, as long ones on a CPU, and in one grid, as all on a GPU."""
+    monkeypatch.setattr(packing_module, "_takes_rows_alone", lambda _lengths: request.param)
 
 
 @pytest.fixture
@@ -81,6 +81,15 @@ def test_padding_is_not_computed_and_changes_nothing(base: Any) -> None:
     assert torch.equal(real(narrow, pairs), real(widened, wide))
     tokens = int(pairs.prompt_mask.sum() + pairs.target_mask.sum())
     assert counts == [tokens, tokens]
+
+
+@pytest.mark.parametrize(("lengths", "count"), [((70, 59), 2), ((70, 57), 1), ((128, 1), 2)])
+def test_long_rows_are_taken_one_by_one(
+    lengths: tuple[int, int], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    mask = (torch.arange(128) < torch.tensor(lengths)[:, None]).long()
+    assert len(pack(Rows(mask, mask, (128,))).grids) == count
 
 
 def test_a_row_does_not_see_the_rows_beside_it(base: Any) -> None:
