@@ -80,14 +80,14 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(
-            title=Text(f"{self.name}: {title}"), title_justify="left", header_style="bold", box=None
-        )
+        # Not the table's own title, which is wrapped to the width of the table.
+        heading = _rendered(Text(f"{self.name}: {title}", style="italic"))
+        table = Table(header_style="bold", box=None)
         for index, column in enumerate(columns):
             table.add_column(Text(column), justify="left" if index == 0 else "right")
         for row in rows:
             table.add_row(*map(Text, row))
-        _print(_rendered(table, soft_wrap=False))
+        _print(heading + _rendered(table, soft_wrap=False))
 
     @contextlib.contextmanager
     def progress(

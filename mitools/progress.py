@@ -21,6 +21,9 @@ __all__ = ["MAX_WIDTH", "Progress", "clock_text"]
 MAX_WIDTH = 120
 """Cells; a longer line is hard to read."""
 
+_MARGIN, _LEAST_WIDTH_FOR_MARGIN = 5, 40
+"""Cells at the end of a line: a terminal writes ``^C`` there, and must not wrap it."""
+
 _BAR, _SHORTEST_BAR, _LONGEST_BAR = 20, 4, 40
 _GAP = "  "
 _WINDOW_SECONDS = 60.0
@@ -120,11 +123,12 @@ class Progress:
         return ", ".join(parts)
 
     def line(self, width: int) -> Text:
-        """Return a line of less than ``width`` cells, so that a terminal does not wrap it."""
+        """Return a line that a terminal of ``width`` cells does not wrap, also with ``^C^C``."""
         from rich.cells import cell_len
         from rich.text import Text
 
-        room = max(1, min(width - 1, MAX_WIDTH))
+        margin = _MARGIN if width >= _LEAST_WIDTH_FOR_MARGIN else 1
+        room = max(1, min(width - margin, MAX_WIDTH))
         figures, when = [on_one_line(figure) for figure in self.figures], self.time()
         start = f"{self.stage}: {self.what} " if self.what else f"{self.stage} "
         end = f"{self.counts()} {self.unit}{_GAP}{when}".lstrip()

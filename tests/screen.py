@@ -19,6 +19,7 @@ from mitools.console import CLEAR
 __all__ = ["Run", "Screen", "run_on_terminal", "set_width"]
 
 ROOT = Path(__file__).parents[1]
+_STYLE = re.compile(r"\x1b\[[\d;]*m")
 TOKEN = re.compile(r"\x1b\[[\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]")
 
 
@@ -76,7 +77,7 @@ class Run:
     @property
     def drawn(self) -> list[str]:
         """Every live line that was drawn, without its colours."""
-        pieces = (re.sub(r"\x1b\[[\d;]*m", "", piece) for piece in self.raw.split(CLEAR)[1:])
+        pieces = (_STYLE.sub("", piece) for piece in self.raw.split(CLEAR)[1:])
         return [piece for piece in pieces if piece and not piece.endswith("\n")]
 
 
@@ -85,7 +86,11 @@ def set_width(terminal: int, width: int) -> None:
 
 
 def run_on_terminal(
-    command: str, width: int, environment: Mapping[str, str] | None = None, resize: int = 0
+    command: str,
+    width: int,
+    environment: Mapping[str, str] | None = None,
+    resize: int = 0,
+    interrupt_at: str = "",
 ) -> Run:
     """Run a shell command whose stdin, stdout and stderr are one terminal.
 
@@ -94,6 +99,7 @@ def run_on_terminal(
         width: of the terminal, in cells.
         environment: variables to change.
         resize: a width to change to after the first live line.
+        interrupt_at: a pattern; when it is found in what was written, ^C is typed once.
     """
     master, slave = pty.openpty()
     set_width(slave, width)
@@ -106,6 +112,8 @@ def run_on_terminal(
         stderr=slave,
         env={**kept, **names, **(environment or {})},
         start_new_session=True,
+        # A terminal sends signals only to the session that it controls.
+        preexec_fn=_control_terminal if interrupt_at else None,  # noqa: PLW1509
     )
     os.close(slave)
     raw, end = b"", time.monotonic() + 120
@@ -115,6 +123,13 @@ def run_on_terminal(
             if resize and CLEAR.encode() in raw:
                 set_width(master, resize)
                 resize = 0
+            if interrupt_at and re.search(interrupt_at, _STYLE.sub("", raw.decode(errors="replace"))):
+                os.write(master, b"\x03")
+                interrupt_at = ""
             assert time.monotonic() < end, raw
     os.close(master)
     return Run(raw.decode().replace("\r\n", "\n"), process.wait(30))
+
+
+def _control_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

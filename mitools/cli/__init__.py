@@ -20,6 +20,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -148,7 +149,11 @@ def main() -> None:
     _hold_closed_streams()
     guard_stderr()
     _spin_less()
-    mitools(prog_name="mitools")
+    try:
+        mitools(prog_name="mitools")
+    finally:
+        # The work is done: ^C while Python exits would only write the tracebacks of its threads.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _spin_less() -> None:

@@ -50,6 +50,9 @@ __all__ = [
 
 Decorator = Callable[[Any], Any]
 
+INTERRUPTED = 130
+"""Exit status after ^C, as in shells: 128 and the number of the signal."""
+
 HINTS = {
     "input": 'name it with "mitools load --map input=FIELD"',
     "label": 'name it with "mitools load --map label=FIELD"',
@@ -176,9 +179,15 @@ def watched(records: Iterable[Record], update: Update) -> Iterator[Record]:
 
 
 class StageCommand(click.Command):
-    """A command that turns every error into one line and an exit status."""
+    """A command that turns every error into one line and an exit status.
+
+    Attributes:
+        groups: headings of the help, with the options under each.
+        after_interrupt: what to type after an interrupt. Notes of a ``KeyboardInterrupt`` follow.
+    """
 
     groups: Groups = MappingProxyType({})
+    after_interrupt = "run the same command again"
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under the headings of their groups."""
@@ -223,17 +232,18 @@ class StageCommand(click.Command):
         except BrokenPipeError:  # the reader downstream has closed the pipe
             abandon_stdout()
             ctx.exit(0)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as exc:
             abandon_stdout()
-            console.error("interrupted")
-            ctx.exit(130)
+            hint = "; ".join([self.after_interrupt, *getattr(exc, "__notes__", ())])
+            console.error(f"interrupted; {hint}" if hint else "interrupted")
+            ctx.exit(INTERRUPTED)
         except Exception as exc:
             if ctx.params.get("debug"):
                 raise
             if not isinstance(exc, MitoolsError):
                 console.error(_unexpected(exc))
                 ctx.exit(1)
-            if isinstance(exc, OutputError):
+            if isinstance(exc, OutputError) or exc.exit_code == INTERRUPTED:
                 abandon_stdout()
             console.error(str(exc))
             ctx.exit(exc.exit_code)

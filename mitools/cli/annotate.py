@@ -350,12 +350,16 @@ def _reporting(
         yield
     except BrokenPipeError:
         raise
-    except BaseException:
+    except BaseException as exc:
         _report(stage, run, records, opened)
         for line in unread_lines(run, options):
             stage.console.note(line)
         if opened.journal is not None and opened.journal.has_written:
-            stage.console.note(f"run it again to go on; answers are kept in {opened.journal.path}")
+            kept = f"answers are kept in {opened.journal.path}"
+            if isinstance(exc, KeyboardInterrupt):
+                exc.add_note(kept)  # the message of the interrupt says what to type
+            else:
+                stage.console.note(f"run it again to go on; {kept}")
         raise
     _report(stage, run, records, opened)
 

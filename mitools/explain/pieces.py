@@ -27,6 +27,7 @@ __all__ = [
     "asides",
     "bars",
     "flow",
+    "heading",
     "mark",
     "named",
     "rule_above",
@@ -68,6 +69,21 @@ def named(who: Who, names: Names, width: int = LONGEST_NAME) -> str:
     while name and cell_len(name) >= width:
         name = name[1:]
     return f"…{name}"
+
+
+def heading(title: str, details: str, width: int) -> Text:
+    """Return a line with a whole title on the left, and on the right as many details as fit.
+
+    Args:
+        title: shown whole.
+        details: separated by commas; the last ones are left out first.
+        width: of the line.
+    """
+    parts = details.split(", ")
+    room = width - cell_len(f"── {title} ───  ──")
+    while cell_len(", ".join(parts)) > room and parts:
+        parts.pop()
+    return rule_above((title,), ", ".join(parts), width)
 
 
 def rule_above(names: Sequence[str], kind: str, width: int, first: Text | None = None) -> Text:

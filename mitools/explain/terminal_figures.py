@@ -18,7 +18,7 @@ from mitools.explain.cards import MissingFigure, by_reason, cards, headline_card
 from mitools.explain.figure_text import Figure
 from mitools.explain.next_commands import NextCommand
 from mitools.explain.panels import Panel, PanelRow, panels
-from mitools.explain.pieces import rule_above
+from mitools.explain.pieces import heading
 from mitools.explain.summary_file import Summary, described
 from mitools.explain.terminal import Terminal
 
@@ -39,7 +39,7 @@ def render_figures(terminal: Terminal, summary: Summary) -> str:
     """Render the figures of a summary; the text ends in an empty line."""
     shown, unknown = cards({"student": summary})
     blocks, unknown_blocks = panels({"student": summary})
-    parts: list[RenderableType] = [rule_above(("figures",), described(summary), terminal.width)]
+    parts: list[RenderableType] = [heading("figures", described(summary), terminal.width)]
     rows = [PanelRow(card.title, card.figures) for card in shown]
     if rows:
         parts.append(_table(rows, terminal.width, NAME_WIDTH + INDENT))
@@ -58,12 +58,12 @@ def render_overview(
     """
     parts: list[RenderableType] = []
     if summary is not None:
-        names = ("figures, 95% intervals",)
-        parts.append(rule_above(names, described(summary), terminal.width))
+        about = described(summary)
+        parts.append(heading("figures, 95% intervals", about, terminal.width))
         rows = [PanelRow(card.title, card.figures) for card in headline_cards(summary)]
         parts += [_table(rows, terminal.width, NAME_WIDTH + INDENT), Text()]
     if commands:
-        parts.append(rule_above(("next",), "", terminal.width))
+        parts.append(heading("next", "", terminal.width))
         for one in commands:
             parts.append(_quiet(one.about))
             parts.append(Text(f"  {on_one_line(one.command)}", no_wrap=True, overflow="ignore"))

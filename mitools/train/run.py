@@ -13,7 +13,7 @@ from mitools.train.options import TrainOptions
 from mitools.train.prepare import Note, prepare
 from mitools.train.processes import Processes
 from mitools.train.trackers import tracker_notes
-from mitools.train.training_run import TrainingRun, no_note
+from mitools.train.training_run import Interrupted, TrainingRun, no_note
 from mitools.train.work_folder.resume import Finished
 
 __all__ = ["OnStart", "PassOn", "TrainedStudent", "no_start", "train_student"]
@@ -92,12 +92,16 @@ def train_student(
         Interrupted: SIGINT or SIGTERM stopped training; a checkpoint is saved for ``resume``.
     """
     run = prepare(records, options, on_note)
-    trained = _train(run, on_start, on_step, on_note)
     try:
-        if pass_on is not None and Processes.found().is_first:
-            pass_on(iter(run.spool))
-    finally:
-        run.clean()
+        trained = _train(run, on_start, on_step, on_note)
+        try:
+            if pass_on is not None and Processes.found().is_first:
+                pass_on(iter(run.spool))
+        finally:
+            run.clean()
+    except KeyboardInterrupt as exc:  # before the first step, or after the last one
+        hint = 'run the same command with "--resume" to continue'
+        raise Interrupted("interrupted", hint=hint) from exc
     return trained
 
 

@@ -6,6 +6,7 @@ import doctest
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mitools.errors import DataError
 from mitools.student import load_student
 from mitools.train.options import TrainOptions
 from mitools.train.run import train_student
+from mitools.train.training_run import Interrupted
 from tests.toys import toy_records
 
 
@@ -99,6 +101,21 @@ def test_the_work_folder_goes_where_passing_on_fails(tmp_path: Path, tiny_seq2se
     with pytest.raises(BrokenPipeError):
         train_student(toy_records(), options(tmp_path, tiny_seq2seq), pass_on=fail)
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+@pytest.mark.parametrize("when", ["on_start", "pass_on"])
+def test_an_interrupt_outside_the_steps_says_how_to_continue(
+    tmp_path: Path, tiny_seq2seq: Path, when: str
+) -> None:
+    def interrupt(_given: Any) -> None:
+        raise KeyboardInterrupt
+
+    chosen = options(tmp_path / "student", tiny_seq2seq)
+    hooks: Any = {when: interrupt}
+    with pytest.raises(Interrupted, match=r'interrupted; run the same command with "--resume"'):
+        train_student(toy_records(), chosen, **hooks)
+    trained = train_student(toy_records(), replace(chosen, resume=True))
+    assert trained.folder == chosen.save
 
 
 def test_records_of_the_task_labels_must_list_them(tmp_path: Path, tiny_seq2seq: Path) -> None:

@@ -22,6 +22,8 @@ def check_destination(options: TrainOptions) -> None:
     if save.exists():
         if not (options.overwrite or options.resume):
             hint = 'choose another --save, or add "--overwrite"'
+            if is_student(save):
+                hint += ' to train again, or "--resume" to keep it'
             raise OutputError(f"{save} already exists", hint=hint)
         if not is_replaceable(save):
             message = f"{save} is not a student, so it is not replaced"
