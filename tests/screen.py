@@ -113,7 +113,7 @@ def run_on_terminal(
         env={**kept, **names, **(environment or {})},
         start_new_session=True,
         # A terminal sends signals only to the session that it controls.
-        preexec_fn=_control_terminal if interrupt_at else None,  # noqa: PLW1509
+        preexec_fn=_control_terminal if interrupt_at else None,
     )
     os.close(slave)
     raw, end = b"", time.monotonic() + 120
@@ -123,7 +123,9 @@ def run_on_terminal(
             if resize and CLEAR.encode() in raw:
                 set_width(master, resize)
                 resize = 0
-            if interrupt_at and re.search(interrupt_at, _STYLE.sub("", raw.decode(errors="replace"))):
+            if interrupt_at and re.search(
+                interrupt_at, _STYLE.sub("", raw.decode(errors="replace"))
+            ):
                 os.write(master, b"\x03")
                 interrupt_at = ""
             assert time.monotonic() < end, raw

@@ -119,6 +119,13 @@ def test_a_table_on_a_terminal_shows_every_cell(monkeypatch: pytest.MonkeyPatch)
         assert cell in terminal.getvalue()
 
 
+def test_the_title_of_a_narrow_table_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_on(monkeypatch)
+    title = "500 records, task equation, by a-student-with-a-name@0123456789ab"
+    Console("toy").table(title, ("a", "n"), [("b", "1")])
+    assert f"toy: {title}" in terminal.getvalue()
+
+
 def test_a_table_without_rows_is_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     log = log_on(monkeypatch)
     Console("toy").table("nothing", ("thing", "n"), [])

@@ -429,4 +429,4 @@ def test_an_interrupt_is_said_and_its_status_is_130(case: Case, start: Start) ->
     stderr = process.stderr.read().decode()
     assert process.wait() == 130
     assert "Traceback" not in stderr
-    assert f"mitools {case.stage}: interrupted" in stderr
+    assert f"mitools {case.stage}: interrupted; run the same command again" in stderr

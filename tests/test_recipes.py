@@ -326,8 +326,9 @@ def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
 # The scripts beside the recipes
 
 STUB = """#!/usr/bin/env bash
-# Stands for mitools: train fails where the student is there, eval writes what came in.
-stage=$1
+# Stands for mitools: train fails where the student is there, annotate where it is told to, and
+# those with an output write there what came in.
+stage=$1 last=${!#}
 [ "${LOG:-}" ] && echo "$*" >> "$LOG"
 while [ $# -gt 0 ]; do
   case $1 in
@@ -338,7 +339,9 @@ while [ $# -gt 0 ]; do
   shift
 done
 case $stage in
-  load) echo "made by $RUN" ;;
+  load) echo "made by $RUN" > "${out:-/dev/stdout}" ;;
+  annotate) [ "${FAULT:-}" ] && exit 1; cat > "${out:-/dev/stdout}" ;;
+  split) case $last in *.jsonl) cat "$last" ;; *) cat ;; esac ;;
   train) if [ -e "$save" ] && [ -z "${again:-}" ]; then exit 1; fi; touch "$save"; cat ;;
   eval) text=$(cat); [ "$text" ] || exit 1; echo "$text" > "$out" ;;
   explain) ;;
@@ -376,6 +379,14 @@ def test_the_script_of_a_recipe_is_that_of_a_new_one_and_continues(
     ]
     assert (tmp_path / "runs" / f"{name}.jsonl").read_text() == "made by 3\n"
     assert (tmp_path / "runs" / f"{name}-50.jsonl").read_text() == "made by 4\n"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_no_student_is_trained_where_the_teacher_failed(name: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert run_script(name, tmp_path, "-m", "toy", RUN="1", LOG=str(log), FAULT="yes") == 1
+    assert "annotate" in log.read_text()
+    assert "train" not in log.read_text()
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, "quickstart"])

@@ -13,9 +13,8 @@ for argument; do
   case $argument in -m* | --model* | --teacher*) teacher=named ;; esac
 done
 grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
-annotate=(mitools annotate -c "$recipe" "$@")
 if [ $# = 0 ] && [ ! "$teacher" ] && grep -q '^preset = "chat"' "$recipe/recipe.toml"; then
-  annotate=(cat) teacher=named # a chat log holds the answers of its teacher
+  teacher=none # a chat log holds the answers of its teacher
 fi
 command -v mitools > /dev/null ||
   { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
@@ -28,9 +27,14 @@ elif [ -e "$out" ] || [ -e "$out.work" ]; then
 fi
 mkdir -p -- "$(dirname -- "$out")"
 
-mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} |
-  "${annotate[@]}" |
-  mitools split -c "$recipe" |
+load=(mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"})
+# A file, whole or not at all: where the teacher fails, no student is trained on a part of the data.
+if [ "$teacher" = none ]; then
+  "${load[@]}" -o "$out.annotated.jsonl"
+else
+  "${load[@]}" | mitools annotate -c "$recipe" "$@" -o "$out.annotated.jsonl"
+fi
+mitools split -c "$recipe" "$out.annotated.jsonl" |
   mitools train -c "$recipe" --save "$out" ${STUDENT:+--student "$STUDENT"} ${again:+"$again"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 

@@ -203,8 +203,8 @@ def test_an_interrupt_drains_what_is_under_way(server: FixtureServer, tmp_path: 
     assert len(server.calls) == 3
     assert [json.loads(line)["id"] for line in out.splitlines()] == ["r0", "r1", "r2"]
     assert "3 answered" in err
-    assert "run it again" in err
-    assert err.endswith("mitools annotate: interrupted\n")
+    again = "interrupted; run the same command again; answers are kept in"
+    assert err.endswith(f"mitools annotate: {again} {tmp_path / 'j'}\n")
     server.default = Act()
     _, records, _ = run(server, lines(sums(5)), "--journal", tmp_path / "j")
     assert len(records) == 5
@@ -224,7 +224,7 @@ def test_an_interrupt_keeps_the_samples_that_were_paid_for(
         assert process.stderr is not None
         err = process.stderr.read().decode()
         assert process.wait(10) == 130
-    assert f"run it again to go on; answers are kept in {tmp_path / 'j'}" in err
+    assert f"run the same command again; answers are kept in {tmp_path / 'j'}" in err
     server.default = Act()
     _, records, _ = run(server, lines(sums(1)), *options)
     assert len(records[0]["teacher"]["samples"]) == 8

@@ -204,7 +204,7 @@ def test_an_interrupt_exits_130_with_whole_lines(tmp_path: Path) -> None:
         output, errors = process.communicate(timeout=60)
     assert json.loads(line)["input"] == "a"
     assert (process.returncode, output) == (130, "")
-    assert errors == "mitools load: interrupted\n"
+    assert errors == "mitools load: interrupted; run the same command again\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -226,7 +226,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
         while not list(tmp_path.glob(".out.jsonl.*")):
             pass  # until the output is open
         process.send_signal(signal.SIGINT)
-        assert b"mitools split: interrupted" in process.stderr.read()
+        assert b"mitools split: interrupted; run the same command again" in process.stderr.read()
     assert process.wait() == 130
     assert os.listdir(tmp_path) == ["tmp"]
     assert os.listdir(folder) == []

@@ -65,7 +65,7 @@ def test_a_failure_leaves_no_output_file(tmp_path: Path) -> None:
         (KeyError("x"), 1, "unexpected KeyError: 'x'; run it again with --debug to see where"),
         (MemoryError(), 1, "out of memory; use smaller batches or shorter records"),
         (OSError(5, "I/O error", "x.bin"), 1, "x.bin: I/O error; run it again with --debug to see"),
-        (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt(), 130, "interrupted; run the same command again"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(error: BaseException, status: int, line: str) -> None:

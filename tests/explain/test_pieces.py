@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from mitools.explain.pieces import MAX_STEPS, asides, named, rule_above, steps, support, ways
+from mitools.explain.pieces import (
+    MAX_STEPS,
+    asides,
+    heading,
+    named,
+    rule_above,
+    steps,
+    support,
+    ways,
+)
 from mitools.explain.view import Side, StepView, SupportedAnswer, WayAnswer
 
 
@@ -24,6 +33,18 @@ def test_a_rule_has_the_width(last: str, width: int) -> None:
     line = rule_above(("12", last), "test · equation", width)
     assert cell_len(line.plain) == width
     assert ("test · equation" in line.plain) is (width > 40 or last == "x")
+
+
+def test_a_title_is_whole_and_details_are_left_out_from_the_end() -> None:
+    title, details = "figures, 95% intervals", "500 records, task equation, by student@0123456789ab"
+    for width in range(40, 120):
+        line = heading(title, details, width).plain
+        assert cell_len(line) == width
+        assert f"── {title} ──" in line
+    assert heading(title, details, 120).plain.endswith(f" {details} ──")
+    assert heading(title, details, 80).plain.endswith("─── 500 records, task equation ──")
+    assert heading(title, details, 50).plain.endswith("─── 500 records ──")
+    assert heading("next", "", 60).plain == "── next " + "─" * 52
 
 
 def test_owners_are_listed_with_one_and() -> None:
