@@ -19,7 +19,7 @@ HEADLINES = (
     *("label.accuracy", "label.macro_f1", "consistency.consistency", "association.cvi_net"),
     *("calibration.ece_width", "calibration.auroc", "calibration.accuracy_at_80"),
     *("overlap.teacher.rouge_l", "rationale.steps_right", "label.valid", "calibration.brier"),
-    *("rationale.empty", "label.exact_match"),
+    *("rationale.empty", "label.exact_match", "teacher.agreement"),
 )
 """Dotted paths of the figures, the most important first; the first ones with a value are shown."""
 

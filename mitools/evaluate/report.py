@@ -108,8 +108,13 @@ _ALL_OR_ONE = ("association", "quality")
 _SHOWN_OVERLAPS = ("teacher", "human")
 
 _ASKED = ("temperature.", "judge.", "probes.", "association.rationale_editing.")
-_ASKED_FIGURES = ("label.decode_agreement", "overlap.teacher.embedding", "overlap.human.embedding")
+_ASKED_FIGURES = (
+    *("label.decode_agreement", "overlap.teacher.embedding", "overlap.human.embedding"),
+)
 """Figures that have a value only if an option requested them; the headline shows them as well."""
+
+_OF_THE_POINT = ("threshold", "coverage", "accuracy", "with_teacher", "agreement")
+"""Figures of an operating point that the headline shows where they have a value."""
 
 _UNITS = {"nats": "nats", "bits": "bits", "points from 1 to 5": "1 to 5"}
 """Units that a row names behind the title; others show in the value, or have no name."""
@@ -238,6 +243,8 @@ def headline_rows(summary: Mapping[str, Any]) -> list[Row]:
     rows = dict(_rows_by_path(summary))
     chosen = headline(lambda path: _status_at(summary, path) if path in rows else None)
     asked = [path for path in rows if path.startswith(_ASKED) or path in _ASKED_FIGURES]
+    point = [path for name in _OF_THE_POINT if (path := f"operating.{name}") in rows]
+    asked += [path for path in point if _status_at(summary, path) == "ok"]
     return [rows[path] for path in dict.fromkeys([*chosen, *asked])]
 
 

@@ -1,7 +1,7 @@
 """Does the accuracy above a chosen threshold reach its target as often as promised?
 
     python -m tests.benchmarks.operating_point synthetic
-    python -m tests.benchmarks.operating_point real judged.jsonl [judged.jsonl …]
+    python -m tests.benchmarks.operating_point real [--targets 0.7:0.1,0.8:0.1] judged.jsonl […]
     python -m tests.benchmarks.operating_point kinds judged.jsonl [judged.jsonl …]
 
 ``synthetic`` draws calibration records from known curves of accuracy by confidence, so that the
@@ -21,7 +21,7 @@ and the misses of each. What is fitted is fitted on half of the calibration reco
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -168,8 +168,11 @@ class Judged:
         return self.stated(fitting.fit() or Confidence())
 
 
-def real(paths: Sequence[str]) -> None:
-    """Print a row for each file, setting and number of calibration records."""
+def real(paths: Sequence[str], targets: Sequence[tuple[float, float]]) -> None:
+    """Print a row for each file, setting and number of calibration records.
+
+    At least half as many records as choose a threshold are left to test it.
+    """
     click.echo(
         "| records | target, risk | calibration | misses, pool % | misses, division % | coverage |"
     )
@@ -177,8 +180,9 @@ def real(paths: Sequence[str]) -> None:
     for path in paths:
         judged = Judged.read(path)
         stated = judged.stated(Confidence())
-        for target, risk in ((0.8, 0.1), (0.9, 0.05), (0.95, 0.05)):
-            for n in (100, 300, 1_000):
+        sizes = [n for n in (100, 300, 1_000) if 3 * n <= 2 * len(judged.is_right)]
+        for target, risk in targets:
+            for n in sizes:
                 row = divide(stated, judged.is_right, n, target, risk)
                 click.echo(f"| {path} | {target}, {risk} | {n:,} | {row} |")
 
@@ -254,6 +258,22 @@ def area(stated: Floats, right: Bools) -> float:
     return float(area_under_risk(*counts))
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("command", choices=("synthetic", "real", "kinds"))
+    parser.add_argument("judged", nargs="*", help="judged records, a file for each student")
+    parser.add_argument(
+        "--targets", default="0.8:0.1,0.9:0.05,0.95:0.05", help="of real: TARGET:RISK, …"
+    )
+    args = parser.parse_intermixed_args()
+    if args.command == "synthetic":
+        synthetic()
+    elif args.command == "real":
+        pairs = [pair.split(":") for pair in args.targets.split(",")]
+        real(args.judged, [(float(target), float(risk)) for target, risk in pairs])
+    else:
+        kinds(args.judged)
+
+
 if __name__ == "__main__":
-    command, *files = sys.argv[1:]
-    {"synthetic": lambda _: synthetic(), "real": real, "kinds": kinds}[command](files)
+    main()

@@ -577,6 +577,8 @@ def test_an_operating_point_is_saved_with_the_student_and_then_used(
     assert (point.target, point.risk, point.records, point.right) == (0.9, 0.1, 30, 30)
     plain = " ".join(result.stderr.split())
     assert "reach 0.9 accuracy with probability 0.9" in plain
+    assert "answered by the student 100.0%" in plain
+    assert "accuracy of answered records 100.0%" in plain
     assert "operating_point.json" in plain
     again = run("--student", folder, records=valid_and_test(3))
     assert [one["scores"]["sure"] for one in parsed(again)] == [True] * 3
@@ -591,4 +593,6 @@ def test_a_target_that_no_threshold_reaches_is_a_result_that_says_what_would_hel
     plain = " ".join(result.stderr.split())
     assert "30 records to choose it on are too few for 0.95 at risk 0.05" in plain
     assert "at least 59 answers are needed even if all are right" in plain
+    assert "answered by the student 0.0%" in plain
+    assert "accuracy of answered records" not in plain
     assert OperatingPoint.load(folder).threshold is None

@@ -20,6 +20,11 @@ def test_the_first_ones_with_a_value_are_shown() -> None:
     assert headline(lambda _path: None) == []
 
 
+def test_without_gold_the_agreement_with_the_teacher_is_shown() -> None:
+    known = {"label.accuracy": "undefined", "label.valid": "ok", "teacher.agreement": "ok"}
+    assert headline(known.get) == ["label.accuracy", "label.valid", "teacher.agreement"]
+
+
 def test_accuracy_and_consistency_are_shown_with_their_reason_if_undefined() -> None:
     assert headline(lambda _path: "undefined") == ["label.accuracy", "consistency.consistency"]
     assert headline(lambda _path: "not_applicable") == []

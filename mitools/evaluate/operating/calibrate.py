@@ -12,7 +12,7 @@ from mitools.evaluate.operating.fit import FEW_TO_FIT, FittingRecords
 from mitools.evaluate.operating.roles import Roles
 from mitools.evaluate.sample import hash_record
 from mitools.gold import teacher_answer
-from mitools.operating.confidence import FITTED, Confidence
+from mitools.operating.confidence import FITTED, NEEDS_RATIONALE, Confidence
 from mitools.operating.point import OperatingPoint, Reference
 from mitools.records import Record
 from mitools.tasks import Task
@@ -111,7 +111,7 @@ class Calibration:
             draws=answers.draws,
             answer_weight=answers.weight if answers.way == "both" else None,
             seed=answers.seed,
-            rationales=self.roles.reads_rationale,
+            rationales=confidence.kind in NEEDS_RATIONALE,
             task=self._calibrating[0][1].name if self._calibrating else "text",
             calibrated_on=self.roles.calibrate_on,
             records=len(stated),

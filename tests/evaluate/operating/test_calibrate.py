@@ -126,3 +126,4 @@ def test_a_confidence_that_cannot_be_fitted_is_replaced_by_the_plain_one() -> No
     point, notes = choose(mixed(30), confidence="combined")
     assert point.confidence == "label"
     assert any('"combined" is replaced by "label": only' in note for note in notes)
+    assert not point.rationales  # the plain one reads none
