@@ -39,4 +39,4 @@ mitools split -c "$recipe" "$out.annotated.jsonl" |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 
 mitools explain -c "$recipe" "$out.jsonl" --summary "$out.json" --html "$out.html"
-mitools explain -c "$recipe" -q --limit 3 "$out.jsonl"
+mitools explain -c "$recipe" -q --no-pager --limit 3 "$out.jsonl"

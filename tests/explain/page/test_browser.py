@@ -709,6 +709,33 @@ def test_axe_finds_nothing(
         browser.complaints()
 
 
+@pytest.mark.parametrize("size", [DESKTOP, (1920, 1080)])
+def test_at_most_four_cards_stand_in_a_row(screen: Screen, size: tuple[int, int]) -> None:
+    screen.size(size)
+    screen.run("location.hash = 'tab=figures'")
+    places = "[...document.querySelectorAll('.cards > *')].map((card) => card.offsetLeft)"
+    assert len(set(screen.run(f"return {places}"))) == 4
+
+
+def test_the_buttons_about_the_records_stay_in_one_line(screen: Screen, folder: Path) -> None:
+    screen.size(PHONE)
+    screen.open(written(folder, "one", RECORDS), "#right=wrong")
+    tops = "['copy', 'save'].map((id) => document.getElementById(id).getBoundingClientRect().top)"
+    copy, save = screen.run(f"return {tops}")
+    assert copy == save
+
+
+def test_labels_of_several_students_leave_room_for_the_text(
+    browser: Screen, compared_page: Path
+) -> None:
+    browser.size(DESKTOP)
+    browser.open(compared_page)
+    flags = "getComputedStyle(document.querySelector('#table thead .c-flags')).display"
+    assert browser.run(f"return {flags}") == "none"
+    browser.size((1920, 1080))
+    assert browser.run(f"return {flags}") == "table-cell"
+
+
 def test_the_words_that_decide_are_underlined(screen: Screen, folder: Path) -> None:
     student = {"label": "sea", "rationale": "  😀 swims. So the answer is sea."}
     screen.open(written(folder, "decides", [choice(1, student=student)]), "#record=cqa-001")
