@@ -144,7 +144,9 @@ def _log_probs(rows: Sequence[Sequence[Token]]) -> list[float] | None:
     keys = [[(token.text, token.number) for token in row] for row in rows]
     if len({tuple(row) for row in keys}) < len(rows):
         return None
-    first = _common(keys)
+    # The journal does not keep the tokens of the prompt, which are the same.
+    known = max(next((i for i, (text, n) in enumerate(row) if text or n), 0) for row in keys)
+    first = known + _common([row[known:] for row in keys])
     shortest = min(map(len, rows)) - first
     shared = min(shortest, _common([row[::-1] for row in keys]))
     ends = [len(row) - shared + min(shared, 1) for row in rows]

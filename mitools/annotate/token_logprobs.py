@@ -121,11 +121,16 @@ def _whole(tokens: Iterator[Token], count: int) -> tuple[Token, ...]:
 
 
 def _read_listed(positions: Sequence[Any]) -> Iterator[Token]:
-    """Read ``prompt_logprobs``: for each position tokens by number, the prompt's own one first."""
-    for index, position in enumerate(positions):
-        if position is None and index == 0:
+    """Read ``prompt_logprobs``: for each position tokens by number, the prompt's own one first.
+
+    The first position is null; in the journal, all positions before the answer are.
+    """
+    is_begun = False
+    for position in positions:
+        if position is None and not is_begun:
             yield Token("", 0.0)
             continue
+        is_begun = True
         if not isinstance(position, Mapping) or not position:
             return
         number, item = next(iter(position.items()))

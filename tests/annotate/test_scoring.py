@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -152,6 +153,27 @@ def test_a_run_scores_every_choice_once_and_replays_it_from_the_journal(
         assert again.records == outcome.records
         assert not again.tally.spent
     assert len(model.calls) == 9
+
+
+@pytest.mark.parametrize("way", ["chat", "completions"])
+def test_the_journal_keeps_the_answers_of_long_prompts_without_the_prompts(
+    way: str, server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    long = ["sea", "a " + "very " * 60 + "wide road", "wood"]
+    chances = {" sea": 0.4, " a": 0.1, " wood": 0.3}
+    model = ToyModel("The answer is sea", chances)
+    server.act = model.act
+    records = [{**questions()[0], "choices": long, "label": "sea", "task": "labels"}]
+    given = {"score_choices": way, "system": "Read with care. " * 1000}
+    journal = tmp_path / "journal.db"
+    [record] = annotate(records, journal=journal, **given).records
+    assert list(record["teacher"]["choices"].values()) == [0.5, 0.125, 0.375]
+    assert annotate(records, journal=journal, is_offline=True, **given).records == [record]
+    with sqlite3.connect(journal) as stored:
+        sizes = [size for (size,) in stored.execute("SELECT length(response) FROM responses")]
+    assert len(sizes) == 4
+    # Of 4,000 tokens of the prompt five bytes each are left, and seventy of those of an answer.
+    assert max(sizes) < 4000 * 5 + 200 * 70
 
 
 def test_nothing_is_scored_without_the_option_or_without_choices(

@@ -26,9 +26,11 @@ __all__ = [
     "read_answer",
     "read_completion",
     "read_scored",
+    "shorten_scored",
 ]
 
 _MOST_DIGITS = 100
+_MARGIN = 200  # characters before and behind a scored answer, such as marks of a chat template
 _LARGE = 1 << 20  # characters; shorter texts cannot hold too many values
 _MOST_VALUES = 500_000  # lists and objects; they take thirty times the memory of their text
 
@@ -121,6 +123,35 @@ def read_scored(answer: Mapping[str, Any]) -> Reply:
         tokens=tokens,
         problem=None if tokens else Problem("server_error", message),
     )
+
+
+def shorten_scored(raw: str, answer: Mapping[str, Any], said: str) -> str:
+    """Write a response without the tokens of the prompt before the answer, for the journal.
+
+    A prompt is repeated for each choice, and a token takes seventy bytes.
+
+    Args:
+        raw: the response as it came; returned where its tokens cannot be read.
+        answer: the same, parsed.
+        said: the scored answer, at the end of the prompt.
+    """
+    tokens = read_prompt_tokens(answer)
+    if not tokens:
+        return raw
+    kept, size = len(tokens), 0
+    while kept > 1 and size < len(said) + _MARGIN:
+        kept -= 1
+        size += len(tokens[kept].text)
+    listed = [
+        {token.number: {"logprob": token.log_prob, "decoded_token": token.text}}
+        for token in tokens[kept:]
+    ]
+    short = {
+        **{name: answer[name] for name in ("model", "usage") if name in answer},
+        "choices": [{"index": 0}],
+        "prompt_logprobs": [*[None] * kept, *listed],
+    }
+    return json.dumps(short, separators=(",", ":"))
 
 
 def read_answer(answer: Mapping[str, Any]) -> Reply:

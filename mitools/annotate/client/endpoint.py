@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.annotate.client.budget import Budget
-from mitools.annotate.client.completion import NoCompletionError, parse_completion, parse_scored
+from mitools.annotate.client.completion import (
+    NoCompletionError,
+    parse_completion,
+    parse_scored,
+    shorten_scored,
+)
 from mitools.annotate.client.faults import (
     Busy,
     Fatal,
@@ -249,8 +254,10 @@ class Endpoint:
             fault.is_maybe_billed = may_be_billed(response.status, fault)
             raise fault
         try:
-            parse = parse_scored if request.is_scoring else parse_completion
-            return response.text, parse(response.text)
+            if request.said is None:
+                return response.text, parse_completion(response.text)
+            answer = parse_scored(response.text)
+            return shorten_scored(response.text, answer, request.said), answer
         except NoCompletionError as exc:
             fault = sort_in_body(str(exc), exc.words, secrets)
             fault.body = response.text

@@ -39,13 +39,18 @@ class Request:
         key: its key in the journal.
         content: its body as canonical JSON in UTF-8, exactly as it is sent.
         path: of the API, below the root of the endpoint.
-        is_scoring: whether it asks for the tokens of its prompt, and not for an answer.
+        said: the answer whose tokens it asks for; None where it asks for an answer.
     """
 
     key: str
     content: bytes
     path: str = CHAT_PATH
-    is_scoring: bool = False
+    said: str | None = None
+
+    @property
+    def is_scoring(self) -> bool:
+        """Whether it asks for the tokens of its prompt, and not for an answer."""
+        return self.said is not None
 
     @property
     def body(self) -> dict[str, Any]:
@@ -184,7 +189,7 @@ class Requests:
             body |= {"messages": whole, "add_generation_prompt": False, "prompt_logprobs": 0}
         content = _encoded(body)
         keyed = {"body": body, "provider": self.url.identity, "sample": 0}
-        return Request(hashlib.sha256(_encoded(keyed)).hexdigest(), content, path, is_scoring=True)
+        return Request(hashlib.sha256(_encoded(keyed)).hexdigest(), content, path, said)
 
     def _body(self, head: Sequence[Message], content: str) -> Mapping[str, Any]:
         messages = [*head, {"role": "user", "content": content}]
