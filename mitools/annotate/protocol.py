@@ -17,6 +17,7 @@ from mitools.replies import Problem
 from mitools.tasks import Task
 
 __all__ = [
+    "SCORED",
     "Answered",
     "Dialogue",
     "Front",
@@ -30,6 +31,10 @@ __all__ = [
 ]
 
 
+SCORED = -1
+"""The number of a sample that the teacher did not write, but gave the probability of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request for one completion, or for the probability of one.
@@ -37,7 +42,8 @@ class Question:
     Attributes:
         record: the record that it is about.
         task: how the answer will be read.
-        sample: index among several independent completions of the same prompt, from 0.
+        sample: index among several independent completions of the same prompt, from 0;
+            :data:`SCORED` for one with ``said``.
         hint: the gold label, if the prompt shows it.
         said: an answer to the prompt whose tokens are asked for with their log-probabilities; None
             asks for an answer.

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from mitools.annotate.options import AnnotateOptions
-from mitools.annotate.protocol import Dialogue, Problem, Question, Reply
+from mitools.annotate.protocol import SCORED, Dialogue, Problem, Question, Reply
 from mitools.annotate.samples import (
     Case,
     Sample,
@@ -157,7 +157,7 @@ def _score_choices(case: Case, chosen: Sample, gold: str | None) -> ScoringChoic
         message = "the place of the label in the answer was not found"
         return Scoring(problem=Problem("unreadable", message))
     hint = gold if chosen.is_hinted else None
-    replies = yield [Question(case.record, case.task, 0, hint, said=text) for text in texts.texts]
+    replies = yield [Question(case.record, case.task, SCORED, hint, text) for text in texts.texts]
     problem = next((reply.problem for reply in replies if reply.problem is not None), None)
     found = {} if problem else score(texts, replies)
     if not found and problem is None:

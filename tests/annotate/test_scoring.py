@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mitools.annotate.client.journal import Journal
 from mitools.annotate.dry_run import dry_run
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Reply
@@ -153,6 +155,9 @@ def test_a_run_scores_every_choice_once_and_replays_it_from_the_journal(
         assert again.records == outcome.records
         assert not again.tally.spent
     assert len(model.calls) == 9
+    with contextlib.closing(Journal(journal, is_read_only=True)) as stored:
+        # Only the answers themselves are shown as replies of the teacher.
+        assert sorted(record for record, _ in stored.keys_by_record()) == ["q0", "q1"]
 
 
 @pytest.mark.parametrize("way", ["chat", "completions"])

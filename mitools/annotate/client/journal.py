@@ -50,13 +50,13 @@ CREATE TABLE IF NOT EXISTS responses (
   kind TEXT NOT NULL,        -- ok, or the kind of error
   response TEXT NOT NULL,    -- the server's JSON as it came, or the error's message
   record TEXT NOT NULL,      -- id of the record that asked first
-  sample INTEGER NOT NULL,
+  sample INTEGER NOT NULL,   -- from 0; -1 for a text that was scored
   created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
 )
 """
 _FIND = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
 _EVERY = "SELECT key, kind, response, record, sample FROM responses"
-_RECORDS = "SELECT key, record FROM responses ORDER BY rowid"
+_RECORDS = "SELECT key, record FROM responses WHERE sample >= 0 ORDER BY rowid"
 _STORE = """
 INSERT INTO responses (key, kind, response, record, sample) VALUES {}
 ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, response = excluded.response,
@@ -141,7 +141,7 @@ class Journal:
         return None if row is None else _entry(row)
 
     def keys_by_record(self) -> Iterator[tuple[str, str]]:
-        """Yield the id of each record that asked, and the key of its request.
+        """Yield the id of each record that asked for an answer, and the key of its request.
 
         Raises:
             SourceError: the journal is damaged.

@@ -36,7 +36,7 @@ class OfflineTeacher:
             return reply
         place = f" {self._store.journal.path}" if self._store.journal else ""
         message = f"record {question.record['id']!r} is not in journal{place}"
-        if self._must_know and question.sample == 0:
+        if self._must_know and question.sample <= 0:
             raise TeacherError(message, hint='ask the teacher: leave out "--offline"')
         return Reply(problem=Problem("missing", message))
 
