@@ -249,6 +249,16 @@ def test_the_words_of_llama_cpp_python_are_passed_on(server: FixtureServer) -> N
     assert "--logits_all true" in err
 
 
+def test_a_model_that_cannot_be_scored_is_not_taken_for_an_unknown_one(
+    server: FixtureServer,
+) -> None:
+    message = "this model does not support prompt_logprobs"
+    server.default = Act(status=400, error={"error": {"message": message}})
+    status, _, err = run(server, lines(questions()), "--score-choices", "chat")
+    assert status == 1
+    assert f"cannot score choices by its chat API: 400: {message}" in err
+
+
 @pytest.mark.usefixtures("quick")
 def test_an_unknown_model_or_a_wrong_key_is_reported_as_without_scoring(
     server: FixtureServer,

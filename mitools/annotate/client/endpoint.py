@@ -394,5 +394,6 @@ def _is_about_scoring(fault: Fault, way: str) -> bool:
     """Tell whether a fault of a request that scores shows that the server cannot score."""
     if isinstance(fault, Fatal) and (fault.is_refusal or way == "chat"):
         return False  # a wrong key, or no chat API: the first question reports it
-    is_named = "logprobs" in fault.words.text  # llama-cpp-python's server answers with status 500
-    return (is_named or isinstance(fault, RequestRejected | Fatal)) and not is_about_model(fault)
+    if "logprobs" in fault.words.text:  # llama-cpp-python's server answers with status 500
+        return True
+    return isinstance(fault, RequestRejected | Fatal) and not is_about_model(fault)
