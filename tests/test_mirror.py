@@ -18,6 +18,7 @@ TESTED_IN = {
     "annotate/client/hints": "annotate/client/test_first_faults",
     "annotate/client/reply_reader": "annotate/client/test_teachers",
     "annotate/client/rescue": "annotate/client/test_journal",
+    "annotate/client/scoring_faults": "annotate/test_scoring",
     "annotate/client/sqlite_text": "annotate/client/test_journal",
     "annotate/client/usage": "annotate/client/test_budget",
     "annotate/conversation": "annotate/test_run",

@@ -21,7 +21,8 @@ What is kept:
 What goes wrong:
 
 - ``faults``: the faults of one request; ``first_faults``: noticing that every request fails alike
-- ``server_words``: what a server says went wrong; ``hints``: what to type next
+- ``server_words``: what a server says went wrong; ``hints``: what to type next;
+  ``scoring_faults``: a server that cannot score a text
 - ``model_list``: the models that an endpoint has
 
 Only ``transport`` and ``packed_body`` import the HTTP libraries. Importing this package

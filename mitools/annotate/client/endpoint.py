@@ -29,12 +29,13 @@ from mitools.annotate.client.faults import (
     sort_status,
 )
 from mitools.annotate.client.first_faults import FirstFaults
-from mitools.annotate.client.hints import advise, is_about_model, is_about_settings
+from mitools.annotate.client.hints import advise, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
 from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
 from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request, Requests
+from mitools.annotate.client.scoring_faults import is_about_scoring, scoring_refused
 from mitools.annotate.client.transport import Transport
 from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Question, UnaskedError
@@ -44,12 +45,6 @@ from mitools.errors import BudgetError, MitoolsError, TeacherError, TeacherRefus
 __all__ = ["Endpoint", "RequestOutcome"]
 
 _FIRST_CONTACT_TRIES = 3
-_APIS = {"chat": "chat API", "completions": "completions API"}
-_OTHER_WAY = {
-    "chat": "use vLLM, or try --score-choices completions, or --top-logprobs 20 without scoring",
-    "completions": "try --score-choices chat, or --top-logprobs 20 without scoring; "
-    'llama-cpp-python\'s server needs "--logits_all true"',
-}
 _LAST_LOOK_SECONDS = 0.25  # wait for the list of models at the end of a run
 
 
@@ -205,19 +200,17 @@ class Endpoint:
             return
         request = self._requests.scoring([{"role": "user", "content": "1 + 1 = ?"}], "2")
         cause: Fault | None = None
-        why = "it returns no log-probabilities of the prompt"
         try:
             _, answer = await self._send(request)
         except Fault as exc:
-            if not _is_about_scoring(exc, way):
+            if not is_about_scoring(exc, way):
                 return
-            why, cause = exc.message, exc
+            cause = exc
         else:
             if read_prompt_tokens(answer):
                 return
         self._halt()
-        message = f"{self._provider} cannot score choices by its {_APIS[way]}: {why}"
-        raise TeacherError(message, hint=_OTHER_WAY[way]) from cause
+        raise scoring_refused(self._provider, way, cause) from cause
 
     async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
         """Send a request and count its cost; returns the response's text and its JSON."""
@@ -388,12 +381,3 @@ class Endpoint:
         self._pace.stop()
         if self._budget is not None:
             self._budget.stop()
-
-
-def _is_about_scoring(fault: Fault, way: str) -> bool:
-    """Tell whether a fault of a request that scores shows that the server cannot score."""
-    if isinstance(fault, Fatal) and (fault.is_refusal or way == "chat"):
-        return False  # a wrong key, or no chat API: the first question reports it
-    if "logprobs" in fault.words.text:  # llama-cpp-python's server answers with status 500
-        return True
-    return isinstance(fault, RequestRejected | Fatal) and not is_about_model(fault)
