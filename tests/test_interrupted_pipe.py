@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,22 @@ def said(run: Run) -> list[str]:
 def judged(folder: Path) -> list[dict[str, Any]]:
     text = (folder / "judged.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
+
+
+def test_an_interrupt_while_modules_are_imported_ends_the_process_without_a_word() -> None:
+    code = """
+import builtins, os, signal
+imported = builtins.__import__
+def interrupting(name, *rest):
+    if name == "mitools.cli":
+        os.kill(os.getpid(), signal.SIGINT)
+    return imported(name, *rest)
+builtins.__import__ = interrupting
+from mitools.__main__ import run
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
 
 
 def test_a_pipe_interrupted_in_three_stages_ends_like_one_that_was_not(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -226,6 +227,7 @@ class StageCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         console = Console(f"mitools {ctx.info_name}")
         try:
+            _catch_interrupts()
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -247,6 +249,12 @@ class StageCommand(click.Command):
                 abandon_stdout()
             console.error(str(exc))
             ctx.exit(exc.exit_code)
+
+
+def _catch_interrupts() -> None:
+    """Raise ``KeyboardInterrupt`` at ^C, if it would end the process; see ``mitools.__main__``."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _unexpected(error: Exception) -> str:
