@@ -2,8 +2,6 @@
 
 import signal
 
-__all__ = ["run"]
-
 
 def run() -> None:
     """Run the command line.

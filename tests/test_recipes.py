@@ -328,20 +328,21 @@ def test_the_splits_of_the_hub_are_kept(name: str, tmp_path: Path) -> None:
 STUB = """#!/usr/bin/env bash
 # Stands for mitools: train fails where the student is there, annotate where it is told to, and
 # those with an output write there what came in.
-stage=$1 last=${!#}
+stage=$1 in=/dev/stdin
 [ "${LOG:-}" ] && echo "$*" >> "$LOG"
 while [ $# -gt 0 ]; do
   case $1 in
     --save) save=$2 ;;
-    -o) out=$2 ;;
+    -o) out=$2; shift ;;
+    *.jsonl) in=$1 ;;
     --resume | --overwrite) again=yes ;;
   esac
   shift
 done
 case $stage in
   load) echo "made by $RUN" > "${out:-/dev/stdout}" ;;
-  annotate) [ "${FAULT:-}" ] && exit 1; cat > "${out:-/dev/stdout}" ;;
-  split) case $last in *.jsonl) cat "$last" ;; *) cat ;; esac ;;
+  annotate) [ "${FAULT:-}" ] && exit 1; cat "$in" > "${out:-/dev/stdout}" ;;
+  split) cat "$in" ;;
   train) if [ -e "$save" ] && [ -z "${again:-}" ]; then exit 1; fi; touch "$save"; cat ;;
   eval) text=$(cat); [ "$text" ] || exit 1; echo "$text" > "$out" ;;
   explain) ;;

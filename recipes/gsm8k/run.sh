@@ -27,14 +27,15 @@ elif [ -e "$out" ] || [ -e "$out.work" ]; then
 fi
 mkdir -p -- "$(dirname -- "$out")"
 
-load=(mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"})
-# A file, whole or not at all: where the teacher fails, no student is trained on a part of the data.
-if [ "$teacher" = none ]; then
-  "${load[@]}" -o "$out.annotated.jsonl"
-else
-  "${load[@]}" | mitools annotate -c "$recipe" "$@" -o "$out.annotated.jsonl"
+# Files, whole or not at all: annotate shows the time left, and where the teacher fails, no student
+# is trained on a part of the data.
+records=$out.records.jsonl
+mitools load -c "$recipe" ${LIMIT:+--limit "$LIMIT"} -o "$records"
+if [ "$teacher" != none ]; then
+  mitools annotate -c "$recipe" "$records" -o "$out.annotated.jsonl" "$@"
+  records=$out.annotated.jsonl
 fi
-mitools split -c "$recipe" "$out.annotated.jsonl" |
+mitools split -c "$recipe" "$records" |
   mitools train -c "$recipe" --save "$out" ${STUDENT:+--student "$STUDENT"} ${again:+"$again"} |
   mitools eval -c "$recipe" --student "$out" --summary "$out.json" -o "$out.jsonl"
 
