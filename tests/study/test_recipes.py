@@ -13,8 +13,8 @@ from mitools.study.plan import read_study, runs_of
 STUDIES = sorted((Path(__file__).parents[2] / "recipes" / "study").glob("*.toml"))
 
 
-def test_there_are_studies_of_the_demo_and_of_published_data() -> None:
-    assert {path.stem for path in STUDIES} == {"demo", "svamp", "cqa"}
+def test_there_are_studies_of_stories_and_of_published_data() -> None:
+    assert {path.stem for path in STUDIES} == {"demo", "equations", "svamp", "cqa"}
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
