@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mitools.records import Row
@@ -24,6 +24,12 @@ class _Opened:
     rest: Iterator[Row]
     held: deque[Row] = field(default_factory=deque)
 
+    def close(self) -> None:
+        """Close the file behind the rows, if it is open."""
+        close = getattr(self.rest, "close", None)
+        if close is not None:
+            close()
+
 
 class Ahead:
     """Yields the parts of a source, each with its mapper and its rows.
@@ -39,9 +45,19 @@ class Ahead:
         self._waiting: deque[_Opened] = deque()
         self._silent = 0  # rows that were no evidence; after many of them, stop looking
 
-    def __iter__(self) -> Iterator[tuple[Part, Mapper, Iterator[Row]]]:
-        while (opened := self._waiting.popleft() if self._waiting else self._open()) is not None:
-            yield opened.part, opened.mapper, self._rows(opened)
+    def __iter__(self) -> Generator[tuple[Part, Mapper, Iterator[Row]], None, None]:
+        opened: _Opened | None = None
+        try:
+            while (opened := self._next()) is not None:
+                yield opened.part, opened.mapper, self._rows(opened)
+                opened.close()
+        finally:  # after an error as well, whose traceback would keep the files open
+            for part in (opened, *self._waiting):
+                if part is not None:
+                    part.close()
+
+    def _next(self) -> _Opened | None:
+        return self._waiting.popleft() if self._waiting else self._open()
 
     def _open(self) -> _Opened | None:
         part = next(self._parts, None)

@@ -5,6 +5,7 @@ As in every stage, the reader decides which records are valid.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import itertools
@@ -176,10 +177,12 @@ def read_parts(
     answers = Answers(report, options.rationale_from, options.max_rationale_words)
 
     def records() -> Iterator[Record]:
-        for part, mapper, rows in Ahead(with_chats(parts, options, report), options):
-            names.append(part.name)
-            made = reader.admit(rows, partial(_converted, mapper, answers))
-            yield from itertools.islice(made, options.limit)
+        ahead = Ahead(with_chats(parts, options, report), options)
+        with contextlib.closing(iter(ahead)) as opened:
+            for part, mapper, rows in opened:
+                names.append(part.name)
+                made = reader.admit(rows, partial(_converted, mapper, answers))
+                yield from itertools.islice(made, options.limit)
 
     label_field = options.fields.get("label", "label")
     yield from with_readable_gold(records(), gold or GoldCheck(), label_field)

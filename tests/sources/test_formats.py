@@ -6,6 +6,7 @@ import datetime
 import decimal
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,17 @@ def test_a_bad_row_is_named_by_file_and_line(
     assert len(records_of(path, rejected)) >= 1
     assert len(rejected) == 1
     assert rejected[0].text.strip() in text
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("text", ['{"input": "a"}\n[1]\n', '{"input": "a"}\n{"inptu": "b"}\n{}\n'])
+def test_a_file_is_closed_where_a_row_is_bad(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, "a.jsonl", text)
+    with pytest.raises(MitoolsError) as caught:
+        records_of(path)
+    assert caught.tb is not None  # its frames hold the readers
+    opened = [os.path.realpath(entry) for entry in Path("/proc/self/fd").iterdir()]
+    assert str(path) not in opened
 
 
 def test_bytes_that_are_no_utf8_are_the_rows_error(tmp_path: Path) -> None:
