@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -53,7 +54,8 @@ def test_a_student_is_trained_and_the_records_are_passed_on(
     assert "eval_accuracy" in steps[-1][1]
     assert passed_on == toy_records()
     assert notes[0] == "16 training and 8 validation records, 0 not used"
-    assert notes[-1].startswith(f"saved {tmp_path / 'student'} (valid accuracy ")
+    headline = r"valid: accuracy [\d.e-]+, label loss [\d.e-]+, rationale loss [\d.e-]+"
+    assert re.fullmatch(rf"saved {re.escape(str(trained.folder))} \({headline}\)", notes[-1])
     assert trained.folder == tmp_path / "student"
     results = json.loads((trained.folder / "mitools.json").read_text())["results"]
     assert trained.metrics.items() <= results.items()
