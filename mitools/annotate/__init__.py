@@ -5,7 +5,8 @@ The stage:
 - ``options``: its options, with their defaults and checks; ``notices``: callbacks for messages
 - ``annotate_records``: the stage as one function; ``open_teacher``: a teacher from its options
 - ``dry_run``: estimate of the cost; ``batch``: requests for a batch service, and its answers
-- ``report``: the summary of a finished run; ``failures``: records without an answer
+- ``report``: the summary of a finished run; ``failures``: what happens to a record without an
+  answer; ``unanswered``: when such records stop a run
 
 One run:
 

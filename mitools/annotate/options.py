@@ -17,7 +17,7 @@ from mitools.schema import READINGS, TASKS
 __all__ = [
     "ALIKE_FAILURES",
     "KEEPS",
-    "MAX_UNREADABLE",
+    "MAX_UNANSWERED",
     "PROMPTS",
     "RANGES",
     "SCORINGS",
@@ -41,8 +41,8 @@ vLLM have them. The server of llama.cpp itself has neither (ggml-org/llama.cpp#2
 ALIKE_FAILURES = 10
 """Different requests that fail alike, before any is answered, after which a run stops."""
 
-MAX_UNREADABLE = 20
-"""Unreadable answers, with no readable one among them, after which a run stops."""
+MAX_UNANSWERED = 20
+"""Replies that hold no answer, with none before that does, after which a run stops."""
 
 _REPLAY_FILE = "replay:"
 _LENGTH_LIMITS = ("max_tokens", "max_completion_tokens")
@@ -177,8 +177,8 @@ class AnnotateOptions:
         on_failure: what happens to a record without an answer: ``emit`` passes it on, ``fail``
             ends the run, ``divert:FILE`` adds it to a file.
         max_error_rate: the largest share of records without an answer. None: stop when
-            :data:`ALIKE_FAILURES` first requests fail alike, or :data:`MAX_UNREADABLE` first
-            answers cannot be read.
+            :data:`ALIKE_FAILURES` first requests fail alike, or :data:`MAX_UNANSWERED` first
+            replies hold no answer.
         error_rate: the share of wrong answers of the demo teacher.
         seed: of the demo teacher.
     """
@@ -242,9 +242,9 @@ class AnnotateOptions:
         return ALIKE_FAILURES if self.max_error_rate is None else None
 
     @property
-    def max_unreadable(self) -> int | None:
-        """Answers that may be unreadable at the start, less one; None for any number."""
-        return MAX_UNREADABLE if self.max_error_rate is None else None
+    def max_unanswered(self) -> int | None:
+        """Replies at the start that may hold no answer, less one; None for any number."""
+        return MAX_UNANSWERED if self.max_error_rate is None else None
 
     def named_model(self) -> str:
         """Give the model's name.

@@ -1,4 +1,4 @@
-"""The summary of a finished run: counts, cost, and examples of unreadable answers."""
+"""The summary of a finished run: counts, cost, and the first records without an answer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.prompt import Prompts
 from mitools.annotate.run import AnnotationRun
 from mitools.annotate.tally import Tally
+from mitools.annotate.unanswered import reason_of
 
-__all__ = ["overspending", "progress_figures", "run_lines", "unread_lines"]
+__all__ = ["overspending", "progress_figures", "run_lines", "unanswered_lines"]
 
 _PROMPT_CHARACTERS = 2000
 
@@ -67,12 +68,15 @@ def overspending(budget: Budget | None) -> str | None:
     )
 
 
-def unread_lines(run: AnnotationRun, options: AnnotateOptions) -> Iterator[str]:
-    """Yield the first prompt and some unreadable answers; nothing if any answer was readable."""
-    if not run.unread or run.tally.answered > run.tally.by_student:
+def unanswered_lines(run: AnnotationRun, options: AnnotateOptions) -> Iterator[str]:
+    """Yield why the first records have no answer; nothing if any record has one.
+
+    Before an unreadable answer stands the prompt that led to it.
+    """
+    examples = run.unanswered.examples
+    if not examples or run.tally.answered > run.tally.by_student:
         return
-    if options.has_endpoint:
-        for message in Prompts(options).first_messages(run.unread[0]):
+    if options.has_endpoint and examples[0]["teacher"]["error"]["kind"] == "unreadable":
+        for message in Prompts(options).first_messages(examples[0]):
             yield f"prompt, {message['role']}: {message['content'][:_PROMPT_CHARACTERS]}"
-    for record in run.unread:
-        yield f"record {record['id']}: {record['teacher']['error']['message']}"
+    yield from map(reason_of, examples)

@@ -40,7 +40,8 @@ from mitools.annotate.protocol import (
 )
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
-from mitools.errors import MitoolsError, TeacherError
+from mitools.annotate.unanswered import Unanswered
+from mitools.errors import MitoolsError
 from mitools.gold import GoldCheck, with_label_sets
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -50,7 +51,6 @@ __all__ = ["AnnotationRun", "OnFailure", "StoppedError"]
 _WINDOW = 4
 _IMMEDIATE_PLACES = 256  # for immediate answers: larger batches, fewer thread switches
 _FEWEST_JUDGED = 50  # records before the share of failures is checked
-_UNREAD_SHOWN = 3
 _READER_PATIENCE_SECONDS = 1.0
 _FRONT_PATIENCE_SECONDS = 60.0  # a thread inside a model must not outlive the interpreter
 
@@ -69,7 +69,7 @@ class AnnotationRun:
     Attributes:
         tally: counts what happened.
         gold: counts the gold labels that the task cannot read.
-        unread: the first records whose answers could not be read.
+        unanswered: the first records whose replies hold no answer.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class AnnotationRun:
         """
         self.tally = Tally()
         self.gold = GoldCheck(options.task)
-        self.unread: list[Record] = []
+        self.unanswered = Unanswered(options)
         first = islice(records, options.limit)
         watched = self.gold.watch(with_label_sets(first, options.task))
         self._items = map(ToTeacher, watched) if front is None else front.route(watched)
@@ -183,7 +183,7 @@ class AnnotationRun:
             # The places are released only now, so a blocked output blocks the reader.
             if self.tally.judged >= _FEWEST_JUDGED:
                 self._check_failures()
-            self._check_readable()
+            self._check_first_replies()
             self._outlet.release(len(outcomes))
         if failure is not None:
             raise failure
@@ -217,9 +217,7 @@ class AnnotationRun:
             self.tally.passed += 1
             return outcome.record
         self.tally.add(outcome)
-        is_unread = outcome.problem is not None and outcome.problem.kind == "unreadable"
-        if is_unread and len(self.unread) < _UNREAD_SHOWN:
-            self.unread.append(outcome.record)
+        self.unanswered.add(outcome)
         if outcome.problem is not None and self._handle_failure is not None:
             return self._handle_failure(outcome.record)
         return outcome.record
@@ -231,23 +229,15 @@ class AnnotationRun:
             of = self.tally.read - self.tally.unasked - self.tally.by_student - self.tally.passed
         if most is None or not of or failed.total() / of <= most or self._error is not None:
             return
-        message = (
-            f"{failed.total():,} of {of:,} records got no answer, more than --max-error-rate "
-            f"{most:g} allows (mostly: {failed.most_common(1)[0][0]})"
-        )
-        self._error = TeacherError(message, hint='look at "teacher.error" in the output')
+        self._error = self.unanswered.too_many(self.tally, of)
         self.stop()
 
-    def _check_readable(self) -> None:
-        """Stop the run if no answer so far can be read."""
-        most, unread = self._options.max_unreadable, self.tally.failed["unreadable"]
-        is_readable = self.tally.answered > self.tally.by_student
-        if most is None or unread < most or is_readable or self._error is not None:
-            return
-        message = f"none of the first {unread:,} answers is readable for the task"
-        hint = 'change the prompt or --task; to continue anyway: "--max-error-rate 1"'
-        self._error = TeacherError(message, hint=hint)
-        self.stop()
+    def _check_first_replies(self) -> None:
+        """Stop the run if no reply so far holds an answer."""
+        error = self.unanswered.too_many_at_first(self.tally)
+        if error is not None and self._error is None:
+            self._error = error
+            self.stop()
 
     def _finish(self) -> None:
         self.tally.check()
@@ -257,9 +247,7 @@ class AnnotationRun:
             raise self._error
         failed = self.tally.failed.total()
         if failed and failed == self.tally.judged and not self._is_stopping:
-            kind = self.tally.failed.most_common(1)[0][0]
-            message = f"none of {failed:,} records got an answer (mostly: {kind})"
-            raise TeacherError(message, hint='look at "teacher.error" in the output')
+            raise self.unanswered.none_at_all(self.tally)
 
     def _read(self) -> None:
         """Read records as places become free; runs in its own thread."""

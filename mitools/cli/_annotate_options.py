@@ -13,7 +13,7 @@ import click
 
 from mitools.annotate.options import (
     ALIKE_FAILURES,
-    MAX_UNREADABLE,
+    MAX_UNANSWERED,
     PROMPTS,
     RANGES,
     SCORINGS,
@@ -83,8 +83,8 @@ max_error_rate_option = click.option(
     type=within("max_error_rate"),
     metavar="FRACTION",
     help="Fraction of records without an answer at which to stop.  [default: stop when the "
-    f"first {ALIKE_FAILURES} requests fail alike, or the first {MAX_UNREADABLE} answers are "
-    "unreadable]",
+    f"first {ALIKE_FAILURES} requests fail alike, or the first {MAX_UNANSWERED} replies "
+    "hold no answer]",
 )
 
 

@@ -344,7 +344,7 @@ def _reporting(
     options: AnnotateOptions,
 ) -> Iterator[None]:
     """Report on the run, however it ended; but not to a downstream that has closed."""
-    from mitools.annotate.report import unread_lines
+    from mitools.annotate.report import unanswered_lines
 
     try:
         yield
@@ -352,7 +352,7 @@ def _reporting(
         raise
     except BaseException as exc:
         _report(stage, run, records, opened)
-        for line in unread_lines(run, options):
+        for line in unanswered_lines(run, options):
             stage.console.note(line)
         if opened.journal is not None and opened.journal.has_written:
             kept = f"answers are kept in {opened.journal.path}"

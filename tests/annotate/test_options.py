@@ -36,9 +36,9 @@ def test_every_range_is_of_an_attribute_and_holds_its_default() -> None:
 
 def test_whoever_sets_an_error_rate_is_not_stopped_early() -> None:
     assert AnnotateOptions().alike_failures == 10
-    assert AnnotateOptions().max_unreadable == 20
+    assert AnnotateOptions().max_unanswered == 20
     chosen = AnnotateOptions(max_error_rate=0.5)
-    assert (chosen.alike_failures, chosen.max_unreadable) == (None, None)
+    assert (chosen.alike_failures, chosen.max_unanswered) == (None, None)
 
 
 def test_the_file_of_a_replay_is_part_of_its_name() -> None:

@@ -177,6 +177,8 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
         return replace(reply, problem=Problem("content_filter", "the server withheld the answer"))
     if not reply.text and isinstance(message.get("refusal"), str):
         return replace(reply, problem=Problem("refusal", short_line(message["refusal"])))
+    if not reply.text and message.get("tool_calls"):
+        return replace(reply, problem=Problem("empty", "the model called a tool instead"))
     return reply
 
 

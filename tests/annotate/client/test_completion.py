@@ -28,6 +28,17 @@ def test_a_reason_after_which_there_is_an_answer(reason: str | None) -> None:
     assert (reply.text, reply.is_truncated, reply.problem) == ("The answer is 4.", False, None)
 
 
+def test_a_tool_that_was_called_in_place_of_an_answer_is_told() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "answer", "arguments": "{}"}}
+    answer = json.loads(finished("tool_calls"))
+    answer["choices"][0]["message"] |= {"content": None, "tool_calls": [call]}
+    problem = read_completion(json.dumps(answer)).problem
+    assert problem is not None
+    assert (problem.kind, problem.message) == ("empty", "the model called a tool instead")
+    answer["choices"][0]["message"]["content"] = "The answer is 4."
+    assert read_completion(json.dumps(answer)).problem is None
+
+
 @pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "model_length"])
 def test_a_cut_answer_is_called_so(reason: str) -> None:
     assert read_completion(finished(reason)).is_truncated
