@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mitools.errors import DataError
-from mitools.sources.answers import as_text, is_code, read_choices, shortened
+from mitools.sources.answers import as_text, is_code, path_to_text, read_choices, shortened
+from mitools.sources.templates import after, before
 from mitools.tasks import task_named
 
-__all__ = ["MOST_LABELS", "Column"]
+__all__ = ["BEHIND_HASHES", "MOST_LABELS", "Column"]
 
 MOST_LABELS = 200
 """The most different labels that are taken as a fixed set."""
@@ -22,6 +23,16 @@ _MOST_VALUES = 1000
 _LONGEST_VALUE = 200
 _MOSTLY = 0.9
 _DIGITS = re.compile(r"[\d\s.,()+*/^%$€£=−×÷-]+")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+BEHIND_HASHES = "after('####')"
+"""The filter of an answer that stands behind ``####`` at the end, as in GSM8K."""
+
+_STATED: Mapping[str, Callable[[str], str]] = {
+    BEHIND_HASHES: lambda text: after(text, "####"),
+    "after('boxed{') | before('}')": lambda text: (
+        before(after(text, "boxed{"), "}") if "boxed{" in text else text
+    ),
+}
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}\b.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}\b.*")
 
 
@@ -38,6 +49,9 @@ class Column:
         words: total number of their words.
         values: how often each value occurs, for the first different ones that are short.
         has_more: whether there are more different values than ``values`` holds.
+        stated: the answers that texts state behind a mark, by the template filters that take them
+            out, such as those in ``\\boxed{}``.
+        path: of the first text in the first list or object, such as ``text.0``.
     """
 
     name: str
@@ -50,6 +64,8 @@ class Column:
     words: int = 0
     values: Counter[str] = field(default_factory=Counter)
     has_more: bool = False
+    stated: dict[str, Column] = field(default_factory=dict)
+    path: str = ""
 
     def add(self, value: Any) -> None:
         """Count one value."""
@@ -62,21 +78,33 @@ class Column:
         self.filled += 1
         self.characters += len(text)
         self.longest = max(self.longest, len(text))
-        self.words += len(text.split())
+        self.words += _count_words(text)
         self.numbers += _is_number(value, text)
         if text in self.values or (len(self.values) < _MOST_VALUES and len(text) <= _LONGEST_VALUE):
             self.values[text] += 1
         else:
             self.has_more = True
+        for filters, take in _STATED.items():
+            answer = take(text)
+            if answer != text:
+                self.stated.setdefault(filters, Column(self.name)).add(answer)
 
     def _add_nested(self, value: Any) -> None:
         if not value:
             return
+        self.path = self.path or path_to_text(value)
         self.filled += 1
         self.nested += 1
         with contextlib.suppress(DataError):
             choices = read_choices(value)
             self.lists += choices is not None and len(choices.offered) > 1
+
+    def states(self) -> tuple[str, Column] | None:
+        """Return the filters that take an answer out of most texts, and the answers; else None."""
+        for filters, answers in self.stated.items():
+            if answers.filled >= _MOSTLY * max(1, self.filled):
+                return filters, answers
+        return None
 
     @property
     def are_numbers(self) -> bool:
@@ -94,6 +122,11 @@ class Column:
     def are_unique(self) -> bool:
         """Whether no value occurs twice, as far as values were kept."""
         return self.filled > 1 and all(count == 1 for count in self.values.values())
+
+    @property
+    def varies(self) -> bool:
+        """Whether there are at least two different values."""
+        return self.has_more or len(self.values) > 1
 
     @property
     def is_count(self) -> bool:
@@ -141,6 +174,12 @@ class Column:
         mean = round(self.characters / self.filled)
         kind = "different texts" if self.are_unique else "texts"
         return f"{kind} of {mean:,} characters on average"
+
+
+def _count_words(text: str) -> int:
+    """Count words; in scripts without spaces between them, two characters are one."""
+    words = len(text.split())
+    return words if text.isascii() else max(words, len(_UNSPACED.findall(text)) // 2)
 
 
 def _is_written_list(value: Any) -> bool:

@@ -87,7 +87,7 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
     return MadeRecipe(
         options.folder,
         (found, *proposal.reasons),
-        tuple(_warnings(trial, settings)),
+        (*proposal.warnings, *_warnings(trial, settings)),
         _names_teacher(settings.tables) or proposal.preset == CHAT,
     )
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from mitools.errors import UsageError
 from mitools.scaffold.chat_task import chat_task
-from mitools.scaffold.column import MOST_LABELS, Column
+from mitools.scaffold.column import BEHIND_HASHES, Column
+from mitools.scaffold.label_set import form_of_labels, label_set, warn_of_numbers
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.sample import MOST_ROWS, Sample
-from mitools.scaffold.usual_names import PAIRS, by_usual_name, choice_columns, plain_name
+from mitools.scaffold.usual_names import PAIRS, SCALES, by_usual_name, choice_columns, plain_name
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.answers import shortened
 from mitools.sources.published import CHAT, PRESETS
@@ -27,7 +28,6 @@ _RESERVED = ("teacher", "student", "scores")
 _USUAL_SPLITS = {*SPLITS, "validation", "val", "dev"}
 _ANSWERS = ("answer", "answerkey", "ans", "correct", "gold", "label", "solution", "target")
 _CLASSES = ("label", "labels", "class", "category", "intent", "target", "topic", "gold")
-_SCALES = ("rating", "stars", "score", "sentiment", "priority", "level")
 _MOST_OF_A_SCALE = 11
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JINJA_WORDS = (
@@ -35,6 +35,7 @@ _JINJA_WORDS = (
     *("self", "true", "True"),
 )
 _MOST_LISTED = 12
+_LONG_WORDS = 8
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Proposal:
         drop_fields: columns whose names mean something else in a record.
         has_splits: whether the file assigns its rows to splits.
         reasons: one line for each decision.
+        warnings: what a person should change.
     """
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Proposal:
     drop_fields: tuple[str, ...] = ()
     has_splits: bool = False
     reasons: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def as_table(self) -> dict[str, Any]:
         """Give the options of load; what is not decided is left out."""
@@ -137,6 +140,7 @@ class _Finder:
 
     sample: Sample
     proposal: Proposal
+    _stated: Column | None = None  # answers that a template takes out of the label's column
 
     def __post_init__(self) -> None:
         given = set(self.proposal.fields.values())
@@ -201,6 +205,17 @@ class _Finder:
 
     def _take_label(self, name: str) -> None:
         self._take("label", name)
+        column = self.sample.columns[name]
+        states = column.states() if _can_be_in_template(name) and not column.are_labels else None
+        if states is not None:
+            filters, self._stated = states
+            self.proposal.fields["label"] = f"{{{{ {name} | {filters} }}}}"
+            self.proposal.reasons[-1] += f"; {filters} takes the answer out"
+            if "rationale" not in self.proposal.fields:
+                is_behind = filters == BEHIND_HASHES
+                around = f"{{{{ {name} | before('####') }}}}" if is_behind else name
+                self.proposal.fields["rationale"] = around
+                self.proposal.reasons.append(f"rationale = {name}: the text around the answer")
         others = [other for other, column in self._free.items() if column.are_labels]
         if others:
             shown = ", ".join(shortened(other, 40) for other in others[:_MOST_LISTED])
@@ -208,12 +223,14 @@ class _Finder:
 
     def _find_input(self) -> None:
         free = self._free
-        plain = {plain_name(name): name for name in free}
-        for first, second in PAIRS:
-            if plain.get(first) == first and plain.get(second) == second:
-                self._take_pair(first, second)
-                return
+        # A text that is the same in each row tells nothing about it.
         texts = {name: column for name, column in free.items() if column.are_texts}
+        texts = {name: column for name, column in texts.items() if column.varies} or texts
+        plain = {plain_name(name): name for name in texts if _can_be_in_template(name)}
+        for first, second in PAIRS:
+            if first in plain and second in plain:
+                self._take_pair(plain[first], plain[second])
+                return
         named = [name for name in by_usual_name("input", texts) if not texts[name].are_labels]
         long = sorted(
             (name for name in texts if texts[name].mean_words >= 3 and not texts[name].are_labels),
@@ -235,7 +252,7 @@ class _Finder:
         self.proposal.reasons[-1] += "; the choices below it"
 
     def _take_pair(self, first: str, second: str) -> None:
-        one, other = first.capitalize(), second.capitalize()
+        one, other = (plain_name(name).capitalize() for name in (first, second))
         spec = f"{one}: {{{{ {first} }}}}\n{other}: {{{{ {second} }}}}"
         self.proposal.fields["input"] = spec
         self.proposal.reasons.append(
@@ -268,10 +285,24 @@ class _Finder:
         if proposal.task is None:
             proposal.task, reason = self._task()
             proposal.reasons.append(f"task = {proposal.task}: {reason}")
-        if proposal.task == "labels" and not proposal.labels:
-            proposal.labels = self._label_set()
         if proposal.task == "labels":
-            proposal.label_is = proposal.label_is or "text"
+            self._find_labels()
+
+    def _find_labels(self) -> None:
+        """Find the set of labels, and the form in which the column writes them."""
+        proposal, column = self.proposal, self._label_column()
+        if proposal.labels:
+            proposal.label_is = proposal.label_is or form_of_labels(column, proposal.labels)
+            return
+        classes = self.sample.classes.get(column.name, ()) if column is not None else ()
+        try:
+            proposal.labels = label_set(column, classes)
+        except UsageError as exc:
+            exc.message = f"{self.sample.name}: {exc.message}"
+            raise
+        proposal.label_is = proposal.label_is or "text"
+        if warning := warn_of_numbers(column, proposal.labels):
+            proposal.warnings.append(warning)
 
     def _task(self) -> tuple[str, str]:
         fields = self.proposal.fields
@@ -294,20 +325,12 @@ class _Finder:
                     f"; labels behind the first {MOST_ROWS:,} rows are not known, so check them"
                 )
             return "labels", reason
+        if column.mean_words > _LONG_WORDS:
+            return "text", "free texts, which seldom agree: all of their words are compared"
         return "text", "free texts, which are compared without case and punctuation"
 
     def _label_column(self) -> Column | None:
-        return self.sample.columns.get(self.proposal.fields.get("label", ""))
-
-    def _label_set(self) -> tuple[str, ...]:
-        column = self._label_column()
-        is_set = column is not None and not column.has_more and not column.are_unique
-        if column is None or not is_set or not 2 <= len(column.values) <= MOST_LABELS:
-            problem = "the set of labels cannot be read from the file"
-            raise UsageError(f"{self.sample.name}: {problem}", hint="name it: --labels A,B,C")
-        if classes := self.sample.classes.get(column.name):
-            return classes
-        return tuple(sorted(column.values))
+        return self._stated or self.sample.columns.get(self.proposal.fields.get("label", ""))
 
 
 def _can_be_in_template(name: str) -> bool:
@@ -319,7 +342,7 @@ def _are_classes(column: Column) -> bool:
     words = set(plain_name(column.name).split("_"))
     if set(column.values) <= {"0", "1"}:
         return True
-    is_scale = len(column.values) <= _MOST_OF_A_SCALE and words & {*_SCALES}
+    is_scale = len(column.values) <= _MOST_OF_A_SCALE and words & {*SCALES}
     return column.are_labels and bool(is_scale or words & {*_CLASSES})
 
 
@@ -342,5 +365,18 @@ def _unclear(sample: Sample, target: str, problem: str) -> UsageError:
     said = ", ".join([*shown[:_MOST_LISTED], *more])
     hint = "name the columns: --input FIELD --label FIELD"
     if target == "label":
-        hint += "; a file without labels: --label ''"
+        hint += _nested_labels(sample) + "; a file without labels: --label ''"
     return UsageError(f"{sample.name}: {problem}; columns: {said}", hint=hint)
+
+
+def _nested_labels(sample: Sample) -> str:
+    """Say how to take a label out of a list or an object."""
+    nested = {name: column for name, column in sample.columns.items() if column.path}
+    named = [name for name in by_usual_name("label", nested) if _can_be_in_template(name)]
+    if not named:
+        return ""
+    path = f"{named[0]}.{nested[named[0]].path}"
+    if path != f"{named[0]}.0":
+        return f", such as --label {path}"
+    joined = f"--label \"{{{{ {named[0]} | join(', ') }}}}\""
+    return f"; a record has one label: --label {path} is the first in a list, {joined} all of them"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["PAIRS", "USUAL_NAMES", "by_usual_name", "choice_columns", "plain_name"]
+__all__ = ["PAIRS", "SCALES", "USUAL_NAMES", "by_usual_name", "choice_columns", "plain_name"]
 
 USUAL_NAMES: Mapping[str, Sequence[str]] = {
     "id": ("id", "uid", "uuid", "guid", "qid", "key"),
@@ -15,7 +15,7 @@ USUAL_NAMES: Mapping[str, Sequence[str]] = {
         *("tweet", "utterance", "ticket", "context", "title", "subject"),
     ),
     "label": (
-        *("label", "labels", "gold", "answer", "target", "category", "class", "intent"),
+        *("label", "labels", "gold", "answer", "answers", "target", "category", "class", "intent"),
         *("sentiment", "topic", "emotion", "output", "solution", "result", "equation"),
         *(
             "answerkey",
@@ -41,17 +41,18 @@ USUAL_NAMES: Mapping[str, Sequence[str]] = {
 PAIRS = (
     ("premise", "hypothesis"),
     ("sentence1", "sentence2"),
-    ("passage", "question"),
-    ("context", "question"),
-    ("subject", "body"),
-    ("title", "body"),
-    ("title", "text"),
+    *((text, "question") for text in ("passage", "context", "article", "document", "paragraph")),
+    *((text, "question") for text in ("story", "background", "premise")),
+    *((text, "query") for text in ("context", "passage", "document")),
+    *(("subject", text) for text in ("body", "description")),
+    *(("title", text) for text in ("body", "text", "description", "abstract", "content")),
     ("question1", "question2"),
     ("text1", "text2"),
-    ("query", "document"),
-    ("query", "passage"),
 )
 """Columns that are the input together; the second one follows the first on a line of its own."""
+
+SCALES = ("rating", "stars", "score", "sentiment", "priority", "level")
+"""Words in the names of columns whose few numbers are the steps of a scale."""
 
 _SPELLED = re.compile(r"(\w+)_(?:text|name)")
 _CHOICE = re.compile(

@@ -25,12 +25,16 @@ __all__ = [
     "label_among",
     "lettered",
     "meanings",
+    "path_to_text",
     "read_choices",
     "shortened",
 ]
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes 1.0 in a column with blanks
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_DEEPEST = 8
+_MOST_EXACT = 2.0**53  # floats above it hold not every whole number
 _MARK = re.compile(r"\s*\(?([A-Za-z])[).:]\s*(?=\S)")
 _BOOLEANS = {True: ("true", "yes"), False: ("false", "no")}
 
@@ -185,9 +189,13 @@ def _by_text(value: Any, choices: Choices) -> str | None:
 
 
 def _stripped(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip()
+    return str(_whole_if_equal(value)).strip()
+
+
+def _whole_if_equal(value: Any) -> Any:
+    """Turn 1.0 into 1, as a column of whole numbers with blanks holds floats."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _MOST_EXACT
+    return int(value) if is_whole else value
 
 
 _AS: dict[LabelForm | None, str] = {
@@ -231,8 +239,12 @@ def lettered(value: Any) -> str:
     return "\n".join(f"({mark}) {text}" for mark, text in zip(marks, texts, strict=True))
 
 
-def as_text(value: Any, name: str, where: Where | None = None) -> str | None:
+def as_text(value: Any, name: str, where: Where | None = None, spec: str = "") -> str | None:
     """Read a cell as text; None if it is null or blank.
+
+    Args:
+        name: of the record's field.
+        spec: where its value comes from, for messages.
 
     Raises:
         InvalidFieldError: it is a list or an object.
@@ -243,7 +255,31 @@ def as_text(value: Any, name: str, where: Where | None = None) -> str | None:
         return None
     if isinstance(value, list | Mapping):
         kind = "a list" if isinstance(value, list) else "an object"
-        within = "0" if isinstance(value, list) else next(iter(value), "NAME")
-        hint = f'name one element of it: "--map {name}=….{within}"'
+        hint = _text_within(value, name, spec)
         raise InvalidFieldError(f'field "{name}" is {kind}, not a text', where=where, hint=hint)
-    return json.dumps(value) if isinstance(value, bool) else str(value)
+    return json.dumps(value) if isinstance(value, bool) else str(_whole_if_equal(value))
+
+
+def _text_within(value: Any, name: str, spec: str) -> str:
+    """Say how to map a text that is inside a list or an object."""
+    within = path_to_text(value) or ("0" if isinstance(value, list) else next(iter(value), "NAME"))
+    hint = f'name one element of it: "--map {name}={spec or "…"}.{within}"'
+    is_of_texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if is_of_texts and _PATH.fullmatch(spec):
+        hint += f", or join them: --map \"{name}={{{{ {spec} | join(', ') }}}}\""
+    return hint
+
+
+def path_to_text(value: Any) -> str:
+    """Return the dotted path of the first text in a list or an object; empty if there is none."""
+    inner: Any = value
+    names: list[str] = []
+    while isinstance(inner, list | Mapping) and inner and len(names) < _DEEPEST:
+        if isinstance(inner, list):
+            name, inner = "0", inner[0]
+        else:
+            usual = (known for known in ("text", "value", "label", "name") if known in inner)
+            name = str(next(usual, next(iter(inner))))
+            inner = inner.get(name)
+        names.append(name)
+    return ".".join(names) if isinstance(inner, str) else ""

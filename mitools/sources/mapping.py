@@ -108,20 +108,25 @@ class Mapper:
         # With choices, the label becomes the text of the choice that it means.
         choices = self._choices(mapped.get("choices"), where)
         label = mapped.get("label")
-        if choices is not None:
+        if choices is not None and not isinstance(label, list | dict):
             label = label_among(label, choices, self._form(values, label, choices, where), where)
+        texts = {**mapped, "label": label}
         record: Record = {
-            "id": as_text(mapped.get("id"), "id", where),
-            "input": as_text(mapped["input"], "input", where),
-            "label": as_text(label, "label", where),
+            "id": self._text(texts, "id", where),
+            "input": self._text(texts, "input", where),
+            "label": self._text(texts, "label", where),
             "task": self._task(values, mapped.get("choices"), choices),
             "choices": choices.offered if choices else None,
-            "rationale": as_text(mapped.get("rationale"), "rationale", where),
-            "group": as_text(mapped.get("group"), "group", where),
+            "rationale": self._text(texts, "rationale", where),
+            "group": self._text(texts, "group", where),
         }
         if record["input"] is None:
             raise MissingFieldError('field "input" is empty', where=where)
         return self._completed(record, mapped, values)
+
+    def _text(self, mapped: Record, name: str, where: Where) -> str | None:
+        spec = self._options.fields.get(name, name)
+        return as_text(mapped.get(name), name, where, "" if is_template(spec) else spec)
 
     def _completed(self, record: Record, mapped: Record, values: Record) -> Record:
         """Drop nulls, except for an unknown label; add the other fields, and the split."""

@@ -226,6 +226,83 @@ def test_without_texts_there_is_no_input(write_table: WriteTable) -> None:
         of(path)
 
 
+def test_numbers_of_classes_are_named_by_the_person(write_table: WriteTable) -> None:
+    path = write_table(sentence=TEXTS, label=["0", "1"] * 15)
+    found = of(path)
+    assert (found.labels, found.label_is) == (("0", "1"), "text")
+    assert found.warnings == [
+        "the labels 0, 1 are numbers, and a teacher does not know what they mean: write their "
+        'names, in this order, in labels of recipe.toml, and "index0" in label-is'
+    ]
+    found = of(path, labels=("bad", "good"))
+    assert (found.labels, found.label_is, found.warnings) == (("bad", "good"), None, [])
+
+
+def test_a_text_that_is_the_same_in_each_row_is_not_the_input(write_table: WriteTable) -> None:
+    told = ["Sort this message into one of two groups."] * 30
+    found = of(write_table(instruction=told, message=TEXTS, label=["a", "b"] * 15))
+    assert found.fields["input"] == "message"
+    found = of(write_table(title=told, body=TEXTS, label=["a", "b"] * 15))
+    assert found.fields["input"] == "body"
+
+
+def test_headers_with_capitals_are_pairs_too(write_table: WriteTable) -> None:
+    found = of(write_table(Title=TEXTS, Description=TEXTS, Topic=["a", "b"] * 15))
+    assert found.fields["input"] == "Title: {{ Title }}\nDescription: {{ Description }}"
+    found = of(write_table(Context=TEXTS, Query=TEXTS, Answer=["a", "b"] * 15))
+    assert found.fields["input"] == "Context: {{ Context }}\nQuery: {{ Query }}"
+
+
+def test_texts_without_spaces_between_words_are_an_input(write_table: WriteTable) -> None:
+    texts = [f"第{n}个包裹还没有到，请帮忙查一下" for n in range(30)]
+    found = of(write_table(内容=texts, 类别=["物流", "退款"] * 15))
+    assert found.fields == {"input": "内容", "label": "类别"}
+    assert found.labels == ("物流", "退款")
+
+
+def test_answers_are_taken_out_of_worked_solutions(write_table: WriteTable) -> None:
+    boxed = [rf"We add and get $\boxed{{{n}}}$." for n in range(30)]
+    found = of(write_table(problem=TEXTS, solution=boxed))
+    assert found.fields == {
+        "label": "{{ solution | after('boxed{') | before('}') }}",
+        "rationale": "solution",
+        "input": "problem",
+    }
+    assert found.task == "equation"
+    letters = [rf"It must be $\boxed{{\text{{({'ABC'[n % 3]})}}}}$." for n in range(30)]
+    assert of(write_table(problem=TEXTS, solution=letters)).task == "labels"
+    hashes = [f"We add and get it.\n#### {n}" for n in range(30)]
+    found = of(write_table(problem=TEXTS, solution=hashes, why=TEXTS))
+    assert found.fields["label"] == "{{ solution | after('####') }}"
+    assert found.fields["rationale"] == "{{ solution | before('####') }}"
+
+
+def test_long_free_texts_are_said_to_seldom_agree(write_table: WriteTable) -> None:
+    answers = [f"You go to the counter of floor {n} and ask there for a form." for n in range(30)]
+    found = of(write_table(question=TEXTS, answer=answers))
+    assert found.task == "text"
+    assert "seldom agree" in found.reasons[-1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "hint"),
+    [
+        ({"text": ["the king"], "start": [0]}, ", such as --label answers.text.0;"),
+        (["red", "blue"], '--label answers.0 is the first in a list, --label "{{ answers | join'),
+        ({"value": "king", "aliases": ["k"]}, ", such as --label answers.value;"),
+    ],
+)
+def test_a_label_inside_a_list_or_an_object_can_be_named(
+    answers: Any, hint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.jsonl"
+    rows = [{"question": text, "answers": answers} for text in TEXTS]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(UsageError) as caught:
+        of(str(path))
+    assert hint in caught.value.hint
+
+
 def test_a_set_of_labels_that_the_file_does_not_show_must_be_named(write_table: WriteTable) -> None:
     path = write_table(text=TEXTS, answer=TEXTS)
     with pytest.raises(UsageError, match=r"set of labels cannot be read .*--labels A,B,C"):

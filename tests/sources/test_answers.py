@@ -156,3 +156,31 @@ def test_a_long_label_does_not_fill_the_screen() -> None:
         label_among("many words\n" * 100, Choices(TEXTS), "text")
     assert len(caught.value.message) < 150
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [(2.0, "2"), (-1.0, "-1"), (2.5, "2.5"), (1e300, "1e+300"), (0.0, "0")]
+)
+def test_a_whole_number_written_as_a_float_is_whole(cell: float, text: str) -> None:
+    assert as_text(cell, "label") == text
+
+
+@pytest.mark.parametrize(
+    ("cell", "spec", "hint"),
+    [
+        (
+            ["a", "b"],
+            "tags",
+            'label=tags.0", or join them: --map "label={{ tags | join(\', \') }}"',
+        ),
+        (["a", "b"], "my tags", 'label=my tags.0"'),
+        ({"text": ["a"], "start": [0]}, "answers", 'label=answers.text.0"'),
+        ({"start": 3, "value": "a"}, "answer", 'label=answer.value"'),
+        ([{"name": "a"}], "x.y", 'label=x.y.0.name"'),
+        ([1, 2], "scores", 'label=scores.0"'),
+    ],
+)
+def test_a_text_inside_a_cell_is_named_by_its_path(cell: Any, spec: str, hint: str) -> None:
+    with pytest.raises(InvalidFieldError) as caught:
+        as_text(cell, "label", None, spec)
+    assert caught.value.hint == f'name one element of it: "--map {hint}'

@@ -224,3 +224,11 @@ def test_splits_come_from_the_plan_the_part_or_the_row() -> None:
     assert record_of(row, Part("here", (), split="test"))["split"] == "test"
     assert record_of(row, Part("here", (), split="test"), as_split="train")["split"] == "train"
     assert "split" not in record_of({"input": "i"})
+
+
+@pytest.mark.parametrize("plan", [{}, {"labels": ("red", "blue")}])
+def test_the_path_to_a_label_in_a_list_is_the_hint(plan: dict[str, Any]) -> None:
+    row = {"input": "i", "tags": ["red", "blue"]}
+    with pytest.raises(InvalidFieldError) as caught:
+        record_of(row, fields={"label": "tags"}, **plan)
+    assert '"--map label=tags.0", or join them' in caught.value.hint
