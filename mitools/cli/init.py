@@ -91,9 +91,9 @@ def command(stage: Stage, folder: str, **params: Any) -> None:
     """Start a recipe of your own.
 
     Makes the folder NAME with recipe.toml, run.sh and a copy of the data. With FILE (.jsonl, .json,
-    .csv, .tsv or .parquet), the first rows decide which column is the input, which is the label and
-    how labels are compared; the reasons are printed. Without FILE, --from copies a recipe that
-    came with mitools.
+    .csv, .tsv, .parquet or .arrow), the first rows decide which column is the input, which is the
+    label and how labels are compared; the reasons are printed. Without FILE, --from copies a recipe
+    that came with mitools.
 
     \b
     mitools init mine tickets.csv

@@ -275,12 +275,13 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     """Turn a data set into records.
 
     SOURCE is a recipe's name, hf:ORG/NAME for a data set on the Hugging Face Hub, demo for
-    generated word problems, or a .jsonl, .json, .csv, .tsv or .parquet file; without SOURCE, JSON
-    Lines are read from stdin. Unmapped source fields are kept. Template filters: lettered
-    (choices as lines), after('MARK') and before('MARK') (text around the last mark), number (the
-    only number). Chat logs and reasoning traces are recognized by their fields: the last message
-    of the user becomes input, the answer becomes teacher. Without --task, labels are compared as
-    the task labels with --labels, as choice with choices, else as text.
+    generated word problems, a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or a folder that
+    save_to_disk of datasets wrote; without SOURCE, JSON Lines are read from stdin. Unmapped source
+    fields are kept. Template filters: lettered (choices as lines), after('MARK') and
+    before('MARK') (text around the last mark), number (the only number). Chat logs and reasoning
+    traces are recognized by their fields: the last message of the user becomes input, the answer
+    becomes teacher. Without --task, labels are compared as the task labels with --labels, as
+    choice with choices, else as text.
 
     \b
     mitools load svamp

@@ -21,8 +21,10 @@ from mitools.scaffold.recipe_text import recipe_text
 from mitools.scaffold.sample import Sample, read_sample
 from mitools.scaffold.settings import Settings, copy_recipe, read_settings
 from mitools.scaffold.trial import Trial, try_mapping
+from mitools.sources.arrow_files import is_saved
 from mitools.sources.formats import ENDINGS
 from mitools.sources.hub import PREFIX
+from mitools.sources.load_records import open_named
 from mitools.sources.options import LoadOptions
 from mitools.sources.published import CHAT
 
@@ -131,6 +133,8 @@ def _check_file(file: str, folder: str) -> None:
     if is_recipe_name(file) and not os.path.exists(file):
         hint = f"to copy it: mitools init {shlex.quote(folder)} --from {file}"
         raise UsageError(f"{file} is a recipe, not a data file", hint=hint)
+    if is_saved(file):
+        open_named(file)  # says which of its files to name
     if file == STDIN or (os.path.exists(file) and not os.path.isfile(file)):
         message = f"{file} is not a file, and init reads its data more than once"
         raise UsageError(message, hint="write the data to a file first, and name that")

@@ -8,8 +8,8 @@ Where rows come from:
 - ``part``: a part of a source: its name and rows
 - ``formats``: the format of a local file; ``opening``: its bytes as text; ``recognition``: its
   content by its first bytes
-- ``json_text``, ``delimited``, ``parquet``: JSON, CSV and Parquet as rows; ``arrow``: Arrow tables
-  as rows
+- ``json_text``, ``delimited``, ``parquet``, ``arrow_files``: JSON, CSV, Parquet and Arrow files as
+  rows; ``arrow``: Arrow tables as rows
 - ``hub``: data sets of the Hugging Face Hub
 
 How a row becomes a record:

@@ -1,4 +1,4 @@
-"""Arrow tables as rows, and the class names in their schemas; shared by Parquet files and the Hub.
+"""Arrow tables as rows, and the class names in their schemas; for Parquet, Arrow files and the Hub.
 
 A cell that Python cannot represent is an error of its row only.
 """
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from mitools.errors import InvalidFieldError, Where
+from mitools.errors import InvalidFieldError, SourceError, Where
 from mitools.records import Record, Row
 from mitools.sources.part import Classes, table_row
 
-__all__ = ["batch_rows", "class_names", "first_line", "names_of_features"]
+__all__ = ["batch_rows", "checked_classes", "first_line", "names_of_features"]
 
 
 def batch_rows(batch: Any, name: str, before: int, classes: Classes) -> Iterator[Row]:
@@ -77,18 +77,34 @@ def first_line(exc: Exception) -> str:
     return lines[0][:200] if lines else type(exc).__name__
 
 
-def class_names(schema: Any) -> dict[str, tuple[str, ...]]:
-    """Read the class names that ``datasets`` wrote into an Arrow schema, by field."""
+def checked_classes(schema: Any, name: str) -> Classes:
+    """Read the class names that ``datasets`` wrote into the schema of a file, by field.
+
+    Raises:
+        SourceError: a column stands there twice, or the names are damaged.
+    """
+    doubled = [column for column in schema.names if schema.names.count(column) > 1]
+    if doubled:
+        message = f'{name} names the column "{doubled[0]}" twice'
+        raise SourceError(message, hint="give each column a unique name")
+    if b"huggingface" not in (schema.metadata or {}):
+        return {}
     import datasets
 
-    return names_of_features(datasets.Features.from_arrow_schema(schema))
+    try:
+        return names_of_features(datasets.Features.from_arrow_schema(schema))
+    except Exception as exc:  # of the library, for invalid metadata
+        message = f"{name} holds damaged metadata of Hugging Face ({first_line(exc)})"
+        raise SourceError(message, hint="write the file again without the metadata") from exc
 
 
 def names_of_features(features: Any) -> dict[str, tuple[str, ...]]:
+    """List the class names of columns of classes, and of columns of lists of them."""
     import datasets
 
+    within = {name: getattr(feature, "feature", feature) for name, feature in features.items()}
     return {
         name: tuple(feature.names)
-        for name, feature in features.items()
+        for name, feature in within.items()
         if isinstance(feature, datasets.ClassLabel)
     }

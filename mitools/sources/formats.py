@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mitools.errors import SourceError, UsageError
 from mitools.files import STDIN, open_input
+from mitools.sources.arrow_files import open_arrow
 from mitools.sources.delimited import csv_rows
 from mitools.sources.json_text import json_rows, line_rows
 from mitools.sources.opening import shown_name
@@ -25,6 +26,8 @@ _BY_ENDING = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
 }
 
 ENDINGS = tuple(sorted(filter(None, _BY_ENDING)))
@@ -42,10 +45,10 @@ def open_file(path: str, options: LoadOptions | None = None) -> Part:
         raise _unknown(path)
     if options.delimiter and kind not in ("csv", "tsv"):
         raise UsageError(f"--delimiter is for CSV, not for {kind}", hint="leave it out")
-    if kind == "parquet":
+    if kind in ("parquet", "arrow"):
         if options.encoding:
-            raise UsageError("--encoding is for texts, not for Parquet", hint="leave it out")
-        return open_parquet(path, options)
+            raise UsageError(f"--encoding is for texts, not for {kind}", hint="leave it out")
+        return open_parquet(path, options) if kind == "parquet" else open_arrow(path, options)
     name = shown_name(path)
     if kind == "jsonl":
         return Part(name, line_rows(path, options.encoding, options.bounds))

@@ -20,7 +20,7 @@ from mitools.sources.arrow import batch_rows, names_of_features
 from mitools.sources.options import LoadOptions
 from mitools.sources.part import Classes, Part
 
-__all__ = ["PARQUET_BRANCH", "PREFIX", "open_hub"]
+__all__ = ["PARQUET_BRANCH", "PREFIX", "open_hub", "usual_splits"]
 
 PREFIX = "hf:"
 PARQUET_BRANCH = "refs/convert/parquet"
@@ -63,7 +63,7 @@ def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
         )
     except Exception as exc:  # of a dozen types; the message tells more than the type
         raise _explained(exc, path, options) from exc
-    for hub_split, split in options.hf_splits or _usual_splits(list(dataset)):
+    for hub_split, split in options.hf_splits or usual_splits(list(dataset)):
         if hub_split not in dataset:
             close = difflib.get_close_matches(hub_split, list(dataset), n=1) or list(dataset)
             hint = f'did you mean "--hf-split {close[0]}"?'
@@ -75,7 +75,8 @@ def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
         yield Part(name, rows, classes, split)
 
 
-def _usual_splits(names: list[str]) -> list[tuple[str, str | None]]:
+def usual_splits(names: list[str]) -> list[tuple[str, str | None]]:
+    """Pair the names of splits with those of records; a single one is none of them."""
     if len(names) == 1:
         return [(names[0], None)]
     return [(name, _USUAL_SPLITS.get(name)) for name in names]

@@ -21,6 +21,7 @@ from mitools.gold import GoldCheck
 from mitools.recipe import is_recipe_name, list_recipes
 from mitools.records import Reader, Record
 from mitools.sources.ahead import Ahead
+from mitools.sources.arrow_files import is_saved, open_saved
 from mitools.sources.chat.answers import Answers
 from mitools.sources.chat.exchange import ChatRow
 from mitools.sources.chat.report import ChatReport
@@ -57,7 +58,8 @@ def load_records(
     Rows are read one by one, so memory is bounded; a JSON list alone is held whole.
 
     Args:
-        source: path of a .jsonl, .json, .csv, .tsv or .parquet file; ``hf:ORG/NAME`` for a data set
+        source: path of a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or of a folder that
+            ``save_to_disk`` of ``datasets`` wrote; ``hf:ORG/NAME`` for a data set
             of the Hugging Face Hub; ``demo`` for generated word problems; ``-`` for JSON Lines on
             stdin; or the name of a recipe of this installation, whose options the given ones
             override. Also several of these but recipes.
@@ -148,6 +150,8 @@ def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
             yield open_demo(options)
         elif name.startswith(PREFIX):
             yield from open_hub(name.removeprefix(PREFIX), options)
+        elif is_saved(name):
+            yield from open_saved(name, options)
         else:
             yield open_named(name, options)
 
@@ -204,7 +208,7 @@ def open_named(name: str, options: LoadOptions | None = None) -> Part:
         SourceError: there is no such file; the hint suggests a similar name.
     """
     if Path(name).is_dir():
-        raise SourceError(f"{name} is a folder", hint=f'name its files: "mitools load {name}/*"')
+        raise _is_folder(name)
     if name == STDIN or Path(name).exists() or Path(name).suffix:
         return open_file(name, options)
     known = [*list_recipes(), DEMO]
@@ -216,6 +220,17 @@ def open_named(name: str, options: LoadOptions | None = None) -> Part:
     else:
         hint = f"give a file, {PREFIX}ORG/NAME, or one of {', '.join(known)}"
     raise SourceError(f'no file or recipe "{name}"', hint=hint)
+
+
+def _is_folder(name: str) -> SourceError:
+    hint = f'name its files: "mitools load {name}/*"'
+    saved = sorted(str(inner) for inner in Path(name).iterdir() if is_saved(str(inner)))
+    if is_saved(name):  # a command that reads it twice takes one file
+        files = sorted(map(str, Path(name).rglob("*.arrow")), key=lambda file: "train" not in file)
+        hint = f'name one of its files: "{next(iter(files), "FILE.arrow")}"'
+    elif saved:
+        hint = f'name a data set in it: "mitools load {saved[0]}"'
+    return SourceError(f"{name} is a folder", hint=hint)
 
 
 def open_demo(options: LoadOptions) -> Part:

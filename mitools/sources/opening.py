@@ -7,6 +7,8 @@ import contextlib
 import io
 import os
 import shlex
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,10 @@ from mitools.sources.recognition import check_content
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["Text", "open_text", "shown_name"]
+__all__ = ["Seekable", "Text", "close_seekable", "open_seekable", "open_text", "shown_name"]
+
+Seekable = str | IO[bytes]
+"""A path, or a temporary copy of what cannot be read twice."""
 
 _HEAD_BYTES = 2**16
 _PIECE_BYTES = 2**16
@@ -85,6 +90,29 @@ def open_text(path: str, kind: str, encoding: str | None) -> Iterator[Text]:
             recoder = _Recoder(stream, encoding, name)
             recoded = io.BufferedReader(recoder, _PIECE_BYTES)
             yield Text(name, _peek(recoded), recoded, "utf-8")
+
+
+def open_seekable(path: str, kind: str) -> Seekable:
+    """Return a seekable source: the path, or a temporary copy of a pipe or packed file.
+
+    Raises:
+        SourceError: it is missing, or its first bytes show another kind of content.
+    """
+    name = shown_name(path)
+    if path != STDIN and Path(path).suffix not in (".gz", ".zst") and not Path(path).is_fifo():
+        with open_input(path) as stream, input_errors(name):
+            check_content(stream.read(512), name, kind)
+        return path
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the last row)
+    with open_input(path) as stream, input_errors(name):
+        shutil.copyfileobj(stream, copy)
+    copy.seek(0)
+    return copy
+
+
+def close_seekable(source: Seekable) -> None:
+    if not isinstance(source, str):
+        source.close()
 
 
 def _peek(stream: object) -> bytes:

@@ -25,7 +25,7 @@ __all__ = [
     "with_preset",
 ]
 
-FORMATS = ("jsonl", "json", "csv", "tsv", "parquet")
+FORMATS = ("jsonl", "json", "csv", "tsv", "parquet", "arrow")
 
 DEMO_ANSWERS = ("value", "equation")
 """What a story of the demo asks for: a number, or the expression that gives it."""

@@ -26,7 +26,7 @@ class Part:
 
     Attributes:
         name: its name in messages.
-        classes: class names of integer fields, by field.
+        classes: class names of fields of integers, or of lists of them, by field.
         split: the split of its records; None if unknown.
     """
 
@@ -45,9 +45,18 @@ def _parse(values: Mapping[str, Any], classes: Classes) -> Record:
     record = {str(name): clean(value) for name, value in values.items()}
     for name, names in classes.items():
         value = record.get(name)
-        if isinstance(value, int):  # -1 stands for "no label" on the Hub
-            record[name] = names[value] if 0 <= value < len(names) else None
+        if isinstance(value, int):
+            record[name] = _class_name(value, names)
+        elif isinstance(value, list):
+            record[name] = [_class_name(item, names) for item in value]
     return record
+
+
+def _class_name(value: Any, names: Sequence[str]) -> Any:
+    """Return the name of a class; None for -1, which stands for "no label" on the Hub."""
+    if not isinstance(value, int):
+        return value
+    return names[value] if 0 <= value < len(names) else None
 
 
 def _as_text(values: Mapping[str, Any]) -> str:

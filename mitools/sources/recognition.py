@@ -10,9 +10,12 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32
 
 from mitools.errors import SourceError
 
-__all__ = ["PARQUET_MAGIC", "check_content", "encoding_of", "is_binary"]
+__all__ = ["ARROW_MAGIC", "PARQUET_MAGIC", "check_content", "encoding_of", "is_binary"]
 
 PARQUET_MAGIC = b"PAR1"
+ARROW_MAGIC = b"ARROW1"
+
+_TABLES = {"parquet": PARQUET_MAGIC, "arrow": ARROW_MAGIC}
 
 # A command that unpacks to stdout, and the ending that lets mitools unpack it.
 _PACKED = {
@@ -30,7 +33,6 @@ _OTHERS = {
     b"Rar!": ("a rar archive", "unpack it first"),
     b"%PDF": ("a PDF file", "extract its texts to CSV or JSON Lines"),
     b"SQLite format 3": ("an SQLite database", 'write the table as CSV: "sqlite3 -csv -header"'),
-    b"ARROW1": ("an Arrow file", "write it as Parquet"),
     b"Obj\x01": ("an Avro file", "write it as Parquet"),
     b"ORC": ("an ORC file", "write it as Parquet"),
     b"\x89HDF": ("an HDF5 file", "write it as CSV or Parquet"),
@@ -88,8 +90,14 @@ def check_content(head: bytes, name: str, kind: str, encoding: str | None = None
     if start.startswith((b"<!doctype html", b"<html")):
         hint = "download the file again: a page is often the result of a failed download"
         raise SourceError(f"{name} is an HTML page", hint=hint)
-    if head.startswith(PARQUET_MAGIC) and kind != "parquet":
-        raise SourceError(f"{name} is a Parquet file", hint='add "--format parquet"')
+    for table, magic in _TABLES.items():
+        if head.startswith(magic):
+            if kind == table:
+                return
+            shown = "a Parquet" if table == "parquet" else "an Arrow"
+            raise SourceError(f"{name} is {shown} file", hint=f'add "--format {table}"')
+    if kind == "arrow":  # a stream of Arrow has no mark
+        return
     actual = encoding_of(head)
     if actual and encoding is None:
         shown = "UTF-" + actual.removeprefix("utf-")[:2]
