@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -32,6 +32,9 @@ from mitools.sources.options import (
     with_preset,
 )
 from mitools.sources.published import PRESETS
+
+if TYPE_CHECKING:
+    from mitools.gold import GoldCheck
 
 __all__ = ["command", "read_names"]
 
@@ -311,7 +314,15 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
         stage.console.note(note)
     for warning in filter(None, (report.warning(), gold.warning())):
         stage.console.warn(warning)
-    stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}")
+    count = f"{out.count:,} {'record' if out.count == 1 else 'records'}"
+    stage.console.note(count if report.notes() else f"{count}{_share_with_gold(gold, out.count)}")
+
+
+def _share_with_gold(gold: GoldCheck, count: int) -> str:
+    """Say how many records have a gold label, unless all have one."""
+    if gold.known == count:
+        return ""
+    return f", {gold.known:,} with a gold label" if gold.known else ", none with a gold label"
 
 
 @contextlib.contextmanager

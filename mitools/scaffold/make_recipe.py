@@ -175,6 +175,7 @@ def _propose_and_try(file: str, sample: Sample, options: InitOptions) -> tuple[P
 def _hint_of_init(hint: str) -> str:
     """Write a hint of ``mitools load`` with the options of ``mitools init``."""
     skips = r',? (?:or|and) [^,;"]*"--on-error skip"(?: or "--on-error divert:FILE")?'
+    hint = hint.replace(" | mitools load -", " > rows.jsonl")
     return re.sub(
         r'--map ("?)(id|input|label|choices|rationale)=', r"--\2 \1", re.sub(skips, "", hint)
     )

@@ -10,6 +10,7 @@ Where rows come from:
   content by its first bytes
 - ``json_text``, ``delimited``, ``parquet``, ``arrow_files``: JSON, CSV, Parquet and Arrow files as
   rows; ``arrow``: Arrow tables as rows
+- ``json_shape``: a JSON object that holds rows, instead of being one
 - ``hub``: data sets of the Hugging Face Hub
 
 How a row becomes a record:

@@ -14,6 +14,7 @@ from mitools.errors import SourceError, Where
 from mitools.files import STDIN
 from mitools.lines import Row, cut_lines, is_blank, long_row, parse_line
 from mitools.records import Record
+from mitools.sources.json_shape import command_for_rows
 from mitools.sources.opening import Text, open_text
 from mitools.sources.options import LoadOptions
 
@@ -36,7 +37,9 @@ def line_rows(path: str, encoding: str | None = None, bounds: Bounds = DEFAULTS)
         yield from _rows_of_lines(text, enumerate(cut_lines(text.stream, bounds), 1), bounds)
 
 
-Lines = Iterator[tuple[int, tuple[bytes, Iterator[bytes] | None]]]
+NumberedLine = tuple[int, tuple[bytes, Iterator[bytes] | None]]
+Lines = Iterator[NumberedLine]
+FilledLines = Iterator[tuple[int, bytes, Iterator[bytes] | None]]
 
 
 def _rows_of_lines(text: Text, lines: Lines, bounds: Bounds) -> Iterator[Row]:
@@ -84,7 +87,8 @@ def json_rows(path: str, options: LoadOptions) -> Iterator[Row]:
         number, first, rest = next(filled, (1, b"", None))
         is_list = first.lstrip(_SPACE).startswith(b"[")
         if not is_list and rest is None and _is_json(first):
-            yield from _rows_of_lines(text, iter([(number, (first, None))]), bounds)
+            second = _next_unless_alone(first, filled, path)
+            yield from _rows_of_lines(text, iter([(number, (first, None)), *second]), bounds)
             yield from _rows_of_lines(text, lines, bounds)
             return
         whole = _read_whole(first, rest or iter(()), text, options.max_json_bytes)
@@ -106,6 +110,28 @@ def _read_whole(first: bytes, rest: Iterator[bytes], text: Text, most: int) -> b
             hint = "convert it to JSON Lines with \"jq -c '.[]'\", or raise --max-json-bytes"
             raise SourceError(f"{text.name} is longer than {most:,} bytes", hint=hint)
     return b"".join(pieces)
+
+
+def _next_unless_alone(first: bytes, lines: FilledLines, path: str) -> list[NumberedLine]:
+    """Refuse a first line that holds all rows; looks at the next line only where it may.
+
+    Raises:
+        SourceError: the line is the only one, and holds rows.
+    """
+    value = json.loads(first.decode("utf-8-sig", "replace"))
+    command = command_for_rows(value, path) if isinstance(value, dict) else None
+    if command is None:
+        return []
+    second = next(lines, None)
+    if second is None:
+        raise _holds_rows(path, command)
+    number, line, rest = second
+    return [(number, (line, rest))]
+
+
+def _holds_rows(path: str, command: str) -> SourceError:
+    message = f"{path} holds one object, not a list of objects"
+    return SourceError(message, hint=f"write its rows as JSON Lines: {command}")
 
 
 def _is_json(raw: bytes) -> bool:
@@ -158,6 +184,9 @@ def _refuse_single_object(text: str, path: str) -> None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return  # there are several, or the invalid line is reported later
+    command = command_for_rows(value, path) if isinstance(value, dict) else None
+    if command is not None:
+        raise _holds_rows(path, command)
     if isinstance(value, dict):
         lists = [name for name, inner in value.items() if isinstance(inner, list)]
         name = lists[0] if lists else "FIELD"

@@ -50,6 +50,14 @@ def test_a_file_becomes_records(quiz: Path) -> None:
     assert run(quiz, *QUIZ_MAP, "-q").stderr == ""
 
 
+def test_records_without_a_gold_label_are_counted(quiz: Path, tmp_path: Path) -> None:
+    result = run(quiz, "--map", "input=question")
+    assert result.stderr == "mitools load: 2 records, none with a gold label\n"
+    path = tmp_path / "some.jsonl"
+    path.write_text('{"input": "a", "label": "x"}\n{"input": "b", "label": null}\n{"input": "c"}\n')
+    assert run(path).stderr == "mitools load: 3 records, 1 with a gold label\n"
+
+
 def test_the_backslash_n_of_a_shell_is_a_line_break(quiz: Path) -> None:
     result = run(quiz, "--map", r"input={{ question }}\n{{ [a, b] | lettered }}")
     assert records(result)[0]["input"] == "Where?\n(a) park\n(b) zoo"
