@@ -16,6 +16,13 @@ _NAMES = word_set(
     "answer finalanswer correctanswer label choice prediction result theanswer predictedlabel"
     " verdict answerletter correctoption correctchoice option ans solution"
 )
+_LIKELY = word_set(
+    "category class classification intent sentiment topic emotion tag department priority severity"
+    " stance decision rating stars"
+)
+"""Names of fields for an answer where no other field is one, in JSON at the end of a text."""
+
+_BEFORE_NAME = re.compile(r"\A(?:predicted|final|the|main|primary)(?=.)")
 _REASONS = word_set(
     "reasoning rationale explanation thought thoughts steps analysis justification reason why"
     " thinking chainofthought stepbystep"
@@ -29,6 +36,7 @@ _LOOSE = re.compile(
         (?:"(?P<double>[^"\n]{1,300})"|'(?P<single>[^'\n]{1,300})'|(?P<bare>-?[\w./]{1,60}))""",
     re.IGNORECASE | re.VERBOSE,
 )
+_BEHIND = re.compile(r"\s{0,80}(?:`{3,8}|~{3,8})?\s{0,80}\Z")
 _OBJECT = re.compile(r"\{(?=\s{0,80}\")")
 
 
@@ -41,12 +49,14 @@ class FieldAnswer:
         begin: where the object or tag begins.
         end: where it ends.
         rationale: the content of a field for reasons beside it.
+        is_likely: whether only the content can tell that it is an answer.
     """
 
     text: str
     begin: int
     end: int
     rationale: str = ""
+    is_likely: bool = False
 
 
 _DECODER = json.JSONDecoder(
@@ -84,7 +94,10 @@ def _json_field(text: str) -> FieldAnswer | None:
         except (ValueError, RecursionError):
             continue
         place = end
-        field = _of_object(pairs, match.start(), end) or field
+        found = _of_object(pairs, match.start(), end)
+        if found is not None and found.is_likely and (field or _BEHIND.match(text, end) is None):
+            found = None
+        field = found or field
     if field is None and "answer" in text.lower():
         for match in list(_LOOSE.finditer(text))[-1:]:
             held = match["double"] or match["single"] or match["bare"]
@@ -98,6 +111,7 @@ def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
     if not isinstance(pairs, list):
         return None
     held: str | None = None
+    likely: list[str] = []
     reasons = ""
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2):
@@ -107,6 +121,10 @@ def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
             held = _as_text(pair[1])
         elif name in _REASONS:
             reasons = _as_lines(pair[1])
+        elif _BEFORE_NAME.sub("", name) in _LIKELY:
+            likely.append(_as_text(pair[1]))
+    if held is None and len(likely) == 1:
+        return FieldAnswer(likely[0], begin, end, reasons, is_likely=True)
     return None if held is None else FieldAnswer(held, begin, end, reasons)
 
 

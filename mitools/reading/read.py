@@ -51,8 +51,8 @@ def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -
     own = part.text
     field = answer_field(own, part.folded)
     answer = None
-    if field is not None:
-        label = reader.read(field.text, choices)
+    label = None if field is None else reader.read(field.text, choices)
+    if field is not None and (isinstance(label, str) or not field.is_likely):
         if not isinstance(label, str):
             return Answer(None, own)
         answer = Answer(label, _beside(own, field), RANKS[0], (field.begin, field.end))

@@ -43,3 +43,35 @@ def test_reasons_beside_the_answer_are_kept() -> None:
     assert found is not None
     assert found.rationale == "Take 2.\nAdd 3."
     assert found.begin == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ('{"category": "refund", "confidence": 0.9}', "refund"),
+        (
+            'It is about money.\n```json\n{"reason": "x", "Predicted Class": "refund"}\n```\n',
+            "refund",
+        ),
+        ('{"final_intent": ["refund"]}', "refund"),
+        ('{"rating": 4}', "4"),
+    ],
+)
+def test_a_field_with_the_name_of_a_class_is_likely_the_answer(text: str, held: str) -> None:
+    found = field_in(text)
+    assert found is not None
+    assert (found.text, found.is_likely) == (held, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"category": "refund", "topic": "money"}',
+        '{"category": "refund"} is what the mail says, but it is a complaint.',
+        '{"label": "complaint"} {"category": "refund"}',
+        '{"category": "refund", "answer": "complaint"}',
+    ],
+)
+def test_other_fields_and_words_come_before_a_likely_one(text: str) -> None:
+    found = field_in(text)
+    assert found is None or (found.text, found.is_likely) == ("complaint", False)

@@ -89,3 +89,25 @@ def test_what_is_kept_of_texts_is_bounded() -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 6_000_000
+
+
+@pytest.mark.parametrize(
+    ("completion", "label", "rank"),
+    [
+        ('{"why": "x", "category": "refund"}', "refund", "field"),
+        ('```json\n{"reason": "Money.", "category": "Refund"}\n```', "refund", "field"),
+        ('The answer is refund. {"category": "money"}', "refund", "cue"),
+        ('{"category": "money"}', None, None),
+    ],
+)
+def test_a_likely_field_counts_where_it_holds_an_answer(
+    completion: str, label: str | None, rank: str | None
+) -> None:
+    answer = task_named("labels").parse(completion, ["refund", "complaint"])
+    assert (answer.label, answer.read_by) == (label, rank)
+
+
+def test_the_reason_beside_a_likely_field_is_the_rationale() -> None:
+    completion = '{"reason": "They want money.", "category": "refund"}'
+    answer = task_named("labels").parse(completion, ["refund", "complaint"])
+    assert answer.rationale == "They want money."
