@@ -25,7 +25,11 @@ __all__ = ["Form", "Reading", "form_of", "form_of_first", "rows_of"]
 _CONVERSATIONS = ("messages", "conversations", "conversation", "input")
 _REQUESTS = ("request", "kwargs", "input", "inputs")
 _RESPONSES = ("response", "result", "completion", "output", "outputs")
-_MODELS = ("model", "generator")
+_PROMPTS = {
+    "prompt": ("completion", "response", "responses", "completions", "generation"),
+    "instruction": ("generation",),  # of distilabel
+}
+_MODELS = ("model", "model_name", "generator")
 _IDS = ("custom_id", "id", "uuid", "conversation_id", "request_id")
 # Fields whose names mean something else in a record.
 _RESERVED = ("teacher", "student", "scores")
@@ -88,7 +92,7 @@ def form_of(row: Mapping[str, Any]) -> Form | None:
         return Form(f"messages ({kind})", _read_messages)
     if "instruction" in row and "output" in row:
         return _ALPACA
-    if "prompt" in row and isinstance(row["prompt"], str | list) and _answer_in(row):
+    if _prompt_in(row) is not None:
         return _PROMPT
     return None
 
@@ -167,12 +171,18 @@ def _response_in(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def _answer_in(row: Mapping[str, Any]) -> str:
-    for name in ("completion", "response", "responses", "completions"):
-        value = row.get(name)
-        if isinstance(value, str | Mapping) or (isinstance(value, list) and value):
-            return name
-    return ""
+def _prompt_in(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the fields of a prompt and of its answer; None if there are none."""
+    for prompt, answers in _PROMPTS.items():
+        if isinstance(row.get(prompt), str | list):
+            answer = next((name for name in answers if _is_answer(row.get(name))), None)
+            if answer is not None:
+                return prompt, answer
+    return None
+
+
+def _is_answer(value: Any) -> bool:
+    return isinstance(value, str | Mapping) or (isinstance(value, list) and bool(value))
 
 
 def _system_in(row: Mapping[str, Any]) -> str:
@@ -277,12 +287,12 @@ def _read_trace(row: Record, where: Where, _reading: Reading) -> _Read:
 
 
 def _read_prompt(row: Record, where: Where, reading: Reading) -> _Read:
-    prompt, name = row.get("prompt"), _answer_in(row)
-    if not name or not isinstance(prompt, str | list):
+    names = _prompt_in(row)
+    if names is None:
         message = 'the row has no "prompt" with a "completion"'
         raise MissingFieldError(message, where=where, hint=_SKIP)
-    answer, system = row[name], _system_in(row)
-    used = frozenset({"prompt", name, "system", "system_prompt", "model", "usage"})
+    prompt, answer, system = row[names[0]], row[names[1]], _system_in(row)
+    used = frozenset({*names, "system", "system_prompt", "model", "usage"})
     if isinstance(prompt, list) and are_messages(answer):
         exchanges = exchanges_of([*prompt, *answer], where, system=system)
     else:

@@ -36,6 +36,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "prompt with an arrow": {"prompt": "2 + 2? ->", "completion": "4"},
     "prompt of messages": {"prompt": ASK, "completion": [TOLD[-1]]},
     "prompt of messages and a text": {"prompt": ASK, "completion": "4"},
+    "distilabel": {"instruction": "2 + 2?", "generation": "4", "model_name": "m"},
     "Alpaca": {"instruction": "2 + 2?", "input": "", "output": "4"},
     "Alpaca without input": {"instruction": "2 + 2?", "output": "4"},
 }
@@ -54,6 +55,11 @@ def test_each_form_gives_the_question_and_the_answer(name: str) -> None:
     assert row["completion"].strip().removeprefix("<think>2, 3, 4.</think>") == "4"
     assert row.exchange.question == "2 + 2?"
     assert {"messages", "conversations", "prompt", "request", "response"}.isdisjoint(row)
+
+
+def test_the_model_that_distilabel_names_is_the_teacher() -> None:
+    [row] = read({**FORMS["distilabel"], "model_name": "some/model"})
+    assert row.exchange.model == "some/model"
 
 
 def test_alpaca_puts_the_input_below_the_instruction() -> None:
@@ -119,6 +125,8 @@ def test_records_of_one_conversation_are_one_group() -> None:
         {"prompt": 5, "completion": "4"},
         {"messages": "none"},
         {"instruction": "2 + 2?"},
+        {"instruction": "2 + 2?", "generation": None},
+        {"instruction": "Sum up.", "context": "2 + 2", "response": "4"},
         {"custom_id": "a", "text": "b"},
         {},
     ],
