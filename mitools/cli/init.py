@@ -29,7 +29,7 @@ GROUPS = {
     "Recipe": "--from --student",
     "Fields": "--input --label --choices --rationale --id --preset",
     "Labels": "--task --labels --label-is",
-    "File": "--format --delimiter --encoding",
+    "File": "--format --delimiter --columns --encoding",
 }
 
 
@@ -85,6 +85,14 @@ GROUPS = {
     "--delimiter",
     metavar="CHAR",
     help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
+)
+@click.option(
+    "--columns",
+    "column_names",
+    type=read_names,
+    default=LoadOptions.column_names,
+    metavar="A,B,…",
+    help="Names of the columns of a CSV file without a header.",
 )
 @click.option("--encoding", metavar="NAME", help="Text encoding, such as utf-16.  [default: utf-8]")
 def command(stage: Stage, folder: str, **params: Any) -> None:

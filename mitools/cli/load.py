@@ -116,7 +116,7 @@ GROUPS = {
     "Labels": "--task --labels --label-is",
     "Records": "--limit --as-split",
     "Chat logs": "--turns --context --requests --rationale-from --max-rationale-words",
-    "Files": "--format --delimiter --encoding --max-json-bytes",
+    "Files": "--format --delimiter --columns --encoding --max-json-bytes",
     "Hub": "--name --revision --hf-split",
     "Demo": "--n --steps --distractors --answer",
     "Input and output": "--source",
@@ -223,6 +223,14 @@ GROUPS = {
     "--delimiter",
     metavar="CHAR",
     help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
+)
+@click.option(
+    "--columns",
+    "column_names",
+    type=read_names,
+    default=LoadOptions.column_names,
+    metavar="A,B,…",
+    help="Names of the columns of a CSV file without a header.",
 )
 @click.option("--encoding", metavar="NAME", help="Text encoding, such as utf-16.  [default: utf-8]")
 @click.option(

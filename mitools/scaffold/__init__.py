@@ -4,6 +4,7 @@
 - ``column``: what is known about one column; ``sample``: the first rows of a file
 - ``usual_names``: columns by their names; ``propose``: the mapping and the task, with reasons
 - ``label_set``: the set of labels of a column
+- ``refusals``: files of which nothing can be proposed
 - ``chat_task``: the task of a chat log, by its answers
 - ``trial``: the first records that a proposal gives
 - ``settings``: the settings that a recipe brings to other data

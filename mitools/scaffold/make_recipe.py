@@ -185,6 +185,7 @@ def _reading(options: InitOptions) -> dict[str, Any]:
     given = {
         "format": options.format,
         "delimiter": options.delimiter,
+        "column_names": options.column_names or None,
         "encoding": options.encoding,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -5,8 +5,6 @@ What a person gives is taken as it is; the rest is found by names first, then by
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +13,16 @@ from mitools.scaffold.chat_task import chat_task
 from mitools.scaffold.column import BEHIND_HASHES, Column
 from mitools.scaffold.label_set import form_of_labels, label_set, warn_of_numbers
 from mitools.scaffold.options import InitOptions
+from mitools.scaffold.refusals import check_header, unclear
 from mitools.scaffold.sample import MOST_ROWS, Sample
-from mitools.scaffold.usual_names import PAIRS, SCALES, by_usual_name, choice_columns, plain_name
+from mitools.scaffold.usual_names import (
+    PAIRS,
+    SCALES,
+    by_usual_name,
+    can_be_in_template,
+    choice_columns,
+    plain_name,
+)
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.answers import shortened
 from mitools.sources.published import CHAT, PRESETS
@@ -29,11 +35,6 @@ _USUAL_SPLITS = {*SPLITS, "validation", "val", "dev"}
 _ANSWERS = ("answer", "answerkey", "ans", "correct", "gold", "label", "solution", "target")
 _CLASSES = ("label", "labels", "class", "category", "intent", "target", "topic", "gold")
 _MOST_OF_A_SCALE = 11
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_JINJA_WORDS = (
-    *("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or"),
-    *("self", "true", "True"),
-)
 _MOST_LISTED = 12
 _LONG_WORDS = 8
 
@@ -95,6 +96,7 @@ def propose(sample: Sample, options: InitOptions) -> Proposal:
     else:
         finder = _Finder(sample, proposal)
         finder.find_fields()
+        check_header(sample, {*proposal.fields.values()} - {*options.fields.values()}, options)
         finder.find_task()
     _find_splits(sample, proposal)
     # Objects in these columns are those of an earlier run, which stay.
@@ -206,7 +208,7 @@ class _Finder:
     def _take_label(self, name: str) -> None:
         self._take("label", name)
         column = self.sample.columns[name]
-        states = column.states() if _can_be_in_template(name) and not column.are_labels else None
+        states = column.states() if can_be_in_template(name) and not column.are_labels else None
         if states is not None:
             filters, self._stated = states
             self.proposal.fields["label"] = f"{{{{ {name} | {filters} }}}}"
@@ -226,7 +228,7 @@ class _Finder:
         # A text that is the same in each row tells nothing about it.
         texts = {name: column for name, column in free.items() if column.are_texts}
         texts = {name: column for name, column in texts.items() if column.varies} or texts
-        plain = {plain_name(name): name for name in texts if _can_be_in_template(name)}
+        plain = {plain_name(name): name for name in texts if can_be_in_template(name)}
         for first, second in PAIRS:
             if first in plain and second in plain:
                 self._take_pair(plain[first], plain[second])
@@ -237,7 +239,7 @@ class _Finder:
             key=lambda name: -texts[name].characters,
         )
         if not (chosen := [*named, *long][:1]):
-            raise _unclear(self.sample, "input", "no column looks like the input")
+            raise unclear(self.sample, "input", "no column looks like the input")
         self._take("input", chosen[0])
         self._show_choices(f"{{{{ {chosen[0]} }}}}", chosen[0])
 
@@ -245,7 +247,7 @@ class _Finder:
         """Put the choices below the texts, where a template can name all columns."""
         fields = self.proposal.fields
         columns = [column for column in fields.get("choices", "").split(",") if column]
-        if not columns or not all(map(_can_be_in_template, (*names, *columns))):
+        if not columns or not all(map(can_be_in_template, (*names, *columns))):
             return
         choices = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
         fields["input"] = f"{template}\nAnswer Choices:\n{{{{ {choices} | lettered }}}}"
@@ -276,8 +278,8 @@ class _Finder:
                 return
         if found := next(filter(None, kinds), []):
             problem = f"{len(found)} columns may be the label ({', '.join(found[:8])})"
-            raise _unclear(self.sample, "label", problem)
-        raise _unclear(self.sample, "label", "no column looks like the label")
+            raise unclear(self.sample, "label", problem)
+        raise unclear(self.sample, "label", "no column looks like the label")
 
     def find_task(self) -> None:
         """Decide how labels are compared, by choices, by the column or by its values."""
@@ -333,10 +335,6 @@ class _Finder:
         return self._stated or self.sample.columns.get(self.proposal.fields.get("label", ""))
 
 
-def _can_be_in_template(name: str) -> bool:
-    return bool(_IDENTIFIER.fullmatch(name)) and name not in _JINJA_WORDS
-
-
 def _are_classes(column: Column) -> bool:
     """Tell whether numbers stand for classes: 0 and 1, or by the name of their column."""
     words = set(plain_name(column.name).split("_"))
@@ -356,27 +354,3 @@ def _suits_rationale(column: Column) -> bool:
 
 def _suits_label(column: Column) -> bool:
     return not column.nested and len(column.values) + column.has_more > 1
-
-
-def _unclear(sample: Sample, target: str, problem: str) -> UsageError:
-    columns: Mapping[str, Column] = sample.columns
-    shown = [f"{name} ({column.describe()})" for name, column in columns.items()]
-    more = ["…"] if len(shown) > _MOST_LISTED else []
-    said = ", ".join([*shown[:_MOST_LISTED], *more])
-    hint = "name the columns: --input FIELD --label FIELD"
-    if target == "label":
-        hint += _nested_labels(sample) + "; a file without labels: --label ''"
-    return UsageError(f"{sample.name}: {problem}; columns: {said}", hint=hint)
-
-
-def _nested_labels(sample: Sample) -> str:
-    """Say how to take a label out of a list or an object."""
-    nested = {name: column for name, column in sample.columns.items() if column.path}
-    named = [name for name in by_usual_name("label", nested) if _can_be_in_template(name)]
-    if not named:
-        return ""
-    path = f"{named[0]}.{nested[named[0]].path}"
-    if path != f"{named[0]}.0":
-        return f", such as --label {path}"
-    joined = f"--label \"{{{{ {named[0]} | join(', ') }}}}\""
-    return f"; a record has one label: --label {path} is the first in a list, {joined} all of them"

@@ -32,6 +32,7 @@ _LOAD = {
     "drop-fields": "Columns whose names mean something else in a record.",
     "format": "Format of the data set.",
     "delimiter": "Delimiter of its cells.",
+    "columns": "Names of its columns, as it has no header.",
     "encoding": "Its text encoding.",
     "on-error": "Some rows give no record; they are skipped.",
 }
@@ -83,6 +84,8 @@ def recipe_text(
         RecipeError: TOML cannot hold the name of a column.
     """
     options = {**proposal.as_table(), "task": trial.task, **load}
+    if names := options.pop("column_names", ()):
+        options["columns"] = list(names)
     if trial.rejected:
         options["on-error"] = "skip"
     lines: list[Line] = [("source", source, "Data set, in the folder of this file.")]

@@ -13,6 +13,7 @@ from mitools.scaffold.column import Column
 from mitools.sources.chat.answers import Answers
 from mitools.sources.chat.forms import Form, Reading, form_of_first, rows_of
 from mitools.sources.chat.report import ChatReport
+from mitools.sources.formats import DELIMITED, format_of
 from mitools.sources.load_records import open_named
 from mitools.sources.options import LoadOptions
 from mitools.sources.part import Classes
@@ -34,6 +35,7 @@ class Sample:
     Attributes:
         name: of the file, as messages call it.
         classes: the names behind the whole numbers of a column, where the file has them.
+        is_table: whether the first line names the columns.
         rows: number of rows read.
         is_whole: whether the file has no more of them.
         columns: by name, in the order of the file.
@@ -44,6 +46,7 @@ class Sample:
 
     name: str
     classes: Classes
+    is_table: bool = False
     rows: int = 0
     is_whole: bool = True
     columns: dict[str, Column] = field(default_factory=dict)
@@ -99,7 +102,7 @@ def read_sample(path: str, options: LoadOptions) -> Sample:
         DataError: no row can be read.
     """
     part = open_named(path, options)
-    sample = Sample(part.name, part.classes)
+    sample = Sample(part.name, part.classes, format_of(path, options) in DELIMITED)
     problem: DataError | None = None
     rows = iter(part.rows)
     for row in islice(rows, MOST_ROWS):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["PAIRS", "SCALES", "USUAL_NAMES", "by_usual_name", "choice_columns", "plain_name"]
+__all__ = [
+    "PAIRS",
+    "SCALES",
+    "USUAL_NAMES",
+    "by_usual_name",
+    "can_be_in_template",
+    "choice_columns",
+    "plain_name",
+]
 
 USUAL_NAMES: Mapping[str, Sequence[str]] = {
     "id": ("id", "uid", "uuid", "guid", "qid", "key"),
@@ -54,6 +62,11 @@ PAIRS = (
 SCALES = ("rating", "stars", "score", "sentiment", "priority", "level")
 """Words in the names of columns whose few numbers are the steps of a scale."""
 
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_JINJA_WORDS = (
+    *("and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or"),
+    *("self", "true", "True"),
+)
 _SPELLED = re.compile(r"(\w+)_(?:text|name)")
 _CHOICE = re.compile(
     r"(?:(?:[a-z]+_)?(?P<prefix>option|choice|candidate|ending|answer|sol|opt|op)_?)?"
@@ -64,6 +77,11 @@ _CHOICE = re.compile(
 def plain_name(name: str) -> str:
     """Write a name in small letters, with underscores between its words."""
     return re.sub(r"[\W_]+", "_", name.strip().lower()).strip("_")
+
+
+def can_be_in_template(name: str) -> bool:
+    """Tell whether a template can name a column."""
+    return bool(_IDENTIFIER.fullmatch(name)) and name not in _JINJA_WORDS
 
 
 def by_usual_name(target: str, names: Iterable[str]) -> list[str]:

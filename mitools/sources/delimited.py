@@ -39,10 +39,7 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
             _check_delimiter(text, delimiter)
         lines = _Lines(text, options.bounds)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        try:
-            header = _checked_header(next(reader, []), text.name)
-        except csv.Error as exc:
-            raise SourceError(f"cannot read the header of {text.name}: {exc}") from exc
+        header = list(options.column_names) or _read_header(reader, text.name)
         while True:
             where = lines.begin_row()
             try:
@@ -57,7 +54,9 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
                 yield _bad_row(exc, where, lines.row_text())
             else:
                 if cells:
-                    yield _csv_row(header, cells, where, lines.row_text())
+                    yield _csv_row(
+                        header, cells, where, lines.row_text(), is_given=bool(options.column_names)
+                    )
 
 
 class _Lines:
@@ -114,9 +113,12 @@ def _bad_row(error: DataError, where: Where, text: str) -> Row:
     return Row(where, fail, partial(str, text))
 
 
-def _csv_row(header: list[str], cells: list[str], where: Where, text: str) -> Row:
+def _csv_row(
+    header: list[str], cells: list[str], where: Where, text: str, *, is_given: bool
+) -> Row:
     if len(cells) != len(header):
-        message = f"{len(cells)} cells, but the header has {len(header)}"
+        source = "--columns names" if is_given else "the header has"
+        message = f"{len(cells)} cells, but {source} {len(header)}"
         hint = "put quotes around a cell that holds the separator"
         return _bad_row(MalformedLineError(message, where=where, hint=hint), where, text)
     if "\0" in text:
@@ -127,15 +129,25 @@ def _csv_row(header: list[str], cells: list[str], where: Where, text: str) -> Ro
     return Row(where, partial(dict, values), partial(str, text))
 
 
-def _checked_header(header: list[str], path: str) -> list[str]:
-    names = [name.strip() for name in header]
+def _read_header(reader: Iterator[list[str]], path: str) -> list[str]:
+    try:
+        names = [name.strip() for name in next(reader, [])]
+    except csv.Error as exc:
+        raise SourceError(f"cannot read the header of {path}: {exc}") from exc
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         places = ", ".join(str(place + 1) for place, name in enumerate(names) if name == doubled[0])
         problem = f'names "{doubled[0]}" twice' if doubled[0] else "has columns without a name"
         message = f"the header of {path} {problem} (columns {places})"
-        raise SourceError(message, hint="give each column a unique name in the first line")
+        hint = "give each column a unique name in the first line, or, without such a line, in "
+        raise SourceError(message, hint=hint + f'"--columns {_letters(len(names))}"')
     return names
+
+
+def _letters(count: int) -> str:
+    """Name columns in a hint: ``A,B,C``."""
+    shown = [chr(ord("A") + place) for place in range(min(count, 4))]
+    return ",".join([*shown, "…"] if count > len(shown) else shown)
 
 
 def _check_delimiter(text: Text, delimiter: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,11 +11,20 @@ from mitools.errors import MissingFieldError, UsageError, Where
 from mitools.sources.published import PRESETS, preset_for
 from mitools.sources.templates import Extract, compile_template, is_template, names_in
 
-__all__ = ["TARGETS", "check_fields", "make_extractor", "missing_field", "names_of"]
+__all__ = [
+    "TARGETS",
+    "check_fields",
+    "looks_like_row",
+    "make_extractor",
+    "missing_field",
+    "names_of",
+]
 
 TARGETS = ("id", "input", "label", "choices", "rationale", "group", "split")
 """The fields of a record that a source field can fill."""
 
+_NUMBER = re.compile(r"[-+]?\d{1,20}(?:[.,]\d{1,20})?")
+_MOST_WORDS = 5
 _USUAL_INPUTS = ("question", "text", "problem", "prompt", "sentence", "query", "instruction")
 
 
@@ -89,8 +99,15 @@ def missing_field(
         lists = [name for name, value in values.items() if _is_list_of_objects(value)]
         if target == "input" and lists and not usual:
             hint += f", or take the objects in it: \"jq -c '.{lists[0]}[]' FILE | mitools load -\""
+        if looks_like_row(values):
+            hint += ', or, if the file has no header, the columns: "--columns A,B,…"'
     message = f'field "{path}" is missing among {_listed(values)}'
     return MissingFieldError(message, where=where, hint=hint)
+
+
+def looks_like_row(names: Iterable[str]) -> bool:
+    """Tell whether names of columns look like cells: one of them is a number, or a sentence."""
+    return any(_NUMBER.fullmatch(name) or len(name.split()) > _MOST_WORDS for name in names)
 
 
 def _is_list_of_objects(value: Any) -> bool:

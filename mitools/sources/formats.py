@@ -16,7 +16,7 @@ from mitools.sources.parquet import open_parquet
 from mitools.sources.part import Part
 from mitools.sources.recognition import check_content
 
-__all__ = ["ENDINGS", "open_file"]
+__all__ = ["DELIMITED", "ENDINGS", "format_of", "open_file"]
 
 _BY_ENDING = {
     "": "jsonl",  # stdin, and /dev/fd/63
@@ -30,6 +30,8 @@ _BY_ENDING = {
     ".feather": "arrow",
 }
 
+DELIMITED = ("csv", "tsv")
+
 ENDINGS = tuple(sorted(filter(None, _BY_ENDING)))
 
 
@@ -40,11 +42,12 @@ def open_file(path: str, options: LoadOptions | None = None) -> Part:
         SourceError: neither ending nor options give its format, or it is not readable.
     """
     options = options or LoadOptions()
-    kind = options.format or ("csv" if options.delimiter else _BY_ENDING.get(_ending(path)))
+    kind = format_of(path, options)
     if kind is None:
         raise _unknown(path)
-    if options.delimiter and kind not in ("csv", "tsv"):
-        raise UsageError(f"--delimiter is for CSV, not for {kind}", hint="leave it out")
+    for flag, value in (("delimiter", options.delimiter), ("columns", options.column_names)):
+        if value and kind not in DELIMITED:
+            raise UsageError(f"--{flag} is for CSV, not for {kind}", hint="leave it out")
     if kind in ("parquet", "arrow"):
         if options.encoding:
             raise UsageError(f"--encoding is for texts, not for {kind}", hint="leave it out")
@@ -57,6 +60,11 @@ def open_file(path: str, options: LoadOptions | None = None) -> Part:
     delimiter = options.separator or ("\t" if kind == "tsv" else ",")
     is_given = options.separator is not None
     return Part(name, csv_rows(path, delimiter, options, is_given=is_given))
+
+
+def format_of(path: str, options: LoadOptions) -> str | None:
+    """Return the format of a file, by the options or its ending; None if neither tells."""
+    return options.format or ("csv" if options.delimiter else _BY_ENDING.get(_ending(path)))
 
 
 def _ending(path: str) -> str:

@@ -129,9 +129,10 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
         if option in given and DEMO not in names:
             raise UsageError(f"--{option} is for the demo only", hint="leave it out")
     are_files = [name for name in names if name != DEMO and not name.startswith(PREFIX)]
-    for option in ("format", "delimiter", "encoding"):
+    for option in ("format", "delimiter", "column_names", "encoding"):
         if option in given and not are_files:
-            raise UsageError(f"--{option} is for files and stdin only", hint="leave it out")
+            flag = {"column_names": "columns"}.get(option, option)
+            raise UsageError(f"--{flag} is for files and stdin only", hint="leave it out")
     for option in ("name", "revision", "hf_splits"):
         if option in given and not any(name.startswith(PREFIX) for name in names):
             flag = {"hf_splits": "hf-split"}.get(option, option)

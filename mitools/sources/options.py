@@ -75,6 +75,7 @@ class LoadOptions:
         limit: records taken of each file or Hub split; None takes all.
         format: of files and stdin, one of :data:`FORMATS`; None goes by the ending.
         delimiter: between the cells of a row: a character, or its name; makes a file CSV.
+        column_names: of a CSV file without a header; empty takes them from its first line.
         encoding: of a text, as Python names it; None is UTF-8.
         max_json_bytes: bound on a JSON list, unpacked.
         bounds: limits on one line.
@@ -112,6 +113,7 @@ class LoadOptions:
     limit: int | None = None
     format: str | None = None
     delimiter: str | None = None
+    column_names: tuple[str, ...] = ()
     encoding: str | None = None
     max_json_bytes: int = JSON_BYTES
     bounds: Bounds = DEFAULTS
@@ -165,6 +167,8 @@ class LoadOptions:
         if self.separator is not None and (len(self.separator) != 1 or self.separator in '"\r\n'):
             hint = f"give one character, or one of {', '.join(list(_DELIMITERS)[:4])}"
             raise UsageError(f'"{self.delimiter}" cannot separate cells', hint=hint)
+        if len(set(self.column_names)) < len(self.column_names):
+            raise UsageError("--columns gives a name twice", hint="give each column its own")
         if self.encoding is not None:
             try:
                 "".encode(self.encoding)  # refuses codecs that are not of texts, too

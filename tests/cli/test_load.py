@@ -141,6 +141,7 @@ def test_the_demo_is_seeded_and_sized() -> None:
         (("x.jsonl", "--hf-split", "train"), "Hub only; use --as-split"),
         (("x.jsonl", "--name", "v1"), "--name is for data sets of the Hub only"),
         (("hf:a/b", "--format", "csv"), "--format is for files and stdin only"),
+        (("demo", "--columns", "a,b"), "--columns is for files and stdin only"),
         (("demo", "--encoding", "latin-1"), "--encoding is for files and stdin only"),
         (("hf:a/b", "--hf-split", "dev=dev"), '"dev" is not one of train, valid, test'),
         (("x.jsonl", "--map", "input"), '"input" is not FIELD=SPEC'),

@@ -224,6 +224,15 @@ def test_how_a_file_is_read_goes_into_the_recipe(tmp_path: Path) -> None:
     assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 40
 
 
+def test_names_of_columns_go_into_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    lines = [f"{label},{text}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("\n".join(lines))
+    make(tmp_path / "mine", str(path), column_names=("topic", "text"))
+    assert tables(tmp_path / "mine")["load"]["columns"] == ["topic", "text"]
+    assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 40
+
+
 @pytest.mark.parametrize(
     ("name", "kind"), [("t.jsonl.gz", "jsonl"), ("t.json", "json"), ("t.parquet", "parquet")]
 )

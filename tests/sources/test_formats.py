@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from mitools.errors import EmptyInputError, MitoolsError, SourceError
+from mitools.errors import EmptyInputError, MissingFieldError, MitoolsError, SourceError, UsageError
 from mitools.records import Reader, Record, Rejected
 from mitools.sources.formats import open_file
 from mitools.sources.load_records import open_named, read_parts
@@ -107,6 +107,35 @@ def test_csv_cells_are_text_and_empty_ones_null(tmp_path: Path) -> None:
     (record,) = records_of(path)
     assert (record["input"], record["label"]) == ("007", "1.50")
     assert "group" not in record
+
+
+def test_a_table_without_a_header_has_the_names_that_are_given(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", '\ufeff"Where, now?",zoo\nWhen?,today\nWho?,a,b\n')
+    plan = LoadOptions(column_names=("input", "label"))
+    rejected: list[Rejected] = []
+    reader = Reader(on_reject=rejected.append)
+    found = list(read_parts([open_file(str(path), plan)], plan, reader))
+    assert [(row["input"], row["label"]) for row in found] == [
+        ("Where, now?", "zoo"),
+        ("When?", "today"),
+    ]
+    assert "a.csv:3: 3 cells, but --columns names 2" in str(rejected[0].error)
+
+
+def test_names_of_columns_are_for_tables(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.jsonl", JSONL)
+    with pytest.raises(UsageError, match="--columns is for CSV, not for jsonl"):
+        open_file(str(path), LoadOptions(column_names=("a",)))
+    with pytest.raises(UsageError, match="--columns gives a name twice"):
+        LoadOptions(column_names=("a", "a")).check()
+
+
+@pytest.mark.parametrize("header", ["1,a b", "Where is it and when does it come?,zoo"])
+def test_a_first_line_that_may_be_a_row_has_a_hint(tmp_path: Path, header: str) -> None:
+    path = written(tmp_path, "a.csv", f"{header}\n2,c d\n")
+    with pytest.raises(MissingFieldError) as caught:
+        records_of(path)
+    assert caught.value.hint.endswith('the columns: "--columns A,B,…"')
 
 
 def test_a_long_cell_is_read(tmp_path: Path) -> None:
