@@ -14,7 +14,8 @@ from typing import Any
 from mitools.errors import DataError, EmptyInputError, InvalidFieldError
 from mitools.evaluate.options import EvalOptions
 from mitools.gold import GoldCheck, with_known_labels
-from mitools.records import Record, Reject
+from mitools.records import Record, Reject, dump_line
+from mitools.schema import get_path
 
 __all__ = ["Selection"]
 
@@ -46,6 +47,7 @@ class Selection:
         self._splits: Counter[str | None] = Counter()
         self._ids: set[bytes] = set()
         self._repeated: Counter[str] = Counter()
+        self._content = hashlib.sha256()
 
     def select(self, records: Iterable[Record], reject: Reject) -> Iterator[Record]:
         """Yield the records to evaluate; those without choices get the student's label set.
@@ -54,6 +56,8 @@ class Selection:
             records: what to evaluate.
             reject: called with each record that cannot be evaluated, and the reason.
         """
+        if self._metadata is not None and self._options.split in (None, "all"):
+            records = self._hashed(records)
         for record in self.gold.watch(
             with_known_labels(records, self._metadata, self._options.task)
         ):
@@ -68,6 +72,12 @@ class Selection:
                     yield record
             elif split == "train":
                 self._on_taught(record)
+
+    def _hashed(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Hash the records as ``train`` does, to recognize those that it was given."""
+        for record in records:
+            self._content.update(dump_line(record).encode("utf-8", "surrogatepass"))
+            yield record
 
     def _note_id(self, name: str) -> None:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -86,11 +96,25 @@ class Selection:
         return f'{_records(count)} with an id seen before (such as "{name}"); all count'
 
     def without_split(self) -> str | None:
-        """Return a warning about records without a split beside others; None if there are none."""
+        """Return a warning about records without a split; None if there is no reason for one.
+
+        ``train`` learns from such records, so the student may have seen them. Otherwise they need
+        no warning, unless others have a split.
+        """
         count = self._splits[None]
+        if count and self._are_trained_on():
+            hint = 'run "mitools split" before "mitools train"'
+            seen = f"the student was trained on the {_records(count)} without a split"
+            return f"{seen}, so the figures are not of new ones; {hint}"
         if self._options.split is not None or not count or len(self._splits) == 1:
             return None
         return f'{_records(count)} without a split; counted with the split "test"'
+
+    def _are_trained_on(self) -> bool:
+        """Return whether the student was trained with exactly these records as input."""
+        if self._metadata is None:
+            return False
+        return bool(get_path(self._metadata(), "data.sha256") == self._content.hexdigest())
 
     def nothing_selected(self) -> DataError:
         """Return the error for a pass without a record of the split."""

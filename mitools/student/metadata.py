@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,19 @@ __all__ = [
     "FORMAT",
     "LIMITS",
     "METADATA_NAME",
+    "WORK_SUFFIX",
     "is_student",
     "read_metadata",
+    "work_folder",
     "write_metadata",
 ]
 
 METADATA_NAME = "mitools.json"
+WORK_SUFFIX = ".work"
 FORMAT = 1
 LIMITS = ("max_input_tokens", "max_label_tokens", "max_rationale_tokens")
 
+_WHICH_FOLDER = 'name the folder that was given to "mitools train --save"'
 _FLAGS = ("concludes", "joins_prompt")
 _MOST_TOKENS = 1 << 20
 _LARGEST = 16 << 20  # bytes
@@ -40,15 +45,13 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         StudentError: the folder is not a student, its file is damaged, or of a newer mitools.
     """
     path = folder / METADATA_NAME
-    hint = 'name the folder that was given to "mitools train --save"'
+    hint = _WHICH_FOLDER
     try:
         if path.stat().st_size > _LARGEST:
             raise StudentError(f"{path} is larger than {_LARGEST >> 20} MiB", hint=hint)
         metadata = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        raise StudentError(
-            f"{folder} is not a student ({METADATA_NAME} is missing)", hint=hint
-        ) from exc
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise _no_student(folder) from exc
     except (OSError, ValueError, RecursionError) as exc:
         raise StudentError(f"cannot read {path}: {exc}", hint=hint) from exc
     if not isinstance(metadata, dict) or metadata.get("kind") not in ("seq2seq", "causal"):
@@ -74,6 +77,27 @@ def read_metadata(folder: Path) -> dict[str, Any]:
             message = f"{path} has {name} {json.dumps(value)}, which is not a number of tokens"
             raise StudentError(message, hint="train it again")
     return metadata
+
+
+def _no_student(folder: Path) -> StudentError:
+    """Say why a folder without metadata is not a student."""
+    for work in (folder, work_folder(folder)) if folder.name else ():
+        if work.name.endswith(WORK_SUFFIX) and work.is_dir():
+            hint = 'finish it: run the same "mitools train" command with "--resume"'
+            return StudentError(f"{work} is an unfinished run, not yet a student", hint=hint)
+    if not folder.is_dir():
+        return StudentError(f"there is no folder {folder}", hint=_WHICH_FOLDER)
+    message = f"{folder} is not a student ({METADATA_NAME} is missing)"
+    return StudentError(message, hint=_WHICH_FOLDER)
+
+
+def work_folder(folder: Path) -> Path:
+    """Return the work folder of a student: its checkpoints, log and tokenized records in training.
+
+    It is beside the folder itself, not beside a link to it: one is renamed to the other.
+    """
+    place = Path(os.path.realpath(folder)) if folder.is_symlink() else folder
+    return place.with_name(place.name + WORK_SUFFIX)
 
 
 def _check_flags(path: Path, metadata: Mapping[str, Any]) -> None:

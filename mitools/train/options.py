@@ -7,7 +7,6 @@ imports no torch, so that ``mitools train --help`` is quick.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 
 from mitools.errors import UsageError
 from mitools.student.layout import Order, PrefixPosition
+from mitools.student.metadata import work_folder
 from mitools.train.choices import (
     BETA_OF,
     CONTRASTIVE_TERMS,
@@ -283,9 +283,7 @@ class TrainOptions:
     @property
     def work(self) -> Path:
         """The work folder of an unfinished run: checkpoints, log and tokenized records."""
-        # Beside the folder itself, not beside a link to it: one is renamed to the other.
-        place = Path(os.path.realpath(self.save)) if self.save.is_symlink() else self.save
-        return place.with_name(place.name + ".work")
+        return work_folder(self.save)
 
     @property
     def objective(self) -> Objective:

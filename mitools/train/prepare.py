@@ -166,4 +166,9 @@ def _report(
         if count:
             note(f"{count:,} training records {what}")
     if not valid and options.select_by != "last":
-        note("no validation records, so the student is that of the last step, not of the best")
+        missing = (
+            "no validation records"
+            if other
+            else 'no validation records ("mitools split" makes them)'
+        )
+        note(f"{missing}, so the student is that of the last step, not of the best")

@@ -6,6 +6,7 @@ needs (checkpoints without pickles of our own, a stop on NaN, a clean interrupt)
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
@@ -40,7 +41,10 @@ from mitools.train.work_folder.checkpoints import (
 )
 from mitools.train.work_folder.workspace import remove
 
-__all__ = ["StudentTrainer"]
+__all__ = ["SMALLER_STEPS", "StudentTrainer"]
+
+SMALLER_STEPS = "try a smaller --lr or --warmup-steps 100"
+"""What to try where training diverges."""
 
 TIE_BREAK = 1e5
 """Divisor of the loss that is subtracted from an accuracy: it only decides between equal ones.
@@ -151,8 +155,16 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         parts = ", ".join(f"{name} {value.item():g}" for name, value in outputs.items())
         step = self.state.global_step + 1
         message = f"the loss is not finite at step {step} ({parts}); records {', '.join(ids)}"
-        hint = "try a smaller --lr or --warmup-steps 100, or look at these records"
-        return TrainingError(message, hint=hint)
+        return TrainingError(message, hint=f"{SMALLER_STEPS}, or look at these records")
+
+    def _check_finite(self, losses: Mapping[str, float]) -> None:
+        """Refuse to go on where the latest step made the losses on valid infinite or NaN."""
+        if all(map(math.isfinite, losses.values())):
+            return
+        parts = ", ".join(f"{name} {value:g}" for name, value in losses.items())
+        step = self.state.global_step
+        message = f"the loss on the validation records is not finite after step {step} ({parts})"
+        raise TrainingError(message, hint=SMALLER_STEPS)
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Measure losses, the information estimate and, if asked, label accuracy on valid.
@@ -171,6 +183,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             found = self._look_at_valid(model, self.data_collator.plain())
         model.train()
         metrics = found.losses(model.objective.mi_count)
+        self._check_finite(metrics)
         metrics |= found.information(self.args.seed)
         accuracy = None
         if self.measures_accuracy:

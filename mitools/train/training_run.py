@@ -30,7 +30,7 @@ from mitools.train.processes import Processes
 from mitools.train.saving import describe_student, save_trained
 from mitools.train.tokenized import TokenSpool, TrainingData, lengths_of
 from mitools.train.trackers import tracking
-from mitools.train.trainer import StudentTrainer
+from mitools.train.trainer import SMALLER_STEPS, StudentTrainer
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import final_metrics
 from mitools.train.work_folder.resume import is_at_its_end
@@ -199,6 +199,10 @@ class TrainingRun:
         return trainer
 
     def _save(self, results: Mapping[str, Any]) -> None:
+        # Without validation records, nothing else would notice what the last step did.
+        if not all(weight.isfinite().all() for weight in self.model.student.parameters()):
+            message = f"the weights are not finite after step {results['steps']}"
+            raise TrainingError(message, hint=SMALLER_STEPS)
         save_trained(self.options, self.model.student, self.codec, self._metadata(results))
 
     def clean(self) -> None:

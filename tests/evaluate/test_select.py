@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from mitools.errors import EmptyInputError, InvalidFieldError
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.select import Selection
 from mitools.records import Record, raise_fault
+from mitools.train.tokenized import TokenSpool
 from tests.evaluate.examples import equation
 
 SPLITS = ("train", "valid", "test", None)
@@ -67,6 +69,35 @@ def test_records_without_a_split_are_worth_a_warning_beside_others_only() -> Non
     )
     assert selected([equation(1)])[1].without_split() is None
     assert selected(split="all")[1].without_split() is None
+
+
+def digest_in_train(folder: Path, records: list[Record]) -> str:
+    return TokenSpool.fill(folder / "records.jsonl", records).digest
+
+
+@pytest.mark.parametrize("options", [{}, {"split": "all"}])
+def test_records_that_the_student_was_trained_on_are_worth_a_warning(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    given = [equation(index) for index in range(3)]
+    metadata = {"data": {"sha256": digest_in_train(tmp_path, given)}}
+    selection = Selection(EvalOptions(**options), lambda: metadata)
+    list(selection.select(iter(given), raise_fault))
+    assert selection.without_split() == (
+        "the student was trained on the 3 records without a split, so the figures are not of new "
+        'ones; run "mitools split" before "mitools train"'
+    )
+    others = Selection(EvalOptions(**options), lambda: metadata)
+    list(others.select(given[:2], raise_fault))
+    assert others.without_split() is None
+
+
+def test_split_records_are_told_apart_from_those_trained_on(tmp_path: Path) -> None:
+    given = [equation(index, split=name) for index, name in enumerate(SPLITS[:3])]
+    metadata = {"data": {"sha256": digest_in_train(tmp_path, given)}}
+    selection = Selection(EvalOptions(), lambda: metadata)
+    list(selection.select(given, raise_fault))
+    assert selection.without_split() is None
 
 
 def test_records_get_the_label_set_of_the_student() -> None:

@@ -15,6 +15,7 @@ from mitools.student.causal import (
     can_share_prefix,
     causal_forward,
     common_prefix,
+    is_close,
     read_prefix,
 )
 from mitools.student.codec import Codec, Pairs
@@ -174,3 +175,13 @@ def test_scores_are_the_same_whether_or_not_prompts_are_shared(
     student.__dict__["shares_prompts"] = False
     for one, other in zip(shared, student.score_choices(INPUTS, choices), strict=True):
         assert one == pytest.approx(other, abs=1e-4)
+
+
+@pytest.mark.parametrize("strange", [float("nan"), float("inf")])
+def test_logits_that_are_not_finite_are_not_close(strange: float) -> None:
+    logits = torch.tensor([[1.0, 2.0]])
+    broken = torch.tensor([[1.0, strange]])
+    assert is_close(logits + 1e-5, logits)
+    assert not is_close(logits, broken)
+    assert not is_close(broken, logits)
+    assert not is_close(broken, broken)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from mitools.errors import StudentError
+from mitools.student import load_student
+from mitools.student.metadata import read_metadata, work_folder
 from tests.student.damage import failure
 
 
@@ -32,3 +35,35 @@ def test_what_a_student_says_about_itself_is_checked(folder: Path, key: str, val
     text = json.loads((folder / "mitools.json").read_text())
     (folder / "mitools.json").write_text(json.dumps({**text, key: value}))
     failure(folder)
+
+
+def test_an_unfinished_run_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "first.work").mkdir()
+    for name in ("first", "first.work"):
+        with pytest.raises(StudentError, match=r"first\.work is an unfinished run") as caught:
+            load_student(tmp_path / name, "cpu")
+        assert "--resume" in (caught.value.hint or "")
+
+
+def test_a_finished_student_opens_beside_a_work_folder(folder: Path) -> None:
+    work_folder(folder).mkdir()
+    assert read_metadata(folder)["kind"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    for name in ("nowhere", "weights.safetensors"):
+        with pytest.raises(StudentError, match=f"there is no folder .*{name}") as caught:
+            load_student(tmp_path / name, "cpu")
+        assert "--save" in (caught.value.hint or "")
+
+
+def test_a_folder_without_metadata_is_not_a_student(tmp_path: Path) -> None:
+    assert "mitools.json is missing" in failure(tmp_path)
+
+
+def test_the_work_folder_is_beside_the_folder_that_a_link_names(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "real")
+    assert work_folder(tmp_path / "link") == tmp_path / "deep" / "real.work"
+    assert work_folder(Path("runs/new")) == Path("runs/new.work")

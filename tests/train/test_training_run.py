@@ -313,6 +313,26 @@ def test_a_loss_that_explodes_stops_with_step_and_records(
         train(options(tmp_path, broken))
 
 
+@pytest.mark.parametrize("select_by", ["accuracy", "label-loss", "last"])
+def test_a_step_that_ruins_the_weights_stops_at_the_validation(
+    tmp_path: Path, tiny_causal: Path, select_by: str
+) -> None:
+    chosen = options(tmp_path, tiny_causal, learning_rate=1e38, max_steps=1, select_by=select_by)
+    with pytest.raises(TrainingError, match=r"validation .*not finite after step 1 .*--lr"):
+        train(chosen)
+    assert not (tmp_path / "student").exists()
+
+
+def test_ruined_weights_are_not_saved_without_validation(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = [record for record in toy_records() if record["split"] == "train"]
+    chosen = options(tmp_path, tiny_seq2seq, learning_rate=1e38, max_steps=1)
+    with pytest.raises(TrainingError, match=r"weights are not finite after step 1; .*--lr"):
+        train(chosen, records)
+    assert not (tmp_path / "student").exists()
+
+
 def test_a_model_that_cannot_write_is_refused(tmp_path: Path) -> None:
     from transformers import BertConfig, BertModel
 

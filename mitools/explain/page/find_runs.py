@@ -12,6 +12,7 @@ from mitools.errors import MitoolsError
 from mitools.explain.run_names import run_names
 from mitools.explain.summary_file import Summary, read_summary
 from mitools.lines import line_rows
+from mitools.student.metadata import WORK_SUFFIX
 
 __all__ = ["FoundRun", "find_runs"]
 
@@ -82,7 +83,7 @@ def _record_files(folder: str) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not is_deep and not name.startswith(".") and not name.endswith(".work")
+            if not is_deep and not name.startswith(".") and not name.endswith(WORK_SUFFIX)
         )
         for name in sorted(files):
             if _RECORDS.search(name) and not name.startswith("."):
