@@ -197,6 +197,8 @@ def _malformed(
     hint = f"fix the line, {_CONTINUE}"
     if isinstance(error, json.JSONDecodeError | _UnfitError):
         reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        if reason.startswith("NaN "):
+            hint = f'write null for it, as "jq -c . FILE" does, {_CONTINUE}'
     else:  # Python's own message names a Python function
         reason = "a number has too many digits"
         hint = f'raise the bound with "--max-digits N", {_CONTINUE}'

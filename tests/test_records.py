@@ -62,6 +62,12 @@ def test_a_number_that_json_cannot_carry_is_refused(text: str) -> None:
             parse_line(line)
 
 
+def test_a_line_of_python_with_nan_has_a_command_that_fixes_it() -> None:
+    with pytest.raises(MalformedLineError) as caught:
+        parse_line(json.dumps({"n": float("nan")}))
+    assert caught.value.hint.startswith('write null for it, as "jq -c . FILE" does, or continue')
+
+
 def test_a_whole_number_of_any_size_is_kept() -> None:
     line = f'{{"n": {"9" * 400}}}'
     assert dump_line(parse_line(line)) == line

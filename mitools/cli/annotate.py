@@ -317,8 +317,19 @@ def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -
         stage.console.note(line)
     if warning := run.gold.warning():
         stage.console.warn(warning)
+    if options.from_batch and run.tally.failed:
+        stage.console.note(_after_batch(run.tally.failed.total()))
     if options.limit is not None and run.tally.read == options.limit:
         stage.console.note(_after_trial(options, opened))
+
+
+def _after_batch(failed: int) -> str:
+    """Say how to ask about the records that a batch left without an answer."""
+    records = "1 record has" if failed == 1 else f"{failed:,} records have"
+    return (
+        f"{records} no answer: --emit-batch FILE in place of --from-batch writes the requests that "
+        "are open, and without either they are sent now"
+    )
 
 
 def _after_trial(options: AnnotateOptions, opened: OpenTeacher) -> str:

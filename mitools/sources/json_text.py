@@ -64,6 +64,9 @@ def _check_lines(text: Text, path: str) -> None:
     if lines and lines[0].startswith("["):
         message = f"{text.name} holds a JSON list, not JSON Lines"
         raise SourceError(message, hint="add --format json")
+    if lines and lines[0].startswith("{") and _continues_below(head.lstrip("\ufeff \t\r\n")):
+        message = f"{text.name} holds objects of several lines each, not JSON Lines"
+        raise SourceError(message, hint="add --format json")
     if not lines or any(line.startswith("{") for line in lines):
         return
     source = "" if path == STDIN else f" {shlex.quote(path)}"
@@ -71,6 +74,17 @@ def _check_lines(text: Text, path: str) -> None:
         message = f"{text.name} is not JSON Lines: none of its first lines begins an object"
         hint = f'name its format: "mitools load{source} --format csv"'
         raise SourceError(message, hint=hint)
+
+
+def _continues_below(head: str) -> bool:
+    """Tell whether the object at the start of a text is valid, and ends on a line below."""
+    if _is_json(head.partition("\n")[0].encode()):
+        return False
+    try:
+        value, end = json.JSONDecoder().raw_decode(head)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "\n" in head[:end]
 
 
 def json_rows(path: str, options: LoadOptions) -> Iterator[Row]:

@@ -205,6 +205,7 @@ def test_a_batch_goes_out_and_comes_back(tmp_path: Path, monkeypatch: pytest.Mon
     assert status == 0
     assert err.splitlines()[0] == "mitools annotate: 2 answers and 0 failures from the batch"
     assert "3 rows = 2 answered + 0 rejected + 1 failed (1 missing)" in err
+    assert "mitools annotate: 1 record has no answer: --emit-batch FILE in place of" in err
     assert [record["teacher"]["agrees"] for record in records] == [None, True, True]
     status, _, err = run(None, lines(sums(3)), *options, "--emit-batch", "-")
     assert "2 answered already, 1 requests" in err

@@ -171,6 +171,22 @@ def test_a_bad_row_is_named_by_file_and_line(
     assert rejected[0].text.strip() in text
 
 
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n\n"])
+def test_objects_of_several_lines_are_read_as_json(tmp_path: Path, start: str) -> None:
+    text = start + "\n".join(json.dumps(row, indent=2) for row in ROWS)
+    with pytest.raises(SourceError, match="holds objects of several lines each") as caught:
+        records_of(written(tmp_path, "a.jsonl", text))
+    assert caught.value.hint == "add --format json"
+    assert len(records_of(written(tmp_path, "a.json", text))) == 2
+
+
+def test_a_line_that_is_cut_is_its_own_fault(tmp_path: Path) -> None:
+    rejected: list[Rejected] = []
+    path = written(tmp_path, "a.jsonl", '{"input": "a", \n' + JSONL)
+    assert len(records_of(path, rejected)) == 2
+    assert "a.jsonl:1: not valid JSON" in str(rejected[0].error)
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("text", ['{"input": "a"}\n[1]\n', '{"input": "a"}\n{"inptu": "b"}\n{}\n'])
 def test_a_file_is_closed_where_a_row_is_bad(tmp_path: Path, text: str) -> None:
