@@ -69,7 +69,10 @@ def test_a_recipe_names_no_model_to_ask_and_says_what_to_type(name: str, tmp_pat
     script = find_recipe(name).parent / "run.sh"
     done = subprocess.run([script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == f"{script}: name the teacher: {script} -m MODEL [--base-url URL]\n"
+    assert (
+        done.stderr
+        == f"{script}: name the teacher: {script} -m MODEL [--base-url URL], or TEACHER=none\n"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -388,6 +391,16 @@ def test_no_student_is_trained_where_the_teacher_failed(name: str, tmp_path: Pat
     assert run_script(name, tmp_path, "-m", "toy", RUN="1", LOG=str(log), FAULT="yes") == 1
     assert "annotate" in log.read_text()
     assert "train" not in log.read_text()
+
+
+def test_no_teacher_is_asked_where_none_is_wanted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert run_script("esnli", tmp_path, RUN="1", LOG=str(log), TEACHER="none") == 0
+    assert "annotate" not in log.read_text()
+    assert (tmp_path / "runs" / "esnli.jsonl").read_text() == "made by 1\n"
+    assert run_script("esnli", tmp_path, "-m", "x", RUN="2", LOG=str(log), TEACHER="none") == 0
+    assert "annotate" in log.read_text()
+    assert run_script("esnli", tmp_path, RUN="3", LOG=str(log), TEACHER="other") == 2
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, "quickstart"])

@@ -44,12 +44,15 @@ class MadeRecipe:
         warnings: what a person should look at.
         names_teacher: whether no model needs to be given: the recipe names a teacher, or the data
             is a chat log, which holds its answers.
+        has_rationales: whether the data set has rationales beside its gold labels, from which a
+            student can learn without a teacher.
     """
 
     folder: Path
     reasons: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     names_teacher: bool = False
+    has_rationales: bool = False
 
 
 def make_recipe(options: InitOptions) -> MadeRecipe:
@@ -91,6 +94,7 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
         (found, *proposal.reasons),
         (*proposal.warnings, *_warnings(trial, settings)),
         _names_teacher(settings.tables) or proposal.preset == CHAT,
+        trial.longest["label"] > 0 and trial.longest["rationale"] > 0,
     )
 
 

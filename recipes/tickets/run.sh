@@ -4,7 +4,8 @@
 #   run.sh -m MODEL --base-url http://localhost:8000/v1
 # LIMIT=50 takes so many records, for a first look, into runs/NAME-50. Run again, it continues where
 # it stopped; OVERWRITE=1 trains another student. STUDENT=MODEL starts from another base model, and
-# OUT=DIR names another folder for the student.
+# OUT=DIR names another folder for the student. TEACHER=none asks no teacher: the student learns the
+# labels and rationales that the data set holds.
 set -euo pipefail
 recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=${OUT:-runs/$(basename -- "$recipe")${LIMIT:+-$LIMIT}}
@@ -15,10 +16,13 @@ done
 grep -qE '^(model|teacher) *=' "$recipe/recipe.toml" && teacher=named
 if [ $# = 0 ] && [ ! "$teacher" ] && grep -q '^preset = "chat"' "$recipe/recipe.toml"; then
   teacher=none # a chat log holds the answers of its teacher
+elif [ $# = 0 ] && [ "${TEACHER:-}" = none ]; then
+  teacher=none
 fi
 command -v mitools > /dev/null ||
   { echo "$0: mitools is not on the PATH; activate its environment first" >&2; exit 127; }
-[ "$teacher" ] || { echo "$0: name the teacher: $0 -m MODEL [--base-url URL]" >&2; exit 2; }
+[ "$teacher" ] ||
+  { echo "$0: name the teacher: $0 -m MODEL [--base-url URL], or TEACHER=none" >&2; exit 2; }
 again=
 if [ "${OVERWRITE:-}" ]; then
   again=--overwrite

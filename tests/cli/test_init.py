@@ -52,6 +52,17 @@ def test_a_copied_recipe_that_has_a_teacher_needs_no_model() -> None:
     assert sorted(os.listdir("my quick")) == ["recipe.toml", "run.sh"]
 
 
+def test_rationales_of_the_file_are_a_second_way_to_go_on() -> None:
+    rows = [
+        f"{text},{'buy' if n % 3 else 'ask'},It says so plainly." for n, text in enumerate(TEXTS)
+    ]
+    Path("e.csv").write_text("\n".join(["text,intent,explanation", *rows]))
+    done = run("init", "mine", "e.csv")
+    assert done.stderr.splitlines()[-1] == (
+        "mitools init: or, from the rationales of the file: TEACHER=none mine/run.sh"
+    )
+
+
 def test_options_replace_the_proposal() -> None:
     done = run("init", "-q", "mine", "t.csv", "--input", "intent", "--label", "", "--task", "text")
     assert (done.exit_code, done.stderr) == (0, "")

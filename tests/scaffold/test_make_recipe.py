@@ -309,6 +309,14 @@ def test_a_recipe_of_another_person_gives_no_file_of_other_folders(
     assert sorted(os.listdir(tmp_path)) == ["secret", "table.csv", "theirs"]
 
 
+def test_rationales_of_the_file_need_no_teacher(write_table: WriteTable, tmp_path: Path) -> None:
+    why = ["It is so because of it."] * 40
+    path = write_table(text=TEXTS, label=LABELS, explanation=why)
+    assert make(tmp_path / "mine", path).has_rationales
+    assert not make(tmp_path / "bare", path, fields={"rationale": ""}).has_rationales
+    assert not make(tmp_path / "open", path, fields={"label": ""}).has_rationales
+
+
 @pytest.mark.slow
 def test_a_recipe_runs_to_the_page_and_continues(write_table: WriteTable, tmp_path: Path) -> None:
     completions = [f"It says so. The answer is {label}." for label in LABELS]
@@ -323,8 +331,8 @@ def test_a_recipe_runs_to_the_page_and_continues(write_table: WriteTable, tmp_pa
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert f"mitools train: {note}" in done.stderr
-    names = ["mine", "mine.html", "mine.json", "mine.jsonl"]
-    assert sorted(os.listdir(tmp_path / "runs")) == names
+    endings = ["", ".annotated.jsonl", ".html", ".json", ".jsonl", ".records.jsonl"]
+    assert sorted(os.listdir(tmp_path / "runs")) == [f"mine{ending}" for ending in endings]
 
 
 # Hostile files
