@@ -307,6 +307,7 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     from mitools.gold import GoldCheck
     from mitools.sources.chat.report import ChatReport
     from mitools.sources.load_records import check_used, open_sources, read_parts
+    from mitools.sources.splits import splits_by_name
 
     names = stage.files or ((source,) if source else (STDIN,))
     options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
@@ -318,6 +319,9 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
         for record in read_parts(open_sources(names, options), options, reader, gold, report):
             out.write(record)
             update(1)
+    if options.as_split is None and (splits := splits_by_name(names)):
+        told = ", ".join(f"{Path(name).name} is {split}" for name, split in splits.items())
+        stage.console.note(f"splits by the names of the files: {told}")
     for note in report.notes():
         stage.console.note(note)
     for warning in filter(None, (report.warning(), gold.warning())):

@@ -15,11 +15,11 @@ from typing import IO, Any
 from mitools.errors import SourceError
 from mitools.records import Row
 from mitools.sources.arrow import batch_rows, checked_classes, first_line
-from mitools.sources.hub import usual_splits
 from mitools.sources.opening import Seekable, close_seekable, open_seekable, shown_name
 from mitools.sources.options import LoadOptions
 from mitools.sources.part import Classes, Part
 from mitools.sources.recognition import ARROW_MAGIC
+from mitools.sources.splits import usual_splits
 
 __all__ = ["is_saved", "open_arrow", "open_saved"]
 

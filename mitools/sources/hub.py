@@ -19,20 +19,13 @@ from mitools.records import Row
 from mitools.sources.arrow import batch_rows, names_of_features
 from mitools.sources.options import LoadOptions
 from mitools.sources.part import Classes, Part
+from mitools.sources.splits import usual_splits
 
-__all__ = ["PARQUET_BRANCH", "PREFIX", "open_hub", "usual_splits"]
+__all__ = ["PARQUET_BRANCH", "PREFIX", "open_hub"]
 
 PREFIX = "hf:"
 PARQUET_BRANCH = "refs/convert/parquet"
 _ROWS_AT_ONCE = 100
-_USUAL_SPLITS = {
-    "train": "train",
-    "validation": "valid",
-    "valid": "valid",
-    "val": "valid",
-    "dev": "valid",
-    "test": "test",
-}
 
 
 def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
@@ -73,13 +66,6 @@ def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
         classes = names_of_features(dataset[hub_split].features or {})
         rows = _rows(dataset[hub_split], path, options, name, classes)
         yield Part(name, rows, classes, split)
-
-
-def usual_splits(names: list[str]) -> list[tuple[str, str | None]]:
-    """Pair the names of splits with those of records; a single one is none of them."""
-    if len(names) == 1:
-        return [(names[0], None)]
-    return [(name, _USUAL_SPLITS.get(name)) for name in names]
 
 
 def _rows(

@@ -33,6 +33,7 @@ from mitools.sources.options import LoadOptions, with_preset
 from mitools.sources.part import Part, table_row
 from mitools.sources.readable import with_readable_gold
 from mitools.sources.recipe_source import recipe_source
+from mitools.sources.splits import splits_by_name
 
 if TYPE_CHECKING:
     from mitools.demo.stories import Answer
@@ -143,9 +144,13 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
 def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
     """Open sources one after another, each after the one before has been read.
 
+    Files whose names tell their splits, such as ``train.csv`` and ``test.csv``, have them.
+
     Raises:
         SourceError: one cannot be opened.
     """
+    names = list(names)
+    splits = splits_by_name(names)
     for name in names:
         if name == DEMO and not Path(name).exists():
             yield open_demo(options)
@@ -154,7 +159,7 @@ def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
         elif is_saved(name):
             yield from open_saved(name, options)
         else:
-            yield open_named(name, options)
+            yield dataclasses.replace(open_named(name, options), likely_split=splits.get(name))
 
 
 def read_parts(

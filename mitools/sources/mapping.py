@@ -18,11 +18,10 @@ from mitools.sources.label_forms import LabelForm
 from mitools.sources.labelling import Labelling, form_of_classes
 from mitools.sources.options import LoadOptions
 from mitools.sources.part import Part
+from mitools.sources.splits import USUAL_SPLITS
 from mitools.sources.templates import is_template
 
 __all__ = ["Mapper"]
-
-_USUAL_SPLITS = {"validation": "valid", "val": "valid", "dev": "valid"}
 
 
 class Mapper:
@@ -39,6 +38,7 @@ class Mapper:
         self._options = options
         self._labelling = labelling or Labelling(options.label_is, options.label_likely)
         self._split = options.as_split or part.split
+        self._likely_split = None if "split" in options.fields else part.likely_split
         self._extract = {
             name: make_extractor(name, options.fields.get(name, name)) for name in TARGETS
         }
@@ -138,9 +138,9 @@ class Mapper:
         for name, value in values.items():
             if name not in self._left_out and self._options.keeps(name):
                 record[name] = value
-        split = self._split or mapped.get("split")
+        split = self._split or mapped.get("split") or self._likely_split
         if split is not None:
-            record["split"] = _USUAL_SPLITS.get(split, split)
+            record["split"] = USUAL_SPLITS.get(split, split)
         return record
 
     def _choices(self, given: Any, where: Where) -> Choices | None:

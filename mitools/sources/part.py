@@ -28,12 +28,14 @@ class Part:
         name: its name in messages.
         classes: class names of fields of integers, or of lists of them, by field.
         split: the split of its records; None if unknown.
+        likely_split: the split of its records that have none of their own.
     """
 
     name: str
     rows: Iterable[Row]
     classes: Classes = field(default_factory=dict)
     split: str | None = None
+    likely_split: str | None = None
 
 
 def table_row(values: Mapping[str, Any], where: Where, classes: Classes | None = None) -> Row:

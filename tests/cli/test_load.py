@@ -58,6 +58,23 @@ def test_records_without_a_gold_label_are_counted(quiz: Path, tmp_path: Path) ->
     assert run(path).stderr == "mitools load: 3 records, 1 with a gold label\n"
 
 
+def test_the_names_of_files_tell_their_splits(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("quiz.train.jsonl", "quiz_dev_1.jsonl")]
+    for path in paths:
+        path.write_text('{"input": "a"}\n{"input": "b", "split": "test"}\n')
+    result = run(*paths)
+    assert [row["split"] for row in records(result)] == ["train", "test", "valid", "test"]
+    assert result.stderr.splitlines()[0] == (
+        "mitools load: splits by the names of the files: quiz.train.jsonl is train, "
+        "quiz_dev_1.jsonl is valid"
+    )
+    chosen = run(*paths, "--as-split", "test")
+    assert {row["split"] for row in records(chosen)} == {"test"}
+    assert "by the names" not in chosen.stderr
+    assert all("split" not in row for row in records(run(*paths, "--map", "split=")))
+    assert "split" not in records(run(paths[0]))[0]
+
+
 def test_the_backslash_n_of_a_shell_is_a_line_break(quiz: Path) -> None:
     result = run(quiz, "--map", r"input={{ question }}\n{{ [a, b] | lettered }}")
     assert records(result)[0]["input"] == "Where?\n(a) park\n(b) zoo"
