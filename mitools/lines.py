@@ -22,6 +22,9 @@ __all__ = ["Row", "cut_lines", "is_blank", "line_rows", "long_row", "parse_line"
 
 _PIECE_BYTES = 3 * 2**16  # a multiple of 3: base64 of the pieces is that of the whole
 
+_OF_LOAD = (".csv", ".tsv", ".json", ".parquet", ".arrow", ".feather", ".xlsx")
+"""Endings of data sets that are not JSON Lines."""
+
 _CONTINUE = 'or continue without it: "--on-error skip" or "--on-error divert:FILE"'
 
 
@@ -110,6 +113,16 @@ def too_long(where: Where, bounds: Bounds) -> MalformedLineError:
 
 
 def _parse_bytes(raw: bytes, where: Where, bounds: Bounds) -> Record:
+    try:
+        return _parse_text(raw, where, bounds)
+    except MalformedLineError as exc:
+        name = str(where.path).removesuffix(".gz").removesuffix(".zst").lower()
+        if where.line == 1 and name.endswith(_OF_LOAD):
+            exc.hint = f'turn it into records first: "mitools load {where.path}"'
+        raise
+
+
+def _parse_text(raw: bytes, where: Where, bounds: Bounds) -> Record:
     try:
         text = raw.decode("utf-8-sig" if where.line == 1 else "utf-8")
     except UnicodeDecodeError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -184,3 +185,30 @@ def test_a_small_packed_file_cannot_fill_the_memory(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert time.perf_counter() - start < 30
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"text,label\nx,y\n"),
+        ("a.CSV.gz", b"text,label\n"),
+        ("a.json", b'[{"input": "x"}]\n'),
+        ("a.parquet", b"PAR1\xff\xfe\n"),
+    ],
+)
+def test_a_stage_that_gets_a_data_set_names_load(name: str, content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    rows = line_rows(str(path))
+    with pytest.raises(MalformedLineError) as caught:
+        next(rows).parse()
+    assert caught.value.hint == f'turn it into records first: "mitools load {path}"'
+
+
+def test_a_later_line_of_such_a_file_is_at_fault_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"input": "x"}\nno record\n')
+    _, second = line_rows(str(path))
+    with pytest.raises(MalformedLineError) as caught:
+        second.parse()
+    assert caught.value.hint.startswith("fix the line, or continue")
