@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -22,7 +24,10 @@ from mitools.sources.chat.traces import read_trace, trace_of
 
 __all__ = ["Form", "Reading", "form_of", "form_of_first", "rows_of"]
 
-_CONVERSATIONS = ("messages", "conversations", "conversation", "input")
+_CONVERSATIONS = (
+    *("messages", "conversations", "conversation", "input"),
+    *("turns", "dialog", "dialogue", "chat", "thread", "transcript"),
+)
 _REQUESTS = ("request", "kwargs", "input", "inputs")
 _RESPONSES = ("response", "result", "completion", "output", "outputs")
 _PROMPTS = {
@@ -77,6 +82,7 @@ class Form:
 
 def form_of(row: Mapping[str, Any]) -> Form | None:
     """Find the form of a row; None if it is not a chat log or a trace."""
+    row = _unpacked(row)
     if isinstance(row.get("input"), str) and row.get("task") in TASKS:  # a record
         return None
     if "custom_id" in row and any(name in row for name in ("response", "result", "error")):
@@ -110,6 +116,7 @@ def rows_of(row: Record, form: Form, where: Where, reading: Reading) -> list[Cha
     Raises:
         DataError: the row has no question or no answer, or a field has a wrong type.
     """
+    row = dict(_unpacked(row))
     exchanges, used, label = form.read(row, where, reading)
     gone = {*used, *_RESERVED, "input"}
     rest = {name: value for name, value in row.items() if name not in gone}
@@ -120,6 +127,18 @@ def rows_of(row: Record, form: Form, where: Where, reading: Reading) -> list[Cha
     return [
         _row_of(one, rest, None if name is None else str(name), where, reading) for one in exchanges
     ]
+
+
+def _unpacked(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read messages that are the text of a JSON list, as in a cell of CSV."""
+    for name in _CONVERSATIONS:
+        value = row.get(name)
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            with contextlib.suppress(ValueError, RecursionError):
+                messages = json.loads(value)
+                if are_messages(messages):
+                    return {**row, name: messages}
+    return row
 
 
 def _row_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -36,6 +37,9 @@ FORMS: dict[str, dict[str, Any]] = {
     "prompt with an arrow": {"prompt": "2 + 2? ->", "completion": "4"},
     "prompt of messages": {"prompt": ASK, "completion": [TOLD[-1]]},
     "prompt of messages and a text": {"prompt": ASK, "completion": "4"},
+    "turns": {"turns": TOLD},
+    "dialogue": {"dialogue": TOLD, "topic": "sums"},
+    "messages as text": {"messages": json.dumps(TOLD)},
     "distilabel": {"instruction": "2 + 2?", "generation": "4", "model_name": "m"},
     "Alpaca": {"instruction": "2 + 2?", "input": "", "output": "4"},
     "Alpaca without input": {"instruction": "2 + 2?", "output": "4"},
@@ -126,6 +130,10 @@ def test_records_of_one_conversation_are_one_group() -> None:
         {"messages": "none"},
         {"instruction": "2 + 2?"},
         {"instruction": "2 + 2?", "generation": None},
+        {"turns": 3, "dialog": ["Hi", "Hello"]},
+        {"messages": "[1, 2]"},
+        {"messages": '[{"role": "user"'},
+        {"messages": "[" * 100_000},
         {"instruction": "Sum up.", "context": "2 + 2", "response": "4"},
         {"custom_id": "a", "text": "b"},
         {},
