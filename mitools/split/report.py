@@ -246,12 +246,24 @@ def notes(report: SplitReport) -> list[str]:
     return found
 
 
+_WITHOUT_TRAIN = """jq -c 'if .split == "train" then del(.split) else . end' FILE"""
+
+
+def _why_none(report: SplitReport, name: str) -> str:
+    if not report.kept or report.kept < report.total:
+        return "too few records"
+    why = "all records keep the split they had"
+    if name == "valid" and report.sizes["train"].records:
+        why += f"; to take it from train: {_WITHOUT_TRAIN} | mitools split --test 0"
+    return why
+
+
 def warnings(report: SplitReport) -> list[str]:
     """Return warnings for the user, one line each."""
     found = []
     for name, share in shares(report.fractions).items():
         if name != "train" and share and not report.sizes[name].records:
-            found.append(f"no record is in {name}: too few records")
+            found.append(f"no record is in {name}: {_why_none(report, name)}")
     if report.left_out and not report.written("train"):
         found.append("no record is in the subset of train: too few records")
     found += _about_units(report)

@@ -52,6 +52,17 @@ def test_a_pass_by_hash_is_reported_without_groups() -> None:
     assert warnings(report) == ["no record is in valid: too few records"]
 
 
+def test_records_that_keep_their_splits_without_a_valid_one_have_a_command() -> None:
+    splitter = HashSplitter(Fractions(test=0.2, valid=0.1))
+    splitter.kept = Counter(train=70, test=30)
+    (warning,) = warnings(report_of(splitter))
+    assert warning.startswith("no record is in valid: all records keep the split they had; to take")
+    assert warning.endswith(" FILE | mitools split --test 0")
+    splitter.kept = Counter(valid=30)
+    (warning,) = warnings(report_of(splitter))
+    assert warning == "no record is in test: all records keep the split they had"
+
+
 def test_exact_sizes_say_by_how_many_records_they_are_off() -> None:
     columns, rows = size_table(SplitReport(Fractions(0.1, 0), SIZES, is_exact=True))
     assert columns[3:6] == ("wanted", "off by", "groups")
