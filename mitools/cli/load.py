@@ -307,27 +307,34 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     from mitools.gold import GoldCheck
     from mitools.sources.chat.report import ChatReport
     from mitools.sources.load_records import check_used, open_sources, read_parts
+    from mitools.sources.repeated_ids import RepeatedIds
     from mitools.sources.splits import splits_by_name
 
     names = stage.files or ((source,) if source else (STDIN,))
     options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
     options.check()
     check_used(_typed(params), names)
-    gold = GoldCheck()
+    gold, ids = GoldCheck(), RepeatedIds()
     report = ChatReport(on_form=stage.console.note, context=options.context)
     with stage.reading("input") as reader, stage.writing() as out, _loading(stage) as update:
         for record in read_parts(open_sources(names, options), options, reader, gold, report):
+            ids.add(record["id"])
             out.write(record)
             update(1)
-    if options.as_split is None and (splits := splits_by_name(names)):
-        told = ", ".join(f"{Path(name).name} is {split}" for name, split in splits.items())
-        stage.console.note(f"splits by the names of the files: {told}")
+    if options.as_split is None:
+        _tell_splits(stage, splits_by_name(names))
     for note in report.notes():
         stage.console.note(note)
-    for warning in filter(None, (report.warning(), gold.warning())):
+    for warning in filter(None, (report.warning(), gold.warning(), ids.warning())):
         stage.console.warn(warning)
     count = f"{out.count:,} {'record' if out.count == 1 else 'records'}"
     stage.console.note(count if report.notes() else f"{count}{_share_with_gold(gold, out.count)}")
+
+
+def _tell_splits(stage: Stage, splits: Mapping[str, str]) -> None:
+    told = ", ".join(f"{Path(name).name} is {split}" for name, split in splits.items())
+    if told:
+        stage.console.note(f"splits by the names of the files: {told}")
 
 
 def _share_with_gold(gold: GoldCheck, count: int) -> str:

@@ -58,6 +58,17 @@ def test_records_without_a_gold_label_are_counted(quiz: Path, tmp_path: Path) ->
     assert run(path).stderr == "mitools load: 3 records, 1 with a gold label\n"
 
 
+def test_ids_that_repeat_are_a_warning_and_can_be_made(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"id": 7, "input": "a"}\n{"id": 7, "input": "b"}\n')
+    result = run(path)
+    assert [row["id"] for row in records(result)] == ["7", "7"]
+    assert 'warning: 1 record has the id of an earlier one, such as "7"' in result.stderr
+    made = run(path, "--map", "id=")
+    assert len({row["id"] for row in records(made)}) == 2
+    assert "warning" not in made.stderr
+
+
 def test_the_names_of_files_tell_their_splits(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("quiz.train.jsonl", "quiz_dev_1.jsonl")]
     for path in paths:
