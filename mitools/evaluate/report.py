@@ -194,18 +194,19 @@ def _comparison_rows(comparison: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for metric in comparison["metrics"].values():
         if metric.value is None:
             continue
-        low, high = metric.ci95 or (metric.value, metric.value)
         details = metric.details
+        interval = " to ".join(_signed(metric, end) for end in metric.ci95 or ())
+        least = details.get("smallest_detectable")
         rows.append(
             (
                 titled(metric.measure),
                 _number(metric, details["theirs"]),
                 _number(metric, details["ours"]),
                 _signed(metric, metric.value),
-                f"{_signed(metric, low)} to {_signed(metric, high)}",
+                interval,
                 f"{details['p_value']:.3g}",
                 f"{details['p_holm']:.3g}",
-                _number(metric, details["smallest_detectable"]),
+                "" if least is None else _number(metric, least),
                 f"{metric.n:,}",
             )
         )

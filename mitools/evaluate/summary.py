@@ -108,9 +108,8 @@ class _LabelCounts:
         if found.value is None:
             return found
         spread = math.sqrt(2 * found.value * (1 - found.value))
-        return replace(
-            found, details={"smallest_detectable": smallest_detectable(spread, self.gold)}
-        )
+        least = smallest_detectable(spread, self.gold)
+        return found if least is None else replace(found, details={"smallest_detectable": least})
 
 
 @dataclass

@@ -74,4 +74,5 @@ def _comparison(
         text = f"{many:,} answer{'s' * (many != 1)} in {name} to records that were not read"
         yield RunMessage(text, is_warning=True)
     part = "" if run.has_read_all else f", of the {counts.read:,} read"
-    yield RunMessage(f"{name} against the first: {changes.as_text()}{part}")
+    text = changes.as_text(is_tested=run.has_read_all)
+    yield RunMessage(f"{name} against the first: {text}{part}")

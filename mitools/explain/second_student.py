@@ -138,8 +138,13 @@ class LabelChanges:
         first = np.repeat([change in ("broken", "both_right") for change in changes], times)
         return second[None, :].astype(np.float64), first[None, :].astype(np.float64)
 
-    def as_text(self) -> str:
-        """Return the counts and the test in words."""
+    def as_text(self, *, is_tested: bool = True) -> str:
+        """Return the counts in words, and the test.
+
+        Args:
+            is_tested: whether to add the test. It holds for all records, not for those up to the
+                one at which a user stopped.
+        """
         from mitools.evaluate.measures.comparison import ENOUGH_DISCORDANT
 
         counts = self.counts
@@ -148,7 +153,7 @@ class LabelChanges:
             f"{counts['both_right']:,}, both wrong {counts['both_wrong']:,}"
         )
         discordant = counts["fixed"] + counts["broken"]
-        if not discordant:
+        if not discordant or not is_tested:
             return words
         p = self.p_value
         few = " (too few discordant pairs for p < 0.05)" if discordant < ENOUGH_DISCORDANT else ""

@@ -75,10 +75,11 @@ def as_markdown(tables: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
             lines += ["", *_comparison_table(compared)]
     family = len(tables["comparisons"])
     if family:
+        tests = f"{family} comparison{'s' * (family != 1)}"
         lines += [
             "",
             f"Differences are in points of accuracy, in pairs of the same seed and record; "
-            f"p is adjusted for {family} comparisons (Holm). LDD is the least difference that a "
+            f"p is adjusted for {tests} (Holm). LDD is the least difference that a "
             "test at 5% finds in 80% of such studies. With one seed, p speaks for other records "
             "and not for other seeds.",
         ]
@@ -123,7 +124,9 @@ def _comparison_table(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]
         gap = f"{100 * one['difference']:+.1f}"
         if one["ci95"] is not None:
             gap += " [{:+.1f}, {:+.1f}]".format(*(100 * end for end in one["ci95"]))
-        least = f"{100 * one['smallest_detectable']:.1f}"
+        least = "–"
+        if one["smallest_detectable"] is not None:
+            least = f"{100 * one['smallest_detectable']:.1f}"
         names = f"{one['objective']} | {one['answer']} | {one['baseline']}"
         tail = f"{one['p_holm']:.2g} | {one['scope']}, {_seeds(one['seeds'])}"
         yield f"| {names} | {gap} | {least} | {tail} |"

@@ -183,8 +183,8 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
 
     Returns:
         ``difference`` (ours minus theirs) with its interval, ``p_value``, ``scope``, ``seeds``,
-        ``records``, ``smallest_detectable`` (what a test at 5% finds in 80% of such studies); None
-        where they have no seed in common.
+        ``records``, ``smallest_detectable`` (what a test at 5% finds in 80% of such studies; None
+        without any difference between records); None where they have no seed in common.
     """
     seeds = sorted(set(ours.correct) & set(theirs.correct))
     records = sorted(ours.records(seeds) & theirs.records(seeds))

@@ -424,7 +424,8 @@ def test_a_student_that_is_asked_live_is_compared(student: str, other: str) -> N
 
 def test_the_counts_of_a_comparison_that_was_cut_short_say_so(other: str) -> None:
     result = run("--vs", other, "--limit", "1", stdin=jsonl(SEEN, BARE))
-    assert "p < 0.05), of the 1 read\n" in result.stderr
+    assert "both wrong 0, of the 1 read\n" in result.stderr
+    assert "McNemar" not in result.stderr  # where the user stopped decides nothing
     assert "to records that were not read" not in result.stderr
 
 

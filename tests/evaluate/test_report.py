@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mitools.evaluate.measures.comparison import difference_of_means
+from mitools.evaluate.measures.labels import ACCURACY
 from mitools.evaluate.measures.simulatability import ASSOCIATION
 from mitools.evaluate.report import (
     COLUMNS,
+    COMPARISON_COLUMNS,
     headline_rows,
     metric_rows,
     noise_rows,
@@ -79,6 +83,27 @@ def test_differences_of_shares_are_told_in_points() -> None:
     rows = {row[0]: row[1:] for row in metric_rows(found)}
     assert rows["accuracy lost to noise"] == ("3.0 points", "-1.0 to 7.0", "20")
     assert rows["robustness gap"][0] == "3.0 points"
+
+
+def compared(ours: list[float], theirs: list[float]) -> tuple[str, ...]:
+    """The row of accuracy, where two students are compared."""
+    found = difference_of_means(np.array([ours]), np.array([theirs]), 0)
+    details = {"p_value": found.p, "p_holm": found.p, **found.details}
+    metric = ACCURACY.ok(found.value, len(ours), found.ci95, **details)
+    comparison = {"metrics": {"accuracy": metric}, "records": len(ours), "unmatched": 0}
+    found_tables = tables({**summary("2"), "comparison": comparison})
+    (rows,) = (rows for _, columns, rows in found_tables if columns == COMPARISON_COLUMNS)
+    (row,) = rows
+    return tuple(row)
+
+
+def test_a_comparison_claims_no_interval_and_no_power_that_it_does_not_have() -> None:
+    interval, detectable = COMPARISON_COLUMNS.index("95% interval"), -2
+    assert COMPARISON_COLUMNS[detectable] == "detectable"
+    differing = compared([1, 1, 1, 0], [0, 1, 1, 0])
+    assert differing[interval] != "" != differing[detectable]
+    assert compared([1, 0, 1, 0], [1, 0, 1, 0])[detectable] == ""
+    assert compared([1], [0])[interval] == ""  # one record has no spread
 
 
 def test_figures_that_do_not_apply_are_left_out_and_undefined_ones_explained() -> None:

@@ -197,6 +197,8 @@ def test_too_few_changes_are_said_to_be_too_few() -> None:
         .endswith("exact McNemar p = 0.062 (too few discordant pairs for p < 0.05)")
     )
     assert compared(fixed=60).as_text().endswith("both wrong 0; exact McNemar p < 0.001")
+    untested = compared(fixed=60).as_text(is_tested=False)
+    assert untested == "fixed 60, broken 0, both right 0, both wrong 0"
     assert compared(both_right=3).as_text() == "fixed 0, broken 0, both right 3, both wrong 0"
 
 

@@ -58,6 +58,16 @@ def test_markdown_shows_figures_with_intervals_and_comparisons(tmp_path: Path) -
     assert "| dss | predict | 1 | 50.0 [15.0, 85.0] | – | – | – | 0.125 | 500 |" in text
     assert "| label | predict | dss | -50.0 [" in text
     assert "| records, 1 seed |" in text
+    assert "p is adjusted for 1 comparison (Holm)" in text
+
+
+def test_equal_answers_promise_no_least_difference(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MINIMAL.replace("sizes = [4, 8]", "").replace("2", "1", 1))
+    results = results_of(study, {("dss", 0): [1, 0, 0], ("label", 0): [1, 0, 0]}, ece=0.125)
+    tables = build_tables(study, results)
+    assert [one["smallest_detectable"] for one in tables["comparisons"]] == [None]
+    text = as_markdown({"runs": 2, "runs_of": 2, **tables}, [])
+    assert "| label | predict | dss | +0.0 [+0.0, +0.0] | – | 1 |" in text
 
 
 def test_a_report_is_made_again_from_what_is_stored(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ ENOUGH_DISCORDANT = 6
 _CHUNK = 2_000_000
 _Z_ALPHA = 1.959963984540054
 _Z_POWER = 0.8416212335729143
+_NO_SPREAD = 1e-9
+"""Standard deviations below this are rounding."""
 
 
 def mcnemar(ours: Floats, theirs: Floats) -> float:
@@ -102,13 +104,18 @@ def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
     return np.concatenate(blocks)
 
 
-def smallest_detectable(spread: float, n: int) -> float:
+def smallest_detectable(spread: float, n: int) -> float | None:
     """Return the mean difference that a test at 5% finds in 80% of experiments with ``n`` items.
+
+    None where the items do not differ at all: their spread is not known then, and 0 would promise
+    that any difference is found.
 
     Args:
         spread: standard deviation of one item's difference; with 1 for ``n``, of their mean.
         n: items, 1 or more.
     """
+    if spread < _NO_SPREAD:
+        return None
     return (_Z_ALPHA + _Z_POWER) * spread / math.sqrt(n)
 
 
@@ -133,7 +140,7 @@ class Difference:
         test: ``McNemar, exact``, ``random signs`` or, for several runs, ``hierarchical bootstrap``.
         details: means of both sides, discordant items, and a ``note`` where no outcome could have
             been significant; ``smallest_detectable``, from the spread of the items' differences for
-            one run a side, from that of the resampled difference for several.
+            one run a side, from that of the resampled difference for several; absent without any.
     """
 
     value: float
@@ -166,7 +173,7 @@ def difference_of_means(ours: Floats, theirs: Floats, seed: int) -> Difference:
     details: dict[str, Any] = {
         "ours": float(ours.mean()),
         "theirs": float(theirs.mean()),
-        "smallest_detectable": least,
+        **({} if least is None else {"smallest_detectable": least}),
     }
     is_binary = bool(np.isin(ours, (0, 1)).all() and np.isin(theirs, (0, 1)).all())
     if is_single:

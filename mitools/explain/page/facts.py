@@ -102,10 +102,10 @@ def compared(changes: LabelChanges, seed: int) -> Iterator[str]:
         low, high = difference.ci95
         interval = f" ({100 * low:+.1f} to {100 * high:+.1f})"
     n = changes.counts.total()
-    least = 100 * float(difference.details["smallest_detectable"])
-    yield (
-        f"accuracy {100 * difference.value:+.1f} points{interval} on {n:,} records; smallest "
-        f"difference detectable with 80% power: {least:.1f} points"
-    )
+    sentence = f"accuracy {100 * difference.value:+.1f} points{interval} on {n:,} records"
+    if (least := difference.details.get("smallest_detectable")) is not None:
+        found = f"smallest difference detectable with 80% power: {100 * float(least):.1f} points"
+        sentence = f"{sentence}; {found}"
+    yield sentence
     if note := difference.details.get("note"):
         yield str(note)

@@ -22,5 +22,7 @@ def require_packages(what: str, extra: str, *names: str) -> None:
     """
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        message = f"{what} needs the package {' and '.join(missing)}"
+        *others, last = missing
+        names_them = f"packages {', '.join(others)} and {last}" if others else f"package {last}"
+        message = f"{what} needs the {names_them}"
         raise MissingExtraError(message, hint=f'run "pip install mitools[{extra}]"')

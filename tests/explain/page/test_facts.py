@@ -28,3 +28,11 @@ def test_a_comparison_is_told_with_its_interval() -> None:
     first, second = compared(changes, 0)
     assert first.startswith("fixed 9, broken 1, both right 10, both wrong 0; exact McNemar p = ")
     assert second.startswith("accuracy +40.0 points (+")
+    assert "detectable" in second
+
+
+def test_equal_students_promise_no_smallest_difference() -> None:
+    changes = LabelChanges()
+    changes.counts.update(both_right=10, both_wrong=5)
+    _, second = compared(changes, 0)
+    assert second == "accuracy +0.0 points (+0.0 to +0.0) on 15 records"
