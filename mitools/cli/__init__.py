@@ -120,7 +120,8 @@ def _problem(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption):
         name = error.option_name
         return f'no option "{name}"{_guess(name, error.possibilities or ())}'
-    return error.format_message().rstrip(".")
+    # Click lists the values of an option in lines of their own.
+    return " ".join(error.format_message().split()).rstrip(".")
 
 
 def _guess(word: str, known: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from mitools.evaluate.measures.comparison import difference_of_means, holm, resa
 from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, VALID
 from mitools.evaluate.measures.metric import Measure, Metric
-from mitools.evaluate.measures.statistics import percentile_interval
+from mitools.evaluate.measures.statistics import spread_interval
 from mitools.records import Record
 
 __all__ = ["MEASURES", "Outcomes", "compare", "over_seeds"]
@@ -135,7 +135,7 @@ def over_seeds(runs: Sequence[Outcomes], seed: int) -> dict[str, Metric]:
         if not n:
             metrics[name] = measure.undefined("no record has it in all runs")
             continue
-        interval = percentile_interval(resampled_means([table], seed)[:, 0]) if n > 1 else None
+        interval = spread_interval(resampled_means([table], seed)[:, 0]) if n > 1 else None
         means = table.mean(axis=1)
         spread = float(means.std(ddof=1)) if len(runs) > 1 else None
         details = {"by_run": means.tolist(), "sd": spread}

@@ -24,7 +24,11 @@ from mitools.evaluate.measures.comparison import (
     smallest_detectable,
 )
 from mitools.evaluate.measures.metric import Interval, rounded
-from mitools.evaluate.measures.statistics import percentile_interval, wilson_interval
+from mitools.evaluate.measures.statistics import (
+    percentile_interval,
+    spread_interval,
+    wilson_interval,
+)
 from mitools.study.plan import Study
 from mitools.study.results import RESULT_NAMES, SHARES, Result
 
@@ -168,7 +172,7 @@ def _accuracy(cell: Cell, seed: int) -> dict[str, Any]:
     if len(seeds) == 1:
         interval = wilson_interval(int(table.sum()), table.size)
     else:
-        interval = percentile_interval(resampled_means([table], seed)[:, 0])
+        interval = spread_interval(resampled_means([table], seed)[:, 0])
     by_seed = table.mean(axis=1).tolist()
     return {"value": float(table.mean()), "ci95": interval, "n": len(records), "by_seed": by_seed}
 

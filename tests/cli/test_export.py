@@ -44,6 +44,7 @@ def test_the_hub_gets_nothing_unless_confirmed(student: Path) -> None:
         (["--to", "hub"], "--to hub needs a repository; add --repo ORG/NAME"),
         (["--to", "hub", "--repo", "a/b", "-o", "x"], "--out is not for --to hub; leave it out"),
         (["--to", "tar"], "'tar' is not one of"),
+        ([], "Missing option '--to'. Choose from: ct2, gguf, onnx, hub; see"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(

@@ -35,6 +35,9 @@ _MOST_DRAWS = 500_000_000
 _CHUNK = 2_000_000
 """Numbers in one block of resamples: 16 MB an array, whatever the number of records."""
 
+_ROUNDING = 1e-12
+"""Of two means of equal values, relative to them."""
+
 _Z95 = 1.959963984540054
 """The normal quantile of 0.975."""
 
@@ -115,11 +118,13 @@ def spread_interval(draws: Floats) -> Interval | None:
     would claim more certainty than these items give.
     """
     interval = percentile_interval(draws)
-    return None if interval is None or interval[0] == interval[1] else interval
+    if interval is None or interval[1] - interval[0] <= _ROUNDING * max(1.0, abs(interval[1])):
+        return None
+    return interval
 
 
 def mean_intervals(values: Floats, seed: int) -> list[Interval | None]:
-    """Compute the bootstrap interval of each column's mean; None with fewer than 2 rows.
+    """Compute the bootstrap interval of each column's mean; None where all its rows are equal.
 
     Args:
         values: [n, M] one row an item; the same resamples serve all columns.
@@ -130,11 +135,11 @@ def mean_intervals(values: Floats, seed: int) -> list[Interval | None]:
         return [None] * columns
     ordered = values[np.lexsort(values.T[::-1])]
     means = bootstrap(np.arange(n), n, lambda counts: counts @ ordered / n, seed)
-    return [percentile_interval(means[:, column]) for column in range(columns)]
+    return [spread_interval(means[:, column]) for column in range(columns)]
 
 
 def ratio_interval(parts: Floats, wholes: Floats, seed: int) -> Interval | None:
-    """Compute the bootstrap interval of Σ parts / Σ wholes over items; None below 2 items.
+    """Compute the bootstrap interval of Σ parts / Σ wholes over items; None where all are alike.
 
     Args:
         parts: [n] the numerator of each item.
@@ -152,4 +157,4 @@ def ratio_interval(parts: Floats, wholes: Floats, seed: int) -> Interval | None:
             counts @ pairs[:, 0], below, out=np.full_like(below, np.nan), where=below > 0
         )
 
-    return percentile_interval(bootstrap(np.sort(cells.ravel()), len(pairs), statistic, seed))
+    return spread_interval(bootstrap(np.sort(cells.ravel()), len(pairs), statistic, seed))

@@ -19,7 +19,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from mitools.evaluate.measures.metric import Interval, Measure, Metric
-from mitools.evaluate.measures.statistics import bootstrap, mean_intervals, percentile_interval
+from mitools.evaluate.measures.statistics import bootstrap, mean_intervals, spread_interval
 
 __all__ = ["MEASURES", "Overlap", "Similarity", "longest_common_subsequence", "rouge_l"]
 
@@ -163,7 +163,7 @@ class Overlap:
         intervals: list[Interval | None] = [None] * len(_COUNTED)
         if n > 1:
             draws = bootstrap(np.arange(n), n, lambda drawn: self._scores(drawn @ table), seed)
-            intervals = [percentile_interval(column) for column in (draws / [1, 1, n, 1]).T]
+            intervals = [spread_interval(column) for column in (draws / [1, 1, n, 1]).T]
         signatures = {"bleu": self._bleu, "chrf": self._chrf}
         metrics = {}
         for name, value, interval in zip(_COUNTED, values, intervals, strict=True):

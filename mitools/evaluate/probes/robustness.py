@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mitools.evaluate.measures.consistency import CONSISTENCY, COVERAGE
 from mitools.evaluate.measures.labels import ACCURACY, rate
 from mitools.evaluate.measures.metric import Measure, Metric
-from mitools.evaluate.measures.statistics import bootstrap, percentile_interval
+from mitools.evaluate.measures.statistics import bootstrap, spread_interval
 from mitools.evaluate.probes.subject import Subject
 from mitools.records import Record
 
@@ -174,7 +174,7 @@ def _drops(levels: Sequence[_Level], seed: int) -> dict[str, Metric]:
         else measure.ok(
             float(values[place]),
             n,
-            None if draws is None else percentile_interval(draws[:, place]),
+            None if draws is None else spread_interval(draws[:, place]),
         )
         for place, (name, measure) in enumerate(MEASURES.items())
     }

@@ -24,8 +24,8 @@ from mitools.evaluate.measures.simulatability import ASSOCIATION, QUALITY
 from mitools.evaluate.measures.statistics import (
     bootstrap,
     mean_intervals,
-    percentile_interval,
     ratio_interval,
+    spread_interval,
 )
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def leak_adjusted(
         return las
 
     value = (gain[leaks].mean() + gain[~leaks].mean()) / 2
-    interval = percentile_interval(bootstrap(cells, 6, statistic, seed))
+    interval = spread_interval(bootstrap(cells, 6, statistic, seed))
     return measure.ok(float(value), n, interval, **details)
 
 

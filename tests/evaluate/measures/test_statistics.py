@@ -81,6 +81,14 @@ def test_one_item_has_no_interval() -> None:
     assert ratio_interval(np.ones(1), np.ones(1), seed=0) is None
 
 
+def test_equal_items_claim_no_interval() -> None:
+    values = np.column_stack([np.full(30, 1 / 12), np.arange(30)])
+    equal, differing = mean_intervals(values, seed=0)
+    assert equal is None
+    assert differing is not None
+    assert ratio_interval(np.full(30, 1 / 3), np.full(30, 2 / 3), seed=0) is None
+
+
 def test_a_ratio_interval_resamples_items_and_not_their_parts() -> None:
     parts, wholes = np.array([0.0, 10.0]), np.array([10.0, 10.0])
     assert ratio_interval(parts, wholes, seed=0) == (0, 1)
@@ -94,5 +102,7 @@ def test_a_statistic_that_is_mostly_undefined_has_no_interval() -> None:
 def test_values_that_are_all_alike_have_no_interval() -> None:
     assert spread_interval(np.ones(100)) is None
     assert spread_interval(np.array([np.nan, np.nan, 1.0])) is None
+    assert spread_interval(np.array([0.1, 0.1 + 1e-17, 0.3 - 0.2])) is None  # rounding
+    assert spread_interval(np.array([0.1, 0.1 + 1e-9])) is not None
     draws = np.linspace(0, 1, 101)
     assert spread_interval(draws) == percentile_interval(draws) == pytest.approx((0.025, 0.975))

@@ -72,7 +72,7 @@ def test_equal_texts_score_full_marks() -> None:
     metrics = folded([(reference, reference) for _, reference in PAIRS]).metrics(0, empty="-")
     values = [metrics[name].value for name in MEASURES if name != "embedding"]
     assert values == pytest.approx([100, 100, 1, 1])
-    assert metrics["bleu"].ci95 == pytest.approx((100, 100))
+    assert metrics["bleu"].ci95 is None  # every resample is alike
 
 
 def test_the_length_ratio_is_tokens_over_tokens() -> None:
