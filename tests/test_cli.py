@@ -6,9 +6,9 @@ import inspect
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -308,11 +308,12 @@ def test_help_imports_nothing_heavy(args: tuple[str, ...]) -> None:
     assert not imported & HEAVY
 
 
-def test_help_answers_in_under_half_a_second() -> None:
+def test_help_takes_less_than_half_a_second_of_processor_time() -> None:
     def seconds() -> float:
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*PROGRAM, "--help"], capture_output=True, check=True)
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(seconds() for _ in range(3)) < 0.5
 
