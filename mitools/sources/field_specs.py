@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -88,14 +89,14 @@ def missing_field(
 ) -> MissingFieldError:
     close = difflib.get_close_matches(path, values, n=1) if path != target else []
     usual = [name for name in _USUAL_INPUTS if name in values] if target == "input" else []
-    guess = [*close, *usual, "FIELD"][0]
+    guess = shlex.quote(f"{target}={[*close, *usual, 'FIELD'][0]}")
     preset = preset_for(values) if target == "input" and path == target else None
     if close:
-        hint = f'did you mean "--map {target}={guess}"?'
+        hint = f'did you mean "--map {guess}"?'
     elif preset:
         hint = f'these are the fields of {PRESETS[preset].title}: add "--preset {preset}"'
     else:
-        hint = f'name it with "--map {target}={guess}"'
+        hint = f'name it with "--map {guess}"'
         lists = [name for name, value in values.items() if _is_list_of_objects(value)]
         if target == "input" and lists and not usual:
             hint += f", or take the objects in it: \"jq -c '.{lists[0]}[]' FILE | mitools load -\""

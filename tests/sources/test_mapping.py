@@ -71,6 +71,11 @@ def test_a_misspelled_field_is_guessed() -> None:
         record_of({"question": "q", "answer": "a"}, fields={"input": "question", "label": "anser"})
 
 
+def test_a_guessed_field_with_a_space_is_quoted_for_the_shell() -> None:
+    with pytest.raises(MissingFieldError, match="did you mean \"--map 'label=right answer'\""):
+        record_of({"input": "q", "right answer": "a"}, fields={"label": "right_answer"})
+
+
 def test_a_missing_input_is_guessed() -> None:
     with pytest.raises(MissingFieldError, match=r'here:1: .*"--map input=question"'):
         record_of({"question": "q", "answer": "a"})
