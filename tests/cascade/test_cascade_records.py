@@ -107,7 +107,7 @@ def test_failures_of_the_teacher_are_judged_without_the_answers_of_the_student(
 ) -> None:
     server.act = lambda _call: Act(text="No idea.")
     cascade = CascadeOptions(student=str(folder))
-    with pytest.raises(TeacherError, match=r"none of the first 2\d answers is readable"):
+    with pytest.raises(TeacherError, match=r"none of the first 2\d replies holds an answer"):
         list(cascade_records(sums(80), options(server, retries=0), cascade))
 
 
