@@ -13,6 +13,7 @@ from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
 from mitools.cli._sizes import ByteSize
 from mitools.evaluate.answering import PREDICT, WAYS
 from mitools.schema import TASKS
+from mitools.sources.options import LoadOptions
 
 __all__ = [
     "COMMON",
@@ -20,8 +21,10 @@ __all__ = [
     "INPUT_LIMITS",
     "answer_options",
     "batch_size_option",
+    "csv_options",
     "device_option",
     "output_option",
+    "read_names",
     "seed_option",
     "student_option",
     "task_option",
@@ -74,6 +77,37 @@ COMMON: list[Decorator] = [
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("--debug", is_flag=True, help="Show a traceback when something fails."),
 ]
+
+
+def read_names(value: Any) -> tuple[str, ...]:
+    """Read names with commas between; a recipe may give a list."""
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(str(name).strip() for name in names if str(name).strip())
+
+
+def csv_options(function: F) -> F:
+    """Add ``--delimiter``, ``--columns`` and ``--encoding`` of a command that reads tables."""
+    options = [
+        click.option(
+            "--delimiter",
+            metavar="CHAR",
+            help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
+        ),
+        click.option(
+            "--columns",
+            "column_names",
+            type=read_names,
+            default=LoadOptions.column_names,
+            metavar="A,B,…",
+            help="Names of the columns of a CSV file without a header.",
+        ),
+        click.option(
+            "--encoding", metavar="NAME", help="Text encoding, such as utf-16.  [default: utf-8]"
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def output_option(*, replaces_input: bool) -> Decorator:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mitools.cli._completion import complete_from, complete_models
+from mitools.cli._options import csv_options, read_names
 from mitools.cli._places import ModelName, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage
-from mitools.cli.load import read_names
 from mitools.recipe import list_recipes
 from mitools.schema import TASKS
 from mitools.sources.label_forms import LABEL_FORMS
@@ -81,20 +81,7 @@ GROUPS = {
     "[default: inferred from the first rows]",
 )
 @click.option("--format", type=click.Choice(FORMATS), help="Format of FILE.  [default: by ending]")
-@click.option(
-    "--delimiter",
-    metavar="CHAR",
-    help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
-)
-@click.option(
-    "--columns",
-    "column_names",
-    type=read_names,
-    default=LoadOptions.column_names,
-    metavar="A,B,…",
-    help="Names of the columns of a CSV file without a header.",
-)
-@click.option("--encoding", metavar="NAME", help="Text encoding, such as utf-16.  [default: utf-8]")
+@csv_options
 def command(stage: Stage, folder: str, **params: Any) -> None:
     """Start a recipe of your own.
 

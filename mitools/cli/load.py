@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from mitools.cli._completion import complete_from, complete_sources
 from mitools.cli._config import use_recipe
-from mitools.cli._options import seed_option, task_option
+from mitools.cli._options import csv_options, read_names, seed_option, task_option
 from mitools.cli._places import RecipePath, SourceName
 from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, stage
@@ -36,13 +36,7 @@ from mitools.sources.published import PRESETS
 if TYPE_CHECKING:
     from mitools.gold import GoldCheck
 
-__all__ = ["command", "read_names"]
-
-
-def read_names(value: Any) -> tuple[str, ...]:
-    """Read names with commas between; a recipe may give a list."""
-    names = value.split(",") if isinstance(value, str) else value
-    return tuple(str(name).strip() for name in names if str(name).strip())
+__all__ = ["command"]
 
 
 class _MapOption(click.Option):
@@ -219,20 +213,7 @@ GROUPS = {
     type=click.Choice(FORMATS),
     help="Format of files and stdin.  [default: by ending; stdin is jsonl]",
 )
-@click.option(
-    "--delimiter",
-    metavar="CHAR",
-    help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
-)
-@click.option(
-    "--columns",
-    "column_names",
-    type=read_names,
-    default=LoadOptions.column_names,
-    metavar="A,B,…",
-    help="Names of the columns of a CSV file without a header.",
-)
-@click.option("--encoding", metavar="NAME", help="Text encoding, such as utf-16.  [default: utf-8]")
+@csv_options
 @click.option(
     "--max-json-bytes",
     default=f"{LoadOptions.max_json_bytes >> 20}M",
