@@ -96,7 +96,7 @@ class Selection:
         return f'{_records(count)} with an id seen before (such as "{name}"); all count'
 
     def without_split(self) -> str | None:
-        """Return a warning about records without a split; None if there is no reason for one.
+        """Return a warning about records without a split; None where it is not needed.
 
         ``train`` learns from such records, so the student may have seen them. Otherwise they need
         no warning, unless others have a split.

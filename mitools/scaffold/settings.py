@@ -77,7 +77,7 @@ def _inside(recipe: Path, name: str) -> Path:
         message = f"{recipe}: {name}: a recipe may only read files in its own folder"
         raise RecipeError(message, hint="copy the file there")
     if not path.is_file():
-        raise RecipeError(f"{recipe}: there is no file {name}", hint="check the path")
+        raise RecipeError(f"{recipe}: the file {name} does not exist", hint="check the path")
     return path
 
 

@@ -34,7 +34,7 @@ _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
 _WHOLE = re.compile(r"(\d{1,9})(?:\.0+)?")  # pandas writes 1.0 in a column with blanks
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _DEEPEST = 8
-_MOST_EXACT = 2.0**53  # floats above it hold not every whole number
+_MOST_EXACT = 2.0**53  # above it, some whole numbers are not floats
 _MARK = re.compile(r"\s*\(?([A-Za-z])[).:]\s*(?=\S)")
 _BOOLEANS = {True: ("true", "yes"), False: ("false", "no")}
 

@@ -86,7 +86,8 @@ def _no_student(folder: Path) -> StudentError:
             hint = 'finish it: run the same "mitools train" command with "--resume"'
             return StudentError(f"{work} is an unfinished run, not yet a student", hint=hint)
     if not folder.is_dir():
-        return StudentError(f"there is no folder {folder}", hint=_WHICH_FOLDER)
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        return StudentError(f"{folder} {problem}", hint=_WHICH_FOLDER)
     message = f"{folder} is not a student ({METADATA_NAME} is missing)"
     return StudentError(message, hint=_WHICH_FOLDER)
 

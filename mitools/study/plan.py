@@ -188,7 +188,7 @@ def _read_tables(path: Path) -> dict[str, Any]:
             tables = tomllib.load(stream)
     except FileNotFoundError as exc:
         hint = "give the path of a study file; recipes/study has some"
-        raise RecipeError(f"there is no file {path}", hint=hint) from exc
+        raise RecipeError(f"the file {path} does not exist", hint=hint) from exc
     except (OSError, ValueError, RecursionError) as exc:
         raise RecipeError(f"cannot read {path}: {exc}", hint="fix the file") from exc
     for name, table in tables.items():

@@ -52,8 +52,9 @@ def test_a_finished_student_opens_beside_a_work_folder(folder: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(b"")
-    for name in ("nowhere", "weights.safetensors"):
-        with pytest.raises(StudentError, match=f"there is no folder .*{name}") as caught:
+    problems = {"nowhere": "does not exist", "weights.safetensors": "is not a folder"}
+    for name, problem in problems.items():
+        with pytest.raises(StudentError, match=f"{name} {problem}") as caught:
             load_student(tmp_path / name, "cpu")
         assert "--save" in (caught.value.hint or "")
 

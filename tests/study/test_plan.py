@@ -96,7 +96,7 @@ def test_a_study_file_is_refused_with_what_to_change(
 def test_a_file_without_objectives_or_without_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="has no objective"):
         write_study(tmp_path, MINIMAL.partition("[objectives.dss]")[0])
-    with pytest.raises(RecipeError, match=r"there is no file .*missing\.toml") as caught:
+    with pytest.raises(RecipeError, match=r"the file .*missing\.toml does not exist") as caught:
         read_study(tmp_path / "missing.toml")
     assert "recipes/study" in (caught.value.hint or "")
     (tmp_path / "broken.toml").write_text("[grid")
