@@ -119,6 +119,44 @@ def _row(ids: list[int]) -> tuple[Tensor, Tensor]:
     return torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long)
 
 
+@pytest.mark.parametrize(
+    ("length", "trains", "expected"),
+    [(12, True, torch.float32), (12, False, torch.bfloat16), (257, True, torch.bfloat16)],
+)
+def test_short_rows_are_trained_in_float32_attention(
+    length: int, trains: bool, expected: torch.dtype, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = set()
+
+    def attend(_module: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Any:
+        found = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, enable_gqa=True
+        )
+        seen.add(found.dtype)
+        return found.transpose(1, 2), None
+
+    monkeypatch.setattr(packing_module, "AttentionInterface", lambda: {"sdpa": attend})
+    packing = pack(Rows.joined(_row([5 + i % 40 for i in range(length)])))
+    with torch.set_grad_enabled(trains), torch.autocast("cpu", dtype=torch.bfloat16):
+        packed_hidden(base.model.train(), packing)
+    assert seen == {expected}
+
+
+@pytest.mark.parametrize("length", [12, 90])
+def test_attention_in_float32_changes_less_than_bfloat16_rounds(
+    length: int, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [5 + i % 40 for i in range(length)]
+    packing = pack(Rows.joined(_row(ids[:4]), _row(ids), _row(ids[::-1])))
+    exact = packed_hidden(base.model.eval(), packing)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        wide = packed_hidden(base.model, packing)
+        monkeypatch.setattr(packing_module, "_SHORT", 0)
+        half = packed_hidden(base.model, packing)
+    assert not torch.equal(wide, half)
+    assert (wide - exact).norm() <= 1.1 * (half - exact).norm()
+
+
 def test_attention_is_restored_even_after_a_failure(
     base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
