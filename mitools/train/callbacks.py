@@ -23,7 +23,16 @@ from transformers import (
 
 from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, read_state
 
-__all__ = ["Interrupt", "LogCallback", "OnStep", "Patience", "Resumption", "no_step", "trim_log"]
+__all__ = [
+    "AfterStep",
+    "Interrupt",
+    "LogCallback",
+    "OnStep",
+    "Patience",
+    "Resumption",
+    "no_step",
+    "trim_log",
+]
 
 OnStep = Callable[[int, Mapping[str, float]], None]
 """Receives the number of optimizer steps done and the latest logged figures."""
@@ -31,6 +40,18 @@ OnStep = Callable[[int, Mapping[str, float]], None]
 
 def no_step(_step: int, _logs: Mapping[str, float]) -> None:
     """Ignore a step."""
+
+
+class AfterStep(TrainerCallback):  # type: ignore[misc]
+    """Call a function after each optimizer step."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        self.call()
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]

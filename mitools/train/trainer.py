@@ -23,6 +23,7 @@ from mitools.student import save_student
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
+from mitools.train.callbacks import AfterStep
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.dropout import fast_dropout
 from mitools.train.sampler import BatchesByLength
@@ -84,7 +85,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         seed = self.args.data_seed or 0
         self.order = BatchesByLength(lengths_of(self.train_dataset), batch_size, seed)
         self.add_callback(_EpochCallback(self.data_collator, self.order))
-        self.add_callback(_PastCallback(self.accelerator.unwrap_model(self.model)))
+        self.add_callback(AfterStep(self.accelerator.unwrap_model(self.model).after_step))
         self._parts: dict[str, Tensor] = defaultdict(
             lambda: torch.zeros((), device=self.args.device)
         )
@@ -326,18 +327,6 @@ def _selection(
     if not measures_accuracy and "label_loss" in metrics:
         return -metrics["label_loss"]
     return -model.weigh(metrics)
-
-
-class _PastCallback(TrainerCallback):  # type: ignore[misc]
-    """Update the objective's average of past weights after each optimizer step."""
-
-    def __init__(self, model: TwoTaskModel) -> None:
-        self.model = model
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
-    ) -> None:
-        self.model.after_step()
 
 
 class _EpochCallback(TrainerCallback):  # type: ignore[misc]

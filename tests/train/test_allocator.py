@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from mitools.train.allocator import Trimmer
+
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 
 SCRIPT = """
@@ -32,13 +34,24 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize()
 
 try:
-    with freed_memory_kept():
+    with freed_memory_kept() as after_step:
+        for _ in range(3):
+            after_step()
         inside = [faults(), faults()]
+        size *= 16
+        faults()
+        grown = resident()
+        for _ in range(7):
+            after_step()
+        trimmed = grown - resident()
+        size //= 16
+        faults()
         kept = resident()
         raise KeyError
 except KeyError:
     freed = resident()
-print(json.dumps({"inside": inside, "outside": [faults(), faults()], "returned": kept - freed}))
+print(json.dumps({"inside": inside, "outside": [faults(), faults()], "returned": kept - freed,
+    "trimmed": trimmed}))
 """
 
 A_FEW = 8
@@ -71,3 +84,17 @@ def test_a_second_block_needs_no_new_pages_until_the_end() -> None:
 def test_the_settings_of_the_user_win() -> None:
     found = measure(MALLOC_TRIM_THRESHOLD_="131072")
     assert min(found["inside"]) > 2 * A_FEW  # type: ignore[call-overload]
+
+
+def test_memory_that_grew_is_given_back_in_training() -> None:
+    assert measure()["trimmed"] >= 1000 << 20  # type: ignore[operator]
+
+
+def test_memory_is_trimmed_where_it_grew_by_a_quarter_ten_steps_after_the_last_time() -> None:
+    # Looked at in step 3, in steps 10 to 13, and in steps 23 and 33.
+    sizes = iter([100, 125, 125, 125, 126, 200, 100])
+    trimmed = []
+    trimmer = Trimmer(lambda: next(sizes), lambda: trimmed.append(step))
+    for step in range(1, 34):
+        trimmer.after_step()
+    assert trimmed == [13, 23]
