@@ -14,7 +14,7 @@ STUDIES = sorted((Path(__file__).parents[2] / "recipes" / "study").glob("*.toml"
 
 
 def test_there_are_studies_of_stories_and_of_published_data() -> None:
-    assert {path.stem for path in STUDIES} == {"demo", "equations", "svamp", "cqa"}
+    assert {path.stem for path in STUDIES} == {"demo", "equations", "pretrained", "svamp", "cqa"}
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
