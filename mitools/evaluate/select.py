@@ -58,9 +58,7 @@ class Selection:
         """
         if self._metadata is not None and self._options.split in (None, "all"):
             records = self._hashed(records)
-        for record in self.gold.watch(
-            with_known_labels(records, self._metadata, self._options.task)
-        ):
+        for record in with_known_labels(records, self._metadata, self._options.task):
             split = record.get("split")
             self._splits[split] += 1
             if self._options.selects(record):
@@ -69,6 +67,7 @@ class Selection:
                 except InvalidFieldError as exc:
                     reject(record, exc)
                 else:
+                    self.gold.add(record)
                     yield record
             elif split == "train":
                 self._on_taught(record)
