@@ -118,7 +118,6 @@ def test_gold_labels_of_other_splits_are_not_counted() -> None:
     assert (selection.gold.known, selection.gold.unreadable) == (1, 1)
 
 
-
 def test_a_pass_without_a_record_says_what_there_is() -> None:
     found, selection = selected([equation(1, split="train"), equation(2, split="valid")])
     assert found == []
