@@ -25,7 +25,6 @@ from mitools.evaluate.measures.comparison import (
 )
 from mitools.evaluate.measures.metric import Interval, rounded
 from mitools.evaluate.measures.statistics import (
-    percentile_interval,
     spread_interval,
     wilson_interval,
 )
@@ -187,8 +186,9 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
 
     Returns:
         ``difference`` (ours minus theirs) with its interval, ``p_value``, ``scope``, ``seeds``,
-        ``records``, ``smallest_detectable`` (what a test at 5% finds in 80% of such studies; None
-        without any difference between records); None where they have no seed in common.
+        ``records``, ``smallest_detectable`` (what a test at 5% finds in 80% of such studies); None
+        where they have no seed in common. Without any difference between records there is no
+        interval and no least detectable difference.
     """
     seeds = sorted(set(ours.correct) & set(theirs.correct))
     records = sorted(ours.records(seeds) & theirs.records(seeds))
@@ -202,7 +202,7 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
     means = resampled_means([gap], seed)[:, 0]
     return {
         "difference": float(gap.mean()),
-        "ci95": percentile_interval(means) if len(records) > 1 else None,
+        "ci95": spread_interval(means) if len(records) > 1 else None,
         "p_value": max(p_records, p_seeds or 0.0),
         "p_records": p_records,
         "p_seeds": p_seeds,
