@@ -41,12 +41,12 @@ of 8 to 30 tokens 16 and 19; with 4 heads of 16, 32 rows of 8 to 30 tokens 4.3 a
 """
 
 _SHORT = 256
-"""Number of tokens up to which attention is trained in float32 on a CPU where the rest is not.
+"""Number of tokens up to which attention is trained in float32 on a CPU, not in bfloat16.
 
-PyTorch 2.13's backward pass in bfloat16 takes as long for 40 tokens as for 200. Measured with one
-thread of an Intel Xeon with AMX, forward and backward, 9 heads of 64, ms in bfloat16 and float32:
-8 rows of 40 tokens 9.7 and 2.2, of 100 tokens 23.5 and 9.4; 1 row of 200 tokens 3.7 and 3.1, of 300
-tokens 5.9 and 6.1, of 400 tokens 8.1 and 10.1.
+PyTorch 2.13's backward pass in bfloat16 is slow for short rows: with 9 heads of 64, one thread of
+an Intel Xeon with AMX, 8 rows of 100 tokens take 22 ms and 8 of 200 take 26. Forward and backward
+together, ms in bfloat16 and float32: 8 rows of 40 tokens 9.7 and 2.2, of 100 tokens 23.5 and 9.4; 1
+row of 200 tokens 3.7 and 3.1, of 300 tokens 5.9 and 6.1, of 400 tokens 8.1 and 10.1.
 """
 
 
@@ -294,7 +294,7 @@ def _trains_faster_in_float32(grid: _Grid, query: Tensor) -> bool:
     if query.device.type != "cpu" or not query.requires_grad or grid.shape[1] > _SHORT:
         return False
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else query.dtype
-    return dtype in {torch.bfloat16, torch.float16}
+    return dtype == torch.bfloat16
 
 
 # No mask function is registered under this name, so that transformers makes no mask.
