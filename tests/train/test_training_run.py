@@ -11,7 +11,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from safetensors.torch import load_file
 from mitools.errors import DataError, OutputError, StudentError, TrainingError, UsageError
 from mitools.student import load_student
 from mitools.student.codec import ORDERS, Order
+from mitools.train import training_run
 from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
 from mitools.train.training_run import Interrupted
@@ -71,6 +73,20 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def is_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_memory_is_looked_at_after_every_step(
+    tmp_path: Path, tiny_causal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+
+    @contextmanager
+    def kept() -> Iterator[Callable[[], None]]:
+        yield lambda: looks.append(None)
+
+    monkeypatch.setattr(training_run, "freed_memory_kept", kept)
+    train(options(tmp_path, tiny_causal))
+    assert len(looks) == 4
 
 
 def test_plain_transformers_loads_a_saved_seq2seq_student(
