@@ -187,8 +187,8 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
     Returns:
         ``difference`` (ours minus theirs) with its interval, ``p_value``, ``scope``, ``seeds``,
         ``records``, ``smallest_detectable`` (what a test at 5% finds in 80% of such studies); None
-        where they have no seed in common. Without any difference between records there is no
-        interval and no least detectable difference.
+        where they have no seed in common. The interval and the least detectable difference are None
+        where both are alike on every record.
     """
     seeds = sorted(set(ours.correct) & set(theirs.correct))
     records = sorted(ours.records(seeds) & theirs.records(seeds))
