@@ -7,7 +7,8 @@ SmolLM2-135M. See mallopt(3).
 
 Blocks of other sizes do not fit exactly into what was freed, so a heap that never shrinks grows
 from step to step: from 5.6 GB after 3 steps of SVAMP in bfloat16 to 10.5 GB after 45. So unused
-pages are given back where the process has grown by more than a quarter.
+pages are given back where the process has grown by more than a quarter; it was 9.3 GB at most in
+47 steps then.
 """
 
 from __future__ import annotations
