@@ -3,6 +3,10 @@
 A recipe is a TOML file with one table per stage; each key in a table is an option of that stage,
 spelled with or without hyphens. Only the command line knows which options exist. A study file has
 more tables, which :mod:`mitools.study.plan` reads.
+
+``extends = "FILE"`` at the top takes over the tables of another recipe in the same folder. A key
+that both files set keeps the value of the extending one: an option in the table of a stage, or a
+whole ``[objectives.NAME]`` of a study.
 """
 
 from __future__ import annotations
@@ -15,7 +19,15 @@ from typing import Any
 
 from mitools.errors import RecipeError
 
-__all__ = ["TABLES", "find_recipe", "is_recipe_name", "list_recipes", "load_table", "own_file"]
+__all__ = [
+    "TABLES",
+    "find_recipe",
+    "is_recipe_name",
+    "list_recipes",
+    "load_table",
+    "own_file",
+    "read_tables",
+]
 
 _COMMANDS = ("load", "annotate", "split", "train", "eval", "explain")
 _OTHER_COMMANDS = ("export", "study", "init", "recipes", "schema", "completion")
@@ -23,6 +35,7 @@ _OF_STUDIES = ("grid", "objectives", "answers")
 TABLES = (*_COMMANDS, *_OTHER_COMMANDS, *_OF_STUDIES)
 """Names of tables: the commands, and what only study files have."""
 
+_EXTENDS = "extends"
 _HERE = Path(__file__).parent
 
 
@@ -70,6 +83,48 @@ def own_file(folder: Path, name: str) -> str | None:
     return str(path) if inside else None
 
 
+def read_tables(path: Path) -> dict[str, Any]:
+    """Read what a recipe and the one that it extends hold, checked for nothing else.
+
+    Raises:
+        RecipeError: a file cannot be read or is not TOML, or what is extended is not a recipe in
+            the same folder that extends no other.
+    """
+    tables = _parse(path)
+    if _EXTENDS not in tables:
+        return tables
+    name = tables.pop(_EXTENDS)
+    where = f'{path}: "{_EXTENDS}"'
+    file = own_file(path.parent, name) if isinstance(name, str) else None
+    if file is None:
+        message = f"{where} must name a recipe in the same folder, not {name!r}"
+        raise RecipeError(message, hint=f'write {_EXTENDS} = "FILE.toml" above the first table')
+    if not os.path.isfile(file):
+        raise RecipeError(f"{where}: the file {file} does not exist", hint="check its name")
+    base = _parse(Path(file))
+    if _EXTENDS in base:
+        message = f"{where}: {file} extends another recipe itself"
+        raise RecipeError(message, hint="extend that one, or copy its tables")
+    return {key: _laid_over(key, base.get(key), tables.get(key)) for key in {**base, **tables}}
+
+
+def _laid_over(name: str, base: Any, value: Any) -> Any:
+    """Return the table for a name in two recipes; a key of both has the second one's value."""
+    if not isinstance(base, dict) or not isinstance(value, dict):
+        return base if value is None else value
+    if name in _OF_STUDIES:
+        return {**base, **value}
+    return {key.replace("_", "-"): one for table in (base, value) for key, one in table.items()}
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except (OSError, ValueError, RecursionError) as exc:
+        raise RecipeError(f"cannot read {path}: {exc}", hint="fix the file") from exc
+
+
 def load_table(path: Path, stage: str) -> dict[str, Any]:
     """Read one stage's table from a recipe; empty if the recipe has none.
 
@@ -77,11 +132,7 @@ def load_table(path: Path, stage: str) -> dict[str, Any]:
         RecipeError: the file is not TOML, the entry is not a table, or the file has tables or
             options that belong to no stage.
     """
-    try:
-        with path.open("rb") as stream:
-            recipe = tomllib.load(stream)
-    except (OSError, ValueError, RecursionError) as exc:
-        raise RecipeError(f"cannot read {path}: {exc}", hint="fix the file") from exc
+    recipe = read_tables(path)
     for name, value in recipe.items():
         if name not in TABLES:
             raise _unknown(path, name, is_table=isinstance(value, dict))

@@ -10,7 +10,14 @@ import pytest
 from mitools import recipe as module
 from mitools.cli import COMMANDS
 from mitools.errors import RecipeError
-from mitools.recipe import TABLES, find_recipe, is_recipe_name, list_recipes, load_table
+from mitools.recipe import (
+    TABLES,
+    find_recipe,
+    is_recipe_name,
+    list_recipes,
+    load_table,
+    read_tables,
+)
 
 
 def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
@@ -121,3 +128,45 @@ def test_every_command_and_every_table_of_a_study_may_have_a_table(tmp_path: Pat
     assert set(TABLES) == {*COMMANDS, "grid", "objectives", "answers"}
     path = write_recipe(tmp_path, "[grid]\nseeds = 2\n[objectives.dss]\n[answers.predict]\n")
     assert load_table(path, "split") == {}
+
+
+def test_a_recipe_keeps_the_tables_of_the_one_it_extends(tmp_path: Path) -> None:
+    write_recipe(tmp_path, "[load]\nn = 9\n[split]\ntest = 0.1\nout_dir = 'x'\n", "base.toml")
+    text = "extends = 'base.toml'\n[split]\nout-dir = 'y'\nvalid = 0.3\n[train]\nlr = 1\n"
+    path = write_recipe(tmp_path, text)
+    assert load_table(path, "load") == {"n": 9}
+    assert load_table(path, "split") == {"test": 0.1, "out-dir": "y", "valid": 0.3}
+    assert load_table(path, "train") == {"lr": 1}
+
+
+def test_an_objective_of_a_study_is_replaced_as_a_whole_in_its_place(tmp_path: Path) -> None:
+    base = "[objectives.a_b]\nmi = 'none'\nalpha = 1\n[objectives.dss]\n"
+    write_recipe(tmp_path, base, "base.toml")
+    text = "extends = 'base.toml'\n[objectives.new]\n[objectives.a_b]\nmi = 'paper'\n"
+    objectives = read_tables(write_recipe(tmp_path, text))["objectives"]
+    assert list(objectives.items()) == [("a_b", {"mi": "paper"}), ("dss", {}), ("new", {})]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("3", 'must name a recipe in the same folder, not 3; write extends = "FILE.toml" above'),
+        ("'../outside.toml'", "must name a recipe in the same folder, not '../outside.toml'"),
+        ("'missing.toml'", "missing.toml does not exist; check its name"),
+        ("'broken.toml'", "cannot read"),
+        ("'chain.toml'", "chain.toml extends another recipe itself; extend that one, or copy"),
+        ("'typo.toml'", 'there is no table "[trian]"; did you mean "[train]"?'),
+        ("'recipe.toml'", "recipe.toml extends another recipe itself"),
+    ],
+)
+def test_what_cannot_be_extended_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    folder = tmp_path / "recipe"
+    folder.mkdir()
+    write_recipe(tmp_path, "", "outside.toml")
+    write_recipe(folder, "[train", "broken.toml")
+    write_recipe(folder, "extends = 'typo.toml'", "chain.toml")
+    write_recipe(folder, "[trian]", "typo.toml")
+    path = write_recipe(folder, f"extends = {name}\n[train]\n")
+    with pytest.raises(RecipeError) as caught:
+        load_table(path, "train")
+    assert message in str(caught.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import RecipeError
-from mitools.recipe import find_recipe, load_table
+from mitools.recipe import find_recipe, load_table, read_tables
 
 __all__ = ["Settings", "copy_recipe", "read_settings"]
 
@@ -92,9 +92,10 @@ def copy_recipe(recipe: str, folder: Path) -> Mapping[str, Any]:
     """
     path = find_recipe(recipe)
     load_table(path, "load")
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    tables = read_tables(path)
     shutil.copyfile(path, folder / "recipe.toml")
-    for name in _texts(tables):
+    own = tomllib.loads(path.read_text(encoding="utf-8"))
+    for name in {*_texts(own), *_texts(tables)}:
         if _is_file(path.parent, name):
             file = _inside(path, name)
             copy = folder / name

@@ -7,6 +7,8 @@ records, ``[train]`` and ``[eval]`` hold the options that all runs share, and th
   and ``test`` (most records of these parts), ``baselines`` (objectives).
 - ``[objectives.NAME]``: options of train; ``answers`` names the ways of answering to measure.
 - ``[answers.NAME]``: options of eval. Without any, eval runs once, as ``predict``.
+
+Studies that share objectives name one file: ``extends = "objectives.toml"``.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ import difflib
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mitools.errors import RecipeError
+from mitools.recipe import read_tables
 
 __all__ = ["GRID_KEYS", "Objective", "Run", "Study", "narrow", "read_study", "runs_of"]
 
@@ -183,14 +185,10 @@ def read_study(path: Path) -> Study:
 
 
 def _read_tables(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            tables = tomllib.load(stream)
-    except FileNotFoundError as exc:
+    if not path.exists():
         hint = "give the path of a study file; recipes/study has some"
-        raise RecipeError(f"the file {path} does not exist", hint=hint) from exc
-    except (OSError, ValueError, RecursionError) as exc:
-        raise RecipeError(f"cannot read {path}: {exc}", hint="fix the file") from exc
+        raise RecipeError(f"the file {path} does not exist", hint=hint)
+    tables = read_tables(path)
     for name, table in tables.items():
         inner = name in ("objectives", "answers") and isinstance(table, dict)
         members = table.values() if inner else ()

@@ -52,6 +52,17 @@ def test_a_copied_recipe_that_has_a_teacher_needs_no_model() -> None:
     assert sorted(os.listdir("my quick")) == ["recipe.toml", "run.sh"]
 
 
+def test_a_copied_recipe_has_the_one_that_it_extends_beside_it() -> None:
+    Path("theirs").mkdir()
+    Path("theirs/common.toml").write_text('[load]\nsource = "demo"\n[annotate]\nsystem = "s.txt"\n')
+    Path("theirs/s.txt").write_text("Answer.")
+    Path("theirs/recipe.toml").write_text('extends = "common.toml"\n[load]\nn = 3\n')
+    done = run("init", "mine", "--from", "theirs")
+    assert done.exit_code == 0, done.stderr
+    assert sorted(os.listdir("mine")) == ["common.toml", "recipe.toml", "run.sh", "s.txt"]
+    assert len(run("load", "-q", "-c", "mine").stdout.splitlines()) == 3
+
+
 def test_rationales_of_the_file_are_a_second_way_to_go_on() -> None:
     rows = [
         f"{text},{'buy' if n % 3 else 'ask'},It says so plainly." for n, text in enumerate(TEXTS)

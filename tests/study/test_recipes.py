@@ -10,11 +10,19 @@ from click.testing import CliRunner
 from mitools.cli import mitools
 from mitools.study.plan import read_study, runs_of
 
-STUDIES = sorted((Path(__file__).parents[2] / "recipes" / "study").glob("*.toml"))
+FOLDER = Path(__file__).parents[2] / "recipes" / "study"
+STUDIES = sorted({*FOLDER.glob("*.toml")} - {FOLDER / "objectives.toml"})
 
 
 def test_there_are_studies_of_stories_and_of_published_data() -> None:
     assert {path.stem for path in STUDIES} == {"demo", "equations", "pretrained", "svamp", "cqa"}
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_all_studies_compare_the_same_objectives(path: Path) -> None:
+    common = read_study(FOLDER / "objectives.toml")
+    assert read_study(path).objectives == common.objectives
+    assert read_study(path).answers == common.answers
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
