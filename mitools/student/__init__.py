@@ -13,7 +13,8 @@
 - ``untrained``: a student before its training
 - ``lora``: low-rank adapters; ``sentence_encoder``: texts to vectors, to compare them by meaning
 - ``boundary``: errors of the libraries that read model files; ``trial``: a test forward pass of an
-  opened model; ``round_trip``: whether a saved model loads as it was
+  opened model; ``round_trip``: whether a saved model loads as it was; ``kernel_cache``: how many
+  compiled kernels are kept
 
 Package ``base``: the models that students are trained from.
 """

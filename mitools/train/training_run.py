@@ -16,7 +16,6 @@ from mitools.student.codec import Codec
 from mitools.train.allocator import freed_memory_kept
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import (
-    AfterStep,
     Interrupt,
     LogCallback,
     OnStep,
@@ -152,8 +151,7 @@ class TrainingRun:
         if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
             trainer.restore(self.checkpoint)  # ``train`` would make one step more
         else:
-            with freed_memory_kept() as after_step:
-                trainer.add_callback(AfterStep(after_step))
+            with freed_memory_kept():
                 trainer.train(resume_from_checkpoint=self.checkpoint)
 
     def _final_metrics(self, trainer: StudentTrainer) -> dict[str, float]:

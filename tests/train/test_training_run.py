@@ -75,18 +75,23 @@ def is_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bo
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
-def test_memory_is_looked_at_after_every_step(
+def test_freed_memory_is_kept_during_all_steps_and_no_longer(
     tmp_path: Path, tiny_causal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[None] = []
+    events: list[object] = []
 
     @contextmanager
-    def kept() -> Iterator[Callable[[], None]]:
-        yield lambda: looks.append(None)
+    def kept() -> Iterator[None]:
+        events.append("begin")
+        yield
+        events.append("end")
 
     monkeypatch.setattr(training_run, "freed_memory_kept", kept)
-    train(options(tmp_path, tiny_causal))
-    assert len(looks) == 4
+    run = prepare(iter(toy_records()), options(tmp_path, tiny_causal), print)
+    run.execute(lambda step, _logs: events.append(step))
+    assert events[0] == "begin"
+    assert events[-1] == "end"
+    assert {*events[1:-1]} >= {1, 2, 3, 4}
 
 
 def test_plain_transformers_loads_a_saved_seq2seq_student(

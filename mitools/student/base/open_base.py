@@ -44,6 +44,7 @@ from mitools.student.base.packages import PREFIX, find_packaged_model
 from mitools.student.base.scratch import build_scratch
 from mitools.student.boundary import library_errors
 from mitools.student.codec import Kind
+from mitools.student.kernel_cache import keep_few_kernels
 
 __all__ = [
     "Base",
@@ -84,6 +85,7 @@ def open_base(spec: str, texts: Callable[[], Iterable[str]], seed: int = 0) -> B
         MissingExtraError: the format needs a package that is not installed.
     """
     be_quiet()
+    keep_few_kernels()
     torch.manual_seed(seed)
     if spec == "scratch" or spec.startswith("scratch:"):
         size = spec.partition(":")[2] or "small"
@@ -108,6 +110,7 @@ def open_checkpoint(folder: str, name: str, *, strict: bool = False) -> Base:
             head.
     """
     be_quiet()
+    keep_few_kernels()
     with library_errors(f"cannot open the student {name}"):
         inventory = look_into(folder, name)
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
