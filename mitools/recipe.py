@@ -26,6 +26,7 @@ __all__ = [
     "list_recipes",
     "load_table",
     "own_file",
+    "read_chain",
     "read_tables",
 ]
 
@@ -84,28 +85,42 @@ def own_file(folder: Path, name: str) -> str | None:
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """Read what a recipe and the one that it extends hold, checked for nothing else.
+    """Read the tables of a recipe and of those that it extends; no table or key is checked.
 
     Raises:
-        RecipeError: a file cannot be read or is not TOML, or what is extended is not a recipe in
-            the same folder that extends no other.
+        RecipeError: as in :func:`read_chain`.
     """
-    tables = _parse(path)
-    if _EXTENDS not in tables:
-        return tables
-    name = tables.pop(_EXTENDS)
-    where = f'{path}: "{_EXTENDS}"'
-    file = own_file(path.parent, name) if isinstance(name, str) else None
-    if file is None:
-        message = f"{where} must name a recipe in the same folder, not {name!r}"
-        raise RecipeError(message, hint=f'write {_EXTENDS} = "FILE.toml" above the first table')
-    if not os.path.isfile(file):
-        raise RecipeError(f"{where}: the file {file} does not exist", hint="check its name")
-    base = _parse(Path(file))
-    if _EXTENDS in base:
-        message = f"{where}: {file} extends another recipe itself"
-        raise RecipeError(message, hint="extend that one, or copy its tables")
-    return {key: _laid_over(key, base.get(key), tables.get(key)) for key in {**base, **tables}}
+    tables: dict[str, Any] = {}
+    for _, own in reversed(read_chain(path)):
+        tables = {key: _laid_over(key, tables.get(key), own.get(key)) for key in {**tables, **own}}
+    return tables
+
+
+def read_chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Read a recipe, the one that it extends, the one that this extends and so on.
+
+    Returns:
+        Each file with its own tables, the recipe itself first.
+
+    Raises:
+        RecipeError: a file cannot be read or is not TOML, or what is extended is not another
+            recipe in the same folder.
+    """
+    chain = [(path, _parse(path))]
+    while _EXTENDS in chain[-1][1]:
+        path, tables = chain[-1]
+        name = tables.pop(_EXTENDS)
+        where = f'{path}: "{_EXTENDS}"'
+        file = own_file(path.parent, name) if isinstance(name, str) else None
+        if file is None:
+            message = f"{where} must name a recipe in the same folder, not {name!r}"
+            raise RecipeError(message, hint=f'write {_EXTENDS} = "FILE.toml" above the first table')
+        if not os.path.isfile(file):
+            raise RecipeError(f"{where}: the file {file} does not exist", hint="check its name")
+        if any(os.path.samefile(file, seen) for seen, _ in chain):
+            raise RecipeError(f"{where}: {file} extends this recipe", hint="remove one of them")
+        chain.append((Path(file), _parse(Path(file))))
+    return chain
 
 
 def _laid_over(name: str, base: Any, value: Any) -> Any:

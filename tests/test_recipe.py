@@ -139,6 +139,13 @@ def test_a_recipe_keeps_the_tables_of_the_one_it_extends(tmp_path: Path) -> None
     assert load_table(path, "train") == {"lr": 1}
 
 
+def test_a_recipe_may_extend_one_that_extends_another(tmp_path: Path) -> None:
+    write_recipe(tmp_path, "[split]\ntest = 0.1\nvalid = 0.2\nseed = 1\n", "first.toml")
+    write_recipe(tmp_path, "extends = 'first.toml'\n[split]\nvalid = 0.3\nseed = 2\n", "mid.toml")
+    path = write_recipe(tmp_path, "extends = 'mid.toml'\n[split]\nseed = 3\n")
+    assert load_table(path, "split") == {"test": 0.1, "valid": 0.3, "seed": 3}
+
+
 def test_an_objective_of_a_study_is_replaced_as_a_whole_in_its_place(tmp_path: Path) -> None:
     base = "[objectives.a_b]\nmi = 'none'\nalpha = 1\n[objectives.dss]\n"
     write_recipe(tmp_path, base, "base.toml")
@@ -154,9 +161,10 @@ def test_an_objective_of_a_study_is_replaced_as_a_whole_in_its_place(tmp_path: P
         ("'../outside.toml'", "must name a recipe in the same folder, not '../outside.toml'"),
         ("'missing.toml'", "missing.toml does not exist; check its name"),
         ("'broken.toml'", "cannot read"),
-        ("'chain.toml'", "chain.toml extends another recipe itself; extend that one, or copy"),
+        ("'chain.toml'", 'there is no table "[trian]"; did you mean "[train]"?'),
         ("'typo.toml'", 'there is no table "[trian]"; did you mean "[train]"?'),
-        ("'recipe.toml'", "recipe.toml extends another recipe itself"),
+        ("'recipe.toml'", "recipe.toml extends this recipe; remove one of them"),
+        ("'./circle.toml'", "recipe.toml extends this recipe; remove one of them"),
     ],
 )
 def test_what_cannot_be_extended_is_refused(tmp_path: Path, name: str, message: str) -> None:
@@ -166,6 +174,7 @@ def test_what_cannot_be_extended_is_refused(tmp_path: Path, name: str, message: 
     write_recipe(folder, "[train", "broken.toml")
     write_recipe(folder, "extends = 'typo.toml'", "chain.toml")
     write_recipe(folder, "[trian]", "typo.toml")
+    write_recipe(folder, "extends = 'recipe.toml'", "circle.toml")
     path = write_recipe(folder, f"extends = {name}\n[train]\n")
     with pytest.raises(RecipeError) as caught:
         load_table(path, "train")

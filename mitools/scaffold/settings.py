@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mitools.errors import RecipeError
-from mitools.recipe import find_recipe, load_table, read_tables
+from mitools.recipe import find_recipe, load_table, read_chain, read_tables
 
 __all__ = ["Settings", "copy_recipe", "read_settings"]
 
@@ -92,16 +91,16 @@ def copy_recipe(recipe: str, folder: Path) -> Mapping[str, Any]:
     """
     path = find_recipe(recipe)
     load_table(path, "load")
-    tables = read_tables(path)
+    (_, own), *extended = read_chain(path)
+    bases = [os.path.relpath(file, path.parent) for file, _ in extended]
     shutil.copyfile(path, folder / "recipe.toml")
-    own = tomllib.loads(path.read_text(encoding="utf-8"))
-    for name in {*_texts(own), *_texts(tables)}:
+    for name in {*bases, *_texts([own, *(tables for _, tables in extended)])}:
         if _is_file(path.parent, name):
             file = _inside(path, name)
             copy = folder / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-    return tables
+    return read_tables(path)
 
 
 def _texts(value: Any) -> Iterator[str]:

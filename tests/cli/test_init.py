@@ -54,12 +54,16 @@ def test_a_copied_recipe_that_has_a_teacher_needs_no_model() -> None:
 
 def test_a_copied_recipe_has_the_one_that_it_extends_beside_it() -> None:
     Path("theirs").mkdir()
-    Path("theirs/common.toml").write_text('[load]\nsource = "demo"\n[annotate]\nsystem = "s.txt"\n')
+    Path("theirs/first.toml").write_text("[split]\ntest = 0.5\n")
+    Path("theirs/common.toml").write_text(
+        'extends = "first.toml"\n[load]\nsource = "demo"\n[annotate]\nsystem = "s.txt"\n'
+    )
     Path("theirs/s.txt").write_text("Answer.")
     Path("theirs/recipe.toml").write_text('extends = "common.toml"\n[load]\nn = 3\n')
     done = run("init", "mine", "--from", "theirs")
     assert done.exit_code == 0, done.stderr
-    assert sorted(os.listdir("mine")) == ["common.toml", "recipe.toml", "run.sh", "s.txt"]
+    files = ["common.toml", "first.toml", "recipe.toml", "run.sh", "s.txt"]
+    assert sorted(os.listdir("mine")) == files
     assert len(run("load", "-q", "-c", "mine").stdout.splitlines()) == 3
 
 
