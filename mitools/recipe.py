@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,7 @@ def read_tables(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: as in :func:`read_chain`.
     """
-    tables: dict[str, Any] = {}
-    for _, own in reversed(read_chain(path)):
-        tables = {key: _laid_over(key, tables.get(key), own.get(key)) for key in {**tables, **own}}
-    return tables
+    return _joined(read_chain(path))
 
 
 def read_chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -123,6 +121,13 @@ def read_chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     return chain
 
 
+def _joined(chain: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    tables: dict[str, Any] = {}
+    for _, own in reversed(chain):
+        tables = {key: _laid_over(key, tables.get(key), own.get(key)) for key in {**tables, **own}}
+    return tables
+
+
 def _laid_over(name: str, base: Any, value: Any) -> Any:
     """Return the table for a name in two recipes; a key of both has the second one's value."""
     if not isinstance(base, dict) or not isinstance(value, dict):
@@ -147,11 +152,12 @@ def load_table(path: Path, stage: str) -> dict[str, Any]:
         RecipeError: the file is not TOML, the entry is not a table, or the file has tables or
             options that belong to no stage.
     """
-    recipe = read_tables(path)
-    for name, value in recipe.items():
-        if name not in TABLES:
-            raise _unknown(path, name, is_table=isinstance(value, dict))
-    table = recipe.get(stage, {})
+    chain = read_chain(path)
+    for file, own in chain:
+        for name, value in own.items():
+            if name not in TABLES:
+                raise _unknown(file, name, is_table=isinstance(value, dict))
+    table = _joined(chain).get(stage, {})
     if not isinstance(table, dict):
         raise RecipeError(f'{path}: "{stage}" must be a table', hint=f'write it as "[{stage}]"')
     return table

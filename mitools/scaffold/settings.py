@@ -91,10 +91,10 @@ def copy_recipe(recipe: str, folder: Path) -> Mapping[str, Any]:
     """
     path = find_recipe(recipe)
     load_table(path, "load")
-    (_, own), *extended = read_chain(path)
-    bases = [os.path.relpath(file, path.parent) for file, _ in extended]
+    chain = read_chain(path)
+    bases = [os.path.relpath(file, path.parent) for file, _ in chain[1:]]
     shutil.copyfile(path, folder / "recipe.toml")
-    for name in {*bases, *_texts([own, *(tables for _, tables in extended)])}:
+    for name in {*bases, *_texts([tables for _, tables in chain])}:
         if _is_file(path.parent, name):
             file = _inside(path, name)
             copy = folder / name
