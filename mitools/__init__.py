@@ -7,7 +7,8 @@ what stands above it:
 - ``errors``: the exceptions, with the exit status of each; ``bounds``: limits on what is read;
   ``escape``: untrusted text made safe to print; ``packed``: reading Zstandard files
 - ``files``: opening inputs, and outputs that appear whole; ``schema``: the fields of a record;
-  ``expressions``: arithmetic; ``recipe``: finding and reading TOML recipes
+  ``expressions``: arithmetic; ``recipe``: finding and reading TOML recipes;
+  ``rounding``: of figures
 - ``console``: stderr, with ``progress``: the progress of a loop in one line; ``terminal_lock``:
   which process of a pipe draws it
 - ``lines``: lines of JSON; ``parts``: several files that are replaced together
@@ -17,6 +18,7 @@ what stands above it:
 - ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems;
   ``operating``: above which confidence a student answers by itself
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students
+- ``asking``: the answers of a student, by one reading of the label or both
 - ``train``, ``evaluate``, then ``explain``: the stages that need one; ``cascade``: a student before
   a teacher; ``export``: students for other runtimes; ``study``: many students; ``scaffold``: a
   recipe of one's own

@@ -37,7 +37,7 @@ TESTED_IN = {
     "cli/recipes": "test_cli",
     "cli/train": "train/test_cli",
     "evaluate/baselines/open_baselines": "evaluate/test_side_figures",
-    "evaluate/answering": "evaluate/asking/test_respond",
+    "asking/answering": "asking/test_respond",
     "explain/view": "explain/test_build_view",
     "export/card": "export/test_run",
     "scaffold/recipe_text": "scaffold/test_make_recipe",

@@ -11,12 +11,12 @@ from typing import Any
 
 from mitools.annotate.protocol import Answered
 from mitools.annotate.samples import readable_gold
+from mitools.asking.answering import PREDICT, Answering
+from mitools.asking.opening import open_student
+from mitools.asking.predict import OpenedStudent, one_each, predict
+from mitools.asking.readings import Reader, check_ways
+from mitools.asking.respond import Respondent
 from mitools.errors import StudentError
-from mitools.evaluate.answering import PREDICT, Answering
-from mitools.evaluate.asking.opening import open_student
-from mitools.evaluate.asking.predict import OpenedStudent, one_each, predict
-from mitools.evaluate.asking.readings import Reader, check_ways
-from mitools.evaluate.asking.respond import Respondent
 from mitools.operating.confidence import Confidence
 from mitools.operating.point import OperatingPoint, has_point
 from mitools.records import Record, student_text

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
+from mitools.asking.answering import PREDICT, WAYS
 from mitools.bounds import DEEPEST, DEFAULTS
 from mitools.cli._completion import complete_students
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
 from mitools.cli._sizes import ByteSize
-from mitools.evaluate.answering import PREDICT, WAYS
 from mitools.schema import TASKS
 from mitools.sources.options import LoadOptions
 

@@ -36,7 +36,7 @@ from mitools.operating.confidence import CONFIDENCES
 from mitools.records import Record, Writer
 
 if TYPE_CHECKING:
-    from mitools.evaluate.asking.predict import OpenedStudent
+    from mitools.asking.predict import OpenedStudent
     from mitools.evaluate.measures.text import Similarity
     from mitools.evaluate.run import Evaluation
 
@@ -312,7 +312,7 @@ def _opener(
 ) -> Callable[[], OpenedStudent] | None:
     if student is None:
         return None
-    from mitools.evaluate.asking.opening import open_later
+    from mitools.asking.opening import open_later
 
     if not stage.reads_stdin:  # else the stage before may still have to train the student
         from mitools.student.metadata import read_metadata
@@ -325,7 +325,7 @@ def _similarity(options: EvalOptions) -> Similarity | None:
     """Load the encoder before any record is read, once for all runs."""
     if options.embedding is None:
         return None
-    from mitools.evaluate.asking.opening import open_similarity
+    from mitools.evaluate.open_similarity import open_similarity
 
     return open_similarity(options.embedding, options.device)
 

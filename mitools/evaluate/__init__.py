@@ -7,8 +7,8 @@ run, and ``catalog`` describes them.
 - ``findings``: the figures of several runs together, with seeds or a baseline;
 - ``run``: one pass over records; ``options``: how to evaluate, and what does not go together;
 - ``select``: the records of one split; ``answer_records``: their answers, batch by batch;
-- ``answering``: the ways of answering by name; ``ways``: the figures of each;
-- :mod:`~mitools.evaluate.asking`: asks a student about records;
+- ``ways``: the figures of each way of answering;
+- ``open_similarity``: opens the encoder that compares rationales;
 - ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
 - ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
   ``beside_teacher``: those of the student beside its teacher;

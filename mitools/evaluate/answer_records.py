@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
-from mitools.evaluate.answering import Way
-from mitools.evaluate.asking.predict import OpenedStudent, origin, predict
-from mitools.evaluate.asking.readings import Reader, check_ways
-from mitools.evaluate.asking.respond import Respondent, Uses
+from mitools.asking.answering import Way
+from mitools.asking.predict import OpenedStudent, origin, predict
+from mitools.asking.readings import Reader, check_ways
+from mitools.asking.respond import Respondent, Uses
 from mitools.evaluate.costs.meter import Meter, Metered
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record

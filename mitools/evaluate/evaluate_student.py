@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mitools.evaluate.asking.opening import open_later
+from mitools.asking.opening import open_later
 from mitools.evaluate.measures.metric import as_json
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import compare

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mitools.annotate.options import Price
+from mitools.asking.answering import Answering, Way
 from mitools.errors import UsageError
-from mitools.evaluate.answering import Answering, Way
 from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
 from mitools.evaluate.operating.roles import CALIBRATED_ON, CalibratedOn, Roles
 from mitools.evaluate.probes import PROBES, ProbeName

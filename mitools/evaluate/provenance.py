@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mitools.evaluate.asking.predict import OpenedStudent
+from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.measures.metric import as_json
 
 __all__ = ["describe_run", "software", "with_provenance"]

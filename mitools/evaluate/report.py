@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mitools.evaluate.answering import WAYS
+from mitools.asking.answering import WAYS
 from mitools.evaluate.catalog import with_reference
 from mitools.evaluate.headline import headline
 from mitools.evaluate.measures.metric import Measure, Metric

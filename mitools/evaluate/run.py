@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from mitools.asking.predict import OpenedStudent
 from mitools.errors import InvalidFieldError, MissingFieldError
 from mitools.evaluate.answer_records import AnsweringStudent
-from mitools.evaluate.asking.opening import open_similarity
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.measures.text import Similarity
+from mitools.evaluate.open_similarity import open_similarity
 from mitools.evaluate.operating.calibrate import Answers, Calibration, Target
 from mitools.evaluate.operating.saved import saved_point
 from mitools.evaluate.options import EvalOptions

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from mitools.asking.answering import EVEN
+from mitools.asking.predict import OpenedStudent
 from mitools.errors import DataError
 from mitools.evaluate.answer_records import AnsweringStudent
-from mitools.evaluate.answering import EVEN
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.baselines.bench import Bench
 from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
 from mitools.evaluate.costs.bill import Bill

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mitools.evaluate.answering import WAYS, Way
+from mitools.asking.answering import WAYS, Way
 from mitools.evaluate.measures.calibration import MEASURES as CALIBRATION
 from mitools.evaluate.measures.calibration import calibrate
 from mitools.evaluate.measures.consistency import CONSISTENCY, Consistency, supports_whose

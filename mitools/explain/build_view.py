@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from mitools.asking.answering import WAYS
 from mitools.errors import InvalidFieldError
-from mitools.evaluate.answering import WAYS
 from mitools.evaluate.beside_teacher import is_suspect
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps

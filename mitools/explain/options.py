@@ -7,8 +7,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+from mitools.asking.answering import Answering, Way
 from mitools.errors import UsageError
-from mitools.evaluate.answering import Answering, Way
 from mitools.explain.filters import Criteria, Selection, SortKey
 from mitools.explain.view import HIGH_CONFIDENCE, LOW_CONFIDENCE, Change, Thresholds
 

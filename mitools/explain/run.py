@@ -165,7 +165,7 @@ class ExplanationRun:
         """Open the student once."""
         assert self._open_student is not None
         if self._opened is None:
-            from mitools.evaluate.asking.readings import check_ways
+            from mitools.asking.readings import check_ways
 
             opened = self._open_student()
             check_ways(opened.student.metadata, self.options.answer)
@@ -173,7 +173,7 @@ class ExplanationRun:
         return self._opened
 
     def _open_saved_student(self) -> OpenedStudent:
-        from mitools.evaluate.asking.opening import open_student
+        from mitools.asking.opening import open_student
 
         assert self.options.student is not None
         return open_student(Path(self.options.student), self.options.device)
@@ -256,8 +256,8 @@ class ExplanationRun:
                     yield self._item(next(answers), item.view.position, item.others)
 
     def _ask(self, items: list[ViewedRecord]) -> list[Record]:
-        from mitools.evaluate.asking.predict import origin
-        from mitools.evaluate.asking.readings import ask
+        from mitools.asking.predict import origin
+        from mitools.asking.readings import ask
         from mitools.evaluate.score import scored
 
         opened = self._student()

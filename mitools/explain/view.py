@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from mitools.evaluate.answering import Way
+    from mitools.asking.answering import Way
     from mitools.evaluate.measures.consistency import Supports
 
 __all__ = [

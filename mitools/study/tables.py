@@ -23,11 +23,12 @@ from mitools.evaluate.measures.comparison import (
     sign_flip,
     smallest_detectable,
 )
-from mitools.evaluate.measures.metric import Interval, rounded
+from mitools.evaluate.measures.metric import Interval
 from mitools.evaluate.measures.statistics import (
     spread_interval,
     wilson_interval,
 )
+from mitools.rounding import rounded
 from mitools.study.plan import Study
 from mitools.study.results import RESULT_NAMES, SHARES, Result
 

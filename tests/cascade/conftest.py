@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from mitools.asking.predict import OpenedStudent
 from mitools.cascade.ask_student import Asking, AskingStudent
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.operating.point import OperatingPoint
 from mitools.records import Record
 from mitools.student.protocol import Generation

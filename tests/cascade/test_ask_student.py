@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mitools.asking.answering import Answering
+from mitools.asking.predict import OpenedStudent
 from mitools.cascade.ask_student import Asking, AskingStudent, open_asking_student
 from mitools.errors import StudentError
-from mitools.evaluate.answering import Answering
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.operating.point import OperatingPoint
 from tests.cascade.conftest import SURE, UNSURE, AddingStudent, sums
 
@@ -103,7 +103,7 @@ def test_a_point_of_other_weights_is_an_error(folder: Path) -> None:
 
 
 def test_a_trained_folder_answers_choices(tmp_path: Path, tiny_seq2seq: Path) -> None:
-    from mitools.evaluate.asking.identity import hash_student
+    from mitools.asking.identity import hash_student
     from mitools.student import save_student
     from mitools.student.base.open_base import open_checkpoint
     from mitools.student.codec import Codec

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from mitools.annotate.protocol import Passed, ToTeacher
+from mitools.asking.predict import OpenedStudent
 from mitools.cascade.ask_student import Asking, AskingStudent
 from mitools.cascade.selection import Selection, has_answer
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.records import Record
 from tests.cascade.conftest import AddingStudent, sums
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import mitools.student
 from mitools.cli import mitools as program
 from mitools.evaluate.measures import statistics
-from tests.evaluate.two_readings import TwoReadings, closed
+from tests.asking.two_readings import TwoReadings, closed
 
 NAMES = tuple(f"{name} {n}" for n in range(3) for name in ("fish", "apes", "bats", "ants"))
 KNOWS = {"sea": 0.6, "tree": 0.1}

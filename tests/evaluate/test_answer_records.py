@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.answer_records import AnsweringStudent
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record
 from tests.evaluate.examples import equation

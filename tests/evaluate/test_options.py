@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from mitools.asking.answering import Answering
 from mitools.cli._eval_options import RunFiles, eval_options
 from mitools.cli.eval import command
 from mitools.errors import UsageError
-from mitools.evaluate.answering import Answering
 from mitools.evaluate.options import EvalOptions, JudgeOptions
 
 JUDGE = JudgeOptions("judge-1")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mitools.asking.predict import OpenedStudent
 from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.run import Evaluation
 from mitools.operating.point import OperatingPoint

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from mitools.annotate.options import Price
+from mitools.asking.predict import OpenedStudent
 from mitools.errors import DataError, SourceError, UsageError
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.catalog import summary_schema
 from mitools.evaluate.findings import check_side
 from mitools.evaluate.options import EvalOptions

@@ -14,16 +14,16 @@ import pytest
 from click.testing import CliRunner
 
 import mitools.explain.run
+from mitools.asking.answering import WAYS
 from mitools.cli import mitools as command
 from mitools.errors import StudentError, UsageError
-from mitools.evaluate.answering import WAYS
 from mitools.evaluate.run import OpenedStudent
 from mitools.explain.options import ExplainOptions
 from mitools.explain.pager import read_ahead
 from mitools.explain.run import ExplanationRun, explain_records
 from mitools.explain.terminal import Terminal
 from mitools.student.protocol import Generation
-from tests.evaluate.two_readings import TwoReadings, closed
+from tests.asking.two_readings import TwoReadings, closed
 
 
 @dataclass

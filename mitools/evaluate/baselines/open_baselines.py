@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mitools.evaluate.asking.predict import OpenedStudent
+from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.baselines import names
 from mitools.evaluate.baselines.encoder import Encoder, encoder_baseline, open_encoder
 from mitools.evaluate.baselines.protocol import Baseline

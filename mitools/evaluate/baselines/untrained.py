@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mitools.asking.answering import EVEN
+from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.answer_records import AnsweringStudent
-from mitools.evaluate.answering import EVEN
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.baselines.protocol import Example, Guess, Problem
 from mitools.evaluate.options import EvalOptions
 from mitools.student.protocol import Student

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Interval", "Measure", "Metric", "Status", "as_json", "rounded"]
+from mitools.rounding import rounded
+
+__all__ = ["Interval", "Measure", "Metric", "Status", "as_json"]
 
 Interval = tuple[float, float]
 Status = Literal["ok", "undefined", "not_applicable", "skipped"]
-
-_DIGITS = 6
-"""Significant digits that are kept: too few to show the order of a summation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +101,3 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(inner) for inner in value]
     return rounded(value)
-
-
-def rounded(value: Any) -> Any:
-    """Round every float inside a JSON value to six significant digits; tuples become lists."""
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, Mapping):
-        return {name: rounded(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(inner) for inner in value]
-    return value

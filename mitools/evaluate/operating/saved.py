@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mitools.asking.predict import OpenedStudent
 from mitools.errors import StudentError
-from mitools.evaluate.asking.predict import OpenedStudent
 from mitools.evaluate.options import EvalOptions
 from mitools.operating.point import OperatingPoint, has_point
 

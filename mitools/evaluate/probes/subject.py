@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mitools.evaluate.answering import PREDICT, Answering
-from mitools.evaluate.asking.readings import ask
+from mitools.asking.answering import PREDICT, Answering
+from mitools.asking.readings import ask
 from mitools.evaluate.score import scored
 from mitools.records import Record
 from mitools.tasks import Task, task_of

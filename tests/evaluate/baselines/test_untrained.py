@@ -9,8 +9,8 @@ from mitools.evaluate.baselines.compare import compare_baselines
 from mitools.evaluate.baselines.protocol import Guess, Problem
 from mitools.evaluate.baselines.untrained import Untrained
 from mitools.evaluate.options import EvalOptions
+from tests.asking.fake_student import FakeStudent
 from tests.evaluate.baselines.test_compare import bench
-from tests.evaluate.conftest import FakeStudent
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

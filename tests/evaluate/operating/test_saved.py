@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate.asking.predict import OpenedStudent
+from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.operating.saved import saved_point
 from mitools.evaluate.options import EvalOptions
 from mitools.operating.point import POINT_NAME, OperatingPoint
-from tests.evaluate.conftest import FakeStudent
+from tests.asking.fake_student import FakeStudent
 
 POINT = OperatingPoint(target=0.9, risk=0.1, threshold=0.5, student="abc")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.evaluate.answering import draw_seed
-from mitools.evaluate.asking.combine import Candidates, average_draws, fit_weight, pool
+from mitools.asking.answering import draw_seed
+from mitools.asking.combine import Candidates, average_draws, fit_weight, pool
 
 Record = tuple[Candidates, list[bool]]
 LOGS = st.floats(-30, 0)

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.evaluate.answering import EVEN, Way
-from mitools.evaluate.asking.combine import Candidates, WeightFit, fit_weight
-from mitools.evaluate.asking.readings import Reader, Reading, answer
+from mitools.asking.answering import EVEN, Way
+from mitools.asking.combine import Candidates, WeightFit, fit_weight
+from mitools.asking.readings import Reader, Reading, answer
 from mitools.records import Record
 from mitools.tasks import task_of
 

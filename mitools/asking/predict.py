@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mitools.errors import StudentError
-from mitools.evaluate.measures.metric import rounded
 from mitools.records import Record, student_text
+from mitools.rounding import rounded
 
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
@@ -25,7 +25,7 @@ class OpenedStudent:
     """A student ready to answer.
 
     Attributes:
-        name: what its answers carry, see :func:`mitools.evaluate.asking.identity.name_student`.
+        name: what its answers carry, see :func:`mitools.asking.identity.name_student`.
         digest: hash of its weights; None where it has no folder.
         folder: its folder; None where it has none.
     """

@@ -1,6 +1,6 @@
 """Ask a student that concludes by both of its readings, and answer in one of the ways.
 
-Reading is apart from answering: the weight λ of :mod:`mitools.evaluate.asking.combine` may only be
+Reading is apart from answering: the weight λ of :mod:`mitools.asking.combine` may only be
 known when the last validation record has been read.
 """
 
@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mitools.asking.answering import EVEN, WAYS, Answering, Way, draw_seed
+from mitools.asking.combine import Candidates, WeightFit, average_draws, pool
+from mitools.asking.predict import closed_answer, one_each, open_answer, predict
 from mitools.errors import StudentError
-from mitools.evaluate.answering import EVEN, WAYS, Answering, Way, draw_seed
-from mitools.evaluate.asking.combine import Candidates, WeightFit, average_draws, pool
-from mitools.evaluate.asking.predict import closed_answer, one_each, open_answer, predict
 from mitools.records import Record, student_text
 from mitools.student.protocol import Generation, can_conclude, can_predict
 

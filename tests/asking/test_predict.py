@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mitools.asking.predict import predict
 from mitools.errors import StudentError
-from mitools.evaluate.asking.predict import predict
 from tests.evaluate.examples import choice, equation
 
 ANY_SCORES = st.lists(st.floats(-800, 0), min_size=1, max_size=8)

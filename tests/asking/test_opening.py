@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mitools.errors import SourceError, StudentError, UsageError
-from mitools.evaluate.asking import opening
-from mitools.evaluate.asking.opening import open_later, open_similarity
-from mitools.evaluate.asking.predict import OpenedStudent
+from mitools.asking import opening
+from mitools.asking.opening import open_later
+from mitools.asking.predict import OpenedStudent
+from mitools.errors import StudentError, UsageError
 
 
 def test_a_folder_is_opened_once_when_it_is_needed(
@@ -43,8 +43,3 @@ def test_a_folder_without_a_student_is_noticed_when_it_is_opened(tmp_path: Path)
     opener = open_later(tmp_path)
     with pytest.raises(StudentError):
         opener()
-
-
-def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="is not a sentence encoder"):
-        open_similarity(str(tmp_path))

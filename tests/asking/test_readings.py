@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
+from mitools.asking.answering import Answering, Way, draw_seed
+from mitools.asking.combine import WeightFit
+from mitools.asking.predict import predict
+from mitools.asking.readings import Reader, answer, check_ways
 from mitools.errors import StudentError
-from mitools.evaluate.answering import Answering, Way, draw_seed
-from mitools.evaluate.asking.combine import WeightFit
-from mitools.evaluate.asking.predict import predict
-from mitools.evaluate.asking.readings import Reader, answer, check_ways
 from mitools.schema import validate
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
-from tests.evaluate.two_readings import TwoReadings, closed, equation
+from tests.asking.two_readings import TwoReadings, closed, equation
 from tests.toys import toy_records
 
 EVEN = WeightFit(0.5, 0, {})

@@ -1,4 +1,4 @@
-"""Opening a trained student, and an encoder that compares rationales."""
+"""Opening a trained student."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitools.evaluate.asking.identity import hash_student, name_student
-from mitools.evaluate.asking.predict import OpenedStudent
+from mitools.asking.identity import hash_student, name_student
+from mitools.asking.predict import OpenedStudent
 
 if TYPE_CHECKING:
-    from mitools.evaluate.measures.text import Similarity
     from mitools.student.protocol import Student
 
-__all__ = ["open_later", "open_similarity", "open_student"]
+__all__ = ["open_later", "open_student"]
 
 
 def open_later(
@@ -63,21 +62,3 @@ def open_student(
     student = load_student(folder, device, tokens_per_batch=tokens_per_batch)
     digest = hash_student(folder)
     return OpenedStudent(student, name_student(folder, digest), digest, folder)
-
-
-def open_similarity(spec: str, device: str | None = None) -> Similarity:
-    """Load a sentence encoder that compares rationales with their references by meaning.
-
-    Args:
-        spec: a folder, or ``package:NAME`` for the encoder in an installed package.
-        device: a torch device; by default the GPU if available.
-
-    Raises:
-        SourceError: there is no usable encoder.
-        MissingExtraError: the package is not installed.
-    """
-    from mitools.student.sentence_encoder import SentenceEncoder
-
-    encoder = SentenceEncoder(spec, device)
-    encoder.name = f"{Path(spec).name}@{hash_student(encoder.folder)[:12]}"
-    return encoder

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mitools.evaluate.answering import Answering
-from mitools.evaluate.asking.readings import Reader
-from mitools.evaluate.asking.respond import Respondent, Uses
-from tests.evaluate.two_readings import TwoReadings, closed, equation
+from mitools.asking.answering import Answering
+from mitools.asking.readings import Reader
+from mitools.asking.respond import Respondent, Uses
+from tests.asking.two_readings import TwoReadings, closed, equation
 
 Record = dict[str, Any]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mitools.asking.identity import hash_student, name_student
 from mitools.errors import StudentError
-from mitools.evaluate.asking.identity import hash_student, name_student
 
 
 @pytest.fixture
