@@ -4,7 +4,8 @@
 - ``opening``: opens students; ``identity``: a student's hash and name;
 - ``predict``: the answers of the predict pass; ``readings``: those of both passes;
 - ``combine``: one answer of two readings;
-- ``respond``: answers records by both readings, and fits their weight.
+- ``respond``: answers records by both readings, and fits their weight; ``weight``: fits it for a
+  student that was just trained.
 
 Importing this package imports none of them.
 """

@@ -1,14 +1,16 @@
-"""Ways of answering by their names, and what is chosen of them: no work, no numpy."""
+"""Ways of answering by their names, and how one is chosen: no work, no numpy."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from mitools.errors import UsageError
+from mitools.student.protocol import can_conclude, can_predict
 
-__all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed"]
+__all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed", "settle"]
 
 Way = Literal["predict", "conclude", "both"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -58,6 +60,31 @@ class Answering:
 
 
 PREDICT = Answering()
+
+
+def settle(
+    way: Way | None, draws: int, weight: float | None, metadata: Mapping[str, Any]
+) -> tuple[Way, float | None]:
+    """Choose what a user left open about how a student answers.
+
+    Args:
+        way: None means both readings where the student has both, otherwise the predict pass.
+        draws: K, number of rationales that a label is read behind.
+        weight: λ of ``both``; None means the one that is saved with the student. It was fitted with
+            one rationale a record, so it applies to ``draws = 1`` only.
+        metadata: of the student.
+
+    Returns:
+        The way, and λ; None where it is not known.
+    """
+    if way is None:
+        has_both = can_conclude(metadata) and can_predict(metadata)
+        # Draws and a weight have no meaning in the predict pass: the student is then refused.
+        way = "both" if has_both or draws > 1 or weight is not None else "predict"
+    saved = metadata.get("answer_weight")
+    if way == "both" and weight is None and draws == 1 and saved is not None:
+        weight = float(saved["value"])
+    return way, weight
 
 
 def draw_seed(seed: int, record_id: str, number: int) -> int:

@@ -22,7 +22,7 @@ from mitools.student.protocol import Generation, can_conclude, can_predict
 if TYPE_CHECKING:
     from mitools.student.protocol import Student
 
-__all__ = ["Reader", "Reading", "answer", "ask", "check_ways"]
+__all__ = ["Reader", "Reading", "answer", "ask", "check_ways", "known_fit"]
 
 T = TypeVar("T")
 
@@ -122,9 +122,18 @@ def ask(
     """Ask a student about records in any way, with the weight ½ where none is given."""
     if answering.way == "predict":
         return predict(student, records, rationales=rationales)
-    fit = WeightFit(EVEN if answering.weight is None else answering.weight, 0, {})
+    fit = known_fit(answering, student.metadata)
     readings = Reader(student, answering).read(records, rationales=rationales)
     return [answer(reading, answering.way, fit) for reading in readings]
+
+
+def known_fit(answering: Answering, metadata: Mapping[str, Any]) -> WeightFit:
+    """Return the weight that is given, or ½; with what it was fitted on if it is the student's."""
+    if answering.weight is None:
+        return WeightFit(EVEN, 0, {})
+    saved = metadata.get("answer_weight") or {}
+    is_own = saved.get("value") == answering.weight
+    return WeightFit(answering.weight, int(saved["fitted_on"]) if is_own else 0, {})
 
 
 @dataclass

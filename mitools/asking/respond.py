@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.asking.answering import EVEN, Way
-from mitools.asking.combine import Candidates, WeightFit, fit_weight
-from mitools.asking.readings import Reader, Reading, answer
+from mitools.asking.combine import fit_weight
+from mitools.asking.readings import Reader, Reading, answer, known_fit
+from mitools.asking.weight import which_are_gold
 from mitools.records import Record
-from mitools.tasks import task_of
 
 __all__ = ["FEW_TO_FIT", "Respondent", "Uses"]
 
@@ -67,8 +67,7 @@ class Respondent:
             timed: receives the size of each batch of evaluated records, which is read inside.
         """
         self.reader = reader
-        given = reader.answering.weight
-        self.fit = WeightFit(EVEN if given is None else given, 0, {})
+        self.fit = known_fit(reader.answering, reader.student.metadata)
         self._task = task
         self._rationales = rationales
         self._uses = uses
@@ -113,7 +112,7 @@ class Respondent:
 
     def _fit(self, held: Sequence[tuple[Record, Reading]]) -> None:
         judged = [
-            (reading.candidates, self._which_are_gold(record, reading.candidates))
+            (reading.candidates, which_are_gold(record, reading.candidates, self._task))
             for record, reading in held
             if reading.candidates is not None and self._uses.fits(record)
         ]
@@ -129,7 +128,3 @@ class Respondent:
         elif (count := self.fit.records) < FEW_TO_FIT:
             records = "1 record" if count == 1 else f"{count} records"
             self._warn(f"the weight of the readings is fitted on {records} only")
-
-    def _which_are_gold(self, record: Record, candidates: Candidates) -> list[bool]:
-        task, gold = task_of(record, self._task), record.get("label")
-        return [task.is_equal(label, gold) for label in candidates.labels]

@@ -142,9 +142,8 @@ def answer_options(weight: str) -> Callable[[F], F]:
         click.option(
             "--answer",
             type=click.Choice(WAYS),
-            default=PREDICT.way,
-            show_default=True,
-            help="Reading that gives the label: the predict pass, after the rationale, or both.",
+            help="Reading that gives the label: the predict pass, after the rationale, or both.  "
+            "[default: both for a student that has both, otherwise predict]",
         ),
         click.option(
             "--draws",

@@ -110,7 +110,7 @@ class JudgedOutput:
     show_default=True,
     help="Whether rationales are asked for and judged.",
 )
-@answer_options("fitted on valid")
+@answer_options("the student's; fitted on valid if it has none")
 @click.option("--decode", is_flag=True, help="Also decode a label where choices are scored.")
 @click.option(
     "--temperature",
@@ -272,7 +272,8 @@ def command(
     options = eval_options(params, files)
     files.check(stage.files, options)
     options.check(has_student=student is not None)
-    opener = _opener(stage, student, options)
+    options = _settled(stage, student, options)
+    opener = _opener(student, options)
     others = [_baseline(stage, path, options) for path in compare]
     parts = [replace(stage, files=(path,)) for path in stage.files] if seeds else [stage]
     with (
@@ -307,17 +308,20 @@ def _save_point(stage: Stage, run: Evaluation, student: str | None) -> None:
         stage.console.note(note)
 
 
-def _opener(
-    stage: Stage, student: str | None, options: EvalOptions
-) -> Callable[[], OpenedStudent] | None:
+def _settled(stage: Stage, student: str | None, options: EvalOptions) -> EvalOptions:
+    """Choose what the options leave open, where the student is there already."""
+    if student is None or stage.reads_stdin:  # the stage before may still have to train it
+        return options
+    from mitools.student.metadata import read_metadata
+
+    return options.for_student(read_metadata(Path(student)))
+
+
+def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:
     if student is None:
         return None
     from mitools.asking.opening import open_later
 
-    if not stage.reads_stdin:  # else the stage before may still have to train the student
-        from mitools.student.metadata import read_metadata
-
-        read_metadata(Path(student))
     return open_later(student, options.device, options.tokens_per_batch)
 
 

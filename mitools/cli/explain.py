@@ -215,7 +215,7 @@ def _compile_pattern(
 @student_option
 @click.option("--text", help="Input for the student, instead of records.")
 @click.option("--choices", metavar="A,B,…", help="Possible answers to --text.")
-@answer_options("0.5")
+@answer_options("the student's; 0.5 if it has none")
 @task_option
 @batch_size_option(ExplainOptions.batch_size)
 @device_option

@@ -59,8 +59,8 @@ class AnsweringStudent:
         if first is None:
             return
         opened = self._open()
-        if self._options.answer != "predict":
-            check_ways(opened.student.metadata, self._options.answer)
+        self._options = self._options.for_student(opened.student.metadata)
+        check_ways(opened.student.metadata, self._options.answering.way)
         self._check_task(first, opened)
         rest = chain([first], records)
         chunks = iter(lambda: list(islice(rest, self._options.batch_size)), [])

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mitools.annotate.options import Price
-from mitools.asking.answering import Answering, Way
+from mitools.asking.answering import EVEN, Answering, Way, settle
 from mitools.errors import UsageError
 from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
 from mitools.evaluate.operating.roles import CALIBRATED_ON, CalibratedOn, Roles
@@ -52,10 +52,12 @@ class EvalOptions:
             a split.
         rationales: ask for rationales too; without it, rationales in the records are dropped.
         decode: decode a label beside scored choices.
-        answer: the way of answering: from the predict pass, after the rationale, or from both.
+        answer: the way of answering: from the predict pass, after the rationale, or from both; None
+            means both where the student has learned both readings, otherwise the predict pass.
         draws: rationales that a label is read after; above 1 they are sampled.
-        answer_weight: weight of the predict pass in the answers from both; None fits it on the
-            validation records, which are then answered too.
+        answer_weight: weight of the predict pass in the answers from both; None means the one that
+            is saved with the student. Where there is none, and with several draws, it is fitted on
+            the validation records, which are then answered too.
         temperature: answer the validation records too, without rationales, and fit a temperature
             on them. They are passed on, and enter no other figure.
         target_accuracy: choose a threshold of confidence whose answers reach this accuracy; None
@@ -93,7 +95,7 @@ class EvalOptions:
     split: SplitName | None = None
     rationales: bool = True
     decode: bool = False
-    answer: Way = "predict"
+    answer: Way | None = None
     draws: int = 1
     answer_weight: float | None = None
     temperature: bool = False
@@ -121,7 +123,7 @@ class EvalOptions:
     @property
     def answering(self) -> Answering:
         """How answers are found."""
-        return Answering(self.answer, self.draws, self.answer_weight, self.seed)
+        return Answering(self.answer or "predict", self.draws, self.answer_weight, self.seed)
 
     @property
     def fits_weight(self) -> bool:
@@ -195,20 +197,39 @@ class EvalOptions:
 
     def _check_answer(self, *, has_student: bool) -> None:
         """Check the options of answering."""
-        self.answering.check()
-        if self.answer == "predict":
+        if self.answer is not None or not has_student:
+            self.answering.check()
+        if self.answer in (None, "predict"):
             return
         if not has_student:
             raise UsageError("--answer needs a student", hint='name it: "--student DIR"')
         if self.decode:
             hint = 'leave out "--decode", or use "--answer predict"'
             raise UsageError("--decode needs labels of the predict pass", hint=hint)
-        if self.fits_weight and self.split in ("valid", "all"):
-            hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'
-            raise UsageError(
-                "--answer both fits a weight on the valid split and needs another one to evaluate",
-                hint=hint,
-            )
+
+    def for_student(self, metadata: Mapping[str, Any]) -> EvalOptions:
+        """Choose what the options leave open, by what the student has learned.
+
+        Args:
+            metadata: of the student.
+
+        Raises:
+            UsageError: the options do not go together for this student; the message names the
+                option.
+        """
+        way, weight = settle(self.answer, self.draws, self.answer_weight, metadata)
+        if self.answer is None and self.decode:
+            way, weight = "predict", None
+        evaluates_valid = self.split in ("valid", "all")
+        if way == "both" and weight is None and evaluates_valid:
+            if self.answer == "both":
+                hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'
+                message = "--answer both fits a weight on the valid split and needs another one"
+                raise UsageError(f"{message} to evaluate", hint=hint)
+            weight = EVEN
+        chosen = replace(self, answer=way, answer_weight=weight)
+        chosen.answering.check()
+        return chosen
 
     def _check_operating(self) -> None:
         """Check the options of an operating point."""

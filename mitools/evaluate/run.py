@@ -6,8 +6,9 @@ Records stream: they are answered in batches and keep their order. Records that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from mitools.asking.predict import OpenedStudent
@@ -41,7 +42,7 @@ class Evaluation:
     """One pass over records: iterate over the judged records, then ask for the :meth:`summary`.
 
     Attributes:
-        options: how to evaluate.
+        options: how to evaluate; what they leave open is chosen when the student is open.
         opened: the student, once it is open; None where the records hold answers.
         operating_point: the threshold that was chosen, or the one saved with the student; None
             where there is none, and before the first judged record.
@@ -119,7 +120,15 @@ class Evaluation:
             DataError: by default, where a record cannot be judged, for example because it holds no
                 answer and there is no student.
         """
-        metadata = None if self._open_student is None else lambda: self._open().student.metadata
+        metadata = None
+        if self._open_student is not None:
+            metadata = lambda: self._open().student.metadata  # noqa: E731
+            # The student decides what the options leave open, and with it which records count. In
+            # a pipe it is trained before the first record arrives.
+            records = iter(records)
+            if (first := next(records, None)) is not None:
+                self._open()
+                records = chain([first], records)
         selection = Selection(self.options, metadata, self._taught)
         selected = selection.select(self.side.watch(records), reject)
         student = None
@@ -153,9 +162,18 @@ class Evaluation:
         assert self._open_student is not None
         if self.opened is None:
             self.opened = self._open_student()
+            self._settle(self.opened.student.metadata)
             if self._calibration is None:
                 self.operating_point = saved_point(self.opened, self.options, self._warn)
         return self.opened
+
+    def _settle(self, metadata: Mapping[str, Any]) -> None:
+        """Choose what the options leave open, before the first record is selected."""
+        self.options = self.options.for_student(metadata)
+        self._weight = self.options.answer_weight
+        self.side.settle(self.options)
+        if self._calibration is not None:
+            self._calibration = Calibration(self.options.roles)
 
     def _judged_pairs(self, pairs: Pairs, reject: Reject) -> Pairs:
         """Add the verdicts to the answered copies."""

@@ -52,6 +52,10 @@ class SideFigures:
 
             self._encoders = open_encoders(self._options.baselines, options.device)
 
+    def settle(self, options: EvalOptions) -> None:
+        """Take the options with the student's way of answering in them."""
+        self._options = replace(options, baselines=self._options.baselines)
+
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield all records of the input, and add those of a teacher to its bill."""
         return self._bill.watch(records)

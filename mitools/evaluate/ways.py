@@ -34,7 +34,7 @@ READINGS: Mapping[str, Measure] = {
         higher_is_better=None,
         about="λ of the answers by both readings: 1 counts the predict pass alone, 0 the reading "
         "behind the rationale alone; n is the number of validation records that it was fitted on, "
-        "0 where it was set or nothing determined it.",
+        "here or in training, 0 where it was set or nothing determined it.",
     ),
     "agreement": Measure(
         "readings that agree",

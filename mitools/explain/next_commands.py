@@ -95,7 +95,7 @@ def _typed(path: str) -> str:
 def _asked(options: ExplainOptions) -> Iterator[str]:
     if options.student is not None:
         yield from ("--student", options.student)
-        if options.answer != "predict":
+        if options.answer is not None:
             yield from ("--answer", options.answer)
     if options.task is not None:
         yield from ("--task", options.task)

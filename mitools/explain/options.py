@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from mitools.asking.answering import Answering, Way
+from mitools.asking.answering import Answering, Way, settle
 from mitools.errors import UsageError
 from mitools.explain.filters import Criteria, Selection, SortKey
 from mitools.explain.view import HIGH_CONFIDENCE, LOW_CONFIDENCE, Change, Thresholds
@@ -85,9 +86,11 @@ class ExplainOptions:
         student: folder of a student that answers records without a student's answer.
         text: an input to ask the student about, instead of records.
         choices: the possible answers to ``text``, separated by commas.
-        answer: the way of answering: from the predict pass, after the rationale, or from both.
+        answer: the way of answering: from the predict pass, after the rationale, or from both; None
+            means both where the student has learned both readings, otherwise the predict pass.
         draws: rationales that a label is read after; above 1 they are sampled.
-        answer_weight: weight of the predict pass in answers from both; 0.5 by default.
+        answer_weight: weight of the predict pass in answers from both; None means the one that is
+            saved with the student, or 0.5.
         task: compare labels by this task instead of each record's own.
         batch_size: records per call of the student.
         device: torch device of the student; the GPU by default, where there is one.
@@ -125,7 +128,7 @@ class ExplainOptions:
     student: str | None = None
     text: str | None = None
     choices: str | None = None
-    answer: Way = "predict"
+    answer: Way | None = None
     draws: int = 1
     answer_weight: float | None = None
     task: str | None = None
@@ -164,8 +167,9 @@ class ExplainOptions:
         for name in ("fixed", "broken", "changed"):
             if getattr(self, name) and not self.vs:
                 raise UsageError(f"--{name} needs a second student", hint="add --vs FILE")
-        self.answering.check()
-        if self.answer != "predict" and self.student is None:
+        if self.answer is not None or self.student is None:
+            self.answering.check()
+        if self.answer not in (None, "predict") and self.student is None:
             raise UsageError("--answer needs a student", hint="add --student DIR")
         if self.text is None:
             if self.choices is not None:
@@ -183,8 +187,17 @@ class ExplainOptions:
 
     @property
     def answering(self) -> Answering:
-        """How the student answers."""
-        return Answering(self.answer, self.draws, self.answer_weight, self.seed)
+        """How the student answers, where it has no default of its own."""
+        return Answering(self.answer or "predict", self.draws, self.answer_weight, self.seed)
+
+    def answering_of(self, metadata: Mapping[str, Any]) -> Answering:
+        """Return how a student answers.
+
+        Args:
+            metadata: of the student.
+        """
+        way, weight = settle(self.answer, self.draws, self.answer_weight, metadata)
+        return Answering(way, self.draws, weight, self.seed)
 
     @property
     def pattern(self) -> re.Pattern[str] | None:

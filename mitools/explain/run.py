@@ -120,6 +120,7 @@ class ExplanationRun:
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
         self._opened: OpenedStudent | None = None
+        self._answering = options.answering
         self._has_checked_task = False
         self._thresholds = options.thresholds
         self._warn = warn
@@ -168,7 +169,9 @@ class ExplanationRun:
             from mitools.asking.readings import check_ways
 
             opened = self._open_student()
-            check_ways(opened.student.metadata, self.options.answer)
+            metadata = opened.student.metadata
+            self._answering = self.options.answering_of(metadata)
+            check_ways(metadata, self._answering.way)
             self._opened = opened
         return self._opened
 
@@ -264,7 +267,7 @@ class ExplanationRun:
         self._check_task(opened, items[0].view)
         records = [item.record for item in items]
         has_rationales = opened.has_rationales
-        answers = ask(opened.student, records, self.options.answering, rationales=has_rationales)
+        answers = ask(opened.student, records, self._answering, rationales=has_rationales)
         facts = origin(opened)
         filled = [
             {**record, "student": {**answer, **facts}}

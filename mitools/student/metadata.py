@@ -71,6 +71,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
             )
             raise StudentError(message, hint='upgrade: "pip install -U mitools"')
     _check_flags(path, metadata)
+    _check_weight(path, metadata)
     for name in LIMITS:
         value = metadata.get(name)
         if type(value) is not int or not 2 <= value <= _MOST_TOKENS:
@@ -110,6 +111,22 @@ def _check_flags(path: Path, metadata: Mapping[str, Any]) -> None:
     if metadata["concludes"] and order != "separate":
         message = (
             f"{path} has concludes true and order {json.dumps(order)}, which exclude each other"
+        )
+        raise StudentError(message, hint="train it again")
+
+
+def _check_weight(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Check the weight of the two readings, where there is one."""
+    weight = metadata.get("answer_weight")
+    if weight is None:
+        return
+    found = weight if isinstance(weight, dict) else {}
+    value, records = found.get("value"), found.get("fitted_on")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_right = is_number and 0 <= value <= 1  # type: ignore[operator]
+    if not is_right or type(records) is not int or records < 0:
+        message = (
+            f"{path} has an answer_weight without a value from 0 to 1 or its number of records"
         )
         raise StudentError(message, hint="train it again")
 

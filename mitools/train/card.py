@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
     text = _CARD.format(
         name=name,
         does=" and ".join(_DOES[name] for name in metadata["trained"]),
-        prompts=_describe_prompts(options, metadata["trained"], concludes=metadata["concludes"]),
+        prompts=_describe_prompts(metadata),
         trained=_describe_training(metadata),
         base=metadata["base"],
         origin="".join(f"{key}: {value}\n" for key, value in metadata["origin"].items()),
@@ -159,9 +159,8 @@ def _describe_objective(options: Mapping[str, Any]) -> str:
     return text
 
 
-def _describe_prompts(
-    options: Mapping[str, Any], trained: Sequence[str], *, concludes: bool
-) -> str:
+def _describe_prompts(metadata: Mapping[str, Any]) -> str:
+    options, trained = metadata["options"], metadata["trained"]
     form = "{input}⏎{task}⏎" if options["prefix_position"] == "after" else "{task} {input}"
     prompts = {name: form.format(task=PREFIXES[name].strip(), input="…") for name in PREFIXES}
     if options["order"] != "separate":
@@ -171,8 +170,13 @@ def _describe_prompts(
         for name in PREFIXES
         if name in trained
     ]
-    if concludes:
+    if metadata["concludes"]:
         sentences.append("After the end token of its rationale it outputs a second label.")
+    if weight := metadata.get("answer_weight"):
+        sentences.append(
+            f"mitools answers by both labels, with the weight {weight['value']:g} on the first, "
+            f"fitted on {weight['fitted_on']:,} validation records."
+        )
     return " ".join(sentences)
 
 

@@ -9,10 +9,14 @@ from typing import Any
 
 from transformers import PrinterCallback, TrainingArguments
 
+from mitools.asking.weight import fit_student
+from mitools.bounds import OWN
 from mitools.errors import MitoolsError, TrainingError
 from mitools.files import output_errors
+from mitools.records import parse_line
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
+from mitools.student.local import LocalStudent
 from mitools.train.allocator import freed_memory_kept
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import (
@@ -36,7 +40,11 @@ from mitools.train.validate import final_metrics
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
-__all__ = ["Interrupted", "TrainingRun", "no_note"]
+__all__ = ["WEIGHT_RECORDS", "Interrupted", "TrainingRun", "no_note"]
+
+WEIGHT_RECORDS = 200
+"""The most validation records that the weight of the two readings is fitted on: each costs a
+rationale, and the weight is one number."""
 
 
 def no_note(_text: str) -> None:
@@ -142,7 +150,8 @@ class TrainingRun:
             "best_step": trainer.state.best_global_step,
         }
         if self.processes.is_first:
-            self._save({**results, "train_seconds": round(time.monotonic() - started, 1)})
+            seconds = round(time.monotonic() - started, 1)
+            self._save({**results, "train_seconds": seconds}, self._answer_weight())
         return metrics
 
     def _train(self, trainer: StudentTrainer) -> None:
@@ -198,12 +207,30 @@ class TrainingRun:
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
         return trainer
 
-    def _save(self, results: Mapping[str, Any]) -> None:
+    def _answer_weight(self) -> dict[str, Any] | None:
+        """Fit the weight of the two readings on validation records.
+
+        It is saved with the student, so that each stage answers with the same one.
+
+        Returns:
+            None for a student with one reading, and where no record determines the weight.
+        """
+        has_both = self._metadata({})["concludes"]
+        if not has_both or self.data.valid is None or self.options.eval_on != "valid":
+            return None
+        rows = self.data.valid.select(range(min(len(self.data.valid), WEIGHT_RECORDS)))
+        records = (parse_line(line, bounds=OWN) for line in rows["record"])
+        student = LocalStudent(self.model.student, self.codec, self._metadata({}))
+        fit = fit_student(student, (one for one in records if one["label"] is not None))
+        return {"value": fit.weight, "fitted_on": fit.records} if fit.records else None
+
+    def _save(self, results: Mapping[str, Any], answer_weight: Mapping[str, Any] | None) -> None:
         # Without validation records, nothing else would notice what the last step did.
         if not all(weight.isfinite().all() for weight in self.model.student.parameters()):
             message = f"the weights are not finite after step {results['steps']}"
             raise TrainingError(message, hint=SMALLER_STEPS)
-        save_trained(self.options, self.model.student, self.codec, self._metadata(results))
+        metadata = {**self._metadata(results), "answer_weight": answer_weight}
+        save_trained(self.options, self.model.student, self.codec, metadata)
 
     def clean(self) -> None:
         """Delete the work folder, with the spool."""

@@ -211,17 +211,60 @@ class Anything(dict[str, Any]):
         return self.value
 
 
-def test_a_concluding_student_answers_by_its_predict_pass_unless_told_otherwise(
+def test_a_concluding_student_can_answer_by_its_predict_pass_alone(
     asked: TwoReadings, folder: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "figures.json"
-    result = run("--student", folder, "--summary", file, records=RECORDS)
+    options = ("--answer", "predict", "--summary", file)
+    result = run("--student", folder, *options, records=RECORDS)
     assert {record["student"]["label"] for record in parsed(result)} == {"sea", "tree"}
     assert {name for name, _ in asked.asked} == {"score", "explain"}
     found = json.loads(file.read_text())
     assert "answers" not in found
     editing = found["association"]["rationale_editing"]["early_answering"]
     assert editing["reason"] == 'it edits rationales and asks again: "--probe editing"'
+
+
+def test_a_concluding_student_answers_by_both_readings_unless_told_otherwise(
+    asked: TwoReadings, folder: Path
+) -> None:
+    default = run("--student", folder, records=RECORDS)
+    named = run("--student", folder, "--answer", "both", records=RECORDS)
+    assert parsed(default) == parsed(named)
+    assert "fitted on 3 records" in default.stderr
+
+
+def test_the_weight_that_a_student_brings_is_used_and_no_valid_record_is_asked(
+    asked: TwoReadings, folder: Path, tmp_path: Path
+) -> None:
+    asked.metadata = {**asked.metadata, "answer_weight": {"value": 0.25, "fitted_on": 31}}
+    file = tmp_path / "figures.json"
+    options = ("--target-accuracy", 0.2, "--calibrate-on", "test", "--summary", file)
+    found = parsed(run("--student", folder, "--summary", file, records=RECORDS))
+    both = [record["student"]["answers"]["both"] for record in found]
+    assert {(one["weight"], one["fitted_on"]) for one in both} == {(0.25, 31)}
+    assert [record["id"] for record in found] == list(NAMES)
+    asked_for = json.loads(file.read_text())["provenance"]["run"]["asked"]
+    assert (asked_for["answer"], asked_for["answer_weight"]) == ("both", 0.25)
+    run("--student", folder, *options, records=RECORDS)
+    point = json.loads((folder / "operating_point.json").read_text())
+    assert (point["answer"], point["answer_weight"]) == ("both", 0.25)
+    later = run("--student", folder, records=RECORDS)
+    assert "the operating point is not used" not in later.stderr
+
+
+def test_the_way_is_chosen_before_records_are_counted(
+    asked: TwoReadings, folder: Path, tmp_path: Path
+) -> None:
+    metadata = {"prefixes": {"label": "predict: ", "rationale": "explain: "}, **asked.metadata}
+    limits = dict.fromkeys(("max_input_tokens", "max_label_tokens", "max_rationale_tokens"), 9)
+    (folder / "mitools.json").write_text(json.dumps({**metadata, **limits}))
+    path = tmp_path / "records.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    result = run("--student", folder, "--split", "valid", "--answer", "both", path)
+    assert result.exit_code == 2
+    assert "--answer both fits a weight on the valid split" in result.stderr
+    assert asked.asked == []
 
 
 @pytest.mark.parametrize(
@@ -265,7 +308,7 @@ def test_a_student_of_one_pass_concludes(asked: TwoReadings, folder: Path) -> No
             '--answer needs a student; name it: "--student DIR"',
         ),
         (
-            ("--student", "DIR", "--draws", 2),
+            ("--student", "DIR", "--answer", "predict", "--draws", 2),
             "--draws needs labels read after a rationale; "
             'add "--answer conclude" or "--answer both"',
         ),

@@ -9,6 +9,7 @@ from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.options import EvalOptions
 from mitools.records import Record
+from tests.asking.two_readings import TwoReadings
 from tests.evaluate.examples import equation
 
 
@@ -56,3 +57,28 @@ def test_the_predict_pass_alone_has_no_weight_and_no_times(student: Any) -> None
     asked = answering(student)
     list(asked.answer(iter([equation(1)])))
     assert (asked.weight, asked.seconds) == (None, {})
+
+
+def two_readings(**metadata: Any) -> TwoReadings:
+    return TwoReadings(
+        {"q1": {"1": 0.6}, "q2": {"1": 0.6}},
+        {"so": {"2": 0.9}},
+        {"q1": "so", "q2": "so"},
+        metadata={"concludes": True, **metadata},
+    )
+
+
+def test_with_a_saved_weight_an_answer_leaves_before_the_next_record_is_read() -> None:
+    student = two_readings(answer_weight={"value": 0.25, "fitted_on": 40})
+    given = iter([equation(1), equation(2, split="valid")])
+    asked = answering(student, batch_size=1)
+    _, first = next(asked.answer(given))
+    assert first["student"]["answers"]["both"]["weight"] == 0.25
+    assert first["student"]["label"] == "2"
+    assert [record["id"] for record in given] == [equation(2)["id"]]
+
+
+def test_without_a_saved_weight_all_records_are_read_first() -> None:
+    given = iter([equation(1), equation(2, split="valid")])
+    next(answering(two_readings(), batch_size=1).answer(given))
+    assert list(given) == []

@@ -24,6 +24,43 @@ def test_the_defaults_go_together() -> None:
     EvalOptions().check(has_student=True)
 
 
+CONCLUDES = {"order": "separate", "concludes": True}
+WEIGHTED = {**CONCLUDES, "answer_weight": {"value": 0.75, "fitted_on": 30}}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "options", "way", "weight"),
+    [
+        ({}, {}, "predict", None),
+        ({"order": "rationale-label"}, {}, "predict", None),
+        (CONCLUDES, {}, "both", None),
+        (CONCLUDES, {"split": "valid"}, "both", 0.5),
+        (CONCLUDES, {"answer": "conclude"}, "conclude", None),
+        (WEIGHTED, {}, "both", 0.75),
+        (WEIGHTED, {"split": "all", "answer": "both"}, "both", 0.75),
+        (WEIGHTED, {"answer_weight": 0.1}, "both", 0.1),
+        (WEIGHTED, {"draws": 4}, "both", None),
+        (WEIGHTED, {"decode": True}, "predict", None),
+        (WEIGHTED, {"answer": "predict"}, "predict", None),
+    ],
+)
+def test_a_student_answers_by_all_that_it_has_learned_unless_told_otherwise(
+    metadata: dict[str, Any], options: dict[str, Any], way: str, weight: float | None
+) -> None:
+    given = EvalOptions(**options)
+    given.check(has_student=True)
+    chosen = given.for_student(metadata)
+    assert (chosen.answer, chosen.answer_weight) == (way, weight)
+    assert chosen.for_student(metadata) == chosen
+    assert replace(chosen, answer=given.answer, answer_weight=given.answer_weight) == given
+
+
+def test_a_weight_cannot_be_fitted_on_what_is_evaluated() -> None:
+    options = EvalOptions(answer="both", split="all")
+    with pytest.raises(UsageError, match="--answer both fits a weight on the valid split"):
+        options.for_student(CONCLUDES)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -46,8 +83,8 @@ def test_the_defaults_go_together() -> None:
             {"answer": "both", "answer_weight": 1.5},
             "--answer-weight must be between 0 and 1, not 1.5",
         ),
-        ({"draws": 4}, "--draws needs labels read after a rationale"),
-        ({"answer_weight": 0.5}, "--answer-weight needs labels read after a rationale"),
+        ({"answer": "predict", "draws": 4}, "--draws needs labels read after a rationale"),
+        ({"answer": "predict", "answer_weight": 0.5}, "--answer-weight needs labels read after"),
         ({"answer": "conclude", "decode": True}, "--decode needs labels of the predict pass"),
         ({"target_accuracy": 1.0}, "--target-accuracy must be between 0 and 1, not 1.0"),
         ({"target_accuracy": float("nan")}, "--target-accuracy must be between 0 and 1, not nan"),
@@ -58,7 +95,6 @@ def test_the_defaults_go_together() -> None:
         ({"risk": 0.1}, "--risk needs a target"),
         ({"confidence": "margin"}, "--confidence needs a target"),
         ({"calibrate_on": "test"}, "--calibrate-on needs a target"),
-        ({"answer": "both", "split": "all"}, "--answer both fits a weight on the valid split"),
     ],
 )
 def test_what_is_wrong_is_named(options: dict[str, Any], message: str) -> None:

@@ -68,7 +68,7 @@ def test_a_student_answers_in_the_way_that_is_asked_for() -> None:
     opened = OpenedStudent(student, "two", "")
     labels = {}
     for way in WAYS:
-        options = ExplainOptions(answer=way, student="two", answer_weight=None)
+        options = ExplainOptions(answer=way, student="two")
         (item,) = ExplanationRun(options, open_student=lambda: opened).run([closed("fish")])
         side = item.view.student
         assert side is not None
@@ -80,13 +80,32 @@ def test_a_student_answers_in_the_way_that_is_asked_for() -> None:
     assert labels == {"predict": "tree", "conclude": "sea", "both": "sea"}
 
 
+@pytest.mark.parametrize(("saved", "label"), [(None, "sea"), (0.5, "sea"), (0.9, "tree")])
+def test_a_student_answers_by_both_readings_with_the_weight_that_it_brings(
+    saved: float | None, label: str
+) -> None:
+    student = TwoReadings(
+        {"fish": {"sea": 0.2, "tree": 0.3}},
+        {"swims": {"sea": 0.9, "tree": 0.05}},
+        {"fish": "swims"},
+    )
+    if saved is not None:
+        student.metadata["answer_weight"] = {"value": saved, "fitted_on": 30}
+    options = ExplainOptions(student="two")
+    opened = OpenedStudent(student, "two", "")
+    (item,) = ExplanationRun(options, open_student=lambda: opened).run([closed("fish")])
+    assert item.view.student is not None
+    assert item.view.student.label == label
+    assert item.record["student"]["answered_by"] == "both"
+
+
 def test_a_way_that_the_student_lacks_is_refused(student: FakeStudent) -> None:
     options = ExplainOptions(answer="conclude", student="fake")
     with pytest.raises(StudentError, match="gives no label after its rationale"):
         list(ExplanationRun(options, open_student=opening(student)).run(rows(1)))
     for wrong, message in (
         ({"answer": "both"}, "--answer needs a student"),
-        ({"draws": 2, "student": "s"}, "--draws needs labels read after a rationale"),
+        ({"draws": 2}, "--draws needs labels read after a rationale"),
         ({"answer": "guess", "student": "s"}, "--answer must be one of"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -29,6 +29,12 @@ from tests.student.damage import failure
         ("order", ["separate"]),
         ("format", 10**400),
         ("prefixes", None),
+        ("answer_weight", 0.5),
+        ("answer_weight", {"value": 2, "fitted_on": 3}),
+        ("answer_weight", {"value": True, "fitted_on": 3}),
+        ("answer_weight", {"value": 0.5, "fitted_on": -1}),
+        ("answer_weight", {"value": 0.5}),
+        ("answer_weight", {"fitted_on": 3}),
     ],
 )
 def test_what_a_student_says_about_itself_is_checked(folder: Path, key: str, value: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mitools.asking.weight import fit_student
 from mitools.errors import UsageError
 from mitools.student import load_student
 from mitools.student.base.open_base import open_checkpoint
@@ -454,6 +455,37 @@ def test_a_run_reports_information_and_saves_a_student_that_concludes(
     assert metadata["options"]["beta"] == 0.5
     assert "valid_mi_estimate" in metadata["results"]
     assert "it outputs a second label" in (chosen.save / "README.md").read_text()
+
+
+def coins(n: int) -> list[dict[str, Any]]:
+    """Records of two choices, so that each valid record determines the weight."""
+    return [
+        {**record, "split": "valid" if place < 10 else "train"}
+        for place, record in enumerate(told_records(n))
+    ]
+
+
+def test_the_weight_of_both_readings_is_fitted_and_saved_with_the_student(
+    tmp_path: Path, tiny_causal: Path
+) -> None:
+    chosen = options(tmp_path, tiny_causal)
+    records = coins(30)
+    train(chosen, records)
+    saved = json.loads((chosen.save / "mitools.json").read_text())["answer_weight"]
+    student = load_student(chosen.save, "cpu")
+    fit = fit_student(student, [one for one in records if one["split"] == "valid"])
+    assert saved == {"value": fit.weight, "fitted_on": 10}
+    card = (chosen.save / "README.md").read_text()
+    assert f"with the weight {fit.weight:g} on the first, fitted on 10 validation rec" in card
+
+
+def test_no_weight_is_fitted_on_the_records_of_the_test(tmp_path: Path, tiny_causal: Path) -> None:
+    records = [
+        {**one, "split": "test" if one["split"] == "valid" else "train"} for one in coins(30)
+    ]
+    chosen = options(tmp_path, tiny_causal, eval_on="test", select_by="last")
+    train(chosen, records)
+    assert json.loads((chosen.save / "mitools.json").read_text())["answer_weight"] is None
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def saved_point(
         warn(f"the operating point is not used: {exc}")
         return None
     chosen_for = (point.answer, point.draws, point.answer_weight)
-    if chosen_for != (options.answer, options.draws, options.answer_weight):
+    if chosen_for != (options.answering.way, options.draws, options.answer_weight):
         weight = "" if point.answer_weight is None else f" --answer-weight {point.answer_weight}"
         asked = f"--answer {point.answer} --draws {point.draws}{weight}"
         warn(f'the operating point is not used: it was chosen for "{asked}"')
