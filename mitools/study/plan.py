@@ -6,7 +6,8 @@ records, ``[train]`` and ``[eval]`` hold the options that all runs share, and th
 - ``[grid]``: ``seeds`` (a number, or a list), ``sizes`` (training records), ``folds``, ``valid``
   and ``test`` (most records of these parts), ``baselines`` (objectives).
 - ``[objectives.NAME]``: options of train; ``answers`` names the ways of answering to measure.
-- ``[answers.NAME]``: options of eval. Without any, eval runs once, as ``predict``.
+- ``[answers.NAME]``: options of eval. Without any, eval runs once with its defaults, as
+  ``default``.
 
 Studies that share objectives name one file: ``extends = "objectives.toml"``.
 """
@@ -34,7 +35,7 @@ STAGES = ("load", "annotate", "split")
 _TABLES = (*STAGES, "train", "eval", "study", "grid", "objectives", "answers")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _MOST = 10**9
-_NO_ANSWERS: Mapping[str, Options] = {"predict": {}}
+_NO_ANSWERS: Mapping[str, Options] = {"default": {}}
 
 
 @dataclass(frozen=True)

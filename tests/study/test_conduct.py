@@ -42,8 +42,8 @@ def test_every_run_is_made_once_and_stored(tmp_path: Path) -> None:
     assert (run["steps"], run["step_seconds"]) == (2, 1.5)
     left = {path.name for path in (out / "runs" / "dss.n4.s1").iterdir()}
     assert left == {
-        *("run.json", "train.toml", "eval.predict.toml", "log.txt"),
-        *("training.jsonl", "predict.json", "predict.jsonl.gz"),
+        *("run.json", "train.toml", "eval.default.toml", "log.txt"),
+        *("training.jsonl", "default.json", "default.jsonl.gz"),
     }
     again = conduct_all(study, out, studies.execute)
     assert (again.complete, again.made) == (4, 0)

@@ -74,7 +74,7 @@ def test_the_digest_of_a_run_follows_its_options(tmp_path: Path) -> None:
         ("[4, 8]", "[true]", "sizes cannot be True"),
         ("sizes = [4, 8]", "folds = 1", "folds cannot be 1; give a number from 2 up"),
         ("seeds = 2", 'baselines = "dst"', '"dst" is not an objective; did you mean "dss"?'),
-        ("alpha = 1", 'answers = ["both"]', '"both" is not an answer; known are predict'),
+        ("alpha = 1", 'answers = ["both"]', '"both" is not an answer; known are default'),
         ("alpha = 1", "answers = []", 'objective "label" needs a list of answers'),
         ("[objectives.label]", '[objectives."../x"]', '"../x" cannot name a folder'),
         ("alpha = 1", "alpha = ", "cannot read"),

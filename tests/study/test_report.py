@@ -18,7 +18,7 @@ from tests.study.studies import MINIMAL, results_of, write_study
 
 def cell(name: str, size: int | None, value: float, low: float, high: float) -> dict[str, Any]:
     figures = {"accuracy": {"value": value, "ci95": [low, high], "n": 10}}
-    return {"objective": name, "answer": "predict", "size": size, "figures": figures}
+    return {"objective": name, "answer": "default", "size": size, "figures": figures}
 
 
 def test_a_learning_curve_is_an_svg_with_a_line_and_points_for_each_objective() -> None:
@@ -30,7 +30,7 @@ def test_a_learning_curve_is_an_svg_with_a_line_and_points_for_each_objective() 
     circles = [one for one in root.iter() if one.tag.endswith("circle")]
     assert len(circles) == 4
     texts = [str(one.text) for one in root.iter() if one.tag.endswith("text")]
-    assert "a<b, predict" in texts
+    assert "a<b, default" in texts
     assert {"10", "100", "1,000"} <= set(texts)
     # On a logarithmic scale 100 is halfway from 10 to 1,000.
     places = sorted({float(one.attrib["cx"]) for one in circles})
@@ -55,8 +55,8 @@ def test_markdown_shows_figures_with_intervals_and_comparisons(tmp_path: Path) -
     assert text.startswith("2 of 2 runs are complete.\n")
     assert "![accuracy by training records](accuracy.svg)" in text
     assert "## All training records" in text
-    assert "| dss | predict | 1 | 50.0 [15.0, 85.0] | – | – | – | 0.125 | 500 |" in text
-    assert "| label | predict | dss | -50.0 [" in text
+    assert "| dss | default | 1 | 50.0 [15.0, 85.0] | – | – | – | 0.125 | 500 |" in text
+    assert "| label | default | dss | -50.0 [" in text
     assert "| records, 1 seed |" in text
     assert "p is adjusted for 1 comparison (Holm)" in text
 
@@ -68,7 +68,7 @@ def test_equal_answers_promise_neither_an_interval_nor_a_least_difference(tmp_pa
     (found,) = tables["comparisons"]
     assert (found["ci95"], found["smallest_detectable"]) == (None, None)
     text = as_markdown({"runs": 2, "runs_of": 2, **tables}, [])
-    assert "| label | predict | dss | +0.0 | – | 1 |" in text
+    assert "| label | default | dss | +0.0 | – | 1 |" in text
 
 
 def test_a_report_is_made_again_from_what_is_stored(tmp_path: Path) -> None:

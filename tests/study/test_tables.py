@@ -22,7 +22,7 @@ def test_a_mean_is_over_seeds_and_records(tmp_path: Path) -> None:
     results = results_of(study, {("dss", 0): [1, 1, 1, 0], ("dss", 1): [1, 0, 0, 0]}, ece=0.25)
     cell = build_tables(study, results)["cells"][0]
     assert (cell["objective"], cell["answer"], cell["runs"], cell["seeds"]) == (
-        *("dss", "predict"),
+        *("dss", "default"),
         *(2, 2),
     )
     assert cell["figures"]["accuracy"]["value"] == 0.5
@@ -49,7 +49,7 @@ def test_with_several_seeds_the_larger_p_of_records_and_seeds_counts(tmp_path: P
     rows = {("dss", seed): WORSE * 10 for seed in range(6)}
     rows |= {("label", seed): (BETTER if seed else WORSE) * 10 for seed in range(6)}
     cells = cells_of(study, results_of(study, rows))
-    ours, theirs = (cells[Name(name, "predict", None)] for name in ("label", "dss"))
+    ours, theirs = (cells[Name(name, "default", None)] for name in ("label", "dss"))
     found = compare_cells(ours, theirs, seed=0)
     assert found is not None
     assert found["scope"] == "records and seeds"
@@ -70,7 +70,7 @@ def test_swapping_the_sides_changes_the_sign_alone(tmp_path: Path) -> None:
     study = study_of(tmp_path, 2)
     rows = {("dss", 0): BETTER, ("dss", 1): WORSE, ("label", 0): WORSE, ("label", 1): WORSE}
     cells = cells_of(study, results_of(study, rows))
-    one, other = (cells[Name(name, "predict", None)] for name in ("dss", "label"))
+    one, other = (cells[Name(name, "default", None)] for name in ("dss", "label"))
     forth, back = compare_cells(one, other, 0), compare_cells(other, one, 0)
     assert forth is not None
     assert back is not None
@@ -114,10 +114,10 @@ def test_p_values_are_adjusted_for_all_comparisons_and_baselines_are_compared_on
 def test_the_folds_of_a_seed_are_one_row_and_count_when_all_are_there(tmp_path: Path) -> None:
     study = study_of(tmp_path, 2, "folds = 2")
     results = results_of(study, {("dss", 0): [1, 0], ("dss", 1): [1, 1]})
-    whole = cells_of(study, results)[Name("dss", "predict", None)]
+    whole = cells_of(study, results)[Name("dss", "default", None)]
     assert whole.runs == 4
     assert [sorted(row.values()) for row in whole.correct.values()] == [[0, 0, 1, 1], [1] * 4]
-    partial = cells_of(study, results[:-1])[Name("dss", "predict", None)]
+    partial = cells_of(study, results[:-1])[Name("dss", "default", None)]
     assert list(partial.correct) == [0]
 
 
