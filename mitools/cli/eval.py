@@ -272,8 +272,7 @@ def command(
     options = eval_options(params, files)
     files.check(stage.files, options)
     options.check(has_student=student is not None)
-    options = _settled(stage, student, options)
-    opener = _opener(student, options)
+    options, opener = _opener(stage, student, options)
     others = [_baseline(stage, path, options) for path in compare]
     parts = [replace(stage, files=(path,)) for path in stage.files] if seeds else [stage]
     with (
@@ -308,21 +307,19 @@ def _save_point(stage: Stage, run: Evaluation, student: str | None) -> None:
         stage.console.note(note)
 
 
-def _settled(stage: Stage, student: str | None, options: EvalOptions) -> EvalOptions:
-    """Choose what the options leave open, where the student is there already."""
-    if student is None or stage.reads_stdin:  # the stage before may still have to train it
-        return options
-    from mitools.student.metadata import read_metadata
-
-    return options.for_student(read_metadata(Path(student)))
-
-
-def _opener(student: str | None, options: EvalOptions) -> Callable[[], OpenedStudent] | None:
+def _opener(
+    stage: Stage, student: str | None, options: EvalOptions
+) -> tuple[EvalOptions, Callable[[], OpenedStudent] | None]:
+    """Return what opens the student, and the options; for one that is there, as it answers."""
     if student is None:
-        return None
+        return options, None
     from mitools.asking.opening import open_later
 
-    return open_later(student, options.device, options.tokens_per_batch)
+    if not stage.reads_stdin:  # else the stage before may still have to train the student
+        from mitools.student.metadata import read_metadata
+
+        options = options.for_student(read_metadata(Path(student)))
+    return options, open_later(student, options.device, options.tokens_per_batch)
 
 
 def _similarity(options: EvalOptions) -> Similarity | None:
