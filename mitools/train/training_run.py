@@ -100,7 +100,7 @@ class TrainingRun:
 
         Args:
             on_step: called after each step with its number and the latest logged figures.
-            on_note: called with what experiment trackers print.
+            on_note: called with what experiment trackers print, and with what is done at the end.
 
         Returns:
             The metrics of the best validation, or the last training loss if nothing was validated.
@@ -116,7 +116,7 @@ class TrainingRun:
             save, settings = self.options.save, self.options.as_json()
             resumes = self.checkpoint is not None
             with tracking(names, save, settings, resumes=resumes, note=on_note) as trackers:
-                return self._execute(on_step, trackers)
+                return self._execute(on_step, on_note, trackers)
         except BaseException as exc:
             if self.workspace is not None:
                 self.workspace.release()
@@ -124,7 +124,9 @@ class TrainingRun:
                 raise self._out_of_memory() from exc
             raise
 
-    def _execute(self, on_step: OnStep, trackers: list[Any]) -> dict[str, float]:
+    def _execute(
+        self, on_step: OnStep, on_note: Callable[[str], None], trackers: list[Any]
+    ) -> dict[str, float]:
         started = time.monotonic()
         interrupt = Interrupt()
         log = LogCallback(self.options.work / "log.jsonl", on_step)
@@ -151,7 +153,7 @@ class TrainingRun:
         }
         if self.processes.is_first:
             seconds = round(time.monotonic() - started, 1)
-            self._save({**results, "train_seconds": seconds}, self._answer_weight())
+            self._save({**results, "train_seconds": seconds}, self._answer_weight(on_note))
         return metrics
 
     def _train(self, trainer: StudentTrainer) -> None:
@@ -207,7 +209,7 @@ class TrainingRun:
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
         return trainer
 
-    def _answer_weight(self) -> dict[str, Any] | None:
+    def _answer_weight(self, on_note: Callable[[str], None]) -> dict[str, Any] | None:
         """Fit the weight of the two readings on validation records.
 
         It is saved with the student, so that each stage answers with the same one.
@@ -219,6 +221,7 @@ class TrainingRun:
         if not has_both or self.data.valid is None or self.options.eval_on != "valid":
             return None
         rows = self.data.valid.select(range(min(len(self.data.valid), WEIGHT_RECORDS)))
+        on_note(f"fitting the weight of both readings on {len(rows):,} validation records")
         records = (parse_line(line, bounds=OWN) for line in rows["record"])
         student = LocalStudent(self.model.student, self.codec, self._metadata({}))
         fit = fit_student(student, (one for one in records if one["label"] is not None))
