@@ -147,6 +147,10 @@ class EvalOptions:
         wanted = (None, "test") if self.split is None else (self.split,)
         return self.split == "all" or split in wanted or self.only_fits(record)
 
+    def may_select(self, record: Record) -> bool:
+        """Return whether a record is selected for some student, whatever it has learned."""
+        return self.selects(record) or (self.answer is None and record.get("split") == "valid")
+
     @property
     def sample_size(self) -> int:
         """The number of records that are kept for the probes and the judge."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from mitools.asking.predict import OpenedStudent
@@ -87,6 +86,7 @@ class Evaluation:
         self.outcomes = Outcomes()
         self.sample: Sample[KeptRecord] = Sample(options.sample_size)
         self.operating_point: OperatingPoint | None = None
+        self._selection: Selection | None = None
         self._calibration: Calibration | None = None
         if options.target_accuracy is not None:
             self._calibration = Calibration(options.roles)
@@ -123,13 +123,8 @@ class Evaluation:
         metadata = None
         if self._open_student is not None:
             metadata = lambda: self._open().student.metadata  # noqa: E731
-            # The student decides what the options leave open, and with it which records count. In
-            # a pipe it is trained before the first record arrives.
-            records = iter(records)
-            if (first := next(records, None)) is not None:
-                self._open()
-                records = chain([first], records)
-        selection = Selection(self.options, metadata, self._taught)
+            records = self._opening(records)
+        selection = self._selection = Selection(self.options, metadata, self._taught)
         selected = selection.select(self.side.watch(records), reject)
         student = None
         pairs: Pairs = ((record, record) for record in selected)
@@ -167,11 +162,24 @@ class Evaluation:
                 self.operating_point = saved_point(self.opened, self.options, self._warn)
         return self.opened
 
+    def _opening(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Open the student before the first record that may be selected.
+
+        It decides what the options leave open, and with that which records are selected. In a pipe
+        it is trained before a record arrives.
+        """
+        for record in records:
+            if self.opened is None and self.options.may_select(record):
+                self._open()
+            yield record
+
     def _settle(self, metadata: Mapping[str, Any]) -> None:
         """Choose what the options leave open, before the first record is selected."""
         self.options = self.options.for_student(metadata)
         self._weight = self.options.answer_weight
         self.side.settle(self.options)
+        if self._selection is not None:
+            self._selection.settle(self.options)
         if self._calibration is not None:
             self._calibration = Calibration(self.options.roles)
 

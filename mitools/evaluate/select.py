@@ -49,6 +49,10 @@ class Selection:
         self._repeated: Counter[str] = Counter()
         self._content = hashlib.sha256()
 
+    def settle(self, options: EvalOptions) -> None:
+        """Take the options with the student's way of answering in them."""
+        self._options = options
+
     def select(self, records: Iterable[Record], reject: Reject) -> Iterator[Record]:
         """Yield the records to evaluate; those without choices get the student's label set.
 

@@ -54,7 +54,7 @@ def test_a_study_makes_its_runs_as_the_commands_by_hand_would(tmp_path: Path) ->
     assert result.stdout.startswith("2 of 2 runs are complete.\n")
     # The second run of a worker: nothing of the first one is left in its process.
     run = out / "runs" / "dss.n8.s1"
-    judged = gzip.decompress((run / "predict.jsonl.gz").read_bytes())
+    judged = gzip.decompress((run / "default.jsonl.gz").read_bytes())
     drawn = [json.loads(line)["id"] for line in judged.splitlines()]
     assert len(drawn) == 3
     again = study(path, "--out", out, "--report")
@@ -64,7 +64,7 @@ def test_a_study_makes_its_runs_as_the_commands_by_hand_would(tmp_path: Path) ->
     write_drawn(path, out, records)
     by_hand = [
         ["train", records, "-c", run / "train.toml", "--seed", "1", "--save", student],
-        ["eval", records, "-c", run / "eval.predict.toml", "--student", student],
+        ["eval", records, "-c", run / "eval.default.toml", "--student", student],
     ]
     by_hand[0] += ["-o", "/dev/null"]
     by_hand[1] += ["-o", tmp_path / "judged.jsonl"]
@@ -96,7 +96,7 @@ def write_drawn(path: Path, out: Path, records: Path) -> None:
             'objective "dss": [train] has no option "mii"; did you mean "mi"?',
         ),
         ('mi = "none"', 'mi = "max"', "objective \"dss\": [train] cannot take mi = 'max'"),
-        ("permutations", "permutation", 'answer "predict": [eval] has no option "permutation"'),
+        ("permutations", "permutation", 'answer "default": [eval] has no option "permutation"'),
         ('mi = "none"', 'save = "x"', "objective \"dss\": save = 'x': a recipe may not set this"),
     ],
 )

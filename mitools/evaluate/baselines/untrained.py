@@ -43,7 +43,7 @@ class Untrained:
             decode=False,
             temperature=False,
             probes=(),
-            answer_weight=None if options.answer == "predict" else _known(weight),
+            answer_weight=None if options.answering.way == "predict" else _known(weight),
         )
         self._open_base = open_base
         self._base: Student | None = None
