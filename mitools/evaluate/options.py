@@ -68,7 +68,8 @@ class EvalOptions:
             :data:`~mitools.operating.confidence.CONFIDENCES`. One that is fitted is fitted on half
             of the valid records.
         calibrate_on: choose the threshold on the ``valid`` records, or on half of the ``test``
-            records: training may have selected the checkpoint on the valid ones.
+            records: training may have selected the checkpoint on the valid ones,
+            and fitted the weight of both readings.
         simulator: what measures association and quality.
         permutations: the most permutations of rationales for the chance baseline.
         probes: interventions to run when the pass is over; they need a student.

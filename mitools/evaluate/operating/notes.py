@@ -37,9 +37,12 @@ def point_notes(
         f"{what} with probability {1 - point.risk:.4g}, if new records come from where the "
         f"{point.records:,} that chose it came from; {where}"
     ]
-    if point.calibrated_on == "valid" and selected_on_valid(metadata):
+    seen = ["selected the checkpoint"] if selected_on_valid(metadata) else []
+    if point.answer == "both" and metadata.get("answer_weight") is not None:
+        seen.append("fitted the weight of both readings")
+    if point.calibrated_on == "valid" and seen:
         notes.append(
-            "training selected the checkpoint on the valid split, so this probability is "
+            f"training {' and '.join(seen)} on the valid split, so this probability is "
             'approximate; "--calibrate-on test" uses half of the test records instead'
         )
     return notes

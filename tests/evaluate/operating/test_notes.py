@@ -35,6 +35,15 @@ def test_a_checkpoint_that_was_selected_on_valid_weakens_the_promise() -> None:
     assert len(point_notes(replace(POINT, calibrated_on="test"), SELECTED, None)) == 1
 
 
+def test_a_weight_that_was_fitted_on_valid_weakens_the_promise_of_both_readings() -> None:
+    weighted = {**LAST, "answer_weight": {"value": 0.7, "fitted_on": 30}}
+    assert len(point_notes(POINT, weighted, None)) == 1
+    _, note = point_notes(replace(POINT, answer="both"), weighted, None)
+    assert note.startswith("training fitted the weight of both readings on the valid split, so")
+    _, note = point_notes(replace(POINT, answer="both"), {**weighted, **SELECTED}, None)
+    assert "selected the checkpoint and fitted the weight of both readings on the valid" in note
+
+
 def test_without_a_threshold_nothing_is_promised() -> None:
     (note,) = point_notes(replace(POINT, threshold=None), SELECTED, "f")
     assert note == "the operating point, at which no answer is sure, is saved in f"
