@@ -36,11 +36,12 @@ def test_a_checkpoint_that_was_selected_on_valid_weakens_the_promise() -> None:
 
 
 def test_a_weight_that_was_fitted_on_valid_weakens_the_promise_of_both_readings() -> None:
+    both = replace(POINT, answer="both", answer_weight=0.7)
     weighted = {**LAST, "answer_weight": {"value": 0.7, "fitted_on": 30}}
     assert len(point_notes(POINT, weighted, None)) == 1
-    _, note = point_notes(replace(POINT, answer="both"), weighted, None)
+    _, note = point_notes(both, weighted, None)
     assert note.startswith("training fitted the weight of both readings on the valid split, so")
-    _, note = point_notes(replace(POINT, answer="both"), {**weighted, **SELECTED}, None)
+    _, note = point_notes(both, {**weighted, **SELECTED}, None)
     assert "selected the checkpoint and fitted the weight of both readings on the valid" in note
 
 
