@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from mitools.errors import UsageError
-from mitools.student.protocol import can_conclude, can_predict
 
 __all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed", "settle"]
 
@@ -68,7 +67,8 @@ def settle(
     """Choose what a user left open about how a student answers.
 
     Args:
-        way: None means both readings where the student has both, otherwise the predict pass.
+        way: None means both readings where training fitted their weight, otherwise the predict
+            pass: with a weight that few records determine, both can be worse than one.
         draws: K, number of rationales that a label is read behind.
         weight: λ of ``both``; None means the one that is saved with the student. It was fitted with
             one rationale a record, so it applies to ``draws = 1`` only.
@@ -77,11 +77,11 @@ def settle(
     Returns:
         The way, and λ; None where it is not known.
     """
-    if way is None:
-        has_both = can_conclude(metadata) and can_predict(metadata)
-        # Draws and a weight have no meaning in the predict pass: the student is then refused.
-        way = "both" if has_both or draws > 1 or weight is not None else "predict"
     saved = metadata.get("answer_weight")
+    if way is None:
+        # Draws and a weight have no meaning in the predict pass.
+        asks_for_both = draws > 1 or weight is not None
+        way = "both" if saved is not None or asks_for_both else "predict"
     if way == "both" and weight is None and draws == 1 and saved is not None:
         weight = float(saved["value"])
     return way, weight

@@ -143,7 +143,7 @@ def answer_options(weight: str) -> Callable[[F], F]:
             "--answer",
             type=click.Choice(WAYS),
             help="Reading that gives the label: the predict pass, after the rationale, or both.  "
-            "[default: both for a student that has both, otherwise predict]",
+            "[default: both where train fitted their weight, otherwise predict]",
         ),
         click.option(
             "--draws",

@@ -53,7 +53,7 @@ class EvalOptions:
         rationales: ask for rationales too; without it, rationales in the records are dropped.
         decode: decode a label beside scored choices.
         answer: the way of answering: from the predict pass, after the rationale, or from both; None
-            means both where the student has learned both readings, otherwise the predict pass.
+            means both where training fitted their weight, otherwise the predict pass.
         draws: rationales that a label is read after; above 1 they are sampled.
         answer_weight: weight of the predict pass in the answers from both; None means the one that
             is saved with the student. Where there is none, and with several draws, it is fitted on

@@ -40,11 +40,14 @@ from mitools.train.validate import final_metrics
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
-__all__ = ["WEIGHT_RECORDS", "Interrupted", "TrainingRun", "no_note"]
+__all__ = ["FEWEST_RECORDS", "WEIGHT_RECORDS", "Interrupted", "TrainingRun", "no_note"]
 
 WEIGHT_RECORDS = 200
 """The most validation records that the weight of the two readings is fitted on: each costs a
 rationale, and the weight is one number."""
+
+FEWEST_RECORDS = 10
+"""With fewer records that determine it, no weight is saved, and the first reading answers alone."""
 
 
 def no_note(_text: str) -> None:
@@ -215,7 +218,8 @@ class TrainingRun:
         It is saved with the student, so that each stage answers with the same one.
 
         Returns:
-            None for a student with one reading, and where no record determines the weight.
+            None for a student with one reading, and where fewer than :data:`FEWEST_RECORDS`
+            records determine the weight.
         """
         has_both = self._metadata({})["concludes"]
         if not has_both or self.data.valid is None or self.options.eval_on != "valid":
@@ -225,7 +229,8 @@ class TrainingRun:
         records = (parse_line(line, bounds=OWN) for line in rows["record"])
         student = LocalStudent(self.model.student, self.codec, self._metadata({}))
         fit = fit_student(student, (one for one in records if one["label"] is not None))
-        return {"value": fit.weight, "fitted_on": fit.records} if fit.records else None
+        is_enough = fit.records >= FEWEST_RECORDS
+        return {"value": fit.weight, "fitted_on": fit.records} if is_enough else None
 
     def _save(self, results: Mapping[str, Any], answer_weight: Mapping[str, Any] | None) -> None:
         # Without validation records, nothing else would notice what the last step did.

@@ -225,13 +225,15 @@ def test_a_concluding_student_can_answer_by_its_predict_pass_alone(
     assert editing["reason"] == 'it edits rationales and asks again: "--probe editing"'
 
 
-def test_a_concluding_student_answers_by_both_readings_unless_told_otherwise(
+def test_a_student_without_a_weight_answers_by_its_predict_pass(
     asked: TwoReadings, folder: Path
 ) -> None:
     default = run("--student", folder, records=RECORDS)
-    named = run("--student", folder, "--answer", "both", records=RECORDS)
-    assert parsed(default) == parsed(named)
-    assert "fitted on 3 records" in default.stderr
+    assert parsed(default) == parsed(
+        run("--student", folder, "--answer", "predict", records=RECORDS)
+    )
+    asked.metadata = {**asked.metadata, "answer_weight": {"value": 0.25, "fitted_on": 31}}
+    assert parsed(default) != parsed(run("--student", folder, records=RECORDS))
 
 
 def test_the_weight_that_a_student_brings_is_used_and_no_valid_record_is_asked(

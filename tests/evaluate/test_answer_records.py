@@ -80,5 +80,5 @@ def test_with_a_saved_weight_an_answer_leaves_before_the_next_record_is_read() -
 
 def test_without_a_saved_weight_all_records_are_read_first() -> None:
     given = iter([equation(1), equation(2, split="valid")])
-    next(answering(two_readings(), batch_size=1).answer(given))
+    next(answering(two_readings(), answer="both", batch_size=1).answer(given))
     assert list(given) == []

@@ -33,8 +33,10 @@ WEIGHTED = {**CONCLUDES, "answer_weight": {"value": 0.75, "fitted_on": 30}}
     [
         ({}, {}, "predict", None),
         ({"order": "rationale-label"}, {}, "predict", None),
-        (CONCLUDES, {}, "both", None),
-        (CONCLUDES, {"split": "valid"}, "both", 0.5),
+        (CONCLUDES, {}, "predict", None),
+        (CONCLUDES, {"answer": "both"}, "both", None),
+        (CONCLUDES, {"draws": 4}, "both", None),
+        (CONCLUDES, {"draws": 4, "split": "valid"}, "both", 0.5),
         (CONCLUDES, {"answer": "conclude"}, "conclude", None),
         (WEIGHTED, {}, "both", 0.75),
         (WEIGHTED, {"split": "all", "answer": "both"}, "both", 0.75),
@@ -44,7 +46,7 @@ WEIGHTED = {**CONCLUDES, "answer_weight": {"value": 0.75, "fitted_on": 30}}
         (WEIGHTED, {"answer": "predict"}, "predict", None),
     ],
 )
-def test_a_student_answers_by_all_that_it_has_learned_unless_told_otherwise(
+def test_a_student_answers_by_both_readings_where_it_has_their_weight(
     metadata: dict[str, Any], options: dict[str, Any], way: str, weight: float | None
 ) -> None:
     given = EvalOptions(**options)

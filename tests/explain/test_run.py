@@ -80,7 +80,7 @@ def test_a_student_answers_in_the_way_that_is_asked_for() -> None:
     assert labels == {"predict": "tree", "conclude": "sea", "both": "sea"}
 
 
-@pytest.mark.parametrize(("saved", "label"), [(None, "sea"), (0.5, "sea"), (0.9, "tree")])
+@pytest.mark.parametrize(("saved", "label"), [(None, "tree"), (0.5, "sea"), (0.9, "tree")])
 def test_a_student_answers_by_both_readings_with_the_weight_that_it_brings(
     saved: float | None, label: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_student_answers_by_both_readings_with_the_weight_that_it_brings(
     (item,) = ExplanationRun(options, open_student=lambda: opened).run([closed("fish")])
     assert item.view.student is not None
     assert item.view.student.label == label
-    assert item.record["student"]["answered_by"] == "both"
+    assert item.record["student"].get("answered_by") == ("both" if saved else None)
 
 
 def test_a_way_that_the_student_lacks_is_refused(student: FakeStudent) -> None:

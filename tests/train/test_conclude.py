@@ -479,6 +479,13 @@ def test_the_weight_of_both_readings_is_fitted_and_saved_with_the_student(
     assert f"with the weight {fit.weight:g} on the first, fitted on 10 validation rec" in card
 
 
+def test_no_weight_is_saved_that_few_records_determine(tmp_path: Path, tiny_causal: Path) -> None:
+    chosen = options(tmp_path, tiny_causal)
+    train(chosen, coins(30)[1:])
+    assert json.loads((chosen.save / "mitools.json").read_text())["answer_weight"] is None
+    assert "mitools answers by both labels" not in (chosen.save / "README.md").read_text()
+
+
 def test_no_weight_is_fitted_on_the_records_of_the_test(tmp_path: Path, tiny_causal: Path) -> None:
     records = [
         {**one, "split": "test" if one["split"] == "valid" else "train"} for one in coins(30)
