@@ -229,8 +229,11 @@ class TrainingRun:
         records = (parse_line(line, bounds=OWN) for line in rows["record"])
         student = LocalStudent(self.model.student, self.codec, self._metadata({}))
         fit = fit_student(student, (one for one in records if one["label"] is not None))
-        is_enough = fit.records >= FEWEST_RECORDS
-        return {"value": fit.weight, "fitted_on": fit.records} if is_enough else None
+        if fit.records < FEWEST_RECORDS:
+            few = f"{fit.records} of these records determine it, fewer than {FEWEST_RECORDS}"
+            on_note(f'{few}, so the first reading answers alone unless "--answer" asks for both')
+            return None
+        return {"value": fit.weight, "fitted_on": fit.records}
 
     def _save(self, results: Mapping[str, Any], answer_weight: Mapping[str, Any] | None) -> None:
         # Without validation records, nothing else would notice what the last step did.

@@ -432,10 +432,13 @@ def options(tmp_path: Path, student: Path | str, **rest: Any) -> TrainOptions:
     )
 
 
-def train(chosen: TrainOptions, records: list[dict[str, Any]]) -> None:
+def train(chosen: TrainOptions, records: list[dict[str, Any]]) -> list[str]:
+    """Make a run, and return what it notes."""
+    notes: list[str] = []
     run = prepare(iter(records), chosen, lambda _: None)
-    run.execute()  # type: ignore[union-attr]
+    run.execute(on_note=notes.append)  # type: ignore[union-attr]
     run.clean()  # type: ignore[union-attr]
+    return notes
 
 
 @Kinds
@@ -481,7 +484,8 @@ def test_the_weight_of_both_readings_is_fitted_and_saved_with_the_student(
 
 def test_no_weight_is_saved_that_few_records_determine(tmp_path: Path, tiny_causal: Path) -> None:
     chosen = options(tmp_path, tiny_causal)
-    train(chosen, coins(30)[1:])
+    notes = train(chosen, coins(30)[1:])
+    assert notes[-1].startswith("9 of these records determine it, fewer than 10, so the first read")
     assert json.loads((chosen.save / "mitools.json").read_text())["answer_weight"] is None
     assert "mitools answers by both labels" not in (chosen.save / "README.md").read_text()
 
