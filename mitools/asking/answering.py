@@ -79,9 +79,7 @@ def settle(
     """
     saved = metadata.get("answer_weight")
     if way is None:
-        # Draws and a weight have no meaning in the predict pass.
-        asks_for_both = draws > 1 or weight is not None
-        way = "both" if saved is not None or asks_for_both else "predict"
+        way = "predict" if saved is None else "both"
     if way == "both" and weight is None and draws == 1 and saved is not None:
         weight = float(saved["value"])
     return way, weight

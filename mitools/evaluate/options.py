@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from mitools.annotate.options import Price
-from mitools.asking.answering import EVEN, Answering, Way, settle
+from mitools.asking.answering import Answering, Way, settle
 from mitools.errors import UsageError
 from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
 from mitools.evaluate.operating.roles import CALIBRATED_ON, CalibratedOn, Roles
@@ -148,10 +148,6 @@ class EvalOptions:
         wanted = (None, "test") if self.split is None else (self.split,)
         return self.split == "all" or split in wanted or self.only_fits(record)
 
-    def may_select(self, record: Record) -> bool:
-        """Return whether a record is selected for some student, whatever it has learned."""
-        return self.selects(record) or (self.answer is None and record.get("split") == "valid")
-
     @property
     def sample_size(self) -> int:
         """The number of records that are kept for the probes and the judge."""
@@ -202,8 +198,7 @@ class EvalOptions:
 
     def _check_answer(self, *, has_student: bool) -> None:
         """Check the options of answering."""
-        if self.answer is not None or not has_student:
-            self.answering.check()
+        self.answering.check()
         if self.answer in (None, "predict"):
             return
         if not has_student:
@@ -225,15 +220,13 @@ class EvalOptions:
         way, weight = settle(self.answer, self.draws, self.answer_weight, metadata)
         if self.answer is None and self.decode:
             way, weight = "predict", None
-        evaluates_valid = self.split in ("valid", "all")
-        if way == "both" and weight is None and evaluates_valid:
-            if self.answer == "both":
-                hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'
-                message = "--answer both fits a weight on the valid split and needs another one"
-                raise UsageError(f"{message} to evaluate", hint=hint)
-            weight = EVEN
         chosen = replace(self, answer=way, answer_weight=weight)
-        chosen.answering.check()
+        if chosen.fits_weight and self.split in ("valid", "all"):
+            hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'
+            raise UsageError(
+                "--answer both fits a weight on the valid split and needs another one to evaluate",
+                hint=hint,
+            )
         return chosen
 
     def _check_operating(self) -> None:

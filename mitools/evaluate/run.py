@@ -120,9 +120,8 @@ class Evaluation:
             DataError: by default, where a record cannot be judged, for example because it holds no
                 answer and there is no student.
         """
-        metadata = None
+        metadata = None if self._open_student is None else lambda: self._open().student.metadata
         if self._open_student is not None:
-            metadata = lambda: self._open().student.metadata  # noqa: E731
             records = self._opening(records)
         selection = self._selection = Selection(self.options, metadata, self._taught)
         selected = selection.select(self.side.watch(records), reject)
@@ -169,7 +168,7 @@ class Evaluation:
         it is trained before a record arrives.
         """
         for record in records:
-            if self.opened is None and self.options.may_select(record):
+            if self.opened is None and self.options.selects(record):
                 self._open()
             yield record
 

@@ -167,8 +167,7 @@ class ExplainOptions:
         for name in ("fixed", "broken", "changed"):
             if getattr(self, name) and not self.vs:
                 raise UsageError(f"--{name} needs a second student", hint="add --vs FILE")
-        if self.answer is not None or self.student is None:
-            self.answering.check()
+        self.answering.check()
         if self.answer not in (None, "predict") and self.student is None:
             raise UsageError("--answer needs a student", hint="add --student DIR")
         if self.text is None:

@@ -194,11 +194,11 @@ def test_only_the_test_part_is_evaluated_where_records_have_one(
 
 
 def test_a_split_that_is_not_there_says_what_to_type(opened: list[Any], folder: Path) -> None:
-    result = run("--student", folder, records=[equation(1, split="train")])
+    result = run("--student", folder, records=[equation(1, split="valid")])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        'mitools eval: no record is in the split "test" (train: 1); '
-        'choose one that is there: "--split train"\n'
+        'mitools eval: no record is in the split "test" (valid: 1); '
+        'choose one that is there: "--split valid"\n'
     )
     assert opened == []
 

@@ -310,7 +310,7 @@ def test_a_student_of_one_pass_concludes(asked: TwoReadings, folder: Path) -> No
             '--answer needs a student; name it: "--student DIR"',
         ),
         (
-            ("--student", "DIR", "--answer", "predict", "--draws", 2),
+            ("--student", "DIR", "--draws", 2),
             "--draws needs labels read after a rationale; "
             'add "--answer conclude" or "--answer both"',
         ),

@@ -105,7 +105,7 @@ def test_a_way_that_the_student_lacks_is_refused(student: FakeStudent) -> None:
         list(ExplanationRun(options, open_student=opening(student)).run(rows(1)))
     for wrong, message in (
         ({"answer": "both"}, "--answer needs a student"),
-        ({"draws": 2}, "--draws needs labels read after a rationale"),
+        ({"draws": 2, "student": "s"}, "--draws needs labels read after a rationale"),
         ({"answer": "guess", "student": "s"}, "--answer must be one of"),
     ):
         with pytest.raises(UsageError, match=message):
