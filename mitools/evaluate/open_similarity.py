@@ -21,7 +21,7 @@ def open_similarity(spec: str, device: str | None = None) -> Similarity:
         device: a torch device; by default the GPU if available.
 
     Raises:
-        SourceError: there is no usable encoder.
+        SourceError: the encoder cannot be used.
         MissingExtraError: the package is not installed.
     """
     from mitools.student.sentence_encoder import SentenceEncoder

@@ -221,13 +221,14 @@ class TrainingRun:
             None for a student with one reading, and where fewer than :data:`FEWEST_RECORDS`
             records determine the weight.
         """
-        has_both = self._metadata({})["concludes"]
+        metadata = self._metadata({})
+        has_both = metadata["concludes"]
         if not has_both or self.data.valid is None or self.options.eval_on != "valid":
             return None
         rows = self.data.valid.select(range(min(len(self.data.valid), WEIGHT_RECORDS)))
         on_note(f"fitting the weight of both readings on {len(rows):,} validation records")
         records = (parse_line(line, bounds=OWN) for line in rows["record"])
-        student = LocalStudent(self.model.student, self.codec, self._metadata({}))
+        student = LocalStudent(self.model.student, self.codec, metadata)
         fit = fit_student(student, (one for one in records if one["label"] is not None))
         if fit.records < FEWEST_RECORDS:
             few = f"{fit.records} of these records determine it, fewer than {FEWEST_RECORDS}"
