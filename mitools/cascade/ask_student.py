@@ -11,7 +11,7 @@ from typing import Any
 
 from mitools.annotate.protocol import Answered
 from mitools.annotate.samples import readable_gold
-from mitools.asking.answering import PREDICT, Answering
+from mitools.asking.answering import PREDICT, Answering, settle
 from mitools.asking.opening import open_student
 from mitools.asking.predict import OpenedStudent, one_each, predict
 from mitools.asking.readings import Reader, check_ways
@@ -128,7 +128,7 @@ class AskingStudent:
     def _answers(self, records: Sequence[Record]) -> list[Mapping[str, Any]]:
         student, answering = self.opened.student, self.asking.answering
         # A label behind the student's own rationale comes with it.
-        is_behind = student.metadata.get("order") == "rationale-label"
+        is_behind = student.metadata.get("order") == "rationale-label" or answering.way != "predict"
         shown = (self.asking.rationales or is_behind) and self.opened.has_rationales
         if answering.way == "predict":
             return [*predict(student, records, rationales=shown)]
@@ -193,8 +193,8 @@ def open_asking_student(
     Args:
         folder: of the student.
         threshold: replaces that of the operating point.
-        needs_point: whether a threshold is needed; otherwise a student without an operating point
-            is asked in its predict pass, and its confidence is the probability of the label.
+        needs_point: whether a threshold is needed. A student without an operating point answers
+            as in ``mitools eval``, and its confidence is the probability of the label.
         task: the task of every record.
         device: a torch device.
         tokens_per_batch: the most tokens that the model reads at once.
@@ -204,7 +204,8 @@ def open_asking_student(
         StudentError: there is no student; or a threshold is needed, and it has no operating point,
             one of other weights, or one whose threshold is not known.
     """
-    opened = open_student(Path(folder), device, tokens_per_batch)
+    precision = OperatingPoint.load(folder).precision if has_point(folder) else "fp32"
+    opened = open_student(Path(folder), device, tokens_per_batch, precision)  # type: ignore[arg-type]
     if threshold is None and needs_point and not has_point(folder):
         message = f"{folder} has no operating point, so it is not known when the student is sure"
         hint = (
@@ -212,7 +213,8 @@ def open_asking_student(
             'or set it: "--threshold 0.9"'
         )
         raise StudentError(message, hint=hint)
-    asking = Asking(threshold=threshold)
+    way, weight = settle(None, 1, None, opened.student.metadata)
+    asking = Asking(Answering(way, weight=weight), threshold=threshold)
     if has_point(folder):
         asking = Asking.of(OperatingPoint.load(folder, opened.digest), threshold)
     if needs_point and asking.threshold is None:

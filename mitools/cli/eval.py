@@ -34,6 +34,7 @@ from mitools.evaluate.simulators import SIMULATORS
 from mitools.files import STDOUT, atomic_output
 from mitools.operating.confidence import CONFIDENCES
 from mitools.records import Record, Writer
+from mitools.student.layout import PRECISIONS
 
 if TYPE_CHECKING:
     from mitools.asking.predict import OpenedStudent
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 GROUPS = {
-    "Student": "--student --rationales --decode --batch-size --tokens-per-batch --device",
+    "Student": "--student --rationales --decode --batch-size --tokens-per-batch --device "
+    "--precision",
     "Ways of answering": "--answer --draws --answer-weight",
     "Records": "--split --task",
     "Operating point": "--target-accuracy --risk --confidence --calibrate-on",
@@ -248,6 +250,14 @@ class JudgedOutput:
 @batch_size_option(DEFAULTS.batch_size)
 @tokens_per_batch_option
 @device_option
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=DEFAULTS.precision,
+    show_default=True,
+    help="Numeric precision of the student; bf16 is faster on hardware that computes in it, and "
+    "takes half the memory of a GPU.",
+)
 @seed_option
 def command(
     stage: Stage,
@@ -319,7 +329,7 @@ def _opener(
         from mitools.student.metadata import read_metadata
 
         options = options.for_student(read_metadata(Path(student)))
-    return options, open_later(student, options.device, options.tokens_per_batch)
+    return options, open_later(student, options.device, options.tokens_per_batch, options.precision)
 
 
 def _similarity(options: EvalOptions) -> Similarity | None:

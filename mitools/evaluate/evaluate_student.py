@@ -69,7 +69,7 @@ def evaluate_student(
     chosen = options or EvalOptions()
     opener = None
     if student is not None:
-        opener = open_later(student, chosen.device, chosen.tokens_per_batch)
+        opener = open_later(student, chosen.device, chosen.tokens_per_batch, chosen.precision)
     if chosen.judge is not None:
         from mitools.evaluate.judge.open_judge import open_judge
 

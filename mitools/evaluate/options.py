@@ -16,6 +16,7 @@ from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.operating.confidence import CONFIDENCES, ConfidenceName
 from mitools.schema import SPLITS, TASKS, Record
+from mitools.student.layout import PRECISIONS, AnswerPrecision
 
 __all__ = ["EVALUATED_SPLITS", "EvalOptions", "JudgeOptions", "SplitName", "check_runs"]
 
@@ -89,6 +90,8 @@ class EvalOptions:
         batch_size: records given to the student at once.
         tokens_per_batch: the most tokens that the model reads at once; None means by device.
         device: a torch device such as ``cuda:1``; None means the GPU if available.
+        precision: of the student's weights and computation; a student that is open already keeps
+            its own.
         seed: of all resampling and of all random draws.
     """
 
@@ -119,6 +122,7 @@ class EvalOptions:
     batch_size: int = 256
     tokens_per_batch: int | None = None
     device: str | None = None
+    precision: AnswerPrecision = "fp32"
     seed: int = 0
 
     @property
@@ -260,6 +264,7 @@ class EvalOptions:
             ("--simulator", self.simulator, SIMULATORS),
             ("--confidence", self.confidence, CONFIDENCES),
             ("--calibrate-on", self.calibrate_on, CALIBRATED_ON),
+            ("--precision", self.precision, PRECISIONS),
             *(("--probe", probe, PROBES) for probe in self.probes),
         ):
             if value not in allowed:

@@ -211,6 +211,7 @@ class Evaluation:
             answering.draws,
             weight,
             answering.seed,
+            self.options.precision,
             None if self.opened is None else self.opened.digest,
         )
         target = Target(self.options.target_accuracy, self.options.risk)

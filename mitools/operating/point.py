@@ -53,6 +53,7 @@ class OperatingPoint:
         draws: rationales that a label is read behind.
         answer_weight: weight of the predict pass in answers by both readings; None elsewhere.
         seed: of drawn rationales.
+        precision: in which the student answered, ``fp32`` or ``bf16``.
         rationales: whether the confidence reads the student's rationale, so that the student must
             be asked for it.
         task: the task of the calibration records.
@@ -76,6 +77,7 @@ class OperatingPoint:
     draws: int = 1
     answer_weight: float | None = None
     seed: int = 0
+    precision: str = "fp32"
     rationales: bool = False
     task: str = "text"
     calibrated_on: str = "valid"
@@ -257,6 +259,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "draws": lambda value: type(value) is int and 1 <= value <= 1_000_000,
     "answer_weight": _or_none(_is_number(0, 1)),
     "seed": lambda value: type(value) is int and abs(value) <= 1 << 63,
+    "precision": _is_one_of("fp32", "bf16"),
     "rationales": lambda value: type(value) is bool,
     "task": _is_one_of(*TASKS),
     "calibrated_on": _is_text,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from transformers import GenerationConfig
 
@@ -17,6 +18,7 @@ from mitools.student.boundary import library_errors
 from mitools.student.chat import set_chat_template
 from mitools.student.codec import PREFIXES, Codec
 from mitools.student.devices import choose_device
+from mitools.student.layout import AnswerPrecision
 from mitools.student.local import LocalStudent
 from mitools.student.lora import merged_weights
 from mitools.student.metadata import LIMITS, METADATA_NAME, read_metadata, write_metadata
@@ -69,12 +71,15 @@ def load_student(
     device: str | None = None,
     *,
     tokens_per_batch: int | None = None,
+    precision: AnswerPrecision = "fp32",
 ) -> LocalStudent:
     """Open a student that ``mitools train`` saved.
 
     Args:
         device: a torch device; by default the GPU if there is one.
         tokens_per_batch: rows × longest row in one batch; larger is faster until memory is full.
+        precision: of weights and computation. ``bf16`` takes half the memory of a GPU, and is
+            faster where the hardware computes in it.
 
     Raises:
         UsageError: there is no such device.
@@ -100,6 +105,9 @@ def load_student(
         joins_prompt=metadata["joins_prompt"],
     )
     check_forward(base.model, codec)
+    student = LocalStudent(base.model, codec, metadata, tokens_per_batch=budget)
+    if precision == "bf16":
+        student.convert(torch.bfloat16)
     with library_errors(f"cannot move the student {folder} to {chosen}", 'try "--device cpu"'):
-        model = base.model.to(chosen)
-    return LocalStudent(model, codec, metadata, tokens_per_batch=budget)
+        student.model.to(chosen)
+    return student

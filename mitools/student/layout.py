@@ -1,4 +1,4 @@
-"""How the texts of a student are laid out: its tasks, their prefixes, and their order; no torch.
+"""How a student is asked: its tasks, their prefixes and order, the precision; no torch.
 
 :mod:`mitools.student.codec` encodes texts in this layout.
 """
@@ -11,8 +11,10 @@ from typing import Literal, get_args
 __all__ = [
     "FIRST",
     "ORDERS",
+    "PRECISIONS",
     "PREFIXES",
     "PREFIX_POSITIONS",
+    "AnswerPrecision",
     "Kind",
     "Order",
     "PrefixPosition",
@@ -32,6 +34,10 @@ FIRST: Mapping[Order, Purpose] = {"label-rationale": "label", "rationale-label":
 PrefixPosition = Literal["before", "after"]
 PREFIX_POSITIONS: tuple[PrefixPosition, ...] = get_args(PrefixPosition)
 """Where the task prefix stands: before the input, or (causal students only) after it."""
+
+AnswerPrecision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[AnswerPrecision, ...] = get_args(AnswerPrecision)
+"""The numbers in which a student answers. In bfloat16, answers depend a little on the batch."""
 
 # Source: Distilling Step-by-Step (arXiv:2305.02301), section 3.2.
 PREFIXES: dict[Purpose, str] = {"label": "predict: ", "rationale": "explain: "}

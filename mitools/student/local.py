@@ -60,6 +60,16 @@ class LocalStudent:
         dtype: torch.dtype = self.model.dtype
         return dtype
 
+    def convert(self, dtype: torch.dtype) -> None:
+        """Convert the weights to another precision.
+
+        What the model supports is tried before: the trials compare results closer than bfloat16
+        computes them.
+        """
+        for trial in ("shares_prompts", "selects_positions", "packs", "drops_rows"):
+            getattr(self, trial)
+        self.model.to(dtype)
+
     @cached_property
     def shares_prompts(self) -> bool:
         """Whether a prompt can be read once for all choices behind it."""

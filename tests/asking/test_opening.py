@@ -23,10 +23,10 @@ def test_a_folder_is_opened_once_when_it_is_needed(
         return OpenedStudent(student, "s@1", "1f")
 
     monkeypatch.setattr(opening, "open_student", open_student)
-    opener = open_later(str(tmp_path), "cpu", 512)
+    opener = open_later(str(tmp_path), "cpu", 512, "bf16")
     assert calls == []
     assert opener() is opener()
-    assert calls == [(tmp_path, "cpu", 512)]
+    assert calls == [(tmp_path, "cpu", 512, "bf16")]
 
 
 def test_a_student_that_is_open_has_the_name_of_its_class(student: Any) -> None:

@@ -11,6 +11,7 @@ from mitools.asking.predict import OpenedStudent
 from mitools.cascade.ask_student import Asking, AskingStudent, open_asking_student
 from mitools.errors import StudentError
 from mitools.operating.point import OperatingPoint
+from tests.asking.two_readings import TwoReadings, closed
 from tests.cascade.conftest import SURE, UNSURE, AddingStudent, sums
 
 
@@ -87,6 +88,28 @@ def test_without_an_operating_point_the_error_says_how_to_choose_one(folder: Pat
     assert hint in str(caught.value)
     assert open_asking_student(str(folder), threshold=0.7).asking.threshold == 0.7
     assert open_asking_student(str(folder), needs_point=False).asking.threshold is None
+
+
+def test_without_an_operating_point_a_student_answers_as_in_eval(
+    folder: Path, adding: AddingStudent
+) -> None:
+    (folder / "operating_point.json").unlink()
+    opened = [open_asking_student(str(folder), threshold=0.7)]
+    adding.metadata |= {"concludes": True, "answer_weight": {"value": 0.6, "fitted_on": 80}}
+    opened += [open_asking_student(str(folder), needs_point=False)]
+    found = [(one.asking.answering.way, one.asking.answering.weight) for one in opened]
+    assert found == [("predict", None), ("both", 0.6)]
+
+
+def test_a_rationale_that_the_answer_was_read_behind_is_decoded_once() -> None:
+    text = "They swim."
+    student = TwoReadings({"fish": {"sea": 0.6}}, {text: {"sea": 0.9}}, {"fish": text})
+    front = AskingStudent(
+        OpenedStudent(student, "two", None), Asking(Answering("both", weight=0.5), threshold=0.0)
+    )
+    [answered] = front.answered(front.ask([closed("fish")]))
+    assert answered.record["teacher"]["rationale"] == text
+    assert student.asked.count(("explain", 1)) == 1
 
 
 def test_a_point_that_no_threshold_reached_is_an_error(folder: Path) -> None:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+from mitools.cascade.ask_student import open_asking_student
 from mitools.cli import mitools as cli
 from mitools.errors import DataError, StudentError, TeacherRefusedError, UsageError
 from mitools.evaluate import evaluate_student as module
 from mitools.evaluate.evaluate_student import compare_runs, evaluate_student
 from mitools.evaluate.measures import statistics
 from mitools.evaluate.options import EvalOptions, JudgeOptions
+from mitools.operating.point import OperatingPoint
 from mitools.records import Record
 from tests.server import KEY, Act, FixtureServer
 
@@ -115,6 +118,19 @@ def test_a_student_and_its_probes_give_what_the_command_writes(
     assert found["probes"]["cue"]["followed"]["n"] == 2
     assert found["probes"]["attribution"]["spearman"]["status"] == "skipped"
     assert found["provenance"]["run"]["asked"]["probes"] == ["cue", "robustness"]
+
+
+def test_the_precision_is_that_of_the_run_and_of_its_operating_point(
+    tmp_path: Path, folder: Path
+) -> None:
+    records = [equation(n, split="test" if n % 2 else "valid") for n in range(8)]
+    args = ("--student", folder, "--precision", "bf16", "--target-accuracy", 0.5)
+    judged, summary = written(tmp_path, records, *args)
+    assert len(judged) == len(records)
+    assert summary["provenance"]["run"]["dtype"] == "bfloat16"
+    assert OperatingPoint.load(folder).precision == "bf16"
+    asking = open_asking_student(str(folder), threshold=0.5, device="cpu")
+    assert asking.opened.student.dtype == torch.bfloat16  # type: ignore[attr-defined]
 
 
 def test_an_open_student_answers_like_its_folder(folder: Path) -> None:

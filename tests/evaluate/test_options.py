@@ -77,6 +77,7 @@ def test_a_weight_cannot_be_fitted_on_what_is_evaluated() -> None:
         ({"probe_records": 0}, "--probe-records must be at least 1, not 0"),
         ({"judge": replace(JUDGE, records=0)}, "--judge-records must be at least 1, not 0"),
         ({"batch_size": 0}, "--batch-size must be at least 1, not 0"),
+        ({"precision": "fp16"}, '--precision must be one of fp32, bf16, not "fp16"'),
         ({"tokens_per_batch": 0}, "--tokens-per-batch must be at least 1, not 0"),
         ({"answer": "guess"}, '--answer must be one of predict, conclude, both, not "guess"'),
         ({"answer": "both", "draws": 0}, "--draws must be at least 1, not 0"),
@@ -172,7 +173,7 @@ def test_the_command_has_the_defaults_of_the_library() -> None:
 def test_the_command_sets_each_option() -> None:
     args = "--task text --split all --no-rationales --decode --temperature --simulator none"
     more = "--permutations 3 --probe cue --probe editing --probe-records 4 --embedding here --merge"
-    last = "--seeds --batch-size 5 --tokens-per-batch 6 --device cpu --seed 7"
+    last = "--seeds --batch-size 5 --tokens-per-batch 6 --device cpu --seed 7 --precision bf16"
     judge = "--judge m --judge-url http://127.0.0.1:9 --judge-journal j --judge-records 8"
     assert parsed(*" ".join((args, more, last, judge)).split()) == EvalOptions(
         task="text",
@@ -191,6 +192,7 @@ def test_the_command_sets_each_option() -> None:
         batch_size=5,
         tokens_per_batch=6,
         device="cpu",
+        precision="bf16",
         seed=7,
     )
 

@@ -126,6 +126,39 @@ def test_a_saved_student_answers_as_before(tmp_path: Path, tiny_causal: Path) ->
     assert student.metadata["task"] == "equation"
 
 
+@Kinds
+def test_bfloat16_gives_nearly_the_same_scores_by_the_same_fast_paths(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    exact, student = student_of(request, kind, 4096), student_of(request, kind, 4096)
+    student.convert(torch.bfloat16)
+    assert {weights.dtype for weights in student.model.parameters()} == {torch.bfloat16}
+    for name in ("shares_prompts", "packs", "drops_rows"):
+        assert (
+            getattr(student, name)
+            == getattr(exact, name)
+            is (name != "packs" or kind == "tiny_causal")
+        )
+    expected, found = (one.score_choices(INPUTS, CHOICES) for one in (exact, student))
+    assert found != expected
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=0.1)
+    assert all(one.log_prob <= 0 for one in student.generate_rationales(INPUTS))
+
+
+def test_a_student_opens_in_bfloat16(tmp_path: Path, tiny_causal: Path) -> None:
+    base = open_checkpoint(str(tiny_causal), "tiny")
+    codec = Codec(base.tokenizer, base.kind, 64, 12, 20, concludes=True)
+    save_student(tmp_path / "s", base.model, codec, {"task": "equation"})
+    assert load_student(tmp_path / "s").dtype == torch.float32
+    student = load_student(tmp_path / "s", precision="bf16")
+    assert student.dtype == torch.bfloat16
+    rationales = [one.text for one in student.generate_rationales(INPUTS)]
+    assert len(student.generate_labels(INPUTS, rationales)) == len(INPUTS)
+    assert len(student.sample_rationales(INPUTS, range(len(INPUTS)))) == len(INPUTS)
+    assert len(student.score_choices(INPUTS, CHOICES, rationales)) == len(INPUTS)
+
+
 def test_an_encoder_is_warm_started_on_both_sides(tmp_path: Path) -> None:
     from transformers import BertConfig, BertModel, BertTokenizer
 

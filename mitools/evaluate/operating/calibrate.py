@@ -37,6 +37,7 @@ class Answers:
         draws: rationales that a label is read behind.
         weight: weight of the predict pass in answers by both readings.
         seed: of drawn rationales.
+        precision: of the student's weights and computation.
         student: hash of the student's files; None where it has no folder.
     """
 
@@ -44,6 +45,7 @@ class Answers:
     draws: int = 1
     weight: float | None = None
     seed: int = 0
+    precision: str = "fp32"
     student: str | None = None
 
 
@@ -111,6 +113,7 @@ class Calibration:
             draws=answers.draws,
             answer_weight=answers.weight if answers.way == "both" else None,
             seed=answers.seed,
+            precision=answers.precision,
             rationales=confidence.kind in NEEDS_RATIONALE,
             task=self._calibrating[0][1].name if self._calibrating else "text",
             calibrated_on=self.roles.calibrate_on,

@@ -32,10 +32,12 @@ def saved_point(
     except StudentError as exc:
         warn(f"the operating point is not used: {exc}")
         return None
-    chosen_for = (point.answer, point.draws, point.answer_weight)
-    if chosen_for != (options.answering.way, options.draws, options.answer_weight):
+    chosen_for = (point.answer, point.draws, point.answer_weight, point.precision)
+    ours = (options.answering.way, options.draws, options.answer_weight, options.precision)
+    if chosen_for != ours:
         weight = "" if point.answer_weight is None else f" --answer-weight {point.answer_weight}"
-        asked = f"--answer {point.answer} --draws {point.draws}{weight}"
+        precision = "" if point.precision == "fp32" else f" --precision {point.precision}"
+        asked = f"--answer {point.answer} --draws {point.draws}{weight}{precision}"
         warn(f'the operating point is not used: it was chosen for "{asked}"')
         return None
     if point.rationales and not (options.rationales and opened.has_rationales):

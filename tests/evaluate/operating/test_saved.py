@@ -41,9 +41,11 @@ def test_a_point_applies_to_the_student_that_it_was_chosen_for(tmp_path: Path) -
             {"answer": "both", "answer_weight": 0.5},
             "--answer both --draws 1 --answer-weight 0.25",
         ),
+        (replace(POINT, precision="bf16"), {}, "--answer predict --draws 1 --precision bf16"),
+        (POINT, {"precision": "bf16"}, '"--answer predict --draws 1"'),
         (replace(POINT, rationales=True), {"rationales": False}, "reads rationales"),
     ],
-    ids=["student", "way", "weight", "rationales"],
+    ids=["student", "way", "weight", "bf16", "fp32", "rationales"],
 )
 def test_a_point_that_does_not_apply_is_not_used_and_this_is_said(
     tmp_path: Path, point: OperatingPoint, options: dict[str, Any], words: str
