@@ -152,8 +152,9 @@ def _serving(metadata: Mapping[str, Any]) -> str:
 
 def _describe_objective(options: Mapping[str, Any]) -> str:
     alpha, mi = options["alpha"], options["mi"]
-    beta = options["beta"] if mi != "none" else 0
-    text = f"α {alpha} · label + {round(1 - alpha, 6)} · rationale + β {beta} · MI `{mi}`"
+    text = f"α {alpha} · label + {round(1 - alpha, 6)} · rationale"
+    if mi != "none" and options["beta"] > 0:
+        text += f" + β {options['beta']} · MI `{mi}`"
     if mi == "conclude":
         text += f" + γ {options['gamma']} · label after the rationale"
     return text

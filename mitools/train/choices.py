@@ -82,7 +82,7 @@ DEFAULT_TEMPERATURE = 2.0
 DEFAULT_CONTROL: Control = "none"
 DEFAULT_RATIONALE_WEIGHTS: RationaleWeights = "uniform"
 
-BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.5}
+BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.0}
 """The weight of an MI term where none is given; :data:`DEFAULT_BETA` of the others."""
 
 # The data

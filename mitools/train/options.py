@@ -121,7 +121,7 @@ class TrainOptions:
         Help(
             "Mutual-information (MI) term of the loss: none (DSS), as published (paper), masked "
             "and normalized (maxpool), contrastive (infonce, jsd, nwj), Barber-Agakov (ba), or "
-            "distilled from the label read behind the rationale (conclude)."
+            "the label read behind the rationale (conclude)."
         ),
     ] = DEFAULT_MI
     mi_pool: Annotated[
@@ -175,7 +175,12 @@ class TrainOptions:
         float, Help("Weight of the label loss; the rationale loss has 1 - alpha.", SHARE)
     ] = DEFAULT_ALPHA
     beta: Annotated[
-        float | None, Help("Weight of the MI term.  [default: 0.1; 0.5 for conclude]", WEIGHT)
+        float | None,
+        Help(
+            "Weight of the MI term; in conclude, of distilling the reading behind the rationale.  "
+            "[default: 0.1; 0 for conclude]",
+            WEIGHT,
+        ),
     ] = None
     gamma: Annotated[
         float, Help("Weight of the label loss behind the rationale, in conclude.", WEIGHT)

@@ -46,6 +46,17 @@ def test_a_card_states_base_objective_data_and_metrics(tmp_path: Path) -> None:
     assert "The task of its labels is `equation`." in text
 
 
+@pytest.mark.parametrize(
+    ("beta", "middle"), [(None, ""), (0.2, " + β 0.2 · MI `conclude`")], ids=["alone", "distilled"]
+)
+def test_a_card_states_the_label_after_the_rationale(
+    tmp_path: Path, beta: float | None, middle: str
+) -> None:
+    text = card(tmp_path, ["label", "rationale"], mi="conclude", beta=beta)
+    parts = f"α 0.5 · label + 0.5 · rationale{middle} + γ 0.5 · label after the rationale"
+    assert f"| objective | {parts} |" in text
+
+
 def test_a_card_names_only_what_was_trained(tmp_path: Path) -> None:
     text = card(tmp_path, ["label"], alpha=1.0, lora=4)
     assert "explain: " not in text

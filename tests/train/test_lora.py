@@ -86,12 +86,12 @@ def test_plain_transformers_loads_what_adapters_taught(
     [
         ("tiny_seq2seq", {"mi": "infonce"}),
         ("tiny_causal", {"mi": "infonce"}),
-        ("tiny_causal", {"mi": "conclude", "mi_control": "past"}),
+        ("tiny_causal", {"mi": "conclude", "beta": 0.5, "mi_control": "past"}),
     ],
     ids=["seq2seq", "causal", "conclude"],
 )
 def test_a_resumed_run_of_adapters_equals_an_uninterrupted_one(
-    request: pytest.FixtureRequest, tmp_path: Path, kind: str, term: dict[str, str]
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, term: dict[str, Any]
 ) -> None:
     folder: Path = request.getfixturevalue(kind)
     (tmp_path / "whole").mkdir()

@@ -48,7 +48,7 @@ def curve(save: Path) -> list[dict[str, float]]:
     [
         (),
         ("--order", "label-rationale", "--lora", "2"),
-        ("--mi", "conclude", "--mi-control", "past"),
+        ("--mi", "conclude", "--beta", "0.5", "--mi-control", "past"),
     ],
     ids=["plain", "one-pass", "conclude"],
 )

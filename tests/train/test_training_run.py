@@ -166,7 +166,13 @@ def sampled_records() -> list[dict[str, Any]]:
         {"mi": "infonce", "wrong_rationales": True, "rationales": "sample", "soft_labels": True},
         {"mi": "ba", "rationales": "min", "micro_batch_size": 2, "beta_warmup": 3},
         {"order": "rationale-label", "rationales": "min", "micro_batch_size": 2},
-        {"mi": "conclude", "mi_mask_label": 0.5, "mi_control": "past", "rationales": "min"},
+        {
+            "mi": "conclude",
+            "beta": 0.5,
+            "mi_mask_label": 0.5,
+            "mi_control": "past",
+            "rationales": "min",
+        },
     ],
     ids=["plain", "drawn", "chosen", "one-pass", "conclude"],
 )

@@ -126,6 +126,9 @@ class Objective:
         if self.rationale_weights == "informative" and not self.concludes:
             message = f"--rationale-weights informative needs --mi conclude, not {self.mi}"
             raise UsageError(message, hint='add "--mi conclude" with --gamma above 0')
+        if self.mi == "conclude" and self.control == "past" and self.beta == 0:
+            message = "--mi-control past needs --beta above 0: what it changes is the distillation"
+            raise UsageError(message, hint='add "--beta 0.5"')
         if self.mi == "paper" and self.gradient == "both":
             message = "--mi paper stops the gradient of the label side by definition"
             raise UsageError(message, hint='drop "--mi-gradient both", or use "--mi maxpool"')

@@ -19,6 +19,12 @@ def test_the_papers_term_never_moves_the_label() -> None:
     assert Objective(mi="infonce").moves_label
 
 
+def test_the_control_of_the_distillation_needs_one() -> None:
+    with pytest.raises(UsageError, match=r'--mi-control past needs --beta above 0.* add "--beta 0'):
+        Objective(mi="conclude", beta=0.0, control="past").check()
+    Objective(mi="conclude", beta=0.1, control="past").check()
+
+
 @pytest.mark.parametrize(
     ("alpha", "beta", "mi", "word"),
     [(1.5, 0.1, "none", "--alpha"), (0.5, -1, "maxpool", "--beta"), (1.0, 0.1, "paper", "--mi")],
