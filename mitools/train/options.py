@@ -176,11 +176,7 @@ class TrainOptions:
     ] = DEFAULT_ALPHA
     beta: Annotated[
         float | None,
-        Help(
-            "Weight of the MI term; in conclude, of distilling the reading behind the rationale.  "
-            "[default: 0.1; 0 for conclude]",
-            WEIGHT,
-        ),
+        Help("Weight of the MI term.  [default: 0.1; 0 for conclude, where it distils]", WEIGHT),
     ] = None
     gamma: Annotated[
         float, Help("Weight of the label loss behind the rationale, in conclude.", WEIGHT)

@@ -429,9 +429,12 @@ def test_the_task_can_be_overridden(opened: list[Any], folder: Path) -> None:
     assert found["scores"]["correct"] is False
 
 
-def test_device_and_token_budget_reach_the_student(opened: list[Any], folder: Path) -> None:
-    run("--student", folder, "--device", "cpu", "--tokens-per-batch", 99, records=EIGHT)
-    assert opened == [(folder, "cpu", {"tokens_per_batch": 99})]
+def test_device_token_budget_and_precision_reach_the_student(
+    opened: list[Any], folder: Path
+) -> None:
+    args = ("--device", "cpu", "--tokens-per-batch", 99, "--precision", "bf16")
+    run("--student", folder, *args, records=EIGHT)
+    assert opened == [(folder, "cpu", {"tokens_per_batch": 99, "precision": "bf16"})]
 
 
 def test_repeated_ids_are_warned_of(opened: list[Any], folder: Path) -> None:
