@@ -204,18 +204,20 @@ def open_asking_student(
         StudentError: there is no student; or a threshold is needed, and it has no operating point,
             one of other weights, or one whose threshold is not known.
     """
-    precision = OperatingPoint.load(folder).precision if has_point(folder) else "fp32"
+    point = OperatingPoint.load(folder) if has_point(folder) else None
+    precision = "fp32" if point is None else point.precision
     opened = open_student(Path(folder), device, tokens_per_batch, precision)  # type: ignore[arg-type]
-    if threshold is None and needs_point and not has_point(folder):
+    if threshold is None and needs_point and point is None:
         message = f"{folder} has no operating point, so it is not known when the student is sure"
         hint = (
             f'choose it: "mitools eval --student {folder} --target-accuracy 0.95 RECORDS", '
             'or set it: "--threshold 0.9"'
         )
         raise StudentError(message, hint=hint)
-    way, weight = settle(None, 1, None, opened.student.metadata)
-    asking = Asking(Answering(way, weight=weight), threshold=threshold)
-    if has_point(folder):
+    if point is None:
+        way, weight = settle(None, 1, None, opened.student.metadata)
+        asking = Asking(Answering(way, weight=weight), threshold=threshold)
+    else:  # read again, to compare the weights
         asking = Asking.of(OperatingPoint.load(folder, opened.digest), threshold)
     if needs_point and asking.threshold is None:
         target = "" if asking.point is None else f" {asking.point.target:g}"

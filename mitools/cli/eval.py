@@ -256,7 +256,7 @@ class JudgedOutput:
     default=DEFAULTS.precision,
     show_default=True,
     help="Numeric precision of the student; bf16 is faster on hardware that computes in it, and "
-    "takes half the memory of a GPU.",
+    "needs half as much GPU memory for the weights.",
 )
 @seed_option
 def command(

@@ -78,8 +78,8 @@ def load_student(
     Args:
         device: a torch device; by default the GPU if there is one.
         tokens_per_batch: rows × longest row in one batch; larger is faster until memory is full.
-        precision: of weights and computation. ``bf16`` takes half the memory of a GPU, and is
-            faster where the hardware computes in it.
+        precision: of weights and computation. ``bf16`` is faster where the hardware computes in
+            it, and the weights take half as much memory of the device.
 
     Raises:
         UsageError: there is no such device.
