@@ -66,7 +66,7 @@ DIVERGENCES: tuple[Divergence, ...] = get_args(Divergence)
 Critic = Literal["states", "vocabulary"]
 SameLabel = Literal["mask", "positive"]
 Gradient = Literal["auto", "both", "rationale"]
-Control = Literal["none", "shuffled", "past"]
+Control = Literal["none", "shuffled", "mixed", "past"]
 RationaleWeights = Literal["uniform", "informative"]
 
 DEFAULT_ALPHA = 0.5
@@ -81,6 +81,9 @@ DEFAULT_GAMMA = 0.5
 DEFAULT_TEMPERATURE = 2.0
 DEFAULT_CONTROL: Control = "none"
 DEFAULT_RATIONALE_WEIGHTS: RationaleWeights = "uniform"
+
+SHUFFLED_SHARE: Mapping[Control, float] = {"shuffled": 1.0, "mixed": 0.5}
+"""The probability that a record's label is read behind another record's rationale; else 0."""
 
 BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.0}
 """The weight of an MI term where none is given; :data:`DEFAULT_BETA` of the others."""

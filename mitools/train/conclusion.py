@@ -45,7 +45,7 @@ class ConclusionInput:
             None if the label follows the explain pass itself.
         """
         objective = self.objective
-        shuffles = is_training and objective.control == "shuffled"
+        shuffles = is_training and objective.shuffled_share > 0
         masks = is_training and objective.mask_label > 0
         if not (shuffles or masks or objective.hides_input):
             return None
@@ -53,10 +53,12 @@ class ConclusionInput:
         if masks:
             changed["target_ids"] = self._masked(rationale)
         if shuffles:
-            # Roll the pairs by one: every record reads another's rationale, if there is one.
+            # Roll the pairs by one: a record reads the rationale of the one before it, if any.
             rows = is_pair.nonzero()[:, 0]
+            is_moved = torch.rand(len(rows), device=rows.device) < objective.shuffled_share
+            sources = torch.where(is_moved, rows.roll(1), rows)
             for name in ("target_ids", "target_mask"):
-                changed[name] = changed[name].index_copy(0, rows, changed[name][rows.roll(1)])
+                changed[name] = changed[name].index_copy(0, rows, changed[name][sources])
             is_pair = is_pair & (len(rows) > 1)
         if objective.hides_input:
             ids = rationale["prompt_ids"].new_tensor(self.empty_prompt)

@@ -165,7 +165,7 @@ class TrainOptions:
     ] = False
     mi_control: Annotated[
         Control,
-        Help("Control for conclude: rationales of other records, or past weights as teacher."),
+        Help("Control for conclude: others' rationales (mixed: half of them), or past weights."),
     ] = DEFAULT_CONTROL
     rationale_weights: Annotated[
         RationaleWeights,

@@ -36,9 +36,10 @@ Changes = pytest.mark.parametrize(
         {"mask_label": 1.0},
         {"hides_input": True},
         {"control": "shuffled"},
+        {"control": "mixed"},
         {"control": "past"},
     ],
-    ids=["as-it-is", "masked", "hidden", "shuffled", "past"],
+    ids=["as-it-is", "masked", "hidden", "shuffled", "mixed", "past"],
 )
 
 
@@ -366,6 +367,32 @@ def test_shuffled_rationales_are_those_of_other_records(
 
 
 @Kinds
+def test_mixed_rationales_are_those_of_other_records_where_the_draw_says_so(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    model = make(request, kind, control="mixed").train()
+    rows = rows_of(model.codec, 8)
+    torch.manual_seed(3)
+    is_moved = (torch.rand(8) < 0.5).tolist()
+    assert 1 < sum(is_moved) < 7
+    moved = [
+        {**row, "rationale_target": rows[place - is_moved[place]]["rationale_target"]}
+        for place, row in enumerate(rows)
+    ]
+    torch.manual_seed(3)
+    found = model(**batch_of(model.codec, rows))
+    honest = make(request, kind)(**batch_of(model.codec, moved))
+    assert found["conclusion_loss"].item() == pytest.approx(
+        honest["conclusion_loss"].item(), abs=1e-4
+    )
+    unmoved = make(request, kind)(**batch_of(model.codec, rows))
+    assert found["conclusion_loss"].item() != pytest.approx(
+        unmoved["conclusion_loss"].item(), abs=5e-4
+    )
+    assert found["rationale_loss"].item() == pytest.approx(unmoved["rationale_loss"].item())
+
+
+@Kinds
 def test_the_past_is_an_average_of_the_weights_that_were(
     request: pytest.FixtureRequest, kind: str
 ) -> None:
@@ -596,4 +623,5 @@ def test_the_weight_of_a_term_is_its_own_where_none_is_given(tmp_path: Path) -> 
 def test_a_batch_is_cut_only_where_its_rows_stand_alone() -> None:
     assert Objective(mi="conclude").is_sum_over_rows
     assert not Objective(mi="conclude", control="shuffled").is_sum_over_rows
+    assert not Objective(mi="conclude", control="mixed").is_sum_over_rows
     assert not Objective(mi="conclude", rationale_weights="informative").is_sum_over_rows

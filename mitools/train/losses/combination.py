@@ -24,6 +24,7 @@ from mitools.train.choices import (
     DEFAULT_RATIONALE_WEIGHTS,
     DEFAULT_SAME_LABEL,
     DEFAULT_TEMPERATURE,
+    SHUFFLED_SHARE,
     Control,
     Critic,
     Divergence,
@@ -58,8 +59,9 @@ class Objective:
         mask_label: probability that the words of the label are masked in the rationale before the
             label is read behind it.
         hides_input: whether that rationale is read without the input.
-        control: a control experiment: rationales of other records (``shuffled``), or an average of
-            the student's past weights in place of the reading behind the rationale (``past``).
+        control: a control experiment: rationales of other records, in all records (``shuffled``) or
+            each with probability ½ (``mixed``); or an average of the student's past weights in
+            place of the reading behind the rationale (``past``).
         rationale_weights: ``informative`` gives rationales with more information about their label
             a higher weight in the rationale loss.
     """
@@ -90,6 +92,11 @@ class Objective:
         return self.concludes and self.control == "past" and self.beta > 0
 
     @property
+    def shuffled_share(self) -> float:
+        """The probability that a label is read behind another record's rationale."""
+        return SHUFFLED_SHARE.get(self.control, 0.0)
+
+    @property
     def mi_count(self) -> str:
         """The count that normalizes the MI term; see :data:`mitools.train.task_tensors.COUNTS`."""
         return {"paper": "rows", "conclude": "conclusion_tokens"}.get(self.mi, "pairs")
@@ -112,7 +119,7 @@ class Objective:
     def is_sum_over_rows(self) -> bool:
         """Whether the loss of a batch is the sum of the losses of its records."""
         if self.mi == "conclude":
-            return self.control != "shuffled" and self.rationale_weights == "uniform"
+            return self.shuffled_share == 0 and self.rationale_weights == "uniform"
         return self.mi in ("none", "maxpool")
 
     def check(self) -> None:
