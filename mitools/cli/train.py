@@ -22,6 +22,7 @@ from mitools.files import LineStream, output_errors
 from mitools.records import Record
 from mitools.train.choices import PRESETS
 from mitools.train.options import TrainOptions
+from mitools.train.unused import unused_options
 
 __all__ = ["command"]
 
@@ -90,9 +91,13 @@ def command(stage: Stage, dry_run: bool, **options: Any) -> None:
     \b
     mitools train records.jsonl --student google/flan-t5-small --save runs/first
     """
-    chosen = TrainOptions.from_preset(options.pop("preset"), **_given(options))
+    preset, given = options.pop("preset"), _given(options)
+    chosen = TrainOptions.from_preset(preset, **given)
     if not _is_first_process():
         stage.console.quiet = True
+    chosen.check()
+    for text in unused_options(chosen, given):
+        stage.console.warn(text)
     if dry_run:
         _show_estimate(stage, chosen)
     else:
@@ -145,10 +150,9 @@ def _train(stage: Stage, options: TrainOptions) -> None:
 
 
 def _await_input(stage: Stage, options: TrainOptions) -> None:
-    """Refuse what can be refused without torch, then wait for the first record."""
+    """Refuse a destination that is taken, then wait for the first record; needs no torch."""
     from mitools.train.work_folder.destination import check_destination
 
-    options.check()
     if _is_first_process():
         check_destination(options)
         stage.await_input()

@@ -1,0 +1,87 @@
+"""Options that a run does not read, such as ``--gamma`` without ``--mi conclude``.
+
+A user is told of them before training. They are not refused: where ``--mi none`` replaces the term
+of a recipe, the recipe's weight of that term remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from mitools.train.choices import CONTRASTIVE_TERMS
+from mitools.train.fields import option_fields
+from mitools.train.options import TrainOptions
+
+__all__ = ["unused_options"]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What reads some options.
+
+    Attributes:
+        options: the names of their fields.
+        needs: what must be set for that, as a user types it.
+        reads: whether a run reads them.
+    """
+
+    options: tuple[str, ...]
+    needs: str
+    reads: Callable[[TrainOptions], bool]
+
+
+_READERS = (
+    _Reader(("mi_divergence",), "--mi maxpool", lambda run: run.mi == "maxpool"),
+    _Reader(
+        ("mi_pool",),
+        "--mi maxpool, --mi ba or --mi-critic vocabulary",
+        lambda run: run.objective.needs_distributions,
+    ),
+    _Reader(
+        ("mi_critic", "mi_same_label"),
+        "--mi infonce, jsd or nwj",
+        lambda run: run.mi in CONTRASTIVE_TERMS,
+    ),
+    _Reader(
+        ("mi_gradient",),
+        "--mi maxpool, ba, infonce, jsd or nwj",
+        lambda run: run.mi in ("maxpool", "ba", *CONTRASTIVE_TERMS),
+    ),
+    _Reader(
+        ("gamma", "mi_mask_label", "mi_hide_input", "mi_control"),
+        "--mi conclude",
+        lambda run: run.mi == "conclude",
+    ),
+    _Reader(
+        ("mi_temperature",),
+        "--mi conclude and --beta above 0",
+        lambda run: run.mi == "conclude" and run.mi_weight > 0,
+    ),
+    _Reader(("beta",), "a term, which --mi names", lambda run: run.mi != "none"),
+    _Reader(
+        ("beta_warmup",),
+        "a term, which --mi names, and --beta above 0",
+        lambda run: run.mi != "none" and run.mi_weight > 0,
+    ),
+    _Reader(("soft_temperature", "soft_weight"), "--soft-labels", lambda run: run.soft_labels),
+)
+
+
+def unused_options(options: TrainOptions, given: Collection[str]) -> list[str]:
+    """Name the given options that this run does not read.
+
+    Args:
+        options: all of them.
+        given: the names of those that a user has set, not a preset or a default.
+
+    Returns:
+        One sentence for each, with what it needs; none where all are read.
+    """
+    flags = {field.name: field.flag for field in option_fields(TrainOptions)}
+    return [
+        f"--{flags[name]} has no effect: it needs {reader.needs}"
+        for reader in _READERS
+        for name in reader.options
+        if name in given and not reader.reads(options)
+    ]
