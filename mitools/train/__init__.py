@@ -4,7 +4,8 @@ A run, in the order of its steps:
 
 - ``run``: :func:`~mitools.train.run.train_student`, training in one call
 - ``options``: the options of a run; ``fields``: their help, defaults and ranges in one declaration;
-  ``choices``: words that options take, and presets; ``ranges``: numbers that options take
+  ``choices``: words that options take, and presets; ``ranges``: numbers that options take;
+  ``unused``: the options that a run does not read
 - ``prepare``: opens the base model and tokenizes the records; ``preflight``: checks of lengths and
   labels before the first step; ``dry_run``: steps, batch shapes and memory, without training
 - ``example``: which label and rationale of a record are learned; ``soft_labels``: the distribution
@@ -29,6 +30,6 @@ Packages:
 - ``losses``: the losses, as functions on tensors
 - ``work_folder``: checkpoints, and resuming from them
 
-Importing this package imports none of them. ``choices``, ``fields``, ``options``, ``ranges`` and
-``trackers`` do not import torch.
+Importing this package imports none of them. ``choices``, ``fields``, ``options``, ``ranges``,
+``trackers`` and ``unused`` do not import torch.
 """

@@ -72,6 +72,7 @@ def test_names_are_repeated_or_in_a_list(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(
         "mitools.cli.train._show_estimate", lambda _stage, chosen: found.append(chosen)
     )
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: True)
     arguments = [
         "--save",
         "x",
