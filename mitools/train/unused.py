@@ -58,10 +58,10 @@ _READERS = (
         "--mi conclude and --beta above 0",
         lambda run: run.mi == "conclude" and run.mi_weight > 0,
     ),
-    _Reader(("beta",), "a term, which --mi names", lambda run: run.mi != "none"),
+    _Reader(("beta",), "an MI term, chosen with --mi", lambda run: run.mi != "none"),
     _Reader(
         ("beta_warmup",),
-        "a term, which --mi names, and --beta above 0",
+        "an MI term, chosen with --mi, and --beta above 0",
         lambda run: run.mi != "none" and run.mi_weight > 0,
     ),
     _Reader(("soft_temperature", "soft_weight"), "--soft-labels", lambda run: run.soft_labels),
