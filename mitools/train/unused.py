@@ -35,7 +35,7 @@ _READERS = (
     _Reader(("mi_divergence",), "--mi maxpool", lambda run: run.mi == "maxpool"),
     _Reader(
         ("mi_pool",),
-        "--mi maxpool, --mi ba or --mi-critic vocabulary",
+        "--mi maxpool or ba, or --mi-critic vocabulary with infonce, jsd or nwj",
         lambda run: run.objective.needs_distributions,
     ),
     _Reader(
@@ -55,8 +55,10 @@ _READERS = (
     ),
     _Reader(
         ("mi_temperature",),
-        "--mi conclude and --beta above 0",
-        lambda run: run.mi == "conclude" and run.mi_weight > 0,
+        "--mi conclude, and --beta above 0 or --rationale-weights informative",
+        lambda run: (
+            run.mi == "conclude" and (run.mi_weight > 0 or run.rationale_weights == "informative")
+        ),
     ),
     _Reader(("beta",), "an MI term, chosen with --mi", lambda run: run.mi != "none"),
     _Reader(

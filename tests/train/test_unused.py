@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from mitools.cli import mitools
 from mitools.train.choices import PRESETS, PresetName
 from mitools.train.options import TrainOptions
 from mitools.train.unused import unused_options
+from tests.train.test_conclude import batch_of, gradient, make, rows_of
 
 
 def unused(**given: Any) -> list[str]:
@@ -33,6 +36,7 @@ def unused(**given: Any) -> list[str]:
         ({"mi": "paper", "mi_gradient": "rationale"}, ["--mi-gradient"]),
         ({"mi": "conclude", "mi_temperature": 2.0, "gamma": 0.5}, ["--mi-temperature"]),
         ({"mi": "conclude", "mi_temperature": 2.0, "beta": 0.5}, []),
+        ({"mi": "conclude", "mi_temperature": 2.0, "rationale_weights": "informative"}, []),
         ({"mi": "conclude", "beta_warmup": 5}, ["--beta-warmup"]),
         ({"mi": "infonce", "beta_warmup": 5}, []),
         ({"mi": "infonce", "mi_control": "shuffled"}, ["--mi-control"]),
@@ -43,6 +47,35 @@ def unused(**given: Any) -> list[str]:
 )
 def test_options_without_effect_are_named(given: dict[str, Any], names: list[str]) -> None:
     assert unused(**given) == names
+
+
+@pytest.mark.parametrize(
+    ("rest", "name", "values"),
+    [
+        ({"beta": 0.0}, "mi_temperature", (1.0, 5.0)),
+        ({"beta": 0.5}, "mi_temperature", (1.0, 5.0)),
+        ({"rationale_weights": "informative"}, "mi_temperature", (1.0, 5.0)),
+        ({}, "gamma", (0.2, 0.7)),
+        ({"mi": "maxpool"}, "gamma", (0.2, 0.7)),
+        ({"mi": "maxpool"}, "mi_pool", ("max", "mean")),
+        ({"mi": "conclude"}, "mi_pool", ("max", "mean")),
+        ({"mi": "none"}, "beta", (0.1, 0.9)),
+        ({"mi": "maxpool"}, "beta", (0.1, 0.9)),
+    ],
+    ids=str,
+)
+def test_an_option_is_told_where_it_changes_no_gradient(
+    request: pytest.FixtureRequest, rest: dict[str, Any], name: str, values: tuple[Any, Any]
+) -> None:
+    found = []
+    for value in values:
+        given = {"mi": "conclude", **rest, name: value}
+        chosen = TrainOptions.from_preset(None, save=Path("x"), **given)
+        model = make(request, "tiny_causal", **asdict(chosen.objective)).train()
+        model(**batch_of(model.codec, rows_of(model.codec)))["loss"].backward()
+        found.append(gradient(model))
+    is_told = bool(unused_options(chosen, {name}))
+    assert torch.equal(*found) == is_told
 
 
 @pytest.mark.parametrize("preset", PRESETS)
