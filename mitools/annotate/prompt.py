@@ -99,7 +99,10 @@ class Prompts:
         """
         self._options = options
         self._environment = ImmutableSandboxedEnvironment(
-            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+            undefined=jinja2.StrictUndefined,
+            finalize=lambda value: "" if value is None else value,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._environment.globals["letter"] = letter_of
         self._own_template = read_template(options.template) if options.template else None

@@ -77,7 +77,8 @@ GROUPS = {
 @click.option(
     "--label-is",
     type=click.Choice(LABEL_FORMS),
-    help="Form of labels: text, key or letter of a choice, or its index from 0 or 1.  "
+    help="Form of labels: text, key or letter of a choice, its index from 0 or 1, or a sign "
+    "(-1, 0, 1).  "
     "[default: inferred from the first rows]",
 )
 @click.option("--format", type=click.Choice(FORMATS), help="Format of FILE.  [default: by ending]")

@@ -139,7 +139,8 @@ GROUPS = {
     type=read_names,
     default=LoadOptions.labels,
     metavar="A,B,…",
-    help="Label set, in the order of class numbers.",
+    help="Label set, in the order of class numbers; other names than those of the file replace "
+    "them.",
 )
 @click.option(
     "--choices",
@@ -151,7 +152,8 @@ GROUPS = {
 @click.option(
     "--label-is",
     type=click.Choice(LABEL_FORMS),
-    help="Form of labels: text, key or letter of a choice, or its index from 0 or 1.  "
+    help="Form of labels: text, key or letter of a choice, its index from 0 or 1, or a sign "
+    "(-1, 0, 1).  "
     "[default: inferred from the first rows]",
 )
 @task_option
@@ -269,11 +271,11 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     SOURCE is a recipe's name, hf:ORG/NAME for a data set on the Hugging Face Hub, demo for
     generated word problems, a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or a folder that
     save_to_disk of datasets wrote; without SOURCE, JSON Lines are read from stdin. Unmapped source
-    fields are kept. Template filters: lettered (choices as lines), after('MARK') and
-    before('MARK') (text around the last mark), number (the only number). Chat logs and reasoning
-    traces are recognized by their fields: the last message of the user becomes input, the answer
-    becomes teacher. Without --task, labels are compared as the task labels with --labels, as
-    choice with choices, else as text.
+    fields are kept. Templates name fields, or row["Any name"], and write null as an empty text;
+    their filters: lettered (choices as lines), after('MARK') and before('MARK') (text around the
+    last mark), number (the only number). Chat logs and reasoning traces are recognized by their
+    fields: the last message of the user becomes input, the answer becomes teacher. Without --task,
+    labels are compared as the task labels with --labels, as choice with choices, else as text.
 
     \b
     mitools load svamp

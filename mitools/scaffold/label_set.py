@@ -18,6 +18,7 @@ _NONE = "-"
 
 _NONE_ON_THE_HUB = "-1"
 _POLARITIES = {"-1", "0", "1"}
+_SIGNS = (["-1", "1"], ["-1", "0", "1"])
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.0+)?")
 
 
@@ -57,11 +58,17 @@ def _are_numbers(labels: set[str]) -> bool:
 def form_of_labels(column: Column | None, labels: Sequence[str]) -> LabelForm | None:
     """Return the form of labels of a set that a person gave; None leaves it to the rows.
 
-    Names may stand for the numbers, or the letters, of a column.
+    Names may stand for the numbers, the signs or the letters of a column.
     """
+    if column is not None and sorted(column.values) in _SIGNS and _can_name(labels, column):
+        return "sign"
     if column is None or not column.are_codes or set(column.values) & {*labels}:
         return "text"
     return None
+
+
+def _can_name(labels: Sequence[str], column: Column) -> bool:
+    return len(labels) == len(column.values) and not set(column.values) & {*labels}
 
 
 def warn_of_numbers(column: Column | None, labels: Sequence[str]) -> str | None:
@@ -74,7 +81,7 @@ def warn_of_numbers(column: Column | None, labels: Sequence[str]) -> str | None:
     if {*plain_name(column.name).split("_")} & {*SCALES} - {"sentiment"}:
         return None
     places = [label.partition(".")[0] for label in labels]
-    form = form_of_classes(tuple(places))
+    form = "sign" if places in _SIGNS else form_of_classes(tuple(places))
     shown = ", ".join(labels[:4]) + (", …" if len(labels) > 4 else "")
     warning = f"the labels {shown} are numbers, and a teacher does not know what they mean"
     if form == "text":

@@ -16,11 +16,11 @@ from mitools.scaffold.options import InitOptions
 from mitools.scaffold.refusals import check_header, unclear
 from mitools.scaffold.sample import MOST_ROWS, Sample
 from mitools.scaffold.usual_names import (
-    PAIRS,
     SCALES,
     by_usual_name,
-    can_be_in_template,
     choice_columns,
+    in_template,
+    pair_of_texts,
     plain_name,
 )
 from mitools.schema import SPLITS, TASKS
@@ -208,14 +208,15 @@ class _Finder:
     def _take_label(self, name: str) -> None:
         self._take("label", name)
         column = self.sample.columns[name]
-        states = column.states() if can_be_in_template(name) and not column.are_labels else None
+        told = self._told(name)
+        states = column.states() if told and not column.are_labels else None
         if states is not None:
             filters, self._stated = states
-            self.proposal.fields["label"] = f"{{{{ {name} | {filters} }}}}"
+            self.proposal.fields["label"] = f"{{{{ {told} | {filters} }}}}"
             self.proposal.reasons[-1] += f"; {filters} takes the answer out"
             if "rationale" not in self.proposal.fields:
                 is_behind = filters == BEHIND_HASHES
-                around = f"{{{{ {name} | before('####') }}}}" if is_behind else name
+                around = f"{{{{ {told} | before('####') }}}}" if is_behind else name
                 self.proposal.fields["rationale"] = around
                 self.proposal.reasons.append(f"rationale = {name}: the text around the answer")
         others = [other for other, column in self._free.items() if column.are_labels]
@@ -228,11 +229,9 @@ class _Finder:
         # A text that is the same in each row tells nothing about it.
         texts = {name: column for name, column in free.items() if column.are_texts}
         texts = {name: column for name, column in texts.items() if column.varies} or texts
-        plain = {plain_name(name): name for name in texts if can_be_in_template(name)}
-        for first, second in PAIRS:
-            if first in plain and second in plain:
-                self._take_pair(plain[first], plain[second])
-                return
+        if pair := pair_of_texts(filter(self._told, texts)):
+            self._take_pair(*pair)
+            return
         named = [name for name in by_usual_name("input", texts) if not texts[name].are_labels]
         long = sorted(
             (name for name in texts if texts[name].mean_words >= 3 and not texts[name].are_labels),
@@ -241,27 +240,31 @@ class _Finder:
         if not (chosen := [*named, *long][:1]):
             raise unclear(self.sample, "input", "no column looks like the input")
         self._take("input", chosen[0])
-        self._show_choices(f"{{{{ {chosen[0]} }}}}", chosen[0])
+        if told := self._told(chosen[0]):
+            self._show_choices(f"{{{{ {told} }}}}")
 
-    def _show_choices(self, template: str, *names: str) -> None:
-        """Put the choices below the texts, where a template can name all columns."""
+    def _told(self, name: str) -> str:
+        return in_template(name, self.sample.columns)
+
+    def _show_choices(self, template: str) -> None:
+        """Put the choices below the texts, where a template can name all of their columns."""
         fields = self.proposal.fields
-        columns = [column for column in fields.get("choices", "").split(",") if column]
-        if not columns or not all(map(can_be_in_template, (*names, *columns))):
+        columns = [self._told(name) for name in fields.get("choices", "").split(",") if name]
+        if not columns or not all(columns):
             return
         choices = columns[0] if len(columns) == 1 else f"[{', '.join(columns)}]"
         fields["input"] = f"{template}\nAnswer Choices:\n{{{{ {choices} | lettered }}}}"
         self.proposal.reasons[-1] += "; the choices below it"
 
     def _take_pair(self, first: str, second: str) -> None:
-        one, other = (plain_name(name).capitalize() for name in (first, second))
-        spec = f"{one}: {{{{ {first} }}}}\n{other}: {{{{ {second} }}}}"
+        one, other = (plain_name(name).replace("_", " ").capitalize() for name in (first, second))
+        spec = f"{one}: {{{{ {self._told(first)} }}}}\n{other}: {{{{ {self._told(second)} }}}}"
         self.proposal.fields["input"] = spec
         self.proposal.reasons.append(
             f"input = {first} and {second}: two texts, one below the other"
         )
         del self._free[first], self._free[second]
-        self._show_choices(spec, first, second)
+        self._show_choices(spec)
 
     def _find_label(self) -> None:
         """Take the only column whose values can be labels."""
@@ -295,6 +298,12 @@ class _Finder:
         proposal, column = self.proposal, self._label_column()
         if proposal.labels:
             proposal.label_is = proposal.label_is or form_of_labels(column, proposal.labels)
+            if proposal.label_is == "sign" and column is not None:
+                signs = sorted(column.values)
+                named = [
+                    f"{sign} is {name}" for sign, name in zip(signs, proposal.labels, strict=True)
+                ]
+                proposal.reasons.append(f"label-is = sign: {', '.join(named)}")
             return
         classes = self.sample.classes.get(column.name, ()) if column is not None else ()
         try:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from mitools.errors import UsageError
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.sample import Sample
-from mitools.scaffold.usual_names import by_usual_name, can_be_in_template
+from mitools.scaffold.usual_names import by_usual_name, in_template
 
 __all__ = ["check_header", "unclear"]
 
@@ -51,7 +51,7 @@ def unclear(sample: Sample, target: str, problem: str) -> UsageError:
 def _nested_labels(sample: Sample) -> str:
     """Say how to take a label out of a list or an object."""
     nested = {name: column for name, column in sample.columns.items() if column.path}
-    named = [name for name in by_usual_name("label", nested) if can_be_in_template(name)]
+    named = [name for name in by_usual_name("label", nested) if in_template(name) == name]
     if not named:
         return ""
     path = f"{named[0]}.{nested[named[0]].path}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 __all__ = [
-    "PAIRS",
     "SCALES",
     "USUAL_NAMES",
     "by_usual_name",
-    "can_be_in_template",
     "choice_columns",
+    "in_template",
+    "pair_of_texts",
     "plain_name",
 ]
 
@@ -46,7 +46,7 @@ USUAL_NAMES: Mapping[str, Sequence[str]] = {
 }
 """Names of columns by the field of a record that they usually fill; the first is the best."""
 
-PAIRS = (
+_PAIRS = (
     ("premise", "hypothesis"),
     ("sentence1", "sentence2"),
     *((text, "question") for text in ("passage", "context", "article", "document", "paragraph")),
@@ -79,9 +79,30 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\W_]+", "_", name.strip().lower()).strip("_")
 
 
-def can_be_in_template(name: str) -> bool:
-    """Tell whether a template can name a column."""
-    return bool(_IDENTIFIER.fullmatch(name)) and name not in _JINJA_WORDS
+def in_template(name: str, columns: Container[str] = ()) -> str:
+    """Return how a template names a column: ``name``, or ``row["Name 1"]``.
+
+    Args:
+        columns: all columns; one called ``row`` takes the place of the whole row.
+
+    Returns:
+        Nothing where a template cannot name it.
+    """
+    if _IDENTIFIER.fullmatch(name) and name not in _JINJA_WORDS:
+        return name
+    is_plain = name.isprintable() and not {*name} & {*'"\\{}%#'}
+    return f'row["{name}"]' if is_plain and "row" not in columns else ""
+
+
+def pair_of_texts(names: Iterable[str]) -> tuple[str, str] | None:
+    """Find two columns that are the input together, such as ``Ticket Subject``, ``Ticket Body``."""
+    plain = {plain_name(name): name for name in names}
+    for first, second in _PAIRS:
+        for name in plain:
+            prefix = name.removesuffix(first)
+            if name.endswith(first) and prefix[-1:] in ("", "_") and prefix + second in plain:
+                return plain[name], plain[prefix + second]
+    return None
 
 
 def by_usual_name(target: str, names: Iterable[str]) -> list[str]:

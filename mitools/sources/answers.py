@@ -36,6 +36,9 @@ _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _DEEPEST = 8
 _MOST_EXACT = 2.0**53  # above it, some whole numbers are not floats
 _MARK = re.compile(r"\s*\(?([A-Za-z])[).:]\s*(?=\S)")
+_SIGNS = {2: ("-1", "1"), 3: ("-1", "0", "1")}
+"""Signs by the number of choices, in their order."""
+
 _BOOLEANS = {True: ("true", "yes"), False: ("false", "no")}
 
 
@@ -46,12 +49,13 @@ class Choices:
     Attributes:
         texts: the answers; a blank one keeps the place of a missing option.
         keys: their marks, such as ``A`` to ``E``, in the same order; empty if there are none.
-        have_letters: whether a single letter means a place among them.
+        are_set: whether they are the label set of all records: no letter means a place among them,
+            and their labels may be signs.
     """
 
     texts: tuple[str, ...]
     keys: tuple[str, ...] = ()
-    have_letters: bool = True
+    are_set: bool = False
 
     @property
     def offered(self) -> list[str]:
@@ -165,8 +169,11 @@ def _read(value: Any, choices: Choices, form: LabelForm) -> str | None:
     if form == "key":
         return choices.at(choices.keys.index(text)) if text in choices.keys else None
     if form == "letter":
-        match = _LETTER.fullmatch(text) if choices.have_letters else None
+        match = None if choices.are_set else _LETTER.fullmatch(text)
         return choices.at(ord(match[1].lower()) - ord("a")) if match else None
+    if form == "sign":
+        signs = _SIGNS.get(len(choices.texts), ()) if choices.are_set else ()
+        return choices.at(signs.index(text)) if text in signs else None
     whole = _WHOLE.fullmatch(text)
     return choices.at(int(whole[1]) - (form == "index1")) if whole else None
 
@@ -203,6 +210,7 @@ _AS: dict[LabelForm | None, str] = {
     "text": "",
     "key": ", read as a key",
     "letter": ", read as a letter",
+    "sign": ", read as a sign",
     "index0": ", counted from 0",
     "index1": ", counted from 1",
 }

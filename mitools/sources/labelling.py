@@ -2,7 +2,8 @@
 
 A label ``1`` among three choices may be the text of a choice, its key, or its index from 0 or 1.
 One row is not enough to decide; with many rows, the forms that do not fit all of them are excluded.
-If several remain, the source is refused, as a wrong guess would change every label.
+If several remain, the source is refused, as a wrong guess would change every label. So a source
+with -1 beside 0 and 1 is refused: it may be a sign, or mean that there is no label.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Labelling:
     form: LabelForm | None = None
     preferred: LabelForm | None = None
     _labels: int = 0
+    _has_minus: bool = False
     _fits: Counter[LabelForm] = field(default_factory=Counter)
     _conflicts: dict[frozenset[LabelForm], _Conflict] = field(default_factory=dict)
     _examples: dict[LabelForm, str] = field(default_factory=dict)
@@ -68,7 +70,10 @@ class Labelling:
         labels before it fit too, so labels in words hold no rows.
         """
         choice_by_form = meanings(value, choices)
-        if not choice_by_form or (is_unlabelled(value) and "text" not in choice_by_form):
+        if not choice_by_form:
+            return False
+        if is_unlabelled(value) and "text" not in choice_by_form:
+            self._has_minus = self._has_minus or "sign" in choice_by_form
             return False
         self._labels += 1
         self._fits.update(choice_by_form.keys())
@@ -105,11 +110,12 @@ class Labelling:
         if self.form is not None or not self._labels:
             return
         # The form with the fewest misfits, and its rivals: forms that fit about as well and differ.
-        misfits = {form: self._labels - self._fits[form] for form in LABEL_FORMS}
-        best = min(LABEL_FORMS, key=misfits.__getitem__)  # the first among equals
+        forms = [form for form in LABEL_FORMS if self._may_be(form)]
+        misfits = {form: self._labels - self._fits[form] for form in forms}
+        best = min(forms, key=misfits.__getitem__)  # the first among equals
         rivals = [
             form
-            for form in LABEL_FORMS
+            for form in forms
             if form != best
             and misfits[form] <= _FEWER_MISFITS * misfits[best]
             and self._contradict(best, form)
@@ -122,6 +128,10 @@ class Labelling:
             raise self._mixed()
         else:
             raise self._ambiguous(best, rivals)
+
+    def _may_be(self, form: LabelForm) -> bool:
+        """Tell whether a form is possible: labels are signs only where one of them is -1."""
+        return form != "sign" or self._has_minus
 
     def _contradict(self, one: LabelForm, other: LabelForm) -> bool:
         if one == "key" and other != "text":  # a declared key overrides a convention
@@ -146,7 +156,7 @@ class Labelling:
         )
 
     def _mixed(self) -> SourceError:
-        fits = self._fits.most_common(2)
+        fits = [pair for pair in self._fits.most_common() if self._may_be(pair[0])][:2]
         readings = ", ".join(
             f'{count:,} as {DESCRIPTIONS[form]} ("{self._examples[form]}")'
             for form, count in fits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mitools.errors import MissingFieldError, Where
+from mitools.errors import InvalidFieldError, MissingFieldError, Where
 from mitools.records import Record
-from mitools.schema import TASKS
+from mitools.schema import TASKS, json_type
 from mitools.sources.answers import (
     Choices,
     as_text,
@@ -22,6 +22,8 @@ from mitools.sources.splits import USUAL_SPLITS
 from mitools.sources.templates import is_template
 
 __all__ = ["Mapper"]
+
+_OF_STAGES = ("teacher", "student", "scores")
 
 
 class Mapper:
@@ -53,6 +55,7 @@ class Mapper:
             for name in names_of(target, spec)
         ]
         self._left_out = {*names, *TARGETS, "task"} | set(options.drop_fields)
+        self._keeps_task = options.keeps("task") and "task" not in names
 
     def weigh(self, values: Record, where: Where) -> bool:
         """Take a row as evidence of the form of labels; returns whether it was any."""
@@ -122,7 +125,13 @@ class Mapper:
         }
         if record["input"] is None:
             raise MissingFieldError('field "input" is empty', where=where)
-        return self._completed(record, mapped, values)
+        record = self._completed(record, mapped, values)
+        for name in _OF_STAGES:
+            if not isinstance(record.get(name), dict | None):
+                message = f'field "{name}" must be an object or null, not {json_type(record[name])}'
+                hint = f'the stages of mitools write it; leave it out: "--drop-fields {name}"'
+                raise InvalidFieldError(message, where=where, hint=hint)
+        return record
 
     def _text(self, mapped: Record, name: str, where: Where) -> str | None:
         spec = self._options.fields.get(name, name)
@@ -138,19 +147,24 @@ class Mapper:
         for name, value in values.items():
             if name not in self._left_out and self._options.keeps(name):
                 record[name] = value
-        split = self._split or mapped.get("split") or self._likely_split
+        other_task = values.get("task")
+        if self._keeps_task and other_task not in (None, "", *TASKS):
+            record.setdefault("source_task", other_task)  # such as "sst2"
+        split = self._split or self._likely_split
+        if not self._split and mapped.get("split") not in (None, ""):
+            split = mapped["split"]
         if split is not None:
-            record["split"] = USUAL_SPLITS.get(split, split)
+            record["split"] = USUAL_SPLITS.get(split, split) if isinstance(split, str) else split
         return record
 
     def _choices(self, given: Any, where: Where) -> Choices | None:
         if self._options.labels:
-            return Choices(self._options.labels, have_letters=False)
+            return Choices(self._options.labels, are_set=True)
         if self._options.choices:
             return Choices(self._options.choices)
         own = read_choices(given, where)
         if own is None and self._classes and self._options.task in (None, "labels", "choice"):
-            return Choices(self._classes, have_letters=False)
+            return Choices(self._classes, are_set=True)
         return own
 
     def _task(self, values: Record, given: Any, choices: Choices | None) -> str:

@@ -48,6 +48,14 @@ def test_choices_are_listed_by_letter_unless_the_input_lists_them() -> None:
     assert again == listed
 
 
+def test_null_in_a_template_of_a_prompt_is_an_empty_text(tmp_path: Path) -> None:
+    template = tmp_path / "ask.j2"
+    template.write_text("{{ input }} {{ record.note }}.")
+    prompts = Prompts(AnnotateOptions(template=str(template)))
+    content = prompts.messages({**RECORD, "note": None}, task_named("choice"))[-1]["content"]
+    assert content == "Where is it? ."
+
+
 def test_examples_become_turns_that_the_task_can_read(tmp_path: Path) -> None:
     prompts, task = (
         Prompts(AnnotateOptions(examples=write_examples(tmp_path))),

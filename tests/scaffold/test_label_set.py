@@ -61,13 +61,21 @@ def test_names_may_stand_for_the_codes_of_a_column() -> None:
     assert form_of_labels(None, ["bad", "good"]) == "text"
 
 
+def test_names_may_stand_for_signs() -> None:
+    assert form_of_labels(column(1, -1, 0), ["bad", "so so", "good"]) == "sign"
+    assert form_of_labels(column(1, -1), ["bad", "good"]) == "sign"
+    assert form_of_labels(column(1, -1, 0), ["bad", "good"]) != "sign"
+    assert form_of_labels(column(1, -1, 0), ["-1", "0", "1"]) == "text"
+
+
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
         (["0", "1"], 'write their names, in this order, in labels of recipe.toml, and "index0"'),
         (["1", "2", "3", "4", "5"], 'are numbers.* "index1" in label-is'),
         (["0.0", "1.0"], '"index0" in label-is'),
-        (["-1", "0", "1"], "the labels -1, 0, 1 are .*: replace them by names in the data"),
+        (["-1", "0", "1"], 'the labels -1, 0, 1 are .*: write their names, in this .* "sign"'),
+        (["-2", "0", "2"], "the labels -2, 0, 2 are .*: replace them by names in the data"),
     ],
 )
 def test_numbers_that_mean_nothing_to_a_teacher_are_a_warning(

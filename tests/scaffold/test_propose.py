@@ -12,6 +12,7 @@ from mitools.errors import UsageError
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.propose import Proposal, propose
 from mitools.scaffold.sample import read_sample
+from mitools.sources.load_records import load_records
 from mitools.sources.options import LoadOptions
 from tests.scaffold.conftest import WriteTable
 
@@ -111,11 +112,35 @@ def test_columns_of_choices_are_shown_below_the_question(write_table: WriteTable
     assert found.reasons[0] == "choices = option1,option2,option3: one choice in each"
 
 
-def test_names_that_a_template_cannot_hold_are_mapped_alone(write_table: WriteTable) -> None:
+def test_names_that_are_not_variables_stand_in_templates_as_items_of_the_row(
+    write_table: WriteTable,
+) -> None:
     cells = {f"Option {mark}": ["red", "green"] * 15 for mark in "AB"}
-    found = of(write_table(question=TEXTS, **cells, answer=["A", "B"] * 15))
+    path = write_table(question=TEXTS, **cells, answer=["A", "B"] * 15)
+    found = of(path)
+    assert found.fields["choices"] == "Option A,Option B"
+    assert found.fields["input"] == (
+        '{{ question }}\nAnswer Choices:\n{{ [row["Option A"], row["Option B"]] | lettered }}'
+    )
+    record = next(load_records(str(path), LoadOptions(fields=found.fields)))
+    assert record["input"].endswith("\nAnswer Choices:\n(a) red\n(b) red")
+
+
+def test_a_column_called_row_leaves_names_that_are_not_variables_out_of_templates(
+    write_table: WriteTable,
+) -> None:
+    cells = {f"Option {mark}": ["red", "green"] * 15 for mark in "AB"}
+    found = of(write_table(row=list(range(30)), question=TEXTS, **cells, answer=["A", "B"] * 15))
     assert found.fields["choices"] == "Option A,Option B"
     assert found.fields["input"] == "question"
+
+
+def test_two_texts_with_a_common_first_word_are_the_input_together(write_table: WriteTable) -> None:
+    cells = {"Ticket Subject": TEXTS, "Ticket Body": [f"{text} again" for text in TEXTS]}
+    found = of(write_table(**cells, department=["a", "b", "c"] * 10))
+    assert found.fields["input"] == (
+        'Ticket subject: {{ row["Ticket Subject"] }}\nTicket body: {{ row["Ticket Body"] }}'
+    )
 
 
 def test_a_list_of_choices_is_found(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_all_that_a_label_can_mean_is_listed() -> None:
     assert meanings("A", Choices(("B", "A"))) == {"text": "A", "letter": "B"}
     keyed = Choices(TEXTS, ("1", "2", "3"))
     assert meanings(3, keyed) == {"key": "garden center", "index1": "garden center"}
-    assert meanings("b", Choices(("positive", "negative"), have_letters=False)) == {}
+    assert meanings("b", Choices(("positive", "negative"), are_set=True)) == {}
     assert meanings(["park"], Choices(TEXTS)) == {}
 
 

@@ -73,6 +73,34 @@ def test_labels_that_fit_two_ways_are_refused_with_the_options(
         assert labels_of(rows, label_is=option)
 
 
+SIGNS = {"labels": ("bad", "so so", "good")}
+
+
+def test_minus_one_may_be_a_sign_or_no_label_and_is_refused_until_the_form_is_named() -> None:
+    rows = [(None, 1), (None, -1), (None, 0)]
+    with pytest.raises(SourceError, match='label "1" may be one of the signs') as caught:
+        labels_of(rows, **SIGNS)
+    assert '"--label-is sign" or "--label-is index0"' in caught.value.hint
+    assert labels_of(rows, **SIGNS, label_is="sign") == ["good", "bad", "so so"]
+    assert labels_of(rows, **SIGNS, label_is="index0") == ["so so", None, "bad"]
+    two = {"labels": ("bad", "good")}
+    with pytest.raises(SourceError, match='"--label-is sign"'):
+        labels_of([(None, "1"), (None, "-1")], **two)
+    assert labels_of([(None, "1"), (None, "-1")], **two, label_is="sign") == ["good", "bad"]
+
+
+def test_without_minus_one_or_with_a_number_above_one_labels_are_not_signs() -> None:
+    assert labels_of([(None, 1), (None, 0)], **SIGNS) == ["so so", "bad"]
+    assert labels_of([(None, 1), (None, -1), (None, 2), (None, 0)], **SIGNS) == [
+        *("so so", None),
+        *("good", "bad"),
+    ]
+    assert labels_of([(None, 0), (None, -1), (None, 1)], labels=("no", "yes")) == [
+        *("no", None),
+        "yes",
+    ]
+
+
 def test_ways_that_come_to_the_same_are_not_refused() -> None:
     assert labels_of([(["0", "1", "2"], 1), (["A", "B"], "B")]) == ["1", "B"]
     keyed = {"label": ["A", "B"], "text": ["up", "down"]}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mitools.errors import (
+    DataError,
     InvalidFieldError,
     MissingFieldError,
     SourceError,
@@ -38,6 +39,67 @@ def test_a_mapped_field_is_renamed_and_the_others_stay() -> None:
     record = record_of(row, fields={"input": "question", "label": "answer"})
     assert record == {"input": "q", "label": "42", "task": "text", "completion": "c"}
     assert list(record) == ["input", "label", "task", "completion"]
+
+
+def test_a_task_with_another_meaning_is_kept_under_another_name() -> None:
+    assert record_of({"input": "i", "task": "sst2"})["source_task"] == "sst2"
+    assert "source_task" not in record_of({"input": "i", "task": "choice", "choices": ["a"]})
+    assert "source_task" not in record_of({"input": "i", "task": "sst2"}, drop_fields=["task"])
+
+
+@pytest.mark.parametrize("name", ["teacher", "student", "scores"])
+def test_a_column_called_as_what_a_stage_writes_can_be_left_out(name: str) -> None:
+    row = {"input": "i", name: [1, 2]}
+    with pytest.raises(InvalidFieldError, match=f'"{name}" must be an object or null') as caught:
+        record_of(row)
+    assert f"--drop-fields {name}" in caught.value.hint
+    assert name not in record_of(row, drop_fields=[name])
+
+
+@pytest.mark.parametrize("split", [0, ["dev"], 1])
+def test_a_split_that_is_not_a_text_is_refused(split: Any) -> None:
+    with pytest.raises(DataError, match='field "split" must be'):
+        record_of({"input": "i", "split": split})
+    assert record_of({"input": "i", "split": split}, as_split="test")["split"] == "test"
+
+
+def test_null_in_a_template_is_an_empty_text() -> None:
+    fields = {"input": "{{ title }}\n{{ text }}", "label": "{{ answer | after('####') }}"}
+    record = record_of({"title": None, "text": "t", "answer": None}, fields=fields)
+    assert (record["input"], record["label"]) == ("\nt", None)
+    with pytest.raises(MissingFieldError, match='field "input" is empty'):
+        record_of({"title": None, "text": " ", "answer": None}, fields=fields)
+    numbers = {
+        "input": "text",
+        "label": "{{ answer | number }}",
+        "rationale": "{{ a | before('x') }}",
+    }
+    record = record_of({"text": "t", "answer": None, "a": None}, fields=numbers)
+    assert record["label"] is None
+    assert "rationale" not in record
+
+
+def test_what_a_template_says_where_a_field_is_null_counts() -> None:
+    said = {"input": "{{ a | default('nothing', true) }}"}
+    assert record_of({"a": None}, fields=said)["input"] == "nothing"
+    assert (
+        record_of({"a": None}, fields={"input": "{% if a %}A{% else %}B{% endif %}"})["input"]
+        == "B"
+    )
+
+
+def test_a_template_names_any_field_by_row() -> None:
+    row = {"Ticket Body": "late", "n": 2}
+    fields = {"input": "{{ row['Ticket Body'] }} {{ n }}"}
+    assert record_of(row, fields=fields)["input"] == "late 2"
+    assert LoadOptions(fields=fields, keep_fields=()).columns(["x", "Ticket Body", "n"]) == [
+        *("Ticket Body", "n")
+    ]
+    whole = LoadOptions(fields={"input": "{{ row | length }} {{ row['n'] }}"}, keep_fields=())
+    assert whole.columns(["x", "n"]) == ["x", "n"]
+    with pytest.raises(MissingFieldError, match="row has no field 'Body', among Ticket Body, n"):
+        record_of(row, fields={"input": "{{ row['Body'] }}"})
+    assert record_of({"row": {"a": "b"}}, fields={"input": "{{ row.a }}"})["input"] == "b"
 
 
 def test_a_field_used_in_a_template_stays() -> None:

@@ -64,6 +64,12 @@ class Exchange:
     is_after_tool: bool = False
     gold_solution: str = ""
 
+    @property
+    def opening(self) -> str:
+        """The first question of the conversation, which its records have in common."""
+        asked = (one["content"] for one in self.context if one["role"] == "user")
+        return next(asked, self.question)
+
 
 class ChatRow(dict[str, Any]):
     """The fields of a row, with ``input`` and ``completion``; a copy of it loses the exchange.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from mitools.errors import InvalidFieldError, MissingFieldError, Where
-from mitools.records import Record
+from mitools.records import Record, content_id
 from mitools.schema import TASKS
 from mitools.sources.chat.exchange import ChatRow, Exchange, flatten, usage_of, whole
 from mitools.sources.chat.messages import (
@@ -149,13 +149,20 @@ def _row_of(
         is_one_of_many = reading.takes_all and exchange.turn > 1
         values = {"id": f"{name}-{exchange.turn}" if is_one_of_many else name, **values}
     values.update(rest)
-    if reading.takes_all and exchange.turn and "group" not in values:
-        values["group"] = name or str(where)
+    if reading.takes_all and "group" not in values:
+        values["group"] = name or content_id({"input": exchange.opening})
     if exchange.context:
-        values["context"] = [dict(message) for message in exchange.context]
+        _set(values, "context", [dict(message) for message in exchange.context])
     texts = [given.completion for given in exchange.replies]
-    values["completion"] = texts[0] if len(texts) == 1 else texts
+    _set(values, "completion", texts[0] if len(texts) == 1 else texts)
     return ChatRow.of(values, exchange)
+
+
+def _set(values: Record, name: str, value: Any) -> None:
+    """Set a field; another value that the source has there is kept as ``source_NAME``."""
+    if values.get(name) not in (None, value):
+        values.setdefault(f"source_{name}", values[name])
+    values[name] = value
 
 
 def _is_name(value: Any) -> bool:

@@ -227,6 +227,8 @@ def _rounds(turns: Iterator[_Turn], system: str, told: list[Mapping[str, str]]) 
                 current.before = len(told)
         elif current is not None:
             _answer(current, turn)
+        elif turn.given is not None and turn.given.text.strip():  # a greeting
+            told.append({"role": "assistant", "content": turn.given.text.strip()})
         is_open = turn.role == "user" or (is_open and turn.role == "system")
     if current is not None:
         yield current

@@ -116,8 +116,40 @@ def test_records_of_one_conversation_are_one_group() -> None:
     messages = [*SHARED, *SHARED]
     rows = read({"id": "c", "conversations": messages}, takes_all=True)
     assert [(row["id"], row["group"]) for row in rows] == [("c", "c"), ("c-2", "c")]
-    rows = read({"conversations": messages}, takes_all=True)
-    assert [row["group"] for row in rows] == ["log.jsonl:3", "log.jsonl:3"]
+
+
+def test_the_group_of_a_conversation_without_a_name_is_of_its_first_question() -> None:
+    asked, other = [*SHARED, *SHARED], [{"from": "human", "value": "else?"}, SHARED[-1]]
+    first, second = read({"conversations": asked}, takes_all=True)
+    assert first["group"] == second["group"]
+    # The same conversation, logged before it went on, and another one.
+    assert read({"conversations": SHARED}, takes_all=True)[0]["group"] == first["group"]
+    assert read({"conversations": other}, takes_all=True)[0]["group"] != first["group"]
+    assert "group" not in read({"conversations": asked})[0]
+
+
+def test_a_greeting_before_the_first_question_is_context() -> None:
+    messages = [
+        {"role": "assistant", "content": "Hello!"},
+        {"role": "user", "content": "a?"},
+        {"role": "assistant", "content": "A"},
+    ]
+    [row] = read({"messages": messages}, context="turns")
+    assert row["context"] == messages[:1]
+    assert row["input"] == "Assistant: Hello!\nUser: a?"
+
+
+def test_fields_of_the_source_that_the_log_replaces_are_kept() -> None:
+    messages = [
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "a?"},
+        {"role": "assistant", "content": "A"},
+    ]
+    [row] = read({"messages": messages, "context": "a passage", "completion": "mine"})
+    assert (row["source_context"], row["source_completion"]) == ("a passage", "mine")
+    assert (row["context"], row["completion"]) == (messages[:1], "A")
+    [row] = read({"messages": messages, "completion": "A"})
+    assert "source_completion" not in row
 
 
 @pytest.mark.parametrize(
