@@ -64,11 +64,12 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
         hint = _hint_for_missing(path) if exc.errno == errno.ENOENT else ""
         raise SourceError(f"cannot read {path}: {exc.strerror}", hint=hint) from exc
     with stream:
-        if path.endswith(".gz"):
+        ending = Path(path).suffix.lower()
+        if ending == ".gz":
             with gzip.open(stream, "rb") as unpacked:
                 # Its own readline is Python code, called for every line.
                 yield io.BufferedReader(cast("io.RawIOBase", unpacked), _BUFFER_BYTES)
-        elif path.endswith(".zst"):
+        elif ending == ".zst":
             yield io.BufferedReader(ZstdReader(stream), _BUFFER_BYTES)
         else:
             yield stream
@@ -246,7 +247,7 @@ def appended_output(
         OutputError: it cannot be written, or holds other data.
     """
     with output_errors(str(path)):
-        if Path(path).suffix in (".gz", ".zst"):
+        if Path(path).suffix.lower() in (".gz", ".zst"):
             message = f"cannot write {path}: lines cannot be added to a compressed file"
             raise OutputError(message, hint=f"name it {Path(path).with_suffix('')}")
         raw = _open_stream(path) or open(path, "ab")  # noqa: SIM115 (closed below)
@@ -272,12 +273,12 @@ def _check_own(path: Path, is_own: Callable[[bytes], bool], raw: IO[bytes]) -> N
 def _pack(raw: IO[bytes], suffix: str) -> Iterator[IO[str]]:
     with contextlib.ExitStack() as stack:
         target: IO[bytes] = raw
-        if suffix == ".gz":
+        if suffix.lower() == ".gz":
             # mtime=0: the same records give the same bytes
             target = cast(
                 "IO[bytes]", stack.enter_context(gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
             )
-        elif suffix == ".zst":
+        elif suffix.lower() == ".zst":
             import zstandard
 
             packer = zstandard.ZstdCompressor(write_checksum=True)

@@ -86,12 +86,18 @@ def read_names(value: Any) -> tuple[str, ...]:
 
 
 def csv_options(function: F) -> F:
-    """Add ``--delimiter``, ``--columns`` and ``--encoding`` of a command that reads tables."""
+    """Add the options of a command that reads tables: ``--delimiter``, ``--columns`` and others."""
     options = [
         click.option(
             "--delimiter",
             metavar="CHAR",
             help="Delimiter of CSV cells: a character, or tab, comma, semicolon, pipe.",
+        ),
+        click.option(
+            "--quotes/--no-quotes",
+            default=LoadOptions.quotes,
+            show_default=True,
+            help="Whether quotes enclose CSV cells, or are characters like any other.",
         ),
         click.option(
             "--columns",

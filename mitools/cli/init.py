@@ -29,7 +29,7 @@ GROUPS = {
     "Recipe": "--from --student",
     "Fields": "--input --label --choices --rationale --id --preset",
     "Labels": "--task --labels --label-is",
-    "File": "--format --delimiter --columns --encoding",
+    "File": "--format --delimiter --quotes --columns --encoding",
 }
 
 
@@ -87,9 +87,9 @@ def command(stage: Stage, folder: str, **params: Any) -> None:
     """Start a recipe of your own.
 
     Makes the folder NAME with recipe.toml, run.sh and a copy of the data. With FILE (.jsonl, .json,
-    .csv, .tsv, .parquet or .arrow), the first rows decide which column is the input, which is the
-    label and how labels are compared; the reasons are printed. Without FILE, --from copies a recipe
-    that came with mitools.
+    .csv, .tsv, .parquet, .arrow, or a folder of such files), the first rows decide which column is
+    the input, which is the label and how labels are compared; the reasons are printed. Without
+    FILE, --from copies a recipe that came with mitools.
 
     \b
     mitools init mine tickets.csv

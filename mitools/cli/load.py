@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from mitools.sources.published import PRESETS
 
 if TYPE_CHECKING:
     from mitools.gold import GoldCheck
+    from mitools.sources.part import Part
 
 __all__ = ["command"]
 
@@ -110,7 +112,7 @@ GROUPS = {
     "Labels": "--task --labels --label-is",
     "Records": "--limit --as-split",
     "Chat logs": "--turns --context --requests --rationale-from --max-rationale-words",
-    "Files": "--format --delimiter --columns --encoding --max-json-bytes",
+    "Files": "--format --delimiter --quotes --columns --encoding --max-json-bytes",
     "Hub": "--name --revision --hf-split",
     "Demo": "--n --steps --distractors --answer",
     "Input and output": "--source",
@@ -269,13 +271,14 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     """Turn a data set into records.
 
     SOURCE is a recipe's name, hf:ORG/NAME for a data set on the Hugging Face Hub, demo for
-    generated word problems, a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or a folder that
-    save_to_disk of datasets wrote; without SOURCE, JSON Lines are read from stdin. Unmapped source
-    fields are kept. Templates name fields, or row["Any name"], and write null as an empty text;
-    their filters: lettered (choices as lines), after('MARK') and before('MARK') (text around the
-    last mark), number (the only number). Chat logs and reasoning traces are recognized by their
-    fields: the last message of the user becomes input, the answer becomes teacher. Without --task,
-    labels are compared as the task labels with --labels, as choice with choices, else as text.
+    generated word problems, a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or a folder of
+    such files, also one that save_to_disk of datasets wrote; without SOURCE, JSON Lines are read
+    from stdin. Unmapped source fields are kept. Templates name fields, or row["Any name"], and
+    write null as an empty text; their filters: lettered (choices as lines), after('MARK') and
+    before('MARK') (text around the last mark), number (the only number). Chat logs and reasoning
+    traces are recognized by their fields: the last message of the user becomes input, the answer
+    becomes teacher. Without --task, labels are compared as the task labels with --labels, as
+    choice with choices, else as text.
 
     \b
     mitools load svamp
@@ -291,33 +294,63 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     from mitools.sources.chat.report import ChatReport
     from mitools.sources.load_records import check_used, open_sources, read_parts
     from mitools.sources.repeated_ids import RepeatedIds
-    from mitools.sources.splits import splits_by_name
 
     names = stage.files or ((source,) if source else (STDIN,))
     options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
     options.check()
     check_used(_typed(params), names)
     gold, ids = GoldCheck(), RepeatedIds()
+    splits: dict[str, str | None] = {}
     report = ChatReport(on_form=stage.console.note, context=options.context)
     with stage.reading("input") as reader, stage.writing() as out, _loading(stage) as update:
-        for record in read_parts(open_sources(names, options), options, reader, gold, report):
+        parts = _noting(open_sources(names, options), splits)
+        for record in read_parts(parts, options, reader, gold, report):
             ids.add(record["id"])
             out.write(record)
             update(1)
-    if options.as_split is None:
-        _tell_splits(stage, splits_by_name(names))
-    for note in report.notes():
+    if not (options.as_split or options.hf_splits or "split" in options.fields):
+        _tell_splits(stage, splits)
+    notes, warnings = report.notes(), (report.warning(), gold.warning(), ids.warning())
+    _tell(stage, notes, filter(None, warnings))
+    share = "" if notes else _share_with_gold(gold, out.count)
+    stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}{share}")
+
+
+def _tell(stage: Stage, notes: Iterable[str], warnings: Iterable[str]) -> None:
+    for note in notes:
         stage.console.note(note)
-    for warning in filter(None, (report.warning(), gold.warning(), ids.warning())):
+    for warning in warnings:
         stage.console.warn(warning)
-    count = f"{out.count:,} {'record' if out.count == 1 else 'records'}"
-    stage.console.note(count if report.notes() else f"{count}{_share_with_gold(gold, out.count)}")
 
 
-def _tell_splits(stage: Stage, splits: Mapping[str, str]) -> None:
-    told = ", ".join(f"{Path(name).name} is {split}" for name, split in splits.items())
-    if told:
-        stage.console.note(f"splits by the names of the files: {told}")
+def _noting(parts: Iterator[Part], splits: dict[str, str | None]) -> Iterator[Part]:
+    """Note the split of each part."""
+    for part in parts:
+        splits[part.name] = part.split or part.likely_split
+        yield part
+
+
+def _tell_splits(stage: Stage, splits: Mapping[str, str | None]) -> None:
+    """Say which parts have which split by their names, if any, and which have none."""
+    names: dict[str | None, list[str]] = {}
+    times = Counter(Path(name).name for name in splits)
+    for name, split in splits.items():
+        is_shared = times[Path(name).name] > 1
+        names.setdefault(split, []).append("/".join(Path(name).parts[-1 - is_shared :]))
+    told = ", ".join(f"{_listed(names[split])} is {split}" for split in names if split)
+    if not told:
+        return
+    stage.console.note(f"splits by name: {told}")
+    if others := names.get(None):
+        stage.console.warn(
+            f"the name of {_listed(others)} tells no split, so that mitools split divides its "
+            "records; to choose one, load it by itself with --as-split"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _share_with_gold(gold: GoldCheck, count: int) -> str:

@@ -52,6 +52,7 @@ class Column:
         stated: the answers that texts state behind a mark, by the template filters that take them
             out, such as those in ``\\boxed{}``.
         path: of the first text in the first list or object, such as ``text.0``.
+        classes: the names of its classes, where the file has them.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Column:
     has_more: bool = False
     stated: dict[str, Column] = field(default_factory=dict)
     path: str = ""
+    classes: tuple[str, ...] = ()
 
     def add(self, value: Any) -> None:
         """Count one value."""
@@ -139,16 +141,23 @@ class Column:
     @property
     def are_codes(self) -> bool:
         """Whether all values are letters or whole numbers, which may stand for choices."""
-        return self.are_labels and all(map(is_code, self.values))
+        return self.are_labels and all(map(is_code, self.labels))
 
     @property
     def mean_words(self) -> float:
         return self.words / max(1, self.filled - self.nested)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its classes in their order, else its values, sorted."""
+        return self.classes or tuple(sorted(self.values))
+
+    @property
     def are_labels(self) -> bool:
         """Whether few short values occur again and again."""
         different = len(self.values)
+        if self.classes and self.filled and not self.nested:
+            return len(self.classes) <= MOST_LABELS
         return (
             not self.nested
             and not self.has_more
@@ -166,9 +175,11 @@ class Column:
         if self.nested:
             return "lists or objects"
         if self.are_labels:
-            shown = ", ".join(shortened(value, 24) for value in sorted(self.values)[:4])
-            more = ", …" if len(self.values) > 4 else ""
-            return f"{len(self.values)} different values: {shown}{more}"
+            labels = self.labels
+            shown = ", ".join(shortened(value, 24) for value in labels[:4])
+            more = ", …" if len(labels) > 4 else ""
+            kind = "classes" if self.classes else "different values"
+            return f"{len(labels)} {kind}: {shown}{more}"
         if self.are_numbers:
             return "numbers or expressions"
         mean = round(self.characters / self.filled)

@@ -32,13 +32,13 @@ def label_set(column: Column | None, classes: Sequence[str] = ()) -> tuple[str, 
     Raises:
         UsageError: the column does not show the set.
     """
+    if column is not None and column.are_labels and classes:
+        return tuple(classes)
     is_set = column is not None and not column.has_more and not column.are_unique
     labels = _without_none(set(column.values)) if column is not None else set()
     if column is None or not is_set or not 2 <= len(labels) <= MOST_LABELS:
         message = "the set of labels cannot be read from the file"
         raise UsageError(message, hint="name it: --labels A,B,C")
-    if classes:
-        return tuple(classes)
     return tuple(sorted(labels, key=float if _are_numbers(labels) else None))
 
 

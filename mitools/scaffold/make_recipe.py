@@ -24,7 +24,7 @@ from mitools.scaffold.trial import Trial, try_mapping
 from mitools.sources.arrow_files import is_saved
 from mitools.sources.formats import ENDINGS
 from mitools.sources.hub import PREFIX
-from mitools.sources.load_records import open_named
+from mitools.sources.load_records import sources_in
 from mitools.sources.options import LoadOptions
 from mitools.sources.published import CHAT
 
@@ -85,7 +85,7 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
     text = recipe_text(source, proposal, trial, settings, _reading(options))
     with atomic_directory(options.folder) as part:
         (part / "recipe.toml").write_text(text, encoding="utf-8")
-        shutil.copyfile(options.file, part / source)
+        _copy_data(options.file, part / source, LoadOptions(**_reading(options)))
         for name, path in settings.files.items():
             shutil.copyfile(path, part / name)
         _write_script(part)
@@ -137,11 +137,21 @@ def _check_file(file: str, folder: str) -> None:
     if is_recipe_name(file) and not os.path.exists(file):
         hint = f"to copy it: mitools init {shlex.quote(folder)} --from {file}"
         raise UsageError(f"{file} is a recipe, not a data file", hint=hint)
-    if is_saved(file):
-        open_named(file)  # says which of its files to name
-    if file == STDIN or (os.path.exists(file) and not os.path.isfile(file)):
-        message = f"{file} is not a file, and init reads its data more than once"
+    is_there = os.path.isfile(file) or os.path.isdir(file)
+    if file == STDIN or (os.path.exists(file) and not is_there):
+        message = f"{file} is not a file or folder, and init reads its data more than once"
         raise UsageError(message, hint="write the data to a file first, and name that")
+
+
+def _copy_data(source: str, copy: Path, options: LoadOptions) -> None:
+    """Copy a file, or the data files of a folder."""
+    if is_saved(source):
+        shutil.copytree(source, copy)
+        return
+    for file in sources_in(source, options):
+        path = copy if file == source else copy / Path(file).relative_to(source)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, path)
 
 
 def _copy(options: InitOptions) -> MadeRecipe:
@@ -189,6 +199,7 @@ def _reading(options: InitOptions) -> dict[str, Any]:
     given = {
         "format": options.format,
         "delimiter": options.delimiter,
+        "quotes": None if options.quotes else False,
         "column_names": options.column_names or None,
         "encoding": options.encoding,
     }
@@ -197,6 +208,8 @@ def _reading(options: InitOptions) -> dict[str, Any]:
 
 def _source_name(options: InitOptions) -> str:
     """Name the copy of the data: nothing of the file's own name but its ending."""
+    if Path(str(options.file)).is_dir():
+        return "data"
     name = Path(str(options.file)).name.lower()
     packed = next((ending for ending in _PACKED if name.endswith(ending)), "")
     ending = Path(name.removesuffix(packed)).suffix

@@ -32,6 +32,7 @@ class InitOptions:
         student: the base model; None is that of ``from_recipe``, or :data:`DEFAULT_STUDENT`.
         format: of the file; None goes by the ending.
         delimiter: between the cells of a row.
+        quotes: whether quotes around a CSV cell are not a part of it.
         column_names: of a CSV file without a header.
         encoding: of the file; None is UTF-8.
     """
@@ -47,5 +48,6 @@ class InitOptions:
     student: str | None = None
     format: str | None = None
     delimiter: str | None = None
+    quotes: bool = True
     column_names: tuple[str, ...] = ()
     encoding: str | None = None

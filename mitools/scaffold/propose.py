@@ -13,7 +13,7 @@ from mitools.scaffold.chat_task import chat_task
 from mitools.scaffold.column import BEHIND_HASHES, Column
 from mitools.scaffold.label_set import form_of_labels, label_set, warn_of_numbers
 from mitools.scaffold.options import InitOptions
-from mitools.scaffold.refusals import check_header, unclear
+from mitools.scaffold.refusals import all_alike, check_header, unclear
 from mitools.scaffold.sample import MOST_ROWS, Sample
 from mitools.scaffold.usual_names import (
     SCALES,
@@ -125,6 +125,9 @@ def _explain_preset(proposal: Proposal) -> None:
 
 def _find_splits(sample: Sample, proposal: Proposal) -> None:
     """Keep the column ``split`` if its values are splits; else leave it out."""
+    if sample.splits:
+        proposal.has_splits = True
+        proposal.reasons.append(f"split: {', '.join(sample.splits)}, by the names of the files")
     column = sample.columns.get("split")
     if column is None or "split" in proposal.fields:
         return
@@ -330,12 +333,16 @@ class _Finder:
         if column.are_numbers and not _are_classes(column):
             return "equation", "numbers or expressions, which are compared by value"
         if column.are_labels:
+            if column.classes:
+                return "labels", f"the file names {len(column.classes)} classes"
             reason = f"the same {len(column.values)} labels occur again and again"
             if not self.sample.is_whole:
                 reason += (
                     f"; labels behind the first {MOST_ROWS:,} rows are not known, so check them"
                 )
             return "labels", reason
+        if not column.varies and not self.sample.is_whole:
+            raise all_alike(self.sample, column)
         if column.mean_words > _LONG_WORDS:
             return "text", "free texts, which seldom agree: all of their words are compared"
         return "text", "free texts, which are compared without case and punctuation"
@@ -347,7 +354,7 @@ class _Finder:
 def _are_classes(column: Column) -> bool:
     """Tell whether numbers stand for classes: 0 and 1, or by the name of their column."""
     words = set(plain_name(column.name).split("_"))
-    if set(column.values) <= {"0", "1"}:
+    if column.classes or set(column.values) <= {"0", "1"}:
         return True
     is_scale = len(column.values) <= _MOST_OF_A_SCALE and words & {*SCALES}
     return column.are_labels and bool(is_scale or words & {*_CLASSES})
@@ -362,4 +369,4 @@ def _suits_rationale(column: Column) -> bool:
 
 
 def _suits_label(column: Column) -> bool:
-    return not column.nested and len(column.values) + column.has_more > 1
+    return not column.nested and (column.varies or bool(column.classes))

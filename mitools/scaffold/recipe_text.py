@@ -32,6 +32,7 @@ _LOAD = {
     "drop-fields": "Columns whose names mean something else in a record.",
     "format": "Format of the data set.",
     "delimiter": "Delimiter of its cells.",
+    "quotes": "Whether quotes enclose cells.",
     "columns": "Names of its columns, as it has no header.",
     "encoding": "Its text encoding.",
     "on-error": "Some rows give no record; they are skipped.",

@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection
 
 from mitools.errors import UsageError
+from mitools.scaffold.column import Column
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.sample import Sample
 from mitools.scaffold.usual_names import by_usual_name, in_template
+from mitools.sources.answers import shortened
 
-__all__ = ["check_header", "unclear"]
+__all__ = ["all_alike", "check_header", "unclear"]
 
 _MOST_LISTED = 12
 _NUMBER = re.compile(r"[-+]?\d{1,20}(?:\.\d{1,20})?")
@@ -37,15 +39,31 @@ def check_header(sample: Sample, proposed: Collection[str], options: InitOptions
             raise UsageError(message, hint=hint + "it: --input FIELD --label FIELD")
 
 
+def all_alike(sample: Sample, column: Column) -> UsageError:
+    """Make the error of a label that is the same in all rows that were read, of a longer file."""
+    value = shortened(next(iter(column.values), ""), 40)
+    message = f'{sample.name}: the first {sample.rows:,} rows all have the {column.name} "{value}"'
+    hint = "shuffle the file, or say what its labels are: --task labels --labels A,B"
+    return UsageError(message, hint=hint)
+
+
 def unclear(sample: Sample, target: str, problem: str) -> UsageError:
     """Make the error of a file in which no column, or several, can be ``target``."""
     shown = [f"{name} ({column.describe()})" for name, column in sample.columns.items()]
     more = ["…"] if len(shown) > _MOST_LISTED else []
     said = ", ".join([*shown[:_MOST_LISTED], *more])
     hint = "name the columns: --input FIELD --label FIELD"
+    alike = [name for name in by_usual_name("label", sample.columns) if _is_alike(sample, name)]
+    if target == "label" and alike and not sample.is_whole:
+        return all_alike(sample, sample.columns[alike[0]])
     if target == "label":
         hint += _nested_labels(sample) + "; a file without labels: --label ''"
     return UsageError(f"{sample.name}: {problem}; columns: {said}", hint=hint)
+
+
+def _is_alike(sample: Sample, name: str) -> bool:
+    column = sample.columns[name]
+    return column.filled == sample.rows and not column.nested and not column.varies
 
 
 def _nested_labels(sample: Sample) -> str:

@@ -14,10 +14,11 @@ from mitools.sources.chat.answers import Answers
 from mitools.sources.chat.forms import Form, Reading, form_of_first, rows_of
 from mitools.sources.chat.report import ChatReport
 from mitools.sources.formats import DELIMITED, format_of
-from mitools.sources.load_records import open_named
+from mitools.sources.load_records import open_sources, sources_in
 from mitools.sources.options import LoadOptions
-from mitools.sources.part import Classes
+from mitools.sources.part import Classes, Part
 from mitools.sources.published import CHAT, PRESETS, preset_for
+from mitools.sources.splits import splits_by_name
 
 __all__ = ["MOST_ROWS", "Sample", "read_sample"]
 
@@ -39,6 +40,7 @@ class Sample:
         rows: number of rows read.
         is_whole: whether the file has no more of them.
         columns: by name, in the order of the file.
+        splits: of the files of a folder, or of the parts of a data set; empty if not told.
         preset: the published data set that the first row is of; None if it is not known.
         chat: the form of the chat log that the first row is of; None if it is not one.
         answers: the labels that the answers of a chat log state, read as texts.
@@ -50,6 +52,7 @@ class Sample:
     rows: int = 0
     is_whole: bool = True
     columns: dict[str, Column] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
     preset: str | None = None
     chat: Form | None = None
     answers: Column = field(default_factory=lambda: Column("answers"))
@@ -66,7 +69,8 @@ class Sample:
             if column is None:
                 if len(self.columns) >= _MOST_COLUMNS:
                     continue
-                column = self.columns[name] = Column(name)
+                column = Column(name, classes=tuple(self.classes.get(name, ())))
+                self.columns[name] = column
             column.add(value)
 
     def _recognize(self, values: Mapping[str, Any]) -> None:
@@ -90,7 +94,7 @@ class Sample:
 
 
 def read_sample(path: str, options: LoadOptions) -> Sample:
-    """Read the first rows of a file.
+    """Read the first rows of a file; of a folder, those of its first file of training records.
 
     Rows that cannot be read are passed over here: the trial of the proposal reports them.
 
@@ -101,8 +105,9 @@ def read_sample(path: str, options: LoadOptions) -> Sample:
         SourceError: the file cannot be opened, or its format is not known.
         DataError: no row can be read.
     """
-    part = open_named(path, options)
-    sample = Sample(part.name, part.classes, format_of(path, options) in DELIMITED)
+    part, splits, has_more = _open(path, options)
+    is_table = format_of(part.name, options) in DELIMITED
+    sample = Sample(part.name, part.classes, is_table, splits=splits)
     problem: DataError | None = None
     rows = iter(part.rows)
     for row in islice(rows, MOST_ROWS):
@@ -112,9 +117,24 @@ def read_sample(path: str, options: LoadOptions) -> Sample:
             problem = problem or exc
         if sample.characters > _MOST_CHARACTERS:
             break
-    sample.is_whole = next(rows, None) is None
+    sample.is_whole = next(rows, None) is None and not has_more
     if not sample.rows:
         if problem is not None:
             raise problem
         raise EmptyInputError(f"{part.name}: no records", hint="check that it is complete")
     return sample
+
+
+def _open(path: str, options: LoadOptions) -> tuple[Part, tuple[str, ...], bool]:
+    """Open the part that has training records, or the first one.
+
+    Returns:
+        The part, the splits of all parts, and whether there are others.
+    """
+    files = sources_in(path, options)
+    splits = splits_by_name(files)
+    first = next((file for file in files if splits.get(file) == "train"), files[0])
+    parts = list(open_sources([first], options))  # several where save_to_disk wrote them
+    part = next((one for one in parts if one.split == "train"), parts[0])
+    told = {*splits.values(), *(one.split for one in parts)} - {None}
+    return part, tuple(sorted(map(str, told))), len(files) + len(parts) > 2

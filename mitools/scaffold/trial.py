@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from mitools.errors import EmptyInputError, MitoolsError
 from mitools.gold import GoldCheck
@@ -15,6 +16,7 @@ from mitools.sources.options import LoadOptions, with_preset
 __all__ = ["Trial", "try_mapping"]
 
 _MOST_REJECTED = 0.1
+_MOST_RECORDS = 5 * MOST_ROWS  # of all files of a folder
 
 
 @dataclass
@@ -59,7 +61,8 @@ def try_mapping(path: str, options: LoadOptions) -> Trial:
     longest = {"input": 0, "label": 0, "rationale": 0}
     first: Record = {}
     try:
-        for record in read_parts(open_sources([path], options), options, reader, gold):
+        read = read_parts(open_sources([path], options), options, reader, gold)
+        for record in islice(read, _MOST_RECORDS):
             first = first or record
             for name, most in longest.items():
                 text = str(record.get(name) or "")

@@ -6,6 +6,7 @@
 Where rows come from:
 
 - ``part``: a part of a source: its name and rows; ``splits``: the splits of parts, by their names
+- ``folders``: the data files in a folder
 - ``formats``: the format of a local file; ``opening``: its bytes as text; ``recognition``: its
   content by its first bytes
 - ``json_text``, ``delimited``, ``parquet``, ``arrow_files``: JSON, CSV, Parquet and Arrow files as

@@ -155,6 +155,8 @@ def label_among(
     if isinstance(value, list | Mapping):
         as_text(value, "label", where)  # refuses it
     choice = None if form is None else _read(value, choices, form)
+    if isinstance(value, bool) and form == "index0" and len(choices.texts) == len(_BOOLEANS):
+        choice = choices.at(int(value))
     if choice is not None or is_unlabelled(value):
         return choice
     raise _not_among(value, choices, form, where)
@@ -223,7 +225,10 @@ def _not_among(
     written = as_text(value, "label") or ""
     message = f'label "{shortened(written, 60)}" is not one of its choices ({offered}){_AS[form]}'
     others = [] if form is None else [name for name in meanings(value, choices)]
-    if others:
+    if isinstance(value, bool) and len(choices.offered) == len(_BOOLEANS):
+        no, yes = choices.offered
+        hint = f'if false is "{no}" and true is "{yes}", add "--label-is index0"'
+    elif others:
         hint = (
             f'labels of this source are read by "--label-is {form}": choose another '
             f'("--label-is {others[0]}"), or skip the row: "--on-error skip"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
@@ -36,9 +37,9 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
     csv.field_size_limit(_MAX_CELL_CHARACTERS)
     with open_text(path, "tsv" if delimiter == "\t" else "csv", options.encoding) as text:
         if not is_given:
-            _check_delimiter(text, delimiter)
+            _check_delimiter(text, delimiter, options)
         lines = _Lines(text, options.bounds)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        reader = _reader(lines, delimiter, options)
         header = list(options.column_names) or _read_header(reader, text.name)
         while True:
             where = lines.begin_row()
@@ -49,18 +50,24 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
             except csv.Error as exc:
                 error = _row_error(exc, where, lines.rows)
                 error.__cause__ = exc
+                lines.keep_first()
+                reader = _reader(lines, delimiter, options)
                 yield _bad_row(error, where, lines.row_text())
             except DataError as exc:
                 yield _bad_row(exc, where, lines.row_text())
             else:
-                if cells:
+                if lines.rows > 1 and _are_rows(lines.row_text(), delimiter, len(header)):
+                    lines.keep_first()
+                    reader = _reader(lines, delimiter, options)
+                    yield _bad_row(_no_quotes(where), where, lines.row_text())
+                elif cells:
                     yield _csv_row(
                         header, cells, where, lines.row_text(), is_given=bool(options.column_names)
                     )
 
 
 class _Lines:
-    """The lines of a file as text, with those of the current row.
+    """The lines of a file as text, with those of the current row, which can be read again.
 
     Not a generator, as it must continue after a line that cannot be decoded.
     """
@@ -71,6 +78,7 @@ class _Lines:
         self._bounds = bounds
         self._number = 0
         self._row: list[bytes] = []
+        self._again: deque[bytes] = deque()
 
     @property
     def rows(self) -> int:
@@ -81,6 +89,12 @@ class _Lines:
         self._row.clear()
         return Where(self._text.name, self._number + 1)
 
+    def keep_first(self) -> None:
+        """Read all lines of the current row but its first one again, as rows of their own."""
+        self._again.extendleft(reversed(self._row[1:]))
+        self._number -= len(self._row) - 1
+        del self._row[1:]
+
     def row_text(self) -> str:
         raw = b"".join(self._row)
         return raw.decode(self._text.encoding, "replace").rstrip("\r\n")
@@ -89,7 +103,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        raw, rest = next(self._stream)
+        raw, rest = (self._again.popleft(), None) if self._again else next(self._stream)
         self._number += 1
         self._row.append(raw)
         if rest is not None:  # skip it: an endless line must not fill the memory
@@ -97,11 +111,45 @@ class _Lines:
         return self._text.decoded(raw, self._number)
 
 
+def _reader(
+    lines: Iterator[str], delimiter: str, options: LoadOptions, *, is_strict: bool = True
+) -> Iterator[list[str]]:
+    if options.quotes:
+        return csv.reader(lines, delimiter=delimiter, strict=is_strict)
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=is_strict)
+
+
+def _are_rows(text: str, delimiter: str, width: int) -> bool:
+    """Tell whether the lines of a quoted row of TSV are rows themselves, without the quotes.
+
+    Then quotes are characters like any other there: hardly a cell with line breaks has as many
+    tabs in each of its lines. With commas, a text may.
+    """
+    lines = text.split("\n")
+    return (
+        delimiter == "\t"
+        and width > 1
+        and all(line.count(delimiter) == width - 1 for line in lines)
+    )
+
+
+def _no_quotes(where: Where) -> MalformedLineError:
+    message = "a quote opens here and would enclose whole rows"
+    hint = 'if quotes are characters like any other, add "--no-quotes"'
+    return MalformedLineError(message, where=where, hint=hint)
+
+
 def _row_error(error: csv.Error, where: Where, lines: int) -> MalformedLineError:
     if "unexpected end of data" in str(error):
-        lost = f": it includes the next {lines - 1:,} lines" if lines > 1 else ""
-        message = f"a quote that opens in this row is never closed (unexpected end of data){lost}"
-        return MalformedLineError(message, where=where, hint='close it, or write "" for a quote')
+        message = "a quote that opens in this row is never closed (unexpected end of data)"
+        hint = 'close it, write "" for a quote, or add "--no-quotes"'
+        return MalformedLineError(message, where=where, hint=hint)
+    if lines > 1 and "expected after" in str(error):
+        message = (
+            f"the quote that opens here ends {lines - 1:,} lines below, in the middle of a cell"
+        )
+        hint = 'write a quote inside quotes twice (""), or add "--no-quotes"'
+        return MalformedLineError(f"{message} ({error})", where=where, hint=hint)
     hint = 'write a quote inside quotes twice (""), and put quotes around a line break'
     return MalformedLineError(str(error), where=where, hint=hint)
 
@@ -150,16 +198,16 @@ def _letters(count: int) -> str:
     return ",".join([*shown, "…"] if count > len(shown) else shown)
 
 
-def _check_delimiter(text: Text, delimiter: str) -> None:
+def _check_delimiter(text: Text, delimiter: str, options: LoadOptions) -> None:
     """Refuse a table whose rows have the same number of cells by another delimiter only."""
     lines = text.head.decode(text.encoding, "replace").removeprefix("\ufeff").split("\n")
     if named := _EXCEL_LINE.fullmatch(lines[0].strip("\r")):
         hint = f"remove it, and add --delimiter '{named[1]}'"
         raise SourceError(f"the first line of {text.name} is an instruction for Excel", hint=hint)
     whole = lines[:_ROWS_COMPARED]
-    width = _width(whole, delimiter)
+    width = _width(whole, delimiter, options)
     for other in _DELIMITERS:
-        if other != delimiter and _width(whole, other) > width:
+        if other != delimiter and _width(whole, other, options) > width:
             shown = "a tab" if other == "\t" else f'"{other}"'
             chosen = "--format tsv" if other == "\t" else f"--delimiter '{other}'"
             message = f"the columns of {text.name} are separated by {shown}, not by "
@@ -167,10 +215,10 @@ def _check_delimiter(text: Text, delimiter: str) -> None:
             raise SourceError(message, hint=f"add {chosen}")
 
 
-def _width(lines: list[str], delimiter: str) -> int:
+def _width(lines: list[str], delimiter: str, options: LoadOptions) -> int:
     """Count the columns by a delimiter; 1 if not every row has as many as the header."""
     try:
-        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+        rows = [row for row in _reader(iter(lines), delimiter, options, is_strict=False) if row]
     except csv.Error:
         return 1
     whole = rows[: max(1, len(rows) - 1)]  # the last one may be truncated

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mitools.errors import MissingFieldError, UsageError, Where
+from mitools.sources.json_shape import command_for_list
 from mitools.sources.published import PRESETS, preset_for
 from mitools.sources.templates import Extract, compile_template, is_template, names_in
 
@@ -99,7 +100,8 @@ def missing_field(
         hint = f'name it with "--map {guess}"'
         lists = [name for name, value in values.items() if _is_list_of_objects(value)]
         if target == "input" and lists and not usual:
-            hint += f", or take the objects in it: \"jq -c '.{lists[0]}[]' FILE | mitools load -\""
+            command = command_for_list(lists[0], "FILE")
+            hint += f', or take the objects in it: "{command} | mitools load -"'
         if looks_like_row(values):
             hint += ', or, if the file has no header, the columns: "--columns A,B,…"'
     message = f'field "{path}" is missing among {_listed(values)}'

@@ -16,7 +16,7 @@ from mitools.sources.parquet import open_parquet
 from mitools.sources.part import Part
 from mitools.sources.recognition import check_content
 
-__all__ = ["DELIMITED", "ENDINGS", "format_of", "open_file"]
+__all__ = ["DELIMITED", "ENDINGS", "format_of", "known_format", "open_file"]
 
 _BY_ENDING = {
     "": "jsonl",  # stdin, and /dev/fd/63
@@ -45,7 +45,11 @@ def open_file(path: str, options: LoadOptions | None = None) -> Part:
     kind = format_of(path, options)
     if kind is None:
         raise _unknown(path)
-    for flag, value in (("delimiter", options.delimiter), ("columns", options.column_names)):
+    for flag, value in (
+        ("delimiter", options.delimiter),
+        ("columns", options.column_names),
+        ("no-quotes", not options.quotes),
+    ):
         if value and kind not in DELIMITED:
             raise UsageError(f"--{flag} is for CSV, not for {kind}", hint="leave it out")
     if kind in ("parquet", "arrow"):
@@ -65,6 +69,11 @@ def open_file(path: str, options: LoadOptions | None = None) -> Part:
 def format_of(path: str, options: LoadOptions) -> str | None:
     """Return the format of a file, by the options or its ending; None if neither tells."""
     return options.format or ("csv" if options.delimiter else _BY_ENDING.get(_ending(path)))
+
+
+def known_format(path: str) -> str | None:
+    """Return the format that the ending of a file tells; None if it tells none."""
+    return _BY_ENDING.get(_ending(path)) if _ending(path) else None
 
 
 def _ending(path: str) -> str:

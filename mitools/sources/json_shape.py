@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["command_for_rows"]
+__all__ = ["command_for_list", "command_for_rows"]
 
 _WRAPPERS = ("data", "rows", "records", "examples", "instances", "items", "questions", "samples")
 _FRAME = {"columns", "index", "data"}
@@ -31,11 +31,11 @@ def command_for_rows(value: Mapping[str, Any], path: str) -> str | None:
         return _with_pandas(path, ', orient="split"')
     if not all(isinstance(inner, list | Mapping) and inner for inner in value.values()):
         wrapper = next((name for name in _WRAPPERS if _are_rows(value.get(name))), None)
-        return None if wrapper is None else _with_jq(f".{wrapper}[]", path)
+        return None if wrapper is None else f"{command_for_list(wrapper, path)} > rows.jsonl"
     inners = list(value.values())
     if all(map(_are_rows, inners)):
         if len(inners) == 1:
-            return _with_jq(f".[{json.dumps(next(iter(value)))}][]", path)
+            return f"{command_for_list(next(iter(value)), path)} > rows.jsonl"
         return _with_jq("to_entries[] | .key as $split | .value[] | .split = $split", path)
     sizes = {len(inner) for inner in inners}
     is_table = len(inners) >= _FEWEST and len(sizes) == 1 and max(sizes) >= _FEWEST
@@ -44,6 +44,12 @@ def command_for_rows(value: Mapping[str, Any], path: str) -> str | None:
     if len(inners) >= _FEWEST and _are_alike(inners):
         return _with_jq("to_entries[] | .value + {id: .key}", path)
     return None
+
+
+def command_for_list(name: str, path: str) -> str:
+    """Return the command that writes the items of a list in an object, one on each line."""
+    program = f".{name}[]" if name.isascii() and name.isidentifier() else f".[{json.dumps(name)}][]"
+    return f"jq -c {shlex.quote(program)} {shlex.quote(path)}"
 
 
 def _are_rows(value: Any) -> bool:
@@ -74,7 +80,8 @@ def _with_jq(program: str, path: str) -> str:
 
 def _with_pandas(path: str, how: str = "") -> str:
     program = (
-        f"import pandas as pd; pd.read_json({json.dumps(path)}{how})"
+        f"import pandas as pd; pd.read_json({json.dumps(path)}{how}, dtype=False, "
+        "convert_dates=False, convert_axes=False)"
         '.to_json("rows.jsonl", orient="records", lines=True)'
     )
     return f"python -c {shlex.quote(program)}"

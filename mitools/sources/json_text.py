@@ -14,7 +14,7 @@ from mitools.errors import SourceError, Where
 from mitools.files import STDIN
 from mitools.lines import Row, cut_lines, is_blank, long_row, parse_line
 from mitools.records import Record
-from mitools.sources.json_shape import command_for_rows
+from mitools.sources.json_shape import command_for_list, command_for_rows
 from mitools.sources.opening import Text, open_text
 from mitools.sources.options import LoadOptions
 
@@ -204,5 +204,5 @@ def _refuse_single_object(text: str, path: str) -> None:
     if isinstance(value, dict):
         lists = [name for name, inner in value.items() if isinstance(inner, list)]
         name = lists[0] if lists else "FIELD"
-        hint = f"pick the list in it: \"jq -c '.{name}[]' {path} | mitools load -\""
+        hint = f'pick the list in it: "{command_for_list(name, path)} | mitools load -"'
         raise SourceError(f"{path} holds one object, not a list of objects", hint=hint)

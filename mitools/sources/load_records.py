@@ -26,6 +26,7 @@ from mitools.sources.chat.answers import Answers
 from mitools.sources.chat.exchange import ChatRow
 from mitools.sources.chat.report import ChatReport
 from mitools.sources.chat.rows import with_chats
+from mitools.sources.folders import files_in
 from mitools.sources.formats import open_file
 from mitools.sources.hub import PREFIX, open_hub
 from mitools.sources.mapping import Mapper
@@ -46,6 +47,7 @@ __all__ = [
     "open_named",
     "open_sources",
     "read_parts",
+    "sources_in",
 ]
 
 DEMO = "demo"
@@ -59,8 +61,8 @@ def load_records(
     Rows are read one by one, so memory is bounded; a JSON list alone is held whole.
 
     Args:
-        source: path of a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or of a folder that
-            ``save_to_disk`` of ``datasets`` wrote; ``hf:ORG/NAME`` for a data set
+        source: path of a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, of a folder of such
+            files, also one that ``save_to_disk`` of ``datasets`` wrote; ``hf:ORG/NAME`` for a set
             of the Hugging Face Hub; ``demo`` for generated word problems; ``-`` for JSON Lines on
             stdin; or the name of a recipe of this installation, whose options the given ones
             override. Also several of these but recipes.
@@ -130,9 +132,9 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
         if option in given and DEMO not in names:
             raise UsageError(f"--{option} is for the demo only", hint="leave it out")
     are_files = [name for name in names if name != DEMO and not name.startswith(PREFIX)]
-    for option in ("format", "delimiter", "column_names", "encoding"):
+    for option in ("format", "delimiter", "quotes", "column_names", "encoding"):
         if option in given and not are_files:
-            flag = {"column_names": "columns"}.get(option, option)
+            flag = {"column_names": "columns", "quotes": "no-quotes"}.get(option, option)
             raise UsageError(f"--{flag} is for files and stdin only", hint="leave it out")
     for option in ("name", "revision", "hf_splits"):
         if option in given and not any(name.startswith(PREFIX) for name in names):
@@ -144,12 +146,13 @@ def check_used(given: Collection[str], names: Collection[str]) -> None:
 def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
     """Open sources one after another, each after the one before has been read.
 
-    Files whose names tell their splits, such as ``train.csv`` and ``test.csv``, have them.
+    A folder is its data files. Files whose names tell their splits, such as ``train.csv`` and
+    ``test.csv``, have them.
 
     Raises:
         SourceError: one cannot be opened.
     """
-    names = list(names)
+    names = [file for name in names for file in sources_in(name, options)]
     splits = splits_by_name(names)
     for name in names:
         if name == DEMO and not Path(name).exists():
@@ -213,8 +216,6 @@ def open_named(name: str, options: LoadOptions | None = None) -> Part:
     Raises:
         SourceError: there is no such file; the hint suggests a similar name.
     """
-    if Path(name).is_dir():
-        raise _is_folder(name)
     if name == STDIN or Path(name).exists() or Path(name).suffix:
         return open_file(name, options)
     known = [*list_recipes(), DEMO]
@@ -228,15 +229,11 @@ def open_named(name: str, options: LoadOptions | None = None) -> Part:
     raise SourceError(f'no file or recipe "{name}"', hint=hint)
 
 
-def _is_folder(name: str) -> SourceError:
-    hint = f'name its files: "mitools load {name}/*"'
-    saved = sorted(str(inner) for inner in Path(name).iterdir() if is_saved(str(inner)))
-    if is_saved(name):  # a command that reads it twice takes one file
-        files = sorted(map(str, Path(name).rglob("*.arrow")), key=lambda file: "train" not in file)
-        hint = f'name one of its files: "{next(iter(files), "FILE.arrow")}"'
-    elif saved:
-        hint = f'name a data set in it: "mitools load {saved[0]}"'
-    return SourceError(f"{name} is a folder", hint=hint)
+def sources_in(name: str, options: LoadOptions) -> list[str]:
+    """List the files of a folder; any other source, and what save_to_disk wrote, is itself."""
+    if not Path(name).is_dir() or is_saved(name):
+        return [name]
+    return files_in(name, options)
 
 
 def open_demo(options: LoadOptions) -> Part:

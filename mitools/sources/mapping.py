@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mitools.errors import InvalidFieldError, MissingFieldError, Where
@@ -20,6 +21,7 @@ from mitools.sources.options import LoadOptions
 from mitools.sources.part import Part
 from mitools.sources.splits import USUAL_SPLITS
 from mitools.sources.templates import is_template
+from mitools.tasks import normalize
 
 __all__ = ["Mapper"]
 
@@ -47,6 +49,7 @@ class Mapper:
         # A field with the same name may be missing; a mapped field may not.
         self._asked = frozenset(options.fields)
         self._classes = part.classes.get(options.fields.get("label", "label"), ())
+        self._new_names = _new_names(self._classes, options.labels or options.choices)
         # Fields that were renamed are not kept under their old names.
         names = [
             name
@@ -111,6 +114,8 @@ class Mapper:
         # With choices, the label becomes the text of the choice that it means.
         choices = self._choices(mapped.get("choices"), where)
         label = mapped.get("label")
+        if isinstance(label, str):
+            label = self._new_names.get(label, label)
         if choices is not None and not isinstance(label, list | dict):
             label = label_among(label, choices, self._form(values, label, choices, where), where)
         texts = {**mapped, "label": label}
@@ -175,3 +180,16 @@ class Mapper:
         if values.get("task") in TASKS:
             return str(values["task"])
         return "choice" if choices else "text"
+
+
+def _new_names(classes: Sequence[str], labels: Sequence[str]) -> Mapping[str, str]:
+    """Return the labels that replace the names of classes, by these names.
+
+    Labels are in the order of class numbers. The same names in another order are not new names.
+    """
+    plain, new = [normalize(name) for name in classes], [normalize(name) for name in labels]
+    if len(plain) != len(new) or any(
+        name in plain and plain.index(name) != place for place, name in enumerate(new)
+    ):
+        return {}
+    return dict(zip(classes, labels, strict=True))

@@ -85,7 +85,7 @@ def open_text(path: str, kind: str, encoding: str | None) -> Iterator[Text]:
         check_content(head, name, kind, encoding)
         _check_line_ends(head, path, kind, encoding)
         if encoding is None or _keeps_line_ends(encoding):
-            yield Text(name, head, stream, encoding or "utf-8")
+            yield Text(name, head, stream, _plain_name(encoding))
         else:
             recoder = _Recoder(stream, encoding, name)
             recoded = io.BufferedReader(recoder, _PIECE_BYTES)
@@ -99,7 +99,11 @@ def open_seekable(path: str, kind: str) -> Seekable:
         SourceError: it is missing, or its first bytes show another kind of content.
     """
     name = shown_name(path)
-    if path != STDIN and Path(path).suffix not in (".gz", ".zst") and not Path(path).is_fifo():
+    if (
+        path != STDIN
+        and Path(path).suffix.lower() not in (".gz", ".zst")
+        and not Path(path).is_fifo()
+    ):
         with open_input(path) as stream, input_errors(name):
             check_content(stream.read(512), name, kind)
         return path
@@ -117,6 +121,11 @@ def close_seekable(source: Seekable) -> None:
 
 def _peek(stream: object) -> bytes:
     return bytes(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES])  # type: ignore[attr-defined]
+
+
+def _plain_name(encoding: str | None) -> str:
+    """Return the usual name of an encoding: ``utf-8`` for ``UTF8`` and None."""
+    return codecs.lookup(encoding or "utf-8").name
 
 
 def _keeps_line_ends(encoding: str) -> bool:
@@ -163,7 +172,7 @@ class _Recoder(io.RawIOBase):
 
 def _check_ending(path: str, name: str) -> None:
     """Refuse a file with the ending of a packed file and other content."""
-    magic = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}.get(Path(path).suffix)
+    magic = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}.get(Path(path).suffix.lower())
     if magic is None or path == STDIN or not os.path.isfile(path):
         return
     with contextlib.suppress(OSError), open(path, "rb") as stream:  # open_input reports the error

@@ -75,6 +75,8 @@ class LoadOptions:
         limit: records taken of each file or Hub split; None takes all.
         format: of files and stdin, one of :data:`FORMATS`; None goes by the ending.
         delimiter: between the cells of a row: a character, or its name; makes a file CSV.
+        quotes: whether quotes around a CSV cell are not a part of it, and what they enclose is one
+            cell; False takes quotes as any other character.
         column_names: of a CSV file without a header; empty takes them from its first line.
         encoding: of a text, as Python names it; None is UTF-8.
         max_json_bytes: bound on a JSON list, unpacked.
@@ -113,6 +115,7 @@ class LoadOptions:
     limit: int | None = None
     format: str | None = None
     delimiter: str | None = None
+    quotes: bool = True
     column_names: tuple[str, ...] = ()
     encoding: str | None = None
     max_json_bytes: int = JSON_BYTES

@@ -76,14 +76,39 @@ def test_the_names_of_files_tell_their_splits(tmp_path: Path) -> None:
     result = run(*paths)
     assert [row["split"] for row in records(result)] == ["train", "test", "valid", "test"]
     assert result.stderr.splitlines()[0] == (
-        "mitools load: splits by the names of the files: quiz.train.jsonl is train, "
-        "quiz_dev_1.jsonl is valid"
+        "mitools load: splits by name: quiz.train.jsonl is train, quiz_dev_1.jsonl is valid"
     )
     chosen = run(*paths, "--as-split", "test")
     assert {row["split"] for row in records(chosen)} == {"test"}
-    assert "by the names" not in chosen.stderr
-    assert all("split" not in row for row in records(run(*paths, "--map", "split=")))
+    assert "splits by name" not in chosen.stderr
+    without = run(*paths, "--map", "split=")
+    assert all("split" not in row for row in records(without))
+    assert "splits by name" not in without.stderr
     assert "split" not in records(run(paths[0]))[0]
+
+
+def test_a_file_whose_name_tells_no_split_is_a_warning(tmp_path: Path) -> None:
+    for name in ("train.jsonl", "test_r1.jsonl", "more.jsonl"):
+        (tmp_path / name).write_text('{"input": "a"}\n')
+    result = run(tmp_path)
+    assert [row.get("split") for row in records(result)] == [None, "test", "train"]
+    assert "test_r1.jsonl is test, train.jsonl is train\n" in result.stderr
+    assert "warning: the name of more.jsonl tells no split" in result.stderr
+
+
+def test_quotes_can_be_characters_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "films.tsv"
+    path.write_text('input\tlabel\n"Best film ever\t1\nthe end"\t0\n')
+    refused = run(path)
+    assert refused.exit_code == 1
+    assert "films.tsv:2: a quote opens here and would enclose whole rows; " in refused.stderr
+    told = records(run(path, "--no-quotes"))
+    assert [(row["input"], row["label"]) for row in told] == [
+        ('"Best film ever', "1"),
+        ('the end"', "0"),
+    ]
+    other = run("--no-quotes", stdin='{"input": "a"}\n')
+    assert (other.exit_code, "--no-quotes is for CSV, not for jsonl" in other.stderr) == (2, True)
 
 
 def test_the_backslash_n_of_a_shell_is_a_line_break(quiz: Path) -> None:

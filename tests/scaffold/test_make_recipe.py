@@ -254,6 +254,73 @@ def test_every_format_is_read(name: str, kind: str, tmp_path: Path) -> None:
     assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 40
 
 
+def sorted_by_class(path: Path, rows: int) -> None:
+    import pyarrow.parquet as pq
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
+    columns = {
+        "text": [f"a film with the number {n}" for n in range(rows)],
+        "label": [int(n > rows - 3) for n in range(rows)],
+    }
+    made = Dataset.from_dict(columns, features=features)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(made.with_format("arrow")[:], path)
+
+
+def test_classes_that_the_file_names_are_the_labels_though_few_rows_show_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.scaffold.sample.MOST_ROWS", 10)
+    sorted_by_class(tmp_path / "film.parquet", 30)
+    made = make(tmp_path / "mine", str(tmp_path / "film.parquet"))
+    assert "label = label: 2 classes: neg, pos" in made.reasons
+    found = records(run("load", "-q", "-c", tmp_path / "mine"))
+    assert {record["label"] for record in found} == {"neg", "pos"}
+    assert found[0]["choices"] == ["neg", "pos"]
+
+
+def test_a_label_that_is_the_same_in_all_rows_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_table: WriteTable
+) -> None:
+    monkeypatch.setattr("mitools.scaffold.sample.MOST_ROWS", 20)
+    path = write_table(text=TEXTS, label=["a"] * 30 + ["b"] * 10)
+    for fields in ({}, {"input": "text", "label": "label"}):
+        with pytest.raises(UsageError, match='first 20 rows all have the label "a"') as caught:
+            make(tmp_path / "mine", path, fields=fields)
+        assert "--task labels --labels A,B" in caught.value.hint
+    made = make(
+        tmp_path / "mine", path, task="labels", labels=("a", "b"), fields={"label": "label"}
+    )
+    assert made.folder == tmp_path / "mine"
+
+
+def test_a_folder_is_read_whole_and_its_data_files_are_copied(tmp_path: Path) -> None:
+    for name in ("train-0", "test-0"):
+        sorted_by_class(tmp_path / "film" / "data" / f"{name}.parquet", 12)
+    (tmp_path / "film" / "README.md").write_text("about")
+    made = make(tmp_path / "mine", str(tmp_path / "film"))
+    assert "split: test, train, by the names of the files" in made.reasons
+    copied = sorted(path.name for path in (tmp_path / "mine" / "data").rglob("*.*"))
+    assert copied == ["test-0.parquet", "train-0.parquet"]
+    found = records(run("load", "-q", "-c", tmp_path / "mine"))
+    assert [record["split"] for record in found] == ["test"] * 12 + ["train"] * 12
+
+
+def test_a_saved_data_set_is_copied_with_its_splits(tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    parts = {
+        split: Dataset.from_dict({"text": TEXTS[:n], "label": LABELS[:n]})
+        for split, n in (("test", 10), ("train", 40))
+    }
+    DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    made = make(tmp_path / "mine", str(tmp_path / "saved"))
+    assert made.reasons[0].startswith(f"{tmp_path}/saved/train/data-00000-of-00001.arrow: first 40")
+    found = records(run("load", "-q", "-c", tmp_path / "mine"))
+    assert [record["split"] for record in found] == ["test"] * 10 + ["train"] * 40
+
+
 def test_nothing_is_replaced(write_table: WriteTable, tmp_path: Path) -> None:
     path = write_table(text=TEXTS, label=LABELS)
     (tmp_path / "mine").mkdir()
@@ -281,7 +348,9 @@ def test_what_cannot_be_a_recipe_is_refused(tmp_path: Path, write_table: WriteTa
         make(tmp_path / "mine", "hf:openai/gsm8k")
     with pytest.raises(UsageError, match=r"svamp is a recipe, .* init new --from svamp"):
         make(Path("new"), "svamp")
-    with pytest.raises(UsageError, match="- is not a file, and init reads its data more than once"):
+    with pytest.raises(
+        UsageError, match="- is not a file or folder, and init reads its data more than once"
+    ):
         make(tmp_path / "mine", "-")
     with pytest.raises(RecipeError, match='no recipe or file "tikets"; did you mean "tickets"'):
         make(tmp_path / "mine", path, from_recipe="tikets")

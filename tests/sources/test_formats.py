@@ -26,7 +26,8 @@ ROWS = [{"input": "eins, zwei", "label": "drei"}, {"input": 'größer\n"x"', "la
 
 def records_of(path: Path, rejected: list[Rejected] | None = None, **plan: Any) -> list[Record]:
     reader = Reader(needs=("input",), on_reject=None if rejected is None else rejected.append)
-    return list(read_parts([open_file(str(path))], LoadOptions(**plan), reader))
+    options = LoadOptions(**plan)
+    return list(read_parts([open_file(str(path), options)], options, reader))
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -171,6 +172,50 @@ def test_a_bad_row_is_named_by_file_and_line(
     assert rejected[0].text.strip() in text
 
 
+def test_a_quote_in_the_wrong_place_costs_one_row(tmp_path: Path) -> None:
+    rows = [f"text {n},a" for n in range(500)]
+    rows[3], rows[400] = '"stray,a', '"the text ""400""",a'
+    path = written(tmp_path, "a.csv", "\n".join(["input,label", *rows, ""]))
+    rejected: list[Rejected] = []
+    read = records_of(path, rejected)
+    assert [bad.error.where.line for bad in rejected if bad.error.where] == [5]
+    assert "ends 397 lines below" in str(rejected[0].error)
+    assert rejected[0].text == '"stray,a'
+    assert [record["input"] for record in read] == [
+        'the text "400"' if n == 400 else f"text {n}" for n in range(500) if n != 3
+    ]
+    rows[400] = '"open,a'
+    path = written(tmp_path, "b.csv", "\n".join(["input,label", *rows, ""]))
+    del rejected[:]
+    assert len(records_of(path, rejected)) == 498
+    assert len(records_of(path, quotes=False)) == 500
+
+
+def test_cells_of_several_lines_with_separators_are_cells(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", 'input,label\n"a, b\nc, d",e\n')
+    assert records_of(path)[0]["input"] == "a, b\nc, d"
+    path = written(tmp_path, "one.tsv", 'input\n"a\nb"\nc\n')
+    assert [record["input"] for record in records_of(path)] == ["a\nb", "c"]
+
+
+@pytest.mark.parametrize("name", ["utf-8", "UTF-8", "utf8", "U8", "utf_8"])
+def test_a_byte_order_mark_is_not_a_part_of_the_text_however_its_encoding_is_spelled(
+    tmp_path: Path, name: str
+) -> None:
+    for ending, text in (("csv", CSV), ("jsonl", JSONL)):
+        path = written(tmp_path, f"a.{ending}", "\ufeff" + text)
+        assert [row["input"] for row in records_of(path, encoding=name)] == [
+            row["input"] for row in ROWS
+        ]
+
+
+@pytest.mark.parametrize("name", ["A.JSONL.GZ", "A.CSV.Zst"])
+def test_endings_in_capitals_are_those_of_packed_files(tmp_path: Path, name: str) -> None:
+    made = written(tmp_path, name.lower(), CSV if "CSV" in name else JSONL)
+    path = made.rename(tmp_path / name)
+    assert len(records_of(path)) == 2
+
+
 @pytest.mark.parametrize("start", ["", "\ufeff", "\n\n"])
 def test_objects_of_several_lines_are_read_as_json(tmp_path: Path, start: str) -> None:
     text = start + "\n".join(json.dumps(row, indent=2) for row in ROWS)
@@ -278,7 +323,6 @@ def test_an_unknown_name_is_guessed(tmp_path: Path) -> None:
         ("ChilleD/SVAMP", '"hf:ChilleD/SVAMP"'),
         ("zzzzz", "hf:ORG/NAME, or one of"),
         (str(tmp_path / "a.jsonl"), "check the path"),
-        (str(tmp_path), "its files"),
     ]:
         with pytest.raises(SourceError) as caught:
             list(read_parts([open_named(name)], LoadOptions(), Reader()))

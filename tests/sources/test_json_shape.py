@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mitools.errors import SourceError
+from mitools.errors import MitoolsError, SourceError
 from mitools.sources.json_shape import command_for_rows
 from mitools.sources.load_records import load_records
 
@@ -32,6 +33,40 @@ HOLDING = {
     "frame": OF_PANDAS,
     "split_frame": SPLIT,
 }
+
+
+def test_the_command_keeps_texts_that_look_like_numbers_or_dates(tmp_path: Path) -> None:
+    columns = {"input": ["007", "08"], "label": ["1.50", "2"], "date": ["2020-01-01", "x"]}
+    command = command_for_rows(columns, str(tmp_path / "a.json"))
+    assert command is not None
+    (tmp_path / "a.json").write_text(json.dumps(columns))
+    subprocess.run(
+        ["bash", "-c", command.replace("python", sys.executable)], cwd=tmp_path, check=True
+    )
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert rows == [
+        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("name", ["it's", "my list", "stuff"])
+def test_the_command_that_takes_a_list_out_of_an_object_can_be_typed(
+    name: str, indent: int | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "my file.json"
+    path.write_text(json.dumps({"n": 3, name: [{"input": "a"}, {"input": "b"}]}, indent=indent))
+    with pytest.raises(MitoolsError) as caught:
+        list(load_records(str(path)))
+    command = "jq -c" + caught.value.hint.partition("jq -c")[2].partition(" | mitools")[0]
+    command = command.replace("FILE", shlex.quote(str(path)))
+    assert shlex.split(command)[2:] == [
+        ".stuff[]" if name == "stuff" else f".[{json.dumps(name)}][]",
+        str(path),
+    ]
+    if shutil.which("jq"):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+        assert len(done.stdout.splitlines()) == 2
 
 
 @pytest.mark.parametrize("indent", [None, 1])

@@ -102,6 +102,37 @@ def test_a_template_names_any_field_by_row() -> None:
     assert record_of({"row": {"a": "b"}}, fields={"input": "{{ row.a }}"})["input"] == "b"
 
 
+CLASSES = Part("here", (), {"label": ("neg", "pos")})
+
+
+def test_labels_replace_the_names_of_classes_in_their_order() -> None:
+    def label(name: str, *labels: str) -> Any:
+        return record_of({"input": "i", "label": name}, CLASSES, labels=labels)["label"]
+
+    assert [label(name, "negative", "positive") for name in ("neg", "pos")] == [
+        *("negative", "positive")
+    ]
+    assert [label(name, "pos", "neg") for name in ("neg", "pos")] == ["neg", "pos"]
+    assert [label(name, "Neg", "good") for name in ("neg", "pos")] == ["Neg", "good"]
+    with pytest.raises(InvalidFieldError, match='"neg" is not one of its choices'):
+        label("neg", "bad", "fair", "good")
+    with pytest.raises(InvalidFieldError, match='"neg" is not one of its choices'):
+        label("neg", "pos", "other")
+
+
+def test_true_and_false_are_classes_where_that_is_asked_for() -> None:
+    row = {"input": "i", "label": True}
+    with pytest.raises(InvalidFieldError, match='"true" is not one of') as caught:
+        record_of(row, labels=("ham", "spam"))
+    assert caught.value.hint == 'if false is "ham" and true is "spam", add "--label-is index0"'
+    assert record_of(row, labels=("ham", "spam"), label_is="index0")["label"] == "spam"
+    assert (
+        record_of({**row, "label": False}, labels=("ham", "spam"), label_is="index0")["label"]
+        == "ham"
+    )
+    assert record_of(row, labels=("no", "yes"))["label"] == "yes"
+
+
 def test_a_field_used_in_a_template_stays() -> None:
     row = {"premise": "p", "hypothesis": "h"}
     record = record_of(row, fields={"input": "{{ premise }}\\n{{ hypothesis }}"})

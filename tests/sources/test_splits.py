@@ -22,6 +22,11 @@ from mitools.sources.splits import splits_by_name, usual_splits
         (("train.csv",), []),
         (("train.csv", "more.csv"), []),
         (("train_test.csv", "test.csv"), []),
+        (("train.csv", "test.csv", "more.csv"), ["train", "test"]),
+        (("train_test.csv", "test.csv", "train.csv"), ["test", "train"]),
+        (("test_r1.arrow", "train_r1.arrow"), ["test", "train"]),
+        (("train/0000.parquet", "test/0000.parquet"), ["train", "test"]),
+        (("train/test.csv", "train/dev.csv"), ["test", "valid"]),
         (("tests/a.csv", "train/b.csv"), []),
         (("contest.csv", "latest.csv", "trains.csv"), []),
         (("-", "test.csv"), []),
@@ -37,3 +42,5 @@ def test_files_have_the_splits_that_their_names_tell(
 def test_the_parts_of_a_data_set_have_their_usual_splits() -> None:
     assert usual_splits(["train"]) == [("train", None)]
     assert usual_splits(["validation", "extra"]) == [("validation", "valid"), ("extra", None)]
+    names = ["train_sft", "validation_matched", "test_r1", "train_test", "unsupervised"]
+    assert [split for _, split in usual_splits(names)] == ["train", "valid", "test", None, None]
