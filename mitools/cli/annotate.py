@@ -373,6 +373,8 @@ def _reporting(
                 stage.console.note(f"run it again to go on; {kept}")
         raise
     _report(stage, run, records, opened)
+    if reason := run.unanswered.main_reason(run.tally):
+        stage.console.note(reason)
 
 
 def _report(stage: Stage, run: AnnotationRun, records: Reader, opened: OpenTeacher) -> None:

@@ -149,18 +149,33 @@ def sort_status(
 def sort_in_body(why: str, words: ServerWords, secrets: Secrets) -> Fault:
     """Sort a success whose body is not an answer, such as an error with status 200."""
     message = f"the server sent no completion: {secrets.hide(why)}"
-    if _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES:
+    if _is_refusal(0, words):
         return Fatal(message, words, is_refusal=True)
     return Lost("server_error", message, words)
 
 
 _QUOTA = "insufficient_quota"
-_KEY_CODES = ("invalid_api_key", "account_deactivated", "billing_not_active")
+_KEY_CODES = (
+    *("invalid_api_key", "account_deactivated", "billing_not_active"),
+    *("billing_hard_limit_reached", "insufficient_user_quota"),
+)
+# What providers say when an account can pay for no request, with status 400, 412 or 429 as well.
+_UNPAID = re.compile(
+    r"\bcredit balance\b|\b(?:out of|insufficient|not enough|no more|used all available) credits?\b"
+    r"|\binsufficient (?:account )?(?:balance|funds|credit)\b|\bspecified api usage limits?\b"
+    r"|\b(?:spend|spending|billing|billing hard) (?:limit|cap)\b"
+    r"|\b(?:account|organization|team|project|workspace|subscription)\b.{0,60}?\b(?:is|was|been)"
+    r" (?:suspended|deactivated|disabled|overdue|past due)\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")  # may be the text of a record
 
 
 def _is_refusal(status: int, words: ServerWords) -> bool:
     is_by_code = _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES
-    return status in (401, 402, 403) or is_by_code
+    if status in (401, 402, 403) or is_by_code:
+        return True
+    return status < 500 and _UNPAID.search(_QUOTED.sub("", words.text)) is not None
 
 
 def _is_about_one_record(words: ServerWords, message: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,62 @@ def test_a_stated_error_rate_decides_instead(server: FixtureServer) -> None:
     code, records, _ = run(server, lines(sums(30)), "--max-error-rate", "1")
     assert len(records) == len(server.calls) == 30
     assert code == 1  # none was answered
+
+
+def test_an_account_that_runs_dry_stops_the_run(server: FixtureServer) -> None:
+    server.act = lambda call: Act() if len(server.calls) <= 20 else next(dry)
+    for status, said in (
+        (400, error("Your credit balance is too low to access the API.", type="invalid_request")),
+        (412, error("Account acme is suspended, possibly due to reaching the spending limit.")),
+        (400, error("Billing hard limit has been reached", code="billing_hard_limit_reached")),
+        (429, error("Your team has used all available credits or reached its spending limit.")),
+        (200, error("Insufficient credits. Add more", code=402)),
+    ):
+        server.calls.clear()
+        dry = itertools.repeat(Act(status=status, error=said))
+        code, records, err = run(server, lines(sums(60)), "--concurrency", "4", "--no-journal")
+        assert code == 5, said
+        assert len(server.calls) <= 28
+        assert 10 <= len(records) <= 20
+        assert "credit" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "max_tokens is above the hard limit of 4096",
+        'messages[0]: unknown part "Your account is suspended, the credit balance is 0"',
+        "temperature must be 1",
+    ],
+)
+def test_other_refusals_are_not_about_the_account(said: str) -> None:
+    assert isinstance(fault(said), RequestRejected)
+
+
+def test_many_in_a_row_that_fail_alike_stop_a_run_that_got_answers(server: FixtureServer) -> None:
+    crashed = Act(status=400, error=error("EngineCore encountered an issue."))
+    server.act = lambda call: Act() if len(server.calls) <= 20 else crashed
+    code, records, err = run(server, lines(sums(300)), "--concurrency", "4")
+    assert code == 1
+    assert len(records) <= 120 + 4
+    assert len(server.calls) <= 120 + 4
+    assert "EngineCore encountered an issue. (100 requests failed alike, with no answer in" in err
+
+
+def test_answers_in_between_go_on(server: FixtureServer, annotate: Annotate) -> None:
+    server.act = lambda call: Act() if len(server.calls) % 9 == 1 else Act(status=400)
+    outcome = annotate(sums(150), concurrency=2)
+    assert outcome.tally.read == 150
+
+
+def test_the_main_reason_of_failures_is_said_where_others_were_answered(
+    server: FixtureServer,
+) -> None:
+    bad = Act(status=400, error=error("no such colour"))
+    server.act = lambda call: bad if "11 and" in call.question else Act()
+    code, _, err = run(server, lines(sums(3)))
+    assert code == 0
+    assert "bad_request: record r1: 400: no such colour" in err
 
 
 @pytest.mark.usefixtures("quick")
