@@ -79,7 +79,7 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
     ]
     status, again, err = run(server, lines(sums(4)), "--concurrency", "3", "--retries", "1")
     assert again == records
-    assert err.endswith("5 of 5 completions from the journal\n")
+    assert "; 5 of 5 completions from the journal\n" in err
     assert len(server.calls) == 5
 
 

@@ -27,10 +27,15 @@ def read_usage(usage: Any) -> dict[str, int] | None:
     """Read plausible token counts; None if there is none.
 
     Booleans, negative numbers, fractions, and numbers above every context window are not plausible.
+    Some servers omit thoughts from ``completion_tokens`` but bill them; they are in
+    ``total_tokens``, and count here.
     """
     if not isinstance(usage, Mapping):
         return None
     counts = {name: usage[name] for name in _NAMES if _is_count(usage.get(name))}
+    if len(counts) == len(_NAMES) and _is_count(total := usage.get("total_tokens")):
+        prompt, written = (counts[name] for name in _NAMES)
+        counts["completion_tokens"] = max(written, total - prompt)
     return counts or None
 
 
@@ -60,8 +65,7 @@ class Claim:
 
     Attributes:
         prompt: prompt tokens as claimed; None if not given.
-        written: completion tokens as claimed; None if not given. Some servers omit thoughts from
-            ``completion_tokens`` but bill them; they are in ``total_tokens``.
+        written: completion tokens as claimed, with thoughts; None if not given.
         fewest_written: a lower bound on completion tokens, from the text.
         likely_written: an estimate of completion tokens, from the text.
     """
@@ -91,12 +95,8 @@ class Claim:
 
 def claim_of(answer: Mapping[str, Any]) -> Claim:
     """Read the claim in a chat completion; never raises."""
-    usage = answer.get("usage")
-    counts = read_usage(usage) or {}
+    counts = read_usage(answer.get("usage")) or {}
     prompt, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    total = usage.get("total_tokens") if isinstance(usage, Mapping) else None
-    if prompt is not None and written is not None and _is_count(total):
-        written = max(written, total - prompt)
     texts = list(_texts(answer.get("choices")))
     return Claim(
         prompt,
