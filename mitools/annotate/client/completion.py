@@ -88,6 +88,8 @@ def parse_completion(raw: str) -> Mapping[str, Any]:
     answer = _parsed(raw)
     choice = _first_choice(answer)
     message = choice.get("message")
+    if message is None and _bare_reason(choice) in (*_CUT, *_WITHHELD):
+        return answer  # Gemini leaves the message out where it wrote nothing
     if not isinstance(message, dict):
         raise _missing(answer, "a completion without a message")
     content = message.get("content")
@@ -161,7 +163,7 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
         answer: a result of :func:`parse_completion`.
     """
     choice = answer["choices"][0]
-    message = choice["message"]
+    message = choice.get("message") or {}
     reason = _reason(choice, answer)
     content = clean(_flatten(message.get("content")))
     model = answer.get("model")
@@ -235,10 +237,7 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     Raises:
         UnfinishedError: the generation was broken off.
     """
-    given = choice.get("finish_reason")
-    if given is None:
-        given = ""
-    reason = given.lower().replace("-", "_") if isinstance(given, str) else None
+    given, reason = choice.get("finish_reason"), _bare_reason(choice)
     if reason is not None and reason in ("", *_ENDED, *_CUT, *_WITHHELD):
         return reason
     error = choice.get("error") or answer.get("error")
@@ -246,6 +245,16 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     shown = short_line(given, 80) if isinstance(given, str) else json_type(given)
     message = f'the generation ended with finish_reason "{shown}"'
     raise UnfinishedError(f"{message}: {words.text}".rstrip(": "), words)
+
+
+def _bare_reason(choice: Mapping[str, Any]) -> str | None:
+    """Return ``finish_reason`` without what Gemini writes behind a colon; None if it is no text."""
+    given = choice.get("finish_reason")
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        return None
+    return given.lower().partition(":")[0].strip().replace("-", "_")
 
 
 def _whole(text: str) -> str:

@@ -68,12 +68,14 @@ class Claim:
         written: completion tokens as claimed, with thoughts; None if not given.
         fewest_written: a lower bound on completion tokens, from the text.
         likely_written: an estimate of completion tokens, from the text.
+        is_unwritten: whether the answer has no message, so that no token may have been written.
     """
 
     prompt: int | None
     written: int | None
     fewest_written: int
     likely_written: int
+    is_unwritten: bool = False
 
     def doubt(self, fewest_prompt: int) -> str:
         """Return why the claim is not plausible; empty if it is.
@@ -83,7 +85,7 @@ class Claim:
         """
         counts = (
             ("prompt", self.prompt, max(1, fewest_prompt)),
-            ("completion", self.written, max(1, self.fewest_written)),
+            ("completion", self.written, 0 if self.is_unwritten else max(1, self.fewest_written)),
         )
         for name, count, fewest in counts:
             if count is None:
@@ -97,13 +99,22 @@ def claim_of(answer: Mapping[str, Any]) -> Claim:
     """Read the claim in a chat completion; never raises."""
     counts = read_usage(answer.get("usage")) or {}
     prompt, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    texts = list(_texts(answer.get("choices")))
+    choices = answer.get("choices")
+    texts = list(_texts(choices))
     return Claim(
         prompt,
         written,
         sum(map(fewest_tokens, texts)),
         sum(map(likely_tokens, texts)),
+        _have_no_message(choices),
     )
+
+
+def _have_no_message(choices: Any) -> bool:
+    """Tell whether all choices lack a message, as those of a blocked prompt do."""
+    if not isinstance(choices, list) or not choices:
+        return False
+    return all(isinstance(choice, Mapping) and choice.get("message") is None for choice in choices)
 
 
 def _texts(choices: Any) -> Iterator[str]:

@@ -10,6 +10,8 @@ import pytest
 
 from mitools.annotate.client.completion import NoCompletionError, UnfinishedError, read_completion
 from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.usage import claim_of
+from mitools.annotate.options import Price
 from tests.annotate.conftest import Annotate, sums
 from tests.server import Act, FixtureServer, complete
 
@@ -49,6 +51,46 @@ def test_a_withheld_answer_is_called_so(reason: str) -> None:
     problem = read_completion(finished(reason)).problem
     assert problem is not None
     assert problem.kind == "content_filter"
+
+
+def no_message(reason: str, written: int = 0, total: int = 40) -> dict[str, Any]:
+    usage = {"prompt_tokens": 40, "completion_tokens": written, "total_tokens": total}
+    choice = {"index": 0, "finish_reason": reason}
+    return {"object": "chat.completion", "choices": [choice], "usage": usage}
+
+
+@pytest.mark.parametrize("reason", ["content_filter: PROHIBITED_CONTENT", "SAFETY", "recitation"])
+def test_a_blocked_prompt_needs_no_message(
+    reason: str, server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    server.act = lambda call: Act(error=no_message(reason)) if "11 and" in call.question else Act()
+    priced = {"journal": tmp_path / "j", "price": Price(1, 1), "max_tokens": 500}
+    outcome = annotate(sums(3), **priced)
+    assert outcome.kinds == ["", "content_filter", ""]
+    assert len(server.calls) == 3
+    assert annotate(sums(3), **priced).kinds == outcome.kinds
+    assert len(server.calls) == 3
+
+
+def test_a_blocked_prompt_costs_what_the_server_counts() -> None:
+    assert claim_of(no_message("content_filter: SAFETY")).doubt(5) == ""
+    assert claim_of(complete("", "m") | {"usage": no_message("stop")["usage"]}).doubt(5)
+
+
+def test_a_cut_completion_without_a_message_is_cut(
+    server: FixtureServer, annotate: Annotate
+) -> None:
+    server.act = lambda call: (
+        Act(error=no_message("length", total=140)) if "11 and" in call.question else Act()
+    )
+    outcome = annotate(sums(3))
+    assert outcome.kinds == ["", "truncated", ""]
+    assert outcome.records[1]["teacher"]["usage"]["completion_tokens"] >= 100
+
+
+def test_a_completion_that_ended_needs_a_message() -> None:
+    with pytest.raises(NoCompletionError, match="without a message"):
+        read_completion(json.dumps(no_message("stop")))
 
 
 @pytest.mark.parametrize(
