@@ -14,6 +14,7 @@ from typing import Any
 from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.completion import (
     NoCompletionError,
+    UnfinishedError,
     parse_completion,
     parse_scored,
     shorten_scored,
@@ -24,7 +25,6 @@ from mitools.annotate.client.faults import (
     Fault,
     RequestRejected,
     Transient,
-    may_be_billed,
     sort_in_body,
     sort_status,
 )
@@ -241,19 +241,19 @@ class Endpoint:
             request.path, request.content, self._options.timeout_seconds
         )
         if not response.is_success:
-            fault = sort_status(
+            raise sort_status(
                 response.status, response.reason, response.headers, response.text, secrets
             )
-            fault.is_maybe_billed = may_be_billed(response.status, fault)
-            raise fault
         try:
             if request.said is None:
                 return response.text, parse_completion(response.text)
             answer = parse_scored(response.text)
             return shorten_scored(response.text, answer, request.said), answer
         except NoCompletionError as exc:
-            fault = sort_in_body(str(exc), exc.words, secrets)
-            fault.body = response.text
+            is_begun = isinstance(exc, UnfinishedError)
+            why, headers = str(exc), response.headers
+            fault = sort_in_body(why, exc.words, headers, secrets, is_begun=is_begun)
+            fault.body = secrets.mask(response.text)
             raise fault from exc
 
     def _note_pause(self, seconds: float, words: str) -> None:

@@ -24,7 +24,6 @@ __all__ = [
     "Secrets",
     "TooLarge",
     "Transient",
-    "may_be_billed",
     "rejection_kind",
     "retry_after",
     "sort_in_body",
@@ -121,17 +120,54 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """Make one line of bounded length, without the secrets."""
+        return short_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", self.mask(text)))
+
+    def mask(self, text: str) -> str:
+        """Replace the secrets in a text."""
         for value in self._values:
             text = text.replace(value, "[key]")
-        return short_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text))
+        return text
 
 
 def sort_status(
     status: int, reason: str, headers: Mapping[str, str], body: str, secrets: Secrets
 ) -> Fault:
-    """Sort a response that is not a success."""
+    """Sort a response that is not a success, with ``is_maybe_billed``."""
     words = find_words(body)
     message = f"{status}: {secrets.hide(words.text or reason or 'no reason given')}"
+    return _sort(status, message, headers, words)
+
+
+def sort_in_body(
+    why: str, words: ServerWords, headers: Mapping[str, str], secrets: Secrets, *, is_begun: bool
+) -> Fault:
+    """Sort a success whose body is not an answer, such as an error with status 200.
+
+    Args:
+        why: what is wrong with the body.
+        words: the error message in it. Gateways give the status that it would have had as its code.
+        headers: of the response.
+        secrets: not to be shown.
+        is_begun: whether the model has begun to answer, so that its tokens may be billed.
+    """
+    if _STATUS.fullmatch(words.code):
+        message = f"{words.code}, within a success: {secrets.hide(words.text or why)}"
+        fault = _sort(int(words.code), message, headers, words)
+        fault.is_maybe_billed = fault.is_maybe_billed or is_begun
+        return fault
+    message = f"the server sent no completion: {secrets.hide(why)}"
+    if _is_refusal(0, words):
+        return Fatal(message, words, is_refusal=True)
+    return Lost("server_error", message, words)
+
+
+def _sort(status: int, message: str, headers: Mapping[str, str], words: ServerWords) -> Fault:
+    fault = _by_status(status, message, headers, words)
+    fault.is_maybe_billed = _may_be_billed(status, fault)
+    return fault
+
+
+def _by_status(status: int, message: str, headers: Mapping[str, str], words: ServerWords) -> Fault:
     if _is_refusal(status, words) and not _is_about_one_record(words, message):
         return Fatal(message, words, status=status, is_refusal=True)
     wait = retry_after(headers)
@@ -146,14 +182,7 @@ def sort_status(
     return RequestRejected(rejection_kind(words.code, message), message, words)
 
 
-def sort_in_body(why: str, words: ServerWords, secrets: Secrets) -> Fault:
-    """Sort a success whose body is not an answer, such as an error with status 200."""
-    message = f"the server sent no completion: {secrets.hide(why)}"
-    if _is_refusal(0, words):
-        return Fatal(message, words, is_refusal=True)
-    return Lost("server_error", message, words)
-
-
+_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 _QUOTA = "insufficient_quota"
 _KEY_CODES = (
     *("invalid_api_key", "account_deactivated", "billing_not_active"),
@@ -183,7 +212,7 @@ def _is_about_one_record(words: ServerWords, message: str) -> bool:
     return rejection_kind(words.code, message) == "content_filter"
 
 
-def may_be_billed(status: int, fault: Fault) -> bool:
+def _may_be_billed(status: int, fault: Fault) -> bool:
     """Tell whether a request with this response may be billed.
 
     A gateway may time out with 502 or 504 while the model behind it continues, and a prompt that a

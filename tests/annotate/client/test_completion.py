@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.completion import NoCompletionError, UnfinishedError, read_completion
 from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.usage import claim_of
-from mitools.annotate.options import Price
+from mitools.annotate.options import AnnotateOptions, Price
+from mitools.errors import TeacherRefusedError
 from tests.annotate.conftest import Annotate, sums
-from tests.server import Act, FixtureServer, complete
+from tests.server import KEY, Act, FixtureServer, complete
 
 
 def finished(reason: Any, **more: Any) -> str:
@@ -140,12 +143,12 @@ def test_what_is_no_completion_says_why(body: str, words: str) -> None:
     [
         Act(text="Half of", finish_reason="error"),
         Act(text="The answer is (1", finish_reason="abort"),
-        Act(error={"error": {"message": "Provider returned error", "code": 429}}),
+        Act(error={"error": {"message": "Provider returned error", "code": 503}}),
         Act(error={"error": "model is overloaded"}),
         Act(error={"choices": None, "error": {"message": "upstream failed", "code": 502}}),
         Act(error={"choices": []}),
     ],
-    ids=["error", "abort", "429 in 200", "text", "null choices", "no choices"],
+    ids=["error", "abort", "503 in 200", "text", "null choices", "no choices"],
 )
 def test_a_fault_in_a_success_is_retried_and_asked_again_by_the_next_run(
     fault: Act, server: FixtureServer, annotate: Annotate, tmp_path: Path
@@ -158,6 +161,47 @@ def test_a_fault_in_a_success_is_retried_and_asked_again_by_the_next_run(
     again = annotate(sums(3), journal=tmp_path / "j", retries=2)
     assert again.kinds == ["", "", ""]
     assert len(server.calls) == 6
+
+
+def in_body(code: int, message: str) -> Act:
+    return Act(error={"error": {"message": message, "code": code}, "user_id": "u"})
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_rate_limit_in_a_success_costs_no_retry_and_no_money(
+    server: FixtureServer, annotate: Annotate
+) -> None:
+    requests = Requests(AnnotateOptions(model="fixture", base_url=server.url, max_tokens=500))
+    budget = Budget(Price(1, 1), requests.options.max_cost)
+    server.script = [in_body(429, "Provider returned error")] * 3
+    outcome = annotate(sums(1), budget=budget, retries=0)
+    assert outcome.kinds == [""]
+    assert len(server.calls) == 4
+    assert budget.lost.count == 0
+
+
+def test_a_refusal_in_a_success_stops_the_run(server: FixtureServer, annotate: Annotate) -> None:
+    server.default = in_body(402, "This request needs more than you have")
+    with pytest.raises(TeacherRefusedError, match="402, within a success"):
+        annotate(sums(30))
+    assert len(server.calls) <= 4
+
+
+def test_a_rejection_in_a_success_is_not_retried(server: FixtureServer, annotate: Annotate) -> None:
+    bad = in_body(400, "This endpoint's maximum context length is 4096 tokens.")
+    server.act = lambda call: bad if "11 and" in call.question else Act()
+    assert annotate(sums(3)).kinds == ["", "context_length", ""]
+    assert len(server.calls) == 3
+
+
+def test_a_key_that_a_success_repeats_is_masked_in_the_journal(
+    server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    server.script = [Act(error={"error": {"message": f"bad {KEY}", "code": "odd"}})]
+    annotate(sums(1), journal=tmp_path / "j")
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("j*"))
+    assert b"odd" in held
+    assert KEY.encode() not in held
 
 
 def test_an_unfinished_answer_in_an_old_journal_is_asked_again(
