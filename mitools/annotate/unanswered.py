@@ -7,14 +7,11 @@ from collections.abc import Iterable
 
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Answered
-from mitools.annotate.tally import Tally
+from mitools.annotate.tally import OF_THE_REPLY, Tally
 from mitools.errors import TeacherError
 from mitools.records import Record
 
 __all__ = ["Unanswered", "reason_of"]
-
-_OF_THE_REPLY = ("unreadable", "truncated", "empty", "refusal", "content_filter")
-"""Kinds of failure of a request that was answered, and mostly paid for."""
 
 _SHOWN = 3
 _GO_ON = 'to continue anyway: "--max-error-rate 1"'
@@ -56,7 +53,7 @@ class Unanswered:
     def too_many_at_first(self, tally: Tally) -> TeacherError | None:
         """Return the error of a run whose first replies hold no answer; None if it can go on."""
         most = self._options.max_unanswered
-        kinds = Counter({kind: tally.failed[kind] for kind in _OF_THE_REPLY if tally.failed[kind]})
+        kinds = Counter({kind: tally.failed[kind] for kind in OF_THE_REPLY if tally.failed[kind]})
         is_answered = tally.answered > tally.by_student
         if most is None or is_answered or kinds.total() < most:
             return None
@@ -89,7 +86,7 @@ class Unanswered:
             return [f"raise --max-tokens{now}"]
         if kind == "empty":
             return [*self._about_thoughts()] or ["check -m, and the log of the server"]
-        return ["change the prompt or the model"] if kind in _OF_THE_REPLY else []
+        return ["change the prompt or the model"] if kind in OF_THE_REPLY else []
 
     def _about_thoughts(self) -> Iterable[str]:
         errors = (record["teacher"]["error"]["message"] for record in self.examples)

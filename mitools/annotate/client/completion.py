@@ -96,8 +96,36 @@ def parse_completion(raw: str) -> Mapping[str, Any]:
     if not isinstance(content, str | list | dict | None):
         why = f"the message's content is {json_type(content)}, not a text"
         raise NoCompletionError(why)
-    _reason(choice, answer)
+    reason = _reason(choice, answer)
+    if not reason or not isinstance(content, str) or not content.strip():
+        _check_begun(answer, choice, message, reason)
     return answer
+
+
+def _check_begun(
+    answer: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any], reason: str
+) -> None:
+    """Check that an answer without text or without ``finish_reason`` is not a broken generation.
+
+    A gateway may send one with an error beside it, or with no token at all while a model starts.
+
+    Raises:
+        UnfinishedError: it is one.
+    """
+    if reason in (*_CUT, *_WITHHELD):
+        return
+    is_silent = not (
+        _flatten(message.get("content")).strip()
+        or _thoughts_field(message)
+        or message.get("tool_calls")
+        or message.get("refusal")
+    )
+    words = _error_words(choice, answer)
+    if words.text and (is_silent or not reason):
+        raise UnfinishedError(f"an error beside the answer: {words.text}", words)
+    written = (read_usage(answer.get("usage")) or {}).get("completion_tokens")
+    if is_silent and (not reason or written == 0):
+        raise UnfinishedError("the completion is empty, and was not generated to its end")
 
 
 def parse_scored(raw: str) -> Mapping[str, Any]:
@@ -240,11 +268,15 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     given, reason = choice.get("finish_reason"), _bare_reason(choice)
     if reason is not None and reason in ("", *_ENDED, *_CUT, *_WITHHELD):
         return reason
-    error = choice.get("error") or answer.get("error")
-    words = words_in({"error": error}) if error else ServerWords()
+    words = _error_words(choice, answer)
     shown = short_line(given, 80) if isinstance(given, str) else json_type(given)
     message = f'the generation ended with finish_reason "{shown}"'
     raise UnfinishedError(f"{message}: {words.text}".rstrip(": "), words)
+
+
+def _error_words(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> ServerWords:
+    error = choice.get("error") or answer.get("error")
+    return words_in({"error": error}) if error else ServerWords()
 
 
 def _bare_reason(choice: Mapping[str, Any]) -> str | None:

@@ -204,6 +204,56 @@ def test_a_key_that_a_success_repeats_is_masked_in_the_journal(
     assert KEY.encode() not in held
 
 
+def silent(reason: str | None = None, written: int = 0, **message: Any) -> dict[str, Any]:
+    answer = complete("", "m", message)
+    answer["choices"][0]["finish_reason"] = reason
+    usage = {"prompt_tokens": 0, "completion_tokens": written, "total_tokens": written}
+    return answer | {"usage": usage}
+
+
+ERROR = {"error": {"message": "Upstream died", "code": 502}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        silent(),
+        silent("stop"),
+        silent(None, 7),
+        silent("stop", 7) | ERROR,
+        silent("stop", 7, content=None) | ERROR,
+        complete("Half of", "m") | ERROR | {"choices": [{"message": {"content": "Half of"}}]},
+    ],
+    ids=["nothing", "no token", "no reason", "error", "null", "half"],
+)
+@pytest.mark.usefixtures("quick")
+def test_an_answer_that_was_not_generated_is_asked_again(
+    body: dict[str, Any], server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    server.act = lambda call: Act(error=body) if "11 and" in call.question else Act()
+    outcome = annotate(sums(3), journal=tmp_path / "j", retries=1)
+    assert outcome.kinds == ["", "server_error", ""]
+    assert len(server.calls) == 4
+    server.act = None
+    assert annotate(sums(3), journal=tmp_path / "j").kinds == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (silent("stop", 3), "empty"),
+        (silent("length"), "empty"),
+        (silent("stop", 0, refusal="No."), "refusal"),
+        (silent("tool_calls", 0, tool_calls=[{"id": "1"}]), "empty"),
+        (silent("stop", 0, reasoning="Let me see."), "empty"),
+    ],
+)
+def test_an_answer_without_text_may_be_finished(body: dict[str, Any], kind: str) -> None:
+    reply = read_completion(json.dumps(body))
+    assert reply.text == ""
+    assert reply.problem is None or reply.problem.kind == kind
+
+
 def test_an_unfinished_answer_in_an_old_journal_is_asked_again(
     server: FixtureServer, annotate: Annotate, tmp_path: Path
 ) -> None:
