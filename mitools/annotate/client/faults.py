@@ -179,7 +179,7 @@ def _by_status(status: int, message: str, headers: Mapping[str, str], words: Ser
         if wait is not None:
             return Busy(message, wait, is_rate_limit=False, words=words)
         return Transient("server_error", message, words)
-    return RequestRejected(rejection_kind(words.code, message), message, words)
+    return RequestRejected(rejection_kind(f"{words.code} {words.kind}", message), message, words)
 
 
 _STATUS = re.compile(r"[45]\d\d", re.ASCII)
@@ -209,7 +209,7 @@ def _is_refusal(status: int, words: ServerWords) -> bool:
 
 def _is_about_one_record(words: ServerWords, message: str) -> bool:
     """Tell whether the input was moderated, for which gateways also answer 403."""
-    return rejection_kind(words.code, message) == "content_filter"
+    return rejection_kind(f"{words.code} {words.kind}", message) == "content_filter"
 
 
 def _may_be_billed(status: int, fault: Fault) -> bool:
@@ -222,7 +222,12 @@ def _may_be_billed(status: int, fault: Fault) -> bool:
 
 
 def rejection_kind(code: str, message: str) -> str:
-    """Name the reason for which a request was refused."""
+    """Name the reason for which a request was refused.
+
+    Args:
+        code: the server's code of the error, and its type.
+        message: what the server says.
+    """
     for kind, words in _REJECTIONS.items():
         if any(word in code or word in message.lower() for word in words):
             return kind
@@ -237,7 +242,11 @@ _REJECTIONS = {
         "input was flagged",
         "requires moderation",
     ),
-    "context_length": ("context_length", "context length", "maximum context", "too many tokens"),
+    "context_length": (
+        *("context_length", "context length", "maximum context", "too many tokens"),
+        *("exceed_context", "context size", "context window", "maximum model length"),
+        *("prompt is too long", "input is too long", "prompt too long"),
+    ),
 }
 
 

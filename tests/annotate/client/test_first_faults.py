@@ -275,6 +275,42 @@ def test_a_moderated_input_is_its_records_fault(server: FixtureServer, annotate:
     assert annotate(sums(3)).kinds == ["", "content_filter", ""]
 
 
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ("the request exceeds the available context size. try increasing it", {}),
+        ("too big", {"type": "exceed_context_size_error", "code": 400}),
+        ("The decoder prompt (length 5012) is longer than the maximum model length of 4096.", {}),
+        ("prompt is too long: 210000 tokens > 200000 maximum", {}),
+        ("Your input exceeds the context window of this model.", {}),
+    ],
+)
+def test_records_that_are_too_long_do_not_stop_a_run(
+    said: str, more: dict[str, Any], server: FixtureServer, annotate: Annotate
+) -> None:
+    server.act = lambda call: (
+        Act(status=400, error=error(said, **more)) if len(server.calls) <= 12 else Act()
+    )
+    outcome = annotate(sums(16), concurrency=1)
+    assert outcome.kinds == ["context_length"] * 12 + [""] * 4
+
+
+def test_an_answer_that_comes_in_between_lets_the_run_go_on(
+    server: FixtureServer, annotate: Annotate
+) -> None:
+    # The model list is looked up before the run stops; an answer arrives meanwhile.
+    said = error("no such colour; the model does not exist")
+    server.act = lambda call: Act(delay=0.5) if "10 and" in call.question else act(call)
+
+    def act(call: Call) -> Act:
+        number = int(call.question.split()[1])
+        return Act(status=400, error=said) if number < 21 else Act()
+
+    server.look_delay = 1.0
+    outcome = annotate(sums(30), concurrency=2)
+    assert outcome.tally.answered == 20
+
+
 def fault(message: str, status: int = 400, **more: Any) -> Fault:
     import json
 
