@@ -1,7 +1,7 @@
-"""Reading a chat completion, with one normalizer for all places of a model's thoughts.
+"""Reading a chat completion: its text, the model's thoughts, and whether it was finished.
 
-vLLM called the field ``reasoning_content`` and later ``reasoning`` (vllm-project/vllm#27755); other
-servers leave thoughts in the text, where :mod:`mitools.reading` finds them. No network access.
+Thoughts in fields are those of :mod:`mitools.message_thoughts`; :mod:`mitools.reading` finds others
+in the text. No network access.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mitools.annotate.client.server_words import ServerWords, find_words, short_
 from mitools.annotate.client.usage import read_usage
 from mitools.annotate.protocol import Problem, Reply
 from mitools.annotate.token_logprobs import read_prompt_tokens, read_tokens
+from mitools.message_thoughts import is_thought, thoughts_of
 from mitools.reading import clean
 from mitools.schema import json_type
 
@@ -48,8 +49,6 @@ _WITHHELD = (
     *("content_filter", "content_filtered", "safety", "sensitive", "recitation", "blocklist"),
     *("prohibited_content", "spii", "refusal"),
 )
-
-_THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
 
 
 class NoCompletionError(ValueError):
@@ -116,7 +115,7 @@ def _check_begun(
         return
     is_silent = not (
         _flatten(message.get("content")).strip()
-        or _thoughts_field(message)
+        or _whole(thoughts_of(message))
         or message.get("tool_calls")
         or message.get("refusal")
     )
@@ -197,7 +196,7 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
     model = answer.get("model")
     reply = Reply(
         text=content.text,
-        thoughts=_thoughts_field(message) or content.thoughts,
+        thoughts=_whole(thoughts_of(message)) or content.thoughts,
         is_truncated=reason in _CUT,
         model=_whole(model) if isinstance(model, str) else "",
         usage=read_usage(answer.get("usage")),
@@ -297,17 +296,13 @@ def _whole(text: str) -> str:
 
 
 def _flatten(content: Any) -> str:
-    """Join a message's content, which may be a list of parts."""
+    """Join a message's content, which may be a list of parts; those with thoughts are left out."""
     if isinstance(content, str):
         return _whole(content)
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
         return ""
-    parts = [part.get("text") for part in content if isinstance(part, dict)]
+    shown = (part for part in content if isinstance(part, dict) and not is_thought(part))
+    parts = [part.get("text") for part in shown]
     return _whole("".join(part for part in parts if isinstance(part, str)))
-
-
-def _thoughts_field(message: Mapping[str, Any]) -> str:
-    texts = (_flatten(message.get(name)).strip() for name in _THOUGHT_FIELDS)
-    return next(filter(None, texts), "")

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from mitools.message_thoughts import THOUGHT_FIELDS
+
 __all__ = ["Claim", "claim_of", "fewest_tokens", "likely_tokens", "read_usage"]
 
 _NAMES = ("prompt_tokens", "completion_tokens")
 _MOST_PLAUSIBLE = 10_000_000  # tokens; above every model's context window
-_THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
 
 # Most tokenizers split at white space first, so a word takes at least one token; those that merge
 # across words save up to a third of the tokens (SuperBPE, arXiv 2503.13423).
@@ -126,7 +127,7 @@ def _texts(choices: Any) -> Iterator[str]:
         yield _flat(message.get("content"))
         yield _flat(message.get("refusal"))
         # Servers may repeat the same thoughts in several fields.
-        yield max((_flat(message.get(name)) for name in _THOUGHT_FIELDS), key=len)
+        yield max((_flat(message.get(name)) for name in THOUGHT_FIELDS), key=len)
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
             function = call.get("function") if isinstance(call, Mapping) else None
