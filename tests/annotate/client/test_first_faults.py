@@ -91,10 +91,17 @@ def test_ten_that_fail_alike_stop_the_run(
             5,
             "Incorrect key: [key]; check OPENAI_API_KEY",
         ),
+        (
+            Act(status=403, error=error("You are not allowed to request logprobs from this model")),
+            ("--top-logprobs", "5"),
+            1,
+            "leave --top-logprobs out, or change it",
+        ),
+        (Act(status=403, error=error("No logprobs for you")), (), 5, "check OPENAI_API_KEY"),
         (Act(status=403, error=PAGE), (), 5, "403: Sign in: please; the refusal is a web page"),
         (Act(status=404, error="404 page not found"), (), 1, "requests went to http://"),
     ],
-    ids=["param", "key", "403", "404"],
+    ids=["param", "key", "logprobs", "403 json", "403", "404"],
 )
 def test_what_is_certain_stops_the_run_at_once(
     act: Act, options: tuple[str, ...], status: int, hint: str, server: FixtureServer
