@@ -62,8 +62,11 @@ _EQUATION = EquationReader()
 
 
 def letter_of(index: int) -> str:
-    """Return the letter of a choice: 0 is ``a``."""
-    return chr(ord("a") + index)
+    """Return the letter of a choice: 0 is ``a``; behind ``z`` the number, so that 26 is ``27``."""
+    return chr(ord("a") + index) if index < _LETTERS else str(index + 1)
+
+
+_LETTERS = 26
 
 
 class ChoiceReader:
