@@ -110,7 +110,8 @@ class _Choice:
             if not shown.endswith(f"{choice}.") or self.is_equal(answer.label, choice):
                 continue
             sentence = self.state(choice, choices)
-            survives = own_text(text, how).endswith(sentence) or own_text(sentence) != sentence
+            own = own_text(text, how, choices, self._reader)
+            survives = own.endswith(sentence) or own_text(sentence) != sentence
             if normalize(choice) and shown.endswith(sentence) and survives:
                 begin = len(shown) - len(sentence)
                 return Answer(choice, shown[:begin].strip(), "cue", (begin, len(shown)))

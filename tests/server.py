@@ -151,6 +151,7 @@ class FixtureServer:
         self.default = Act()
         self.act: Callable[[Call], Act] | None = None
         self.models: list[dict[str, Any]] | None = None  # the list; None has none
+        self.look_delay = 0.0  # seconds before that list is sent
         self.looks = 0  # requests for the list
         self.most_at_once = 0
         self.billed = {"prompt_tokens": 0, "completion_tokens": 0}
@@ -308,6 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.fixture.looks += 1
+        self.server.fixture.closing.wait(self.server.fixture.look_delay)
         models = self.server.fixture.models
         status = 200 if models is not None and self.path.endswith("/models") else 404
         content = json.dumps({"object": "list", "data": models or []}).encode()

@@ -32,7 +32,7 @@ LAYERS = (
     ("records",),
     ("reading",),
     ("diverted", "tasks"),
-    ("demo", "gold", "operating", "replies"),
+    ("demo", "gold", "operating", "message_thoughts", "replies"),
     ("sources", "annotate", "split", "student"),
     ("asking",),
     ("train", "evaluate"),

@@ -7,8 +7,9 @@ journal is found at the start.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mitools.annotate.batch import import_results
 from mitools.annotate.client.budget import Budget
@@ -101,11 +102,18 @@ def _asking(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
 
     requests = Requests(options)
     budget = None if options.price is None else Budget(options.price, options.max_cost)
-    if options.samples > 1 and options.temperature == 0:
-        notices.warn("at temperature 0 all samples of a record are alike")
+    if options.samples > 1 and (cause := _cause_of_equal_samples(requests.settings)):
+        notices.warn(f"{cause} all samples of a record are alike")
     endpoint = Endpoint(requests, budget, notices)
     journal = Journal(journal_place(options)) if options.keeps_journal else None
     return OpenTeacher(ChatTeacher(ReplyStore(requests, journal), endpoint), journal, budget)
+
+
+def _cause_of_equal_samples(settings: Mapping[str, Any]) -> str:
+    """Say which field of a request makes a server answer each sample alike; empty if none does."""
+    if settings.get("temperature") == 0:
+        return "at temperature 0"
+    return "with one seed" if settings.get("seed") is not None else ""
 
 
 def _import_batch(paths: tuple[str, ...], journal: Journal, notices: Notices) -> None:

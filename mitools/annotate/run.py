@@ -112,6 +112,7 @@ class AnnotationRun:
             places = max(places, _IMMEDIATE_PLACES)
         self._outlet = Outlet(places, is_ordered=options.is_ordered)
         self._is_stopping = False
+        self._is_read = False  # whether the input came to its end
         self._is_whole = True  # in order, nothing may follow a record that was dropped
         self._error: BaseException | None = None
         self._loop = LoopThread()
@@ -119,6 +120,11 @@ class AnnotationRun:
         self._is_inbox_due = False
         self._asking: set[asyncio.Task[None]] = set()
         self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
+
+    @property
+    def has_open(self) -> bool:
+        """Whether another run may ask more than this one did, after it has ended."""
+        return not self._is_read or self.tally.finished < self.tally.read or self.tally.is_faulty
 
     def __enter__(self) -> AnnotationRun:
         self._reader.start()
@@ -242,6 +248,7 @@ class AnnotationRun:
     def _finish(self) -> None:
         self.tally.check()
         if not self._is_stopping:
+            self._is_read = True
             self._check_failures()
         if self._error is not None:
             raise self._error

@@ -24,7 +24,7 @@ from mitools.annotate.samples import (
     without_gold,
 )
 from mitools.annotate.scoring import score, texts_to_score
-from mitools.reading import headers_in
+from mitools.reading import template_headers
 from mitools.records import Record
 from mitools.tasks import How, Task
 
@@ -65,7 +65,7 @@ class Strategy:
         if options.template:
             from mitools.annotate.prompt import read_template
 
-            headers = headers_in(read_template(options.template))
+            headers = template_headers(read_template(options.template))
         names = ("samples", "stop_after", "keep", "reading")
         chosen = {name: getattr(options, name) for name in names}
         scores_choices = options.score_choices is not None

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from mitools.annotate.protocol import Answered
 from mitools.schema import READINGS
 
-__all__ = ["Tally"]
+__all__ = ["OF_THE_REPLY", "Tally"]
+
+OF_THE_REPLY = ("unreadable", "truncated", "empty", "refusal", "content_filter")
+"""Kinds of failure of a request that was answered, and mostly paid for."""
 
 
 @dataclass
@@ -87,6 +90,11 @@ class Tally:
     def judged(self) -> int:
         """Records that the teacher answered or failed to answer."""
         return self.answered + self.failed.total() - self.by_student
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether a record has no answer for a reason other than its reply."""
+        return any(kind not in OF_THE_REPLY for kind in self.failed)
 
     def check(self) -> None:
         """Assert that every record read is accounted for."""

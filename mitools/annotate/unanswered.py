@@ -7,14 +7,11 @@ from collections.abc import Iterable
 
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Answered
-from mitools.annotate.tally import Tally
+from mitools.annotate.tally import OF_THE_REPLY, Tally
 from mitools.errors import TeacherError
 from mitools.records import Record
 
 __all__ = ["Unanswered", "reason_of"]
-
-_OF_THE_REPLY = ("unreadable", "truncated", "empty", "refusal", "content_filter")
-"""Kinds of failure of a request that was answered, and mostly paid for."""
 
 _SHOWN = 3
 _GO_ON = 'to continue anyway: "--max-error-rate 1"'
@@ -25,21 +22,38 @@ class Unanswered:
 
     Attributes:
         examples: the first records without an answer.
+        reasons: by kind of failure, why the first record of that kind has no answer.
     """
 
     def __init__(self, options: AnnotateOptions) -> None:
         self.examples: list[Record] = []
+        self.reasons: dict[str, str] = {}
         self._options = options
 
     def add(self, answered: Answered) -> None:
         """Keep a record as an example, if it has no answer."""
-        if answered.problem is not None and len(self.examples) < _SHOWN:
+        if answered.problem is None:
+            return
+        if len(self.examples) < _SHOWN:
             self.examples.append(answered.record)
+        if answered.problem.kind not in self.reasons:
+            self.reasons[answered.problem.kind] = reason_of(answered.record)
+
+    def main_reason(self, tally: Tally) -> str | None:
+        """Say why most of the records without an answer have none; None if all have one."""
+        if not tally.failed:
+            return None
+        kind = _first(tally.failed)
+        return (
+            f"{kind}: {self.reasons[kind]}"
+            if len(tally.failed) == 1
+            else f"mostly {kind}: {self.reasons[kind]}"
+        )
 
     def too_many_at_first(self, tally: Tally) -> TeacherError | None:
         """Return the error of a run whose first replies hold no answer; None if it can go on."""
         most = self._options.max_unanswered
-        kinds = Counter({kind: tally.failed[kind] for kind in _OF_THE_REPLY if tally.failed[kind]})
+        kinds = Counter({kind: tally.failed[kind] for kind in OF_THE_REPLY if tally.failed[kind]})
         is_answered = tally.answered > tally.by_student
         if most is None or is_answered or kinds.total() < most:
             return None
@@ -52,9 +66,7 @@ class Unanswered:
             f"{tally.failed.total():,} of {of:,} records got no answer, more than --max-error-rate "
             f"{self._options.max_error_rate:g} allows (mostly: {_first(tally.failed)})"
         )
-        kinds = [record["teacher"]["error"]["kind"] for record in self.examples]
-        if (first := _first(tally.failed)) in kinds:
-            message += f"; {reason_of(self.examples[kinds.index(first)])}"
+        message += f"; {self.reasons[_first(tally.failed)]}"
         return TeacherError(message, hint="; ".join(self.advice(tally.failed)))
 
     def none_at_all(self, tally: Tally) -> TeacherError:
@@ -74,7 +86,7 @@ class Unanswered:
             return [f"raise --max-tokens{now}"]
         if kind == "empty":
             return [*self._about_thoughts()] or ["check -m, and the log of the server"]
-        return ["change the prompt or the model"] if kind in _OF_THE_REPLY else []
+        return ["change the prompt or the model"] if kind in OF_THE_REPLY else []
 
     def _about_thoughts(self) -> Iterable[str]:
         errors = (record["teacher"]["error"]["message"] for record in self.examples)

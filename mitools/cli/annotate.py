@@ -370,9 +370,11 @@ def _reporting(
             if isinstance(exc, KeyboardInterrupt):
                 exc.add_note(kept)  # the message of the interrupt says what to type
             else:
-                stage.console.note(f"run it again to go on; {kept}")
+                stage.console.note(f"run it again to go on; {kept}" if run.has_open else kept)
         raise
     _report(stage, run, records, opened)
+    if reason := run.unanswered.main_reason(run.tally):
+        stage.console.note(reason)
 
 
 def _report(stage: Stage, run: AnnotationRun, records: Reader, opened: OpenTeacher) -> None:

@@ -19,7 +19,7 @@ with its length. The rest of the package calls :mod:`mitools.tasks`, which calls
 
 from mitools.reading.answer import RANKS, Answer, How, Support
 from mitools.reading.clean import clean
-from mitools.reading.cut import headers_in
+from mitools.reading.cut import template_headers
 from mitools.reading.read import own_text, read_completion
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "How",
     "Support",
     "clean",
-    "headers_in",
     "own_text",
     "read_completion",
+    "template_headers",
 ]

@@ -11,6 +11,7 @@ import re
 from mitools.expressions import parse_expression
 from mitools.reading.answer import UNCLEAR, Choices, Found
 from mitools.reading.characters import normalize, plain
+from mitools.reading.fields import LIKELY_NAMES
 from mitools.reading.notation import without_copula, without_latex, without_markup
 from mitools.reading.numbers import EquationReader
 from mitools.reading.options import ChoiceForms, inflected, mentions
@@ -61,8 +62,11 @@ _EQUATION = EquationReader()
 
 
 def letter_of(index: int) -> str:
-    """Return the letter of a choice: 0 is ``a``."""
-    return chr(ord("a") + index)
+    """Return the letter of a choice: 0 is ``a``; behind ``z`` the number, so that 26 is ``27``."""
+    return chr(ord("a") + index) if index < _LETTERS else str(index + 1)
+
+
+_LETTERS = 26
 
 
 class ChoiceReader:
@@ -120,6 +124,7 @@ class ChoiceReader:
             return None
         shown, options = _shown(text), ChoiceForms(choices)
         exact = options.named(shown) if len(shown) < _LONGEST_NAME else None
+        exact = exact or _under_name(shown, options)
         if exact is not None:
             return exact
         said = _IS_CORRECT.match(shown)
@@ -163,6 +168,37 @@ class ChoiceReader:
         place = ord(min(letters)) - ord("a")
         lettered = choices[place] if place < len(choices) else None
         return lettered if len(letters) == 1 and named in ([], [lettered]) else UNCLEAR
+
+
+# "Category: access", by whatever name a prompt gives to the label, but not by one that refutes it.
+_UNDER_NAME = re.compile(r"([^\W\d_]+(?:\s[^\W\d_]+){0,2})\s?:\s*")
+_NAMES_NO_ANSWER = re.compile(
+    r"\b(?:not?|non|wrong|incorrect|false|rejected|excluded|other|another|alternative|unlike(?:ly)?|less"
+    r"|least|opposite|second|runner|previous|initial|confidence|certainty|probability|likelihood"
+    r"|example|question|premise|hypothesis)\b"
+)
+
+
+def _under_name(shown: str, options: ChoiceForms) -> str | None:
+    """Read a line that gives exactly one choice under a name: ``Category: access``.
+
+    Words such as ``yes`` may be said of anything, so their name has to be a usual one.
+    """
+    head = _UNDER_NAME.match(shown) if ":" in shown[:60] else None
+    if head is None or shown.endswith("?") or options.named(head[1]):
+        return None
+    if _NAMES_NO_ANSWER.search(head[1].lower()):
+        return None
+    behind = shown[head.end() :].strip("\"'*_` ")
+    usual = _LETTER_AND_NAME.fullmatch(behind.rstrip("."))
+    named = options.named(usual[2] if usual else behind)
+    if named is None:
+        return None
+    form = normalize(named)
+    if form in _SHORT_WORDS and LIKELY_NAMES.isdisjoint(head[1].lower().split()):
+        return None
+    place = ord(usual[1].lower()) - ord("a") if usual else options.forms.index(form)
+    return named if place < len(options.forms) and options.forms[place] == form else None
 
 
 _LETTER_AND_NAME = re.compile(r"\(([A-Za-z])\) ([^\n]{1,200})")

@@ -9,18 +9,18 @@ from typing import Any
 
 from mitools.reading.characters import word_set
 
-__all__ = ["FieldAnswer", "answer_field"]
+__all__ = ["LIKELY_NAMES", "FieldAnswer", "answer_field"]
 
 _MOST_OBJECTS = 8
 _NAMES = word_set(
     "answer finalanswer correctanswer label choice prediction result theanswer predictedlabel"
     " verdict answerletter correctoption correctchoice option ans solution"
 )
-_LIKELY = word_set(
+LIKELY_NAMES = word_set(
     "category class classification intent sentiment topic emotion tag department priority severity"
     " stance decision rating stars"
 )
-"""Names of fields for an answer where no other field is one, in JSON at the end of a text."""
+"""Names of an answer where no other one is there, of a field in JSON or of a line."""
 
 _BEFORE_NAME = re.compile(r"\A(?:predicted|final|the|main|primary)(?=.)")
 _REASONS = word_set(
@@ -121,7 +121,7 @@ def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
             held = _as_text(pair[1])
         elif name in _REASONS:
             reasons = _as_lines(pair[1])
-        elif _BEFORE_NAME.sub("", name) in _LIKELY:
+        elif _BEFORE_NAME.sub("", name) in LIKELY_NAMES:
             likely.append(_as_text(pair[1]))
     if held is None and len(likely) == 1:
         return FieldAnswer(likely[0], begin, end, reasons, is_likely=True)

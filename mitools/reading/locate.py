@@ -10,7 +10,7 @@ from mitools.reading.cues import Cue
 from mitools.reading.notation import boxed_in, other_box
 from mitools.reading.sentences import has_one_sentence, last_sentence, sentence_ends, sentence_start
 
-__all__ = ["statements"]
+__all__ = ["last_line", "statements"]
 
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})[\w+-]*[ \t]*\Z")
 _BULLET = re.compile(r"[ \t>|]*(?:[-*+\u2022\u2013\u00b7](?=[ \t])[ \t]*)?(?:#{1,6}[ \t]+)?")
@@ -144,8 +144,18 @@ def _bare_lines(text: str) -> Iterator[Statement]:
     if "\n" not in text:
         yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(text), is_exact=True)
         return
-    stop = len(text.rstrip(" \t\r\n`$\\])*_"))
-    begin = text.rfind("\n", 0, stop) + 1
-    last = text[begin : begin + 2000].partition("\n")[0]
+    begin = _last_begin(text)
     yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(first), is_exact=True)
-    yield Statement("line", last[_bullet_end(last) :].strip(), begin, len(text), is_exact=True)
+    yield Statement("line", last_line(text), begin, len(text), is_exact=True)
+
+
+def _last_begin(text: str) -> int:
+    stop = len(text.rstrip(" \t\r\n`$\\])*_"))
+    return text.rfind("\n", 0, stop) + 1
+
+
+def last_line(text: str) -> str:
+    """Return the last line that holds words, without its bullet."""
+    begin = _last_begin(text)
+    last = text[begin : begin + 2000].partition("\n")[0]
+    return last[_bullet_end(last) :].strip()

@@ -13,7 +13,7 @@ from mitools.reading.clean import clean
 from mitools.reading.cues import Cue, closing_cue, cue_counts, find_cues, lead_of
 from mitools.reading.cut import own_part
 from mitools.reading.fields import FieldAnswer, answer_field
-from mitools.reading.locate import statements
+from mitools.reading.locate import last_line, statements
 from mitools.reading.sentences import sentence_ends, sentence_start
 
 __all__ = ["own_text", "read_completion"]
@@ -47,7 +47,7 @@ def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -
         The answer; without a label, its rationale is the whole text of the completion.
     """
     cleaned = clean(text)
-    part = _cut(cleaned.text, how)
+    part = _cut(cleaned.text, how, choices, reader)
     own = part.text
     field = answer_field(own, part.folded)
     answer = None
@@ -65,9 +65,18 @@ def read_completion(text: str, choices: Choices, reader: TaskReader, how: How) -
     return Answer(answer.label, rationale, answer.read_by, _place_in(text, own, answer.place))
 
 
-def own_text(text: str, how: How | None = None) -> str:
-    """Return the part of a completion that answers, without thoughts or a next example."""
-    return _cut(clean(text).text, how or How()).text
+def own_text(
+    text: str, how: How | None = None, choices: Choices = None, reader: TaskReader | None = None
+) -> str:
+    """Return the part of a completion that answers, without thoughts or a next example.
+
+    Args:
+        text: the completion, unchanged.
+        how: the input that was asked about.
+        choices: the possible answers, if they are known.
+        reader: reads a line for the task, if that is known; it helps to find the end of an answer.
+    """
+    return _cut(clean(text).text, how or How(), choices, reader).text
 
 
 @dataclass(slots=True)
@@ -97,15 +106,15 @@ _MOST_CUES = 40
 """Number of cues that are tried, from the last; a completion with more repeats itself."""
 
 
-def _cut(text: str, how: How) -> _Part:
+def _cut(text: str, how: How, choices: Choices, reader: TaskReader | None) -> _Part:
     folded = fold(text)
     prefix = _PREFIX.match(folded)
     if prefix is not None and "answer" in folded[prefix.end() :]:
         text, folded = text[prefix.end() :], folded[prefix.end() :]
     end, closing = len(text), None
     if ":" in folded or "\n" in folded:
-        answered = _Answered(folded)
-        end = own_part(text, folded, how.asked, how.names, answered.before)
+        answered = _Answered(text, folded, choices, reader)
+        end = own_part(text, folded, how.asked, how.names, answered)
         closing = answered.closing if answered.place == end else None
     own = text[:end].rstrip()
     return _Part(own, folded[: len(own)], closing)
@@ -114,8 +123,11 @@ def _cut(text: str, how: How) -> _Part:
 class _Answered:
     """Finds whether a text states an answer before a position; reads no further than needed."""
 
-    def __init__(self, folded: str) -> None:
+    def __init__(self, text: str, folded: str, choices: Choices, reader: TaskReader | None) -> None:
+        self._text = text
         self._folded = folded
+        self._choices = choices
+        self._reader = reader
         self._first: int | None = None  # where the first answer of the whole text is stated
         self.place = -1
         self.closing: Cue | None = None  # the cue of the last sentence before that place
@@ -128,6 +140,22 @@ class _Answered:
                 return True
             self._first = _first_statement(self._folded)
         return self._first < place
+
+    def by_line(self, place: int) -> bool:
+        line = last_line(self._text[max(0, place - _LONGEST_LINE) : place])
+        if len(line) >= _LONGEST_LINE or not line:
+            return False
+        is_sentence = line.endswith((".", "!", "?"))
+        if self._reader is None:
+            return not is_sentence and len(line) < _SHORT and len(line.split()) <= _FEW_WORDS
+        found = self._reader.read_exact(line, self._choices)
+        # Where any text may be an answer, a whole sentence is taken for one of the reasons.
+        return isinstance(found, str) and not (is_sentence and found == line[:-1])
+
+
+_LONGEST_LINE = 300
+_SHORT = 60
+_FEW_WORDS = 4
 
 
 def _first_statement(folded: str) -> int:

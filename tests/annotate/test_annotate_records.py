@@ -121,6 +121,25 @@ def test_what_people_should_know_goes_to_the_notices(server: FixtureServer) -> N
     assert "1 of 1 gold labels cannot be read" in warnings[-1]
 
 
+@pytest.mark.parametrize(
+    ("params", "cause"),
+    [
+        ({"temperature": 0}, "at temperature 0"),
+        ({"seed": 1}, "with one seed"),
+        ({"temperature": 1}, ""),
+    ],
+)
+def test_samples_that_are_alike_by_a_param_are_warned_of(
+    params: dict[str, Any], cause: str, server: FixtureServer
+) -> None:
+    warnings: list[str] = []
+    options = AnnotateOptions(
+        model="fixture", base_url=server.url, keeps_journal=False, samples=2, params=params
+    )
+    list(annotate_records(sums(1), options, notices=Notices(on_warning=warnings.append)))
+    assert warnings == ([f"{cause} all samples of a record are alike"] if cause else [])
+
+
 def test_failures_are_handled_as_the_options_say(tmp_path: Path) -> None:
     records = completed(3)
     records[1]["completion"] = "Hm."

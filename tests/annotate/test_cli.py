@@ -75,10 +75,11 @@ def test_a_run_says_what_happened(server: FixtureServer) -> None:
         "mitools annotate: 4 rows = 3 answered + 0 rejected + 1 failed (1 unreadable)",
         "mitools annotate: 3 of 3 agree with gold (100.0%); read: 3 by cue; "
         "50 prompt and 25 completion tokens",
+        "mitools annotate: unreadable: record r1: no answer can be read: No idea.",
     ]
     status, again, err = run(server, lines(sums(4)), "--concurrency", "3", "--retries", "1")
     assert again == records
-    assert err.endswith("5 of 5 completions from the journal\n")
+    assert "; 5 of 5 completions from the journal\n" in err
     assert len(server.calls) == 5
 
 

@@ -9,6 +9,7 @@ import pytest
 from mitools.annotate.dry_run import Bill, CostEstimate, estimate_cost
 from mitools.annotate.options import AnnotateOptions, Price
 from mitools.annotate.strategy import Strategy
+from mitools.evaluate.costs.bill import Bill as TeacherBill
 from mitools.records import Record
 from tests.annotate.client.test_budget import bound
 from tests.annotate.conftest import Annotate, make_store, sums
@@ -63,6 +64,23 @@ def test_what_the_journal_answers_costs_nothing_and_teaches_the_rest(
     assert found.first_open is not None
     assert found.first_open.record["id"] == "r30"
     assert look(sums(30), server.url, tmp_path / "j").worst == Bill(0, 0, 0)
+
+
+def test_thoughts_that_only_the_total_holds_are_in_every_bill(
+    server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 215}
+    server.default = Act(usage=usage)
+    outcome = annotate(sums(30), journal=tmp_path / "j", max_tokens=50)
+    assert outcome.tally.spent["completion_tokens"] == 30 * 205
+    used = {"prompt_tokens": 10, "completion_tokens": 205}
+    assert all(record["teacher"]["usage"] == used for record in outcome.records)
+    paid = TeacherBill()
+    for record in outcome.records:
+        paid.add(record)
+    assert (paid.counted, paid.completion) == (30, 30 * 205)
+    found = look(sums(50), server.url, tmp_path / "j")
+    assert found.expected.completion_tokens == 20 * 205
 
 
 def test_a_bill_without_bound_or_price_has_no_cost() -> None:

@@ -179,3 +179,14 @@ def test_a_student_is_asked_at_temperature_0_unless_told_otherwise() -> None:
 def test_what_a_student_cannot_be_shown_is_refused(options: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         AnnotateOptions(prompt="student", model="m", **options).check()  # type: ignore[arg-type]
+
+
+def test_many_choices_are_numbered_behind_the_last_letter() -> None:
+    choices = [f"word {number}" for number in range(30)]
+    record = {"id": "1", "input": "Which?", "choices": choices, "task": "choice"}
+    shown = Prompts(AnnotateOptions()).first_messages(record)[-1]["content"]
+    assert "(z) word 25\n(27) word 26\n" in shown
+    assert "{" not in shown
+    task = task_named("choice")
+    for choice in choices:
+        assert task.parse(f"It fits. {task.state(choice, choices)}", choices).label == choice

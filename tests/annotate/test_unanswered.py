@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from mitools.annotate.unanswered import Unanswered, reason_of
 from mitools.errors import TeacherError
 from mitools.replies import Problem, error_field
 from tests.annotate.conftest import sums
+from tests.annotate.test_cli import lines
+from tests.annotate.test_cli import run as run_cli
 from tests.annotate.test_run import Question, Reply, SlowTeacher
+from tests.server import Act, FixtureServer
 
 
 def failed(number: int, kind: str, message: str = "why") -> Answered:
@@ -108,3 +112,18 @@ def test_only_the_first_records_are_kept() -> None:
         "record r1: slow",
         "record r2: slow",
     ]
+
+
+def test_a_run_says_to_run_it_again_only_if_that_asks_something(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    kept = ("--journal", tmp_path / "j", "--concurrency", "2")
+    server.default = Act(text="I do not know.")
+    status, _, err = run_cli(server, lines(sums(3)), *kept)
+    assert status == 1
+    assert f"answers are kept in {tmp_path / 'j'}" in err
+    assert "run it again" not in err
+    server.default = Act(status=400)
+    status, _, err = run_cli(server, lines(sums(3, first=50)), *kept)
+    assert status == 1
+    assert "run it again to go on" in err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitools.tasks import task_named
+from mitools.tasks import How, task_named
 
 CHOICE, LABELS = task_named("choice"), task_named("labels")
 
@@ -351,3 +351,43 @@ def test_a_label_is_read_or_left_unread(
     kind: str, choices: list[str], completion: str, label: str | None
 ) -> None:
     assert LABELS.parse(completion, choices).label == label
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Category: access", "**Topic:** Access", "Predicted category: access.", "Kind: access"),
+        *("Main Topic: (b) access", "- Department: `access`", "Intent : access"),
+    ],
+)
+@pytest.mark.parametrize("way", ["{line}", "They are polite.\n\n{line}", "{line}\nReason: polite."])
+def test_a_label_stands_on_a_line_of_its_own_under_a_name(line: str, way: str) -> None:
+    for task in (LABELS, CHOICE):
+        answer = task.parse(way.format(line=line), ["billing", "access", "other"])
+        assert (answer.label, answer.read_by) == ("access", "line")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Wrong category: access", "Not: access", "Other topic: access", "Confidence: access"),
+        *(
+            "Category: access or billing",
+            "Category: (a) access",
+            "Case 2: access",
+        ),
+        "What they wrote in: access",
+    ],
+)
+def test_a_name_may_refute_what_stands_behind_it(line: str) -> None:
+    completion = f"They are polite.\n{line}"
+    assert LABELS.parse(completion, ["billing", "access"], How(loosest="line")).label is None
+
+
+def test_yes_needs_a_usual_name() -> None:
+    for line, label in (
+        ("Decision: yes", "yes"),
+        ("Prime: yes", None),
+        ("Final decision: no", "no"),
+    ):
+        assert LABELS.parse(f"13 is odd.\n{line}", ["yes", "no"]).label == label

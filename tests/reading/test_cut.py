@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mitools.reading import How, headers_in
+from mitools.reading import How, template_headers
 from mitools.tasks import own_part, task_named
 
 LABELS, EQUATION = map(task_named, ("labels", "equation"))
@@ -54,11 +54,79 @@ def test_a_repeated_question_does_not_end_its_answer() -> None:
     assert "Bob" not in answer.rationale
 
 
+@pytest.mark.parametrize(
+    ("reasons", "label"),
+    [
+        (
+            "There are 2 sorts.\n\n**Case 1:** it is red: 1 way.\n**Case 2:** it is blue: 3 ways.",
+            "4",
+        ),
+        ("It may look odd.\nExample 1: 1 + 3 = 4, which is even.\nExample 2: 3 + 5 = 8.", "4"),
+        ("Bo counts hats.\nProblem: two hats are lost.", "4"),
+        ("Bo counts hats.\n\n**Claim:** two hats are lost.\n\nContext: he had six.", "4"),
+        ("Bo counts hats.\nUser: wants the number of hats.", "4"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["How many hats has Bo left?", ""])
+def test_a_header_inside_the_reasons_does_not_end_them(
+    reasons: str, label: str, asked: str
+) -> None:
+    answer = EQUATION.parse(f"{reasons}\nThe answer is {label}.", None, How(asked=asked))
+    assert (answer.label, answer.read_by) == (label, "cue")
+    assert answer.rationale == reasons
+
+
+@pytest.mark.parametrize(
+    "invented",
+    [
+        "Problem: Bob sings.\nSo the answer is contradiction.",
+        "Example 1: Bob sings.\nSo the answer is contradiction.",
+        "User: Bob sings?\nAssistant: The answer is contradiction.",
+        "Example 4: Bob sings.\nSo the answer is contradiction.",
+    ],
+)
+def test_an_answer_on_a_line_ends_before_the_next_example(invented: str) -> None:
+    for asked in ("Ann sold 12 hats. Did she sell hats?", ""):
+        answer = LABELS.parse(f"Neutral\n\n{invented}", NLI, How(asked=asked))
+        assert answer.label == "neutral"
+
+
+@pytest.mark.parametrize(
+    "invented",
+    [
+        "Example 4: Bob sings.\nSo the answer is contradiction.",
+        "Problem: Bob sings.\n\nQ: Does he?\nA: The answer is contradiction.",
+        "User: Bob sings?\nAssistant: The answer is contradiction.",
+        "Problem: Bob sings, a contradiction.",
+    ],
+)
+def test_the_answer_to_an_invented_example_is_not_read(invented: str) -> None:
+    how = How(asked="Ann sold 12 hats. Did she sell hats?")
+    assert LABELS.parse(f"Nobody can tell from this text.\n\n{invented}", NLI, how).label is None
+
+
+def test_a_numbered_header_in_the_input_names_no_example() -> None:
+    how = How(asked="Question 1: Ann has 5 hats. How many?\nTale: Ann")
+    assert EQUATION.parse("The answer is 5.\nTale: Bob has 6.", None, how).label == "5"
+
+
 def test_the_headers_of_a_template_begin_an_example() -> None:
-    names = headers_in("Tale: {{ input }}\n\nAnswer:\nReasoning: x\n12:30 it was")
+    names = template_headers("Tale: {{ input }}\n\nAnswer:\nReasoning: x\n12:30 it was")
     assert names == {"tale"}
     completion = "The answer is 5.\nTale: Bob has 6. The answer is 6."
     assert EQUATION.parse(completion, None, How(names=names)).label == "5"
+
+
+def test_the_form_of_the_answer_in_a_template_begins_no_example() -> None:
+    template = (
+        "Speech:\n{{ record.speech }}\n"
+        'Tone: one of {{ choices | join(", ") }}\nKey fact: what decides'
+    )
+    names = template_headers(template)
+    assert names == {"speech"}
+    how = How(asked="Ann sold hats.", names=names)
+    completion = "Nothing is told.\nKey fact: Ann sold hats.\nAnswer: neutral"
+    assert LABELS.parse(completion, NLI, how).label == "neutral"
 
 
 def test_the_own_part_has_no_thoughts_and_no_next_question() -> None:

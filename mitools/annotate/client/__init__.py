@@ -7,7 +7,8 @@
 - ``pace``: how many requests run at once, and when none may start
 - ``budget``: what requests may cost, and did cost; ``usage``: the token counts that servers claim
 - ``transport``: bytes over HTTP, and a bounded response; ``packed_body``: compressed ones;
-  ``proxies``: the proxy that the environment names
+  ``proxies``: the proxy that the environment names; ``open_files``: how many connections a process
+  may have
 - ``completion``: the JSON of a completion, or of a scored text; ``reply_reader``: that, or a
   journal entry, as the reply to a question
 

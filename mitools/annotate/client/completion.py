@@ -1,7 +1,7 @@
-"""Reading a chat completion, with one normalizer for all places of a model's thoughts.
+"""Reading a chat completion: its text, the model's thoughts, and whether it was finished.
 
-vLLM called the field ``reasoning_content`` and later ``reasoning`` (vllm-project/vllm#27755); other
-servers leave thoughts in the text, where :mod:`mitools.reading` finds them. No network access.
+Thoughts in fields are those of :mod:`mitools.message_thoughts`; :mod:`mitools.reading` finds others
+in the text. No network access.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mitools.annotate.client.server_words import ServerWords, find_words, short_
 from mitools.annotate.client.usage import read_usage
 from mitools.annotate.protocol import Problem, Reply
 from mitools.annotate.token_logprobs import read_prompt_tokens, read_tokens
+from mitools.message_thoughts import is_thought, thoughts_of
 from mitools.reading import clean
 from mitools.schema import json_type
 
@@ -48,8 +49,6 @@ _WITHHELD = (
     *("content_filter", "content_filtered", "safety", "sensitive", "recitation", "blocklist"),
     *("prohibited_content", "spii", "refusal"),
 )
-
-_THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
 
 
 class NoCompletionError(ValueError):
@@ -88,14 +87,44 @@ def parse_completion(raw: str) -> Mapping[str, Any]:
     answer = _parsed(raw)
     choice = _first_choice(answer)
     message = choice.get("message")
+    if message is None and _bare_reason(choice) in (*_CUT, *_WITHHELD):
+        return answer  # Gemini leaves the message out where it wrote nothing
     if not isinstance(message, dict):
         raise _missing(answer, "a completion without a message")
     content = message.get("content")
     if not isinstance(content, str | list | dict | None):
         why = f"the message's content is {json_type(content)}, not a text"
         raise NoCompletionError(why)
-    _reason(choice, answer)
+    reason = _reason(choice, answer)
+    if not reason or not isinstance(content, str) or not content.strip():
+        _check_begun(answer, choice, message, reason)
     return answer
+
+
+def _check_begun(
+    answer: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any], reason: str
+) -> None:
+    """Check that an answer without text or without ``finish_reason`` is not a broken generation.
+
+    A gateway may send one with an error beside it, or with no token at all while a model starts.
+
+    Raises:
+        UnfinishedError: it is one.
+    """
+    if reason in (*_CUT, *_WITHHELD):
+        return
+    is_silent = not (
+        _flatten(message.get("content")).strip()
+        or _whole(thoughts_of(message))
+        or message.get("tool_calls")
+        or message.get("refusal")
+    )
+    words = _error_words(choice, answer)
+    if words.text and (is_silent or not reason):
+        raise UnfinishedError(f"an error beside the answer: {words.text}", words)
+    written = (read_usage(answer.get("usage")) or {}).get("completion_tokens")
+    if is_silent and (not reason or written == 0):
+        raise UnfinishedError("the completion is empty, and was not generated to its end")
 
 
 def parse_scored(raw: str) -> Mapping[str, Any]:
@@ -161,13 +190,13 @@ def read_answer(answer: Mapping[str, Any]) -> Reply:
         answer: a result of :func:`parse_completion`.
     """
     choice = answer["choices"][0]
-    message = choice["message"]
+    message = choice.get("message") or {}
     reason = _reason(choice, answer)
     content = clean(_flatten(message.get("content")))
     model = answer.get("model")
     reply = Reply(
         text=content.text,
-        thoughts=_thoughts_field(message) or content.thoughts,
+        thoughts=_whole(thoughts_of(message)) or content.thoughts,
         is_truncated=reason in _CUT,
         model=_whole(model) if isinstance(model, str) else "",
         usage=read_usage(answer.get("usage")),
@@ -235,17 +264,28 @@ def _reason(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     Raises:
         UnfinishedError: the generation was broken off.
     """
-    given = choice.get("finish_reason")
-    if given is None:
-        given = ""
-    reason = given.lower().replace("-", "_") if isinstance(given, str) else None
+    given, reason = choice.get("finish_reason"), _bare_reason(choice)
     if reason is not None and reason in ("", *_ENDED, *_CUT, *_WITHHELD):
         return reason
-    error = choice.get("error") or answer.get("error")
-    words = words_in({"error": error}) if error else ServerWords()
+    words = _error_words(choice, answer)
     shown = short_line(given, 80) if isinstance(given, str) else json_type(given)
     message = f'the generation ended with finish_reason "{shown}"'
     raise UnfinishedError(f"{message}: {words.text}".rstrip(": "), words)
+
+
+def _error_words(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> ServerWords:
+    error = choice.get("error") or answer.get("error")
+    return words_in({"error": error}) if error else ServerWords()
+
+
+def _bare_reason(choice: Mapping[str, Any]) -> str | None:
+    """Return ``finish_reason`` without what Gemini writes behind a colon; None if it is no text."""
+    given = choice.get("finish_reason")
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        return None
+    return given.lower().partition(":")[0].strip().replace("-", "_")
 
 
 def _whole(text: str) -> str:
@@ -256,17 +296,13 @@ def _whole(text: str) -> str:
 
 
 def _flatten(content: Any) -> str:
-    """Join a message's content, which may be a list of parts."""
+    """Join a message's content, which may be a list of parts; those with thoughts are left out."""
     if isinstance(content, str):
         return _whole(content)
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
         return ""
-    parts = [part.get("text") for part in content if isinstance(part, dict)]
+    shown = (part for part in content if isinstance(part, dict) and not is_thought(part))
+    parts = [part.get("text") for part in shown]
     return _whole("".join(part for part in parts if isinstance(part, str)))
-
-
-def _thoughts_field(message: Mapping[str, Any]) -> str:
-    texts = (_flatten(message.get(name)).strip() for name in _THOUGHT_FIELDS)
-    return next(filter(None, texts), "")

@@ -14,6 +14,7 @@ from typing import Any
 from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.completion import (
     NoCompletionError,
+    UnfinishedError,
     parse_completion,
     parse_scored,
     shorten_scored,
@@ -24,7 +25,6 @@ from mitools.annotate.client.faults import (
     Fault,
     RequestRejected,
     Transient,
-    may_be_billed,
     sort_in_body,
     sort_status,
 )
@@ -129,8 +129,8 @@ class Endpoint:
         await self._transport.close()
 
     def recalled(self) -> None:
-        """Note that an earlier run got an answer, so a fault is not one of every request."""
-        self._first_faults.answered()
+        """Note that an earlier run got an answer, so a fault is seldom one of every request."""
+        self._first_faults.recalled()
 
     async def complete(
         self, request: Request, question: Question, store: ReplyStore
@@ -241,19 +241,19 @@ class Endpoint:
             request.path, request.content, self._options.timeout_seconds
         )
         if not response.is_success:
-            fault = sort_status(
+            raise sort_status(
                 response.status, response.reason, response.headers, response.text, secrets
             )
-            fault.is_maybe_billed = may_be_billed(response.status, fault)
-            raise fault
         try:
             if request.said is None:
                 return response.text, parse_completion(response.text)
             answer = parse_scored(response.text)
             return shorten_scored(response.text, answer, request.said), answer
         except NoCompletionError as exc:
-            fault = sort_in_body(str(exc), exc.words, secrets)
-            fault.body = response.text
+            is_begun = isinstance(exc, UnfinishedError)
+            why, headers = str(exc), response.headers
+            fault = sort_in_body(why, exc.words, headers, secrets, is_begun=is_begun)
+            fault.body = secrets.mask(response.text)
             raise fault from exc
 
     def _note_pause(self, seconds: float, words: str) -> None:
@@ -345,14 +345,23 @@ class Endpoint:
         if fault.is_unreachable:
             self._halt()
             raise self._unreachable(fault) from fault
-        is_of_all = isinstance(fault, Fatal)
-        if not is_of_all and not tries.has_failed_before:
-            is_of_all = self._first_faults.add(request, fault)
-        if is_of_all:
+        alike = 0
+        if isinstance(fault, Fatal):
             self._halt()
-            # All requests that fail meanwhile share one explanation, which may take a request.
-            self._explaining = self._explaining or asyncio.create_task(self._explained(fault))
-            raise await asyncio.shield(self._explaining) from fault
+        elif not tries.has_failed_before:
+            alike = self._first_faults.add(request, fault)
+        if not alike and not isinstance(fault, Fatal):
+            return
+        # All requests that fail meanwhile share one explanation, which may take a request.
+        answers = self._answers
+        explaining = self._explaining or asyncio.create_task(self._explained(fault, alike))
+        self._explaining = explaining
+        error = await asyncio.shield(explaining)
+        if alike and self._answers > answers:
+            self._explaining = None  # so they are faults of their records
+            return
+        self._halt()
+        raise error from fault
 
     def _unreachable(self, fault: Fault) -> TeacherError:
         message = f"cannot reach {self._provider}: {fault.message}"
@@ -361,16 +370,22 @@ class Endpoint:
             hint = "run the same command again: what was answered is in the journal"
         return TeacherError(message, hint=hint)
 
-    async def _explained(self, fault: Fault) -> TeacherError:
-        """Make the error that stops the run: the server's message, and what to type next."""
+    async def _explained(self, fault: Fault, alike: int) -> TeacherError:
+        """Make the error that stops the run: the server's message, and what to type next.
+
+        Args:
+            fault: the fault of the last request.
+            alike: how many requests failed alike; 0 if this one is enough.
+        """
+        earlier = "and none was answered" if not self._answers else "with no answer in between"
         advice = advise(fault, self._requests.settings, self._requests.url)
         hint = advice.hint
         if advice.is_about_model:
             entries = await self._models.entries()
             hint = "; ".join(filter(None, (hint, suggest(self._requests.model, entries))))
         message = f"{self._provider}: {fault.message}"
-        if not isinstance(fault, Fatal):
-            message += f" ({self._first_faults.most} requests failed alike, and none was answered)"
+        if alike:
+            message += f" ({alike} requests failed alike, {earlier})"
             hint = hint or 'fix it and run it again, or send all anyway: "--max-error-rate 1"'
         kind = TeacherRefusedError if advice.is_refusal else TeacherError
         return kind(message, hint=hint)

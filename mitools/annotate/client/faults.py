@@ -24,7 +24,6 @@ __all__ = [
     "Secrets",
     "TooLarge",
     "Transient",
-    "may_be_billed",
     "rejection_kind",
     "retry_after",
     "sort_in_body",
@@ -121,17 +120,54 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """Make one line of bounded length, without the secrets."""
+        return short_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", self.mask(text)))
+
+    def mask(self, text: str) -> str:
+        """Replace the secrets in a text."""
         for value in self._values:
             text = text.replace(value, "[key]")
-        return short_line(re.sub(r"\bsk-[\w*-]{4,}", "[key]", text))
+        return text
 
 
 def sort_status(
     status: int, reason: str, headers: Mapping[str, str], body: str, secrets: Secrets
 ) -> Fault:
-    """Sort a response that is not a success."""
+    """Sort a response that is not a success, with ``is_maybe_billed``."""
     words = find_words(body)
     message = f"{status}: {secrets.hide(words.text or reason or 'no reason given')}"
+    return _sort(status, message, headers, words)
+
+
+def sort_in_body(
+    why: str, words: ServerWords, headers: Mapping[str, str], secrets: Secrets, *, is_begun: bool
+) -> Fault:
+    """Sort a success whose body is not an answer, such as an error with status 200.
+
+    Args:
+        why: what is wrong with the body.
+        words: the error message in it. Gateways give the status that it would have had as its code.
+        headers: of the response.
+        secrets: not to be shown.
+        is_begun: whether the model has begun to answer, so that its tokens may be billed.
+    """
+    if _STATUS.fullmatch(words.code):
+        message = f"{words.code}, within a success: {secrets.hide(words.text or why)}"
+        fault = _sort(int(words.code), message, headers, words)
+        fault.is_maybe_billed = fault.is_maybe_billed or is_begun
+        return fault
+    message = f"the server sent no completion: {secrets.hide(why)}"
+    if _is_refusal(0, words):
+        return Fatal(message, words, is_refusal=True)
+    return Lost("server_error", message, words)
+
+
+def _sort(status: int, message: str, headers: Mapping[str, str], words: ServerWords) -> Fault:
+    fault = _by_status(status, message, headers, words)
+    fault.is_maybe_billed = _may_be_billed(status, fault)
+    return fault
+
+
+def _by_status(status: int, message: str, headers: Mapping[str, str], words: ServerWords) -> Fault:
     if _is_refusal(status, words) and not _is_about_one_record(words, message):
         return Fatal(message, words, status=status, is_refusal=True)
     wait = retry_after(headers)
@@ -143,32 +179,40 @@ def sort_status(
         if wait is not None:
             return Busy(message, wait, is_rate_limit=False, words=words)
         return Transient("server_error", message, words)
-    return RequestRejected(rejection_kind(words.code, message), message, words)
+    return RequestRejected(rejection_kind(f"{words.code} {words.kind}", message), message, words)
 
 
-def sort_in_body(why: str, words: ServerWords, secrets: Secrets) -> Fault:
-    """Sort a success whose body is not an answer, such as an error with status 200."""
-    message = f"the server sent no completion: {secrets.hide(why)}"
-    if _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES:
-        return Fatal(message, words, is_refusal=True)
-    return Lost("server_error", message, words)
-
-
+_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 _QUOTA = "insufficient_quota"
-_KEY_CODES = ("invalid_api_key", "account_deactivated", "billing_not_active")
+_KEY_CODES = (
+    *("invalid_api_key", "account_deactivated", "billing_not_active"),
+    *("billing_hard_limit_reached", "insufficient_user_quota"),
+)
+# What providers say when an account can pay for no request, with status 400, 412 or 429 as well.
+_UNPAID = re.compile(
+    r"\bcredit balance\b|\b(?:out of|insufficient|not enough|no more|used all available) credits?\b"
+    r"|\binsufficient (?:account )?(?:balance|funds|credit)\b|\bspecified api usage limits?\b"
+    r"|\b(?:spend|spending|billing|billing hard) (?:limit|cap)\b"
+    r"|\b(?:account|organization|team|project|workspace|subscription)\b.{0,60}?\b(?:is|was|been)"
+    r" (?:suspended|deactivated|disabled|overdue|past due)\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")  # may be the text of a record
 
 
 def _is_refusal(status: int, words: ServerWords) -> bool:
     is_by_code = _QUOTA in (words.code, words.kind) or words.code in _KEY_CODES
-    return status in (401, 402, 403) or is_by_code
+    if status in (401, 402, 403) or is_by_code:
+        return True
+    return status < 500 and _UNPAID.search(_QUOTED.sub("", words.text)) is not None
 
 
 def _is_about_one_record(words: ServerWords, message: str) -> bool:
     """Tell whether the input was moderated, for which gateways also answer 403."""
-    return rejection_kind(words.code, message) == "content_filter"
+    return rejection_kind(f"{words.code} {words.kind}", message) == "content_filter"
 
 
-def may_be_billed(status: int, fault: Fault) -> bool:
+def _may_be_billed(status: int, fault: Fault) -> bool:
     """Tell whether a request with this response may be billed.
 
     A gateway may time out with 502 or 504 while the model behind it continues, and a prompt that a
@@ -178,7 +222,12 @@ def may_be_billed(status: int, fault: Fault) -> bool:
 
 
 def rejection_kind(code: str, message: str) -> str:
-    """Name the reason for which a request was refused."""
+    """Name the reason for which a request was refused.
+
+    Args:
+        code: the server's code of the error, and its type.
+        message: what the server says.
+    """
     for kind, words in _REJECTIONS.items():
         if any(word in code or word in message.lower() for word in words):
             return kind
@@ -193,7 +242,11 @@ _REJECTIONS = {
         "input was flagged",
         "requires moderation",
     ),
-    "context_length": ("context_length", "context length", "maximum context", "too many tokens"),
+    "context_length": (
+        *("context_length", "context length", "maximum context", "too many tokens"),
+        *("exceed_context", "context size", "context window", "maximum model length"),
+        *("prompt is too long", "input is too long", "prompt too long"),
+    ),
 }
 
 

@@ -61,6 +61,10 @@ def advise(fault: Fault, settings: Mapping[str, Any], url: BaseUrl) -> Advice:
     text = f"{words.text} {words.param}".lower()
     if isinstance(fault, TooLarge):
         return Advice("raise --max-response-bytes, or check --base-url")
+    if isinstance(fault, Fatal) and fault.status == 403:  # OpenAI's reasoning models
+        named = {name: settings[name] for name in (*_OPTIONS, *_LIMITS) if name in settings}
+        if (setting := _refused_setting(text, named)) is not None:
+            return Advice(setting)
     if isinstance(fault, Fatal) and fault.is_refusal:
         hint = "check OPENAI_API_KEY, and the account's credit and permissions"
         if words.form == "page":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import os
 import socket
 import ssl
@@ -26,6 +27,7 @@ import openai
 from mitools import __version__
 from mitools.annotate.client.base_url import CHAT_PATH, BaseUrl
 from mitools.annotate.client.faults import Fatal, Fault, Lost, Secrets, TooLarge, Transient
+from mitools.annotate.client.open_files import allow_connections
 from mitools.annotate.client.packed_body import unpacked
 from mitools.annotate.client.proxies import proxy_for
 from mitools.annotate.client.requests import OPENAI_HOST
@@ -66,6 +68,7 @@ _MALFORMED = (
 )
 _NO_ROUTE = (ConnectionRefusedError, socket.gaierror)
 _UNREACHABLE_ERRNO = (101, 111, 113)  # network unreachable, refused, no route to host
+_TOO_MANY_ERRNO = (errno.EMFILE, errno.ENFILE)
 
 # Decoders that take linear time; others, such as idna, do not, and are not needed.
 _CHARSETS = ("iso-8859-1", "latin-1", "latin1", "windows-1252", "cp1252", "utf-16")
@@ -146,6 +149,7 @@ class Transport:
     async def _follow(self, method: str, path: str, content: bytes, most: int) -> Response:
         """Send, and follow redirects on the same host; a POST stays a POST."""
         if self._session is None:
+            allow_connections(self._pool_size)
             self._session = _open_session(self._tls, self._pool_size)
         target = self._chat if path == CHAT_PATH else _Target.of(self._url.at(path))
         for _ in range(_MOST_REDIRECTS + 1):
@@ -277,6 +281,9 @@ def _sorted(exc: BaseException, secrets: Secrets) -> Fault:
     for cause in causes:
         if _is_certificate(cause):
             return Fatal(secrets.hide(str(cause)))
+    if any(_errno(cause) in _TOO_MANY_ERRNO for cause in causes):
+        advice = 'lower --concurrency, or type "ulimit -n" with a larger number'
+        return Transient("connection", f"this process has too many open files: {advice}")
     # The innermost cause tells what happened.
     reasons = (_reason(cause) for cause in reversed(causes) if isinstance(cause, OSError))
     reason = next(reasons, "")
@@ -308,8 +315,11 @@ def _is_certificate(cause: BaseException) -> bool:
 
 def _is_unreachable(cause: BaseException) -> bool:
     is_named = isinstance(cause, aiohttp.ClientConnectorError)
-    errno = getattr(cause, "errno", None)
-    return is_named or isinstance(cause, _NO_ROUTE) or errno in _UNREACHABLE_ERRNO
+    return is_named or isinstance(cause, _NO_ROUTE) or _errno(cause) in _UNREACHABLE_ERRNO
+
+
+def _errno(cause: BaseException) -> int | None:
+    return getattr(cause, "errno", None)
 
 
 def _reason(cause: OSError) -> str:

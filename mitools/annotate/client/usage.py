@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from mitools.message_thoughts import THOUGHT_FIELDS
+
 __all__ = ["Claim", "claim_of", "fewest_tokens", "likely_tokens", "read_usage"]
 
 _NAMES = ("prompt_tokens", "completion_tokens")
 _MOST_PLAUSIBLE = 10_000_000  # tokens; above every model's context window
-_THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking")
 
 # Most tokenizers split at white space first, so a word takes at least one token; those that merge
 # across words save up to a third of the tokens (SuperBPE, arXiv 2503.13423).
@@ -27,10 +28,15 @@ def read_usage(usage: Any) -> dict[str, int] | None:
     """Read plausible token counts; None if there is none.
 
     Booleans, negative numbers, fractions, and numbers above every context window are not plausible.
+    Some servers omit thoughts from ``completion_tokens`` but bill them; they are in
+    ``total_tokens``, and count here.
     """
     if not isinstance(usage, Mapping):
         return None
     counts = {name: usage[name] for name in _NAMES if _is_count(usage.get(name))}
+    if len(counts) == len(_NAMES) and _is_count(total := usage.get("total_tokens")):
+        prompt, written = (counts[name] for name in _NAMES)
+        counts["completion_tokens"] = max(written, total - prompt)
     return counts or None
 
 
@@ -60,16 +66,17 @@ class Claim:
 
     Attributes:
         prompt: prompt tokens as claimed; None if not given.
-        written: completion tokens as claimed; None if not given. Some servers omit thoughts from
-            ``completion_tokens`` but bill them; they are in ``total_tokens``.
+        written: completion tokens as claimed, with thoughts; None if not given.
         fewest_written: a lower bound on completion tokens, from the text.
         likely_written: an estimate of completion tokens, from the text.
+        is_unwritten: whether the answer has no message, so that no token may have been written.
     """
 
     prompt: int | None
     written: int | None
     fewest_written: int
     likely_written: int
+    is_unwritten: bool = False
 
     def doubt(self, fewest_prompt: int) -> str:
         """Return why the claim is not plausible; empty if it is.
@@ -79,7 +86,7 @@ class Claim:
         """
         counts = (
             ("prompt", self.prompt, max(1, fewest_prompt)),
-            ("completion", self.written, max(1, self.fewest_written)),
+            ("completion", self.written, 0 if self.is_unwritten else max(1, self.fewest_written)),
         )
         for name, count, fewest in counts:
             if count is None:
@@ -91,19 +98,24 @@ class Claim:
 
 def claim_of(answer: Mapping[str, Any]) -> Claim:
     """Read the claim in a chat completion; never raises."""
-    usage = answer.get("usage")
-    counts = read_usage(usage) or {}
+    counts = read_usage(answer.get("usage")) or {}
     prompt, written = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    total = usage.get("total_tokens") if isinstance(usage, Mapping) else None
-    if prompt is not None and written is not None and _is_count(total):
-        written = max(written, total - prompt)
-    texts = list(_texts(answer.get("choices")))
+    choices = answer.get("choices")
+    texts = list(_texts(choices))
     return Claim(
         prompt,
         written,
         sum(map(fewest_tokens, texts)),
         sum(map(likely_tokens, texts)),
+        _have_no_message(choices),
     )
+
+
+def _have_no_message(choices: Any) -> bool:
+    """Tell whether all choices lack a message, as those of a blocked prompt do."""
+    if not isinstance(choices, list) or not choices:
+        return False
+    return all(isinstance(choice, Mapping) and choice.get("message") is None for choice in choices)
 
 
 def _texts(choices: Any) -> Iterator[str]:
@@ -115,7 +127,7 @@ def _texts(choices: Any) -> Iterator[str]:
         yield _flat(message.get("content"))
         yield _flat(message.get("refusal"))
         # Servers may repeat the same thoughts in several fields.
-        yield max((_flat(message.get(name)) for name in _THOUGHT_FIELDS), key=len)
+        yield max((_flat(message.get(name)) for name in THOUGHT_FIELDS), key=len)
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
             function = call.get("function") if isinstance(call, Mapping) else None

@@ -129,7 +129,15 @@ if no reply is readable."""
 
 Verdict = Literal["first", "second", "tie"]
 
-_SCORE = re.compile(r"\bscore\b[\s:=*_]*(?:is\s+)?[*_(]*([1-5])(?![\d.]*\d)", re.IGNORECASE)
+# A scale may stand before the score: "Score (1-5): 4".
+_RANGE = r"(?:1\s?(?:-|\u2013|to|and)\s?5)"
+_SCORE = re.compile(
+    rf"\bscore\b[*_]*(?:\s?\([^()\n]{{0,20}}(?:{_RANGE}|out of 5)[^()\n]{{0,20}}\)"
+    rf"|[^\n:=\d]{{1,24}}{_RANGE})?"
+    r"(?P<mark>[\s*_]*[:=])?[\s:=*_]*(?:is\s+)?[*_(]*"
+    rf"(?!{_RANGE})(?P<score>[1-5])(?![\d.]*\d)",
+    re.IGNORECASE,
+)
 _BETTER = re.compile(r"\bbetter\b[\s:=*_\"]*(first|second|tie)\b", re.IGNORECASE)
 _MOST_CHARACTERS = 6_000
 """Of a question or a rationale; a judge is paid per token."""
@@ -151,9 +159,13 @@ Ask = Callable[[Sequence[Query]], Sequence[str | None]]
 
 
 def read_score(reply: str | None) -> int | None:
-    """Read the last score in a reply; None if it has none from 1 to 5."""
-    scores = _SCORE.findall(reply or "")
-    return int(scores[-1]) if scores else None
+    """Read the last score in a reply; None if it has none from 1 to 5.
+
+    One behind a colon comes first: ``Score: 3 (a score 1 would be the lowest)``.
+    """
+    scores = list(_SCORE.finditer(reply or ""))
+    marked = [score for score in scores if score["mark"]]
+    return int((marked or scores)[-1]["score"]) if scores else None
 
 
 def read_verdict(reply: str | None) -> Verdict | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.errors import InvalidFieldError, MissingFieldError, Where
+from mitools.message_thoughts import thoughts_of
 from mitools.replies import Problem
 from mitools.schema import json_type
 from mitools.sources.answers import shortened
@@ -18,16 +19,12 @@ from mitools.sources.chat.exchange import Exchange, Given, flatten, whole
 
 __all__ = [
     "MOST_ROUNDS",
-    "THOUGHT_FIELDS",
     "are_messages",
     "ends_with_answer",
     "exchanges_of",
     "last_question",
     "reply_of",
 ]
-
-THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""Fields of a message that hold thoughts; servers use different names."""
 
 MOST_ROUNDS = 1000
 """Maximum number of records that one conversation gives."""
@@ -148,8 +145,7 @@ def reply_of(message: Mapping[str, Any]) -> Given:
     """
     content = _content(message)
     text = flatten(content)
-    thoughts = (flatten(message.get(name)).strip() for name in THOUGHT_FIELDS)
-    found = next(filter(None, thoughts), "") or _thinking_parts(content)
+    found = whole(thoughts_of({**message, "content": content}))
     refusal = message.get("refusal")
     if not text and isinstance(refusal, str) and refusal:
         return Given("", found, problem=Problem("refusal", whole(shortened(refusal, 200))))
@@ -158,13 +154,6 @@ def reply_of(message: Mapping[str, Any]) -> Given:
 
 def _content(message: Mapping[str, Any]) -> Any:
     return next((message[name] for name in _CONTENTS if message.get(name) is not None), None)
-
-
-def _thinking_parts(content: Any) -> str:
-    if not isinstance(content, list):
-        return ""
-    parts = (part.get("thinking") for part in content if isinstance(part, Mapping))
-    return "\n".join(part.strip() for part in parts if isinstance(part, str)).strip()
 
 
 def _turns(messages: Any, where: Where) -> Iterator[_Turn]:

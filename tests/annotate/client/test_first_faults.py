@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,17 @@ def test_ten_that_fail_alike_stop_the_run(
             5,
             "Incorrect key: [key]; check OPENAI_API_KEY",
         ),
+        (
+            Act(status=403, error=error("You are not allowed to request logprobs from this model")),
+            ("--top-logprobs", "5"),
+            1,
+            "leave --top-logprobs out, or change it",
+        ),
+        (Act(status=403, error=error("No logprobs for you")), (), 5, "check OPENAI_API_KEY"),
         (Act(status=403, error=PAGE), (), 5, "403: Sign in: please; the refusal is a web page"),
         (Act(status=404, error="404 page not found"), (), 1, "requests went to http://"),
     ],
-    ids=["param", "key", "403", "404"],
+    ids=["param", "key", "logprobs", "403 json", "403", "404"],
 )
 def test_what_is_certain_stops_the_run_at_once(
     act: Act, options: tuple[str, ...], status: int, hint: str, server: FixtureServer
@@ -201,6 +209,62 @@ def test_a_stated_error_rate_decides_instead(server: FixtureServer) -> None:
     assert code == 1  # none was answered
 
 
+def test_an_account_that_runs_dry_stops_the_run(server: FixtureServer) -> None:
+    server.act = lambda call: Act() if len(server.calls) <= 20 else next(dry)
+    for status, said in (
+        (400, error("Your credit balance is too low to access the API.", type="invalid_request")),
+        (412, error("Account acme is suspended, possibly due to reaching the spending limit.")),
+        (400, error("Billing hard limit has been reached", code="billing_hard_limit_reached")),
+        (429, error("Your team has used all available credits or reached its spending limit.")),
+        (200, error("Insufficient credits. Add more", code=402)),
+    ):
+        server.calls.clear()
+        dry = itertools.repeat(Act(status=status, error=said))
+        code, records, err = run(server, lines(sums(60)), "--concurrency", "4", "--no-journal")
+        assert code == 5, said
+        assert len(server.calls) <= 28
+        assert 10 <= len(records) <= 20
+        assert "credit" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "max_tokens is above the hard limit of 4096",
+        'messages[0]: unknown part "Your account is suspended, the credit balance is 0"',
+        "temperature must be 1",
+    ],
+)
+def test_other_refusals_are_not_about_the_account(said: str) -> None:
+    assert isinstance(fault(said), RequestRejected)
+
+
+def test_many_in_a_row_that_fail_alike_stop_a_run_that_got_answers(server: FixtureServer) -> None:
+    crashed = Act(status=400, error=error("EngineCore encountered an issue."))
+    server.act = lambda call: Act() if len(server.calls) <= 20 else crashed
+    code, records, err = run(server, lines(sums(300)), "--concurrency", "4")
+    assert code == 1
+    assert len(records) <= 120 + 4
+    assert len(server.calls) <= 120 + 4
+    assert "EngineCore encountered an issue. (100 requests failed alike, with no answer in" in err
+
+
+def test_answers_in_between_go_on(server: FixtureServer, annotate: Annotate) -> None:
+    server.act = lambda call: Act() if len(server.calls) % 9 == 1 else Act(status=400)
+    outcome = annotate(sums(150), concurrency=2)
+    assert outcome.tally.read == 150
+
+
+def test_the_main_reason_of_failures_is_said_where_others_were_answered(
+    server: FixtureServer,
+) -> None:
+    bad = Act(status=400, error=error("no such colour"))
+    server.act = lambda call: bad if "11 and" in call.question else Act()
+    code, _, err = run(server, lines(sums(3)))
+    assert code == 0
+    assert "bad_request: record r1: 400: no such colour" in err
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_path_that_worked_is_not_a_reason_to_stop(
     server: FixtureServer, annotate: Annotate
@@ -216,6 +280,42 @@ def test_a_moderated_input_is_its_records_fault(server: FixtureServer, annotate:
     bad = Act(status=403, error=moderated)
     server.act = lambda call: bad if "11 and" in call.question else Act()
     assert annotate(sums(3)).kinds == ["", "content_filter", ""]
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ("the request exceeds the available context size. try increasing it", {}),
+        ("too big", {"type": "exceed_context_size_error", "code": 400}),
+        ("The decoder prompt (length 5012) is longer than the maximum model length of 4096.", {}),
+        ("prompt is too long: 210000 tokens > 200000 maximum", {}),
+        ("Your input exceeds the context window of this model.", {}),
+    ],
+)
+def test_records_that_are_too_long_do_not_stop_a_run(
+    said: str, more: dict[str, Any], server: FixtureServer, annotate: Annotate
+) -> None:
+    server.act = lambda call: (
+        Act(status=400, error=error(said, **more)) if len(server.calls) <= 12 else Act()
+    )
+    outcome = annotate(sums(16), concurrency=1)
+    assert outcome.kinds == ["context_length"] * 12 + [""] * 4
+
+
+def test_an_answer_that_comes_in_between_lets_the_run_go_on(
+    server: FixtureServer, annotate: Annotate
+) -> None:
+    # The model list is looked up before the run stops; an answer arrives meanwhile.
+    said = error("no such colour; the model does not exist")
+    server.act = lambda call: Act(delay=0.5) if "10 and" in call.question else act(call)
+
+    def act(call: Call) -> Act:
+        number = int(call.question.split()[1])
+        return Act(status=400, error=said) if number < 21 else Act()
+
+    server.look_delay = 1.0
+    outcome = annotate(sums(30), concurrency=2)
+    assert outcome.tally.answered == 20
 
 
 def fault(message: str, status: int = 400, **more: Any) -> Fault:
