@@ -47,8 +47,8 @@ def _places(message: Mapping[str, Any]) -> Iterator[str]:
     parts = content if isinstance(content, list) else [content]
     yield _joined(filter(is_thought, parts))
     for name in _LISTS:
-        parts = message.get(name)
-        yield _joined(parts) if isinstance(parts, list) else ""
+        details = message.get(name)
+        yield _joined(details) if isinstance(details, list) else ""
 
 
 def _joined(parts: Any) -> str:

@@ -241,6 +241,7 @@ def test_the_report_says_what_does_not_rest_on_the_servers_count(
         "the usage of 1 of 2 answers is not believable (no count of prompt tokens): they count in "
         "full, ",
         "1 requests without an answer may be billed: they count in full, ",
+        "server_error: record r1: 502: scripted 502 for key [key]",
     ]
     status, _, err = run(server, lines(sums(3)[::2]), *options, "--max-cost", "2000")
     assert err.endswith("mitools annotate: $0.0000 of $2,000.0000 spent\n")

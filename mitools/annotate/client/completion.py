@@ -279,7 +279,7 @@ def _error_words(choice: Mapping[str, Any], answer: Mapping[str, Any]) -> Server
 
 
 def _bare_reason(choice: Mapping[str, Any]) -> str | None:
-    """Return ``finish_reason`` without what Gemini writes behind a colon; None if it is no text."""
+    """Return ``finish_reason`` up to the colon of Gemini; None if it is not a text."""
     given = choice.get("finish_reason")
     if given is None:
         return ""
