@@ -121,11 +121,23 @@ def whole(text: str) -> str:
 
 
 def usage_of(usage: Any) -> dict[str, int]:
-    """Read plausible token counts, by the names that records use; empty if there are none."""
+    """Read plausible token counts, by the names that records use; empty if there are none.
+
+    Thoughts that ``completion_tokens`` leaves out are in ``total_tokens``, and count.
+    """
     counts: dict[str, int] = {}
     if isinstance(usage, Mapping):
         for name, other in _COUNTS:
             count = usage.get(name, usage.get(other))
-            if type(count) is int and 0 <= count <= _MOST_TOKENS:
+            if _is_count(count):
                 counts[name] = count
+        total = usage.get("total_tokens")
+        if len(counts) == len(_COUNTS) and _is_count(total):
+            counts["completion_tokens"] = max(
+                counts["completion_tokens"], total - counts["prompt_tokens"]
+            )
     return counts
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= _MOST_TOKENS

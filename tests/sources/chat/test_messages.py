@@ -174,6 +174,9 @@ def test_half_a_surrogate_pair_is_replaced() -> None:
 
 def test_only_plausible_token_counts_are_taken() -> None:
     assert usage_of({"prompt_tokens": 3, "completion_tokens": -1}) == {"prompt_tokens": 3}
+    counts = {"prompt_tokens": 3, "completion_tokens": 2}
+    assert usage_of({**counts, "total_tokens": 9}) == {**counts, "completion_tokens": 6}
+    assert usage_of({**counts, "total_tokens": 4}) == counts
     assert usage_of({"input_tokens": 3, "output_tokens": 4}) == {
         "prompt_tokens": 3,
         "completion_tokens": 4,
