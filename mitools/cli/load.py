@@ -308,7 +308,7 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
         _tell_splits(stage, splits_by_name(names))
     for note in report.notes():
         stage.console.note(note)
-    for warning in filter(None, (report.warning(), gold.warning(), ids.warning())):
+    for warning in filter(None, (report.warning(), *gold.warnings(), ids.warning())):
         stage.console.warn(warning)
     count = f"{out.count:,} {'record' if out.count == 1 else 'records'}"
     stage.console.note(count if report.notes() else f"{count}{_share_with_gold(gold, out.count)}")

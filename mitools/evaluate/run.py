@@ -343,7 +343,7 @@ class Evaluation:
             self._warn(f'no label given is one of the task "{" or ".join(tasks)}": {reason}')
         if len(self.tally.models) > 1:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
-        for warning in (selection.without_split(), selection.gold.warning()):
+        for warning in (selection.without_split(), *selection.gold.warnings()):
             if warning:
                 self._warn(warning)
 

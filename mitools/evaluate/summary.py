@@ -39,7 +39,7 @@ from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated
 from mitools.evaluate.ways import FoldedWays
 from mitools.gold import teacher_answer
 from mitools.records import Record
-from mitools.tasks import Task, normalize
+from mitools.tasks import Task
 
 __all__ = ["SummaryBuilder"]
 
@@ -78,8 +78,8 @@ class _LabelCounts:
             self.decoded += 1
             self.agrees += scores["decode_agrees"]
         if task.name == "labels" and gold is not None and scores["correct"] is not None:
-            given = normalize(label) if label is not None and scores["valid"] else None
-            self.confusion[normalize(gold), given] += 1
+            given = task.form(label) if label is not None and scores["valid"] else None
+            self.confusion[task.form(gold), given] += 1
 
     def metrics(self, tasks: Counter[str], seed: int) -> Section:
         if set(tasks) == {"labels"}:
