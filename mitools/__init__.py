@@ -15,7 +15,8 @@ what stands above it:
 - ``records``: reading and writing records; ``diverted``: lines that were put aside
 - ``reading``: the answer that a text states; ``tasks``: answer formats, built on it
 - ``replies``: a teacher's reply, read as an answer
-- ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems;
+- ``gold``: checks of gold labels and label sets; ``question``: whether two records ask the same;
+  ``demo``: the built-in word problems;
   ``operating``: above which confidence a student answers by itself
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students
 - ``asking``: the answers of a student, by one reading of the label or both

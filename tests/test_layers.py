@@ -32,7 +32,7 @@ LAYERS = (
     ("records",),
     ("reading",),
     ("diverted", "tasks"),
-    ("demo", "gold", "operating", "replies"),
+    ("demo", "gold", "operating", "question", "replies"),
     ("sources", "annotate", "split", "student"),
     ("asking",),
     ("train", "evaluate"),

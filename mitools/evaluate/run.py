@@ -234,7 +234,7 @@ class Evaluation:
         self.tally.add(record, task)
         self.side.add(record)
         if self.options.outcomes:
-            self.outcomes.add(record)
+            self.outcomes.add(record, self.options.task)
         if self.options.sample_size:
             self.sample.add(KeptRecord(record))
         return record
