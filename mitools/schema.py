@@ -105,6 +105,7 @@ _OUTPUT = (
     Field("decoded", "string", "the decoded label, where choices are scored", nullable=True),
     Field("label_truncated", "boolean", "whether a length limit cut the label", nullable=True),
     Field("rationale_truncated", "boolean", "whether a limit cut the rationale", nullable=True),
+    Field("input_truncated", "boolean", "whether a length limit cut the input", nullable=True),
     Field("model", "string", "name and hash of the student", nullable=True),
     Field(
         "order",

@@ -59,6 +59,7 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
         "valid": labels.VALID,
         "macro_f1": labels.MACRO_F1,
         "decode_agreement": labels.DECODE_AGREEMENT,
+        "input_truncated": labels.INPUT_TRUNCATED,
     },
     "calibration": {
         **calibration.MEASURES,

@@ -64,7 +64,10 @@ WAY_COLUMNS = (
 QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
 
 _SHOWN: Mapping[str, tuple[str, ...]] = {
-    "label": ("accuracy", "exact_match", "valid", "macro_f1", "decode_agreement"),
+    "label": (
+        *("accuracy", "exact_match", "valid", "macro_f1", "decode_agreement"),
+        "input_truncated",
+    ),
     "calibration": (
         *("mean_confidence", "ece_width", "ece_mass", "brier", "nll"),
         *("auroc", "aurc", "excess_aurc"),

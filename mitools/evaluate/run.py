@@ -341,6 +341,12 @@ class Evaluation:
         if not self.tally.has_valid_labels:
             reason = "too little training, or another task?"
             self._warn(f'no label given is one of the task "{" or ".join(tasks)}": {reason}')
+        if cut := self.tally.cut_inputs:
+            self._warn(
+                f"{cut:,} of {self.tally.records:,} inputs are longer than the student reads, and "
+                "their end was cut, which may be the question itself; shorten them, or train with "
+                "a larger --max-input-tokens"
+            )
         if len(self.tally.models) > 1:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
         for warning in (selection.without_split(), *selection.gold.warnings()):

@@ -44,6 +44,7 @@ FlagName = Literal[
     "inconsistent",
     "no_rationale",
     "cut_off",
+    "input_cut",
     "wrong_step",
     "low_confidence",
     "decodes_otherwise",

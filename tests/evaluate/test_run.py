@@ -336,3 +336,24 @@ def test_valid_records_are_explained_only_where_the_confidence_reads_rationales(
         list(Evaluation(options, opener(student)).run(records))
         asked = [text for what, texts in student.asked if what == "rationales" for text in texts]
         assert len(asked) == expected
+
+
+def test_inputs_that_the_student_cut_are_told_and_counted(student: Any) -> None:
+    student.are_cut = lambda inputs: [text == "q2" for text in inputs]
+    told: list[str] = []
+    run = Evaluation(EvalOptions(), opener(student), told.append)
+    found = list(run.run([equation(1), equation(2), equation(3)]))
+    assert [one["student"]["input_truncated"] for one in found] == [False, True, False]
+    (warning,) = (text for text in told if "--max-input-tokens" in text)
+    assert warning.startswith("1 of 3 inputs")
+    figure = run.figures()["label"]["input_truncated"]
+    assert (figure.value, figure.n) == (1 / 3, 3)
+
+
+def test_a_student_that_does_not_tell_whether_it_cuts_has_no_such_figure(student: Any) -> None:
+    told: list[str] = []
+    run = Evaluation(EvalOptions(), opener(student), told.append)
+    (found,) = run.run([equation(1)])
+    assert "input_truncated" not in found["student"]
+    assert run.figures()["label"]["input_truncated"].status == "skipped"
+    assert not any("--max-input-tokens" in text for text in told)
