@@ -173,6 +173,7 @@ _SCORES = (
     ),
     Field("mentions_label", "boolean", "whether the rationale names the student's label"),
     Field("sure", "boolean", "whether the confidence is at or above the operating point"),
+    Field("role", "string", "use other than evaluation", values=("calibration", "fitting")),
     Field("steps", "number", "number of arithmetic steps in the rationale"),
     Field("steps_right", "number", "number of steps that are right"),
 )

@@ -45,6 +45,7 @@ FlagName = Literal[
     "no_rationale",
     "cut_off",
     "input_cut",
+    "set_apart",
     "wrong_step",
     "low_confidence",
     "decodes_otherwise",

@@ -296,6 +296,39 @@ def test_half_of_the_test_records_can_choose_and_are_not_evaluated() -> None:
     assert 30 < point.records < 70
 
 
+def test_the_records_that_chose_a_threshold_are_marked_and_stay_left_out() -> None:
+    first, found = operated(calibrate_on="test")
+    chose = [one for one in found if one["scores"].get("role") == "calibration"]
+    assert first.operating_point is not None
+    assert len(chose) == first.operating_point.records
+    assert {one["scores"]["role"] for one in found if one["split"] == "valid"} == {"fitting"}
+    validate(chose[0])
+    told: list[str] = []
+    again = Evaluation(EvalOptions(outcomes=True), warn=told.append)
+    marked = list(again.run(found))
+    assert again.tally.records == first.tally.records == len(again.outcomes.by_record)
+    assert marked == [one for one in found if one["split"] == "test"]
+    assert [text for text in told if text.startswith(f"{len(chose)} records chose the threshold")]
+
+
+def test_a_new_threshold_or_a_new_answer_ends_the_role_of_a_record(student: Any) -> None:
+    _, found = operated(calibrate_on="test")
+    tests = [one for one in found if one["split"] == "test"]
+    for options in ({"target_accuracy": 0.9, "risk": 0.1}, {}):
+        opened = None if options else opener(student)
+        evaluation = Evaluation(EvalOptions(**options), opened)  # type: ignore[arg-type]
+        again = list(evaluation.run(tests))
+        assert evaluation.tally.records == 100
+        assert not any("role" in one["scores"] for one in again)
+
+
+def test_validation_records_count_where_they_are_asked_for() -> None:
+    _, found = operated()
+    evaluation = Evaluation(EvalOptions(split="valid"))
+    list(evaluation.run(found))
+    assert evaluation.tally.records == 100
+
+
 def test_judged_records_give_their_figures_again_without_the_threshold() -> None:
     first, found = operated()
     again = Evaluation(EvalOptions())

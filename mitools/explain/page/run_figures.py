@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mitools.evaluate.measures.comparison import mcnemar
 from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, rate
+from mitools.evaluate.operating.roles import role_in
 from mitools.explain.build_view import verdicts
 from mitools.explain.figure_text import Figure, figure_of
 from mitools.explain.page.find_runs import FoundRun
@@ -78,7 +79,7 @@ def read_run(found: FoundRun) -> RunFigures:
             counts.add(record)
     summary = found.summary or {}
     is_fitting = summary.get("records") == len(counts.evaluated) != counts.records
-    if is_fitting:  # records of the split valid only fitted a parameter
+    if is_fitting or counts.has_roles:  # the others only fitted a parameter
         counts.keep_evaluated()
     own = counts.summary()
     figures = [_figure(summary, own, path) for path in COLUMNS]
@@ -99,6 +100,7 @@ class _Counts:
     """Counts of the judged records of one run."""
 
     records: int = 0
+    has_roles: bool = False
     models: Counter[str] = field(default_factory=Counter)
     is_right: dict[Name, bool] = field(default_factory=dict)
     is_consistent: dict[Name, bool] = field(default_factory=dict)
@@ -114,7 +116,9 @@ class _Counts:
         self.records += 1
         if model := record["student"].get("model"):
             self.models[str(model)] += 1
-        if record.get("split") != "valid":
+        role = role_in(record)
+        self.has_roles |= role is not None
+        if record.get("split") != "valid" and role is None:
             self.evaluated.add(name)
         scores = verdicts(record)
         for verdict, found in (("correct", self.is_right), ("consistent", self.is_consistent)):

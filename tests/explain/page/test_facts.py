@@ -18,7 +18,6 @@ def test_tasks_splits_and_unusual_students_are_told() -> None:
         ("student trained on", "label only"),
         ("student decodes", "rationale, then label"),
     ]
-    assert facts.split_size("valid") == 2
 
 
 def test_a_comparison_is_told_with_its_interval() -> None:

@@ -109,3 +109,17 @@ def test_records_with_one_id_all_count_in_any_order(tmp_path: Path) -> None:
 def test_the_same_record_twice_counts_twice(tmp_path: Path) -> None:
     run = run_of(tmp_path, "a", [answered(0, "sea"), answered(0, "car"), answered(1, "car")])
     assert (run.figures[0].value, run.repeated) == ("33.3%", 1)
+
+
+def test_records_that_chose_a_threshold_are_left_out_with_and_without_a_summary(
+    tmp_path: Path,
+) -> None:
+    records: list[dict[str, Any]] = [
+        {**answered(i, "sea" if i < 3 else "car"), "split": "test"} for i in range(4)
+    ]
+    for record in records[:2]:
+        record["scores"] = {"role": "calibration"}
+    run = run_of(tmp_path, "a", records)
+    assert (run.records, len(run.is_right), run.figures[0].value) == (2, 2, "50.0%")
+    path = tmp_path / "a.jsonl"
+    assert read_run(FoundRun("a", str(path), {"records": 2})).records == 2
