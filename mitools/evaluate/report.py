@@ -177,8 +177,14 @@ def notes(figures: Mapping[str, Any], *, is_full: bool = True) -> list[str]:
         sentences += pairing_notes(figures.get(block, {}))
     if "comparison" not in figures:
         return sentences
-    for metric in figures["comparison"]["metrics"].values():
-        if note := metric.details.get("note"):
+    metrics = figures["comparison"]["metrics"]
+    if sorted(metrics["accuracy"].details.get("runs", ()))[:1] == [1]:
+        sentences.append(
+            "one side is a single run: how much its seeds would differ is taken from the other side"
+        )
+    for name, metric in metrics.items():
+        # That both are alike in the rest is no news: most labels are valid.
+        if (note := metric.details.get("note")) and (metric.value or name == "accuracy"):
             sentences.append(f"{metric.measure.title}: {note}")
     return sentences
 
