@@ -15,7 +15,7 @@ what stands above it:
 - ``records``: reading and writing records; ``diverted``: lines that were put aside
 - ``reading``: the answer that a text states; ``tasks``: answer formats, built on it
 - ``replies``: a teacher's reply, read as an answer; ``message_thoughts``: the thoughts of a chat
-  message
+  message; ``question``: whether two records ask the same
 - ``gold``: checks of gold labels and label sets; ``demo``: the built-in word problems;
   ``operating``: above which confidence a student answers by itself
 - ``sources`` (load), ``annotate``, ``split``, ``student``: the stages up to a student, and students

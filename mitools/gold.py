@@ -7,13 +7,13 @@ teacher and student have to guess. Both would look like a bad teacher or a bad s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mitools.errors import MissingFieldError
 from mitools.records import Record
-from mitools.tasks import task_of
+from mitools.tasks import forms_among, task_of
 
 __all__ = [
     "GoldCheck",
@@ -30,7 +30,7 @@ _PLAIN_NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 @dataclass
 class GoldCheck:
-    """Counts gold labels that the record's task cannot read.
+    """Counts gold labels that the record's task cannot read, and choices that look alike.
 
     Attributes:
         task: replaces the task of every record.
@@ -39,6 +39,9 @@ class GoldCheck:
         example: the first such label, in one line.
         example_id: the id of its record.
         example_task: the task of its record.
+        alike: number of records of which two choices have the same normalized text.
+        alike_example: the first two such choices.
+        alike_id: the id of their record.
     """
 
     task: str | None = None
@@ -47,14 +50,19 @@ class GoldCheck:
     example: str = ""
     example_id: str = ""
     example_task: str = ""
+    alike: int = 0
+    alike_example: tuple[str, str] = ("", "")
+    alike_id: str = ""
 
     def add(self, record: Record) -> bool:
         """Count a record; return False if it has a gold label that cannot be read."""
         label = record.get("label")
+        name, choices = self.task or record.get("task"), record.get("choices")
+        if choices and name not in ("equation", "text"):
+            self._note_alike(record, choices)
         if not isinstance(label, str):
             return True
         self.known += 1
-        name, choices = self.task or record.get("task"), record.get("choices")
         # Most labels need no parsing, which would be the slowest step of a record.
         if name == "equation":
             is_plain = _PLAIN_NUMBER.fullmatch(label) is not None
@@ -77,17 +85,45 @@ class GoldCheck:
             self.add(record)
             yield record
 
+    def _note_alike(self, record: Record, choices: Sequence[str]) -> None:
+        alike = forms_among(choices).alike
+        if alike is None:
+            return
+        self.alike += 1
+        if self.alike == 1:
+            self.alike_example, self.alike_id = alike, str(record.get("id", ""))
+
+    def warnings(self) -> tuple[str | None, ...]:
+        """Return the warnings, None for one that is not needed."""
+        return self.warning(), self.alike_warning()
+
+    def alike_warning(self) -> str | None:
+        """Return a warning about choices that look alike; None if there are none."""
+        if not self.alike:
+            return None
+        first, second = (_shortened(choice) for choice in self.alike_example)
+        return (
+            f"{self.alike:,} record{'s have' if self.alike > 1 else ' has'} choices that differ "
+            f'only in case, quotes or the like, such as "{first}" and "{second}" (record '
+            f"{self.alike_id}); these are compared exactly as they are written"
+        )
+
     def warning(self) -> str | None:
         """Return a warning about gold labels that cannot be read; None if there are none."""
         if not self.unreadable:
             return None
-        shown = " ".join(self.example.split())
-        shown = shown if len(shown) <= 60 else f"…{shown[-59:]}"
+        shown = _shortened(self.example)
         return (
             f"{self.unreadable:,} of {self.known:,} gold labels cannot be read by the task "
             f'{self.example_task} and agree with no answer, such as "{shown}" '
             f"(record {self.example_id})"
         )
+
+
+def _shortened(label: str) -> str:
+    """Write a label in one line; of a long one its end, where a solution has its result."""
+    shown = " ".join(label.split())
+    return shown if len(shown) <= 60 else f"…{shown[-59:]}"
 
 
 def with_label_sets(records: Iterable[Record], task: str | None = None) -> Iterator[Record]:

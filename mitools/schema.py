@@ -105,6 +105,7 @@ _OUTPUT = (
     Field("decoded", "string", "the decoded label, where choices are scored", nullable=True),
     Field("label_truncated", "boolean", "whether a length limit cut the label", nullable=True),
     Field("rationale_truncated", "boolean", "whether a limit cut the rationale", nullable=True),
+    Field("input_truncated", "boolean", "whether a length limit cut the input", nullable=True),
     Field("model", "string", "name and hash of the student", nullable=True),
     Field(
         "order",
@@ -172,6 +173,7 @@ _SCORES = (
     ),
     Field("mentions_label", "boolean", "whether the rationale names the student's label"),
     Field("sure", "boolean", "whether the confidence is at or above the operating point"),
+    Field("role", "string", "use other than evaluation", values=("calibration", "fitting")),
     Field("steps", "number", "number of arithmetic steps in the rationale"),
     Field("steps_right", "number", "number of steps that are right"),
 )

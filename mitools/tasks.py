@@ -7,13 +7,14 @@ reading. Of a record only ``task`` and ``choices`` are used here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mitools.errors import UsageError
 from mitools.expressions import find_placed_expressions, parse_expression
 from mitools.reading import Answer, How, Support, own_text, read_completion
 from mitools.reading.answer import Choices
+from mitools.reading.apart import Forms, forms_among
 from mitools.reading.characters import normalize
 from mitools.reading.choices import ChoiceReader, letter_of
 from mitools.reading.numbers import EquationReader
@@ -27,6 +28,7 @@ __all__ = [
     "How",
     "Support",
     "Task",
+    "forms_among",
     "letter_of",
     "normalize",
     "own_part",
@@ -39,6 +41,7 @@ _CHOICES = ChoiceReader(letters_first=True)
 _LABELS = ChoiceReader(letters_first=False)
 _EQUATIONS = EquationReader()
 _TEXTS = TextReader()
+_NO_CHOICES = forms_among(None)
 _AS_ANY = How()
 # A rationale states its label by a cue or on a line; Task.supported reads its last sentence itself.
 _AS_STATED = How(loosest="line")
@@ -68,6 +71,9 @@ class Task(Protocol):
     def is_equal(self, left: str | None, right: str | None) -> bool:
         """Return whether two labels are equal; None equals nothing, not even None."""
 
+    def form(self, label: str) -> str:
+        """Return what equal labels have in common: a normalized text, or an exact value."""
+
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         """Return whether a label is a possible answer."""
 
@@ -88,10 +94,16 @@ def own_part(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Choice:
-    """One of the record's choices, stated by letter, by its text, or by both."""
+    """One of the record's choices, stated by letter, by its text, or by both.
+
+    Attributes:
+        among: the form by which labels are compared; that of the record's choices, where some of
+            them have the same normalized text.
+    """
 
     name: str = "choice"
     _reader: ChoiceReader = _CHOICES
+    among: Forms = _NO_CHOICES
 
     def parse(self, text: str, choices: Choices = None, how: How = _AS_ANY) -> Answer:
         answer = read_completion(text, choices, self._reader, how)
@@ -103,11 +115,12 @@ class _Choice:
         This reads back a choice of any text, also one that looks like several answers, a thought
         or the header of a next example.
         """
-        shown = text.rstrip()
+        shown, form = text.rstrip(), forms_among(choices)
         if not shown.endswith("."):
             return answer
         for choice in choices:
-            if not shown.endswith(f"{choice}.") or self.is_equal(answer.label, choice):
+            is_read = answer.label is not None and form(answer.label) == form(choice)
+            if is_read or not shown.endswith(f"{choice}."):
                 continue
             sentence = self.state(choice, choices)
             own = own_text(text, how, choices, self._reader)
@@ -118,19 +131,23 @@ class _Choice:
         return answer
 
     def is_equal(self, left: str | None, right: str | None) -> bool:
-        return left is not None and right is not None and normalize(left) == normalize(right)
+        return left is not None and right is not None and self.form(left) == self.form(right)
+
+    def form(self, label: str) -> str:
+        return self.among(label)
 
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         if not label:
             return False
         if choices is None:
             return True
-        form = normalize(label)
-        return any(form == normalize(choice) for choice in choices)
+        form = forms_among(choices)
+        return form(label) in map(form, choices)
 
     def state(self, label: str, choices: Choices = None) -> str:
+        form = forms_among(choices)
         for index, choice in enumerate(choices or ()):
-            if self.is_equal(label, choice):
+            if form(label) == form(choice):
                 return f"So the answer is ({letter_of(index)}) {choice}."
         return f"So the answer is {label}."
 
@@ -145,7 +162,8 @@ class _Choice:
         for start, text in ((begin, sentence), (0, rationale)):
             mentioned = mentions(text, choices)
             if mentioned:
-                found = Support(mentioned[0], place_of(mentioned[0], rationale, start))
+                place = place_of(mentioned[0], rationale, start, choices)
+                found = Support(mentioned[0], place)
                 return found if len(mentioned) == 1 else None
         return None
 
@@ -173,6 +191,9 @@ class _Text:
 
     def is_equal(self, left: str | None, right: str | None) -> bool:
         return left is not None and right is not None and normalize(left) == normalize(right)
+
+    def form(self, label: str) -> str:
+        return normalize(label)
 
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         return bool(label and normalize(label))
@@ -202,6 +223,10 @@ class _Equation:
             return False
         first, second = parse_expression(left), parse_expression(right)
         return first is not None and second is not None and first.value == second.value
+
+    def form(self, label: str) -> str:
+        expression = parse_expression(label)
+        return label if expression is None else f"{expression.value}"
 
     def is_valid(self, label: str | None, choices: Choices = None) -> bool:
         return label is not None and parse_expression(label) is not None
@@ -236,15 +261,23 @@ _TASKS: dict[str, Task] = {task.name: task for task in (_Choice(), _Labels(), _E
 TASK_NAMES = tuple(_TASKS)
 
 
-def task_named(name: str) -> Task:
+def task_named(name: str, choices: Choices = None) -> Task:
     """Return the task with a name.
+
+    Args:
+        name: one of :data:`TASK_NAMES`.
+        choices: those of the record whose labels are compared. Where two of them differ only in
+            case, quotes or the like, these two are compared exactly.
 
     Raises:
         UsageError: there is no such task.
     """
     if name not in _TASKS:
         raise UsageError(f'no task "{name}"', hint=f"tasks: {', '.join(_TASKS)}")
-    return _TASKS[name]
+    task = _TASKS[name]
+    if isinstance(task, _Choice) and (among := forms_among(choices)).written:
+        return replace(task, among=among)
+    return task
 
 
 def read_answer(text: str, task: str = "text", choices: Choices = None) -> Answer:
@@ -270,4 +303,4 @@ def read_answer(text: str, task: str = "text", choices: Choices = None) -> Answe
 def task_of(record: Mapping[str, Any], override: str | None = None) -> Task:
     """Return a record's task: the override, else its own, else ``choice`` if it has choices."""
     name = override or record.get("task") or ("choice" if record.get("choices") else "text")
-    return task_named(name)
+    return task_named(name, record.get("choices"))

@@ -175,3 +175,20 @@ def test_an_answer_of_a_student_is_not_one_of_the_teacher() -> None:
     assert teacher_answer(asked) == asked["teacher"]
     assert label_to_learn(asked, "teacher") == ("teacher", "x")
     assert teacher_answer({"teacher": None}) == teacher_answer({}) == {}
+
+
+def test_load_and_eval_tell_of_choices_that_look_alike(tmp_path: Path) -> None:
+    question = {"input": "Which?", "choices": ["Co", "CO", "He"], "label": "CO", "task": "choice"}
+    file = tmp_path / "q.jsonl"
+    file.write_text(json.dumps({**question, "id": "a", "student": {"label": "Co"}}) + "\n")
+    for command in ("load", "eval"):
+        found = run(command, file, "-o", tmp_path / "out.jsonl")
+        assert 'such as "Co" and "CO" (record a)' in found.stderr
+        assert "compared exactly as they are written" in found.stderr
+    assert json.loads((tmp_path / "out.jsonl").read_text())["scores"]["correct"] is False
+
+
+def test_a_choice_that_is_listed_twice_needs_no_warning() -> None:
+    check = GoldCheck()
+    check.add({"label": "a", "choices": ["a", "b", "a"]})
+    assert check.alike_warning() is None

@@ -32,7 +32,7 @@ LAYERS = (
     ("records",),
     ("reading",),
     ("diverted", "tasks"),
-    ("demo", "gold", "operating", "message_thoughts", "replies"),
+    ("demo", "gold", "operating", "message_thoughts", "question", "replies"),
     ("sources", "annotate", "split", "student"),
     ("asking",),
     ("train", "evaluate"),

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.annotate.token_logprobs import Token
-from mitools.tasks import Answer, letter_of, normalize
+from mitools.reading.characters import cased, normalize
+from mitools.tasks import Answer, forms_among, letter_of
 
 __all__ = ["DIGITS", "Start", "answer_probabilities", "find_choice"]
 
@@ -56,8 +57,8 @@ def answer_probabilities(
         return {}
     if not choices:
         return _of_text(written, place, answer.label)
-    form = normalize(answer.label)
-    named = [place for place, choice in enumerate(choices) if normalize(choice) == form]
+    form = forms_among(choices)
+    named = [place for place, choice in enumerate(choices) if form(choice) == form(answer.label)]
     start = find_choice(written.text, place, named, choices)
     if start is None:
         return {}
@@ -148,7 +149,7 @@ def find_choice(
         named: indices of the equal choices.
         choices: all choices.
     """
-    found = []
+    found, is_written = [], forms_among(choices).is_written
     for index in named:
         words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
         patterns = {False: rf"(?<!\w){words}"} if words else {}
@@ -156,7 +157,7 @@ def find_choice(
             patterns[True] = _letter_pattern(letter_of(index), words)
         for by_letter, pattern in patterns.items():
             # Words may be written in any case, but a small letter alone is often an article.
-            flags = re.NOFLAG if by_letter else re.IGNORECASE
+            flags = re.NOFLAG if by_letter or is_written(choices[index]) else re.IGNORECASE
             match = re.compile(pattern, flags).search(text, *place)
             found += [Start(match.start(), match.end(), by_letter)] if match else []
     return min(found, key=lambda start: start.place, default=None)
@@ -176,16 +177,17 @@ def _letter_pattern(small: str, words: str) -> str:
 
 def _masses(written: _Written, start: Start, choices: Sequence[str]) -> list[float]:
     """Return the probability of each choice at the place where the label begins."""
-    forms = [" ".join(normalize(choice).split()) for choice in choices]
+    keeps_case = bool(forms_among(choices).written)
+    forms = [cased(choice) if keeps_case else normalize(choice) for choice in choices]
     masses = [0.0] * len(choices)
     first = written.token_at(start.place)
     behind, weight = "", 1.0
     for index in range(first, min(len(written.tokens), first + _MOST_TOKENS)):
         token = written.tokens[index]
-        taken = _grown(behind, token.text)
+        taken = _grown(behind, token.text, keeps_case=keeps_case)
         going_on = 0.0
         for text, mass in token.alternatives().items():
-            piece = _grown(behind, text)
+            piece = _grown(behind, text, keeps_case=keeps_case)
             if piece == taken:
                 going_on += mass
             else:
@@ -203,11 +205,15 @@ def _masses(written: _Written, start: Start, choices: Sequence[str]) -> list[flo
     return masses
 
 
-def _grown(behind: str, text: str) -> str:
-    """Append a token to what was written of a label, in the form of :func:`normalize`."""
+def _grown(behind: str, text: str, *, keeps_case: bool) -> str:
+    """Append a token to what was written of a label, in the form of :func:`normalize`.
+
+    Case is kept where it is all that tells two choices apart.
+    """
     if not behind:
         text = text[_lead_end(text) :]
-    return _SPACE.sub(" ", f"{behind}{text}".casefold())
+    grown = f"{behind}{text}"
+    return _SPACE.sub(" ", grown if keeps_case else grown.casefold())
 
 
 def _lead_end(text: str) -> int:
@@ -226,7 +232,7 @@ def _matches(piece: str, forms: Sequence[str], start: Start) -> list[int]:
     if not piece:
         return []
     if start.by_letter and _BEHIND_LETTER.match(piece, 1):
-        index = ord(piece[0]) - ord("a")
+        index = ord(piece[0].lower()) - ord("a") if piece[0].isascii() else -1
         if 0 <= index < min(len(forms), _LETTERS):
             return [index]
     begun = [i for i, form in enumerate(forms) if form.startswith(piece)]

@@ -18,7 +18,7 @@ from typing import Any
 from mitools.annotate.probabilities import DIGITS, Start, find_choice
 from mitools.annotate.protocol import Reply
 from mitools.annotate.token_logprobs import Token
-from mitools.tasks import Answer, letter_of, normalize
+from mitools.tasks import Answer, forms_among, letter_of
 
 __all__ = ["ScoredTexts", "score", "texts_to_score"]
 
@@ -53,8 +53,8 @@ def texts_to_score(text: str, answer: Answer, choices: Sequence[str] | None) -> 
     """
     if not choices or answer.label is None or answer.place is None:
         return None
-    form = normalize(answer.label)
-    named = [index for index, choice in enumerate(choices) if normalize(choice) == form]
+    form = forms_among(choices)
+    named = [index for index, choice in enumerate(choices) if form(choice) == form(answer.label)]
     start = find_choice(text, answer.place, named, choices)
     if start is None or (start.by_letter and len(choices) > _LETTERS):
         return None
@@ -71,8 +71,9 @@ def texts_to_score(text: str, answer: Answer, choices: Sequence[str] | None) -> 
 def _first_of_equal(choices: Sequence[str]) -> Iterator[int]:
     """Yield the index of each choice, of equal ones that of the first."""
     seen: set[str] = set()
+    form_of = forms_among(choices)
     for index, choice in enumerate(choices):
-        form = normalize(choice)
+        form = form_of(choice)
         if form not in seen:
             seen.add(form)
             yield index

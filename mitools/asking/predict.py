@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mitools.errors import StudentError
 from mitools.records import Record, student_text
 from mitools.rounding import rounded
+from mitools.student.protocol import LimitsInputs
 
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
 
-__all__ = ["OpenedStudent", "closed_answer", "one_each", "open_answer", "origin", "predict"]
+__all__ = [
+    "OpenedStudent",
+    "about_input",
+    "closed_answer",
+    "cut_inputs",
+    "one_each",
+    "open_answer",
+    "origin",
+    "predict",
+]
 
 T = TypeVar("T")
 
@@ -93,7 +103,21 @@ def predict(
         explanations = [*one_each(student.generate_rationales(inputs, *behind), inputs)]
     for answer, one in zip(answers, explanations or [], strict=False):
         answer.update(rationale=one.text, rationale_truncated=one.is_truncated)
+    for answer, is_cut in zip(answers, cut_inputs(student, inputs), strict=True):
+        answer.update(about_input(is_cut))
     return answers
+
+
+def cut_inputs(student: Student, inputs: Sequence[str]) -> Sequence[bool | None]:
+    """Return for each input whether the student cuts it; None where it does not tell."""
+    if not isinstance(student, LimitsInputs):
+        return [None] * len(inputs)
+    return one_each(student.are_cut(inputs), inputs)
+
+
+def about_input(is_cut: bool | None) -> dict[str, Any]:
+    """Return the field of an answer that says whether its input was cut; empty if unknown."""
+    return {} if is_cut is None else {"input_truncated": is_cut}
 
 
 def _labels(

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mitools.asking.answering import EVEN, WAYS, Answering, Way, draw_seed
 from mitools.asking.combine import Candidates, WeightFit, average_draws, pool
-from mitools.asking.predict import closed_answer, one_each, open_answer, predict
+from mitools.asking.predict import (
+    about_input,
+    closed_answer,
+    cut_inputs,
+    one_each,
+    open_answer,
+    predict,
+)
 from mitools.errors import StudentError
 from mitools.records import Record, student_text
 from mitools.student.protocol import Generation, can_conclude, can_predict
@@ -55,6 +62,7 @@ class Reading:
         rationale: the greedy rationale; None where it was not decoded.
         is_closed: whether the candidates are the record's choices, and not decoded labels.
         truncated: the decoded labels that ran into the length limit.
+        is_cut: whether the input was cut at the student's length limit; None if unknown.
     """
 
     candidates: Candidates | None
@@ -62,6 +70,7 @@ class Reading:
     rationale: Generation | None
     is_closed: bool
     truncated: frozenset[str] = frozenset()
+    is_cut: bool | None = None
 
 
 def answer(reading: Reading, way: Way, fit: WeightFit) -> dict[str, Any]:
@@ -79,6 +88,7 @@ def answer(reading: Reading, way: Way, fit: WeightFit) -> dict[str, Any]:
     if reading.rationale is not None:
         chosen["rationale"] = reading.rationale.text
         chosen["rationale_truncated"] = reading.rationale.is_truncated
+    chosen |= about_input(reading.is_cut)
     ways = {name: dict(answers[name]) for name in WAYS if name in answers}
     return {**chosen, "answered_by": way, "answers": ways}
 
@@ -173,8 +183,13 @@ class Reader:
             if places:
                 found = read([records[i] for i in places], [drawn[i] for i in places])
                 readings.update(zip(places, found, strict=True))
+        cut = cut_inputs(self.student, [student_text(record) for record in records])
         return [
-            replace(readings[place], rationale=greedy[place] if rationales else None)
+            replace(
+                readings[place],
+                rationale=greedy[place] if rationales else None,
+                is_cut=cut[place],
+            )
             for place in range(len(records))
         ]
 

@@ -310,7 +310,7 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
             update(1)
     if not (options.as_split or options.hf_splits or "split" in options.fields):
         _tell_splits(stage, splits)
-    notes, warnings = report.notes(), (report.warning(), gold.warning(), ids.warning())
+    notes, warnings = report.notes(), (report.warning(), *gold.warnings(), ids.warning())
     _tell(stage, notes, filter(None, warnings))
     share = "" if notes else _share_with_gold(gold, out.count)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}{share}")

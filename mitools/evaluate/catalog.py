@@ -59,6 +59,7 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
         "valid": labels.VALID,
         "macro_f1": labels.MACRO_F1,
         "decode_agreement": labels.DECODE_AGREEMENT,
+        "input_truncated": labels.INPUT_TRUNCATED,
     },
     "calibration": {
         **calibration.MEASURES,
@@ -194,6 +195,15 @@ _OF_A_RUN: Mapping[str, Schema] = {
 }
 """What the summary of a run holds beside its figures."""
 
+_PAIRS: Mapping[str, Schema] = {
+    "records": {"type": "integer", "description": "records that all runs have"},
+    "unmatched": {"type": "integer", "description": "records that only some runs have"},
+    "differing": {
+        "type": "integer",
+        "description": "ids that stand for another input, label, choices or task in another run",
+    },
+}
+
 _OF_BLOCKS: Mapping[str, Mapping[str, Schema]] = {
     "judge": {"about": {"type": "object", "description": "model, records shown, and of how many"}},
     "baselines": {
@@ -203,10 +213,8 @@ _OF_BLOCKS: Mapping[str, Mapping[str, Schema]] = {
             "each baseline is",
         }
     },
-    "comparison": {
-        "records": {"type": "integer", "description": "records that all runs have"},
-        "unmatched": {"type": "integer", "description": "records that only some runs have"},
-    },
+    "comparison": _PAIRS,
+    "seeds": _PAIRS,
 }
 """What blocks hold beside their figures; noise levels are added to ``probes.robustness``."""
 

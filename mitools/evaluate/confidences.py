@@ -34,7 +34,7 @@ from mitools.evaluate.measures.temperature import (
     scaled,
 )
 from mitools.records import Record
-from mitools.tasks import Task, normalize
+from mitools.tasks import Task
 
 __all__ = ["AFTER", "CHOICE_MEASURES", "TEMPERATURE", "Confidences"]
 
@@ -186,14 +186,15 @@ class Confidences:
             rest = math.fsum(chance * chance for chance in of_gold)
             self.gold_brier.append(squares - rest + (1 - p) ** 2)
             if task.name == "labels":
-                self._add_labels({normalize(name): p for name, p in chances.items()}, gold)
+                labels = {task.form(name): p for name, p in chances.items()}
+                self._add_labels(labels, task.form(gold))
 
     def _add_labels(self, chances: dict[str, float], gold: str) -> None:
         """Keep the probability of each label, followed by the index of gold."""
         labels = tuple(sorted(chances))
         kept = self._by_label.setdefault(labels, array("d"))
         kept.extend(chances[name] for name in labels)
-        kept.append(labels.index(normalize(gold)))
+        kept.append(labels.index(gold))
 
     def add_valid(self, record: Record, task: Task) -> None:
         """Add a record to fit the temperature on; it enters no other figure."""

@@ -83,7 +83,9 @@ def evaluate_student(
 def compare_runs(
     ours: Iterable[Record], theirs: Iterable[Record], options: EvalOptions | None = None
 ) -> dict[str, Any]:
-    """Compare two runs on the records that both of them answered, paired by id.
+    """Compare two runs on the records that both of them answered, paired by id and question.
+
+    Records with the same id but another input, label, choices or task are not compared.
 
     Example:
         >>> from mitools import compare_runs
@@ -103,8 +105,8 @@ def compare_runs(
         options: which records count, and the seed; by default ``EvalOptions()``.
 
     Returns:
-        The block ``comparison`` of a summary: ``records`` in both runs, ``unmatched`` ones, and
-        ``metrics``, whose values are ours minus theirs.
+        The block ``comparison`` of a summary: ``records`` in both runs, ``unmatched`` ones,
+        ``differing`` ids, and ``metrics``, whose values are ours minus theirs.
 
     Raises:
         DataError: no record is in both runs, or a record holds no answer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mitools.evaluate.outcomes import compare, over_seeds
+from mitools.evaluate.outcomes import compare, count_pairs, over_seeds
 from mitools.evaluate.run import Evaluation
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def join_runs(
         figures_by_run[0]["judge"] = judge.judge(runs[0].sample, baseline, seed)
     figures: dict[str, Any] = {"runs": figures_by_run} if by_seed else figures_by_run[0]
     if by_seed:
-        figures["seeds"] = over_seeds(outcomes, seed)
+        figures["seeds"] = {**count_pairs(outcomes), **over_seeds(outcomes, seed)}
     if baselines:
         theirs = [baseline.outcomes for baseline in baselines]
         figures["comparison"] = compare(outcomes, theirs, seed)

@@ -11,7 +11,7 @@ from mitools.annotate.options import Price
 from mitools.asking.answering import Answering, Way, settle
 from mitools.errors import UsageError
 from mitools.evaluate.baselines.names import UNTRAINED, name_baselines
-from mitools.evaluate.operating.roles import CALIBRATED_ON, CalibratedOn, Roles
+from mitools.evaluate.operating.roles import CALIBRATED_ON, CalibratedOn, Role, Roles
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.simulators import PERMUTATIONS, SIMULATORS, SimulatorName
 from mitools.operating.confidence import CONFIDENCES, ConfidenceName
@@ -145,6 +145,12 @@ class EvalOptions:
         """Return whether a record only serves to fit something, or to choose a threshold."""
         fits = self.temperature or self.fits_weight or self.target_accuracy is not None
         return (fits and record.get("split") == "valid") or self.roles.calibrates(record)
+
+    def role_of(self, record: Record) -> Role | None:
+        """Return what a record serves for in this pass; None where it is evaluated."""
+        if not self.only_fits(record):
+            return None
+        return "calibration" if self.roles.calibrates(record) else "fitting"
 
     def selects(self, record: Record) -> bool:
         """Return whether a record is of the split to evaluate, or only serves to fit."""

@@ -1,12 +1,13 @@
 """Outcomes by record, so that runs can be paired, and their comparison.
 
-Records are folded into outcomes by id; outcomes of several runs are folded into a comparison.
+Records are folded into outcomes by id and question; outcomes of several runs are folded into a
+comparison.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +22,13 @@ from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, VALID
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.statistics import spread_interval
+from mitools.question import question_digest
 from mitools.records import Record
 
-__all__ = ["MEASURES", "Outcomes", "compare", "over_seeds"]
+__all__ = ["MEASURES", "Outcomes", "compare", "count_pairs", "over_seeds"]
 
 Floats = NDArray[np.float64]
-Name = tuple[str, int]
+Name = tuple[str, bytes, int]
 
 MEASURES: Mapping[str, Measure] = {
     "accuracy": ACCURACY,
@@ -41,14 +43,18 @@ whose rationale supports an answer in all runs."""
 
 @dataclass
 class Outcomes:
-    """The outcomes of one run, by record; records with the same id are numbered in their order."""
+    """The outcomes of one run, by record.
+
+    Records with the same id and the same question are numbered in their order.
+    """
 
     by_record: dict[Name, tuple[float | None, ...]] = field(default_factory=dict)
-    _seen: Counter[str] = field(default_factory=Counter)
+    _seen: Counter[tuple[str, bytes]] = field(default_factory=Counter)
 
-    def add(self, record: Record) -> None:
-        name = str(record.get("id", ""))
-        self.by_record[name, self._seen[name]] = _outcome(record)
+    def add(self, record: Record, task: str | None = None) -> None:
+        """Add a judged record; ``task`` replaces its task."""
+        name = str(record.get("id", "")), question_digest(record, task)
+        self.by_record[*name, self._seen[name]] = _outcome(record)
         self._seen[name] += 1
 
 
@@ -65,10 +71,45 @@ def _outcome(record: Record) -> tuple[float | None, ...]:
 
 
 def _shared(runs: Sequence[Outcomes]) -> list[Name]:
-    names = set(runs[0].by_record)
-    for run in runs[1:]:
-        names &= run.by_record.keys()
-    return sorted(names)
+    """List the records that all runs have, in an order that depends on nothing else.
+
+    Raises:
+        DataError: there is none.
+    """
+    shared = set[Name].intersection(*(set(run.by_record) for run in runs))
+    if shared:
+        return sorted(shared)
+    where = "both" if len(runs) == 2 else "all runs"
+    reason = "their ids have nothing in common"
+    if other := _other_questions(runs, shared):
+        reason = f"{other:,} ids are, but with another input, label or choices, or another task"
+    hint = "compare runs on the same records"
+    raise DataError(f"no record is in {where}: {reason}", hint=hint)
+
+
+def _other_questions(runs: Sequence[Outcomes], shared: Collection[Name]) -> int:
+    """Count the ids that all runs have, but with different questions."""
+    left = ({name[0] for name in run.by_record if name not in shared} for run in runs)
+    return len(set[str].intersection(*left))
+
+
+def count_pairs(runs: Sequence[Outcomes]) -> dict[str, int]:
+    """Count the records that several runs share.
+
+    Returns:
+        ``records`` in all runs, ``unmatched`` records in some runs only, and ``differing`` ids that
+        stand for another question in another run.
+
+    Raises:
+        DataError: no record is in all runs.
+    """
+    shared = set(_shared(runs))
+    anywhere = set[Name].union(*(set(run.by_record) for run in runs))
+    return {
+        "records": len(shared),
+        "unmatched": len(anywhere) - len(shared),
+        "differing": _other_questions(runs, shared),
+    }
 
 
 def _table(runs: Sequence[Outcomes], names: Sequence[Name], column: int) -> Floats:
@@ -82,18 +123,13 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
     """Compare this student's runs with a baseline's, measure by measure.
 
     Returns:
-        ``records`` in all runs, ``unmatched`` records in some runs only, and ``metrics``, whose
-        values are ours minus theirs.
+        The counts of :func:`count_pairs`, and ``metrics``, whose values are ours minus theirs.
 
     Raises:
         DataError: no record is in all runs.
     """
     runs = [*ours, *theirs]
     names = _shared(runs)
-    if not names:
-        hint = "compare runs on the same records"
-        raise DataError("no record is in both: their ids have nothing in common", hint=hint)
-    unmatched = len({name for run in runs for name in run.by_record}) - len(names)
     differences = {}
     for column, name in enumerate(MEASURES):
         both = _table(runs, names, column)
@@ -113,7 +149,7 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
         metrics[name] = measure.ok(
             difference.value, n, difference.ci95, **tests, **difference.details
         )
-    return {"records": len(names), "unmatched": unmatched, "metrics": metrics}
+    return {**count_pairs(runs), "metrics": metrics}
 
 
 def over_seeds(runs: Sequence[Outcomes], seed: int) -> dict[str, Metric]:
@@ -125,9 +161,6 @@ def over_seeds(runs: Sequence[Outcomes], seed: int) -> dict[str, Metric]:
         DataError: no record is in all runs.
     """
     names = _shared(runs)
-    if not names:
-        hint = "give runs over the same records"
-        raise DataError("no record is in all runs: their ids have nothing in common", hint=hint)
     metrics = {}
     for column, (name, measure) in enumerate(MEASURES.items()):
         table = _table(runs, names, column)

@@ -64,7 +64,10 @@ WAY_COLUMNS = (
 QUADRANT_COLUMNS = ("label", "the same answer", "gold", "another", "none")
 
 _SHOWN: Mapping[str, tuple[str, ...]] = {
-    "label": ("accuracy", "exact_match", "valid", "macro_f1", "decode_agreement"),
+    "label": (
+        *("accuracy", "exact_match", "valid", "macro_f1", "decode_agreement"),
+        "input_truncated",
+    ),
     "calibration": (
         *("mean_confidence", "ece_width", "ece_mass", "brier", "nll"),
         *("auroc", "aurc", "excess_aurc"),
@@ -135,7 +138,7 @@ def tables(figures: Mapping[str, Any], *, is_full: bool = True) -> list[Table]:
     """
     shown: list[Table] = []
     if "seeds" in figures:
-        heading = f"{len(figures['runs'])} runs"
+        heading = f"{len(figures['runs'])} runs on {figures['seeds']['records']:,} records"
         shown.append((heading, SEED_COLUMNS, _seed_rows(figures["seeds"])))
     else:
         rows = metric_rows(figures) if is_full else headline_rows(figures)
@@ -170,19 +173,35 @@ def notes(figures: Mapping[str, Any], *, is_full: bool = True) -> list[str]:
         more += 0 if _asks_costs(figures) else len(cost_rows(figures))
         if more > 0:
             sentences.append(f"{more:,} more figures with --all; --summary FILE writes all of them")
+    for block in ("seeds", "comparison"):
+        sentences += pairing_notes(figures.get(block, {}))
     if "comparison" not in figures:
         return sentences
-    if unmatched := figures["comparison"]["unmatched"]:
-        sentences.append(f"{unmatched:,} records are not in all runs, and were left out")
-    for metric in figures["comparison"]["metrics"].values():
-        if note := metric.details.get("note"):
+    metrics = figures["comparison"]["metrics"]
+    if sorted(metrics["accuracy"].details.get("runs", ()))[:1] == [1]:
+        sentences.append(
+            "one side is a single run: how much its seeds would differ is taken from the other side"
+        )
+    for name, metric in metrics.items():
+        # That both are alike in the rest is no news: most labels are valid.
+        if (note := metric.details.get("note")) and (metric.value or name == "accuracy"):
             sentences.append(f"{metric.measure.title}: {note}")
     return sentences
 
 
-def _seed_rows(metrics: Mapping[str, Metric]) -> list[tuple[str, ...]]:
+def pairing_notes(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on the records that were left out where runs are paired."""
+    if unmatched := block.get("unmatched"):
+        plural, are = ("s", "are") if unmatched > 1 else ("", "is")
+        yield f"{unmatched:,} record{plural} {are} not in all runs and {are} left out"
+    if differing := block.get("differing"):
+        stand = "ids stand" if differing > 1 else "id stands"
+        yield f"{differing:,} {stand} for another input, label or choices in another run"
+
+
+def _seed_rows(block: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for metric in metrics.values():
+    for metric in (one for one in block.values() if isinstance(one, Metric)):
         if row := _row(titled(metric.measure), metric):
             each = ", ".join(_number(metric, value) for value in metric.details.get("by_run", ()))
             rows.append((*row, each))

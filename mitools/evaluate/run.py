@@ -16,6 +16,7 @@ from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.measures.text import Similarity
 from mitools.evaluate.open_similarity import open_similarity
 from mitools.evaluate.operating.calibrate import Answers, Calibration, Target
+from mitools.evaluate.operating.roles import Role, role_in
 from mitools.evaluate.operating.saved import saved_point
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
@@ -94,6 +95,7 @@ class Evaluation:
         self._warn = warn
         self._judged_records: Iterator[Record] = iter(())
         self._weight = options.answer_weight
+        self._set_apart = 0
 
     def __iter__(self) -> Iterator[Record]:
         """Iterate over the judged records of the pass that :meth:`start` began."""
@@ -194,7 +196,8 @@ class Evaluation:
         if self._open_student is None:
             return scored(self._as_it_is(record), task_of(record, self.options.task))
         record = scored(record, task_of(record, self.options.task))
-        record["scores"].pop("sure", None)  # about the answer of another student, or threshold
+        for name in ("sure", "role"):  # about the answer of another student, or threshold
+            record["scores"].pop(name, None)
         return record
 
     def _calibrated(self, pairs: Pairs, student: AnsweringStudent | None) -> Pairs:
@@ -227,17 +230,33 @@ class Evaluation:
         if self.operating_point is not None:
             is_sure = self.operating_point.is_sure(record, self.options.task)
             record = {**record, "scores": {**record["scores"], "sure": is_sure}}
-        if self.options.only_fits(record):
+        role = self._role_of(record)
+        if role != role_in(record):
+            scores = {name: value for name, value in record["scores"].items() if name != "role"}
+            record = {**record, "scores": scores if role is None else {**scores, "role": role}}
+        if role is not None:
             if self.options.temperature and record.get("split") == "valid":
                 self.tally.add_valid(record, task)
             return record
         self.tally.add(record, task)
         self.side.add(record)
         if self.options.outcomes:
-            self.outcomes.add(record)
+            self.outcomes.add(record, self.options.task)
         if self.options.sample_size:
             self.sample.add(KeptRecord(record))
         return record
+
+    def _role_of(self, record: Record) -> Role | None:
+        """Return what a record serves for; of judged ones, also what it served for before.
+
+        Validation records are told by their split, so they count where that is asked for.
+        """
+        role = self.options.role_of(record)
+        is_judged = self._open_student is None and self.options.target_accuracy is None
+        if role is None and is_judged and record.get("split") in (None, "test"):
+            role = role_in(record)
+            self._set_apart += role is not None
+        return role
 
     def summary(self, update: Callable[[int], None] = lambda _count: None) -> dict[str, Any]:
         """Finish the pass, run the probes and the judge, and return the summary of it all.
@@ -341,9 +360,18 @@ class Evaluation:
         if not self.tally.has_valid_labels:
             reason = "too little training, or another task?"
             self._warn(f'no label given is one of the task "{" or ".join(tasks)}": {reason}')
+        if count := self._set_apart:
+            which = "s chose the threshold and are" if count > 1 else " chose the threshold and is"
+            self._warn(f"{count:,} record{which} left out (scores.role)")
+        if cut := self.tally.cut_inputs:
+            self._warn(
+                f"{cut:,} of {self.tally.records:,} inputs are longer than the student reads, and "
+                "their end was cut, which may be the question itself; shorten them, or train with "
+                "a larger --max-input-tokens"
+            )
         if len(self.tally.models) > 1:
             self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
-        for warning in (selection.without_split(), selection.gold.warning()):
+        for warning in (selection.without_split(), *selection.gold.warnings()):
             if warning:
                 self._warn(warning)
 

@@ -22,6 +22,7 @@ from mitools.evaluate.measures.labels import (
     ACCURACY,
     DECODE_AGREEMENT,
     EXACT_MATCH,
+    INPUT_TRUNCATED,
     MACRO_F1,
     VALID,
     macro_f1,
@@ -39,7 +40,7 @@ from mitools.evaluate.simulators.tally import UNASKED, UNTRAINED, Simulated
 from mitools.evaluate.ways import FoldedWays
 from mitools.gold import teacher_answer
 from mitools.records import Record
-from mitools.tasks import Task, normalize
+from mitools.tasks import Task
 
 __all__ = ["SummaryBuilder"]
 
@@ -64,6 +65,8 @@ class _LabelCounts:
     valid: int = 0
     decoded: int = 0
     agrees: int = 0
+    measured: int = 0
+    cut: int = 0
     confusion: Counter[tuple[str, str | None]] = field(default_factory=Counter)
 
     def add(self, record: Record, task: Task) -> None:
@@ -77,9 +80,13 @@ class _LabelCounts:
         if "decode_agrees" in scores:
             self.decoded += 1
             self.agrees += scores["decode_agrees"]
+        is_cut = record["student"].get("input_truncated")
+        if is_cut is not None:
+            self.measured += 1
+            self.cut += is_cut
         if task.name == "labels" and gold is not None and scores["correct"] is not None:
-            given = normalize(label) if label is not None and scores["valid"] else None
-            self.confusion[normalize(gold), given] += 1
+            given = task.form(label) if label is not None and scores["valid"] else None
+            self.confusion[task.form(gold), given] += 1
 
     def metrics(self, tasks: Counter[str], seed: int) -> Section:
         if set(tasks) == {"labels"}:
@@ -90,12 +97,17 @@ class _LabelCounts:
             agreement = rate(DECODE_AGREEMENT, self.agrees, self.decoded, empty="")
         else:
             agreement = DECODE_AGREEMENT.skipped("no label was decoded beside scored choices")
+        if self.measured:
+            cut = rate(INPUT_TRUNCATED, self.cut, self.measured, empty="")
+        else:
+            cut = INPUT_TRUNCATED.skipped("the answers do not say whether their input was cut")
         return {
             "accuracy": self._accuracy(),
             "exact_match": rate(EXACT_MATCH, self.exact, self.gold, empty=NO_GOLD),
             "valid": rate(VALID, self.valid, self.n, empty="no records"),
             "macro_f1": f1,
             "decode_agreement": agreement,
+            "input_truncated": cut,
         }
 
     def _accuracy(self) -> Metric:
@@ -222,6 +234,11 @@ class SummaryBuilder:
     @property
     def records(self) -> int:
         return self._labels.n
+
+    @property
+    def cut_inputs(self) -> int:
+        """Number of records whose input the student cut at its length limit."""
+        return self._labels.cut
 
     @property
     def has_valid_labels(self) -> bool:

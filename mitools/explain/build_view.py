@@ -325,6 +325,10 @@ def _student_flags(
         yield Flag("no_rationale", "no rationale")
     if builder.first.is_cut_off():
         yield Flag("cut_off", "truncated at the length limit")
+    if builder.first.scores.get("role") is not None:
+        yield Flag("set_apart", "not evaluated: it set a threshold or a parameter")
+    if builder.first.fields.get("input_truncated") is True:
+        yield Flag("input_cut", "input not read to its end")
     if any(not step.is_right for step in student.steps):
         yield Flag("wrong_step", "wrong step")
     if confidence is not None and confidence < thresholds.low:

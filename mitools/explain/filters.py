@@ -130,7 +130,7 @@ class Criteria:
 
 
 def _has_label(view: View, labels: tuple[str, ...]) -> bool:
-    task = task_named(view.task)
+    task = task_named(view.task, view.choices)
     return view.gold is not None and any(task.is_equal(view.gold.label, label) for label in labels)
 
 

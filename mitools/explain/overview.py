@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mitools.evaluate.operating.roles import role_in
 from mitools.explain.filters import ViewedRecord
 from mitools.explain.next_commands import Found, NextCommand, next_commands
 from mitools.explain.options import ExplainOptions
@@ -24,7 +25,7 @@ class Overview:
 
     If there are records of the test split, or without a split, the figures are of these, as those
     of ``mitools eval`` are by default: records of the valid split may only have served to fit a
-    weight or a temperature.
+    weight or a temperature, and ``eval`` marks those that chose a threshold.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class Overview:
     def add(self, item: ViewedRecord) -> None:
         """Add a record."""
         view, answer = item.view, item.record.get("student") or {}
-        is_evaluated = view.split not in _NOT_EVALUATED
+        is_evaluated = view.split not in _NOT_EVALUATED and role_in(item.record) is None
         fold = self._evaluated if is_evaluated else self._others
         fold.add(view, view.student, answer)
         if not any(self._counts.values()):

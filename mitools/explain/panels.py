@@ -12,6 +12,7 @@ from typing import Any
 
 from mitools.evaluate.catalog import FIGURES
 from mitools.evaluate.costs.figures import MEASURES as COSTS
+from mitools.evaluate.report import pairing_notes
 from mitools.explain.baseline_panel import baseline_panel
 from mitools.explain.cards import MissingFigure, missing_of
 from mitools.explain.figure_text import (
@@ -231,14 +232,13 @@ def _beside(metric: Mapping[str, Any]) -> str:
 def _notes(summary: Summary, block: _Block) -> Iterator[str]:
     if block.path == "judge":
         yield from _about_judge(summary)
-    if block.path == "comparison.metrics":
-        records, unmatched = (
-            value_at(summary, f"comparison.{k}") for k in ("records", "unmatched")
-        )
-        if is_number(records):
-            yield f"on {records:,} records that all runs have"
-        if is_number(unmatched) and unmatched:
-            yield f"{unmatched:,} records are not in all runs and are left out"
+    if block.path in ("comparison.metrics", "seeds"):
+        where = block.path.partition(".")[0]
+        names = ("records", "unmatched", "differing")
+        counts = {name: value_at(summary, f"{where}.{name}") for name in names}
+        if is_number(counts["records"]):
+            yield f"on {counts['records']:,} records that all runs have"
+        yield from pairing_notes({name: n for name, n in counts.items() if is_number(n)})
 
 
 def _about_judge(summary: Summary) -> Iterator[str]:

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitools.evaluate.operating.roles import role_in
 from mitools.explain.build_view import view_of
 from mitools.explain.filters import FilterCounts, ViewedRecord
 from mitools.explain.live import text_record
@@ -209,8 +210,10 @@ class ExplanationRun:
 
     def _compared(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
-            for who, changes in self.comparisons.items():
-                changes.add(item.view.side(who))
+            records = (item.record, *(other for other in item.others if other))
+            if not any(map(role_in, records)):  # what chose a threshold is in no figure
+                for who, changes in self.comparisons.items():
+                    changes.add(item.view.side(who))
             yield item
 
     def _meeting(

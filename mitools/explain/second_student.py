@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mitools.errors import DataError
 from mitools.explain.view import Change, Side
+from mitools.question import question_digest
 from mitools.records import Record
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = ["LabelChanges", "SecondStudent"]
-
-_QUESTION = ("input", "label", "choices", "task")
-"""Fields that must be equal; otherwise the second student's scores do not apply."""
 
 
 class SecondStudent:
@@ -48,7 +46,7 @@ class SecondStudent:
         """
         self.name = name
         self.read = self.silent = self.repeated = self.differing = self.again = 0
-        self._answers: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {}
+        self._answers: dict[str, tuple[bytes, dict[str, Any], dict[str, Any]]] = {}
         self._met: set[str] = set()
         for record in records:
             self._keep(record)
@@ -67,7 +65,7 @@ class SecondStudent:
             self.repeated += 1
         else:
             scores = record.get("scores") or {}
-            self._answers[record["id"]] = (_digest(record), student, scores)
+            self._answers[record["id"]] = (question_digest(record), student, scores)
 
     @property
     def unmet(self) -> int:
@@ -83,17 +81,13 @@ class SecondStudent:
         if found is None:
             return None
         digest, student, scores = found
-        is_same = digest == _digest(record)
+        is_same = digest == question_digest(record)
         if record["id"] in self._met:
             self.again += 1
         else:
             self._met.add(record["id"])
             self.differing += not is_same
         return {**record, "student": student, "scores": scores if is_same else {}}
-
-
-def _digest(record: Record) -> int:
-    return hash(repr([record.get(name) for name in _QUESTION]))
 
 
 @dataclass

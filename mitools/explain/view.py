@@ -44,6 +44,8 @@ FlagName = Literal[
     "inconsistent",
     "no_rationale",
     "cut_off",
+    "input_cut",
+    "set_apart",
     "wrong_step",
     "low_confidence",
     "decodes_otherwise",

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["fold", "normalize", "plain", "without_invisible", "word_set"]
+__all__ = ["cased", "fold", "normalize", "plain", "without_invisible", "word_set"]
 
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00ab": '"', "\u00bb": '"'}
 _SPACES = (
@@ -52,6 +52,7 @@ _SIGNS = {
 _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b"
 _RAISED = re.compile(f"[{_SUPERSCRIPTS}]+")
 _RAISED_TO = str.maketrans(_SUPERSCRIPTS, "0123456789+-")
+_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215f\u2189]")
 _RAISED_OVER = re.compile(f"([{_SUPERSCRIPTS}]+)\u2044([\u2080-\u2089]+)")  # ³⁄₄
 
 
@@ -78,11 +79,15 @@ def plain(text: str) -> str:
     """
     if text.isascii():
         return text
+    return "".join(map(_plain_character, _lowered(text)))
+
+
+def _lowered(text: str) -> str:
+    """Write raised digits with a sign: ``5²`` becomes ``5^2``, ``³⁄₄`` becomes ``3/4``."""
     text = _RAISED_OVER.sub(
         lambda found: f" {_digits(found[1])}/{unicodedata.normalize('NFKC', found[2])}", text
     )
-    text = _RAISED.sub(lambda found: f"^{found[0].translate(_RAISED_TO)}", text)
-    return "".join(map(_plain_character, text))
+    return _RAISED.sub(lambda found: f"^{found[0].translate(_RAISED_TO)}", text)
 
 
 def _digits(raised: str) -> str:
@@ -110,15 +115,30 @@ def _plain_character(character: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """Normalize a label: lower case, single spaces, no quotes, no final period."""
+    """Normalize a label: lower case, single spaces, no quotes, no final period.
+
+    Raised digits and fractions stay apart from others: ``5²`` becomes ``5^2``, ``½`` becomes
+    ``1/2``.
+    """
     return _normalized(text) if len(text) <= _LONGEST_KEPT else _normalize(text)
 
 
 def _normalize(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split()).strip("\"' .")
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_CURLY)
-    return " ".join(text.split()).strip("\"' .")
+    return " ".join(_compatible(text).casefold().split()).strip("\"' .")
+
+
+def cased(text: str) -> str:
+    """Normalize a label as :func:`normalize` does, but keep its case."""
+    return " ".join(_compatible(text).split()).strip("\"' .")
+
+
+def _compatible(text: str) -> str:
+    if text.isascii():
+        return text
+    text = _FRACTION.sub(lambda found: _plain_character(found[0]), _lowered(text))
+    return unicodedata.normalize("NFKC", text).translate(_CURLY)
 
 
 # Labels and choices repeat. Long texts are not cached, so that memory is bounded.

@@ -10,7 +10,8 @@ import re
 
 from mitools.expressions import parse_expression
 from mitools.reading.answer import UNCLEAR, Choices, Found
-from mitools.reading.characters import normalize, plain
+from mitools.reading.apart import forms_among
+from mitools.reading.characters import cased, normalize, plain
 from mitools.reading.fields import LIKELY_NAMES
 from mitools.reading.notation import without_copula, without_latex, without_markup
 from mitools.reading.numbers import EquationReader
@@ -118,7 +119,8 @@ class ChoiceReader:
         usual = _LETTER_AND_NAME.fullmatch(text)
         if usual is not None:  # most answers: the letter and the words of one choice
             place = ord(usual[1].lower()) - ord("a")
-            if place < len(choices) and normalize(choices[place]) == normalize(usual[2]):
+            form = forms_among(choices)
+            if place < len(choices) and form(choices[place]) == form(usual[2]):
                 return choices[place]
         if "\n" in text and _lists_options(text):
             return None
@@ -260,12 +262,12 @@ def _by_letter(shown: str, options: ChoiceForms) -> Found:
     words = _WORDS_END.split(behind, maxsplit=1)[0]
     next_letter = _CLOSED_LETTER.search(words)
     before_next = words[: next_letter.start()] if next_letter is not None else None
-    if before_next and lettered is not None and normalize(before_next) == options.forms[place]:
+    if before_next and lettered is not None and options.form(before_next) == options.forms[place]:
         return UNCLEAR  # "(a) sea (b) lake"
     if _ANOTHER.search(words):
         return UNCLEAR
     words = words.strip(" .:-\u2013\u2014,)=|]")
-    if lettered is not None and (not words or normalize(words) == options.forms[place]):
+    if lettered is not None and (not words or options.form(words) == options.forms[place]):
         return lettered
     exact = options.named(words)
     return lettered if exact is None and (lettered or not words) else exact
@@ -288,7 +290,7 @@ def _by_mention(shown: str, options: ChoiceForms) -> Found:
     if not named:
         named = inflected(normalize(sentence), options)
     letters = {match[1].lower() for match in _CLOSED_LETTER.finditer(sentence)}
-    if len({normalize(name) for name in named}) > 1 or len(letters) > 1:
+    if len({options.form(name) for name in named}) > 1 or len(letters) > 1:
         return UNCLEAR
     if named and _EITHER.search(sentence):
         return UNCLEAR
@@ -305,12 +307,13 @@ def _leading(shown: str, options: ChoiceForms) -> str | None:
     """Read ``Yes, because …`` and ``neutral – the text …``: a choice, then a break."""
     if options.are_numbers:
         return None
-    folded = normalize(shown)
+    folded, written = normalize(shown), cased(shown) if options.form.written else ""
     best: str | None = None
     length = 0
     for choice, form in zip(options.choices, options.forms, strict=True):
-        is_longer = len(form) > length and folded.startswith(form)
-        if is_longer and _FOLLOWS_SHORT.match(folded, len(form)):
+        begun = written if options.form.is_written(form) else folded
+        is_longer = len(form) > length and begun.startswith(form)
+        if is_longer and _FOLLOWS_SHORT.match(begun, len(form)):
             best, length = choice, len(form)
     return best
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from mitools.expressions import parse_expression
-from mitools.reading.characters import normalize
+from mitools.reading.apart import forms_among
+from mitools.reading.characters import cased, fold, normalize
 
 __all__ = ["ChoiceForms", "inflected", "loosened", "mentions", "place_of"]
 
@@ -27,26 +28,29 @@ def _short_loosened(choice: str) -> str:
 
 
 class ChoiceForms:
-    """The choices of one record, with their normalized forms."""
+    """The choices of one record, with the forms by which they are compared."""
 
-    __slots__ = ("are_numbers", "choices", "forms")
+    __slots__ = ("are_numbers", "choices", "form", "forms")
 
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = choices
-        self.forms = [normalize(choice) for choice in choices]
+        self.form = forms_among(choices)
+        self.forms = [self.form(choice) for choice in choices]
         self.are_numbers = all(
             form[-1:].isdigit() and parse_expression(form) for form in self.forms
         )
 
     def named(self, text: str) -> str | None:
         """Find the choice that equals a text, apart from case, articles and punctuation."""
-        form = normalize(text)
+        form = self.form(text)
         if not form or _SIGNED.match(text):
             return None  # .5 is not 5
         if form in self.forms:
             return self.choices[self.forms.index(form)]
         loose = loosened(form)
         for choice, own in zip(self.choices, self.forms, strict=True):
+            if self.form.is_written(own):
+                continue
             if not loose or abs(len(own) - len(form)) > 12 or own[-1:] not in (loose[-1], ")", "'"):
                 continue
             known = _short_loosened(choice) if len(choice) <= 100 else loosened(choice)
@@ -72,17 +76,24 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
 
     A choice that is negated (``not neutral``, ``non-entailment``) is left out.
     """
-    shown = normalize(text)
-    distinct = {
-        form: choice for choice in reversed(choices) if (form := normalize(choice)) in shown
-    }
-    distinct.pop("", None)
+    form_of = forms_among(choices)
+    written = cased(text) if form_of.written else ""
+    shown = fold(written) if form_of.written else normalize(text)  # fold keeps every position
+    sought: dict[str, tuple[str, str, str]] = {}  # the choice, and which words in which text
+    for choice in reversed(choices):
+        form = form_of(choice)
+        if form_of.is_written(choice):
+            sought[form] = choice, form, written
+        else:
+            words = fold(cased(choice)) if form_of.written else form
+            sought[form] = choice, words, shown
+    distinct = {form: one for form, one in sought.items() if normalize(form) and one[1] in one[2]}
     ordered = sorted(distinct, key=len, reverse=True)
     # One pattern of all choices gives the same result but takes 100 times as long to compile.
     places = [
         (begin, rank, end)
         for rank, form in enumerate(ordered)
-        for begin, end in _occurrences(shown, form)
+        for begin, end in _occurrences(distinct[form][2], distinct[form][1])
     ]
     named: dict[str, None] = {}
     free = 0
@@ -92,19 +103,23 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
         free = end
         if not _NEGATED.search(shown, max(0, begin - 40), begin):
             named[ordered[rank]] = None
-    return [distinct[form] for form in named]
+    return [distinct[form][0] for form in named]
 
 
-def place_of(choice: str, text: str, start: int = 0) -> tuple[int, int] | None:
+def place_of(
+    choice: str, text: str, start: int = 0, choices: Sequence[str] = ()
+) -> tuple[int, int] | None:
     """Return where a text names a choice for the last time, in any case and spacing; None if not.
 
     Args:
         choice: the choice.
         text: the text.
         start: where the search begins.
+        choices: the choices that it is one of: among them it may be known by its case alone.
     """
     words = r"\s+".join(map(re.escape, choice.strip("\"' .\n").split()))
-    pattern = re.compile(rf"(?<!\w){words}(?:e?s)?(?!\w)", re.IGNORECASE)
+    flags = re.NOFLAG if forms_among(choices).is_written(choice) else re.IGNORECASE
+    pattern = re.compile(rf"(?<!\w){words}(?:e?s)?(?!\w)", flags)
     places = [match.span() for match in pattern.finditer(text, start)] if words else []
     return places[-1] if places else None
 
@@ -136,7 +151,8 @@ def inflected(folded: str, options: ChoiceForms) -> list[str]:
     """List the choices of one word that a text names in another form: ``entails``."""
     words: dict[str, str] = {}
     for option, form in zip(options.choices, options.forms, strict=True):
-        words |= dict.fromkeys(_inflections(form), option) if len(form) <= 40 else {}
+        if len(form) <= 40 and not options.form.is_written(form):
+            words |= dict.fromkeys(_inflections(form), option)
     named: dict[str, None] = {}
     for match in _LONG_WORD.finditer(folded) if words else ():
         choice = words.get(match[0])

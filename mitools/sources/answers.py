@@ -15,7 +15,7 @@ from typing import Any
 
 from mitools.errors import InvalidFieldError, Where
 from mitools.sources.label_forms import LABEL_FORMS, LabelForm
-from mitools.tasks import letter_of, normalize
+from mitools.tasks import forms_among, letter_of
 
 __all__ = [
     "Choices",
@@ -190,9 +190,10 @@ def _by_text(value: Any, choices: Choices) -> str | None:
         names = (value,)
     else:
         names = (_stripped(value),)
-    for name in map(normalize, names):
+    form = forms_among(choices.texts)
+    for name in map(form, names):
         for choice in choices.texts:
-            if choice and normalize(choice) == name:
+            if choice and form(choice) == name:
                 return choice
     return None
 

@@ -132,6 +132,11 @@ class Codec:
             return self._encode_joined(purpose, texts)
         return self._encode_apart(purpose, texts)
 
+    def are_cut(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each input whether it is too long for a prompt, of either purpose."""
+        found = [self.encode_prompts(purpose, texts) for purpose in PREFIXES]
+        return [any(is_cut for _, is_cut in row) for row in zip(*found, strict=True)]
+
     def _encode_joined(
         self, purpose: Purpose, texts: Sequence[str]
     ) -> list[tuple[list[int], bool]]:

@@ -181,6 +181,10 @@ class LocalStudent:
         for low in range(0, len(lengths), size):
             yield range(low, min(low + size, len(lengths)))
 
+    def are_cut(self, inputs: Sequence[str]) -> list[bool]:
+        """Return for each input whether the length limit cuts it."""
+        return self.codec.are_cut(inputs)
+
     def generate_labels(
         self, inputs: Sequence[str], rationales: Sequence[str] | None = None
     ) -> list[Generation]:

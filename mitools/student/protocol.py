@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["SAMPLING_TEMPERATURE", "Generation", "Student", "can_conclude", "can_predict"]
+__all__ = [
+    "SAMPLING_TEMPERATURE",
+    "Generation",
+    "LimitsInputs",
+    "Student",
+    "can_conclude",
+    "can_predict",
+]
 
 SAMPLING_TEMPERATURE = 0.7
 """Temperature at which rationales are drawn; common for voting over samples (arXiv:2203.11171)."""
@@ -86,6 +93,14 @@ class Student(Protocol):
                 seed, not on the other inputs.
             temperature: divides the logits; above 0.
         """
+
+
+@runtime_checkable
+class LimitsInputs(Protocol):
+    """A student that can tell which inputs it does not read to their end."""
+
+    def are_cut(self, inputs: Sequence[str]) -> Sequence[bool | None]:
+        """Return for each input whether a length limit cuts it; None where that is unknown."""
 
 
 def can_conclude(metadata: Mapping[str, Any]) -> bool:

@@ -247,3 +247,9 @@ def test_a_batch_asks_for_them_and_its_results_have_them(
     status, [record], _ = run(server, lines(feelings(1)), *options, "--from-batch", done)
     assert (status, server.calls) == (0, [])
     assert record["teacher"]["confidence"] == 0.6
+
+
+def test_choices_that_differ_in_case_have_probabilities_of_their_own() -> None:
+    positions = [*plain("The answer is"), {" Co": 0.7, " CO": 0.3}, {".": 1.0}]
+    found = probabilities(positions, "choice", ["Co", "CO", "He"])
+    assert found["choices"] == {"Co": 0.7, "CO": 0.3, "He": 0.0}

@@ -58,13 +58,20 @@ def test_each_choice_takes_the_place_and_the_form_of_the_label(
 
 
 def test_equal_choices_are_scored_once_in_words_and_each_by_its_letter() -> None:
-    choices = ["sea", "road", "Sea"]
+    choices = ["sea", "road", "sea"]
     in_words = texts_of("The answer is road", choices, "labels")
     assert in_words is not None
     assert in_words.choices == ("sea", "road")
     by_letter = texts_of("So the answer is (c).", choices)
     assert by_letter is not None
-    assert (by_letter.choices, by_letter.own) == (("sea", "road", "Sea"), 2)
+    assert (by_letter.choices, by_letter.own) == (("sea", "road", "sea"), 2)
+
+
+def test_choices_that_differ_in_case_are_both_scored() -> None:
+    found = texts_of("The answer is sea", ["sea", "road", "Sea"], "labels")
+    assert found is not None
+    assert found.choices == ("sea", "road", "Sea")
+    assert found.texts == ("The answer is sea", "The answer is road", "The answer is Sea")
 
 
 def test_there_is_nothing_to_score_without_a_second_choice_or_a_place() -> None:

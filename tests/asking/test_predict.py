@@ -132,3 +132,18 @@ def test_a_student_that_loses_an_answer_is_refused(student: Any) -> None:
     student.generate_rationales = lambda _inputs: []
     with pytest.raises(StudentError, match="0 answers to 2 questions"):
         predict(student, [equation(1), equation(2)])
+
+
+class ShortSighted(Scorer):
+    """Reads twenty characters."""
+
+    def are_cut(self, inputs: Any) -> list[bool]:
+        return [len(text) > 20 for text in inputs]
+
+
+def test_an_answer_says_whether_its_input_was_cut_where_the_student_knows() -> None:
+    records = [{**choice(1, "a"), "input": text} for text in ("short", "x" * 21)]
+    scores = {"a": -1.0}
+    found = predict(ShortSighted(scores), records, rationales=False)  # type: ignore[arg-type]
+    assert [one["input_truncated"] for one in found] == [False, True]
+    assert "input_truncated" not in answer(scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from mitools.asking.answering import Answering, Way, draw_seed
 from mitools.asking.combine import WeightFit
 from mitools.asking.predict import predict
-from mitools.asking.readings import Reader, answer, check_ways
+from mitools.asking.readings import Reader, answer, ask, check_ways
 from mitools.errors import StudentError
 from mitools.schema import validate
 from mitools.student.base.open_base import open_checkpoint
@@ -277,3 +278,20 @@ def test_answers_depend_on_no_chunk_and_on_no_order(
                 assert ours["label"] == theirs["label"]
                 assert ours["tokens"] == theirs["tokens"]
                 assert ours["confidence"] == pytest.approx(theirs["confidence"], rel=1e-2)
+
+
+class ShortSighted(TwoReadings):
+    """Reads two characters."""
+
+    def are_cut(self, inputs: Sequence[str]) -> list[bool]:
+        return [len(text) > 2 for text in inputs]
+
+
+@pytest.mark.parametrize("way", ["conclude", "both"])
+def test_an_answer_behind_a_rationale_also_says_whether_its_input_was_cut(way: Way) -> None:
+    known = fish()
+    student = ShortSighted(known.direct, known.behind, known.greedy)
+    (found,) = ask(student, [closed("fish")], Answering(way))
+    assert found["input_truncated"] is True
+    assert "input_truncated" not in ask(known, [closed("fish")], Answering(way))[0]
+    validate({"id": "1", "input": "fish", "student": found})

@@ -9,6 +9,7 @@ import pytest
 from mitools.errors import DataError, UsageError
 from mitools.evaluate.findings import join_runs
 from mitools.evaluate.options import EvalOptions, check_runs
+from mitools.evaluate.report import notes, tables
 from mitools.evaluate.run import Evaluation
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -47,6 +48,13 @@ def test_runs_with_seeds_of_their_own_keep_their_figures_each() -> None:
     found = join_runs(runs, by_seed=True)
     assert [one["label"]["accuracy"].value for one in found["runs"]] == [4 / 12, 8 / 12]
     assert found["seeds"]["accuracy"].value == pytest.approx(0.5)
+
+
+def test_seeds_on_part_of_the_records_say_so() -> None:
+    found = join_runs([evaluated(judged(4)), evaluated(judged(2, n=3))], by_seed=True)
+    assert (found["seeds"]["records"], found["seeds"]["unmatched"]) == (3, 9)
+    assert "9 records are not in all runs and are left out" in notes(found)
+    assert tables(found)[0][0] == "2 runs on 3 records"
 
 
 def test_a_baseline_adds_a_comparison() -> None:

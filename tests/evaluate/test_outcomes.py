@@ -7,7 +7,7 @@ import pytest
 
 from mitools.errors import DataError
 from mitools.evaluate.measures.comparison import holm
-from mitools.evaluate.outcomes import MEASURES, Outcomes, compare, over_seeds
+from mitools.evaluate.outcomes import MEASURES, Outcomes, compare, count_pairs, over_seeds
 from mitools.evaluate.score import scored
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -79,6 +79,46 @@ def test_runs_on_other_records_cannot_be_compared() -> None:
         compare([run("22")], [run("22", start=5)], 0)
     with pytest.raises(DataError, match="nothing in common"):
         over_seeds([run("22"), run("22", start=5)], 0)
+
+
+def asked(number: int, question: str, label: str) -> Record:
+    return {**record(number, label), "input": question}
+
+
+def of(*records: Record) -> Outcomes:
+    found = Outcomes()
+    for one in records:
+        found.add(one)
+    return found
+
+
+def test_ids_that_stand_for_other_questions_are_not_paired() -> None:
+    ours = of(*(asked(number, f"ours {number}", "2") for number in range(5)))
+    theirs = of(*(asked(number, f"theirs {number}", "3") for number in range(5)))
+    with pytest.raises(DataError, match="5 ids are, but with another input"):
+        compare([ours], [theirs], 0)
+    with pytest.raises(DataError, match="5 ids are, but with another input"):
+        over_seeds([ours, theirs], 0)
+
+
+def test_the_records_that_are_the_same_are_paired_and_the_others_counted() -> None:
+    shared = [asked(number, "same", "2") for number in range(3)]
+    found = compare([of(*shared, asked(7, "a", "2"))], [of(asked(7, "b", "2"), *shared)], 0)
+    assert (found["records"], found["unmatched"], found["differing"]) == (3, 2, 1)
+
+
+def test_repeated_ids_are_paired_by_their_questions_in_any_order() -> None:
+    records = [asked(1, f"question {n}", "23"[n % 2]) for n in range(8)]
+    found = compare([of(*records)], [of(*records[::-1])], 0)
+    accuracy = found["metrics"]["accuracy"]
+    assert (accuracy.n, accuracy.value) == (8, 0)
+    assert (accuracy.details["better"], accuracy.details["worse"]) == (0, 0)
+    assert (found["unmatched"], found["differing"]) == (0, 0)
+
+
+def test_runs_of_different_length_say_what_their_seeds_were_averaged_on() -> None:
+    counts = count_pairs([run("2222"), run("22")])
+    assert counts == {"records": 2, "unmatched": 2, "differing": 0}
 
 
 def test_an_outcome_counts_where_every_run_has_it() -> None:

@@ -296,6 +296,39 @@ def test_half_of_the_test_records_can_choose_and_are_not_evaluated() -> None:
     assert 30 < point.records < 70
 
 
+def test_the_records_that_chose_a_threshold_are_marked_and_stay_left_out() -> None:
+    first, found = operated(calibrate_on="test")
+    chose = [one for one in found if one["scores"].get("role") == "calibration"]
+    assert first.operating_point is not None
+    assert len(chose) == first.operating_point.records
+    assert {one["scores"]["role"] for one in found if one["split"] == "valid"} == {"fitting"}
+    validate(chose[0])
+    told: list[str] = []
+    again = Evaluation(EvalOptions(outcomes=True), warn=told.append)
+    marked = list(again.run(found))
+    assert again.tally.records == first.tally.records == len(again.outcomes.by_record)
+    assert marked == [one for one in found if one["split"] == "test"]
+    assert [text for text in told if text.startswith(f"{len(chose)} records chose the threshold")]
+
+
+def test_a_new_threshold_or_a_new_answer_ends_the_role_of_a_record(student: Any) -> None:
+    _, found = operated(calibrate_on="test")
+    tests = [one for one in found if one["split"] == "test"]
+    for options in ({"target_accuracy": 0.9, "risk": 0.1}, {}):
+        opened = None if options else opener(student)
+        evaluation = Evaluation(EvalOptions(**options), opened)  # type: ignore[arg-type]
+        again = list(evaluation.run(tests))
+        assert evaluation.tally.records == 100
+        assert not any("role" in one["scores"] for one in again)
+
+
+def test_validation_records_count_where_they_are_asked_for() -> None:
+    _, found = operated()
+    evaluation = Evaluation(EvalOptions(split="valid"))
+    list(evaluation.run(found))
+    assert evaluation.tally.records == 100
+
+
 def test_judged_records_give_their_figures_again_without_the_threshold() -> None:
     first, found = operated()
     again = Evaluation(EvalOptions())
@@ -336,3 +369,24 @@ def test_valid_records_are_explained_only_where_the_confidence_reads_rationales(
         list(Evaluation(options, opener(student)).run(records))
         asked = [text for what, texts in student.asked if what == "rationales" for text in texts]
         assert len(asked) == expected
+
+
+def test_inputs_that_the_student_cut_are_told_and_counted(student: Any) -> None:
+    student.are_cut = lambda inputs: [text == "q2" for text in inputs]
+    told: list[str] = []
+    run = Evaluation(EvalOptions(), opener(student), told.append)
+    found = list(run.run([equation(1), equation(2), equation(3)]))
+    assert [one["student"]["input_truncated"] for one in found] == [False, True, False]
+    (warning,) = (text for text in told if "--max-input-tokens" in text)
+    assert warning.startswith("1 of 3 inputs")
+    figure = run.figures()["label"]["input_truncated"]
+    assert (figure.value, figure.n) == (1 / 3, 3)
+
+
+def test_a_student_that_does_not_tell_whether_it_cuts_has_no_such_figure(student: Any) -> None:
+    told: list[str] = []
+    run = Evaluation(EvalOptions(), opener(student), told.append)
+    (found,) = run.run([equation(1)])
+    assert "input_truncated" not in found["student"]
+    assert run.figures()["label"]["input_truncated"].status == "skipped"
+    assert not any("--max-input-tokens" in text for text in told)

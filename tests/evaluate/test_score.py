@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mitools.evaluate.score import VERDICTS, scored, verdict
-from mitools.tasks import task_named
+from mitools.tasks import task_named, task_of
 
 EQUATION, CHOICE = task_named("equation"), task_named("choice")
 
@@ -93,3 +93,12 @@ def test_a_malicious_label_is_invalid_at_once(label: str) -> None:
     found = verdict(record(label), EQUATION)
     assert time.perf_counter() - start < 0.01
     assert (found["correct"], found["valid"]) == (False, False)
+
+
+def test_an_answer_that_differs_from_gold_only_in_case_is_wrong_where_both_are_choices() -> None:
+    choices = ["AA", "Aa", "aa"]
+    given = {**record("AA", "aa", rationale="So the answer is AA."), "choices": choices}
+    scores = verdict(given, task_of(given))
+    assert scores["correct"] is False
+    assert (scores["supported"], scores["supports"]) == ("AA", "student")
+    assert verdict({**given, "choices": ["aa", "bb"]}, CHOICE)["correct"] is True

@@ -70,7 +70,7 @@ def metrics_of(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_every_metric_has_the_same_shape_and_a_value_or_a_reason() -> None:
     found = list(metrics_of(figures(mixed(20))))
-    assert len(found) == 112
+    assert len(found) == 113
     for metric in found:
         assert set(metric) >= SHAPE
         assert (metric["value"] is None) == (metric["status"] != "ok") == bool(metric["reason"])

@@ -193,6 +193,17 @@ def test_what_ran_into_the_length_limit_is_flagged(name: str) -> None:
     assert names(choice(student={**fine, name: False})) == []
 
 
+def test_a_record_that_chose_the_threshold_is_flagged() -> None:
+    fine = {"label": "sea", "rationale": "Fish swim in the sea."}
+    assert names(choice(student=fine, scores={"role": "calibration"})) == ["set_apart"]
+
+
+def test_an_input_that_was_not_read_to_its_end_is_flagged() -> None:
+    fine = {"label": "sea", "rationale": "Fish swim in the sea."}
+    assert names(choice(student={**fine, "input_truncated": True})) == ["input_cut"]
+    assert names(choice(student={**fine, "input_truncated": False})) == []
+
+
 def test_decoding_another_answer_is_flagged_and_shown() -> None:
     student = {"label": "sea", "decoded": "car", "in_set_mass": 0.25}
     record = choice(student=student, scores={"decode_agrees": False})

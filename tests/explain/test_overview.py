@@ -35,6 +35,14 @@ def test_the_figures_are_those_of_the_records() -> None:
     assert summary["consistency"]["consistency"]["value"] == 0.5
 
 
+def test_records_that_chose_a_threshold_do_not_count_beside_others() -> None:
+    chose = item(0, "8", "test")
+    chose.record["scores"] = {"role": "calibration"}
+    summary = overview(chose, item(1, "7", "test")).summary(seed=0)
+    assert summary is not None
+    assert summary["records"] == 1
+
+
 def test_records_of_the_valid_split_do_not_count_beside_test_records() -> None:
     summary = overview(item(0, "8", "valid"), item(1, "7", "test")).summary(seed=0)
     assert summary is not None

@@ -317,3 +317,17 @@ def test_a_text_is_answered_instead_of_records(student: FakeStudent) -> None:
 
 def test_the_example_of_the_docstring_runs() -> None:
     assert doctest.testmod(mitools.explain.run) == (0, 2)
+
+
+def test_records_that_chose_a_threshold_are_in_no_comparison(tmp_path: Path) -> None:
+    path = tmp_path / "b.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in SCORED))
+    marked = [
+        {**one, "scores": {"role": "calibration"}} if n % 2 else one for n, one in enumerate(SCORED)
+    ]
+    counted = []
+    for records in (SCORED, marked):
+        run = ExplanationRun(ExplainOptions(vs=str(path)))
+        assert len(list(run.run(records))) == len(SCORED)
+        counted.append(run.comparisons["second"].counts.total())
+    assert counted == [len(SCORED), (len(SCORED) + 1) // 2]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.reading.characters import fold, normalize, plain, without_invisible
+from mitools.reading.characters import cased, fold, normalize, plain, without_invisible
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,22 @@ def test_what_cannot_be_seen_is_dropped_but_joiners_stay() -> None:
 def test_labels_are_compared_without_case_space_quotes_and_period() -> None:
     assert normalize(' "Bus  Depot." ') == "bus depot"
     assert normalize("") == ""
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("10\u00b2", "102"), ("x\u00b3", "x3"), ("1\u00bd", "11/2"), ("\u00b9", "1")],
+)
+def test_a_raised_digit_or_a_fraction_is_no_plain_digit(left: str, right: str) -> None:
+    assert normalize(left) != normalize(right)
+
+
+def test_a_normalized_text_keeps_its_powers_and_fractions_in_ascii() -> None:
+    assert normalize("5\u00b2") == normalize("5^2")
+    assert normalize("1\u00bd Cups") == normalize("1 1/2 cups")
+    assert normalize("H\u2082O") == normalize("h2o")
+
+
+def test_a_cased_text_differs_from_a_normalized_one_only_in_case() -> None:
+    assert cased(' "The  \u201cUS\u201d." ') == 'The "US'
+    assert normalize(' "The  \u201cUS\u201d." ') == 'the "us'

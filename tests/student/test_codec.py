@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,15 @@ def test_a_context_is_what_training_puts_before_the_label(
     )
     real = joined.pairs.target_mask.bool()
     assert torch.equal(joined.pairs.target_ids[real], torch.tensor([*context, *label_ids]))
+
+
+@Kinds
+def test_an_input_is_cut_where_either_prompt_is_too_long(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    _, whole = codec_of(request, kind, False)
+    codec = replace(whole, max_input_tokens=24)
+    texts = ["2 + 3?", "word " * 40, ""]
+    assert codec.are_cut(texts) == [False, True, False]
+    assert codec.are_cut([]) == []
+    assert not any(whole.are_cut(texts))

@@ -161,8 +161,10 @@ def _baseline_row(
         answer_seconds, guesses = _timed(lambda: baseline.answer(problems))
     except MitoolsError as exc:
         return _undefined(exc.message)
-    task = task_named(problems[0].task)
-    right = [task.is_equal(g.label, one.gold) for g, one in zip(guesses, evaluated, strict=True)]
+    right = [
+        task_named(one.problem.task, one.problem.choices).is_equal(guess.label, one.gold)
+        for guess, one in zip(guesses, evaluated, strict=True)
+    ]
     theirs = np.array(right, dtype=bool)
     reached = sum(baseline.reaches(one.problem, one.gold) for one in evaluated)
     n = len(evaluated)

@@ -107,7 +107,7 @@ class LinearHead:
 
     def reaches(self, problem: Problem, label: str) -> bool:
         if isinstance(self._fitted, _OfClasses):
-            return self._fitted.classes.has(label)
+            return self._fitted.classes.has(label, problem)
         return place_of(label, problem) is not None
 
     def answer(self, problems: Sequence[Problem]) -> list[Guess]:

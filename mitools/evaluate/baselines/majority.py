@@ -45,7 +45,7 @@ class Majority:
 
     def reaches(self, problem: Problem, label: str) -> bool:
         if self._classes is not None:
-            return self._classes.has(label)
+            return self._classes.has(label, problem)
         return place_of(label, problem) is not None
 
     def answer(self, problems: Sequence[Problem]) -> list[Guess]:

@@ -7,16 +7,14 @@ training. Where choices differ by example, it is one of the problem's own choice
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evaluate.baselines.protocol import Example, Guess, Problem
-from mitools.expressions import parse_expression
-from mitools.tasks import normalize, task_named
+from mitools.tasks import task_named
 
 __all__ = ["MOST_CLASSES", "MOST_OPEN", "Classes", "has_own_choices", "place_of"]
 
@@ -33,13 +31,13 @@ ordered by a hash, so the first ones are a sample."""
 
 def has_own_choices(examples: Sequence[Example]) -> bool:
     """Return whether every example has choices, and they differ by example."""
-    sets = {frozenset(map(normalize, example.problem.choices)) for example in examples}
+    sets = {frozenset(map(_form(example.problem), example.problem.choices)) for example in examples}
     return len(sets) > 1 and frozenset() not in sets
 
 
 def place_of(label: str, problem: Problem) -> int | None:
     """Return the place of a label among the choices of a problem; None where it is not there."""
-    task = task_named(problem.task)
+    task = task_named(problem.task, problem.choices)
     places = (i for i, name in enumerate(problem.choices) if task.is_equal(name, label))
     return next(places, None)
 
@@ -64,7 +62,8 @@ class Classes:
         task = examples[0].problem.task
         texts: dict[str, Counter[str]] = {}
         for example in examples:
-            texts.setdefault(_class_name(task, example.label), Counter())[example.label] += 1
+            name = _form(example.problem)(example.label)
+            texts.setdefault(name, Counter())[example.label] += 1
         counts = {name: counter.total() for name, counter in texts.items()}
         names = sorted(counts, key=lambda name: (-counts[name], name))[:MOST_CLASSES]
         most = [min(texts[name].items(), key=lambda item: (-item[1], item[0]))[0] for name in names]
@@ -73,12 +72,12 @@ class Classes:
     def indices(self, examples: Sequence[Example]) -> Ints:
         """Return the class of each example: [n], -1 where it is not among the learned ones."""
         place = {name: index for index, name in enumerate(self.names)}
-        found = [place.get(_class_name(self.task, example.label), -1) for example in examples]
+        found = [place.get(_form(example.problem)(example.label), -1) for example in examples]
         return np.array(found, dtype=np.int64)
 
-    def has(self, label: str) -> bool:
-        """Return whether a label is in a learned class."""
-        return _class_name(self.task, label) in self.names
+    def has(self, label: str, problem: Problem) -> bool:
+        """Return whether a label of a problem is in a learned class."""
+        return _form(problem)(label) in self.names
 
     def pick(self, problem: Problem, chances: Floats | Sequence[float]) -> Guess:
         """Answer with the likeliest class, of those among the choices where there are any.
@@ -103,9 +102,6 @@ class Classes:
         return Guess(problem.choices[place], float(chances[best]) / total)
 
 
-def _class_name(task: str, label: str) -> str:
-    """Return what equal labels of a task have in common: a value, or a normalized text."""
-    if task == "equation":
-        expression: Any = parse_expression(label)
-        return label if expression is None else f"{expression.value}"
-    return normalize(label)
+def _form(problem: Problem) -> Callable[[str], str]:
+    """Return what gives the form that equal labels of a problem have in common."""
+    return task_named(problem.task, problem.choices).form

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mitools.asking.predict import cut_inputs
 from mitools.student.protocol import SAMPLING_TEMPERATURE, Generation, Student
 
 __all__ = ["Meter", "Metered", "peak_memory"]
@@ -69,6 +70,10 @@ class Metered:
     @property
     def metadata(self) -> Mapping[str, Any]:
         return self._student.metadata
+
+    def are_cut(self, inputs: Sequence[str]) -> Sequence[bool | None]:
+        """Return for each input whether the student cuts it; None where it does not tell."""
+        return cut_inputs(self._student, inputs)
 
     def score_choices(
         self,

@@ -2,7 +2,8 @@
 
 Pure functions on arrays: ``ours`` [S, n] and ``theirs`` [T, n], one row a run (a training seed),
 one column an item that all runs answered. With one run a side, items are resampled in pairs; with
-several, both runs and items are resampled, so that the result holds for other seeds too.
+several, both runs and items are resampled, so that the result holds for other seeds too. One run
+against several is taken to differ by its seed as those do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from mitools.evaluate.measures.metric import Interval
-from mitools.evaluate.measures.statistics import percentile_interval, resamples_for
+from mitools.evaluate.measures.statistics import resamples_for, spread_interval
 
 __all__ = [
     "ENOUGH_DISCORDANT",
@@ -78,6 +79,9 @@ def sign_flip(difference: Floats, seed: int) -> float:
 def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
     """Resample items, the same for all groups, and within each group of several runs the runs.
 
+    A group of one run beside a group of several gets the spread of their seeds: the deviation of a
+    run of theirs that is drawn, from the mean of their runs, on the items drawn.
+
     Args:
         groups: each [S, n]; S may differ, n may not.
         seed: of the resampling.
@@ -92,16 +96,32 @@ def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
         size = min(left, max(1, _CHUNK // n))
         drawn = rng.integers(0, n, size=(size, n)) + np.arange(size)[:, None] * n
         items = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        by_run = [items @ values.T / n for values in groups]  # each [size, S]
         means = []
-        for values in groups:
-            runs = len(values)
+        for values in by_run:
+            runs = values.shape[1]
             counts = np.ones((size, 1))
             if runs > 1:
                 counts = rng.multinomial(runs, [1 / runs] * runs, size=size).astype(np.float64)
-            means.append(((items @ values.T) * counts).sum(axis=1) / (n * runs))
+            means.append((values * counts).sum(axis=1) / runs)
+        several = [values for values in by_run if values.shape[1] > 1]
+        for place, values in enumerate(by_run):
+            if several and values.shape[1] == 1:
+                means[place] = means[place] + _deviation(several[0], rng)
         blocks.append(np.column_stack(means))
         left -= size
     return np.concatenate(blocks)
+
+
+def _deviation(by_run: Floats, rng: np.random.Generator) -> Floats:
+    """Draw how far a run is from the mean over seeds: [R] from the means of S runs, [R, S].
+
+    Deviations from the mean of S runs are too small by √(1 - 1/S).
+    """
+    size, runs = by_run.shape
+    drawn = by_run[np.arange(size), rng.integers(0, runs, size=size)]
+    deviation: Floats = (drawn - by_run.mean(axis=1)) * math.sqrt(runs / (runs - 1))
+    return deviation
 
 
 def smallest_detectable(spread: float, n: int) -> float | None:
@@ -135,12 +155,15 @@ class Difference:
 
     Attributes:
         value: the difference of the means over runs and items.
-        ci95: its 95% bootstrap interval; None below 2 items.
+        ci95: its 95% bootstrap interval; None below 2 items, and where all items differ alike.
+            Of two sides that never differ it is 0 to 0, which does not hold for other items; a
+            ``note`` says what could have been missed.
         p: of the test named; two-sided.
         test: ``McNemar, exact``, ``random signs`` or, for several runs, ``hierarchical bootstrap``.
         details: means of both sides, discordant items, and a ``note`` where no outcome could have
-            been significant; ``smallest_detectable``, from the spread of the items' differences for
-            one run a side, from that of the resampled difference for several; absent without any.
+            been significant, or the items are alike for both; ``smallest_detectable``, from the
+            spread of the items' differences for one run a side, from that of the resampled
+            difference for several; absent without any.
     """
 
     value: float
@@ -165,7 +188,9 @@ def difference_of_means(ours: Floats, theirs: Floats, seed: int) -> Difference:
     if n > 1:
         means = resampled_means([ours, theirs], seed)
         gaps = means[:, 0] - means[:, 1]
-        interval = percentile_interval(gaps)
+        interval = spread_interval(gaps)
+        if interval is None and not per_item.any():
+            interval = 0.0, 0.0
         tail = min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
         p = min(1.0, 2 * (1 + tail) / (1 + len(gaps)))
         if not is_single:  # with items alone, this test would find it in one of three experiments
@@ -190,7 +215,13 @@ def _discordance(difference: Floats) -> dict[str, Any]:
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
     details: dict[str, Any] = {"better": better, "worse": worse}
     count = better + worse
-    if 0 < count < ENOUGH_DISCORDANT:
+    if not count:
+        missed = 1 - 0.05 ** (1 / len(difference))
+        details["note"] = (
+            f"the two are alike on all {len(difference):,} items: they may still differ on up to "
+            f"{100 * missed:.2g}% of other items"
+        )
+    elif count < ENOUGH_DISCORDANT:
         least = 2 * 0.5**count
         items = f"the two differ on {count} item{'s' * (count != 1)} only"
         details["note"] = f"{items}: even if all favoured one of them, p would be {least:g}"

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.statistics import bootstrap, spread_interval, wilson_interval
 
-__all__ = ["ACCURACY", "DECODE_AGREEMENT", "EXACT_MATCH", "MACRO_F1", "VALID", "macro_f1", "rate"]
+__all__ = [
+    "ACCURACY",
+    "DECODE_AGREEMENT",
+    "EXACT_MATCH",
+    "INPUT_TRUNCATED",
+    "MACRO_F1",
+    "VALID",
+    "macro_f1",
+    "rate",
+]
 
 ACCURACY = Measure(
     "accuracy",
@@ -53,6 +62,14 @@ MACRO_F1 = Measure(
     higher_is_better=True,
     about="Mean F1 over the labels that occur as gold or as an answer, each label with the same "
     "weight.",
+)
+
+INPUT_TRUNCATED = Measure(
+    "truncated inputs",
+    "fraction",
+    higher_is_better=False,
+    about="Share of records whose input was longer than the student's length limit: its end was "
+    "not read.",
 )
 
 Confusion = Mapping[tuple[str, str | None], int]

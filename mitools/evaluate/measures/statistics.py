@@ -17,6 +17,7 @@ from mitools.evaluate.measures.metric import Interval
 
 __all__ = [
     "RESAMPLES",
+    "Z95",
     "bootstrap",
     "mean_intervals",
     "percentile_interval",
@@ -38,7 +39,7 @@ _CHUNK = 2_000_000
 _ROUNDING = 1e-12
 """Of two means of equal values, relative to them."""
 
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
 """The normal quantile of 0.975."""
 
 
@@ -53,9 +54,9 @@ def wilson_interval(hits: int, n: int) -> Interval | None:
     """
     if not n:
         return None
-    rate, z2 = hits / n, _Z95**2
+    rate, z2 = hits / n, Z95**2
     center = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    margin = _Z95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    margin = Z95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
     low = 0.0 if hits == 0 else max(0.0, center - margin)
     high = 1.0 if hits == n else min(1.0, center + margin)
     return low, high

@@ -6,9 +6,10 @@ threshold.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import numpy as np
 from mitools.evaluate.measures.labels import rate
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.ranking import area_under_risk
+from mitools.evaluate.measures.statistics import Z95, wilson_interval
 from mitools.evaluate.operating.calibrate import reference_label
+from mitools.gold import teacher_answer
 from mitools.operating.point import OperatingPoint
 from mitools.records import Record
 from mitools.tasks import Task
@@ -55,8 +58,10 @@ MEASURES: Mapping[str, Measure] = {
         "accuracy, the rest by the teacher",
         "fraction",
         higher_is_better=True,
-        about="Accuracy where the student answers at or above the threshold and the teacher below "
-        "it, over the records with gold that have the answer.",
+        about="Accuracy over the records with gold where the student answers at or above the "
+        "threshold and the teacher below it. A teacher that was asked and gave no label is wrong. "
+        "Where it was asked about part of the records below, its accuracy on these stands for all "
+        "of them.",
     ),
     "agreement": Measure(
         "agreement of answered records",
@@ -97,6 +102,12 @@ NOT_ASKED = 'no operating point was asked for ("--target-accuracy")'
 NONE_REACHED = "no threshold reaches the target, so no answer is sure"
 
 
+def _was_asked(record: Record) -> bool:
+    """Return whether the teacher was asked, also where it gave no label."""
+    answer = teacher_answer(record)
+    return "label" in answer or answer.get("error") is not None
+
+
 @dataclass
 class _Counts:
     """Answers, and how many of them equal their reference."""
@@ -107,6 +118,16 @@ class _Counts:
     def add(self, is_right: bool) -> None:
         self.n += 1
         self.right += is_right
+
+    @property
+    def share(self) -> float:
+        """The share that is right; 0 where there are no answers."""
+        return self.right / self.n if self.n else 0.0
+
+    def margins(self) -> tuple[float, float]:
+        """Compute how far Wilson's interval reaches below and above the share."""
+        low, high = wilson_interval(self.right, self.n) or (0.0, 0.0)
+        return self.share - low, high - self.share
 
     def metric(self, name: str, empty: str) -> Metric:
         return rate(MEASURES[name], self.right, self.n, empty=empty)
@@ -125,7 +146,7 @@ class OperatingFigures:
     _sure: int = 0
     _above: _Counts = field(default_factory=_Counts)
     _below: _Counts = field(default_factory=_Counts)
-    _joint: _Counts = field(default_factory=_Counts)
+    _taught: _Counts = field(default_factory=_Counts)
     _agreed: _Counts = field(default_factory=_Counts)
     _confidence: array[float] = field(default_factory=lambda: array("d"))
     _is_right: array[int] = field(default_factory=lambda: array("b"))
@@ -140,10 +161,8 @@ class OperatingFigures:
         taught = reference_label(record, task, "teacher")
         if is_correct is not None:
             (self._above if is_sure else self._below).add(is_correct)
-            if is_sure:
-                self._joint.add(is_correct)
-            elif taught is not None:
-                self._joint.add(task.is_equal(taught, record.get("label")))
+            if not is_sure and _was_asked(record):
+                self._taught.add(task.is_equal(taught, record.get("label")))
             self._rank(record, task, is_correct)
         if is_sure and taught is not None:
             self._agreed.add(task.is_equal(label, taught))
@@ -169,14 +188,40 @@ class OperatingFigures:
             "accuracy_below": self._below.metric(
                 "accuracy_below", "no answer below the threshold has a gold label"
             ),
-            "with_teacher": self._joint.metric(
-                "with_teacher", "no record with a gold label has the answer that is used"
-            ),
+            "with_teacher": self._with_teacher(),
             "agreement": self._agreed.metric("agreement", no_teacher),
             "aurc": self._aurc(),
             **self._chosen(),
         }
         return {name: found[name] for name in MEASURES}
+
+    def _with_teacher(self) -> Metric:
+        """Join the student's answers above the threshold and the teacher's below it.
+
+        Where the teacher answered part of the records below, both accuracies are weighted with the
+        shares of all records, and their intervals are joined with the error of the shares.
+
+        Source of the interval: Zou and Donner, Statistics in Medicine 27(10), 2008.
+        """
+        measure, sure, taught = MEASURES["with_teacher"], self._above, self._taught
+        left = self._below.n
+        if left and not taught.n:
+            return measure.undefined("no record below the threshold has an answer of the teacher")
+        counts = {"below": left, "asked": taught.n}
+        if taught.n == left:
+            right, n = sure.right + taught.right, sure.n + left
+            found = rate(measure, right, n, empty="no record has a gold label")
+            return replace(found, details=counts) if n else found
+        n = sure.n + left
+        covered = sure.n / n
+        value = covered * sure.share + (1 - covered) * taught.share
+        of_shares = Z95 * (sure.share - taught.share) * math.sqrt(covered * (1 - covered) / n)
+        below, above = (
+            math.hypot(covered * own, (1 - covered) * other, of_shares)
+            for own, other in zip(sure.margins(), taught.margins(), strict=True)
+        )
+        interval = max(0.0, value - below), min(1.0, value + above)
+        return measure.ok(value, sure.n + taught.n, interval, **counts)
 
     def _aurc(self) -> Metric:
         measure = MEASURES["aurc"]

@@ -13,7 +13,10 @@ from typing import Literal, get_args
 from mitools.operating.confidence import FITTED, NEEDS_RATIONALE, ConfidenceName
 from mitools.records import Record
 
-__all__ = ["CALIBRATED_ON", "CalibratedOn", "Roles", "is_in_first_half"]
+__all__ = ["CALIBRATED_ON", "CalibratedOn", "Role", "Roles", "is_in_first_half", "role_in"]
+
+Role = Literal["calibration", "fitting"]
+"""What a record served for that is in no figure: it chose the threshold, or fitted a parameter."""
 
 CalibratedOn = Literal["valid", "test"]
 CALIBRATED_ON: tuple[CalibratedOn, ...] = get_args(CalibratedOn)
@@ -61,6 +64,12 @@ class Roles:
         if record.get("split") != "valid":
             return False
         return not self.halves_valid or is_in_first_half(record)
+
+
+def role_in(record: Record) -> Role | None:
+    """Return the role that ``eval`` wrote into a judged record; None where it was evaluated."""
+    role: Role | None = (record.get("scores") or {}).get("role")
+    return role
 
 
 def is_in_first_half(record: Record) -> bool:

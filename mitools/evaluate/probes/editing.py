@@ -24,6 +24,7 @@ from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.simulatability import RATIONALE_EDITING, rationale_editing
 from mitools.evaluate.measures.statistics import mean_intervals
 from mitools.evaluate.probes.subject import Subject, draws
+from mitools.expressions import MAX_LENGTH
 from mitools.records import Record
 from mitools.student.protocol import can_conclude
 
@@ -54,8 +55,12 @@ def filled(text: str) -> str:
 
 
 def mistaken(text: str, choices: Sequence[str], rng: random.Random) -> str | None:
-    """Replace one number, or else one choice, by another; None without any."""
-    if numbers := list(_NUMBER.finditer(text)):
+    """Replace one number, or else one choice, by another; None without any.
+
+    A number that is too long for an expression is none.
+    """
+    numbers = [match for match in _NUMBER.finditer(text) if len(match[0]) <= MAX_LENGTH]
+    if numbers:
         match = rng.choice(numbers)
         return f"{text[: match.start()]}{int(match[0]) + rng.randint(1, 9)}{text[match.end() :]}"
     for choice in choices:

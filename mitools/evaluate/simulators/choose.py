@@ -25,7 +25,7 @@ from mitools.evaluate.simulators.models import (
     term_weights,
     word_pairs,
 )
-from mitools.tasks import normalize, task_named
+from mitools.tasks import task_named
 
 __all__ = ["FEWEST_ITEMS", "MOST_LABELS", "NOT_GUESSABLE", "Simulation", "simulate"]
 
@@ -120,9 +120,14 @@ def simulate(
 
 def _fixed_labels(items: Sequence[SampledRecord]) -> list[str] | None:
     """List the labels where all items have the same few choices."""
-    sets = {frozenset(map(normalize, item.choices)) for item in items}
+    sets = {frozenset(_forms(item)) for item in items}
     labels = sorted(next(iter(sets))) if len(sets) == 1 else []
     return labels if 2 <= len(labels) <= MOST_LABELS else None
+
+
+def _forms(item: SampledRecord) -> list[str]:
+    """List the choices in the form by which they are compared; equal ones have the same."""
+    return [*map(task_named("choice", item.choices).form, item.choices)]
 
 
 def _place(item: SampledRecord, task: str, fixed: list[str] | None) -> _Placed | None:
@@ -133,8 +138,9 @@ def _place(item: SampledRecord, task: str, fixed: list[str] | None) -> _Placed |
         return (
             None if given is None or len(candidates) < 2 else _Placed(item, candidates, given, gold)
         )
-    names = fixed or list(dict.fromkeys(map(normalize, item.choices)))
-    label, right = normalize(item.label), None if item.gold is None else normalize(item.gold)
+    form = task_named(task, item.choices).form
+    names = fixed or list(dict.fromkeys(_forms(item)))
+    label, right = form(item.label), None if item.gold is None else form(item.gold)
     if len(names) < 2 or label not in names:
         return None
     return _Placed(item, names, names.index(label), names.index(right) if right in names else None)
@@ -174,8 +180,9 @@ def _for_choices(placed: Sequence[_Placed], folds: Ints, seed: int) -> tuple[Sim
 def _told(
     space: choice_features.ChoiceSpace, texts: Sequence[str], choices: Sequence[Sequence[str]]
 ) -> Floats:
-    task, stated = task_named("choice"), []
+    stated = []
     for text, row in zip(texts, choices, strict=True):
+        task = task_named("choice", row)
         supported = task.supported(text, row) if text.strip() else None
         stated += [supported is not None and task.is_equal(name, supported) for name in row]
     return np.hstack([space.measure(texts), np.array(stated, dtype=np.float64)[:, None]])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 
 from mitools.evaluate.simulators.models import term_weights, word_pairs
-from mitools.expressions import find_expressions, parse_expression
+from mitools.expressions import MAX_LENGTH, find_expressions, parse_expression
 from mitools.tasks import task_named
 
 __all__ = [
@@ -67,7 +67,12 @@ class Candidate:
 
 
 def numbers_in(text: str) -> list[Fraction]:
-    return [Fraction(number.replace(",", "")) for number in _NUMBER.findall(text[:20_000])]
+    """List the numbers of a text; one that is too long for an expression is left out."""
+    return [
+        Fraction(number.replace(",", ""))
+        for number in _NUMBER.findall(text[:20_000])
+        if len(number) <= MAX_LENGTH
+    ]
 
 
 def candidates_in(text: str) -> list[Candidate]:

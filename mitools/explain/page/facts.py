@@ -67,10 +67,6 @@ class RecordFacts:
         for name, value in found.items():
             self._counts[name][value] += 1
 
-    def split_size(self, name: str) -> int:
-        """Return the number of records of a split."""
-        return self._counts["split"][name]
-
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield names and values."""
         for name, counts in self._counts.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from array import array
 from collections import Counter
@@ -18,10 +17,12 @@ from numpy.typing import NDArray
 from mitools.evaluate.measures.comparison import mcnemar
 from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, rate
+from mitools.evaluate.operating.roles import role_in
 from mitools.explain.build_view import verdicts
 from mitools.explain.figure_text import Figure, figure_of
 from mitools.explain.page.find_runs import FoundRun
 from mitools.explain.summary_file import Summary, metric_at
+from mitools.question import question_digest
 from mitools.records import Record, read_records
 
 __all__ = ["COLUMNS", "PairCounts", "RunFigures", "compare_runs_on", "read_run"]
@@ -32,7 +33,9 @@ COLUMNS = (
 )
 """The figures of a run in the table, by their path in a summary."""
 
-_QUESTION = ("id", "input", "label", "choices", "task")
+Name = tuple[str, bytes, int]
+"""Of a record: its id, its question, and how many records with both came before it."""
+
 _Z = 1.959963984540054
 
 
@@ -45,8 +48,9 @@ class RunFigures:
         records: number of judged records.
         model: the most frequent name of the student in its answers.
         figures: one for each column; without a value, its reason.
-        is_right: by id of the record, whether the label is right; of records with a gold label.
+        is_right: by record, whether the label is right; of records with a gold label.
         digest: hash of the questions that it answered; equal for runs on the same records.
+        repeated: number of records with an id seen before; all count.
         warning: what is wrong with the file; empty if it was read.
     """
 
@@ -54,8 +58,9 @@ class RunFigures:
     records: int = 0
     model: str = ""
     figures: list[Figure] = field(default_factory=list)
-    is_right: dict[str, bool] = field(default_factory=dict)
+    is_right: dict[Name, bool] = field(default_factory=dict)
     digest: str = ""
+    repeated: int = 0
     warning: str = ""
 
 
@@ -74,12 +79,13 @@ def read_run(found: FoundRun) -> RunFigures:
             counts.add(record)
     summary = found.summary or {}
     is_fitting = summary.get("records") == len(counts.evaluated) != counts.records
-    if is_fitting:  # records of the split valid only fitted a parameter
+    if is_fitting or counts.has_roles:  # the others only fitted a parameter
         counts.keep_evaluated()
     own = counts.summary()
     figures = [_figure(summary, own, path) for path in COLUMNS]
     model = counts.models.most_common(1)[0][0] if counts.models else ""
-    return RunFigures(found, counts.records, model, figures, counts.is_right, counts.digest())
+    digest, repeated = counts.digest(), counts.repeated()
+    return RunFigures(found, counts.records, model, figures, counts.is_right, digest, repeated)
 
 
 def _figure(summary: Summary, own: Summary, path: str) -> Figure:
@@ -94,20 +100,25 @@ class _Counts:
     """Counts of the judged records of one run."""
 
     records: int = 0
+    has_roles: bool = False
     models: Counter[str] = field(default_factory=Counter)
-    is_right: dict[str, bool] = field(default_factory=dict)
-    is_consistent: dict[str, bool] = field(default_factory=dict)
-    evaluated: set[str] = field(default_factory=set)
-    _questions: dict[str, bytes] = field(default_factory=dict)
+    is_right: dict[Name, bool] = field(default_factory=dict)
+    is_consistent: dict[Name, bool] = field(default_factory=dict)
+    evaluated: set[Name] = field(default_factory=set)
+    _names: set[Name] = field(default_factory=set)
+    _seen: Counter[tuple[str, bytes]] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
-        name = record["id"]
+        asked = str(record["id"]), question_digest(record)
+        name: Name = *asked, self._seen[asked]
+        self._seen[asked] += 1
+        self._names.add(name)
         self.records += 1
         if model := record["student"].get("model"):
             self.models[str(model)] += 1
-        question = json.dumps([record.get(key) for key in _QUESTION], sort_keys=True)
-        self._questions[name] = hashlib.sha256(question.encode()).digest()[:16]
-        if record.get("split") != "valid":
+        role = role_in(record)
+        self.has_roles |= role is not None
+        if record.get("split") != "valid" and role is None:
             self.evaluated.add(name)
         scores = verdicts(record)
         for verdict, found in (("correct", self.is_right), ("consistent", self.is_consistent)):
@@ -116,14 +127,19 @@ class _Counts:
 
     def keep_evaluated(self) -> None:
         """Leave out the records of the split valid."""
-        for found in (self.is_right, self.is_consistent, self._questions):
+        for found in (self.is_right, self.is_consistent):
             for name in [name for name in found if name not in self.evaluated]:
                 del found[name]
+        self._names &= self.evaluated
         self.records = len(self.evaluated)
 
     def digest(self) -> str:
-        joined = b"".join(sorted(self._questions.values()))
+        joined = repr(sorted(self._names)).encode("utf-8", "surrogatepass")
         return hashlib.sha256(joined).hexdigest()
+
+    def repeated(self) -> int:
+        """Count the records with an id seen before."""
+        return len(self._names) - len({name[0] for name in self._names})
 
     def summary(self) -> dict[str, Any]:
         """Return accuracy and consistency, in the form of a summary."""
@@ -171,11 +187,11 @@ def compare_runs_on(runs: Sequence[RunFigures]) -> list[PairCounts]:
 
 
 def _pairs(runs: Sequence[RunFigures], members: list[int]) -> PairCounts:
-    ids = sorted(set.intersection(*(set(runs[index].is_right) for index in members)))
+    names = sorted(set[Name].intersection(*(set(runs[index].is_right) for index in members)))
     right: NDArray[np.int64] = np.array(
-        [array("q", (runs[index].is_right[name] for name in ids)) for index in members],
+        [array("q", (runs[index].is_right[name] for name in names)) for index in members],
         dtype=np.int64,
-    ).reshape(len(members), len(ids))
+    ).reshape(len(members), len(names))
     gains = (1 - right) @ right.T
     both_ways = [
         list(zip(row, column, strict=True))
@@ -183,9 +199,9 @@ def _pairs(runs: Sequence[RunFigures], members: list[int]) -> PairCounts:
     ]
     return PairCounts(
         members,
-        len(ids),
+        len(names),
         gains.tolist(),
-        [[_difference(gain, loss, len(ids)) for gain, loss in row] for row in both_ways],
+        [[_difference(gain, loss, len(names)) for gain, loss in row] for row in both_ways],
         [[_mcnemar(min(pair), max(pair)) for pair in row] for row in both_ways],
     )
 

@@ -32,7 +32,7 @@ from mitools.evaluate.simulators.tally import UNTRAINED
 from mitools.explain.cards import TEACHER
 from mitools.explain.summary_file import metric_at
 from mitools.explain.view import Side, View
-from mitools.tasks import normalize, task_named
+from mitools.tasks import task_named
 
 __all__ = [
     "MAX_RESAMPLED",
@@ -230,6 +230,7 @@ def label_pair(view: View, side: Side) -> tuple[str, str | None] | None:
     """
     if view.task != "labels" or view.gold is None or view.gold.label is None:
         return None
-    is_valid = task_named(view.task).is_valid(side.label, view.choices or None)
-    given = normalize(side.label) if side.label is not None and is_valid else None
-    return normalize(view.gold.label), given
+    task = task_named(view.task, view.choices)
+    is_valid = task.is_valid(side.label, view.choices or None)
+    given = task.form(side.label) if side.label is not None and is_valid else None
+    return task.form(view.gold.label), given

@@ -16,6 +16,7 @@ from typing import IO, Any
 from markupsafe import Markup
 
 from mitools.evaluate.measures.consistency import Supports
+from mitools.evaluate.operating.roles import role_in
 from mitools.explain.filters import FilterCounts, ViewedRecord
 from mitools.explain.options import ExplainOptions
 from mitools.explain.page.command import command_words
@@ -97,6 +98,7 @@ class Page:
     replies: TeacherReplies | None = None
     _whole: _Folds = field(default_factory=lambda: _Folds())
     _evaluated: _Folds = field(default_factory=lambda: _Folds())
+    _has_roles: bool = False
     _flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     _facts: RecordFacts = field(default_factory=RecordFacts)
     _rows: PackedRows = field(default_factory=PackedRows)
@@ -121,7 +123,9 @@ class Page:
             self._flags[flag.name] = {"text": flag.text, "serious": flag.is_serious}
         self._facts.add(view, item.record.get("student") or {})
         self._whole.add(item)
-        if view.split != "valid":
+        role = role_in(item.record)
+        self._has_roles |= role is not None
+        if view.split != "valid" and role is None:
             self._evaluated.add(item)
         row = {**row_of(view), **_label_pair(view)}
         if self.replies is not None and (found := self.replies.of(view.id)):
@@ -142,12 +146,12 @@ class Page:
     def _folds_of(self, summary: Summary | None) -> _Folds:
         """Return the views that a summary counts.
 
-        Records of the split ``valid`` leave ``eval`` too where a parameter is fitted on them; no
-        figure is about them.
+        Records that chose a threshold or fitted a parameter leave ``eval`` too; no figure is about
+        them. ``eval`` marks them; in older files, they are those of the split ``valid``.
         """
         count = None if summary is None else summary.get("records")
         is_partial = count != self._whole.count and count == self._evaluated.count
-        return self._evaluated if is_partial else self._whole
+        return self._evaluated if is_partial or self._has_roles else self._whole
 
     def write(self, stream: IO[str], about: PageFacts) -> None:
         """Write the whole page."""
@@ -233,8 +237,9 @@ class Page:
         yield "records", f"{self.count:,}{whole}"
         yield from self._facts.lines()
         if folds is not self._whole:
-            left = self._facts.split_size("valid")
-            yield "figures", f"of {folds.count:,} records; {left:,} of the split valid are left out"
+            left = self._whole.count - folds.count
+            why = "chose a threshold or fitted a parameter"
+            yield "figures", f"of {folds.count:,} records; {left:,} that {why} are left out"
         for who, place in zip(self._whole.of, (about.source, *about.sources), strict=False):
             fold, name = self._whole.of[who], about.names.get(who, who)
             if not about.sources:

@@ -71,6 +71,10 @@ def write_index(
             _write_page_of(one, page, warn)
         if run.warning:
             warn(run.warning)
+        if run.repeated:
+            plural = "s" if run.repeated > 1 else ""
+            text = f"{run.repeated:,} record{plural} with an id seen before; all count"
+            warn(f"{one.path}: {text}")
         runs.append(run)
         links.append(_link(page, os.path.dirname(target)) if page else "")
         progress(1)

@@ -23,8 +23,9 @@ def test_equal_labels_share_a_class_named_by_their_most_frequent_text() -> None:
     assert classes.texts[0] == "the cat."
     assert len(classes.names) == 2
     equations = Classes.of([text(t, task="equation") for t in ("( 2 + 3 )", "5", "5.0", "6")])
-    assert equations.has("10 / 2")
-    assert not equations.has("7")
+    problem = Problem("9", "q", "equation")
+    assert equations.has("10 / 2", problem)
+    assert not equations.has("7", problem)
     assert len(equations.names) == 2
 
 
@@ -53,3 +54,11 @@ def test_a_label_is_found_among_the_choices_as_the_task_compares() -> None:
     problem = Problem("1", "q", "choice", ("The cat", "a dog"))
     assert place_of("a DOG.", problem) == 1
     assert place_of("a bird", problem) is None
+
+
+def test_choices_that_differ_only_in_case_are_places_and_classes_of_their_own() -> None:
+    problem = Problem("1", "q", "labels", ("US", "us"))
+    assert place_of("us", problem) == 1
+    classes = Classes.of([Example(problem, "US"), Example(problem, "us")])
+    assert len(classes.names) == 2
+    assert classes.pick(problem, [0.2, 0.8]).label == "us"

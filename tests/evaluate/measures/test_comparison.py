@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mitools.evaluate.measures import statistics
+from mitools.evaluate.measures import comparison, statistics
 from mitools.evaluate.measures.comparison import (
     difference_of_means,
     holm,
@@ -85,6 +85,47 @@ def test_a_student_does_not_differ_from_itself() -> None:
     row = np.array([[1.0, 0.0, 1.0, 1.0, 0.0]])
     found = difference_of_means(row, row, 0)
     assert (found.value, found.ci95, found.p) == (0, (0, 0), 1)
+
+
+def test_what_is_alike_on_few_items_may_differ_on_others() -> None:
+    # Were 1 - 0.05^(1/3) of the items to differ, three that do not would come up in 5%.
+    found = difference_of_means(np.ones((1, 3)), np.ones((1, 3)), 0)
+    assert found.details["note"] == (
+        "the two are alike on all 3 items: they may still differ on up to 63% of other items"
+    )
+    assert "up to 3%" in difference_of_means(np.ones((1, 98)), np.ones((1, 98)), 0).details["note"]
+
+
+def test_a_difference_that_is_the_same_in_every_item_has_no_interval() -> None:
+    found = difference_of_means(np.ones((1, 3)), np.zeros((1, 3)), 0)
+    assert (found.value, found.ci95) == (1, None)
+
+
+def test_a_single_run_is_taken_to_differ_by_its_seed_as_the_other_side_does() -> None:
+    """A side of one run added no variance of its seed, and one of seven tests was a false alarm."""
+    ours, theirs = np.repeat([[0.6], [0.8]], 50, axis=1), np.full((1, 50), 0.5)
+    gaps = resampled_means([ours, theirs], 0)
+    # A mean of two draws: 0.1 / √2. A single run: the deviations ±0.1, times √2.
+    assert gaps[:, 0].std() == pytest.approx(0.1 / math.sqrt(2), rel=0.03)
+    assert gaps[:, 1].std() == pytest.approx(0.1 * math.sqrt(2), rel=0.03)
+    assert gaps[:, 1].mean() == pytest.approx(0.5, abs=0.005)
+    assert np.ptp(resampled_means([theirs, theirs], 0)) == pytest.approx(0)
+
+
+def test_three_runs_against_one_reject_no_more_than_they_should(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparison, "resamples_for", lambda _n: 500)
+    rng, rejected = np.random.default_rng(1), 0
+    for _ in range(200):
+        difficulty = rng.normal(0, 1.2, 300)
+
+        def runs(count: int, difficulty: np.ndarray = difficulty) -> np.ndarray:
+            shift = rng.normal(0, 0.2, count)[:, None]
+            return (rng.random((count, 300)) < 1 / (1 + np.exp(-difficulty - shift))).astype(float)
+
+        rejected += difference_of_means(runs(3), runs(1), 0).p < 0.05
+    assert rejected / 200 < 0.09
 
 
 @settings(max_examples=15, deadline=None)

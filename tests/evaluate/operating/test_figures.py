@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mitools.evaluate.operating.figures import MEASURES, OperatingFigures
@@ -57,7 +58,7 @@ def test_figures_by_hand() -> None:
         "coverage": (4 / 8, 8),
         "accuracy": (2 / 3, 3),
         "accuracy_below": (1 / 3, 3),
-        "with_teacher": (3 / 5, 5),
+        "with_teacher": (1 / 2 * 2 / 3 + 1 / 2 * 1 / 2, 5),
         "agreement": (3 / 4, 4),
         "aurc": (pytest.approx((0 + 0 + 1 / 3 + 2 / 4 + 2 / 5 + 3 / 6) / 6), 6),
         "chosen_coverage": (0.6, 50),
@@ -67,6 +68,51 @@ def test_figures_by_hand() -> None:
     assert found["threshold"].details["target"] == 0.9
     assert all(metric.measure is MEASURES[name] for name, metric in found.items())
     assert found["accuracy"].ci95 is not None
+
+
+SURE = [judged("1", 0.9), judged("1", 0.9), judged("2", 0.9)]
+
+
+def test_nothing_is_said_of_a_teacher_that_no_unsure_record_was_given_to() -> None:
+    found = figures([*SURE, judged("2", 0.1), judged("1", 0.1)])["with_teacher"]
+    assert found.status == "undefined"
+    assert "teacher" in str(found.reason)
+    assert figures(SURE)["with_teacher"].value == 2 / 3  # there is nothing to ask it
+
+
+def test_a_teacher_that_was_asked_and_gave_no_label_is_wrong() -> None:
+    silent = {"label": None, "error": {"kind": "unreadable", "message": "x"}}
+    unanswered = {**judged("1", 0.1), "teacher": silent}
+    found = figures([*SURE, judged("1", 0.1, teacher="1"), unanswered])
+    assert (found["with_teacher"].value, found["with_teacher"].n) == (3 / 5, 5)
+
+
+def test_part_of_the_teachers_answers_stand_for_all_records_below() -> None:
+    """The value does not depend on how many unsure records the teacher was asked about."""
+    sure, below = SURE * 100, [judged("2", 0.1, teacher="21"[n % 2]) for n in range(600)]
+    whole = figures([*sure, *below])["with_teacher"]
+    unasked = [judged("2", 0.1)] * 540
+    part = figures([*sure, *below[:60], *unasked])["with_teacher"]
+    assert whole.value == pytest.approx(1 / 3 * 2 / 3 + 2 / 3 * 1 / 2)
+    assert part.value == pytest.approx(whole.value)
+    assert (part.n, part.details) == (360, {"below": 600, "asked": 60})
+    assert whole.ci95 is not None
+    assert part.ci95 is not None
+    assert part.ci95[0] < whole.ci95[0] < whole.ci95[1] < part.ci95[1]
+
+
+def test_the_interval_of_a_partly_asked_teacher_covers() -> None:
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(400):
+        records = []
+        for draw, asked in zip(rng.random((200, 2)), rng.random(200), strict=True):
+            is_sure = bool(draw[0] < 0.5)
+            right = "1" if draw[1] < (0.95 if is_sure else 0.7) else "2"
+            taught = {"teacher": right} if asked < 0.3 else {}
+            records.append(judged(right, 0.9) if is_sure else judged("2", 0.1, **taught))
+        low, high = figures(records)["with_teacher"].ci95 or (1.0, 0.0)
+        hits += low <= 0.825 <= high
+    assert 0.93 <= hits / 400 <= 0.99
 
 
 def test_records_alone_give_the_figures_that_need_no_threshold() -> None:

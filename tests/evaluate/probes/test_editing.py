@@ -150,3 +150,10 @@ def test_the_reading_behind_the_rationale_is_probed_where_a_student_has_two() ->
     assert found["added_mistakes"].value == 1
     assert found["indirect_effect"].value == 1
     assert found["early_answering"].value == pytest.approx(0.875)
+
+
+def test_a_run_of_digits_that_is_too_long_is_not_changed() -> None:
+    assert mistaken(f"{'9' * 4_400} apples", (), random.Random(0)) is None
+    edited = mistaken(f"{'9' * 4_400} is 3", (), random.Random(0))
+    assert edited is not None
+    assert edited.startswith("9" * 4_400 + " is ")

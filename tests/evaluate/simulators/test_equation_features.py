@@ -111,3 +111,11 @@ def test_texts_that_differ_in_numbers_alone_raise_no_warning() -> None:
     texts = [f"Ann has {n} pears and gets {n + 1}" for n in range(9)]
     features = input_features(texts, [candidates_in(text) for text in texts], seed=0)
     assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize("size", [201, 4_400])
+def test_a_run_of_digits_longer_than_an_expression_is_no_number(size: int) -> None:
+    """Python refuses to read more than 4,300 digits."""
+    long = "9" * size
+    assert numbers_in(f"She has 3 and {long} or {long}.5 and 7.") == [3, 7]
+    assert told_features([f"She has {long}"], [candidates_in("3 and 4")]).sum() == 0

@@ -31,7 +31,7 @@ def test_figures_are_counted_where_there_is_no_summary(tmp_path: Path) -> None:
     assert (run.records, run.model) == (4, "m")
     assert [figure.value for figure in run.figures] == ["75.0%", "100.0%", "", "", ""]
     assert run.figures[2].reason == "needs a summary"
-    assert run.is_right == {f"cqa-{i:03}": i < 3 for i in range(4)}
+    assert [run.is_right[name] for name in sorted(run.is_right)] == [True, True, True, False]
 
 
 def test_a_summary_gives_the_figures(tmp_path: Path) -> None:
@@ -93,3 +93,33 @@ def test_runs_on_other_records_are_not_compared(tmp_path: Path) -> None:
     assert compare_runs_on(runs) == []
     again = run_of(tmp_path, "c", records[::-1])  # the order of the records does not matter
     assert [pairs.runs for pairs in compare_runs_on([*runs, again])] == [[0, 2]]
+
+
+def test_records_with_one_id_all_count_in_any_order(tmp_path: Path) -> None:
+    """The last one alone counted: the accuracy of a file depended on the order of its lines."""
+    records = [{**answered(i, "sea" if i % 2 else "car"), "id": str(i // 2)} for i in range(8)]
+    runs = [run_of(tmp_path, "a", records), run_of(tmp_path, "b", records[::-1])]
+    for run in runs:
+        assert (run.records, run.figures[0].value, run.repeated) == (8, "50.0%", 4)
+    (pairs,) = compare_runs_on(runs)
+    assert (pairs.n, pairs.gains) == (8, [[0, 0], [0, 0]])
+    assert run_of(tmp_path, "c", [answered(i, "sea") for i in range(3)]).repeated == 0
+
+
+def test_the_same_record_twice_counts_twice(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "a", [answered(0, "sea"), answered(0, "car"), answered(1, "car")])
+    assert (run.figures[0].value, run.repeated) == ("33.3%", 1)
+
+
+def test_records_that_chose_a_threshold_are_left_out_with_and_without_a_summary(
+    tmp_path: Path,
+) -> None:
+    records: list[dict[str, Any]] = [
+        {**answered(i, "sea" if i < 3 else "car"), "split": "test"} for i in range(4)
+    ]
+    for record in records[:2]:
+        record["scores"] = {"role": "calibration"}
+    run = run_of(tmp_path, "a", records)
+    assert (run.records, len(run.is_right), run.figures[0].value) == (2, 2, "50.0%")
+    path = tmp_path / "a.jsonl"
+    assert read_run(FoundRun("a", str(path), {"records": 2})).records == 2

@@ -421,7 +421,10 @@ def test_figures_of_the_evaluated_split_fit_a_page_with_the_records_that_fitted_
     page = make_page(records, summary={"records": 15, "label": {"accuracy": accuracy}})
     text = Outline(page).words
     assert "the figures are of" not in text
-    assert "figures of 15 records; 15 of the split valid are left out" in text
+    assert (
+        "figures of 15 records; 15 that chose a threshold or fitted a parameter are left out"
+        in text
+    )
     assert len(rows_in(page)) == 30
     # Plots are of the same records as the figures.
     labels = [str(attributes.get("aria-label")) for _, attributes in Outline(page).elements]

@@ -87,3 +87,12 @@ def test_hostile_names_add_no_element(tmp_path: Path) -> None:
         tags.append([tag for tag, _ in outline.elements])
         assert "javascript:" not in [str(a.get("href"))[:11] for _, a in outline.elements]
     assert all(one == tags[0] for one in tags)
+
+
+def test_ids_that_come_twice_are_told(tmp_path: Path) -> None:
+    path = judged(tmp_path / "runs" / "a.jsonl")
+    path.write_text(path.read_text() * 2)
+    told: list[str] = []
+    write_index(str(tmp_path / "runs"), str(tmp_path / "index.html"), warn=told.append)
+    (warning,) = told
+    assert "with an id seen before; all count" in warning
