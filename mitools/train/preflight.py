@@ -7,7 +7,7 @@ differently.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from mitools.errors import TrainingError, UsageError
 from mitools.records import Record
 from mitools.student.codec import Codec, Kind
 from mitools.tasks import Task, task_of
+from mitools.train.drawn import draw
 from mitools.train.example import example_of
 from mitools.train.options import TrainOptions
 
@@ -129,10 +130,15 @@ class _EncodedAnswers:
             self.encoded[text] = None if is_cut else tuple(ids)
 
 
-def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) -> dict[str, int]:
+def check_texts(
+    read: Callable[[], Iterator[Record]], codec: Codec, options: TrainOptions
+) -> dict[str, int]:
     """Refuse a tokenizer that cannot encode the texts, or encodes two answers alike.
 
-    Checks the first 10,000 training records.
+    Checks at most 10,000 training records, drawn where there are more.
+
+    Args:
+        read: starts to read the training records.
 
     Returns:
         How many of these records have a label of unknown tokens only.
@@ -143,9 +149,9 @@ def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) 
     """
     known = _EncodedAnswers(codec, codec.max_label_tokens)
     tokens: dict[str, list[int]] = {"inputs": [0, 0, 0, 0], "labels": [0, 0, 0, 0]}
-    first = itertools.islice(records, _RECORDS)
+    drawn = draw(read, _RECORDS)
     unreadable = 0
-    while batch := list(itertools.islice(first, _AT_ONCE)):
+    while batch := list(itertools.islice(drawn, _AT_ONCE)):
         labels = [example_of(record, options).label for record in batch]
         answers = [_answers(record, label) for record, label in zip(batch, labels, strict=True)]
         known.encode(text for row in answers for text in row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from mitools.errors import DataError, UsageError
 from mitools.gold import with_label_sets
@@ -88,7 +89,7 @@ def _prepare(
     base, codec = _open_student(spool, options, note)
     check_forward(base.model, codec)
     check_saving(base.model, codec, work / "trial")
-    lost = check_texts(spool.of_split("train"), codec, options)
+    lost = check_texts(partial(spool.of_split, "train"), codec, options)
     data = build_data(spool, codec, options)
     _report(data, spool, options, note, lost)
     model = TwoTaskModel(base.model, codec, options.objective)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from mitools.asking.weight import fit_student
 from mitools.bounds import OWN
 from mitools.errors import MitoolsError, TrainingError
 from mitools.files import output_errors
-from mitools.records import parse_line
+from mitools.records import Record, parse_line
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
@@ -29,6 +29,7 @@ from mitools.train.callbacks import (
     trim_log,
 )
 from mitools.train.collate import TwoTaskCollator
+from mitools.train.drawn import draw
 from mitools.train.options import TrainOptions
 from mitools.train.processes import Processes
 from mitools.train.saving import describe_student, save_trained
@@ -44,7 +45,7 @@ __all__ = ["FEWEST_RECORDS", "WEIGHT_RECORDS", "Interrupted", "TrainingRun", "no
 
 WEIGHT_RECORDS = 200
 """The most validation records that the weight of the two readings is fitted on: each costs a
-rationale, and the weight is one number."""
+rationale, and the weight is one number. They are drawn by :func:`mitools.train.drawn.draw`."""
 
 FEWEST_RECORDS = 10
 """With fewer records that determine it, no weight is saved, and the first reading answers alone."""
@@ -225,11 +226,15 @@ class TrainingRun:
         has_both = metadata["concludes"]
         if not has_both or self.data.valid is None or self.options.eval_on != "valid":
             return None
-        rows = self.data.valid.select(range(min(len(self.data.valid), WEIGHT_RECORDS)))
-        on_note(f"fitting the weight of both readings on {len(rows):,} validation records")
-        records = (parse_line(line, bounds=OWN) for line in rows["record"])
-        student = LocalStudent(self.model.student, self.codec, metadata)
-        fit = fit_student(student, (one for one in records if one["label"] is not None))
+        lines = self.data.valid["record"]
+
+        def read() -> Iterator[Record]:
+            records = (parse_line(line, bounds=OWN) for line in lines)
+            return (record for record in records if record["label"] is not None)
+
+        records = list(draw(read, WEIGHT_RECORDS))
+        on_note(f"fitting the weight of both readings on {len(records):,} validation records")
+        fit = fit_student(LocalStudent(self.model.student, self.codec, metadata), records)
         if fit.records < FEWEST_RECORDS:
             few = f"{fit.records} of these records determine it, fewer than {FEWEST_RECORDS}"
             on_note(f'{few}, so the first reading answers alone unless "--answer" asks for both')

@@ -123,7 +123,7 @@ def word_tokenizer(words: str, *, lowers: bool = False) -> PreTrainedTokenizerFa
 
 def check(records: list[dict[str, Any]], tokenizer: Any, **changes: Any) -> dict[str, int]:
     chosen = options(Path("x"), Path("y"), **changes)
-    return check_texts(iter(records), Codec(tokenizer, "causal", 64, 16, 24), chosen)
+    return check_texts(lambda: iter(records), Codec(tokenizer, "causal", 64, 16, 24), chosen)
 
 
 def records_of(*labels: str, task: str = "labels", **more: Any) -> list[dict[str, Any]]:
@@ -160,6 +160,12 @@ def test_two_choices_of_the_same_tokens_are_refused_even_where_neither_is_gold()
 def test_labels_that_are_cut_alike_are_not_compared() -> None:
     tokenizer = word_tokenizer(KNOWN)
     check(records_of("yes " * 30 + "no", "yes " * 30 + "maybe", task="text"), tokenizer)
+
+
+def test_the_labels_of_a_long_sorted_file_are_compared_too() -> None:
+    records = records_of(*["yes"] * 10_000, *["ja", "nein"] * 2000)
+    with pytest.raises(TrainingError, match="are the same tokens"):
+        check(records, word_tokenizer(KNOWN))
 
 
 def test_a_tokenizer_that_knows_no_word_is_refused() -> None:
