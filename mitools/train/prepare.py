@@ -18,7 +18,7 @@ from mitools.student.trial import check_forward
 from mitools.train.example import example_of
 from mitools.train.options import TrainOptions
 from mitools.train.preflight import check_texts, fit_limits
-from mitools.train.processes import Processes
+from mitools.train.processes import Processes, name_idle_devices
 from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
 from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
@@ -92,6 +92,8 @@ def _prepare(
     lost = check_texts(partial(spool.of_split, "train"), codec, options)
     data = build_data(spool, codec, options)
     _report(data, spool, options, note, lost)
+    if (idle := name_idle_devices(processes)) is not None:
+        note(idle)
     model = TwoTaskModel(base.model, codec, options.objective)
     write_state(options, spool.digest)
     processes.announce(

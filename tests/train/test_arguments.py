@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import TrainingArguments
 
 from mitools.train.arguments import training_arguments
 from mitools.train.options import TrainOptions
@@ -49,7 +50,19 @@ def test_an_accelerator_takes_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
-    monkeypatch.setattr("mitools.train.arguments.TrainingArguments", lambda **given: given)
+    monkeypatch.setattr("mitools.train.arguments.OneDeviceArguments", lambda **given: given)
     options = TrainOptions(save=tmp_path / "s", student="scratch", batch_size=32)
     given: Any = training_arguments(options, 100, False, row_size=MILLION)
     assert given["per_device_train_batch_size"] == 32
+
+
+def test_one_process_trains_on_one_of_several_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda _self: 2))
+    options = TrainOptions(save=tmp_path / "s", student="scratch", batch_size=8)
+    found = training_arguments(options, 100, False)
+    assert found.n_gpu == 1
+    assert found.train_batch_size == found.per_device_train_batch_size
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda _self: 0))  # a CPU
+    assert training_arguments(options, 100, False).n_gpu == 0
