@@ -212,19 +212,22 @@ def _rows(
             found.append(({"id": tokenizable(record["id"])}, record))
             examples.append(example)
     rows = [row for row, _ in found]
-    is_cut = [False] * len(rows)
+    is_cut, spells = [False] * len(rows), [False] * len(rows)
     for purpose in _PURPOSES:
         texts: list[str | None] = [vars(example)[purpose] for example in examples]
         targets = _encode_where(texts, partial(_encode_targets, codec, options, purpose))
         wanted = [_needs_prompt(codec, purpose, text, options) for text in texts]
         inputs = [x.input if w else None for x, w in zip(examples, wanted, strict=True)]
         prompts = _encode_where(inputs, partial(codec.encode_prompts, purpose))
+        spelled = codec.count_spelled(purpose, [ids for ids, _ in prompts])
         for index, row in enumerate(rows):
             row[f"{purpose}_target"], target_is_cut = targets[index]
             row[f"{purpose}_prompt"], prompt_is_cut = prompts[index]
             notes[f"with a {purpose} that was cut"] += target_is_cut
             is_cut[index] |= prompt_is_cut
+            spells[index] |= spelled[index] > 0
     notes["with an input that was cut"] += sum(is_cut)
+    notes["with an input that spells a control token, which is read as one"] += sum(spells)
     for row, example in zip(rows, examples, strict=True):
         row["length"] = sum(
             len(row[f"{name}_{part}"]) for name in _PURPOSES for part in ("prompt", "target")
