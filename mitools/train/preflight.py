@@ -22,6 +22,9 @@ from mitools.train.options import TrainOptions
 __all__ = ["Limits", "check_texts", "fit_limits", "positions_of"]
 
 _SHORTEST_INPUT = 8
+_JOINT = 1
+"""In one pass, a first text that was cut gets an end token beyond its limit; see
+:func:`mitools.student.sequence.join_targets`."""
 _RECORDS = 10_000
 _AT_ONCE = 1000
 _TOO_MANY = 0.5
@@ -73,7 +76,7 @@ def fit_limits(
     beside = _SHORTEST_INPUT if kind == "causal" else 0
     if written is not None and _room(label, rationale, is_one_pass) > written - beside:
         part = written // 2 if beside else written
-        share = part // 2 if is_one_pass else part
+        share = _share(part, is_one_pass)
         label = min(label, share) if label == TrainOptions.max_label_tokens else label
         rationale = (
             min(rationale, share) if rationale == TrainOptions.max_rationale_tokens else rationale
@@ -90,7 +93,12 @@ def fit_limits(
 
 
 def _room(label: int, rationale: int, is_one_pass: bool) -> int:
-    return label + rationale if is_one_pass else max(label, rationale)
+    return label + rationale + _JOINT if is_one_pass else max(label, rationale)
+
+
+def _share(positions: int, is_one_pass: bool) -> int:
+    """Return the longest label, and rationale, of which both fit."""
+    return (positions - _JOINT) // 2 if is_one_pass else positions
 
 
 def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: int) -> UsageError:
@@ -99,7 +107,7 @@ def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: 
         f"{options.max_label_tokens} and --max-rationale-tokens {options.max_rationale_tokens}"
     )
     part = positions // 2 if beside else positions
-    share = part // 2 if is_one_pass else part
+    share = _share(part, is_one_pass)
     label, rationale = (
         min(limit, share) for limit in (options.max_label_tokens, options.max_rationale_tokens)
     )
