@@ -73,7 +73,7 @@ def training_arguments(
         gradient_accumulation_steps=share // micro,
         max_steps=total,
         learning_rate=options.peak_learning_rate,
-        lr_scheduler_type=options.schedule,
+        lr_scheduler_type=_schedule(options),
         warmup_steps=options.warmup_steps,
         weight_decay=options.weight_decay,
         optim="adamw_torch_fused",
@@ -96,6 +96,13 @@ def training_arguments(
         seed=options.seed,
         data_seed=options.seed,
     )
+
+
+def _schedule(options: TrainOptions) -> str:
+    """Name the schedule as transformers does: its ``constant`` ignores the warm-up."""
+    if options.schedule == "constant" and options.warmup_steps:
+        return "constant_with_warmup"
+    return options.schedule
 
 
 def records_a_piece(objective: Objective, share: int, row_size: float) -> int:
