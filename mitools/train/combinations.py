@@ -26,7 +26,8 @@ def check_combinations(options: TrainOptions) -> None:
         )
         raise UsageError(message, hint="choose a divisor of the batch size")
     if options.resume and options.overwrite:
-        raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
+        hint = 'to keep an unfinished run and continue it, drop "--overwrite"'
+        raise UsageError("--resume and --overwrite exclude each other", hint=hint)
     _check_data(options)
     _check_selection(options)
     is_new = options.student.split(":")[0] in ("scratch", "encoder")

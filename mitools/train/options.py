@@ -289,6 +289,12 @@ class TrainOptions:
         return work_folder(self.save)
 
     @property
+    def same_command(self) -> str:
+        """What to type to continue this run, for hints."""
+        instead = ' in place of "--overwrite"' if self.overwrite else ""
+        return f'run the same command with "--resume"{instead}'
+
+    @property
     def objective(self) -> Objective:
         return Objective(
             alpha=self.alpha,

@@ -71,6 +71,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         metadata: Mapping[str, Any],
         measures_accuracy: bool,
         beta_warmup: int = 0,
+        same_command: str = 'run the same command with "--resume"',
         **rest: Any,
     ) -> None:
         super().__init__(**rest)
@@ -80,6 +81,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self.metadata = metadata
         self.measures_accuracy = measures_accuracy
         self.beta_warmup = beta_warmup
+        self.same_command = same_command
         pieces = self.args.gradient_accumulation_steps * self.args.world_size
         batch_size = self.args.per_device_train_batch_size * pieces
         seed = self.args.data_seed or 0
@@ -266,9 +268,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
                 raise
             shutil.rmtree(self._part, ignore_errors=True)  # the space that is left may be needed
             reason = str(exc).splitlines()[0]  # torch says RuntimeError
-            hint = 'free some space and run the same command with "--resume"'
             message = f"cannot save a checkpoint at step {step:,}: {reason}"
-            raise OutputError(message, hint=hint) from exc
+            raise OutputError(message, hint=f"free some space and {self.same_command}") from exc
         finally:
             self._part = None
 

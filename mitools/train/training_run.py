@@ -38,6 +38,7 @@ from mitools.train.trackers import tracking
 from mitools.train.trainer import SMALLER_STEPS, StudentTrainer
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import final_metrics
+from mitools.train.work_folder.checkpoints import START_AGAIN
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
@@ -142,13 +143,13 @@ class TrainingRun:
                 self._train(trainer)
             except KeyboardInterrupt as exc:  # the second signal
                 message = f"stopped at once in step {trainer.state.global_step + 1:,}"
-                hint = 'run the same command with "--resume" to continue from the last checkpoint'
+                hint = f"{self.options.same_command} to continue from the last checkpoint"
                 raise Interrupted(message, hint=hint) from exc
         self.processes.meet()  # the first one deletes files that others may still be loading
         if interrupt.signal is not None:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
-            raise Interrupted(message, hint='run the same command with "--resume" to continue')
+            raise Interrupted(message, hint=f"{self.options.same_command} to continue")
         metrics = self._final_metrics(trainer)
         results = {
             **metrics,
@@ -178,11 +179,11 @@ class TrainingRun:
     def _out_of_memory(self) -> TrainingError:
         size = self.arguments.per_device_train_batch_size
         if size > 1 and self.options.objective.is_sum_over_rows:
-            hint = f'run it again with "--resume" and a --micro-batch-size below {size}'
+            hint = f"{self.options.same_command} and a --micro-batch-size below {size}"
         elif size > 1:
-            hint = f'lower --batch-size ({self.options.batch_size}), and add "--overwrite"'
+            hint = f"lower --batch-size ({self.options.batch_size}), and {START_AGAIN}"
         else:
-            hint = 'lower --max-input-tokens or choose a smaller student, and add "--overwrite"'
+            hint = f"lower --max-input-tokens or choose a smaller student, and {START_AGAIN}"
         return TrainingError(f"not enough memory for a forward pass of {size:,} records", hint=hint)
 
     def _make_trainer(self, callbacks: list[Any]) -> StudentTrainer:
@@ -209,6 +210,7 @@ class TrainingRun:
             metadata=self._metadata({}),
             measures_accuracy=options.select_by != "label-loss",
             beta_warmup=options.beta_warmup,
+            same_command=options.same_command,
         )
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
         return trainer

@@ -19,6 +19,7 @@ from mitools.train.work_folder.workspace import remove
 
 __all__ = [
     "MANIFEST",
+    "START_AGAIN",
     "STATE",
     "FoundCheckpoint",
     "checkpoint_path",
@@ -33,6 +34,8 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 STATE = "trainer_state.json"
+START_AGAIN = 'start again with "--overwrite" and without "--resume"'
+"""What to type where a run cannot be continued, for hints."""
 
 _NAME = re.compile(r"checkpoint-([1-9][0-9]{0,11})")
 _KEPT = 2
