@@ -164,6 +164,8 @@ class TrainingRun:
     def _train(self, trainer: StudentTrainer) -> None:
         """Make the remaining steps."""
         total = trainer.args.max_steps
+        if self.checkpoint and self.data.valid is not None:
+            trainer.make_owed_validation(self.checkpoint)
         if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
             trainer.restore(self.checkpoint)  # ``train`` would make one step more
         else:

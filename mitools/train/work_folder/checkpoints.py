@@ -19,6 +19,7 @@ from mitools.train.work_folder.workspace import remove
 
 __all__ = [
     "MANIFEST",
+    "OWED",
     "START_AGAIN",
     "STATE",
     "FoundCheckpoint",
@@ -34,6 +35,8 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 STATE = "trainer_state.json"
+OWED = "owes-validation"
+"""An empty file in a checkpoint whose step ended without the validation that was due."""
 START_AGAIN = 'start again with "--overwrite" and without "--resume"'
 """What to type where a run cannot be continued, for hints."""
 
