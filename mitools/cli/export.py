@@ -47,7 +47,7 @@ GROUPS = {
     show_default=True,
     help="Type of the weights; int8 is q8_0 in a GGUF file.",
 )
-@click.option("--overwrite", cls=TypedOption, is_flag=True, help="Replace an existing folder.")
+@click.option("--overwrite", cls=TypedOption, is_flag=True, help="Replace an earlier export.")
 @click.option(
     "--check-records",
     type=RecipePath(),

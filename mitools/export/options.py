@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from mitools.errors import UsageError
 
-__all__ = ["QUANTIZATIONS", "TARGETS", "ExportOptions", "Quantization", "Target"]
+__all__ = ["FACTS_NAME", "QUANTIZATIONS", "TARGETS", "ExportOptions", "Quantization", "Target"]
+
+FACTS_NAME = "export.json"
+"""The file of an export that states what it was made of."""
 
 Target = Literal["ct2", "gguf", "onnx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -33,7 +37,7 @@ class ExportOptions:
         quantize: ``none`` keeps float32; ``int8`` is ``q8_0`` in a GGUF file.
         check_limit: number of records that the export is checked with.
         converter: llama.cpp's ``convert_hf_to_gguf.py``; None looks for it on the PATH.
-        overwrite: whether a folder of that name is replaced.
+        overwrite: whether an earlier export of that name is replaced.
     """
 
     target: Target
@@ -63,3 +67,19 @@ class ExportOptions:
             raise UsageError(message, hint="leave it out")
         if self.out.exists() and not self.overwrite:
             raise UsageError(f"{self.out} exists", hint="choose another name, or add --overwrite")
+        if self.out.exists() and not _is_replaceable(self.out):
+            message = f"{self.out} is not an export, so it is not replaced"
+            raise UsageError(message, hint="choose another name")
+
+
+def _is_replaceable(folder: Path) -> bool:
+    """Tell whether a folder is empty or an export, so that overwriting it loses nothing else."""
+    if not folder.is_dir():
+        return False
+    if not any(folder.iterdir()):
+        return True
+    try:
+        facts = json.loads((folder / FACTS_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(facts, dict) and {"target", "quantize", "check", "student"} <= facts.keys()

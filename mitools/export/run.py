@@ -21,7 +21,7 @@ from mitools.export.agreement import (
     compare,
 )
 from mitools.export.card import write_export_card
-from mitools.export.options import ExportOptions, Target
+from mitools.export.options import FACTS_NAME, ExportOptions, Target
 from mitools.export.protocol import Exporter
 from mitools.files import atomic_directory, output_errors
 from mitools.records import Record, student_text
@@ -59,7 +59,7 @@ def export_student(
         How alike student and export answered.
 
     Raises:
-        UsageError: the options do not go together.
+        UsageError: the options do not go together, or the output folder is taken.
         StudentError: the folder is not a student, cannot be converted, or the export answers
             differently. Nothing is written then.
         MissingExtraError: a package or program is missing.
@@ -155,6 +155,6 @@ def _describe(
     }
     text = json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False)
     with output_errors(str(options.out)):
-        (out / "export.json").write_text(text + "\n", encoding="utf-8")
+        (out / FACTS_NAME).write_text(text + "\n", encoding="utf-8")
         words = (exporter.title, exporter.usage(student))
         write_export_card(folder, out, options, agreement, words)

@@ -5,7 +5,8 @@
   ``metadata``: the ``mitools.json`` in it; ``devices``: the device that it runs on;
   ``chat``: the chat template, by which a server makes the student's prompts
 - ``layout``: tasks, prompt prefixes and the order of the texts; ``codec``: texts to token ids and
-  back; ``sequence``: label and rationale in one target sequence
+  back; ``control_tokens``: tokens that no text becomes; ``sequence``: label and rationale in one
+  target sequence
 - ``forward``: logits of targets, for every kind of student; ``causal``: the same for causal models,
   with shared prompts; ``packing``: rows in one sequence without padding; ``scoring``:
   log-probabilities of targets; ``decoding``: greedy and sampled

@@ -4,8 +4,10 @@ Training and inference use the same codec, so a student is prompted exactly as i
 
 In two passes a student has two prompts, ``predict: `` and ``explain: ``, and outputs one text for
 each. In one pass it has the prompt of the first text and outputs both texts, each with its own end
-token. So the first text ends with the same token in every tokenizer, no text can contain that token
-by accident, and the first text is scored and decoded as if there were no second.
+token. So the first text ends with the same token in every tokenizer, and the first text is scored
+and decoded as if there were no second. No label or rationale contains that token, nor another
+control token: one that it spells is encoded as characters. An input that spells one is read as the
+tokenizer reads it, so that ``premise</s>hypothesis`` has a separator.
 
 A student of two passes can also be trained to conclude: the label follows the rationale of the
 ``explain: `` pass, behind its end token. It then has two readings of the label.
@@ -18,11 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mitools.student.control_tokens import ControlTokens
 from mitools.student.layout import (
     FIRST,
     ORDERS,
@@ -146,7 +150,7 @@ class Codec:
         if self.prefix_position == "after":  # cut an input for both tasks or for none
             room -= max(map(self.count_tail, PREFIXES)) - self.count_tail(purpose)
         found = []
-        for ids in self._encode([lead + text + tail for text in texts], add_special_tokens=True):
+        for ids in self._encode([lead + text + tail for text in texts]):
             if ids and ids[-1] == end_id:  # some tokenizers add it
                 ids = ids[:-1]
             found.append((ids, False))
@@ -163,7 +167,7 @@ class Codec:
         longest = max(map(self.count_tail, PREFIXES)) if self.prefix_position == "after" else 0
         end_id = self.tokenizer.eos_token_id
         found = []
-        for ids in self._encode([lead + text for text in texts], add_special_tokens=True):
+        for ids in self._encode([lead + text for text in texts]):
             behind = tail
             if ids and ids[-1] == end_id:  # the tokenizer of a seq2seq model adds it
                 ids, behind = ids[:-1], tail if self.kind == "causal" else ids[-1:]
@@ -171,13 +175,22 @@ class Codec:
             found.append((ids[:room] + behind, len(ids) > room))
         return found
 
-    def _encode(self, texts: Sequence[str], *, add_special_tokens: bool) -> list[list[int]]:
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        cleaned = [tokenizable(text) for text in texts]
-        encoded = self.tokenizer(cleaned, add_special_tokens=add_special_tokens)
+        encoded = self.tokenizer([tokenizable(text) for text in texts], add_special_tokens=True)
         ids: list[list[int]] = encoded["input_ids"]
         return ids
+
+    @cached_property
+    def control_tokens(self) -> ControlTokens:
+        return ControlTokens.of(self.tokenizer)
+
+    def count_spelled(self, purpose: Purpose, prompts: Sequence[Sequence[int]]) -> list[int]:
+        """Count in each encoded prompt the control tokens that its input spells."""
+        count = self.control_tokens.count
+        around = count(self.encode_prompt(purpose, "")[0])
+        return [max(0, count(ids) - around) for ids in prompts]
 
     def lead(self, purpose: Purpose) -> str:
         """Return the text before the input in a prompt."""
@@ -203,7 +216,8 @@ class Codec:
     def encode_target(self, purpose: Purpose, text: str) -> tuple[list[int], bool]:
         """Encode a label or rationale with its end token; also return whether it was cut.
 
-        A text that was cut has no end token: the student must not learn to stop there.
+        A text that was cut has no end token: the student must not learn to stop there. An end
+        token that the text spells is encoded as characters.
         """
         return self.encode_targets(purpose, [text])[0]
 
@@ -212,10 +226,8 @@ class Codec:
     ) -> list[tuple[list[int], bool]]:
         """Encode many labels or rationales like :meth:`encode_target`."""
         room, end_id = self.limit(purpose), self.tokenizer.eos_token_id
-        return [
-            ([*ids, end_id][:room], len(ids) >= room)
-            for ids in self._encode(texts, add_special_tokens=False)
-        ]
+        encoded = self.control_tokens.encode_text([tokenizable(t) for t in texts]) if texts else []
+        return [([*ids, end_id][:room], len(ids) >= room) for ids in encoded]
 
     def encode_first(self, text: str) -> list[int]:
         """Encode the first text of a student of one pass as context of the second."""

@@ -5,13 +5,14 @@ A run, in the order of its steps:
 - ``run``: :func:`~mitools.train.run.train_student`, training in one call
 - ``options``: the options of a run; ``fields``: their help, defaults and ranges in one declaration;
   ``choices``: words that options take, and presets; ``ranges``: numbers that options take;
-  ``unused``: the options that a run does not read
+  ``combinations``: options that exclude each other; ``unused``: the options that a run does not
+  read
 - ``prepare``: opens the base model and tokenizes the records; ``preflight``: checks of lengths and
   labels before the first step; ``dry_run``: steps, batch shapes and memory, without training
 - ``example``: which label and rationale of a record are learned; ``soft_labels``: the distribution
-  over labels that a teacher gives; ``tokenized``: token ids on disk;
-  ``label_words``: the words of a rationale that are its label's; ``sampler``: the order of the
-  records; ``collate``: the padded batches of a step
+  over labels that a teacher gives; ``drawn``: some records in place of all;
+  ``tokenized``: token ids on disk; ``label_words``: the words of a rationale that are its label's;
+  ``sampler``: the order of the records; ``collate``: the padded batches of a step
 - ``training_run``: a prepared run, from its first step to the saved student; ``arguments``: its
   options in the terms of transformers; ``trainer``: ``transformers.Trainer`` for two tasks;
   ``two_task_model``: the model with its losses; ``passes``: its forward passes; ``conclusion``: the
@@ -30,6 +31,6 @@ Packages:
 - ``losses``: the losses, as functions on tensors
 - ``work_folder``: checkpoints, and resuming from them
 
-Importing this package imports none of them. ``choices``, ``fields``, ``options``, ``ranges``,
-``trackers`` and ``unused`` do not import torch.
+Importing this package imports none of them. ``choices``, ``combinations``, ``fields``, ``options``,
+``ranges``, ``trackers`` and ``unused`` do not import torch.
 """

@@ -12,7 +12,7 @@ from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
 from mitools.train.trackers import names_of_run
 
-__all__ = ["records_a_piece", "training_arguments", "uses_bf16"]
+__all__ = ["OneDeviceArguments", "records_a_piece", "training_arguments", "uses_bf16"]
 
 _NUMBERS_A_PIECE = 1 << 20
 """On a CPU, the size of one activation in one layer of a forward pass: its tokens times the width.
@@ -23,6 +23,19 @@ with inputs of 300 tokens in pieces of 8, 4, 2: 16.2, 12.9, 11.5. A piece of thi
 the former and 3 of the latter. For a narrow model it holds the whole batch, where pieces of 2 would
 take half as long again.
 """
+
+
+class OneDeviceArguments(TrainingArguments):  # type: ignore[misc]
+    """Arguments of a process that trains on one device.
+
+    With several GPUs and no launcher, the trainer would split each batch over all of them in one
+    process (``torch.nn.DataParallel``). The two-task model cannot be run so: the counts of a batch
+    are not rows of it, and a step would take ``--batch-size`` records times the number of GPUs.
+    """
+
+    @property
+    def n_gpu(self) -> int:
+        return min(1, int(super().n_gpu))
 
 
 def training_arguments(
@@ -53,14 +66,14 @@ def training_arguments(
     per_epoch = math.ceil(rows / options.batch_size)
     total = options.max_steps or math.ceil(options.epochs * per_epoch)
     every = options.eval_every or (max(1, total // 10) if options.max_steps else per_epoch)
-    return TrainingArguments(
+    return OneDeviceArguments(
         output_dir=str(options.work),
         per_device_train_batch_size=micro,
         per_device_eval_batch_size=micro,
         gradient_accumulation_steps=share // micro,
         max_steps=total,
         learning_rate=options.peak_learning_rate,
-        lr_scheduler_type=options.schedule,
+        lr_scheduler_type=_schedule(options),
         warmup_steps=options.warmup_steps,
         weight_decay=options.weight_decay,
         optim="adamw_torch_fused",
@@ -83,6 +96,13 @@ def training_arguments(
         seed=options.seed,
         data_seed=options.seed,
     )
+
+
+def _schedule(options: TrainOptions) -> str:
+    """Name the schedule as transformers does: its ``constant`` ignores the warm-up."""
+    if options.schedule == "constant" and options.warmup_steps:
+        return "constant_with_warmup"
+    return options.schedule
 
 
 def records_a_piece(objective: Objective, share: int, row_size: float) -> int:

@@ -134,10 +134,16 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
     """On SIGINT or SIGTERM, save a checkpoint and stop after the current step.
 
     A second signal stops at once. If one of several processes gets a signal, all of them stop.
+
+    Attributes:
+        signal: the number of the signal that arrived.
+        owes_validation: whether a validation was due at the end of the step. It would delay the
+            end of the process, so the resumed run makes it.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.owes_validation = False
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -168,5 +174,6 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
         if self.signal is not None:
             control.should_save = True
             control.should_training_stop = True
+            self.owes_validation = control.should_evaluate
             control.should_evaluate = False
         return control

@@ -41,6 +41,11 @@ class Example:
     rationales: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
 
+    @property
+    def is_used(self) -> bool:
+        """Whether there is anything to learn."""
+        return bool(self.label or self.rationale)
+
 
 def example_of(record: Record, options: TrainOptions) -> Example:
     """Choose the training targets of a record.

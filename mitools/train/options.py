@@ -17,7 +17,6 @@ from mitools.student.layout import Order, PrefixPosition
 from mitools.student.metadata import work_folder
 from mitools.train.choices import (
     BETA_OF,
-    CONTRASTIVE_TERMS,
     DEFAULT_ALPHA,
     DEFAULT_BETA,
     DEFAULT_CONTROL,
@@ -52,6 +51,7 @@ from mitools.train.choices import (
     Tracker,
     UnreadableRationales,
 )
+from mitools.train.combinations import check_combinations
 from mitools.train.fields import Help, check_ranges
 from mitools.train.losses.combination import Objective
 from mitools.train.ranges import (
@@ -253,7 +253,9 @@ class TrainOptions:
     eval_on: Annotated[
         EvalSplit, Help("Split to measure during training; test only with --select-by last.")
     ] = "valid"
-    valid_limit: Annotated[int | None, Help("Maximum number of validation records.", COUNT)] = 500
+    valid_limit: Annotated[
+        int | None, Help("Maximum number of validation records; a hash draws them.", COUNT)
+    ] = 500
     precision: Annotated[
         Precision,
         Help("Numeric precision; auto is bf16 autocast where the hardware computes in bf16."),
@@ -285,6 +287,12 @@ class TrainOptions:
     def work(self) -> Path:
         """The work folder of an unfinished run: checkpoints, log and tokenized records."""
         return work_folder(self.save)
+
+    @property
+    def same_command(self) -> str:
+        """What to type to continue this run, for hints."""
+        instead = ' in place of "--overwrite"' if self.overwrite else ""
+        return f'run the same command with "--resume"{instead}'
 
     @property
     def objective(self) -> Objective:
@@ -344,39 +352,8 @@ class TrainOptions:
             raise UsageError(f"--save {self.save} does not name a new folder", hint="name one")
         self.objective.check()
         self.objective.check_order(self.order)
-        micro = self.micro_batch_size or self.batch_size
-        if self.batch_size % micro:
-            message = (
-                f"--batch-size {self.batch_size} is not a multiple of --micro-batch-size {micro}"
-            )
-            raise UsageError(message, hint="choose a divisor of the batch size")
         check_trackers(self.log_to)
-        if self.resume and self.overwrite:
-            raise UsageError("--resume and --overwrite exclude each other", hint="drop one")
-        self._check_data_options()
-        self._check_selection()
-        is_new = self.student.split(":")[0] in ("scratch", "encoder")
-        if self.lora and is_new:
-            message = (
-                f"--lora freezes the weights, and those of --student {self.student} are random"
-            )
-            raise UsageError(message, hint="drop --lora, or choose a pretrained student")
-
-    def _check_data_options(self) -> None:
-        if self.soft_labels and self.labels_from == "gold":
-            message = "--soft-labels uses the teacher's labels, --labels-from gold excludes them"
-            raise UsageError(message, hint="drop one")
-        if self.wrong_rationales and self.mi not in CONTRASTIVE_TERMS:
-            message = f"--wrong-rationales needs a contrastive term, not --mi {self.mi}"
-            raise UsageError(message, hint='add "--mi infonce"')
-
-    def _check_selection(self) -> None:
-        if self.select_by != "last" and self.eval_on == "test":
-            message = f"--select-by {self.select_by} must not read the test split"
-            raise UsageError(message, hint='add "--select-by last", or use "--eval-on valid"')
-        if self.select_by == "last" and self.patience is not None:
-            message = "--patience needs a metric, and --select-by last has none"
-            raise UsageError(message, hint='drop --patience, or add "--select-by accuracy"')
+        check_combinations(self)
 
     def as_json(self) -> dict[str, Any]:
         """Return the options that a resumed run must share with the interrupted one."""

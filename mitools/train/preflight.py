@@ -7,7 +7,7 @@ differently.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,16 @@ from mitools.errors import TrainingError, UsageError
 from mitools.records import Record
 from mitools.student.codec import Codec, Kind
 from mitools.tasks import Task, task_of
+from mitools.train.drawn import draw
 from mitools.train.example import example_of
 from mitools.train.options import TrainOptions
 
 __all__ = ["Limits", "check_texts", "fit_limits", "positions_of"]
 
 _SHORTEST_INPUT = 8
+_JOINT = 1
+"""In one pass, a first text that was cut gets an end token beyond its limit; see
+:func:`mitools.student.sequence.join_targets`."""
 _RECORDS = 10_000
 _AT_ONCE = 1000
 _TOO_MANY = 0.5
@@ -72,7 +76,7 @@ def fit_limits(
     beside = _SHORTEST_INPUT if kind == "causal" else 0
     if written is not None and _room(label, rationale, is_one_pass) > written - beside:
         part = written // 2 if beside else written
-        share = part // 2 if is_one_pass else part
+        share = _share(part, is_one_pass)
         label = min(label, share) if label == TrainOptions.max_label_tokens else label
         rationale = (
             min(rationale, share) if rationale == TrainOptions.max_rationale_tokens else rationale
@@ -89,7 +93,12 @@ def fit_limits(
 
 
 def _room(label: int, rationale: int, is_one_pass: bool) -> int:
-    return label + rationale if is_one_pass else max(label, rationale)
+    return label + rationale + _JOINT if is_one_pass else max(label, rationale)
+
+
+def _share(positions: int, is_one_pass: bool) -> int:
+    """Return the longest label, and rationale, of which both fit."""
+    return (positions - _JOINT) // 2 if is_one_pass else positions
 
 
 def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: int) -> UsageError:
@@ -98,7 +107,7 @@ def _too_long(options: TrainOptions, positions: int, is_one_pass: bool, beside: 
         f"{options.max_label_tokens} and --max-rationale-tokens {options.max_rationale_tokens}"
     )
     part = positions // 2 if beside else positions
-    share = part // 2 if is_one_pass else part
+    share = _share(part, is_one_pass)
     label, rationale = (
         min(limit, share) for limit in (options.max_label_tokens, options.max_rationale_tokens)
     )
@@ -129,10 +138,15 @@ class _EncodedAnswers:
             self.encoded[text] = None if is_cut else tuple(ids)
 
 
-def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) -> dict[str, int]:
+def check_texts(
+    read: Callable[[], Iterator[Record]], codec: Codec, options: TrainOptions
+) -> dict[str, int]:
     """Refuse a tokenizer that cannot encode the texts, or encodes two answers alike.
 
-    Checks the first 10,000 training records.
+    Checks at most 10,000 training records, drawn where there are more.
+
+    Args:
+        read: starts to read the training records.
 
     Returns:
         How many of these records have a label of unknown tokens only.
@@ -143,9 +157,9 @@ def check_texts(records: Iterable[Record], codec: Codec, options: TrainOptions) 
     """
     known = _EncodedAnswers(codec, codec.max_label_tokens)
     tokens: dict[str, list[int]] = {"inputs": [0, 0, 0, 0], "labels": [0, 0, 0, 0]}
-    first = itertools.islice(records, _RECORDS)
+    drawn = draw(read, _RECORDS)
     unreadable = 0
-    while batch := list(itertools.islice(first, _AT_ONCE)):
+    while batch := list(itertools.islice(drawn, _AT_ONCE)):
         labels = [example_of(record, options).label for record in batch]
         answers = [_answers(record, label) for record, label in zip(batch, labels, strict=True)]
         known.encode(text for row in answers for text in row)

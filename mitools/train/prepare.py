@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from mitools.errors import DataError, UsageError
 from mitools.gold import with_label_sets
@@ -17,7 +18,7 @@ from mitools.student.trial import check_forward
 from mitools.train.example import example_of
 from mitools.train.options import TrainOptions
 from mitools.train.preflight import check_texts, fit_limits
-from mitools.train.processes import Processes
+from mitools.train.processes import Processes, name_idle_devices
 from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
 from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
@@ -88,9 +89,11 @@ def _prepare(
     base, codec = _open_student(spool, options, note)
     check_forward(base.model, codec)
     check_saving(base.model, codec, work / "trial")
-    lost = check_texts(spool.of_split("train"), codec, options)
+    lost = check_texts(partial(spool.of_split, "train"), codec, options)
     data = build_data(spool, codec, options)
     _report(data, spool, options, note, lost)
+    if (idle := name_idle_devices(processes)) is not None:
+        note(idle)
     model = TwoTaskModel(base.model, codec, options.objective)
     write_state(options, spool.digest)
     processes.announce(

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "name_idle_devices"]
 
 _READY = "ready.json"
 _POLL_SECONDS = 0.2
@@ -72,3 +72,12 @@ class Processes:
             time.sleep(_POLL_SECONDS)
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
+
+
+def name_idle_devices(processes: Processes) -> str | None:
+    """Say how the other accelerators of this machine can be used; None where there are none."""
+    count = torch.accelerator.device_count() if processes.count == 1 else 0
+    if count < 2:
+        return None
+    command = f"torchrun --nproc-per-node {count} -m mitools train …"
+    return f'training on 1 of {count} devices; "{command}" uses all of them'

@@ -100,7 +100,7 @@ def train_student(
         finally:
             run.clean()
     except KeyboardInterrupt as exc:  # before the first step, or after the last one
-        hint = 'run the same command with "--resume" to continue'
+        hint = f"{options.same_command} to continue"
         raise Interrupted("interrupted", hint=hint) from exc
     return trained
 

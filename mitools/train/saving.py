@@ -52,7 +52,7 @@ def save_trained(
                 raise FileExistsError(errno.EEXIST, "something else has taken its name")
             publish(work / "student", final, work / "replaced")
     except OutputError as exc:
-        hint = 'make room, and run the same command with "--resume"'
+        hint = f"make room, and {options.same_command}"
         raise OutputError(exc.message, hint=hint) from exc
 
 

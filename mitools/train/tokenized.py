@@ -28,6 +28,7 @@ from mitools.records import Record, Writer, dump_line, parse_line
 from mitools.schema import get_path
 from mitools.student.codec import Codec, Purpose, tokenizable
 from mitools.tasks import task_of
+from mitools.train.drawn import draw
 from mitools.train.example import BLANK, Example, example_of, learned_teacher
 from mitools.train.options import TrainOptions
 
@@ -130,7 +131,8 @@ def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> Traini
 
     A record without a label is used for its rationale, and the reverse; in one pass the missing
     text is empty and has no loss. A record with neither is left out. Texts over the limits are cut.
-    All of this is counted.
+    All of this is counted. Of more than ``valid_limit`` validation records, as many are drawn by a
+    hash, the same ones for every seed.
 
     Raises:
         DataError: no record can be trained on.
@@ -141,16 +143,21 @@ def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> Traini
     if not train:
         message = "no training record has a label or a rationale"
         raise DataError(message, hint='run "mitools annotate" and "mitools split" first')
-    valid_records = _first(spool.of_split(options.eval_on), options.valid_limit)
-    valid = _tokenize(valid_records, folder / "valid.arrow", codec, options, Counter(), whole=True)
+    measured = _drawn_to_measure(spool, options)
+    valid = _tokenize(measured, folder / "valid.arrow", codec, options, Counter(), whole=True)
     return TrainingData(train, valid or None, notes)
 
 
-def _first(records: Iterator[Record], limit: int | None) -> Iterator[Record]:
-    for index, record in enumerate(records):
-        if limit is not None and index >= limit:
-            return
-        yield record
+def _drawn_to_measure(spool: TokenSpool, options: TrainOptions) -> Iterator[Record]:
+    """Draw from the records of the split ``eval_on`` that have a label or a rationale."""
+    most = options.valid_limit
+
+    def read() -> Iterator[Record]:
+        return (one for one in spool.of_split(options.eval_on) if example_of(one, options).is_used)
+
+    if most is None or spool.counts[options.eval_on] <= most:
+        return spool.of_split(options.eval_on)
+    return draw(read, most)
 
 
 def _tokenize(
@@ -201,23 +208,26 @@ def _rows(
         notes["without a label"] += example.label is None
         notes["without a rationale"] += example.rationale is None and options.needs_rationales
         notes["with an empty rationale, as the teacher gave none"] += example.rationale == BLANK
-        if example.label or example.rationale:
+        if example.is_used:
             found.append(({"id": tokenizable(record["id"])}, record))
             examples.append(example)
     rows = [row for row, _ in found]
-    is_cut = [False] * len(rows)
+    is_cut, spells = [False] * len(rows), [False] * len(rows)
     for purpose in _PURPOSES:
         texts: list[str | None] = [vars(example)[purpose] for example in examples]
         targets = _encode_where(texts, partial(_encode_targets, codec, options, purpose))
         wanted = [_needs_prompt(codec, purpose, text, options) for text in texts]
         inputs = [x.input if w else None for x, w in zip(examples, wanted, strict=True)]
         prompts = _encode_where(inputs, partial(codec.encode_prompts, purpose))
+        spelled = codec.count_spelled(purpose, [ids for ids, _ in prompts])
         for index, row in enumerate(rows):
             row[f"{purpose}_target"], target_is_cut = targets[index]
             row[f"{purpose}_prompt"], prompt_is_cut = prompts[index]
             notes[f"with a {purpose} that was cut"] += target_is_cut
             is_cut[index] |= prompt_is_cut
+            spells[index] |= spelled[index] > 0
     notes["with an input that was cut"] += sum(is_cut)
+    notes["with an input that spells a control token, which is read as one"] += sum(spells)
     for row, example in zip(rows, examples, strict=True):
         row["length"] = sum(
             len(row[f"{name}_{part}"]) for name in _PURPOSES for part in ("prompt", "target")

@@ -11,7 +11,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import torch
@@ -23,7 +23,7 @@ from mitools.student import save_student
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
-from mitools.train.callbacks import AfterStep
+from mitools.train.callbacks import AfterStep, Interrupt, Patience, Resumption
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.dropout import fast_dropout
 from mitools.train.sampler import BatchesByLength
@@ -33,6 +33,7 @@ from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import Validation, measure_accuracy, partners, with_rationales_of
 from mitools.train.weights import load_checkpoint, save_extras, unusable
 from mitools.train.work_folder.checkpoints import (
+    OWED,
     STATE,
     checkpoint_path,
     damage_of,
@@ -43,6 +44,8 @@ from mitools.train.work_folder.checkpoints import (
 from mitools.train.work_folder.workspace import remove
 
 __all__ = ["SMALLER_STEPS", "StudentTrainer"]
+
+C = TypeVar("C", bound=TrainerCallback)
 
 SMALLER_STEPS = "try a smaller --lr or --warmup-steps 100"
 """What to try where training diverges."""
@@ -71,6 +74,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         metadata: Mapping[str, Any],
         measures_accuracy: bool,
         beta_warmup: int = 0,
+        same_command: str = 'run the same command with "--resume"',
         **rest: Any,
     ) -> None:
         super().__init__(**rest)
@@ -80,6 +84,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self.metadata = metadata
         self.measures_accuracy = measures_accuracy
         self.beta_warmup = beta_warmup
+        self.same_command = same_command
         pieces = self.args.gradient_accumulation_steps * self.args.world_size
         batch_size = self.args.per_device_train_batch_size * pieces
         seed = self.args.data_seed or 0
@@ -220,7 +225,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Return the model's results for a batch, with losses as sums, and their counts."""
         counts = count_targets(batch["label"], batch.get("rationale"), model.end_id)
         inputs = self._prepare_inputs({k: v for k, v in batch.items() if k != "ids"})
-        with self.compute_loss_context_manager():
+        # In training the model itself computes in bfloat16; before it, this context does.
+        with self.compute_loss_context_manager(), self.accelerator.autocast():
             # With divisors of 1 the losses are sums.
             outputs = model(**inputs, counts=torch.ones(len(COUNTS)), wants_words=True)
         return outputs, counts
@@ -266,9 +272,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
                 raise
             shutil.rmtree(self._part, ignore_errors=True)  # the space that is left may be needed
             reason = str(exc).splitlines()[0]  # torch says RuntimeError
-            hint = 'free some space and run the same command with "--resume"'
             message = f"cannot save a checkpoint at step {step:,}: {reason}"
-            raise OutputError(message, hint=hint) from exc
+            raise OutputError(message, hint=f"free some space and {self.same_command}") from exc
         finally:
             self._part = None
 
@@ -277,6 +282,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         part = work / "part"
         written, final = checkpoint_path(part, step), checkpoint_path(work, step)
         self.state.save_to_json(str(written / STATE))
+        if any(found.owes_validation for found in self._callbacks(Interrupt)):
+            (written / OWED).touch()
         seal(written)
         publish(written, final, part / "old")
         remove(part)
@@ -313,6 +320,36 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         load_checkpoint(
             self.accelerator.unwrap_model(self.model), str(folder) if has_best else checkpoint
         )
+
+    def _callbacks(self, kind: type[C]) -> list[C]:
+        return [one for one in self.callback_handler.callbacks if isinstance(one, kind)]
+
+    def make_owed_validation(self, checkpoint: str) -> None:
+        """Make the validation that an interrupt left out at a checkpoint, if it did.
+
+        The checkpoint is then as that of a run without the interrupt: only the state of its run
+        changes, which has the metrics, the best step and the count of early stopping.
+        """
+        if not (Path(checkpoint) / OWED).exists():
+            return
+        with unusable(checkpoint):
+            self.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE))
+        self._initial_global_step = self.state.global_step  # the log measures from there
+        self._load_from_checkpoint(checkpoint)
+        for callback in (*self._callbacks(Patience), *self._callbacks(Resumption)):
+            callback.on_train_begin(self.args, self.state, self.control)
+        self._determine_best_metric(self.evaluate(), None)
+        work, step = Path(self.args.output_dir), self.state.global_step
+        if self.state.best_global_step == step:
+            self.state.best_model_checkpoint = str(checkpoint_path(work, step))
+        for patience in self._callbacks(Patience):
+            self.state.stateful_callbacks[type(patience).__name__] = patience.state()
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            written = checkpoint_path(work / "part", step)
+            shutil.copytree(checkpoint, written, ignore=shutil.ignore_patterns(OWED))
+            self._finish_checkpoint(work, step)
+        self.accelerator.wait_for_everyone()
 
 
 def _selection(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from mitools.asking.weight import fit_student
 from mitools.bounds import OWN
 from mitools.errors import MitoolsError, TrainingError
 from mitools.files import output_errors
-from mitools.records import parse_line
+from mitools.records import Record, parse_line
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
@@ -29,6 +29,7 @@ from mitools.train.callbacks import (
     trim_log,
 )
 from mitools.train.collate import TwoTaskCollator
+from mitools.train.drawn import draw
 from mitools.train.options import TrainOptions
 from mitools.train.processes import Processes
 from mitools.train.saving import describe_student, save_trained
@@ -37,6 +38,7 @@ from mitools.train.trackers import tracking
 from mitools.train.trainer import SMALLER_STEPS, StudentTrainer
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import final_metrics
+from mitools.train.work_folder.checkpoints import START_AGAIN
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
@@ -44,7 +46,7 @@ __all__ = ["FEWEST_RECORDS", "WEIGHT_RECORDS", "Interrupted", "TrainingRun", "no
 
 WEIGHT_RECORDS = 200
 """The most validation records that the weight of the two readings is fitted on: each costs a
-rationale, and the weight is one number."""
+rationale, and the weight is one number. They are drawn by :func:`mitools.train.drawn.draw`."""
 
 FEWEST_RECORDS = 10
 """With fewer records that determine it, no weight is saved, and the first reading answers alone."""
@@ -141,13 +143,13 @@ class TrainingRun:
                 self._train(trainer)
             except KeyboardInterrupt as exc:  # the second signal
                 message = f"stopped at once in step {trainer.state.global_step + 1:,}"
-                hint = 'run the same command with "--resume" to continue from the last checkpoint'
+                hint = f"{self.options.same_command} to continue from the last checkpoint"
                 raise Interrupted(message, hint=hint) from exc
         self.processes.meet()  # the first one deletes files that others may still be loading
         if interrupt.signal is not None:
             step = trainer.state.global_step
             message = f"interrupted; step {step:,} of {trainer.state.max_steps:,} is saved"
-            raise Interrupted(message, hint='run the same command with "--resume" to continue')
+            raise Interrupted(message, hint=f"{self.options.same_command} to continue")
         metrics = self._final_metrics(trainer)
         results = {
             **metrics,
@@ -162,6 +164,8 @@ class TrainingRun:
     def _train(self, trainer: StudentTrainer) -> None:
         """Make the remaining steps."""
         total = trainer.args.max_steps
+        if self.checkpoint and self.data.valid is not None:
+            trainer.make_owed_validation(self.checkpoint)
         if self.checkpoint and is_at_its_end(self.checkpoint, total, self.options):
             trainer.restore(self.checkpoint)  # ``train`` would make one step more
         else:
@@ -177,11 +181,11 @@ class TrainingRun:
     def _out_of_memory(self) -> TrainingError:
         size = self.arguments.per_device_train_batch_size
         if size > 1 and self.options.objective.is_sum_over_rows:
-            hint = f'run it again with "--resume" and a --micro-batch-size below {size}'
+            hint = f"{self.options.same_command} and a --micro-batch-size below {size}"
         elif size > 1:
-            hint = f'lower --batch-size ({self.options.batch_size}), and add "--overwrite"'
+            hint = f"lower --batch-size ({self.options.batch_size}), and {START_AGAIN}"
         else:
-            hint = 'lower --max-input-tokens or choose a smaller student, and add "--overwrite"'
+            hint = f"lower --max-input-tokens or choose a smaller student, and {START_AGAIN}"
         return TrainingError(f"not enough memory for a forward pass of {size:,} records", hint=hint)
 
     def _make_trainer(self, callbacks: list[Any]) -> StudentTrainer:
@@ -208,6 +212,7 @@ class TrainingRun:
             metadata=self._metadata({}),
             measures_accuracy=options.select_by != "label-loss",
             beta_warmup=options.beta_warmup,
+            same_command=options.same_command,
         )
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
         return trainer
@@ -225,11 +230,15 @@ class TrainingRun:
         has_both = metadata["concludes"]
         if not has_both or self.data.valid is None or self.options.eval_on != "valid":
             return None
-        rows = self.data.valid.select(range(min(len(self.data.valid), WEIGHT_RECORDS)))
-        on_note(f"fitting the weight of both readings on {len(rows):,} validation records")
-        records = (parse_line(line, bounds=OWN) for line in rows["record"])
-        student = LocalStudent(self.model.student, self.codec, metadata)
-        fit = fit_student(student, (one for one in records if one["label"] is not None))
+        lines = self.data.valid["record"]
+
+        def read() -> Iterator[Record]:
+            records = (parse_line(line, bounds=OWN) for line in lines)
+            return (record for record in records if record["label"] is not None)
+
+        records = list(draw(read, WEIGHT_RECORDS))
+        on_note(f"fitting the weight of both readings on {len(records):,} validation records")
+        fit = fit_student(LocalStudent(self.model.student, self.codec, metadata), records)
         if fit.records < FEWEST_RECORDS:
             few = f"{fit.records} of these records determine it, fewer than {FEWEST_RECORDS}"
             on_note(f'{few}, so the first reading answers alone unless "--answer" asks for both')

@@ -16,6 +16,7 @@ from mitools.student.base.fit import check_loaded
 from mitools.student.boundary import is_out_of_memory, reason_of
 from mitools.student.lora import adapter_weights, is_adapted
 from mitools.train.two_task_model import TwoTaskModel
+from mitools.train.work_folder.checkpoints import START_AGAIN
 
 __all__ = ["load_checkpoint", "save_extras", "unusable"]
 
@@ -72,7 +73,7 @@ def _fill(module: nn.Module, weights: dict[str, Tensor], wanted: Any, folder: st
     wrong = sorted(set(wanted) ^ weights.keys())
     if wrong:
         message = f"the checkpoint {folder} is of another model ({wrong[0]} does not match)"
-        raise TrainingError(message, hint='start again with "--overwrite"')
+        raise TrainingError(message, hint=START_AGAIN)
     module.load_state_dict(weights, strict=False)
 
 
@@ -87,5 +88,5 @@ def unusable(folder: str | None) -> Iterator[None]:
         if is_out_of_memory(exc):
             raise
         reason = exc.message if isinstance(exc, MitoolsError) else reason_of(exc)
-        hint = 'start again with "--overwrite"'
-        raise TrainingError(f"cannot use the checkpoint {folder}: {reason}", hint=hint) from exc
+        message = f"cannot use the checkpoint {folder}: {reason}"
+        raise TrainingError(message, hint=START_AGAIN) from exc

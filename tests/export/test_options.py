@@ -32,3 +32,17 @@ def test_an_existing_folder_is_replaced_only_when_asked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists"):
         ExportOptions(target="ct2", out=tmp_path).check()
     ExportOptions(target="ct2", out=tmp_path, overwrite=True).check()
+
+
+@pytest.mark.parametrize("facts", [None, "{}", "[]", "{", '{"target": "ct2", "version": 1}'])
+def test_a_folder_that_is_not_an_export_is_never_replaced(
+    tmp_path: Path, facts: str | None
+) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    if facts is not None:
+        (tmp_path / "export.json").write_text(facts)
+    with pytest.raises(UsageError, match="is not an export, so it is not replaced") as caught:
+        ExportOptions(target="ct2", out=tmp_path, overwrite=True).check()
+    assert caught.value.hint
+    with pytest.raises(UsageError, match="is not an export"):
+        ExportOptions(target="ct2", out=tmp_path / "thesis.tex", overwrite=True).check()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mitools.errors import EmptyInputError, StudentError
+from mitools.errors import EmptyInputError, StudentError, UsageError
 from mitools.export import run
 from mitools.export.options import ExportOptions
 from mitools.export.protocol import Reply
@@ -105,6 +105,22 @@ def test_an_export_that_agrees_is_kept_with_card_and_facts(
     assert facts["student"]["task"] == "text"
     assert notes == ["converting for Copy", "comparing on 6 records"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_export_replaces_an_earlier_one_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    use(monkeypatch, Copying())
+    again = options(tmp_path / "out", overwrite=True)
+    export_student(folder, toy_records(), again)
+    (tmp_path / "out" / "old").write_text("of the first export")
+    export_student(folder, toy_records(), again)
+    assert not (tmp_path / "out" / "old").exists()
+    before = sorted(path.name for path in folder.iterdir())
+    for place in (folder, folder.parent):  # the student, and the folder that holds it
+        with pytest.raises(UsageError, match="is not an export"):
+            export_student(folder, toy_records(), options(place, overwrite=True))
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_an_export_that_differs_leaves_nothing(

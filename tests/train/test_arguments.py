@@ -1,14 +1,16 @@
-"""How many records a forward pass takes where nobody said."""
+"""Options in the terms of the engine: batches, devices, and the learning rate of each step."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
+from transformers import TrainingArguments, get_scheduler
 
 from mitools.train.arguments import training_arguments
+from mitools.train.choices import Schedule
 from mitools.train.options import TrainOptions
 
 MILLION = 1 << 20
@@ -49,7 +51,38 @@ def test_an_accelerator_takes_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
-    monkeypatch.setattr("mitools.train.arguments.TrainingArguments", lambda **given: given)
+    monkeypatch.setattr("mitools.train.arguments.OneDeviceArguments", lambda **given: given)
     options = TrainOptions(save=tmp_path / "s", student="scratch", batch_size=32)
     given: Any = training_arguments(options, 100, False, row_size=MILLION)
     assert given["per_device_train_batch_size"] == 32
+
+
+def test_one_process_trains_on_one_of_several_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda _self: 2))
+    options = TrainOptions(save=tmp_path / "s", student="scratch", batch_size=8)
+    found = training_arguments(options, 100, False)
+    assert found.n_gpu == 1
+    assert found.train_batch_size == found.per_device_train_batch_size
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda _self: 0))  # a CPU
+    assert training_arguments(options, 100, False).n_gpu == 0
+
+
+@pytest.mark.parametrize("schedule", get_args(Schedule))
+@pytest.mark.parametrize("warmup", [0, 4])
+def test_every_schedule_begins_with_the_warm_up(tmp_path: Path, schedule: Any, warmup: int) -> None:
+    options = TrainOptions(
+        save=tmp_path / "s", student="scratch", schedule=schedule, warmup_steps=warmup, max_steps=8
+    )
+    chosen = training_arguments(options, 100, False)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    follow = get_scheduler(chosen.lr_scheduler_type, optimizer, chosen.get_warmup_steps(8), 8)
+    rates = []
+    for _ in range(8):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        follow.step()
+    assert rates[:warmup] == pytest.approx([step / 4 for step in range(warmup)])
+    assert rates[warmup] == 1
+    assert (rates[-1] == 1) is (schedule == "constant")

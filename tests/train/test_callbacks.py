@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from mitools.train.options import TrainOptions
 from mitools.train.training_run import Interrupted
+from mitools.train.work_folder.checkpoints import OWED, damage_of
 from tests.train.runs import Stop, finish, is_same, options, start, stop_at, weights
 
 
@@ -64,3 +66,60 @@ def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed(
     chosen = replace(whole, save=tmp_path / "student", resume=True)
     assert any("checkpoint-2" in note for note in finish(chosen))
     assert is_same(weights(chosen), weights(whole))
+
+
+def validations(chosen: TrainOptions) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
+    return [(x["step"], x["eval_label_loss"]) for x in lines if "eval_label_loss" in x]
+
+
+def signal_in(wanted: int) -> Callable[[int, Any], None]:
+    """Send this process one signal while it makes a step."""
+    sent: list[int] = []
+
+    def on_step(done: int, _logs: Any) -> None:
+        if done == wanted - 1 and not sent:
+            sent.append(done)
+            signal.raise_signal(signal.SIGTERM)
+
+    return on_step
+
+
+@pytest.mark.parametrize("changes", [{}, {"patience": 1}], ids=["plain", "early-stop"])
+@pytest.mark.parametrize("step", [2, 4, 6])
+def test_a_validation_that_an_interrupt_left_out_is_made_when_the_run_is_resumed(
+    tmp_path: Path, tiny_seq2seq: Path, step: int, changes: dict[str, Any]
+) -> None:
+    # Such a learning rate makes an earlier step better than a later one.
+    rates = {"learning_rate": 0.1, "schedule": "constant", **changes}
+    (tmp_path / "whole").mkdir()
+    undisturbed = options(tmp_path / "whole", tiny_seq2seq, **rates)
+    finish(undisturbed)
+    expected = json.loads((undisturbed.save / "mitools.json").read_text())["results"]
+    if step > expected["steps"]:
+        return  # it stopped before
+
+    chosen = options(tmp_path, tiny_seq2seq, **rates)
+    with pytest.raises(Interrupted, match=f"step {step} of 6 is saved"):
+        start(chosen).execute(signal_in(step))
+    chosen = replace(chosen, resume=True)
+    finish(chosen)
+    found = json.loads((chosen.save / "mitools.json").read_text())["results"]
+    assert validations(chosen) == validations(undisturbed)
+    assert {**found, "train_seconds": 0} == {**expected, "train_seconds": 0}
+    assert is_same(weights(chosen), weights(undisturbed))
+
+
+def test_an_owed_validation_is_made_once(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    chosen = options(tmp_path, tiny_seq2seq)
+    with pytest.raises(Interrupted):
+        start(chosen).execute(signal_in(2))
+    owing = chosen.work / "checkpoint-2" / OWED
+    assert owing.exists()
+    chosen = replace(chosen, resume=True)
+    with pytest.raises(Stop):
+        start(chosen).execute(stop_at(3))
+    assert not owing.exists()
+    assert damage_of(chosen.work / "checkpoint-2") is None
+    finish(chosen)
+    assert [step for step, _ in validations(chosen)] == [2, 4, 6]

@@ -12,12 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from mitools.asking.combine import WeightFit
 from mitools.asking.weight import fit_student
 from mitools.errors import UsageError
 from mitools.student import load_student
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.student.forward import target_logits
+from mitools.train import training_run
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
@@ -506,6 +508,28 @@ def test_the_weight_of_both_readings_is_fitted_and_saved_with_the_student(
     assert saved == {"value": fit.weight, "fitted_on": 10}
     card = (chosen.save / "README.md").read_text()
     assert f"with the weight {fit.weight:g} on the first, fitted on 10 validation rec" in card
+
+
+def test_the_weight_is_fitted_on_records_from_all_of_the_split(
+    tmp_path: Path, tiny_causal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def fit(_student: Any, records: Any) -> WeightFit:
+        seen.extend(record["id"] for record in records)
+        return WeightFit(0.5, len(seen), {})
+
+    monkeypatch.setattr(training_run, "fit_student", fit)
+    monkeypatch.setattr(training_run, "WEIGHT_RECORDS", 12)
+    records = [{**one, "split": "valid" if n < 40 else "train"} for n, one in enumerate(coins(50))]
+    for record in records[:10]:  # these determine no weight
+        record["label"], record["teacher"]["label"] = None, None
+    notes = train(options(tmp_path, tiny_causal, max_steps=1), records)
+    assert "fitting the weight of both readings on 12 validation records" in notes
+    places = [next(n for n, one in enumerate(records) if one["id"] == name) for name in seen]
+    assert len(places) == 12
+    assert min(places) >= 10
+    assert places != list(range(10, 22))
 
 
 def test_no_weight_is_saved_that_few_records_determine(tmp_path: Path, tiny_causal: Path) -> None:

@@ -96,14 +96,40 @@ def test_limits_follow_from_positions() -> None:
     assert limits(GPT2Config(n_positions=64), "causal", **usual) == Limits(32, 32, 32)
     llama = LlamaConfig(max_position_embeddings=64)  # rotary positions go on
     assert limits(llama, "causal", **usual) == Limits(512, 64, 256)
-    with pytest.raises(UsageError, match='--max-rationale-tokens 64"'):
+    with pytest.raises(UsageError, match='--max-rationale-tokens 63"'):
         limits(bart, "seq2seq", max_rationale_tokens=120, order="label-rationale")
     assert positions_of(T5Config()) == (None, None)
     assert limits(T5Config(), "seq2seq", max_input_tokens=4000).max_input_tokens == 4000
     gpt2 = GPT2Config(n_positions=64)
-    assert limits(gpt2, "causal", order="label-rationale").max_input_tokens == 24
+    assert limits(gpt2, "causal", order="label-rationale").max_input_tokens == 23
     with pytest.raises(UsageError, match="choose a student with more positions"):
         limits(GPT2Config(n_positions=6), "causal")
+
+
+@pytest.mark.parametrize("one_pass", [{"order": "rationale-label"}, {"mi": "conclude"}])
+def test_two_texts_in_one_pass_need_a_position_for_the_end_of_the_first(
+    tmp_path: Path, one_pass: dict[str, Any]
+) -> None:
+    bart = BartConfig(max_position_embeddings=41)
+    assert limits(bart, "seq2seq", **one_pass) == Limits(41, 16, 24)
+    bart = BartConfig(max_position_embeddings=40)
+    set_by_hand = {"max_label_tokens": 14, "max_rationale_tokens": 26, **one_pass}
+    with pytest.raises(UsageError, match="has 40 positions, too few") as caught:
+        limits(bart, "seq2seq", **set_by_hand)
+    assert caught.value.hint == 'add "--max-label-tokens 14 --max-rationale-tokens 19"'
+    # Texts that fill their limits train in all positions of a model.
+    student = small_gpt2(tmp_path / "gpt2", 64)
+    chosen = options(tmp_path, student, max_label_tokens=20, max_rationale_tokens=35, **one_pass)
+    long = [
+        {**one, "label": "3 " * 60, "task": "text", "input": "many " * 40} for one in toy_records()
+    ]
+    for record in long:
+        record["teacher"] = {"label": record["label"], "rationale": "so " * 90}
+    run = prepare(iter(long), chosen, lambda _: None)
+    assert isinstance(run, TrainingRun)
+    assert run.codec.max_input_tokens == 64 - 56
+    run.execute()
+    run.clean()
 
 
 # Tokenizers
@@ -123,7 +149,7 @@ def word_tokenizer(words: str, *, lowers: bool = False) -> PreTrainedTokenizerFa
 
 def check(records: list[dict[str, Any]], tokenizer: Any, **changes: Any) -> dict[str, int]:
     chosen = options(Path("x"), Path("y"), **changes)
-    return check_texts(iter(records), Codec(tokenizer, "causal", 64, 16, 24), chosen)
+    return check_texts(lambda: iter(records), Codec(tokenizer, "causal", 64, 16, 24), chosen)
 
 
 def records_of(*labels: str, task: str = "labels", **more: Any) -> list[dict[str, Any]]:
@@ -160,6 +186,12 @@ def test_two_choices_of_the_same_tokens_are_refused_even_where_neither_is_gold()
 def test_labels_that_are_cut_alike_are_not_compared() -> None:
     tokenizer = word_tokenizer(KNOWN)
     check(records_of("yes " * 30 + "no", "yes " * 30 + "maybe", task="text"), tokenizer)
+
+
+def test_the_labels_of_a_long_sorted_file_are_compared_too() -> None:
+    records = records_of(*["yes"] * 10_000, *["ja", "nein"] * 2000)
+    with pytest.raises(TrainingError, match="are the same tokens"):
+        check(records, word_tokenizer(KNOWN))
 
 
 def test_a_tokenizer_that_knows_no_word_is_refused() -> None:

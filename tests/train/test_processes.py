@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from mitools.train.processes import Processes
+from mitools.train.processes import Processes, name_idle_devices
 from tests.toys import toy_records
 
 ARGUMENTS = (
@@ -92,3 +93,16 @@ def test_one_process_needs_no_file(tmp_path: Path) -> None:
     Processes().announce(tmp_path, {})
     Processes().meet()
     assert not list(tmp_path.iterdir())
+
+
+def test_devices_that_nothing_uses_are_named_with_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 4)
+    note = name_idle_devices(Processes())
+    assert note is not None
+    assert "1 of 4 devices" in note
+    assert "torchrun --nproc-per-node 4 -m mitools train" in note
+    assert name_idle_devices(Processes(0, 4)) is None
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    assert name_idle_devices(Processes()) is None

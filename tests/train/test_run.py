@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import json
+import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,7 +19,7 @@ from safetensors.torch import load_file
 
 import mitools.train.run
 from mitools.cli.train import command
-from mitools.errors import DataError
+from mitools.errors import DataError, UsageError
 from mitools.student import load_student
 from mitools.train.options import TrainOptions
 from mitools.train.run import train_student
@@ -118,6 +120,28 @@ def test_an_interrupt_outside_the_steps_says_how_to_continue(
         train_student(toy_records(), chosen, **hooks)
     trained = train_student(toy_records(), replace(chosen, resume=True))
     assert trained.folder == chosen.save
+
+
+@pytest.mark.parametrize("when", ["on_start", "on_step", "pass_on"])
+def test_the_command_that_continues_a_run_has_no_overwrite(
+    tmp_path: Path, tiny_seq2seq: Path, when: str
+) -> None:
+    def interrupt(*given: Any) -> None:
+        if when != "on_step":
+            raise KeyboardInterrupt
+        if given[0] == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    chosen = options(tmp_path / "student", tiny_seq2seq, overwrite=True)
+    hooks: Any = {when: interrupt}
+    with pytest.raises(Interrupted) as caught:
+        train_student(toy_records(), chosen, **hooks)
+    typed = 'run the same command with "--resume" in place of "--overwrite" to continue'
+    assert str(caught.value.hint).startswith(typed)
+    with pytest.raises(UsageError, match="exclude each other") as refused:
+        replace(chosen, resume=True).check()
+    assert refused.value.hint == 'to keep an unfinished run and continue it, drop "--overwrite"'
+    replace(chosen, resume=True, overwrite=False).check()
 
 
 def test_records_of_the_task_labels_must_list_them(tmp_path: Path, tiny_seq2seq: Path) -> None:

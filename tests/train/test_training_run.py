@@ -316,6 +316,30 @@ def test_cut_texts_are_counted(tmp_path: Path, tiny_seq2seq: Path) -> None:
     assert "16 training records with an input that was cut" in notes
 
 
+def test_inputs_that_spell_a_control_token_are_counted_and_targets_are_text(
+    tmp_path: Path, tiny_causal: Path
+) -> None:
+    folder = shutil.copytree(tiny_causal, tmp_path / "base")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config["split_special_tokens"] = False  # as most tokenizers have it
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    records = toy_records()
+    for record in records[:3]:  # two of them train
+        record["input"] += "</s>And then?"
+    for record in records:
+        record["teacher"]["rationale"] = "</s>so"
+    notes: list[str] = []
+    run = prepare(iter(records), options(tmp_path, folder, max_steps=1), notes.append)
+    what = "with an input that spells a control token, which is read as one"
+    assert f"2 training records {what}" in notes
+    end = run.codec.tokenizer.eos_token_id
+    targets = run.data.train["rationale_target"]
+    assert all(ids.count(end) == 1 and ids[-1] == end for ids in targets)
+    assert {run.codec.decode(ids) for ids in targets} == {"</s>so"}
+    run.execute()
+    run.clean()
+
+
 def test_nothing_to_train_on_says_what_to_do(tmp_path: Path, tiny_seq2seq: Path) -> None:
     records = [{**r, "split": "test"} for r in toy_records(3)]
     with pytest.raises(DataError, match=r"3 test.*mitools split"):
@@ -501,6 +525,6 @@ def test_memory_that_runs_out_is_one_line_with_what_to_lower(
     tmp_path: Path, tiny_seq2seq: Path
 ) -> None:
     said = run_script(MEMORY, tmp_path, tiny_seq2seq)
-    assert said.startswith("not enough memory for a forward pass of 64 records; run it again with")
+    assert said.startswith("not enough memory for a forward pass of 64 records; run the same")
     assert "--micro-batch-size below 64" in said
     assert said.count("\n") == 1

@@ -19,6 +19,8 @@ from mitools.train.work_folder.workspace import remove
 
 __all__ = [
     "MANIFEST",
+    "OWED",
+    "START_AGAIN",
     "STATE",
     "FoundCheckpoint",
     "checkpoint_path",
@@ -33,6 +35,10 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 STATE = "trainer_state.json"
+OWED = "owes-validation"
+"""An empty file in a checkpoint whose step ended without the validation that was due."""
+START_AGAIN = 'start again with "--overwrite" and without "--resume"'
+"""What to type where a run cannot be continued, for hints."""
 
 _NAME = re.compile(r"checkpoint-([1-9][0-9]{0,11})")
 _KEPT = 2

@@ -13,6 +13,7 @@ from mitools.student.metadata import read_metadata
 from mitools.train.options import TrainOptions
 from mitools.train.tokenized import TokenSpool
 from mitools.train.work_folder.checkpoints import (
+    START_AGAIN,
     checkpoint_path,
     damage_of,
     find_newest,
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 _STATE = "run.json"
-_START_AGAIN = 'start again with "--overwrite"'
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def _read_state(options: TrainOptions) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as exc:
-        raise TrainingError(f"cannot read {path}: {exc}", hint=_START_AGAIN) from exc
+        raise TrainingError(f"cannot read {path}: {exc}", hint=START_AGAIN) from exc
     if not isinstance(found, dict) or not isinstance(found.get("options"), dict):
-        raise TrainingError(f"{path} does not describe a run", hint=_START_AGAIN)
+        raise TrainingError(f"{path} does not describe a run", hint=START_AGAIN)
     return found
 
 
@@ -97,7 +97,7 @@ def finished_run(options: TrainOptions, spool: TokenSpool, workspace: Workspace)
     state = _read_state(options) or {}
     if not state.get("replaces"):
         message = f"{options.save} already exists, and is another student"
-        raise OutputError(message, hint='choose another --save, or add "--overwrite"')
+        raise OutputError(message, hint=f"choose another --save, or {START_AGAIN}")
     return None
 
 
@@ -114,14 +114,14 @@ def find_checkpoint(options: TrainOptions, digest: str, note: Callable[[str], No
     found = find_newest(options.work)
     if before is None and (found.path or found.damaged):
         message = f"{options.work} holds checkpoints that mitools train did not write"
-        raise TrainingError(message, hint=f"move them elsewhere, or {_START_AGAIN}")
+        raise TrainingError(message, hint=f"move them elsewhere, or {START_AGAIN}")
     if before is not None:
         _check_same(before, options, digest)
     for path, problem in found.damaged:
         note(f"{path} is damaged ({problem})")
     if found.path is None and found.damaged:
         message = f"all checkpoints in {options.work} are damaged"
-        raise TrainingError(message, hint=_START_AGAIN)
+        raise TrainingError(message, hint=START_AGAIN)
     if found.path is None:
         note("no checkpoint yet; starting with the first step")
         return None
@@ -141,11 +141,11 @@ def _check_same(before: Mapping[str, Any], options: TrainOptions, digest: str) -
     work = options.work
     if before.get("data") != digest:
         message = f"the records differ from those that {work} was trained on"
-        raise TrainingError(message, hint=f"use the same records, or {_START_AGAIN}")
+        raise TrainingError(message, hint=f"use the same records, or {START_AGAIN}")
     old, now = before["options"], options.as_json()
     for name in options.changes_since(old):
         message = f"{work} was trained with {name} = {old.get(name)}, not {now[name]}"
-        raise TrainingError(message, hint=f"use the same options, or {_START_AGAIN}")
+        raise TrainingError(message, hint=f"use the same options, or {START_AGAIN}")
 
 
 def is_at_its_end(checkpoint: str, total_steps: int, options: TrainOptions) -> bool:
