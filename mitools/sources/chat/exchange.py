@@ -132,7 +132,7 @@ def usage_of(usage: Any) -> dict[str, int]:
             if _is_count(count):
                 counts[name] = count
         total = usage.get("total_tokens")
-        if len(counts) == len(_COUNTS) and _is_count(total):
+        if total is not None and len(counts) == len(_COUNTS) and _is_count(total):
             counts["completion_tokens"] = max(
                 counts["completion_tokens"], total - counts["prompt_tokens"]
             )
