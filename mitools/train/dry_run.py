@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mitools.records import Record
 from mitools.train.options import TrainOptions
 from mitools.train.prepare import Note, prepare
+from mitools.train.sampler import BatchesByLength
+from mitools.train.tokenized import lengths_of
 from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
 
 __all__ = ["Shape", "batch_shapes", "describe_training", "estimate_training"]
 
 _PARTS = ("label_prompt", "label_target", "rationale_prompt", "rationale_target")
-_MOST_PIECES = 200
+_FEWEST_PIECES = 200
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,8 @@ class Shape:
 
     Attributes:
         rows: B.
-        widest: the widest batch, in tokens.
-        padding: share of padding in all batches, 0 to 1; 0 for no batches.
+        widest: the widest batch of the run, in tokens.
+        padding: share of padding in the batches that were looked at, 0 to 1; 0 for no batches.
     """
 
     name: str
@@ -67,7 +73,9 @@ def describe_training(run: TrainingRun) -> list[tuple[str, str]]:
     arguments = run.arguments
     size = arguments.per_device_train_batch_size
     pieces = arguments.gradient_accumulation_steps
-    shapes = batch_shapes(run.data.train, size, pieces, run.model.objective.alpha < 1)
+    parts = _PARTS[: 4 if run.model.objective.alpha < 1 else 2]
+    lengths = {name: lengths_of(run.data.train, name) for name in parts}
+    shapes = batch_shapes(lengths, _first_batches(run, size, pieces), size)
     return [
         ("steps", f"{run.total_steps:,}"),
         ("records per step", f"{run.options.batch_size:,}"),
@@ -78,29 +86,36 @@ def describe_training(run: TrainingRun) -> list[tuple[str, str]]:
 
 
 def batch_shapes(
-    rows: Sequence[Mapping[str, Any]], size: int, pieces: int, with_rationales: bool
+    lengths: Mapping[str, NDArray[np.int32]], order: Sequence[int], size: int
 ) -> list[Shape]:
-    """Measure the first batches, each sorted and cut into ``pieces`` of ``size`` records.
+    """Measure the parts of batches.
 
-    Training draws records at random, so the first few hundred pieces are representative.
+    Args:
+        lengths: [N] for each part, the tokens of every training record.
+        order: the records of some batches in the order of training; their padding stands for all.
+        size: records of a batch; the last one may have fewer.
+
+    Returns:
+        The shape of each part that any record has. ``widest`` is over all records, as each of
+        them is in some batch.
     """
     shapes = []
-    count = min(len(rows), size * max(pieces, _MOST_PIECES))
-    seen = [rows[place] for place in range(count)]
-    parts = _PARTS[: 4 if with_rationales else 2]
-    order: list[int] = []
-    for low in range(0, count, size * pieces):
-        batch = range(low, min(count, low + size * pieces))
-        order += sorted(batch, key=lambda place: sum(len(seen[place][name]) for name in parts))
-    for name in parts:
-        lengths = [len(seen[place][name]) for place in order]
-        if lengths and not any(lengths):  # in one pass there is one prompt
+    for name, of_rows in lengths.items():
+        if len(of_rows) and not of_rows.any():  # in one pass there is one prompt
             continue
-        batches = [lengths[low : low + size] for low in range(0, count, size)]
-        places = sum(len(batch) * max(batch) for batch in batches)
-        padding = 1 - sum(lengths) / places if places else 0.0
-        shapes.append(Shape(name, min(size, count), max(lengths, default=0), padding))
+        found = of_rows[list(order)]
+        batches = [found[low : low + size] for low in range(0, len(found), size)]
+        places = sum(len(batch) * int(batch.max()) for batch in batches)
+        padding = 1 - int(found.sum()) / places if places else 0.0
+        widest = int(of_rows.max(initial=0))
+        shapes.append(Shape(name, min(size, len(of_rows)), widest, padding))
     return shapes
+
+
+def _first_batches(run: TrainingRun, size: int, pieces: int) -> list[int]:
+    """Return the records of the first batches of a run, whole batches and a few hundred pieces."""
+    order = BatchesByLength(lengths_of(run.data.train), size * pieces, run.options.seed)
+    return list(islice(order, size * pieces * math.ceil(_FEWEST_PIECES / pieces)))
 
 
 def _describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:

@@ -114,9 +114,16 @@ _SCHEMA = pa.schema(
 )
 
 
-def lengths_of(rows: Dataset) -> NDArray[np.int32]:
-    """Return the number of tokens of each row, prompts and targets of both tasks: [N]."""
-    lengths: NDArray[np.int32] = rows.data.column("length").to_numpy()
+def lengths_of(rows: Dataset, part: str | None = None) -> NDArray[np.int32]:
+    """Return the number of tokens of each row: [N].
+
+    Args:
+        part: such as ``label_prompt``; None counts the prompts and targets of both tasks.
+    """
+    if part is None:
+        lengths: NDArray[np.int32] = rows.data.column("length").to_numpy()
+    else:
+        lengths = pc.list_value_length(rows.data.column(part)).to_numpy()
     return lengths
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from mitools.train.dry_run import batch_shapes, estimate_training
@@ -12,32 +16,56 @@ from tests.toys import toy_records
 
 
 def test_shapes_and_padding_are_counted() -> None:
-    lengths = [2, 4, 3, 3, 5]
-    rows = [
-        {
-            "label_prompt": [1] * n,
-            "label_target": [1],
-            "rationale_prompt": [1] * n,
-            "rationale_target": [1] * 2,
-        }
-        for n in lengths
-    ]
-    prompt, target, *rest = batch_shapes(rows, 2, 1, with_rationales=True)
-    assert (prompt.rows, prompt.widest) == (2, 5)
+    prompts, targets = np.array([2, 4, 3, 3, 5]), np.array([1, 1, 1, 1, 1])
+    lengths = {"label_prompt": prompts, "label_target": targets, "rationale_prompt": 0 * targets}
+    prompt, target = batch_shapes(lengths, range(5), 2)
+    assert (prompt.name, prompt.rows, prompt.widest) == ("label_prompt", 2, 5)
     assert prompt.padding == pytest.approx(1 - 17 / (8 + 6 + 5))
-    assert target.padding == 0
-    assert [shape.name for shape in rest] == ["rationale_prompt", "rationale_target"]
-    assert len(batch_shapes(rows, 2, 1, with_rationales=False)) == 2
-    assert batch_shapes([], 2, 1, with_rationales=False)[0].padding == 0
+    assert (target.name, target.padding) == ("label_target", 0)
+    assert batch_shapes(lengths, [], 2)[0].padding == 0
+    assert batch_shapes({"label_prompt": np.array([], dtype=int)}, [], 2)[0].widest == 0
 
 
-def test_pieces_of_a_sorted_batch_have_less_padding() -> None:
-    rows = [{"label_prompt": [1] * n, "label_target": [1]} for n in (2, 4, 3, 3, 5)]
-    whole, _ = batch_shapes(rows, 4, 1, with_rationales=False)
-    cut, _ = batch_shapes(rows, 2, 2, with_rationales=False)
-    assert whole.padding == pytest.approx(1 - 17 / (4 * 4 + 5))
-    assert cut.padding == pytest.approx(1 - 17 / (2 * 3 + 2 * 4 + 5))
-    assert (cut.rows, cut.widest) == (2, 5)
+def test_the_widest_batch_is_that_of_all_records() -> None:
+    (prompt,) = batch_shapes({"label_prompt": np.array([2, 4, 9])}, [1, 0], 2)
+    assert prompt.widest == 9
+    assert prompt.padding == pytest.approx(1 - 6 / 8)
+
+
+def lines(tmp_path: Path, student: Path, records: list[dict[str, Any]]) -> dict[str, str]:
+    chosen = TrainOptions(
+        tmp_path / "student", str(student), batch_size=4, micro_batch_size=2, precision="fp32"
+    )
+    return dict(estimate_training(records, chosen))
+
+
+def test_the_order_of_the_file_does_not_change_what_is_estimated(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = [{**record, "split": "train"} for record in toy_records(900)]
+    for record in records[-20:]:
+        record["input"] *= 6
+    found = lines(tmp_path, tiny_seq2seq, records)
+    turned = lines(tmp_path, tiny_seq2seq, records[::-1])
+    for name, value in found.items():  # the share of padding is that of some batches
+        assert turned[name].split("],")[0] == value.split("],")[0]
+    shares = [int(re.findall(r"(\d+)%", one["label prompt"])[0]) for one in (found, turned)]
+    assert abs(shares[0] - shares[1]) <= 3
+
+
+def test_padding_is_that_of_batches_whose_pieces_are_sorted(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = [{**record, "split": "train"} for record in toy_records(40)]
+    for record in records[::2]:
+        record["input"] *= 3
+    whole = TrainOptions(tmp_path / "s", str(tiny_seq2seq), batch_size=20, micro_batch_size=20)
+    cut = replace(whole, micro_batch_size=5)
+    shares = [
+        int(re.findall(r"(\d+)%", dict(estimate_training(records, one))["label prompt"])[0])
+        for one in (whole, cut)
+    ]
+    assert shares[1] < shares[0] / 2
 
 
 def test_an_estimate_touches_no_student(tmp_path: Path, tiny_seq2seq: Path) -> None:
