@@ -26,6 +26,7 @@ from mitools.student.local import LocalStudent
 from mitools.train.callbacks import AfterStep, Interrupt, Patience, Resumption
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.dropout import fast_dropout
+from mitools.train.fill import FilledRows
 from mitools.train.sampler import BatchesByLength
 from mitools.train.task_tensors import COUNTS, LOSS_COUNTS, count_targets
 from mitools.train.tokenized import lengths_of
@@ -85,10 +86,11 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self.measures_accuracy = measures_accuracy
         self.beta_warmup = beta_warmup
         self.same_command = same_command
-        pieces = self.args.gradient_accumulation_steps * self.args.world_size
-        batch_size = self.args.per_device_train_batch_size * pieces
-        seed = self.args.data_seed or 0
-        self.order = BatchesByLength(lengths_of(self.train_dataset), batch_size, seed)
+        processes, piece = self.args.world_size, self.args.per_device_train_batch_size
+        batch_size = piece * self.args.gradient_accumulation_steps * processes
+        seed, lengths = self.args.data_seed or 0, lengths_of(self.train_dataset)
+        self.order = BatchesByLength(lengths, batch_size, seed, piece, processes)
+        self.train_dataset = FilledRows(self.train_dataset)
         self.add_callback(_EpochCallback(self.data_collator, self.order))
         self.add_callback(AfterStep(self.accelerator.unwrap_model(self.model).after_step))
         self._parts: dict[str, Tensor] = defaultdict(
