@@ -183,7 +183,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         ``mi_estimate`` and its control ``mi_shuffled`` are in nats a record, see
         :meth:`mitools.train.validate.Validation.information`; absent with few pairs.
         ``selection`` is the metric that selects the best checkpoint: accuracy, or without it the
-        loss with its sign turned; higher is better.
+        loss with its sign turned; higher is better. See :func:`_selection`.
         """
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()
@@ -360,7 +360,12 @@ def _selection(
     accuracy: float | None,
     measures_accuracy: bool,
 ) -> float:
-    """Return the number by which checkpoints are compared; higher is better."""
+    """Return the number by which checkpoints are compared; higher is better.
+
+    Where the label task has no weight, it is the rationale loss: the label was not trained.
+    """
+    if model.objective.alpha == 0 and "rationale_loss" in metrics:
+        return -metrics["rationale_loss"]
     if accuracy is not None:
         return accuracy - min(10.0, model.weigh(metrics)) / TIE_BREAK
     if not measures_accuracy and "label_loss" in metrics:
