@@ -66,6 +66,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     """
 
     control: TrainerControl
+    train_dataset: Any
     loss_is_scaled_for_ga = True
 
     def __init__(
@@ -338,7 +339,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             self.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE))
         self._initial_global_step = self.state.global_step  # the log measures from there
         self._load_from_checkpoint(checkpoint)
-        for callback in (*self._callbacks(Patience), *self._callbacks(Resumption)):
+        restored: list[Any] = [*self._callbacks(Patience), *self._callbacks(Resumption)]
+        for callback in restored:
             callback.on_train_begin(self.args, self.state, self.control)
         self._determine_best_metric(self.evaluate(), None)
         work, step = Path(self.args.output_dir), self.state.global_step
