@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain
 from pathlib import Path
 
 from mitools.errors import DataError
@@ -81,8 +82,22 @@ def _fold(records: Sequence[Record], study: Study, run: Run) -> dict[str, list[R
     order = list(groups)
     random.Random(f"mitools study {run.seed}").shuffle(order)
     test: list[Record] = []
-    rest: list[Record] = []
+    rest: list[list[Record]] = []
     for place, name in enumerate(order):
-        (test if place % (study.folds or 1) == run.fold else rest).extend(groups[name])
-    most = study.valid or max(1, int(len(rest) * _MOST_VALID_SHARE))
-    return {"train": rest[most:], "valid": rest[:most], "test": test}
+        if place % (study.folds or 1) == run.fold:
+            test.extend(groups[name])
+        else:
+            rest.append(groups[name])
+    most = study.valid or max(1, int(sum(map(len, rest)) * _MOST_VALID_SHARE))
+    count = _count_valid(rest, most)
+    valid, train = (list(chain.from_iterable(part)) for part in (rest[:count], rest[count:]))
+    return {"train": train, "valid": valid[:most], "test": test}
+
+
+def _count_valid(groups: Sequence[Sequence[Record]], most: int) -> int:
+    """Count the first groups that validate: those that fit, at least one, and never all.
+
+    Of a first group with more records, the others are left out: the student must not train on them.
+    """
+    fitting = sum(total <= most for total in accumulate(map(len, groups)))
+    return min(max(1, fitting), len(groups) - 1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mitools.student.codec import Codec, Purpose
+from mitools.train.fill import FILLS
 from mitools.train.label_words import label_word_marks
 from mitools.train.task_tensors import with_soft
 
@@ -64,6 +65,8 @@ class TwoTaskCollator:
         batch["label"] = self._pairs("label", rows, [None] * len(rows))
         if is_soft and self.codec.first is None:
             batch["label"] = with_soft(batch["label"], self._soft(rows))
+        if any(row.get(FILLS) for row in rows):
+            batch["label"][FILLS] = torch.tensor([bool(row.get(FILLS)) for row in rows])
         if not self.with_rationales:
             return batch
         drawn: list[Sequence[int] | None] = [None] * len(rows)

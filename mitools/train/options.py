@@ -248,7 +248,11 @@ class TrainOptions:
         Help("Stop after this many validations without improvement.  [default: never]", COUNT),
     ] = None
     select_by: Annotated[
-        Selection, Help("Metric that selects the best checkpoint; last saves the last step.")
+        Selection,
+        Help(
+            "Metric that selects the best checkpoint, the rationale loss with --alpha 0; last "
+            "saves the last step."
+        ),
     ] = "accuracy"
     eval_on: Annotated[
         EvalSplit, Help("Split to measure during training; test only with --select-by last.")

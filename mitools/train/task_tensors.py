@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from mitools.student.codec import Pairs
+from mitools.train.fill import FILLS
 
 __all__ = [
     "COUNTS",
     "LOSS_COUNTS",
     "Task",
     "count_targets",
+    "counting_rows",
     "find_pairs",
     "pairs_of",
     "soft_of",
@@ -34,7 +36,8 @@ LOSS_COUNTS: Mapping[str, str] = {
 
 Task = dict[str, Tensor]
 """The fields of a :class:`Pairs` for one task of B records. Optional: ``weights`` [B], else all are
-1; ``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label; and
+1; ``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label; ``fills``
+[B] bool, whether a row only fills the batch, see :mod:`mitools.train.fill`; and
 ``soft_prompt_ids`` and so on, see :func:`soft_of`."""
 
 _SOFT = "soft_"
@@ -51,9 +54,9 @@ def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
 
     Tokens and pairs count with their record's weight; those of soft labels, if there are any, are
     the label tokens, each with its share. A pair, and each token of a label that is
-    read behind a rationale, has the weight of its rationale.
+    read behind a rationale, has the weight of its rationale. Rows that fill a batch do not count.
     """
-    rows = label["target_mask"].new_tensor(len(label["target_mask"])).double()
+    rows = counting_rows(label).sum().double()
     lengths = label["target_mask"].sum(dim=-1)  # (B)
     label_tokens = (lengths * weights_of(label)).sum()
     if (soft := soft_of(label)) is not None:
@@ -67,6 +70,13 @@ def count_targets(label: Task, rationale: Task | None, end_id: int) -> Tensor:
     return torch.stack(
         [label_tokens, rationale_tokens, pair_weights.sum(), rows, conclusion_tokens]
     )
+
+
+def counting_rows(label: Task) -> Tensor:
+    """Find the rows of a label task that do not only fill the batch: [B] bool."""
+    if FILLS in label:
+        return ~label[FILLS]
+    return label["target_mask"].new_ones(len(label["target_mask"]), dtype=torch.bool)
 
 
 def with_soft(label: Task, soft: Task) -> Task:

@@ -26,6 +26,7 @@ from mitools.student.local import LocalStudent
 from mitools.train.callbacks import AfterStep, Interrupt, Patience, Resumption
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.dropout import fast_dropout
+from mitools.train.fill import FilledRows
 from mitools.train.sampler import BatchesByLength
 from mitools.train.task_tensors import COUNTS, LOSS_COUNTS, count_targets
 from mitools.train.tokenized import lengths_of
@@ -65,6 +66,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     """
 
     control: TrainerControl
+    train_dataset: Any
     loss_is_scaled_for_ga = True
 
     def __init__(
@@ -85,10 +87,11 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self.measures_accuracy = measures_accuracy
         self.beta_warmup = beta_warmup
         self.same_command = same_command
-        pieces = self.args.gradient_accumulation_steps * self.args.world_size
-        batch_size = self.args.per_device_train_batch_size * pieces
-        seed = self.args.data_seed or 0
-        self.order = BatchesByLength(lengths_of(self.train_dataset), batch_size, seed)
+        processes, piece = self.args.world_size, self.args.per_device_train_batch_size
+        batch_size = piece * self.args.gradient_accumulation_steps * processes
+        seed, lengths = self.args.data_seed or 0, lengths_of(self.train_dataset)
+        self.order = BatchesByLength(lengths, batch_size, seed, piece, processes)
+        self.train_dataset = FilledRows(self.train_dataset)
         self.add_callback(_EpochCallback(self.data_collator, self.order))
         self.add_callback(AfterStep(self.accelerator.unwrap_model(self.model).after_step))
         self._parts: dict[str, Tensor] = defaultdict(
@@ -181,7 +184,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         ``mi_estimate`` and its control ``mi_shuffled`` are in nats a record, see
         :meth:`mitools.train.validate.Validation.information`; absent with few pairs.
         ``selection`` is the metric that selects the best checkpoint: accuracy, or without it the
-        loss with its sign turned; higher is better.
+        loss with its sign turned; higher is better. See :func:`_selection`.
         """
         model: TwoTaskModel = self.accelerator.unwrap_model(self.model)
         model.eval()
@@ -336,9 +339,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             self.state = TrainerState.load_from_json(str(Path(checkpoint) / STATE))
         self._initial_global_step = self.state.global_step  # the log measures from there
         self._load_from_checkpoint(checkpoint)
-        starting: list[TrainerCallback] = [*self._callbacks(Patience)]
-        starting += self._callbacks(Resumption)
-        for callback in starting:
+        restored: list[Any] = [*self._callbacks(Patience), *self._callbacks(Resumption)]
+        for callback in restored:
             callback.on_train_begin(self.args, self.state, self.control)
         self._determine_best_metric(self.evaluate(), None)
         work, step = Path(self.args.output_dir), self.state.global_step
@@ -360,7 +362,12 @@ def _selection(
     accuracy: float | None,
     measures_accuracy: bool,
 ) -> float:
-    """Return the number by which checkpoints are compared; higher is better."""
+    """Return the number by which checkpoints are compared; higher is better.
+
+    Where the label task has no weight, it is the rationale loss: the label was not trained.
+    """
+    if model.objective.alpha == 0 and "rationale_loss" in metrics:
+        return -metrics["rationale_loss"]
     if accuracy is not None:
         return accuracy - min(10.0, model.weigh(metrics)) / TIE_BREAK
     if not measures_accuracy and "label_loss" in metrics:

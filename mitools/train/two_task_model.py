@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mitools.student.codec import Codec
+from mitools.train.fill import FILLS
 from mitools.train.losses.conclude import informative_weights
 from mitools.train.losses.contrastive import (
     barber_agakov_losses,
@@ -38,6 +39,7 @@ from mitools.train.past import PastStudent
 from mitools.train.task_tensors import (
     Task,
     count_targets,
+    counting_rows,
     find_pairs,
     soft_of,
     weights_of,
@@ -227,8 +229,7 @@ class TwoTaskModel(nn.Module):
         mi = self.objective.mi
         if mi == "paper":
             assert seen[0].logits is not None and seen[1].logits is not None  # noqa: PT018
-            share = len(seen[0].logits) / totals[3]
-            return paper_mi_loss(seen[0].logits, seen[1].logits) * share
+            return _paper_loss(seen[0].logits, seen[1].logits, label, totals[3])
         is_pair = find_pairs(label, rationale, self.end_id)
         weights = weights_of(rationale).float() * is_pair
         if mi in CONTRASTIVE_TERMS:
@@ -303,3 +304,12 @@ def _sum(losses: Tensor, task: Task) -> Tensor:
     if "weights" not in task:
         return losses.sum()
     return (losses.sum(dim=-1) * task["weights"]).sum()
+
+
+def _paper_loss(left: Tensor, right: Tensor, label: Task, total: Tensor) -> Tensor:
+    """Compute the paper's term as this piece's share of a batch of ``total`` rows."""
+    if FILLS in label:
+        left, right = (logits[counting_rows(label)] for logits in (left, right))
+        if not len(left):
+            return left.sum() + right.sum()  # 0; the mean over no row is not
+    return paper_mi_loss(left, right) * (len(left) / total)

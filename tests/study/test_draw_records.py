@@ -73,6 +73,26 @@ def test_records_of_a_group_stay_together_in_folds(tmp_path: Path) -> None:
         assert not tested & {group_of[name] for name in drawn["train"]}
 
 
+@pytest.mark.parametrize("size", [2, 3, 4, 7])
+def test_no_group_both_trains_and_validates_in_a_fold(tmp_path: Path, size: int) -> None:
+    study = write_study(tmp_path, FOLDS)  # at most three records validate
+    records = [{**one, "group": f"g{place // size}"} for place, one in enumerate(study_records())]
+    group_of = {one["id"]: one["group"] for one in records}
+    for run in runs_of(study):
+        drawn = draw(study, run, records)
+        validating = {group_of[name] for name in drawn["valid"]}
+        assert not validating & {group_of[name] for name in drawn["train"]}
+        assert 0 < len(drawn["valid"]) <= 3
+        assert len(drawn["train"]) >= 19
+
+
+def test_one_group_outside_a_fold_trains(tmp_path: Path) -> None:
+    study = write_study(tmp_path, FOLDS.replace("folds = 4", "folds = 2"))
+    records = [{**one, "group": f"g{place % 2}"} for place, one in enumerate(study_records())]
+    drawn = draw(study, next(runs_of(study)), records)
+    assert (len(drawn["train"]), len(drawn["valid"]), len(drawn["test"])) == (20, 0, 20)
+
+
 def test_more_records_than_there_are_is_an_error(tmp_path: Path) -> None:
     study = write_study(tmp_path)
     run = replace(next(runs_of(study)), size=21)

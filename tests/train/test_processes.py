@@ -50,8 +50,9 @@ def curve(save: Path) -> list[dict[str, float]]:
         (),
         ("--order", "label-rationale", "--lora", "2"),
         ("--mi", "conclude", "--beta", "0.5", "--mi-control", "past"),
+        ("--batch-size", "6", "--micro-batch-size", "3"),  # of 16 records, the third has four
     ],
-    ids=["plain", "one-pass", "conclude"],
+    ids=["plain", "one-pass", "conclude", "filled"],
 )
 def test_two_processes_have_the_loss_curve_of_one(
     tmp_path: Path, tiny_seq2seq: Path, more: tuple[str, ...]

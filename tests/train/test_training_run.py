@@ -528,3 +528,30 @@ def test_memory_that_runs_out_is_one_line_with_what_to_lower(
     assert said.startswith("not enough memory for a forward pass of 64 records; run the same")
     assert "--micro-batch-size below 64" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("select_by", ["accuracy", "label-loss"])
+def test_where_only_rationales_are_trained_their_loss_selects_the_checkpoint(
+    tmp_path: Path, tiny_seq2seq: Path, select_by: str
+) -> None:
+    steps = {"max_steps": 5, "eval_every": 1, "learning_rate": 0.05, "schedule": "constant"}
+    chosen = options(tmp_path, tiny_seq2seq, alpha=0.0, mi="none", select_by=select_by, **steps)
+    train(chosen)
+    lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
+    losses = {x["step"]: x["eval_rationale_loss"] for x in lines if "eval_rationale_loss" in x}
+    assert len(losses) == 5
+    results = json.loads((chosen.save / "mitools.json").read_text())["results"]
+    assert results["best_step"] == min(losses, key=losses.__getitem__)
+    assert results["valid_rationale_loss"] == min(losses.values())
+
+
+def test_without_rationales_to_validate_the_label_selects(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = toy_records()
+    for record in records:
+        if record["split"] == "valid":
+            record["teacher"]["rationale"] = None
+    train(options(tmp_path, tiny_seq2seq, alpha=0.0, mi="none"), records)
+    results = json.loads((tmp_path / "student" / "mitools.json").read_text())["results"]
+    assert results["best_step"] in (2, 4)
