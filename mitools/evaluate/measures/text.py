@@ -29,8 +29,8 @@ MEASURES: Mapping[str, Measure] = {
         "BLEU",
         "points",
         higher_is_better=True,
-        about="Corpus BLEU of sacreBLEU against the reference rationales, 0 to 100; each is split by "
-        "the tokenizer for its script.",
+        about="Corpus BLEU of sacreBLEU against the reference rationales, 0 to 100; each is split "
+        "by the tokenizer for its script.",
     ),
     "chrf": Measure(
         "chrF",
