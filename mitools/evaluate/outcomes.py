@@ -126,7 +126,7 @@ def _table(
     """
     rows = [[run.by_record[name][column] for name in names] for run in runs]
     table = np.array(rows, dtype=np.float64).reshape(len(runs), len(names))
-    is_there = ~np.isnan(table).any(axis=0)
+    is_there = np.all(~np.isnan(table), axis=0).tolist()
     units: list[Name | str] = [
         runs[0].groups.get(name, name) for name, kept in zip(names, is_there, strict=True) if kept
     ]
@@ -134,7 +134,7 @@ def _table(
     clusters = None
     if len(places) < len(units):
         clusters = np.array([places[unit] for unit in units], dtype=np.int64)
-    return table[:, is_there], clusters
+    return table[:, np.flatnonzero(is_there)], clusters
 
 
 def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> dict[str, Any]:

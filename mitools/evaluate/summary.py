@@ -123,7 +123,7 @@ class _LabelCounts:
         and the interval takes the groups as units.
         """
         found = rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD)
-        if found.value is None:
+        if (share := found.value) is None:
             return found
         groups = [(right, n) for right, n in self.groups.values()]
         units = self.gold - sum(n - 1 for _, n in groups)
@@ -131,7 +131,7 @@ class _LabelCounts:
         if units < self.gold:
             interval = clustered_interval(self.correct, self.gold, groups)
             found, details = replace(found, ci95=interval), {"groups": units}
-        spread = math.sqrt(2 * found.value * (1 - found.value))
+        spread = math.sqrt(2 * share * (1 - share))
         if (least := smallest_detectable(spread, units)) is not None:
             details["smallest_detectable"] = least
         return replace(found, details=details)

@@ -169,7 +169,7 @@ class Difference:
     Attributes:
         value: the difference of the means over runs and items.
         ci95: its 95% bootstrap interval; None below 2 items, and where all items differ alike.
-            Of two sides that never differ it is 0 to 0, which says nothing about other items; a
+            Of two sides that never differ it is 0 to 0, which holds for these items only; a
             ``note`` says what could have been missed.
         p: of the test named; two-sided.
         test: ``McNemar, exact``, ``random signs`` or, for several runs, ``hierarchical bootstrap``.
