@@ -160,7 +160,7 @@ class _Choice:
             return stated
         begin, sentence = last_sentence(rationale)
         for start, text in ((begin, sentence), (0, rationale)):
-            mentioned = mentions(text, choices)
+            mentioned = mentions(text, choices, within=True)
             if mentioned:
                 place = place_of(mentioned[0], rationale, start, choices)
                 found = Support(mentioned[0], place)

@@ -15,7 +15,7 @@ run, and ``catalog`` describes them.
 - :mod:`~mitools.evaluate.operating`: above which confidence the student answers by itself;
 - ``side_figures``: baselines on the same records, and costs;
 - ``catalog``: the measure of every figure; ``report``: figures as rows of text;
-  ``headline``: the figures that are shown first;
+  ``headline``: the figures that are shown first; ``caveats``: what they rest on and leave out;
 - ``side_report``: the rows of baselines and costs;
 - ``provenance``: software, student and decoding of a summary;
 - ``sample``: a bounded sample of records that does not depend on their order;

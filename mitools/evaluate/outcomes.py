@@ -28,6 +28,7 @@ from mitools.records import Record
 __all__ = ["MEASURES", "Outcomes", "compare", "count_pairs", "over_seeds"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Name = tuple[str, bytes, int]
 
 MEASURES: Mapping[str, Measure] = {
@@ -49,12 +50,15 @@ class Outcomes:
     """
 
     by_record: dict[Name, tuple[float | None, ...]] = field(default_factory=dict)
+    groups: dict[Name, str] = field(default_factory=dict)
     _seen: Counter[tuple[str, bytes]] = field(default_factory=Counter)
 
     def add(self, record: Record, task: str | None = None) -> None:
         """Add a judged record; ``task`` replaces its task."""
         name = str(record.get("id", "")), question_digest(record, task)
         self.by_record[*name, self._seen[name]] = _outcome(record)
+        if (group := record.get("group")) is not None:
+            self.groups[*name, self._seen[name]] = group
         self._seen[name] += 1
 
 
@@ -112,11 +116,25 @@ def count_pairs(runs: Sequence[Outcomes]) -> dict[str, int]:
     }
 
 
-def _table(runs: Sequence[Outcomes], names: Sequence[Name], column: int) -> Floats:
-    """Return one outcome of every run: [S, n], for the records that have it in all runs."""
+def _table(
+    runs: Sequence[Outcomes], names: Sequence[Name], column: int
+) -> tuple[Floats, Ints | None]:
+    """Return one outcome of every run, [S, n], for the records that have it in all runs.
+
+    Beside it the group of each record, [n], by the field ``group`` of the first run; None where no
+    two of the records share one.
+    """
     rows = [[run.by_record[name][column] for name in names] for run in runs]
     table = np.array(rows, dtype=np.float64).reshape(len(runs), len(names))
-    return table[:, ~np.isnan(table).any(axis=0)]
+    is_there = np.all(~np.isnan(table), axis=0).tolist()
+    units: list[Name | str] = [
+        runs[0].groups.get(name, name) for name, kept in zip(names, is_there, strict=True) if kept
+    ]
+    places = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
+    clusters = None
+    if len(places) < len(units):
+        clusters = np.array([places[unit] for unit in units], dtype=np.int64)
+    return table[:, np.flatnonzero(is_there)], clusters
 
 
 def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> dict[str, Any]:
@@ -132,11 +150,11 @@ def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> 
     names = _shared(runs)
     differences = {}
     for column, name in enumerate(MEASURES):
-        both = _table(runs, names, column)
+        both, clusters = _table(runs, names, column)
         if both.shape[1]:
             differences[name] = (
                 both.shape[1],
-                difference_of_means(both[: len(ours)], both[len(ours) :], seed),
+                difference_of_means(both[: len(ours)], both[len(ours) :], seed, clusters),
             )
     adjusted = holm({name: difference.p for name, (_, difference) in differences.items()})
     metrics = {}
@@ -163,14 +181,18 @@ def over_seeds(runs: Sequence[Outcomes], seed: int) -> dict[str, Metric]:
     names = _shared(runs)
     metrics = {}
     for column, (name, measure) in enumerate(MEASURES.items()):
-        table = _table(runs, names, column)
+        table, clusters = _table(runs, names, column)
         n = table.shape[1]
         if not n:
             metrics[name] = measure.undefined("no record has it in all runs")
             continue
-        interval = spread_interval(resampled_means([table], seed)[:, 0]) if n > 1 else None
+        interval = None
+        if n > 1:
+            interval = spread_interval(resampled_means([table], seed, clusters)[:, 0])
         means = table.mean(axis=1)
         spread = float(means.std(ddof=1)) if len(runs) > 1 else None
-        details = {"by_run": means.tolist(), "sd": spread}
+        details: dict[str, Any] = {"by_run": means.tolist(), "sd": spread}
+        if clusters is not None:
+            details["groups"] = int(clusters.max()) + 1
         metrics[name] = measure.ok(float(table.mean()), n, interval, **details)
     return metrics

@@ -7,6 +7,7 @@ from typing import Any
 
 from mitools.asking.answering import WAYS
 from mitools.evaluate.catalog import with_reference
+from mitools.evaluate.caveats import caveats
 from mitools.evaluate.headline import headline
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.ranking import COVERAGES
@@ -173,30 +174,7 @@ def notes(figures: Mapping[str, Any], *, is_full: bool = True) -> list[str]:
         more += 0 if _asks_costs(figures) else len(cost_rows(figures))
         if more > 0:
             sentences.append(f"{more:,} more figures with --all; --summary FILE writes all of them")
-    for block in ("seeds", "comparison"):
-        sentences += pairing_notes(figures.get(block, {}))
-    if "comparison" not in figures:
-        return sentences
-    metrics = figures["comparison"]["metrics"]
-    if sorted(metrics["accuracy"].details.get("runs", ()))[:1] == [1]:
-        sentences.append(
-            "one side is a single run: how much its seeds would differ is taken from the other side"
-        )
-    for name, metric in metrics.items():
-        # That both are alike in the rest is no news: most labels are valid.
-        if (note := metric.details.get("note")) and (metric.value or name == "accuracy"):
-            sentences.append(f"{metric.measure.title}: {note}")
-    return sentences
-
-
-def pairing_notes(block: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence on the records that were left out where runs are paired."""
-    if unmatched := block.get("unmatched"):
-        plural, are = ("s", "are") if unmatched > 1 else ("", "is")
-        yield f"{unmatched:,} record{plural} {are} not in all runs and {are} left out"
-    if differing := block.get("differing"):
-        stand = "ids stand" if differing > 1 else "id stands"
-        yield f"{differing:,} {stand} for another input, label or choices in another run"
+    return [*sentences, *caveats(figures)]
 
 
 def _seed_rows(block: Mapping[str, Any]) -> list[tuple[str, ...]]:

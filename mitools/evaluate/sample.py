@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mitools.evaluate.measures.consistency import Supports
 from mitools.evaluate.measures.surface import words
+from mitools.reading.scripts import is_unspaced
 from mitools.records import Record
 
 __all__ = [
@@ -158,8 +159,15 @@ def without_words(text: str, labels: Sequence[str]) -> str:
     """Remove the words of labels from a text, inflected forms too: ``entails`` of ``entailment``.
 
     A word is removed where it is a word of a label, or begins with the stem of one: the word
-    without its last four letters, and at least five letters long.
+    without its last four letters, and at least five letters long. A label in a script without
+    spaces between words is removed as a whole: its letters stand in other words too.
     """
+    whole = [label.lower() for label in labels if any(map(is_unspaced, label))]
+    if whole:
+        text = text.lower()
+        for label in sorted(filter(str.strip, whole), key=len, reverse=True):
+            text = text.replace(label, " ")
+        labels = [label for label in labels if label.lower() not in whole]
     named = {word for label in labels for word in words(label)}
     stems = {word[: max(_SHORTEST_STEM, len(word) - 4)] for word in named}
     long_stems = tuple(stem for stem in stems if len(stem) >= _SHORTEST_STEM)

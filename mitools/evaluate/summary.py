@@ -29,7 +29,7 @@ from mitools.evaluate.measures.labels import (
     rate,
 )
 from mitools.evaluate.measures.metric import Metric
-from mitools.evaluate.measures.statistics import RESAMPLES
+from mitools.evaluate.measures.statistics import RESAMPLES, clustered_interval
 from mitools.evaluate.measures.surface import Surface
 from mitools.evaluate.measures.text import Overlap, Similarity
 from mitools.evaluate.operating.figures import OperatingFigures
@@ -65,6 +65,7 @@ class _LabelCounts:
     valid: int = 0
     decoded: int = 0
     agrees: int = 0
+    groups: dict[str, list[int]] = field(default_factory=dict)
     measured: int = 0
     cut: int = 0
     confusion: Counter[tuple[str, str | None]] = field(default_factory=Counter)
@@ -77,6 +78,10 @@ class _LabelCounts:
             self.gold += 1
             self.correct += scores["correct"]
             self.exact += scores["exact"]
+            if (group := record.get("group")) is not None:
+                counts = self.groups.setdefault(group, [0, 0])
+                counts[0] += scores["correct"]
+                counts[1] += 1
         if "decode_agrees" in scores:
             self.decoded += 1
             self.agrees += scores["decode_agrees"]
@@ -114,14 +119,22 @@ class _LabelCounts:
         """State accuracy, and the smallest detectable difference to another student.
 
         It assumes a student with the same accuracy and independent errors. Where both are right on
-        the same records, smaller differences can be detected.
+        the same records, smaller differences can be detected. Records of a group count once for it,
+        and the interval takes the groups as units.
         """
         found = rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD)
-        if found.value is None:
+        if (share := found.value) is None:
             return found
-        spread = math.sqrt(2 * found.value * (1 - found.value))
-        least = smallest_detectable(spread, self.gold)
-        return found if least is None else replace(found, details={"smallest_detectable": least})
+        groups = [(right, n) for right, n in self.groups.values()]
+        units = self.gold - sum(n - 1 for _, n in groups)
+        details: dict[str, Any] = {}
+        if units < self.gold:
+            interval = clustered_interval(self.correct, self.gold, groups)
+            found, details = replace(found, ci95=interval), {"groups": units}
+        spread = math.sqrt(2 * share * (1 - share))
+        if (least := smallest_detectable(spread, units)) is not None:
+            details["smallest_detectable"] = least
+        return replace(found, details=details)
 
 
 @dataclass

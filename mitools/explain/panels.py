@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mitools.evaluate.catalog import FIGURES
+from mitools.evaluate.caveats import pairing_notes
 from mitools.evaluate.costs.figures import MEASURES as COSTS
-from mitools.evaluate.report import pairing_notes
 from mitools.explain.baseline_panel import baseline_panel
 from mitools.explain.cards import MissingFigure, missing_of
 from mitools.explain.figure_text import (

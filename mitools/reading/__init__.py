@@ -10,7 +10,8 @@ Four steps, the same for live replies, batches, replayed files and fields of rec
    ``sentences``: where a sentence ends).
 4. The reader of the task reads the label there: :mod:`~mitools.reading.numbers` (with ``tokens``,
    ``notation``, ``number_words`` and ``arithmetic``), :mod:`~mitools.reading.choices` (with
-   ``options``: which possible answer a text is; ``apart``: choices that look alike) or
+   ``options``: which possible answer a text is; ``apart``: choices that look alike;
+   ``scripts``: languages without spaces between words) or
    :mod:`~mitools.reading.texts`.
 
 :mod:`~mitools.reading.read` runs the steps; :mod:`~mitools.reading.answer` holds the types that

@@ -9,6 +9,7 @@ from functools import lru_cache
 from mitools.expressions import parse_expression
 from mitools.reading.apart import forms_among
 from mitools.reading.characters import cased, fold, normalize
+from mitools.reading.scripts import is_letter, is_unspaced
 
 __all__ = ["ChoiceForms", "inflected", "loosened", "mentions", "place_of"]
 
@@ -35,7 +36,8 @@ class ChoiceForms:
     def __init__(self, choices: Sequence[str]) -> None:
         self.choices = choices
         self.form = forms_among(choices)
-        self.forms = [self.form(choice) for choice in choices]
+        form = self.form if self.form.written else normalize
+        self.forms = [form(choice) for choice in choices]
         self.are_numbers = all(
             form[-1:].isdigit() and parse_expression(form) for form in self.forms
         )
@@ -71,29 +73,24 @@ def _same_sign(text: str, own: str) -> bool:
     return True
 
 
-def mentions(text: str, choices: Sequence[str]) -> list[str]:
+def mentions(text: str, choices: Sequence[str], *, within: bool = False) -> list[str]:
     """List the different choices that a text names, in order; ``sea`` in ``sea world`` is not one.
 
     A choice that is negated (``not neutral``, ``non-entailment``) is left out.
+
+    Args:
+        text: the text.
+        choices: the choices.
+        within: whether a choice of two letters or more counts amid others, where the script has
+            no spaces between words. An answer is read more strictly than what a rationale supports.
     """
-    form_of = forms_among(choices)
-    written = cased(text) if form_of.written else ""
-    shown = fold(written) if form_of.written else normalize(text)  # fold keeps every position
-    sought: dict[str, tuple[str, str, str]] = {}  # the choice, and which words in which text
-    for choice in reversed(choices):
-        form = form_of(choice)
-        if form_of.is_written(choice):
-            sought[form] = choice, form, written
-        else:
-            words = fold(cased(choice)) if form_of.written else form
-            sought[form] = choice, words, shown
-    distinct = {form: one for form, one in sought.items() if normalize(form) and one[1] in one[2]}
+    distinct, shown = _sought(text, choices)
     ordered = sorted(distinct, key=len, reverse=True)
     # One pattern of all choices gives the same result but takes 100 times as long to compile.
     places = [
         (begin, rank, end)
         for rank, form in enumerate(ordered)
-        for begin, end in _occurrences(distinct[form][2], distinct[form][1])
+        for begin, end in _occurrences(distinct[form][2], distinct[form][1], within=within)
     ]
     named: dict[str, None] = {}
     free = 0
@@ -101,9 +98,35 @@ def mentions(text: str, choices: Sequence[str]) -> list[str]:
         if begin < free:
             continue
         free = end
+        if within and _is_negated_within(shown, begin, end):
+            continue
         if not _NEGATED.search(shown, max(0, begin - 40), begin):
             named[ordered[rank]] = None
     return [distinct[form][0] for form in named]
+
+
+def _sought(text: str, choices: Sequence[str]) -> tuple[dict[str, tuple[str, str, str]], str]:
+    """Find the choices that may be in a text.
+
+    Returns:
+        By the form of the choice: the choice, the words to find, and the text to find them in; and
+        the text in lower case, in which the places are the same.
+    """
+    form_of = forms_among(choices)
+    if not form_of.written:
+        shown = normalize(text)
+        plain = ((normalize(choice), choice) for choice in reversed(choices))
+        return {form: (name, form, shown) for form, name in plain if form and form in shown}, shown
+    written = cased(text)
+    shown = fold(written)  # which keeps every position
+    found: dict[str, tuple[str, str, str]] = {}
+    for choice in reversed(choices):
+        form = form_of(choice)
+        is_written = form_of.is_written(choice)
+        words, where = (form, written) if is_written else (fold(cased(choice)), shown)
+        if normalize(form) and words in where:
+            found[form] = choice, words, where
+    return found, shown
 
 
 def place_of(
@@ -121,18 +144,22 @@ def place_of(
     flags = re.NOFLAG if forms_among(choices).is_written(choice) else re.IGNORECASE
     pattern = re.compile(rf"(?<!\w){words}(?:e?s)?(?!\w)", flags)
     places = [match.span() for match in pattern.finditer(text, start)] if words else []
+    if words and not places and not text.isascii():
+        amid = (match.span() for match in re.compile(words, flags).finditer(text, start))
+        places = [(begin, end) for begin, end in amid if _stands_alone(text, begin, end)]
     return places[-1] if places else None
 
 
-def _occurrences(shown: str, form: str) -> Iterator[tuple[int, int]]:
+def _occurrences(shown: str, form: str, *, within: bool) -> Iterator[tuple[int, int]]:
     """Yield where a choice stands as whole words, or in the plural."""
+    joins = _joins_with_spaces if within and len(form) > 1 and not shown.isascii() else _joins
     begin = shown.find(form)
     while begin >= 0:
         end = begin + len(form)
-        before, behind = shown[begin - 1 : begin], shown[end : end + 3]
-        if not _is_word(before) and not (form[0].isdigit() and before in tuple(".,-")):
+        before, behind = shown[begin - 1 : begin] if begin else "", shown[end : end + 3]
+        if not joins(before, form[0]) and not (form[0].isdigit() and before in tuple(".,-")):
             for ending in ("es", "s", ""):
-                if behind.startswith(ending) and not _is_word(behind[len(ending) :][:1]):
+                if behind.startswith(ending) and not joins(behind[len(ending) :][:1], form[-1]):
                     is_cut = form[-1].isdigit() and (ending or _DECIMALS.match(behind))
                     if not is_cut:
                         yield begin, end + len(ending)
@@ -143,8 +170,32 @@ def _occurrences(shown: str, form: str) -> Iterator[tuple[int, int]]:
 _DECIMALS = re.compile(r"[.,]\d")
 
 
-def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
+def _joins(character: str, _neighbour: str) -> bool:
+    """Return whether a character would be of the same word as its neighbour; "" is none."""
+    return character != "" and is_letter(character)
+
+
+def _joins_with_spaces(character: str, neighbour: str) -> bool:
+    """The same, but never for a letter of a script without spaces between words."""
+    return _joins(character, neighbour) and not (is_unspaced(character) or is_unspaced(neighbour))
+
+
+def _stands_alone(text: str, begin: int, end: int) -> bool:
+    before, behind = text[begin - 1 : begin] if begin else "", text[end : end + 1]
+    return not (
+        _joins_with_spaces(before, text[begin]) or _joins_with_spaces(behind, text[end - 1])
+    )
+
+
+_NOT_BEFORE = re.compile("(?:不|非|没有|沒有|無|无|ไม่|ไม่ใช่)(?:是|属于|屬於)?\\Z")
+_NOT_BEHIND = re.compile("(?:では|じゃ|で)は?(?:な[いくかけ]|ありません)")
+
+
+def _is_negated_within(shown: str, begin: int, end: int) -> bool:
+    """Return whether a choice is denied in a language without spaces between words."""
+    return bool(
+        _NOT_BEFORE.search(shown, max(0, begin - 6), begin) or _NOT_BEHIND.match(shown, end)
+    )
 
 
 def inflected(folded: str, options: ChoiceForms) -> list[str]:

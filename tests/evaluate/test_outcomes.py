@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import pytest
@@ -143,3 +144,44 @@ def test_several_seeds_a_side_are_compared() -> None:
     assert found.details["test"] == "hierarchical bootstrap"
     assert found.details["runs"] == [2, 2]
     assert found.value == pytest.approx(7.5 / 8 - 0.5 / 8)
+
+
+def test_groups_are_compared_as_units() -> None:
+    def grouped(label_of: Any, size: int) -> Outcomes:
+        return of(
+            *(
+                {**asked(number, f"{number}-{copy}", label_of(number)), "group": f"g{number}"}
+                for number in range(12)
+                for copy in range(size)
+            )
+        )
+
+    def compared(size: int) -> Any:
+        ours = grouped(lambda number: "2" if number < 10 else "3", size)
+        theirs = grouped(lambda number: "2" if number % 2 else "3", size)
+        return compare([ours], [theirs], 0)["metrics"]["accuracy"]
+
+    one, ten = compared(1), compared(10)
+    assert (one.value, one.details["test"]) == (pytest.approx(ten.value), "McNemar, exact")
+    assert (ten.details["test"], ten.details["groups"]) == ("random signs", 12)
+    assert ten.details["p_value"] == pytest.approx(one.details["p_value"], abs=0.05)
+    assert ten.ci95 == pytest.approx(one.ci95, abs=0.05)
+    assert ten.details["smallest_detectable"] == pytest.approx(one.details["smallest_detectable"])
+    assert "groups" not in one.details
+
+
+def test_seeds_resample_groups() -> None:
+    rng = random.Random(0)
+    labels = [rng.choice("23") for _ in range(20)]
+    records = [
+        {**asked(number, f"{number}-{copy}", label), "group": f"g{number}"}
+        for number, label in enumerate(labels)
+        for copy in range(8)
+    ]
+    alone = [{**one, "group": None} for one in records]
+    wide, narrow = (over_seeds([of(*rows)] * 2, 0)["accuracy"] for rows in (records, alone))
+    assert wide.value == narrow.value
+    assert wide.details["groups"] == 20
+    assert wide.ci95 is not None
+    assert narrow.ci95 is not None
+    assert wide.ci95[1] - wide.ci95[0] > 2 * (narrow.ci95[1] - narrow.ci95[0])

@@ -64,3 +64,9 @@ def test_the_words_of_labels_are_dropped_inflected_ones_too() -> None:
     assert without_words("The bus stops at a bus depot", ("bus depot", "sea")) == "the stops at a"
     assert without_words("yesterday", ("yes",)) == "yesterday"
     assert without_words("", labels) == ""
+
+
+def test_a_label_without_spaces_is_dropped_whole_and_its_letters_stay_elsewhere() -> None:
+    found = without_words("可以看出这座北方城市是北京", ["北京", "上海"])
+    assert found == "可 以 看 出 这 座 北 方 城 市 是"
+    assert without_words("Das ist 北京 city", ["北京", "Das"]) == "ist city"

@@ -289,3 +289,18 @@ def test_any_records_give_figures_without_nan(records: list[Record]) -> None:
     json.dumps(found, allow_nan=False)
     for metric in metrics_of(found):
         assert (metric["value"] is None) == (metric["status"] != "ok") == bool(metric["reason"])
+
+
+def test_the_interval_of_accuracy_takes_groups_as_units() -> None:
+    records = [
+        equation(n, f"{n + 1}" if n // 4 % 3 else "0", None, group=f"g{n // 4}") for n in range(80)
+    ]
+    found = figures(records)["label"]["accuracy"]
+    alone = figures([{**one, "group": f"{n}"} for n, one in enumerate(records)])["label"][
+        "accuracy"
+    ]
+    assert found["groups"] == 20
+    assert "groups" not in alone
+    assert found["value"] == alone["value"]
+    assert found["ci95"][0] < alone["ci95"][0] < alone["ci95"][1] < found["ci95"][1]
+    assert found["smallest_detectable"] > alone["smallest_detectable"]

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 ENOUGH_DISCORDANT = 6
 """Discordant items below which McNemar's test cannot reach p < .05: five all one way give .0625."""
@@ -76,7 +77,7 @@ def sign_flip(difference: Floats, seed: int) -> float:
     return (1 + exceeding) / (1 + draws)
 
 
-def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
+def resampled_means(groups: Sequence[Floats], seed: int, clusters: Ints | None = None) -> Floats:
     """Resample items, the same for all groups, and within each group of several runs the runs.
 
     A group of one run beside a group of several gets the spread of their seeds: the deviation of a
@@ -85,10 +86,14 @@ def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
     Args:
         groups: each [S, n]; S may differ, n may not.
         seed: of the resampling.
+        clusters: [n] the cluster of each item, from 0; clusters are then drawn in place of items.
 
     Returns:
         [resamples, len(groups)] mean over the runs and items drawn.
     """
+    sizes = None if clusters is None else np.bincount(clusters).astype(np.float64)
+    if clusters is not None:
+        groups = [_sums(values, clusters) for values in groups]
     n = groups[0].shape[1]
     rng, left = np.random.default_rng(seed), resamples_for(n)
     blocks = []
@@ -96,7 +101,8 @@ def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
         size = min(left, max(1, _CHUNK // n))
         drawn = rng.integers(0, n, size=(size, n)) + np.arange(size)[:, None] * n
         items = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        by_run = [items @ values.T / n for values in groups]  # each [size, S]
+        drawn_items = float(n) if sizes is None else (items @ sizes)[:, None]
+        by_run = [items @ values.T / drawn_items for values in groups]  # each [size, S]
         means = []
         for values in by_run:
             runs = values.shape[1]
@@ -111,6 +117,13 @@ def resampled_means(groups: Sequence[Floats], seed: int) -> Floats:
         blocks.append(np.column_stack(means))
         left -= size
     return np.concatenate(blocks)
+
+
+def _sums(values: Floats, clusters: Ints) -> Floats:
+    """Add up the items of each cluster: [S, n] to [S, clusters]."""
+    sums = np.zeros((len(values), int(clusters.max()) + 1))
+    np.add.at(sums.T, clusters, values.T)
+    return sums
 
 
 def _deviation(by_run: Floats, rng: np.random.Generator) -> Floats:
@@ -156,7 +169,7 @@ class Difference:
     Attributes:
         value: the difference of the means over runs and items.
         ci95: its 95% bootstrap interval; None below 2 items, and where all items differ alike.
-            Of two sides that never differ it is 0 to 0, which does not hold for other items; a
+            Of two sides that never differ it is 0 to 0, which holds for these items only; a
             ``note`` says what could have been missed.
         p: of the test named; two-sided.
         test: ``McNemar, exact``, ``random signs`` or, for several runs, ``hierarchical bootstrap``.
@@ -173,20 +186,27 @@ class Difference:
     details: Mapping[str, Any]
 
 
-def difference_of_means(ours: Floats, theirs: Floats, seed: int) -> Difference:
+def difference_of_means(
+    ours: Floats, theirs: Floats, seed: int, clusters: Ints | None = None
+) -> Difference:
     """Compare two groups of runs on the items that all of them answered.
 
     Args:
         ours: [S, n], n at least 1; the order of the items decides the draws, and nothing else.
         theirs: [T, n].
         seed: of the resampling.
+        clusters: [n] the cluster of each item, from 0, where items are not independent: clusters
+            are resampled, and the signs of their sums are drawn in place of McNemar's test.
     """
     n, is_single = ours.shape[1], len(ours) == len(theirs) == 1
     per_item = ours.mean(axis=0) - theirs.mean(axis=0)
-    least = smallest_detectable(float(per_item.std()), n)
+    per_unit = per_item if clusters is None else _sums(per_item[None], clusters)[0]
+    units = len(per_unit)
+    spread = per_item if clusters is None else per_unit - per_item.mean() * np.bincount(clusters)
+    least = smallest_detectable(float(spread.std()) * units / n, units)
     interval, p, test = None, 1.0, "hierarchical bootstrap"
-    if n > 1:
-        means = resampled_means([ours, theirs], seed)
+    if units > 1:
+        means = resampled_means([ours, theirs], seed, clusters)
         gaps = means[:, 0] - means[:, 1]
         interval = spread_interval(gaps)
         if interval is None and not per_item.any():
@@ -202,21 +222,24 @@ def difference_of_means(ours: Floats, theirs: Floats, seed: int) -> Difference:
     }
     is_binary = bool(np.isin(ours, (0, 1)).all() and np.isin(theirs, (0, 1)).all())
     if is_single:
-        test = "McNemar, exact" if is_binary else "random signs"
-        p = mcnemar(ours[0], theirs[0]) if is_binary else sign_flip(per_item, seed)
+        is_exact = is_binary and clusters is None
+        test = "McNemar, exact" if is_exact else "random signs"
+        p = mcnemar(ours[0], theirs[0]) if is_exact else sign_flip(per_unit, seed)
         if is_binary:
-            details |= _discordance(per_item)
+            details |= _discordance(per_item, units)
     else:
         details["runs"] = [len(ours), len(theirs)]
+    if clusters is not None:
+        details["groups"] = units
     return Difference(float(per_item.mean()), interval, p, test, details)
 
 
-def _discordance(difference: Floats) -> dict[str, Any]:
+def _discordance(difference: Floats, units: int) -> dict[str, Any]:
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
     details: dict[str, Any] = {"better": better, "worse": worse}
     count = better + worse
     if not count:
-        missed = 1 - 0.05 ** (1 / len(difference))
+        missed = 1 - 0.05 ** (1 / units)
         details["note"] = (
             f"the two are alike on all {len(difference):,} items: they may still differ on up to "
             f"{100 * missed:.2g}% of other items"

@@ -8,10 +8,11 @@ caller sorts the cells, so that the order of the records changes no figure.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 
 from mitools.evaluate.measures.metric import Interval
 
@@ -19,6 +20,7 @@ __all__ = [
     "RESAMPLES",
     "Z95",
     "bootstrap",
+    "clustered_interval",
     "mean_intervals",
     "percentile_interval",
     "ratio_interval",
@@ -54,12 +56,44 @@ def wilson_interval(hits: int, n: int) -> Interval | None:
     """
     if not n:
         return None
-    rate, z2 = hits / n, Z95**2
+    low, high = _wilson(hits / n, n, Z95)
+    return (0.0 if hits == 0 else low), (1.0 if hits == n else high)
+
+
+def _wilson(rate: float, n: float, z: float) -> Interval:
+    z2 = z * z
     center = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    margin = Z95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
-    low = 0.0 if hits == 0 else max(0.0, center - margin)
-    high = 1.0 if hits == n else min(1.0, center + margin)
-    return low, high
+    margin = z / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    return max(0.0, center - margin), min(1.0, center + margin)
+
+
+def clustered_interval(hits: int, n: int, groups: Sequence[tuple[int, int]]) -> Interval | None:
+    """Compute the 95% interval of a rate of items that come in groups; None below two groups.
+
+    Wilson's interval at the effective sample size: that of independent items with the same variance
+    as the groups show. Where all items are alike it is the number of groups. It is never larger
+    than the number of items. The quantile is Student's t with one less degree of freedom than there
+    are groups.
+
+    Args:
+        hits: items that are right.
+        n: items.
+        groups: of the groups, items that are right and items; other items are groups of their own.
+
+    Source: Korn and Graubard, Survey Methodology 24(2), 1998; Kott and Carr, Journal of Official
+    Statistics 13(2), 1997.
+    """
+    single, single_hits = n - sum(size for _, size in groups), hits - sum(h for h, _ in groups)
+    units = len(groups) + single
+    if units < 2:
+        return None
+    rate = hits / n
+    squares = math.fsum((found - rate * size) ** 2 for found, size in groups)
+    squares += single_hits * (1 - rate) ** 2 + (single - single_hits) * rate**2
+    variance = squares / n**2 * units / (units - 1)
+    effective = rate * (1 - rate) / variance if variance > 0 else float(units)
+    low, high = _wilson(rate, min(effective, float(n)), float(student_t.ppf(0.975, units - 1)))
+    return (0.0 if hits == 0 else low), (1.0 if hits == n else high)
 
 
 def resamples_for(n: int) -> int:

@@ -9,12 +9,14 @@ import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from mitools.evaluate.measures.labels import rate
 from mitools.evaluate.measures.metric import Measure, Metric
 from mitools.evaluate.measures.statistics import mean_intervals, ratio_interval
+from mitools.reading.scripts import words_pattern
 
 __all__ = ["MEASURES", "Surface", "copied_share", "mentions", "repeated_share", "words"]
 
@@ -61,14 +63,25 @@ MEASURES: Mapping[str, Measure] = {
 """The interval of ``steps_right`` resamples rationales, not steps."""
 
 N = 4
-_TOKEN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|[^\W\d_]+|[-+*/×÷]")
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?"
+_TOKEN = re.compile(rf"{_NUMBER}|[^\W\d_]+|[-+*/×÷]")
+_LETTER = r"[^\W\d_]"
 _NO_FRACTION = re.compile(r"\.0+$")
 
 
 def words(text: str) -> list[str]:
-    """Split into lower-case words, numbers (``84.0`` and ``84`` alike) and operators."""
-    tokens = _TOKEN.findall(text.lower())
+    """Split into lower-case words, numbers (``84.0`` and ``84`` alike) and operators.
+
+    In languages without spaces between words, each letter is a word.
+    """
+    pattern = _TOKEN if text.isascii() else _token_of_any_script()
+    tokens = pattern.findall(text.lower())
     return [_NO_FRACTION.sub("", token.replace(",", "")) for token in tokens]
+
+
+@cache
+def _token_of_any_script() -> re.Pattern[str]:
+    return re.compile(rf"{_NUMBER}|{words_pattern(_LETTER)}|[-+*/×÷]")
 
 
 def _ngrams(tokens: list[str]) -> list[tuple[str, ...]]:

@@ -7,11 +7,11 @@ support another answer. Works on strings, not on records. The only module that i
 
 from __future__ import annotations
 
-import re
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from mitools.evaluate.measures.metric import Interval, Measure, Metric
 from mitools.evaluate.measures.statistics import bootstrap, mean_intervals, spread_interval
+from mitools.reading.scripts import count_letters, find_words
 
 __all__ = ["MEASURES", "Overlap", "Similarity", "longest_common_subsequence", "rouge_l"]
 
@@ -28,7 +29,8 @@ MEASURES: Mapping[str, Measure] = {
         "BLEU",
         "points",
         higher_is_better=True,
-        about="Corpus BLEU of sacreBLEU against the reference rationales, 0 to 100.",
+        about="Corpus BLEU of sacreBLEU against the reference rationales, 0 to 100; each is split "
+        "by the tokenizer for its script.",
     ),
     "chrf": Measure(
         "chrF",
@@ -63,7 +65,6 @@ _PAIRS_AT_ONCE = 64
 
 _BLEU_STATS = 10  # length, reference length, matches and totals of 1- to 4-grams
 _CHRF_STATS = 18  # written, reference and matching n-grams of 1 to 6 characters
-_WORD = re.compile(r"[^\W_]+")
 
 
 def longest_common_subsequence(left: list[str], right: list[str]) -> int:
@@ -86,12 +87,28 @@ def rouge_l(text: str, reference: str) -> float:
     """Compute ROUGE-L F1, 0 to 1; 0 where either side has no word.
 
     Equals the ``rouge-score`` package without stemming on ASCII text. On other text it keeps
-    letters that the package drops, so that Cyrillic and accented words count.
+    letters that the package drops, so that Cyrillic and accented words count; in languages without
+    spaces between words, each letter is a word.
     """
-    words, expected = _WORD.findall(text.lower()), _WORD.findall(reference.lower())
+    words, expected = find_words(text.lower()), find_words(reference.lower())
     if not words or not expected:
         return 0.0
     return 2 * longest_common_subsequence(words, expected) / (len(words) + len(expected))
+
+
+Tokenizer = Literal["13a", "zh", "char"]
+
+
+def tokenizer_for(reference: str) -> Tokenizer:
+    """Choose sacreBLEU's tokenizer by the script of most letters of a reference.
+
+    ``zh`` for Chinese; ``char`` for other scripts without spaces between words, such as Japanese
+    and Thai; else ``13a``, sacreBLEU's own choice.
+    """
+    letters, unspaced, chinese = count_letters(reference)
+    if 2 * unspaced <= letters:
+        return "13a"
+    return "zh" if chinese == unspaced else "char"
 
 
 class Similarity(Protocol):
@@ -115,15 +132,15 @@ class Overlap:
 
     _counts: array[int] = field(default_factory=lambda: array("i"))
     _rouge: array[float] = field(default_factory=lambda: array("d"))
-    # force: no warning about rationales that end in " ."
-    _bleu: BLEU = field(default_factory=lambda: BLEU(force=True))
+    _bleu: dict[Tokenizer, BLEU] = field(default_factory=dict)
+    _tokenized: Counter[Tokenizer] = field(default_factory=Counter)
     _chrf: CHRF = field(default_factory=CHRF)
     _pairs: list[tuple[str, str]] = field(default_factory=list)
     _cosines: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, text: str, reference: str) -> None:
         """Add one pair; an empty text counts, with no overlap."""
-        for scorer in (self._bleu, self._chrf):
+        for scorer in (self._bleu_for(tokenizer_for(reference)), self._chrf):
             # The same statistics that sacrebleu's own significance tests keep of a segment; a test
             # compares the result with corpus_score.
             self._counts.extend(scorer._extract_corpus_statistics([text], [[reference]])[0])
@@ -132,6 +149,13 @@ class Overlap:
             self._pairs.append((text, reference))
             if len(self._pairs) == _PAIRS_AT_ONCE:
                 self._compare()
+
+    def _bleu_for(self, tokenizer: Tokenizer) -> BLEU:
+        self._tokenized[tokenizer] += 1
+        if tokenizer not in self._bleu:
+            # force: no warning about rationales that end in " ."
+            self._bleu[tokenizer] = BLEU(tokenize=tokenizer, force=True)
+        return self._bleu[tokenizer]
 
     def _compare(self) -> None:
         if self.similarity is not None and self._pairs:
@@ -164,14 +188,17 @@ class Overlap:
         if n > 1:
             draws = bootstrap(np.arange(n), n, lambda drawn: self._scores(drawn @ table), seed)
             intervals = [spread_interval(column) for column in (draws / [1, 1, n, 1]).T]
-        signatures = {"bleu": self._bleu, "chrf": self._chrf}
+        (most, _), *_ = self._tokenized.most_common()
+        signatures = {"bleu": self._bleu[most], "chrf": self._chrf}
         metrics = {}
         for name, value, interval in zip(_COUNTED, values, intervals, strict=True):
             if np.isnan(value):
                 metrics[name] = MEASURES[name].undefined("the references hold no token", n)
                 continue
             scorer = signatures.get(name)
-            details = {"signature": str(scorer.get_signature())} if scorer else {}
+            details: dict[str, Any] = {"signature": str(scorer.get_signature())} if scorer else {}
+            if name == "bleu" and len(self._tokenized) > 1:
+                details["tokenizers"] = dict(sorted(self._tokenized.items()))
             metrics[name] = MEASURES[name].ok(float(value), n, interval, **details)
         return {**metrics, "embedding": self._embedding(seed)}
 
@@ -179,10 +206,11 @@ class Overlap:
         """Turn sums [R, 29] into BLEU, chrF, summed ROUGE-L and length ratio [R, 4]."""
         bleu, chrf = sums[:, :_BLEU_STATS].tolist(), sums[:, _BLEU_STATS:-1].tolist()
         written, expected = sums[:, 0], sums[:, 1]
+        scorer = next(iter(self._bleu.values()))  # the same for all tokenizers
         nowhere = np.full_like(written, np.nan)
         return np.column_stack(
             [
-                [self._bleu._compute_score_from_stats(row).score for row in bleu],
+                [scorer._compute_score_from_stats(row).score for row in bleu],
                 [self._chrf._compute_score_from_stats(row).score for row in chrf],
                 sums[:, -1],
                 np.divide(written, expected, out=nowhere, where=expected > 0),

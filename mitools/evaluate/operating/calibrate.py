@@ -83,16 +83,15 @@ class Calibration:
         self.notes.clear()
         reference = self._reference()
         confidence = self._fit(reference)
+        used = self._independent(reference)
         stated: list[float] = []
         is_right: list[bool] = []
         data_hash = 0
-        for record, task in self._calibrating:
-            label = reference_label(record, task, reference)
-            if label is not None:
-                value = confidence.of(record, task)
-                stated.append(np.nan if value is None else value)
-                is_right.append(task.is_equal(record["student"].get("label"), label))
-                data_hash = (data_hash + hash_record(record)) % 2**128
+        for record, task, label in used:
+            value = confidence.of(record, task)
+            stated.append(np.nan if value is None else value)
+            is_right.append(task.is_equal(record["student"].get("label"), label))
+            data_hash = (data_hash + hash_record(record)) % 2**128
         choice = choose_threshold(
             np.array(stated, dtype=np.float64),
             np.array(is_right, dtype=bool),
@@ -156,6 +155,35 @@ class Calibration:
             f'the confidence "{self.roles.confidence}" is replaced by "label": {reason}'
         )
         return Confidence()
+
+    def _independent(self, reference: Reference) -> list[tuple[Record, Task, str]]:
+        """List the records that can choose, each with its reference label: one of each group.
+
+        The records of a group are right or wrong together, and the bound counts independent trials.
+        Which one of a group stays depends on its id and input alone.
+        """
+        kept: dict[str, tuple[int, Record, Task, str]] = {}
+        alone: list[tuple[Record, Task, str]] = []
+        known = 0
+        for record, task in self._calibrating:
+            label = reference_label(record, task, reference)
+            if label is None:
+                continue
+            known += 1
+            group = record.get("group")
+            if group is None:
+                alone.append((record, task, label))
+                continue
+            key = hash_record({name: record.get(name) for name in ("id", "input")})
+            if group not in kept or key < kept[group][0]:
+                kept[group] = key, record, task, label
+        used = [*alone, *((record, task, label) for _, record, task, label in kept.values())]
+        if len(used) < known:
+            self.notes.append(
+                f"the {known:,} records to choose it on are of {len(used):,} groups (field group); "
+                "one of each chooses, as records of a group are not independent"
+            )
+        return used
 
     def _explain(self, choice: Choice, records: int, target: Target) -> str:
         """Say why there is no threshold, and what would help."""

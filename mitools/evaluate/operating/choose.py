@@ -17,6 +17,7 @@ What it rests on:
 
 - The calibration records and later ones are exchangeable, for example drawn at random from one
   set. The confidence was not fitted on these records, and no label of theirs chose anything.
+  Records of a group are not exchangeable with others: the caller gives one of each.
 - The thresholds are the confidences of the calibration records, which are free of labels. Given
   them, the number of right answers above a threshold is a sum of independent trials with unequal
   chances. Its upper tail is at most that of the binomial with the mean chance (Hoeffding 1956), so

@@ -9,6 +9,7 @@ from mitools.evaluate.measures import statistics
 from mitools.evaluate.measures.statistics import (
     RESAMPLES,
     bootstrap,
+    clustered_interval,
     mean_intervals,
     percentile_interval,
     ratio_interval,
@@ -106,3 +107,48 @@ def test_values_that_are_all_alike_have_no_interval() -> None:
     assert spread_interval(np.array([0.1, 0.1 + 1e-9])) is not None
     draws = np.linspace(0, 1, 101)
     assert spread_interval(draws) == percentile_interval(draws) == pytest.approx((0.025, 0.975))
+
+
+def test_items_that_are_groups_of_their_own_have_wilsons_interval_with_students_quantile() -> None:
+    found, known = clustered_interval(930, 1000, []), wilson_interval(930, 1000)
+    assert found == pytest.approx(known, abs=2e-4)
+    assert clustered_interval(930, 1000, [(0, 1)] * 70 + [(1, 1)] * 930) == found
+
+
+def test_copies_of_an_item_tell_no_more_than_the_item() -> None:
+    once = clustered_interval(19, 20, [(n > 0, 1) for n in range(20)])
+    tenfold = clustered_interval(190, 200, [(10 * (n > 0), 10) for n in range(20)])
+    assert tenfold == pytest.approx(once)
+    assert clustered_interval(200, 200, [(10, 10)] * 20) == pytest.approx(
+        clustered_interval(20, 20, [])
+    )
+    assert clustered_interval(200, 200, [(10, 10)] * 20)[1] == 1  # type: ignore[index]
+
+
+def test_one_group_has_no_interval() -> None:
+    assert clustered_interval(3, 10, [(3, 10)]) is None
+    assert clustered_interval(1, 1, []) is None
+
+
+def test_groups_that_balance_each_other_do_not_narrow_the_interval() -> None:
+    found = clustered_interval(100, 200, [(1, 2)] * 100)
+    low, high = wilson_interval(100, 200) or (0.0, 0.0)
+    assert found is not None
+    assert found[0] <= low
+    assert found[1] >= high
+
+
+def test_the_interval_covers_where_items_of_a_group_are_alike() -> None:
+    """Wilson's, which takes the items as independent, misses in a quarter of the draws."""
+    rng, missed, missed_before = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        own, shared = rng.random((80, 5)) < 0.7, rng.random(80) < 0.7
+        is_copy = rng.random((80, 5)) < np.sqrt(0.5)
+        right = np.where(is_copy, shared[:, None], own).sum(axis=1)
+        groups, hits = [(int(count), 5) for count in right], int(right.sum())
+        low, high = clustered_interval(hits, 400, groups) or (1.0, 0.0)
+        missed += not low <= 0.7 <= high
+        low, high = wilson_interval(hits, 400) or (1.0, 0.0)
+        missed_before += not low <= 0.7 <= high
+    assert missed / 400 < 0.08
+    assert missed_before / 400 > 0.15

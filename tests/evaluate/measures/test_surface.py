@@ -41,6 +41,11 @@ def test_words_read_numbers_by_value_and_keep_operators() -> None:
         ("anything", None, False),
         ("anything", "", False),
         ("", "a", False),
+        ("中国的首都是北京。", "北京", True),
+        ("中国的首都是北京。", "上海", False),
+        ("答えは東京です。", "東京", True),
+        ("เมืองนี้คือกรุงเทพ", "กรุงเทพ", True),
+        ("Это остров.", "остров", True),
     ],
 )
 def test_a_label_is_mentioned_in_whole_words(text: str, label: str | None, expected: bool) -> None:
@@ -85,3 +90,11 @@ def test_reasons_tell_missing_rationales_from_silent_ones() -> None:
     metrics = folded("short").metrics(seed=0)
     assert metrics["steps_right"].reason == "no rationale states an arithmetic step"
     assert metrics["repeated_4grams"].reason == "no rationale has 4 words"
+
+
+def test_where_no_spaces_are_written_each_letter_is_a_word() -> None:
+    assert words("第2题:GPT是模型") == ["第", "2", "题", "gpt", "是", "模", "型"]
+    assert words("ที่ ไทย") == ["ที่", "ไ", "ท", "ย"]
+    assert words("कमल खिला") == ["कमल", "खिला"]
+    assert repeated_share("是是是是是") == pytest.approx(1 / 2)
+    assert copied_share("首都是北京", "北京是首都") == 0

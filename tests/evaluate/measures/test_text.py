@@ -68,6 +68,43 @@ def test_bleu_and_chrf_equal_sacrebleu_over_the_corpus() -> None:
         assert metrics[name].n == 4
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "pairs"),
+    [
+        ("zh", [("首都是北京,一座古老的城市", "首都是北京,它是一座很古老的城市"), ("好", "很好")]),
+        ("char", [("答えは東京です", "こたえは東京です"), ("เมืองนี้ใหญ่", "เมืองนี้เล็ก")]),
+        ("13a", [("the sea is 北 here", "the sea was 北 here, it seems"), ("a b", "a b c")]),
+    ],
+)
+def test_bleu_is_sacrebleus_by_the_script_of_the_references(
+    tokenizer: str, pairs: list[tuple[str, str]]
+) -> None:
+    overlap = Overlap()
+    for text, reference in pairs:
+        overlap.add(text, reference)
+    found = overlap.metrics(0, empty="")["bleu"]
+    texts, references = zip(*pairs, strict=True)
+    known = BLEU(tokenize=tokenizer, force=True)
+    assert found.value == pytest.approx(known.corpus_score(texts, [references]).score)
+    assert f"tok:{tokenizer}" in found.details["signature"]
+    assert "tokenizers" not in found.details
+
+
+def test_references_in_several_scripts_name_their_tokenizers() -> None:
+    overlap = Overlap()
+    for text in ("首都是北京", "the sea is here", "the car"):
+        overlap.add(text, text)
+    found = overlap.metrics(0, empty="")["bleu"]
+    assert found.value == pytest.approx(100)
+    assert found.details["tokenizers"] == {"13a": 2, "zh": 1}
+    assert "tok:13a" in found.details["signature"]
+
+
+def test_rouge_l_counts_letters_where_no_spaces_are_written() -> None:
+    assert rouge_l("首都是北京", "首都是上海") == pytest.approx(3 / 5)
+    assert rouge_l("東京です", "京都です") == pytest.approx(3 / 4)
+
+
 def test_equal_texts_score_full_marks() -> None:
     metrics = folded([(reference, reference) for _, reference in PAIRS]).metrics(0, empty="-")
     values = [metrics[name].value for name in MEASURES if name != "embedding"]

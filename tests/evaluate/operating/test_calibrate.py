@@ -127,3 +127,26 @@ def test_a_confidence_that_cannot_be_fitted_is_replaced_by_the_plain_one() -> No
     assert point.confidence == "label"
     assert any('"combined" is replaced by "label": only' in note for note in notes)
     assert not point.rationales  # the plain one reads none
+
+
+def test_one_record_of_each_group_chooses() -> None:
+    single = [answered(n, right=True, confidence=0.9 - n / 1000) for n in range(20)]
+    tenfold = [
+        {**one, "id": f"{n}-{copy}", "input": f"q{n}, wording {copy}", "group": f"g{n}"}
+        for n, one in enumerate(single)
+        for copy in range(10)
+    ]
+    point, notes = choose(tenfold)
+    assert point.records == 20
+    assert point.threshold is None  # 22 right answers would be needed
+    assert "are of 20 groups" in notes[0]
+    assert choose(tenfold[::-1])[0] == point
+    assert choose([{**one, "group": None} for one in tenfold])[0].records == 200
+    # A record of a group without a label leaves the others of it.
+    unlabelled = [{**one, "label": None} if n % 10 else one for n, one in enumerate(tenfold)]
+    assert choose(unlabelled)[0].records == 20
+
+
+def test_groups_of_one_record_change_nothing() -> None:
+    point, notes = choose([{**one, "group": f"g{n}"} for n, one in enumerate(mixed())])
+    assert (point.threshold, point.records, notes) == (0.9, 100, [])

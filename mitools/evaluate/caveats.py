@@ -1,0 +1,55 @@
+"""What has to be known beside the figures of a run, of seeds and of a comparison: sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["caveats", "pairing_notes"]
+
+
+def caveats(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each thing that the figures leave out or rest on.
+
+    Args:
+        figures: the figures of one run, or ``runs`` of several seeds and ``seeds`` over them; and a
+            ``comparison`` where there is a baseline.
+    """
+    yield from _group_notes(figures)
+    for block in ("seeds", "comparison"):
+        yield from pairing_notes(figures.get(block, {}))
+    if "comparison" in figures:
+        yield from _comparison_notes(figures["comparison"]["metrics"])
+
+
+def _group_notes(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence where records come in groups: which intervals and tests know of it."""
+    runs = [block for block in (figures, *figures.get("runs", ())) if "label" in block]
+    units = [block["label"]["accuracy"].details.get("groups") for block in runs]
+    if found := max(filter(None, units), default=None):
+        yield (
+            f"the records are of {found:,} groups (field group): the interval of accuracy, seeds "
+            "and comparisons of runs take them as units; all other intervals and tests take the "
+            "records as independent, and claim too much"
+        )
+
+
+def pairing_notes(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on the records that were left out where runs are paired."""
+    if unmatched := block.get("unmatched"):
+        plural, are = ("s", "are") if unmatched > 1 else ("", "is")
+        yield f"{unmatched:,} record{plural} {are} not in all runs and {are} left out"
+    if differing := block.get("differing"):
+        stand = "ids stand" if differing > 1 else "id stands"
+        yield f"{differing:,} {stand} for another input, label or choices in another run"
+
+
+def _comparison_notes(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if sorted(metrics["accuracy"].details.get("runs", ()))[:1] == [1]:
+        yield (
+            "one side is a single run: how much its seeds would differ is taken from the other side"
+        )
+    for name, metric in metrics.items():
+        # That both are alike in the rest is no news: most labels are valid.
+        if (note := metric.details.get("note")) and (metric.value or name == "accuracy"):
+            yield f"{metric.measure.title}: {note}"

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mitools.evaluate.caveats import caveats, pairing_notes
+from mitools.evaluate.measures.labels import ACCURACY, VALID
+
+
+def figures(**details: Any) -> dict[str, Any]:
+    return {"label": {"accuracy": ACCURACY.ok(0.5, 20, **details)}}
+
+
+def test_groups_are_told_with_what_knows_of_them() -> None:
+    (sentence,) = caveats(figures(groups=4))
+    assert sentence.startswith("the records are of 4 groups (field group)")
+    assert list(caveats(figures())) == []
+    assert len(list(caveats({"runs": [figures(groups=4), figures()]}))) == 1
+
+
+def test_what_is_left_out_of_pairs_is_counted() -> None:
+    assert list(pairing_notes({"records": 3, "unmatched": 0, "differing": 0})) == []
+    assert list(pairing_notes({"unmatched": 1, "differing": 1})) == [
+        "1 record is not in all runs and is left out",
+        "1 id stands for another input, label or choices in another run",
+    ]
+    assert list(pairing_notes({"unmatched": 1234})) == [
+        "1,234 records are not in all runs and are left out"
+    ]
+
+
+def test_a_comparison_tells_of_a_single_run_and_of_accuracies_that_are_alike() -> None:
+    metrics = {
+        "accuracy": ACCURACY.ok(0.0, 3, note="the two are alike", runs=[3, 1]),
+        "valid": VALID.ok(0.0, 3, note="the two are alike"),
+    }
+    single, alike = caveats({"comparison": {"metrics": metrics}})
+    assert single.startswith("one side is a single run")
+    assert alike == "accuracy: the two are alike"
