@@ -50,6 +50,6 @@ def _comparison_notes(metrics: Mapping[str, Any]) -> Iterator[str]:
             "one side is a single run: how much its seeds would differ is taken from the other side"
         )
     for name, metric in metrics.items():
-        # That both are alike in the rest is no news: most labels are valid.
+        # Both are often alike in the others, as most labels are valid.
         if (note := metric.details.get("note")) and (metric.value or name == "accuracy"):
             yield f"{metric.measure.title}: {note}"
