@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mitools.cli._annotate_options import parse_price
 from mitools.cli._eval_options import RunFiles, eval_options
+from mitools.cli._eval_output import JudgedOutput, save_summary, show_figures, summary_file
 from mitools.cli._judge import judging, measuring, pass_records, probing
 from mitools.cli._options import (
     answer_options,
@@ -24,16 +23,14 @@ from mitools.cli._options import (
     tokens_per_batch_option,
 )
 from mitools.cli._places import BaselineName, ModelName, OutputPath, RecipePath, TypedOption
-from mitools.cli._stage import Stage, abandon_stdout, stage
-from mitools.errors import UsageError
+from mitools.cli._stage import Stage, stage
 from mitools.evaluate.baselines.names import NAMES
 from mitools.evaluate.operating.roles import CALIBRATED_ON
 from mitools.evaluate.options import EVALUATED_SPLITS, EvalOptions, JudgeOptions
 from mitools.evaluate.probes import PROBES
 from mitools.evaluate.simulators import SIMULATORS
-from mitools.files import STDOUT, atomic_output
 from mitools.operating.confidence import CONFIDENCES
-from mitools.records import Record, Writer
+from mitools.records import Record
 from mitools.student.layout import PRECISIONS
 
 if TYPE_CHECKING:
@@ -59,29 +56,6 @@ GROUPS = {
 }
 
 DEFAULTS = EvalOptions()
-
-
-class JudgedOutput:
-    """Writes judged records to the output.
-
-    A reader that stops reading ends the stage, as in every stage. Where a summary was asked for,
-    only the writing of records ends.
-    """
-
-    def __init__(self, out: Writer, *, outlives_reader: bool) -> None:
-        self._out: Writer | None = out
-        self._outlives_reader = outlives_reader
-
-    def write(self, record: Record) -> None:
-        if self._out is None:
-            return
-        try:
-            self._out.write(record)
-        except BrokenPipeError:
-            if not self._outlives_reader:
-                raise
-            abandon_stdout()
-            self._out = None
 
 
 @stage("eval", groups=GROUPS)
@@ -288,7 +262,7 @@ def command(
     with (
         judging(stage, options.judge) as judge,
         stage.writing() as out,
-        _summary_file(summary) as file,
+        summary_file(summary) as file,
     ):
         write = JudgedOutput(out, outlives_reader=summary is not None).write
         stage.await_input()
@@ -298,8 +272,8 @@ def command(
 
         with measuring(stage) as step, probing(stage, options) as update:
             figures = join_runs(runs, others, by_seed=seeds, judge=judge, update=update, step=step)
-        _save(figures, file, runs[0], asdict(files))
-        _report(stage, figures, is_full=is_full)
+        save_summary(figures, file, runs[0], asdict(files))
+        show_figures(stage.console, figures, is_full=is_full)
     check_side(runs)
     _save_point(stage, runs[0], student)
 
@@ -364,36 +338,3 @@ def _baseline(stage: Stage, path: str, options: EvalOptions) -> Evaluation:
     evaluation = Evaluation(options.for_scoring())
     pass_records(replace(stage, files=(path,)), evaluation, lambda _record: None)
     return evaluation
-
-
-@contextlib.contextmanager
-def _summary_file(path: str | None) -> Iterator[IO[str] | None]:
-    """Open the summary before any record is read: a wrong path must not cost an evaluation."""
-    if path is None:
-        yield None
-    elif path == STDOUT:
-        raise UsageError("stdout carries the records", hint='name a file: "--summary FILE"')
-    else:
-        with atomic_output(path) as stream:
-            yield stream
-
-
-def _save(
-    figures: dict[str, Any], file: IO[str] | None, run: Evaluation, files: dict[str, Any]
-) -> None:
-    if file is None:
-        return
-    from mitools.evaluate.provenance import with_provenance
-
-    document = with_provenance(figures, run.opened, {**run.options.as_json(), **files})
-    json.dump(document, file, indent=2, ensure_ascii=False, allow_nan=False)
-    file.write("\n")
-
-
-def _report(stage: Stage, figures: dict[str, Any], *, is_full: bool) -> None:
-    from mitools.evaluate import report
-
-    for title, columns, rows in report.tables(figures, is_full=is_full):
-        stage.console.table(title, columns, rows)
-    for note in report.notes(figures, is_full=is_full):
-        stage.console.note(note)
