@@ -6,6 +6,7 @@ run, and ``catalog`` describes them.
 - ``evaluate_student``: the calls for Python: evaluate a student, compare two runs;
 - ``findings``: the figures of several runs together, with seeds or a baseline;
 - ``run``: one pass over records; ``options``: how to evaluate, and what does not go together;
+  ``pass_checks``: the answers that records hold, and what to warn about;
 - ``select``: the records of one split; ``answer_records``: their answers, batch by batch;
 - ``ways``: the figures of each way of answering;
 - ``open_similarity``: opens the encoder that compares rationales;

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from mitools.asking.predict import OpenedStudent
-from mitools.errors import InvalidFieldError, MissingFieldError
 from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.measures.text import Similarity
 from mitools.evaluate.open_similarity import open_similarity
@@ -20,6 +19,7 @@ from mitools.evaluate.operating.roles import Role, role_in
 from mitools.evaluate.operating.saved import saved_point
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.outcomes import Outcomes
+from mitools.evaluate.pass_checks import held_answer, pass_warnings
 from mitools.evaluate.probes.subject import Instruments, Subject, open_instrument
 from mitools.evaluate.provenance import with_provenance
 from mitools.evaluate.sample import KeptRecord, Sample
@@ -194,7 +194,8 @@ class Evaluation:
 
     def _judged(self, record: Record) -> Record:
         if self._open_student is None:
-            return scored(self._as_it_is(record), task_of(record, self.options.task))
+            record = held_answer(record, rationales=self.options.rationales)
+            return scored(record, task_of(record, self.options.task))
         record = scored(record, task_of(record, self.options.task))
         for name in ("sure", "role"):  # about the answer of another student, or threshold
             record["scores"].pop(name, None)
@@ -333,51 +334,9 @@ class Evaluation:
         )
         return run_probes(subject, self.options.probes)
 
-    def _as_it_is(self, record: Record) -> Record:
-        student = record.get("student")
-        if student is None:
-            raise MissingFieldError(
-                f'record "{record.get("id")}": field "student" is missing',
-                hint='name the student that is to answer: "--student DIR"',
-            )
-        _check_confidence(record)
-        if self.options.rationales:
-            return record
-        dropped = ("rationale", "rationale_truncated")
-        kept = {name: value for name, value in student.items() if name not in dropped}
-        return {**record, "student": kept}
-
     def _check(self, selection: Selection) -> None:
         """Warn about the records of the pass; refuse a pass without any."""
-        tasks = sorted(self.tally.tasks)
         if not self.tally.records:
             raise selection.nothing_selected()
-        if warning := selection.repetition():
+        for warning in pass_warnings(self.tally, selection, self._set_apart):
             self._warn(warning)
-        if len(tasks) > 1:
-            kinds = ", ".join(f"{task}: {self.tally.tasks[task]:,}" for task in tasks)
-            self._warn(f"the records are of several tasks ({kinds}); the figures mix them")
-        if not self.tally.has_valid_labels:
-            reason = "too little training, or another task?"
-            self._warn(f'no label given is one of the task "{" or ".join(tasks)}": {reason}')
-        if count := self._set_apart:
-            which = "s chose the threshold and are" if count > 1 else " chose the threshold and is"
-            self._warn(f"{count:,} record{which} left out (scores.role)")
-        if cut := self.tally.cut_inputs:
-            self._warn(
-                f"{cut:,} of {self.tally.records:,} inputs are longer than the student reads, and "
-                "their end was cut, which may be the question itself; shorten them, or train with "
-                "a larger --max-input-tokens"
-            )
-        if len(self.tally.models) > 1:
-            self._warn(f"{len(self.tally.models)} students answered; the figures mix them")
-        for warning in (selection.without_split(), *selection.gold.warnings()):
-            if warning:
-                self._warn(warning)
-
-
-def _check_confidence(record: Record) -> None:
-    confidence = record["student"].get("confidence")
-    if confidence is not None and not 0 <= confidence <= 1:
-        message = f'record "{record.get("id")}": "student.confidence" must be between 0 and 1'
-        raise InvalidFieldError(message, hint="correct the field, or remove it")

@@ -6,30 +6,29 @@ may be folded in any order.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mitools.evaluate.beside_teacher import BesideTeacher
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.judge.judging import unasked_judge
 from mitools.evaluate.measures.calibration import reliability
-from mitools.evaluate.measures.comparison import smallest_detectable
 from mitools.evaluate.measures.consistency import Consistency
 from mitools.evaluate.measures.labels import (
-    ACCURACY,
     DECODE_AGREEMENT,
     EXACT_MATCH,
     INPUT_TRUNCATED,
     MACRO_F1,
+    NO_GOLD,
     VALID,
+    accuracy,
     macro_f1,
     rate,
 )
 from mitools.evaluate.measures.metric import Metric
-from mitools.evaluate.measures.statistics import RESAMPLES, clustered_interval
+from mitools.evaluate.measures.statistics import RESAMPLES
 from mitools.evaluate.measures.surface import Surface
 from mitools.evaluate.measures.text import Overlap, Similarity
 from mitools.evaluate.operating.figures import OperatingFigures
@@ -44,7 +43,6 @@ from mitools.tasks import Task
 
 __all__ = ["SummaryBuilder"]
 
-NO_GOLD = "no record has a gold label"
 INTERVALS = (
     "95%: Wilson for shares of records; else percentile bootstrap, "
     f"{RESAMPLES:,} resamples, fewer above 50,000 records; none where every resample is alike"
@@ -65,7 +63,7 @@ class _LabelCounts:
     valid: int = 0
     decoded: int = 0
     agrees: int = 0
-    groups: dict[str, list[int]] = field(default_factory=dict)
+    groups: dict[str, tuple[int, int]] = field(default_factory=dict)
     measured: int = 0
     cut: int = 0
     confusion: Counter[tuple[str, str | None]] = field(default_factory=Counter)
@@ -79,9 +77,8 @@ class _LabelCounts:
             self.correct += scores["correct"]
             self.exact += scores["exact"]
             if (group := record.get("group")) is not None:
-                counts = self.groups.setdefault(group, [0, 0])
-                counts[0] += scores["correct"]
-                counts[1] += 1
+                right, n = self.groups.get(group, (0, 0))
+                self.groups[group] = right + scores["correct"], n + 1
         if "decode_agrees" in scores:
             self.decoded += 1
             self.agrees += scores["decode_agrees"]
@@ -107,34 +104,13 @@ class _LabelCounts:
         else:
             cut = INPUT_TRUNCATED.skipped("the answers do not say whether their input was cut")
         return {
-            "accuracy": self._accuracy(),
+            "accuracy": accuracy(self.correct, self.gold, [*self.groups.values()]),
             "exact_match": rate(EXACT_MATCH, self.exact, self.gold, empty=NO_GOLD),
             "valid": rate(VALID, self.valid, self.n, empty="no records"),
             "macro_f1": f1,
             "decode_agreement": agreement,
             "input_truncated": cut,
         }
-
-    def _accuracy(self) -> Metric:
-        """State accuracy, and the smallest detectable difference to another student.
-
-        It assumes a student with the same accuracy and independent errors. Where both are right on
-        the same records, smaller differences can be detected. Records of a group count once for it,
-        and the interval takes the groups as units.
-        """
-        found = rate(ACCURACY, self.correct, self.gold, empty=NO_GOLD)
-        if (share := found.value) is None:
-            return found
-        groups = [(right, n) for right, n in self.groups.values()]
-        units = self.gold - sum(n - 1 for _, n in groups)
-        details: dict[str, Any] = {}
-        if units < self.gold:
-            interval = clustered_interval(self.correct, self.gold, groups)
-            found, details = replace(found, ci95=interval), {"groups": units}
-        spread = math.sqrt(2 * share * (1 - share))
-        if (least := smallest_detectable(spread, units)) is not None:
-            details["smallest_detectable"] = least
-        return replace(found, details=details)
 
 
 @dataclass

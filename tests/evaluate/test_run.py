@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mitools.asking.predict import OpenedStudent
-from mitools.errors import EmptyInputError, InvalidFieldError, MissingFieldError
+from mitools.errors import EmptyInputError
 from mitools.evaluate.options import EvalOptions
 from mitools.evaluate.run import Evaluation
 from mitools.operating.point import OperatingPoint
@@ -140,42 +140,6 @@ def test_a_part_of_records_without_any_split_is_an_error(student: Any) -> None:
         list(Evaluation(EvalOptions(split="valid"), opener(student)).run([equation(1)]))
 
 
-def warnings(
-    student: Any,
-    records: list[Record],
-    settings: EvalOptions = EvalOptions(),  # noqa: B008
-) -> list[str]:
-    found: list[str] = []
-    list(Evaluation(settings, opener(student), found.append).run(records))
-    return found
-
-
-def test_nothing_unusual_warns_of_nothing(student: Any) -> None:
-    assert warnings(student, [equation(1), equation(2)]) == []
-
-
-def test_repeated_ids_are_counted_each_and_reported(student: Any) -> None:
-    assert warnings(student, [equation(1)] * 3) == [
-        '2 records with an id seen before (such as "1"); all count'
-    ]
-
-
-def test_a_student_of_another_task_is_reported(student: Any) -> None:
-    assert warnings(student, [choice(1, "a", "b")]) == [
-        'the student learned the task "equation", the records are "choice"'
-    ]
-
-
-def test_records_of_several_tasks_are_reported(student: Any) -> None:
-    assert warnings(student, [equation(1), choice(2, "a", "b")]) == [
-        "the records are of several tasks (choice: 1, equation: 1); the figures mix them"
-    ]
-
-
-def test_records_without_a_split_beside_those_with_one_are_reported(student: Any) -> None:
-    assert warnings(student, parts()) == ['1 record without a split; counted with the split "test"']
-
-
 def test_gold_that_is_not_an_answer_counts_neither_right_nor_wrong(student: Any) -> None:
     solution = {**equation(1), "label": "7 + 1 = 8\n#### 8"}
     evaluation = Evaluation(EvalOptions(), opener(student))
@@ -193,36 +157,6 @@ def test_records_that_hold_answers_are_scored_again_alike(student: Any) -> None:
     again = Evaluation(EvalOptions())
     assert list(again.run(once)) == once
     assert again.tally.summary(0) == asked.tally.summary(0)
-
-
-def test_without_a_student_records_need_answers() -> None:
-    with pytest.raises(
-        MissingFieldError, match=r'record "1": field "student" is missing.*--student DIR'
-    ):
-        list(Evaluation(EvalOptions()).run([equation(1)]))
-
-
-def test_a_stated_confidence_above_1_is_refused() -> None:
-    with pytest.raises(InvalidFieldError, match="confidence"):
-        list(
-            Evaluation(EvalOptions()).run([equation(1, student={"label": "2", "confidence": 1.5})])
-        )
-
-
-def test_answers_of_two_students_in_one_input_are_reported() -> None:
-    found: list[str] = []
-    records = [equation(n, student={"label": "2", "model": f"s{n}"}) for n in (1, 2)]
-    list(Evaluation(EvalOptions(), warn=found.append).run(records))
-    assert found == ["2 students answered; the figures mix them"]
-
-
-def test_rationales_are_dropped_when_scoring_again_without_them() -> None:
-    one = equation(
-        1, student={"label": "2", "rationale": "1 + 1 = 2", "rationale_truncated": False}
-    )
-    (found,) = Evaluation(EvalOptions(rationales=False)).run([one])
-    assert found["student"] == {"label": "2"}
-    assert "supports" not in found["scores"]
 
 
 def test_a_task_given_by_hand_overrides_the_records(student: Any) -> None:

@@ -6,13 +6,22 @@ Functions of counts. :mod:`mitools.tasks` decides whether a label is right or va
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools.evaluate.measures.comparison import smallest_detectable
 from mitools.evaluate.measures.metric import Measure, Metric
-from mitools.evaluate.measures.statistics import bootstrap, spread_interval, wilson_interval
+from mitools.evaluate.measures.statistics import (
+    bootstrap,
+    clustered_interval,
+    spread_interval,
+    wilson_interval,
+)
 
 __all__ = [
     "ACCURACY",
@@ -20,7 +29,9 @@ __all__ = [
     "EXACT_MATCH",
     "INPUT_TRUNCATED",
     "MACRO_F1",
+    "NO_GOLD",
     "VALID",
+    "accuracy",
     "macro_f1",
     "rate",
 ]
@@ -72,6 +83,8 @@ INPUT_TRUNCATED = Measure(
     "not read.",
 )
 
+NO_GOLD = "no record has a gold label"
+
 Confusion = Mapping[tuple[str, str | None], int]
 """Records by gold label and answer; the answer is None where it is not in the set."""
 
@@ -81,6 +94,32 @@ def rate(measure: Measure, hits: int, n: int, *, empty: str) -> Metric:
     if not n:
         return measure.undefined(empty)
     return measure.ok(hits / n, n, wilson_interval(hits, n))
+
+
+def accuracy(correct: int, n: int, groups: Sequence[tuple[int, int]]) -> Metric:
+    """State :data:`ACCURACY`, and the smallest detectable difference to another student.
+
+    It assumes a student with the same accuracy and independent errors. Where both are right on
+    the same records, smaller differences can be detected. Records of a group count once for it,
+    and the interval takes the groups as units. Undefined at 0 records.
+
+    Args:
+        correct: records that are right.
+        n: records with a gold label.
+        groups: of the groups, records that are right and records; others are groups of their own.
+    """
+    found = rate(ACCURACY, correct, n, empty=NO_GOLD)
+    if (share := found.value) is None:
+        return found
+    units = n - sum(size - 1 for _, size in groups)
+    details: dict[str, Any] = {}
+    if units < n:
+        interval = clustered_interval(correct, n, groups)
+        found, details = replace(found, ci95=interval), {"groups": units}
+    spread = math.sqrt(2 * share * (1 - share))
+    if (least := smallest_detectable(spread, units)) is not None:
+        details["smallest_detectable"] = least
+    return replace(found, details=details)
 
 
 def macro_f1(confusion: Confusion, seed: int) -> Metric:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitools.evaluate.measures.labels import ACCURACY, macro_f1, rate
+from mitools.evaluate.measures.labels import ACCURACY, accuracy, macro_f1, rate
+from mitools.evaluate.measures.statistics import clustered_interval, wilson_interval
 
 NAMES = ("contradiction", "entailment", "neutral")
 PAIRS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([*NAMES, None])), min_size=1)
@@ -31,6 +32,28 @@ def test_a_rate_is_a_share_with_wilsons_interval() -> None:
 def test_a_rate_of_nothing_is_undefined_and_says_why() -> None:
     metric = rate(ACCURACY, 0, 0, empty="no gold")
     assert (metric.status, metric.reason, metric.value) == ("undefined", "no gold", None)
+
+
+def test_accuracy_without_groups_is_a_rate() -> None:
+    found = accuracy(3, 4, [])
+    assert (found.value, found.n, found.ci95) == (0.75, 4, wilson_interval(3, 4))
+    assert "groups" not in found.details
+
+
+def test_records_of_a_group_are_one_unit_of_the_interval_of_accuracy() -> None:
+    pairs = [(2, 2), (0, 2), (2, 2), (0, 2)]  # both right, or both wrong
+    found = accuracy(5, 9, [*pairs, (1, 1)])
+    assert (found.value, found.n, found.details["groups"]) == (5 / 9, 9, 5)
+    assert found.ci95 == clustered_interval(5, 9, pairs)  # a group of one is a record alone
+    assert found.ci95 is not None
+    low, high = wilson_interval(5, 9) or (0, 0)
+    assert found.ci95[0] < low
+    assert found.ci95[1] > high
+    assert accuracy(2, 2, [(2, 2)]).ci95 is None
+
+
+def test_accuracy_of_nothing_is_undefined() -> None:
+    assert accuracy(0, 0, []).reason == "no record has a gold label"
 
 
 def test_macro_f1_by_hand() -> None:
