@@ -61,6 +61,8 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
             raise RecipeError(f'{path}: [{stage_name}] has no option "{key}"', hint=hint)
         try:
             value = from_recipe(param, path, value)
+            if isinstance(value, str) and getattr(param, "multiple", False):
+                value = [value]  # one value of a repeatable option needs no list
             param.type_cast_value(ctx, value)
         except RecipeError as exc:
             ctx.meta.setdefault(_REFUSED, {})[param.name] = exc

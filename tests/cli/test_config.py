@@ -56,6 +56,12 @@ def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None
     assert (code, out) == (0, "0.25 ('z',) False here - skip")
 
 
+def test_one_value_of_a_repeatable_option_needs_no_list(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, "[toy]\nname = 'both'\nnear = 'x.jsonl'\n")
+    code, out, _ = run_toy("-c", str(path))
+    assert (code, out) == (0, f"0.5 ('both',) False None None stop {tmp_path}/x.jsonl")
+
+
 def test_each_of_several_paths_is_read_from_where_the_recipe_is(tmp_path: Path) -> None:
     path = write_recipe(tmp_path, f"[toy]\nnear = ['x.jsonl', '{tmp_path}/y.jsonl']\n")
     assert run_toy("-c", str(path))[1].endswith(f" {tmp_path}/x.jsonl {tmp_path}/y.jsonl")
