@@ -46,7 +46,7 @@ GROUPS = {
     "Ways of answering": "--answer --draws --answer-weight",
     "Records": "--split --task",
     "Operating point": "--target-accuracy --risk --confidence --calibrate-on",
-    "Measures": "--temperature --simulator --permutations --embedding",
+    "Measures": "--by --temperature --simulator --permutations --embedding",
     "Baselines": "--baseline",
     "Costs": "--price --student-price --latency-records",
     "Probes": "--probe --probe-records",
@@ -88,6 +88,13 @@ DEFAULTS = EvalOptions()
 )
 @answer_options("the student's; fitted on valid if it has none")
 @click.option("--decode", is_flag=True, help="Also decode a label where choices are scored.")
+@click.option(
+    "--by",
+    metavar="FIELD",
+    multiple=True,
+    help="Field of the records, or a dotted path: show the main figures for each of its values; "
+    "repeatable.",
+)
 @click.option(
     "--temperature",
     is_flag=True,
@@ -274,8 +281,8 @@ def command(
             figures = join_runs(runs, others, by_seed=seeds, judge=judge, update=update, step=step)
         save_summary(figures, file, runs[0], asdict(files))
         show_figures(stage.console, figures, is_full=is_full)
-    check_side(runs)
     _save_point(stage, runs[0], student)
+    check_side(runs)
 
 
 def _save_point(stage: Stage, run: Evaluation, student: str | None) -> None:

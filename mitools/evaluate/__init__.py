@@ -13,6 +13,8 @@ run, and ``catalog`` describes them.
 - ``score``: the verdicts on one record; ``outcomes``: outcomes by record, to compare runs;
 - ``summary``: folds judged records into figures; ``confidences``: the figures about confidence;
   ``beside_teacher``: those of the student beside its teacher;
+- ``by_field``: the main figures for each value of a field; ``field_values``: these values, and the
+  fields that exist; ``by_field_report``: the tables;
 - :mod:`~mitools.evaluate.operating`: above which confidence the student answers by itself;
 - ``side_figures``: baselines on the same records, and costs;
 - ``catalog``: the measure of every figure; ``report``: figures as rows of text;

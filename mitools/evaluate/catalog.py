@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mitools.evaluate import beside_teacher, outcomes
+from mitools.evaluate import beside_teacher, by_field, outcomes
 from mitools.evaluate.baselines import compare
 from mitools.evaluate.confidences import AFTER, CHOICE_MEASURES, TEMPERATURE
 from mitools.evaluate.costs import figures as cost_figures
@@ -86,6 +86,7 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
     "quality": QUALITY,
     "answers": READINGS,
     **{f"answers.{way}": measures for way, measures in BY_WAY.items()},
+    "by.*.*": by_field.MEASURES,
     "probes.robustness": robustness.MEASURES,
     "probes.attribution": attribution.MEASURES,
     "probes.counterfactual": counterfactual.MEASURES,
@@ -98,7 +99,7 @@ BLOCKS: Mapping[str, Mapping[str, Measure]] = {
 }
 """The measures of each block of a summary, by the block's path. Those of ``probes.robustness`` by
 level of noise are in :data:`~mitools.evaluate.probes.robustness.LEVEL_MEASURES`. A star is the name
-of a baseline, ``student`` or ``teacher``."""
+of a baseline, ``student`` or ``teacher``; those of ``by`` are a field and a value of it."""
 
 FIGURES: Mapping[str, Measure] = {
     f"{block}.{name}": measure
@@ -113,10 +114,13 @@ def measure_at(path: str) -> Measure | None:
     block, _, name = path.rpartition(".")
     if block.startswith(_SYSTEMS):
         path = f"{_SYSTEMS}*.{name}"
+    elif block.startswith(_BY):
+        path = f"{_BY}*.*.{name}"
     return FIGURES.get(path)
 
 
 _SYSTEMS = "baselines.systems."
+_BY = "by."
 
 
 Schema = dict[str, Any]
@@ -212,6 +216,13 @@ _OF_BLOCKS: Mapping[str, Mapping[str, Schema]] = {
             "description": "training records, how many were learned from, whose labels, and what "
             "each baseline is",
         }
+    },
+    "by.*.*": {
+        "records": {"type": "integer", "description": "records with this value of the field"},
+        "values": {
+            "type": "integer",
+            "description": "values that are told together, as (other values)",
+        },
     },
     "comparison": _PAIRS,
     "seeds": _PAIRS,

@@ -15,14 +15,15 @@ __all__ = ["check_side", "join_runs"]
 
 
 def check_side(runs: Sequence[Evaluation]) -> None:
-    """Check, when everything else is written, that baselines had records to learn from.
+    """Check, when everything else is written, what only the whole input shows.
 
     Raises:
-        DataError: they had none.
+        DataError: baselines had no records to learn from, or no record has a field of ``--by``.
     """
     for run in runs:
-        if (error := run.side.missing_training()) is not None:
-            raise error
+        for error in (run.side.missing_training(), run.tally.by.missing()):
+            if error is not None:
+                raise error
 
 
 def join_runs(

@@ -59,6 +59,8 @@ class EvalOptions:
         answer_weight: weight of the predict pass in the answers from both; None means the one that
             is saved with the student. Where there is none, and with several draws, it is fitted on
             the validation records, which are then answered too.
+        by: fields of the records, as names or dotted paths; the main figures are computed for each
+            of their values too.
         temperature: answer the validation records too, without rationales, and fit a temperature
             on them. They are passed on, and enter no other figure.
         target_accuracy: choose a threshold of confidence whose answers reach this accuracy; None
@@ -102,6 +104,7 @@ class EvalOptions:
     answer: Way | None = None
     draws: int = 1
     answer_weight: float | None = None
+    by: tuple[str, ...] = ()
     temperature: bool = False
     target_accuracy: float | None = None
     risk: float = 0.05
@@ -290,6 +293,8 @@ class EvalOptions:
         ):
             if number < least:
                 raise UsageError(f"{option} must be at least {least}, not {number}")
+        if not all(map(str.strip, self.by)):
+            raise UsageError("--by needs the name of a field", hint='try "--by label"')
         if self.student_price is not None and not 0 <= self.student_price < math.inf:
             raise UsageError(f"--student-price must be at least 0, not {self.student_price:g}")
 
@@ -299,7 +304,7 @@ class EvalOptions:
         Kept are what decides which records and outcomes there are, and the sample for a judge.
         """
         scoring = replace(self, simulator="none", probes=(), embedding=None, outcomes=True)
-        scoring = replace(scoring, baselines=(), latency_records=0)
+        scoring = replace(scoring, baselines=(), latency_records=0, by=())
         scoring = replace(scoring, answer="predict", draws=1, answer_weight=None)
         scoring = replace(scoring, target_accuracy=None, risk=EvalOptions.risk)
         return replace(scoring, confidence="label", calibrate_on="valid")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mitools.asking.answering import WAYS
+from mitools.evaluate.by_field_report import by_notes, by_tables
 from mitools.evaluate.catalog import with_reference
 from mitools.evaluate.caveats import caveats
 from mitools.evaluate.headline import headline
@@ -144,6 +145,7 @@ def tables(figures: Mapping[str, Any], *, is_full: bool = True) -> list[Table]:
     else:
         rows = metric_rows(figures) if is_full else headline_rows(figures)
         shown.append((title(figures), COLUMNS, [*rows]))
+        shown += by_tables(figures)
         if ways := way_rows(figures):
             shown.append((ways_title(figures), WAY_COLUMNS, ways))
         if is_full and (quadrants := quadrant_rows(figures)):
@@ -167,14 +169,14 @@ def _asks_costs(figures: Mapping[str, Any]) -> bool:
 
 
 def notes(figures: Mapping[str, Any], *, is_full: bool = True) -> list[str]:
-    """List the notes on baselines, on what is not shown, and on a comparison, one sentence each."""
+    """List the notes on what is shown and on what is not, one sentence each."""
     sentences = baseline_notes(figures)
     if not is_full and "seeds" not in figures:
         more = len(metric_rows(figures)) - len(headline_rows(figures))
         more += 0 if _asks_costs(figures) else len(cost_rows(figures))
         if more > 0:
             sentences.append(f"{more:,} more figures with --all; --summary FILE writes all of them")
-    return [*sentences, *caveats(figures)]
+    return [*sentences, *by_notes(figures), *caveats(figures)]
 
 
 def _seed_rows(block: Mapping[str, Any]) -> list[tuple[str, ...]]:

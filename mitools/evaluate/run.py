@@ -12,6 +12,8 @@ from typing import Any
 
 from mitools.asking.predict import OpenedStudent
 from mitools.evaluate.answer_records import AnsweringStudent
+from mitools.evaluate.by_field import ByField
+from mitools.evaluate.field_values import watch_fields
 from mitools.evaluate.measures.text import Similarity
 from mitools.evaluate.open_similarity import open_similarity
 from mitools.evaluate.operating.calibrate import Answers, Calibration, Target
@@ -82,6 +84,7 @@ class Evaluation:
             simulator=options.simulator,
             permutations=options.permutations,
             similarity=similarity,
+            by=ByField(options.by),
         )
         self.side = SideFigures(options)
         self.outcomes = Outcomes()
@@ -127,6 +130,8 @@ class Evaluation:
             records = self._opening(records)
         selection = self._selection = Selection(self.options, metadata, self._taught)
         selected = selection.select(self.side.watch(records), reject)
+        if self.options.by:
+            selected = watch_fields(selected, self.options.by, reject, self._warn)
         student = None
         pairs: Pairs = ((record, record) for record in selected)
         if self._open_student is not None:
@@ -273,6 +278,8 @@ class Evaluation:
             TeacherError: the judge cannot be reached, or refuses.
         """
         figures = self.figures(update)
+        if (missing := self.tally.by.missing()) is not None:
+            self._warn(str(missing))
         if self.options.judge is not None:
             from mitools.annotate.notices import Notices
             from mitools.evaluate.judge.open_judge import open_judge

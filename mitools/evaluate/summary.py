@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mitools.evaluate.beside_teacher import BesideTeacher
+from mitools.evaluate.by_field import ByField
 from mitools.evaluate.confidences import Confidences
 from mitools.evaluate.judge.judging import unasked_judge
 from mitools.evaluate.measures.calibration import reliability
@@ -196,6 +197,7 @@ class SummaryBuilder:
         permutations: the most permutations of rationales for the chance baseline.
         similarity: compares rationales by meaning; None means no such comparison.
         ways: the answers of each way, where records hold them.
+        by: the figures by the values of fields, where fields are named.
         operating: the figures at an operating point, where records hold ``scores.sure``.
     """
 
@@ -206,6 +208,7 @@ class SummaryBuilder:
     permutations: int = PERMUTATIONS
     similarity: Similarity | None = None
     ways: FoldedWays = field(default_factory=FoldedWays)
+    by: ByField = field(default_factory=ByField)
     operating: OperatingFigures = field(default_factory=OperatingFigures)
     _labels: _LabelCounts = field(default_factory=_LabelCounts)
     _confidences: Confidences = field(default_factory=Confidences)
@@ -235,6 +238,13 @@ class SummaryBuilder:
         return bool(self._labels.valid) or self._labels.n < _FEW
 
     def add(self, record: Record, task: Task) -> None:
+        """Add a judged record.
+
+        Raises:
+            InvalidFieldError: the figures cannot be told apart by its value of a field; it enters
+                no figure.
+        """
+        self.by.add(record, task)
         self.tasks[task.name] += 1
         if model := record["student"].get("model"):
             self.models[model] += 1
@@ -274,6 +284,7 @@ class SummaryBuilder:
             "operating": self.operating.metrics(),
             "teacher": self._teacher.metrics(seed),
             **({} if answers is None else {"answers": answers}),
+            **({"by": self.by.section(seed)} if self.by.fields else {}),
             **sections,
             **self._simulated.sections(self.tasks, seed),
             "probes": unasked_probes(),

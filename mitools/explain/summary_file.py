@@ -87,8 +87,13 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def is_metric(value: Any) -> bool:
-    """Return whether a value of a summary is a metric."""
-    return isinstance(value, Mapping) and "status" in value and "value" in value
+    """Return whether a value of a summary is a metric.
+
+    Figures by the values of a field are under the names of these values, which may be "status".
+    """
+    if not isinstance(value, Mapping) or "value" not in value:
+        return False
+    return not isinstance(value.get("status", {}), Mapping)
 
 
 def value_at(summary: Summary, path: str) -> Any:

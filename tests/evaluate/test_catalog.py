@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from mitools.evaluate import by_field
+from mitools.evaluate.by_field import ByField
 from mitools.evaluate.catalog import FIGURES, figures_table, measure_at, summary_schema
 from mitools.evaluate.findings import join_runs
 from mitools.evaluate.measures.metric import Metric, as_json
@@ -27,7 +29,7 @@ LONGEST_TITLE = 37
 """Characters; tables of figures have no room for more."""
 
 
-OTHERS = ("answers.", "baselines.", "comparison.", "costs.", "seeds.")
+OTHERS = ("answers.", "baselines.", "by.", "comparison.", "costs.", "seeds.")
 """Blocks that are not of the records alone."""
 
 
@@ -61,6 +63,16 @@ def test_the_measure_of_a_figure_is_the_one_in_the_catalog() -> None:
     for path, metric in metrics_of(SummaryBuilder().summary(0)):
         if not path.startswith("overlap."):  # whose titles name the reference too
             assert metric.measure is measure_at(path), path
+
+
+def test_the_catalog_holds_the_figures_by_the_values_of_a_field() -> None:
+    builder, record = SummaryBuilder(by=ByField(["id", "student.label"])), test_ways.RECORDS[0]
+    builder.add(record, task_of(record))
+    found = dict(metrics_of(builder.summary(0)["by"], "by."))
+    assert len(found) == 2 * len(by_field.MEASURES)
+    for path, metric in found.items():
+        assert metric.measure is measure_at(path), path
+    assert measure_at("by.a.b.v1.0.accuracy") is by_field.MEASURES["accuracy"]
 
 
 def test_an_unknown_path_has_no_measure() -> None:
@@ -151,12 +163,13 @@ def evaluated(every: int, **options: Any) -> Evaluation:
 
 def test_summaries_of_one_run_and_of_several_fit_the_schema() -> None:
     validator = jsonschema.Draft202012Validator(summary_schema())
-    runs = [evaluated(4), evaluated(3, simulator="none")]
+    runs = [evaluated(4, by=("split", "id")), evaluated(3, simulator="none")]
     alone = runs[0].summary()
     together = with_provenance(join_runs(runs, runs[1:], by_seed=True), None, {})
     for summary in (alone, together):
         validator.validate(json.loads(json.dumps(summary)))
     assert alone["association"]["cvi_net"]["status"] == "ok"
+    assert alone["by"]["split"]["test"]["records"] == alone["records"]
     assert together["comparison"]["metrics"]["accuracy"]["status"] == "ok"
 
 

@@ -97,6 +97,7 @@ def test_a_weight_cannot_be_fitted_on_what_is_evaluated() -> None:
         ({"risk": 0.1}, "--risk needs a target"),
         ({"confidence": "margin"}, "--confidence needs a target"),
         ({"calibrate_on": "test"}, "--calibrate-on needs a target"),
+        ({"by": ("type", " ")}, "--by needs the name of a field"),
     ],
 )
 def test_what_is_wrong_is_named(options: dict[str, Any], message: str) -> None:
@@ -139,11 +140,14 @@ def test_records_are_kept_for_probes_and_judge_alone(options: dict[str, Any], si
 
 
 def test_a_baseline_is_only_scored() -> None:
-    options = EvalOptions(split="test", probes=("cue",), embedding="e", judge=JUDGE, seed=3)
+    options = EvalOptions(
+        split="test", probes=("cue",), embedding="e", judge=JUDGE, seed=3, by=("type",)
+    )
     scoring = options.for_scoring()
     scoring.check(has_student=False)
     assert (scoring.split, scoring.seed, scoring.sample_size) == ("test", 3, 200)
     assert (scoring.simulator, scoring.embedding, scoring.outcomes) == ("none", None, True)
+    assert scoring.by == ()
 
 
 def parsed(*args: str) -> EvalOptions:
@@ -172,10 +176,11 @@ def test_the_command_has_the_defaults_of_the_library() -> None:
 
 def test_the_command_sets_each_option() -> None:
     args = "--task text --split all --no-rationales --decode --temperature --simulator none"
+    by = "--by type --by a.b"
     more = "--permutations 3 --probe cue --probe editing --probe-records 4 --embedding here --merge"
     last = "--seeds --batch-size 5 --tokens-per-batch 6 --device cpu --seed 7 --precision bf16"
     judge = "--judge m --judge-url http://127.0.0.1:9 --judge-journal j --judge-records 8"
-    assert parsed(*" ".join((args, more, last, judge)).split()) == EvalOptions(
+    assert parsed(*" ".join((args, by, more, last, judge)).split()) == EvalOptions(
         task="text",
         split="all",
         rationales=False,
@@ -183,6 +188,7 @@ def test_the_command_sets_each_option() -> None:
         temperature=True,
         simulator="none",
         permutations=3,
+        by=("type", "a.b"),
         probes=("cue", "editing"),
         probe_records=4,
         embedding="here",

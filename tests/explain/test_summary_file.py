@@ -50,6 +50,17 @@ def test_metrics_are_found_inside_lists_too() -> None:
     assert metric_at(summary, "probes.robustness.by_sigma.x") is None
 
 
+def test_figures_by_the_values_of_a_field_are_found_whatever_the_values_are() -> None:
+    by_value = {name: {"records": 3, "accuracy": metric(value=0.5)} for name in ("status", "value")}
+    summary = {"records": 6, "by": {"value": by_value, "status": by_value}}
+    loaded = load_summary(json.dumps(summary).encode(), "figures.json")
+    assert [path for path, _ in metrics_in(loaded)] == [
+        f"by.{field}.{value}.accuracy"
+        for field in ("value", "status")
+        for value in ("status", "value")
+    ]
+
+
 def test_what_a_summary_was_made_of_is_told() -> None:
     assert described(probed()) == "200 records, task choice, by mine@0123"
     assert described({"records": 1, "tasks": {"a": 1, "b": 2}}) == "1 record, task a and b"

@@ -24,6 +24,7 @@ __all__ = [
     "REDRAWS",
     "NullBand",
     "calibrate",
+    "calibration_errors",
     "confidence_nll",
     "expected_calibration_error",
     "mass_bins",
@@ -234,7 +235,7 @@ def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Met
     if confidence.min() < 0 or confidence.max() > 1:
         raise InvalidFieldError("a confidence must be between 0 and 1")
     values, intervals = _with_intervals(confidence, is_correct, seed)
-    metrics = {**_errors(confidence, is_correct, seed)}
+    metrics = calibration_errors(confidence, is_correct, seed)
     for name, value in values.items():
         if np.isnan(value):
             reason = "every answer is right" if is_correct.all() else "every answer is wrong"
@@ -244,7 +245,14 @@ def calibrate(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Met
     return {name: metrics[name] for name in MEASURES}
 
 
-def _errors(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
+def calibration_errors(confidence: Floats, is_correct: Bools, seed: int) -> dict[str, Metric]:
+    """Compute ``ece_width`` and ``ece_mass`` of :data:`MEASURES`, each with its null band.
+
+    Args:
+        confidence: [n] from 0 to 1, not empty.
+        is_correct: [n].
+        seed: of the redraws.
+    """
     bins = {"ece_width": width_bins(confidence), "ece_mass": mass_bins(confidence)}
     observed = {
         name: expected_calibration_error(confidence, is_correct, bin_of)
