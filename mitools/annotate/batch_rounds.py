@@ -135,8 +135,17 @@ class BatchTeacher(OfflineTeacher):
     def _open_requests(self, record: Record) -> Iterator[tuple[Question, Request]]:
         task = task_of(record, self._options.task)
         dialogue = converse(record, task, self._strategy, self.resamples)
-        for question in Conversation(dialogue, self._store.find).open:
+        for question in Conversation(dialogue, self._reply_so_far).open:
             yield question, self._store.requests.make(question)
+
+    def _reply_so_far(self, question: Question) -> Reply | None:
+        """Find an answer, or the failure of a request that this run has sent."""
+        reply = self._store.find(question)
+        if reply is None and self._tried:
+            key = bytes.fromhex(self._store.requests.make(question).key)
+            if key in self._tried and key not in self._flights:
+                reply = self._store.find(question, with_errors=True)
+        return reply
 
     def _take_up(self, question: Question, request: Request, parcel: _Parcel) -> None:
         """Put an open request into the parcel, unless it is in a batch or was sent in vain."""

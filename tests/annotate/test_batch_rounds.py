@@ -246,6 +246,28 @@ def test_a_refused_request_fails_its_record_and_is_not_sent_twice_in_a_run(
     assert len(server.batches[1].requests) == 1
 
 
+def test_a_failure_does_not_keep_the_other_samples_from_being_drawn_again(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    def end(batch: Batch) -> None:
+        if len(server.batches) == 1:  # of three samples one fails, one cannot be read
+            batch.failures = [failed(batch.requests[0], 500, "boom")]
+            batch.answers = [
+                answered(batch.requests[1], "I cannot say."),
+                answered(batch.requests[2]),
+            ]
+            batch.status = "completed"
+        else:
+            complete_all(batch)
+
+    server.end = end
+    (record,) = ask(sums(1), replace(options, samples=3))
+    assert [len(batch.requests) for batch in server.batches] == [3, 1]
+    labels = [sample["label"] for sample in record["teacher"]["samples"]]
+    assert labels.count(None) == 2
+    assert len(labels) == 4
+
+
 def test_results_that_were_not_asked_for_are_not_taken(
     server: BatchServer, options: AnnotateOptions
 ) -> None:
