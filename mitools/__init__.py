@@ -13,6 +13,7 @@ what stands above it:
   which process of a pipe draws it
 - ``lines``: lines of JSON; ``parts``: several files that are replaced together
 - ``records``: reading and writing records; ``diverted``: lines that were put aside
+- ``spool``: records in a temporary file
 - ``reading``: the answer that a text states; ``tasks``: answer formats, built on it
 - ``replies``: a teacher's reply, read as an answer; ``message_thoughts``: the thoughts of a chat
   message; ``question``: whether two records ask the same

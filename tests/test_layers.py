@@ -30,7 +30,7 @@ LAYERS = (
     ("console",),
     ("lines", "parts"),
     ("records",),
-    ("reading",),
+    ("reading", "spool"),
     ("diverted", "tasks"),
     ("demo", "gold", "operating", "message_thoughts", "question", "replies"),
     ("sources", "annotate", "split", "student"),

@@ -5,6 +5,7 @@ The stage:
 - ``options``: its options, with their defaults and checks; ``notices``: callbacks for messages
 - ``annotate_records``: the stage as one function; ``open_teacher``: a teacher from its options
 - ``dry_run``: estimate of the cost; ``batch``: requests for a batch service, and its answers
+- ``batch_rounds``: the teacher that is asked in batches; ``batch_flights``: the batches at work
 - ``report``: the summary of a finished run; ``failures``: what happens to a record without an
   answer; ``unanswered``: when such records stop a run
 

@@ -55,6 +55,8 @@ def annotate_records(
         ('1 + 1 = 2.', True)
     """
     options.check()
+    if front is not None:
+        options.check_front()
     return _annotated(records, options, notices or Notices(), front)
 
 
@@ -65,7 +67,11 @@ def _annotated(
         open_teacher(options, notices) as opened,
         open_failures(options.on_failure) as handle_failure,
         AnnotationRun(
-            _admitted(records), opened.teacher, options, handle_failure=handle_failure, front=front
+            opened.first_asked(_admitted(records)),
+            opened.teacher,
+            options,
+            handle_failure=handle_failure,
+            front=front,
         ) as run,
     ):
         yield from run

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
@@ -34,6 +34,7 @@ __all__ = [
     "MOST_REQUESTS",
     "Emitted",
     "Imported",
+    "batch_line",
     "emit_batch",
     "emit_requests",
     "import_results",
@@ -90,11 +91,9 @@ def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]
     """
     options.check_values()
     options.check_endpoint("emit_batch")
-    if options.score_choices == "completions":
-        message = (
-            "a batch holds requests of one API, so --score-choices completions cannot be in it"
-        )
-        raise UsageError(message, hint="use --score-choices chat")
+    if options.in_batches:
+        raise UsageError("--emit-batch writes requests, and --batch sends them", hint="use one")
+    options.check_batch_scoring()
     with open_reply_store(options) as store:
         labelled = with_label_sets(islice(records, options.limit), options.task)
         return emit_requests(labelled, store, Strategy.of(options), options.task, out)
@@ -124,21 +123,22 @@ def emit_requests(
             name = bytes.fromhex(request.key[:32])  # half of it is still unique
             if name not in seen:
                 seen.add(name)
+                line = batch_line(request)
+                out.write(line.decode())
                 done.requests += 1
-                done.size += _write(request, out)
+                done.size += len(line)
     return done
 
 
-def _write(request: Request, out: IO[str]) -> int:
+def batch_line(request: Request) -> bytes:
+    """Write a request as a line of a batch, in UTF-8."""
     line = {
         "custom_id": request.key,
         "method": "POST",
         "url": f"/v1{request.path}",
         "body": request.body,
     }
-    text = json.dumps(line, ensure_ascii=False) + "\n"
-    out.write(text)
-    return len(text.encode())
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
 @dataclass
@@ -149,8 +149,15 @@ class Imported:
     failures: int = 0
 
 
-def import_results(paths: Iterable[str], journal: Journal) -> Imported:
+def import_results(
+    paths: Iterable[str], journal: Journal, take: Callable[[Entry], bool] | None = None
+) -> Imported:
     """Write the results of a batch to the journal; a failure never replaces an answer.
+
+    Args:
+        paths: files of results.
+        journal: takes them.
+        take: decides which results are taken; without it, all are.
 
     Raises:
         SourceError: a file cannot be read.
@@ -162,6 +169,8 @@ def import_results(paths: Iterable[str], journal: Journal) -> Imported:
     for path in paths:
         for row in line_rows(path):
             entry = _entry(row.parse(), row.where)
+            if take is not None and not take(entry):
+                continue
             done.answers += entry.kind == "ok"
             done.failures += entry.kind != "ok"
             group.append(entry)

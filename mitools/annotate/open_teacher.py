@@ -7,9 +7,9 @@ journal is found at the start.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mitools.annotate.batch import import_results
 from mitools.annotate.client.budget import Budget
@@ -20,6 +20,11 @@ from mitools.annotate.loop_thread import LoopThread
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Teacher
+from mitools.records import Record
+
+if TYPE_CHECKING:
+    from mitools.annotate.batch_flights import OnWaiting
+    from mitools.annotate.batch_rounds import BatchTeacher
 
 __all__ = ["OpenTeacher", "open_teacher"]
 
@@ -32,11 +37,24 @@ class OpenTeacher:
         teacher: answers questions.
         journal: keeps its responses; None if there is no journal.
         budget: counts its cost; None if the price of a token is unknown.
+        batches: the teacher itself, if it is asked in batches.
     """
 
     teacher: Teacher
     journal: Journal | None = None
     budget: Budget | None = None
+    batches: BatchTeacher | None = None
+
+    def first_asked(
+        self, records: Iterable[Record], on_waiting: OnWaiting | None = None
+    ) -> Iterable[Record]:
+        """Return the records of a run; if they are asked in batches, that is done before the first.
+
+        Args:
+            records: with ids.
+            on_waiting: receives the progress of the batches.
+        """
+        return records if self.batches is None else self.batches.answering(records, on_waiting)
 
 
 @contextlib.contextmanager
@@ -64,6 +82,8 @@ def open_teacher(options: AnnotateOptions, notices: Notices | None = None) -> It
         opened = OpenTeacher(_replaying(options))
     elif options.answers_from_journal:
         opened = _offline(options, notices)
+    elif options.in_batches:
+        opened = _batching(options, notices)
     else:
         opened = _asking(options, notices)
     try:
@@ -100,13 +120,28 @@ def _asking(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
     from mitools.annotate.client.endpoint import Endpoint
     from mitools.annotate.client.teachers import ChatTeacher
 
-    requests = Requests(options)
-    budget = None if options.price is None else Budget(options.price, options.max_cost)
-    if options.samples > 1 and (cause := _cause_of_equal_samples(requests.settings)):
-        notices.warn(f"{cause} all samples of a record are alike")
+    requests, budget = _prepared(options, notices)
     endpoint = Endpoint(requests, budget, notices)
     journal = Journal(journal_place(options)) if options.keeps_journal else None
     return OpenTeacher(ChatTeacher(ReplyStore(requests, journal), endpoint), journal, budget)
+
+
+def _batching(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
+    from mitools.annotate.batch_rounds import BatchTeacher
+    from mitools.annotate.client.batch_api import BatchApi
+
+    requests, budget = _prepared(options, notices)
+    api = BatchApi(requests)
+    journal = Journal(journal_place(options))
+    teacher = BatchTeacher(ReplyStore(requests, journal), journal, api, budget, notices)
+    return OpenTeacher(teacher, journal, budget, teacher)
+
+
+def _prepared(options: AnnotateOptions, notices: Notices) -> tuple[Requests, Budget | None]:
+    requests = Requests(options)
+    if options.samples > 1 and (cause := _cause_of_equal_samples(requests.settings)):
+        notices.warn(f"{cause} all samples of a record are alike")
+    return requests, None if options.price is None else Budget(options.price, options.max_cost)
 
 
 def _cause_of_equal_samples(settings: Mapping[str, Any]) -> str:

@@ -116,6 +116,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "keep": KEEPS,
     "score_choices": SCORINGS,
 }
+_ATTRIBUTES = {"batch": "in_batches"}
 _FLAGS = {"timeout_seconds": "timeout", "max_wait_seconds": "max-wait"}
 
 
@@ -169,6 +170,7 @@ class AnnotateOptions:
         max_response_bytes: bound on the unpacked body of a response.
         price: of a token; None where it is unknown.
         max_cost: USD that this run may cost; needs ``price`` and a bound on tokens.
+        in_batches: whether requests are sent as batches, which the run waits for.
         from_batch: output files of a batch, whose answers enter the journal first; then the
             journal alone answers.
         journal: path of the journal of answers; None is a file of the user cache, by model.
@@ -211,6 +213,7 @@ class AnnotateOptions:
     max_response_bytes: int = 16 << 20
     price: Price | None = None
     max_cost: float | None = None
+    in_batches: bool = False
     from_batch: tuple[str, ...] = ()
     journal: str | None = None
     keeps_journal: bool = True
@@ -273,10 +276,21 @@ class AnnotateOptions:
             self.named_model()
             self._check_budget()
             return
-        self.check_endpoint("max_cost", "from_batch", "top_logprobs", "score_choices")
+        self.check_endpoint("max_cost", "batch", "from_batch", "top_logprobs", "score_choices")
         if self.strategy != "blind" and self.teacher != "demo":
             message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
             raise UsageError(message, hint="replayed completions work with --strategy blind only")
+
+    def check_front(self) -> None:
+        """Refuse options that need to know all records that the teacher is asked about.
+
+        Raises:
+            UsageError: requests are sent as batches.
+        """
+        if self.in_batches:
+            message = "--batch cannot wait for a student that answers first"
+            hint = 'write the requests with "--emit-batch FILE", and later take "--from-batch FILE"'
+            raise UsageError(message, hint=hint)
 
     def check_values(self) -> None:
         """Check each value, and the number of samples.
@@ -314,7 +328,8 @@ class AnnotateOptions:
             UsageError: one of them is set, and the teacher is another one.
         """
         for name in names:
-            if getattr(self, name, True) and not self.has_endpoint:
+            attribute = _ATTRIBUTES.get(name, name)
+            if getattr(self, attribute, True) and not self.has_endpoint:
                 message = f"--{name.replace('_', '-')} is for a teacher behind an endpoint"
                 raise UsageError(message, hint=f'leave it out, or "--teacher {self.teacher}"')
 
@@ -333,9 +348,32 @@ class AnnotateOptions:
                 raise UsageError(message, hint=f"leave out --{name}")
 
     def _check_journal(self) -> None:
+        if self.in_batches:
+            self._check_batches()
         if not self.keeps_journal and self.answers_from_journal:
             by = "--from-batch puts answers into" if self.from_batch else "--offline answers from"
             raise UsageError(f"{by} the journal", hint="leave out --no-journal")
+
+    def _check_batches(self) -> None:
+        if self.answers_from_journal:
+            other = "--from-batch" if self.from_batch else "--offline"
+            raise UsageError(f"--batch asks, and {other} does not", hint=f"leave out {other}")
+        if not self.keeps_journal:
+            message = "--batch notes in the journal what is in which batch"
+            raise UsageError(message, hint="leave out --no-journal")
+        self.check_batch_scoring()
+
+    def check_batch_scoring(self) -> None:
+        """Refuse scores that a batch cannot hold.
+
+        Raises:
+            UsageError: the choices are scored by another API than chat.
+        """
+        if self.score_choices == "completions":
+            message = (
+                "a batch holds requests of one API, so --score-choices completions cannot be in it"
+            )
+            raise UsageError(message, hint="use --score-choices chat")
 
     def _check_budget(self) -> None:
         if self.max_cost is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ from mitools.cli._annotate_options import (
     top_logprobs_option,
     within,
 )
+from mitools.cli._journal_options import journal_options
 from mitools.cli._options import seed_option, task_option
-from mitools.cli._places import DivertOr, OutputPath, RecipePath, ReplayOr, TypedOption
+from mitools.cli._places import DivertOr, RecipePath, ReplayOr, TypedOption
 from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, stage, watched
 from mitools.cli._student_front import FRONT_GROUP, front_options, take_cascade
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mitools.annotate.open_teacher import OpenTeacher
     from mitools.annotate.run import AnnotationRun
     from mitools.cascade.options import CascadeOptions
+    from mitools.console import Update
 
 __all__ = ["command"]
 
@@ -47,7 +49,7 @@ GROUPS = {
     "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
     "Failures": "--on-failure --max-error-rate",
     "Cost": "--limit --dry-run --price --max-cost",
-    "Journal and batches": "--journal --no-journal --offline --emit-batch --from-batch",
+    "Journal and batches": "--journal --no-journal --offline --batch --emit-batch --from-batch",
 }
 
 
@@ -195,29 +197,7 @@ GROUPS = {
     help="Budget of this run; needs --price and --max-tokens.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the expected cost and one prompt, and exit.")
-@click.option(
-    "--emit-batch",
-    cls=TypedOption,
-    type=OutputPath(),
-    metavar="FILE",
-    help="Write the open requests to a file for the OpenAI Batch API or vllm run-batch.",
-)
-@click.option(
-    "--from-batch",
-    multiple=True,
-    type=RecipePath(),
-    metavar="FILE",
-    help="Output file of a batch to take answers from. Repeatable.",
-)
-@click.option(
-    "--journal",
-    cls=TypedOption,
-    type=OutputPath(),
-    metavar="PATH",
-    help="File that keeps all responses.  [default: user cache, by model]",
-)
-@click.option("--no-journal", is_flag=True, help="Keep no responses.")
-@click.option("--offline", "is_offline", is_flag=True, help="Answer from the journal only.")
+@journal_options
 @click.option(
     "--on-failure",
     default=AnnotateOptions.on_failure,
@@ -252,6 +232,7 @@ def command(
     mitools annotate -m MODEL data.jsonl > annotated.jsonl
     mitools annotate -m MODEL --base-url http://localhost:8000/v1 data.jsonl
     mitools annotate -m MODEL --strategy star --price 0.25,2 --max-tokens 500 --max-cost 5 …
+    mitools annotate -m MODEL --batch data.jsonl > annotated.jsonl
     mitools annotate --teacher replay:completions.jsonl data.jsonl
     mitools annotate --student runs/x -m MODEL --price 0.25,2 new.jsonl > answered.jsonl
     mitools annotate --student runs/x --least-sure 200 -m MODEL data.jsonl > more.jsonl
@@ -288,6 +269,8 @@ def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -
     from mitools.cascade.open_front import open_front
 
     options.check()  # before a student is loaded
+    if cascade.student is not None or cascade.chosen is not None:
+        options.check_front()
     front = open_front(cascade, options, _notices(stage))
     bill = CascadeBill(options.price, cascade.student_price)
     with (
@@ -298,7 +281,7 @@ def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -
         open_failures(options.on_failure) as handle_failure,
         stage.console.progress(total=stage.expected(limit=options.limit)) as update,
     ):
-        shown = watched(records, update)
+        shown = watched(opened.first_asked(records, _shown_batches(update)), update)
         run = AnnotationRun(
             shown,
             opened.teacher,
@@ -321,6 +304,16 @@ def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -
         stage.console.note(_after_batch(run.tally.failed.total()))
     if options.limit is not None and run.tally.read == options.limit:
         stage.console.note(_after_trial(options, opened))
+
+
+def _shown_batches(update: Update) -> Callable[[int, int, int], None]:
+    """Make what shows the progress of batches."""
+
+    def show(done: int, total: int, batches: int) -> None:
+        at_work = f"{batches:,} batch{'' if batches == 1 else 'es'} at work"
+        update(0, f"{done:,} of {total:,} requests done", at_work if batches else "")
+
+    return show
 
 
 def _after_batch(failed: int) -> str:

@@ -4,7 +4,6 @@
 - ``options``: :class:`~mitools.split.options.SplitOptions`, their defaults and checks;
 - ``by_hash``: splits by a hash of each record alone, in one pass and constant memory;
 - ``divide``: splits that depend on the whole run, in two passes;
-- ``spool``: the records of a run in a temporary file;
 - ``units``: sets of records that must stay in one split: groups, and clusters of duplicates;
 - ``assign_units``: assignment of splits to units; ``exact_sizes``: quotas, and how units fill them;
 - ``near_duplicates``: clusters of similar texts, by MinHash and exact comparison;

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mitools.records import Reader, Record
 from mitools.schema import SPLITS, get_path
 from mitools.split.ngrams import MOST_TEXTS, NgramIndex, words_of
-from mitools.split.spool import Progress, RecordSpool
+from mitools.spool import Progress, RecordSpool
 
 __all__ = [
     "ContaminationReport",

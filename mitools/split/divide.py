@@ -28,8 +28,8 @@ from mitools.split.by_hash import normalized_input, position, split_key
 from mitools.split.contamination import ReadInputs, SplitArrays, find_leaks, read_file_inputs
 from mitools.split.options import SplitOptions
 from mitools.split.report import DuplicateCounts, SplitReport
-from mitools.split.spool import Progress, RecordSpool
 from mitools.split.units import Units, joined_units, units_by_place
+from mitools.spool import Progress, RecordSpool
 
 __all__ = ["DividedRun", "divide"]
 

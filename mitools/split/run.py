@@ -11,7 +11,7 @@ from mitools.records import Record
 from mitools.split.by_hash import HashSplitter
 from mitools.split.options import SplitOptions
 from mitools.split.report import SplitReport, as_json, check_selected, report_of
-from mitools.split.spool import Progress, RecordSpool, no_progress
+from mitools.spool import Progress, RecordSpool, no_progress
 
 if TYPE_CHECKING:
     from mitools.split.contamination import ReadInputs

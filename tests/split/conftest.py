@@ -11,7 +11,7 @@ from mitools.records import Record
 from mitools.split.divide import divide
 from mitools.split.options import SplitOptions
 from mitools.split.report import SplitReport
-from mitools.split.spool import RecordSpool, no_progress
+from mitools.spool import RecordSpool, no_progress
 
 Divide = Callable[..., tuple[list[Record], SplitReport]]
 

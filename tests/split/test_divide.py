@@ -18,7 +18,7 @@ from mitools.split import Fractions, HashSplitter
 from mitools.split.divide import divide as divide_run
 from mitools.split.options import SplitOptions
 from mitools.split.report import report_of, shares, warnings
-from mitools.split.spool import RecordSpool, no_progress
+from mitools.spool import RecordSpool, no_progress
 from tests.split.conftest import Divide
 
 MODES: list[dict[str, Any]] = [

@@ -9,6 +9,7 @@
 - ``transport``: bytes over HTTP, and a bounded response; ``packed_body``: compressed ones;
   ``proxies``: the proxy that the environment names; ``open_files``: how many connections a process
   may have
+- ``account``: the key and the headers; ``batch_api``: the endpoint's batches and their files
 - ``completion``: the JSON of a completion, or of a scored text; ``reply_reader``: that, or a
   journal entry, as the reply to a question
 
@@ -26,6 +27,6 @@ What goes wrong:
   ``scoring_faults``: a server that cannot score a text
 - ``model_list``: the models that an endpoint has
 
-Only ``transport`` and ``packed_body`` import the HTTP libraries. Importing this package
-imports no module of it.
+Only ``transport``, ``packed_body``, ``account`` and ``batch_api`` import the HTTP libraries.
+Importing this package imports no module of it.
 """

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitools.annotate.client.requests import Request
@@ -157,30 +157,63 @@ class Budget:
             UnaskedError: the run was stopped.
             UsageError: there is a limit, and the request has no token limit.
         """
+        needed = self._measure(request)
+        if self.limit is None:
+            return needed
+        async with self._turn:  # first come, first served
+            await self._find_room(needed, self.limit)
+            return self._reserve(needed)
+
+    def reserve_at_once(self, request: Request, *, is_sent: bool = False) -> Reservation:
+        """Reserve the maximum cost of a request of a batch, without waiting.
+
+        Args:
+            request: the request.
+            is_sent: whether it has been sent already; then it is reserved in any case.
+
+        Raises:
+            BudgetError: it does not fit now.
+            UsageError: there is a limit, and the request has no token limit.
+        """
+        needed = self._measure(request)
+        if self.limit is None:
+            return needed
+        if not is_sent and not self._fits(needed, self.limit):
+            raise self._exhausted(needed, self.limit)
+        return self._reserve(needed)
+
+    def _measure(self, request: Request) -> Reservation:
+        """Bound the tokens of a request; nothing is reserved yet."""
         body = request.body
         most_prompt, most_written = _most_prompt(request, body), _most_written(body)
         fewest = sum(map(fewest_tokens, _texts(body)))
-        if self.limit is None:
-            return Reservation(0.0, most_prompt, most_written, fewest)
-        if most_written is None:
+        if self.limit is not None and most_written is None:
             message = "--max-cost needs to know how long an answer can be"
             raise UsageError(message, hint="add --max-tokens N")
-        async with self._turn:  # first come, first served
-            amount = await self._find_room(most_prompt, most_written, self.limit)
-            self._reserved += amount
-            self._in_flight += 1
-            return Reservation(amount, most_prompt, most_written, fewest)
+        return Reservation(0.0, most_prompt, most_written, fewest)
 
-    async def _find_room(self, prompt: int, written: int, limit: float) -> float:
-        """Wait until the cost fits; returns the amount to reserve, by the current ratios."""
+    def _amount(self, needed: Reservation) -> float:
+        """Price the bounds of a request by the current ratios, in USD."""
+        written = (needed.most_written or 0) * self._ratio.written
+        return self.price.cost(needed.most_prompt * self._ratio.prompt, written)
+
+    def _fits(self, needed: Reservation, limit: float) -> bool:
+        return self.spent + self._reserved + self._amount(needed) <= limit
+
+    def _reserve(self, needed: Reservation) -> Reservation:
+        amount = self._amount(needed)
+        self._reserved += amount
+        self._in_flight += 1
+        return replace(needed, amount=amount)
+
+    async def _find_room(self, needed: Reservation, limit: float) -> None:
+        """Wait until the cost fits, by the current ratios."""
         while not self._is_stopped:
-            amount = self.price.cost(prompt * self._ratio.prompt, written * self._ratio.written)
-            fits = self.spent + self._reserved + amount <= limit
-            if fits and self._in_flight < self._width:
-                return amount
+            if self._fits(needed, limit) and self._in_flight < self._width:
+                return
             if not self._in_flight:
                 self.stop()
-                raise self._exhausted(limit, amount)
+                raise self._exhausted(needed, limit)
             self._settled.clear()
             await self._settled.wait()
         raise UnaskedError
@@ -211,8 +244,7 @@ class Budget:
 
     def settle_lost(self, reservation: Reservation) -> None:
         """Count the full reservation of a request whose answer was lost, as it may be billed."""
-        written = (reservation.most_written or 0) * self._ratio.written
-        cost = self.price.cost(reservation.most_prompt * self._ratio.prompt, written)
+        cost = self._amount(reservation)
         self.spent += cost
         self.lost.add(cost)
         self.release(reservation)
@@ -271,10 +303,10 @@ class Budget:
         cost = self.price.cost(prompt, written)
         return self.limit is None or cost <= reservation.amount * (1 + _ROUNDING)
 
-    def _exhausted(self, limit: float, amount: float) -> BudgetError:
+    def _exhausted(self, needed: Reservation, limit: float) -> BudgetError:
         message = (
             f"the budget is used up: ${self.spent:.4f} of ${limit:.4f} spent, "
-            f"and the next request may cost ${amount:.4f}"
+            f"and the next request may cost ${self._amount(needed):.4f}"
         )
         hint = "run it again to go on: answers are in the journal, and each run has its own budget"
         if not self.spent:

@@ -9,9 +9,7 @@ two to three times the CPU time. httpx2 makes the TLS context and parses URLs.
 from __future__ import annotations
 
 import asyncio
-import base64
 import errno
-import os
 import socket
 import ssl
 import zlib
@@ -22,18 +20,16 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import httpx2
-import openai
 
-from mitools import __version__
+from mitools.annotate.client.account import account_headers, account_of, basic_login
 from mitools.annotate.client.base_url import CHAT_PATH, BaseUrl
 from mitools.annotate.client.faults import Fatal, Fault, Lost, Secrets, TooLarge, Transient
 from mitools.annotate.client.open_files import allow_connections
 from mitools.annotate.client.packed_body import unpacked
 from mitools.annotate.client.proxies import proxy_for
-from mitools.annotate.client.requests import OPENAI_HOST
 from mitools.annotate.client.server_words import short_line
 from mitools.annotate.options import AnnotateOptions
-from mitools.errors import TeacherError, TeacherRefusedError
+from mitools.errors import TeacherError
 
 __all__ = ["Response", "Transport"]
 
@@ -111,8 +107,8 @@ class Transport:
             message = f"cannot make an HTTP client for {url.root}: {short_line(str(exc))}"
             hint = "check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE, and --base-url"
             raise TeacherError(message, hint=hint) from exc
-        account = _account(url, plain)
-        self._headers = _headers(account, url)
+        account = account_of(url, plain)
+        self._headers = account_headers(account, url)
         self._headers["Accept-Encoding"] = plain.headers["accept-encoding"]
         login = self._headers["Authorization"].partition(" ")[2]
         self.secrets = Secrets([account.api_key, login, *url.secrets])
@@ -222,7 +218,7 @@ class _Target:
         proxy = httpx2.Proxy(name)
         if proxy.url.scheme not in ("http", "https"):
             raise ValueError(f"a proxy of the kind {proxy.url.scheme} cannot be used, only HTTP")
-        login = {} if proxy.auth is None else {"Proxy-Authorization": _basic(*proxy.auth)}
+        login = {} if proxy.auth is None else {"Proxy-Authorization": basic_login(*proxy.auth)}
         is_tunnel = place.startswith("https:")  # the server behind it must not see the login
         return cls(place, str(proxy.url), {} if is_tunnel else login, login if is_tunnel else None)
 
@@ -329,41 +325,3 @@ def _reason(cause: OSError) -> str:
     if isinstance(inner, socket.gaierror):
         return "no such host"
     return inner.strerror or str(inner)
-
-
-def _account(url: BaseUrl, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
-    """Make the SDK's client from the environment; servers other than OpenAI's need no key."""
-    key = os.environ.get("OPENAI_API_KEY") or ("none" if url.host != OPENAI_HOST else None)
-    if key is not None and not (key.isascii() and key.isprintable()):
-        message = "OPENAI_API_KEY holds a character that no HTTP header can"
-        raise TeacherRefusedError(message, hint='copy the key again: "export OPENAI_API_KEY=…"')
-    try:
-        return openai.AsyncOpenAI(api_key=key, base_url=url.root, http_client=http)
-    except openai.OpenAIError as exc:
-        raise TeacherRefusedError(
-            "no API key",
-            hint='type "export OPENAI_API_KEY=…", or name a server of your own with --base-url',
-        ) from exc
-
-
-def _basic(user: str, password: str) -> str:
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
-
-
-def _headers(account: openai.AsyncOpenAI, url: BaseUrl) -> dict[str, str]:
-    """Return the account's headers, without those that describe the SDK's requests."""
-    every = {**account.default_headers, **account.auth_headers}
-    kept = {
-        name: value
-        for name, value in every.items()
-        if isinstance(value, str) and not name.startswith("X-Stainless-")
-    }
-    if url.user is not None:  # a login in the URL overrides the environment
-        kept["Authorization"] = _basic(url.user, url.password)
-    elif "api-version=" in url.query:  # Azure's name for the key
-        kept["api-key"] = account.api_key
-    if not all(value.isascii() and value.isprintable() for value in kept.values()):
-        message = "a header of the account holds a character that no HTTP header can"
-        hint = "check OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS"
-        raise TeacherError(message, hint=hint)
-    return kept | {"User-Agent": f"mitools/{__version__}"}

@@ -13,7 +13,7 @@ import pytest
 
 from mitools.errors import OutputError
 from mitools.records import Record
-from mitools.split.spool import RecordSpool, no_progress
+from mitools.spool import RecordSpool, no_progress
 
 ODD: list[Record] = [
     {"id": "a", "input": "größer 你好 😀\u2028\x85", "mine": [1, 1.0, 1e300, None, {"x": {}}]},

@@ -1,0 +1,523 @@
+"""Requests sent through a Batch API: rounds, what an earlier run left, limits, odd results."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mitools.annotate.annotate_records import annotate_records
+from mitools.annotate.batch import emit_batch
+from mitools.annotate.client.batch_api import BatchApi, BatchState
+from mitools.annotate.client.journal import Journal
+from mitools.annotate.notices import Notices
+from mitools.annotate.open_teacher import open_teacher
+from mitools.annotate.options import AnnotateOptions, Price
+from mitools.annotate.run import StoppedError
+from mitools.errors import (
+    BudgetError,
+    MitoolsError,
+    OutputError,
+    TeacherError,
+    TeacherRefusedError,
+    UsageError,
+)
+from mitools.records import Record
+from tests.annotate.conftest import sums
+from tests.annotate.test_cli import COMMAND, ended, lines, run
+from tests.batch_server import Batch, BatchServer, answered, complete_all, failed
+from tests.server import KEY
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchServer]:
+    monkeypatch.setattr("mitools.annotate.batch_flights._FIRST_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("mitools.annotate.batch_flights._LONGEST_LOOK_SECONDS", 0.05)
+    with BatchServer() as running:
+        yield running
+
+
+@pytest.fixture
+def options(server: BatchServer, tmp_path: Path) -> AnnotateOptions:
+    return AnnotateOptions(
+        model="fixture",
+        base_url=server.url,
+        max_tokens=50,
+        retries=0,
+        in_batches=True,
+        journal=str(tmp_path / "journal"),
+    )
+
+
+def ask(records: list[Record], options: AnnotateOptions, said: list[str] | None = None) -> Any:
+    notices = Notices(None if said is None else said.append)
+    return list(annotate_records(records, options, notices=notices))
+
+
+def kinds(records: list[Record]) -> list[str]:
+    return [record["teacher"].get("error", {}).get("kind", "") for record in records]
+
+
+def answered_part(first: int, status: str = "completed") -> Callable[[Batch], None]:
+    """End a batch after its first requests."""
+
+    def end(batch: Batch) -> None:
+        batch.answers = [answered(row) for row in batch.requests[:first]]
+        batch.status = status
+
+    return end
+
+
+def test_the_records_are_those_of_a_batch_that_was_taken_by_hand(
+    server: BatchServer, options: AnnotateOptions, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    done = ask(sums(5), options, said)
+    assert [record["teacher"]["agrees"] for record in done] == [True] * 5
+    assert [record["id"] for record in done] == [record["id"] for record in sums(5)]
+    assert said[0] == "batch batch_0: 5 requests sent"
+    assert said[1] == "batch batch_0 is completed: 5 answers, 0 failures"
+    by_hand = replace(options, in_batches=False, journal=str(tmp_path / "other"))
+    with (tmp_path / "requests").open("w") as out:
+        emit_batch(sums(5), by_hand, out)
+    assert server.files["file-0"] == (tmp_path / "requests").read_bytes()
+    results = tmp_path / "results"
+    results.write_text("".join(json.dumps(answered(row)) + "\n" for row in server.requests))
+    assert ask(sums(5), replace(by_hand, from_batch=(str(results),))) == done
+
+
+def test_the_key_is_sent(server: BatchServer, options: AnnotateOptions) -> None:
+    ask(sums(1), options)
+    assert server.bearer == f"Bearer {KEY}"
+
+
+def test_a_second_run_sends_nothing(server: BatchServer, options: AnnotateOptions) -> None:
+    first = ask(sums(3), options)
+    calls = len(server.calls)
+    assert ask(sums(3), options) == first
+    assert len(server.calls) == calls
+
+
+def test_more_records_send_only_what_is_new(server: BatchServer, options: AnnotateOptions) -> None:
+    ask(sums(8), replace(options, limit=3))
+    ask(sums(8), options)
+    assert [len(batch.requests) for batch in server.batches] == [3, 5]
+
+
+def test_equal_questions_are_sent_once(server: BatchServer, options: AnnotateOptions) -> None:
+    done = ask([*sums(2), {**sums(1)[0], "id": "twin"}], options)
+    assert len(server.requests) == 2
+    assert kinds(done) == ["", "", ""]
+
+
+def test_a_strategy_that_asks_again_takes_a_second_batch(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    def end(batch: Batch) -> None:
+        wrong = "So the answer is 1." if len(server.batches) == 1 else "It is 18. The answer is 18."
+        batch.answers = [
+            answered(row, wrong if "Add 11" in question else None)
+            for row, question in zip(batch.requests, batch.questions, strict=True)
+        ]
+        batch.status = "completed"
+
+    server.end = end
+    done = ask(sums(3), replace(options, strategy="star"))
+    assert [record["teacher"].get("hinted") for record in done] == [None, True, None]
+    (question,) = server.batches[1].questions
+    assert "The answer is 18. Give the reasons" in question
+
+
+def test_an_unreadable_answer_is_drawn_again(server: BatchServer, options: AnnotateOptions) -> None:
+    def end(batch: Batch) -> None:
+        text = "I cannot say." if len(server.batches) == 1 else None
+        batch.answers = [answered(row, text) for row in batch.requests]
+        batch.status = "completed"
+
+    server.end = end
+    assert kinds(ask(sums(2), options)) == ["", ""]
+    assert [len(batch.requests) for batch in server.batches] == [2, 2]
+
+
+def test_a_large_input_makes_several_batches(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.annotate.batch_rounds.MOST_REQUESTS", 3)
+    done = ask(sums(8), options)
+    assert [len(batch.requests) for batch in server.batches] == [3, 3, 2]
+    assert kinds(done) == [""] * 8
+
+
+def test_no_file_is_larger_than_the_bound(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.annotate.batch_rounds.MOST_BYTES", 2000)
+    ask(sums(8), options)
+    sizes = [len(server.files[batch.file]) for batch in server.batches]
+    assert len(sizes) > 1
+    assert max(sizes) <= 2000
+
+
+def test_a_run_that_is_stopped_goes_on_with_the_same_batch(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.looks = 10**9
+    said: list[str] = []
+    with open_teacher(options, Notices(said.append)) as opened:
+        assert opened.batches is not None
+        stop = opened.batches.stop
+        with pytest.raises(StoppedError):
+            list(opened.first_asked(sums(3), lambda *_counts: stop()))
+    assert said[-1] == "batch_0 goes on at the endpoint: the same command takes the answers in"
+    server.looks = 1
+    assert kinds(ask(sums(3), options)) == ["", "", ""]
+    assert server.count("POST") == 2  # one file, one batch
+
+
+def broken_off(options: AnnotateOptions) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        ask(sums(3), options)
+
+
+@pytest.mark.parametrize("is_made", [False, True])
+def test_a_kill_beside_the_making_of_a_batch_costs_nothing(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch, is_made: bool
+) -> None:
+    create = BatchApi.create
+
+    def kill(api: BatchApi, file: str) -> BatchState:
+        if is_made:
+            create(api, file)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchApi, "create", kill)
+        broken_off(options)
+    assert len(server.batches) == is_made
+    assert kinds(ask(sums(3), options)) == ["", "", ""]
+    assert (len(server.batches), server.count("POST /v1/files")) == (1, 1)
+
+
+def test_a_server_without_a_list_gets_the_batch_made_again(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(_api: BatchApi, _file: str) -> BatchState:
+        raise KeyboardInterrupt
+
+    server.has_list = False
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchApi, "create", kill)
+        broken_off(options)
+    assert kinds(ask(sums(3), options)) == ["", "", ""]
+
+
+def test_answers_of_a_batch_that_expired_are_kept_and_the_rest_is_sent_by_the_next_run(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.end = answered_part(2, "expired")
+    said: list[str] = []
+    done = ask(sums(5), options, said)
+    assert kinds(done) == ["", "", "expired", "expired", "expired"]
+    assert "3 requests without a result" in said[-1]
+    server.end = complete_all
+    assert kinds(ask(sums(5), options)) == [""] * 5
+    assert [len(batch.requests) for batch in server.batches] == [5, 3]
+
+
+def test_a_refused_request_fails_its_record_and_is_not_sent_twice_in_a_run(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    def end(batch: Batch) -> None:
+        batch.failures = [failed(row) for row in batch.requests[:1]]
+        batch.answers = [answered(row) for row in batch.requests[1:]]
+        batch.status = "completed"
+
+    server.end = end
+    assert kinds(ask(sums(3), options)) == ["context_length", "", ""]
+    assert len(server.batches) == 1
+    server.end = complete_all
+    assert kinds(ask(sums(3), options)) == ["", "", ""]
+    assert len(server.batches[1].requests) == 1
+
+
+def test_a_failure_does_not_keep_the_other_samples_from_being_drawn_again(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    def end(batch: Batch) -> None:
+        if len(server.batches) == 1:  # of three samples one fails, one cannot be read
+            batch.failures = [failed(batch.requests[0], 500, "boom")]
+            batch.answers = [
+                answered(batch.requests[1], "I cannot say."),
+                answered(batch.requests[2]),
+            ]
+            batch.status = "completed"
+        else:
+            complete_all(batch)
+
+    server.end = end
+    (record,) = ask(sums(1), replace(options, samples=3))
+    assert [len(batch.requests) for batch in server.batches] == [3, 1]
+    labels = [sample["label"] for sample in record["teacher"]["samples"]]
+    assert labels.count(None) == 2
+    assert len(labels) == 4
+
+
+def test_results_that_were_not_asked_for_are_not_taken(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    foreign = "0" * 64
+
+    def end(batch: Batch) -> None:
+        right = [answered(row) for row in batch.requests]
+        again = [answered(row, "The answer is 1.") for row in batch.requests]
+        batch.answers = [*right, *again, {**right[0], "custom_id": foreign}]
+        batch.status = "completed"
+
+    server.end = end
+    done = ask(sums(3), options)
+    assert [record["teacher"]["agrees"] for record in done] == [True] * 3
+    journal = Journal(str(options.journal), is_read_only=True)
+    assert journal.find(foreign) is None
+    journal.close()
+
+
+def test_results_that_are_not_readable_are_fetched_again(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.refusals["GET /v1/files"] = [(200, b'{"custom_id": "\xff')]
+    with pytest.raises(TeacherError, match="the results of batch batch_0 are not readable"):
+        ask(sums(3), options)
+    assert kinds(ask(sums(3), options)) == ["", "", ""]
+    assert len(server.batches) == 1
+
+
+def test_a_download_is_bounded(server: BatchServer, options: AnnotateOptions) -> None:
+    with pytest.raises(TeacherError, match="is larger than allowed"):
+        ask(sums(2), replace(options, max_response_bytes=20))
+
+
+def test_a_batch_above_the_limit_of_the_account_is_divided(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.annotate.batch_rounds._FEWEST", 1)
+    server.most_requests = 3
+    assert kinds(ask(sums(10), options)) == [""] * 10
+    made = [len(batch.requests) for batch in server.batches]
+    assert made == [10, 5, 2, 2, 2, 2, 2]
+
+
+def test_a_limit_that_small_batches_meet_as_well_ends_the_run(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.most_requests = 3
+    with pytest.raises(TeacherError, match="Enqueued token limit reached") as caught:
+        ask(sums(10), options)
+    assert "wait until other batches" in caught.value.hint
+    server.most_requests = None
+    assert kinds(ask(sums(10), options)) == [""] * 10
+
+
+def test_a_batch_that_fails_ends_the_run_and_is_sent_again_by_the_next(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    def end(batch: Batch) -> None:
+        batch.status = "failed"
+        error = {"code": "model_not_found", "message": "The model is not available."}
+        batch.errors = {"object": "list", "data": [error]}
+
+    server.end = end
+    with pytest.raises(TeacherError) as caught:
+        ask(sums(2), options)
+    wanted = "batch batch_0 has failed: model_not_found: The model is not available."
+    assert caught.value.message == wanted
+    server.end = complete_all
+    assert kinds(ask(sums(2), options)) == ["", ""]
+
+
+def test_what_the_budget_has_no_room_for_is_not_sent(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    # A request is reserved at about $0.0065; its answer costs $0.00044 of it.
+    priced = replace(options, price=Price(4.0, 80.0), max_cost=0.012)
+    records = sums(40)
+
+    def end(batch: Batch) -> None:
+        usage = {"prompt_tokens": 90, "completion_tokens": 1, "total_tokens": 91}
+        batch.answers = [answered(row, usage=usage) for row in batch.requests]
+        batch.status = "completed"
+
+    server.end = end
+    done: list[Record] = []
+    with pytest.raises(BudgetError, match="the budget is used up"):
+        done.extend(annotate_records(records, priced))
+    assert 0 < len(server.requests) < 40
+    first = len(server.requests)
+    assert kinds(ask(records, options)) == [""] * 40
+    assert len(server.requests) == 40
+    assert len(server.batches[-1].requests) == 40 - first
+
+
+def test_the_answers_before_the_end_of_the_budget_are_passed_on(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    text = lines(sums(40))
+    limits = ["--price", "4,80", "--max-cost", "0.012", "--max-tokens", "50", "--retries", "0"]
+    arguments = ["-m", "fixture", "--base-url", server.url, "--batch", *limits]
+    status, records, said = run(None, text, *arguments)
+    assert status == 4
+    assert [record["id"] for record in records] == [f"r{number}" for number in range(len(records))]
+    assert len(records) == len(server.requests)
+    assert "the budget is used up" in said
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "kind", "hint"),
+    [
+        ("POST /v1/files", 404, TeacherError, "--emit-batch"),
+        ("POST /v1/files", 401, TeacherRefusedError, "check OPENAI_API_KEY"),
+        ("POST /v1/batches", 402, TeacherRefusedError, "check OPENAI_API_KEY"),
+        ("POST /v1/batches", 400, TeacherError, ""),
+        ("POST /v1/files", 503, TeacherError, "later"),
+        ("GET /v1/batches/", 404, TeacherError, "the API key that the batch was made with"),
+        ("GET /v1/files/", 404, TeacherError, ""),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_the_next_run_goes_on(
+    server: BatchServer,
+    options: AnnotateOptions,
+    call: str,
+    status: int,
+    kind: type[MitoolsError],
+    hint: str,
+) -> None:
+    server.refusals[call] = [(status, {"error": {"message": f"no {KEY} here"}})]
+    with pytest.raises(kind) as caught:
+        ask(sums(2), options)
+    assert hint in caught.value.hint
+    assert KEY not in str(caught.value)
+    assert kinds(ask(sums(2), options)) == ["", ""]
+
+
+def test_an_endpoint_that_is_away_for_a_while_is_asked_again(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.refusals["GET /v1/batches/"] = [(503, {})] * 5
+    said: list[str] = []
+    assert kinds(ask(sums(2), options, said)) == ["", ""]
+    assert sum("it is tried again" in text for text in said) == 1
+
+
+def test_an_endpoint_that_stays_away_ends_the_run(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.refusals["GET /v1/batches/"] = [(503, {})] * 1000
+    with pytest.raises(TeacherError, match="503"):
+        ask(sums(2), replace(options, max_wait_seconds=0.1))
+
+
+def test_an_unreachable_endpoint_is_named(options: AnnotateOptions) -> None:
+    with pytest.raises(TeacherError, match=r"cannot reach http://127\.0\.0\.1:9/v1: .*refused"):
+        ask(sums(1), replace(options, base_url="http://127.0.0.1:9/v1"))
+
+
+@pytest.mark.parametrize(
+    "body", [[], "text", {"id": 5}, {"id": ""}, {"id": "a\nb"}, b"<html>", b"\xff", {}]
+)
+@pytest.mark.parametrize("call", ["POST /v1/files", "POST /v1/batches"])
+def test_an_answer_without_an_id_is_an_error(
+    server: BatchServer, options: AnnotateOptions, call: str, body: Any
+) -> None:
+    server.refusals[call] = [(200, body)]
+    with pytest.raises(TeacherError):
+        ask(sums(1), options)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        "text",
+        {"status": 7, "request_counts": "many"},
+        {"status": "in_progress", "request_counts": {"completed": -5, "failed": "x"}},
+        {"status": "in_progress", "output_file_id": 5, "errors": [1]},
+        b"<html>",
+    ],
+)
+def test_an_odd_state_is_looked_at_again(
+    server: BatchServer, options: AnnotateOptions, body: Any
+) -> None:
+    server.refusals["GET /v1/batches/"] = [(200, body)]
+    try:
+        done = ask(sums(2), options)
+    except TeacherError:  # what is not JSON at all
+        done = ask(sums(2), options)
+    assert kinds(done) == ["", ""]
+    assert len(server.batches) == 1
+
+
+def test_a_folder_that_takes_no_file_is_an_error(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(OutputError) as caught:
+        ask(sums(2), options)
+    assert "TMPDIR" in caught.value.hint
+    assert not server.calls
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"keeps_journal": False},
+        {"is_offline": True},
+        {"from_batch": ("x",)},
+        {"teacher": "demo"},
+        {"score_choices": "completions"},
+    ],
+)
+def test_options_that_exclude_batches_are_refused(
+    options: AnnotateOptions, given: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError):
+        replace(options, **given).check()
+
+
+def test_a_student_before_the_batches_is_refused(server: BatchServer) -> None:
+    status, _, said = run(
+        None, lines(sums(1)), "-m", "x", "--base-url", server.url, "--batch", "--random", "1"
+    )
+    assert status == 2
+    assert "--emit-batch" in said
+    assert not server.calls
+
+
+def test_samples_are_separate_requests(server: BatchServer, options: AnnotateOptions) -> None:
+    (record,) = ask(sums(1), replace(options, samples=3))
+    assert len(record["teacher"]["samples"]) == 3
+    assert len(server.requests) == 3
+
+
+def test_an_interrupted_command_says_that_the_batch_goes_on(
+    server: BatchServer, tmp_path: Path
+) -> None:
+    server.looks = 10**9
+    source = tmp_path / "in.jsonl"
+    source.write_text(lines(sums(3)))
+    command = [*COMMAND, "-m", "fixture", "--base-url", server.url, "--batch", str(source)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    server.wait_for("GET /v1/batches/batch_0")
+    assert not ended(process)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert b"batch_0 goes on at the endpoint" in said
+    server.looks = 1
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert len(done.stdout.splitlines()) == 3
+    assert server.count("POST") == 2
