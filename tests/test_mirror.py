@@ -19,6 +19,7 @@ TESTED_IN = {
     "annotate/client/reply_reader": "annotate/client/test_teachers",
     "annotate/client/rescue": "annotate/client/test_journal",
     "annotate/client/scoring_faults": "annotate/test_scoring",
+    "annotate/client/sender": "annotate/client/test_budget",
     "annotate/client/sqlite_text": "annotate/client/test_journal",
     "annotate/client/usage": "annotate/client/test_budget",
     "annotate/conversation": "annotate/test_run",

@@ -1,6 +1,6 @@
 """An OpenAI-compatible endpoint: requests are paced, kept within the budget, and retried.
 
-Decides what a fault means for its request and for the run; ``transport`` sends the bytes. This is
+Decides what a fault means for its request and for the run; ``sender`` sends a request once. This is
 the only layer of retries (openai/openai-python#1725).
 """
 
@@ -12,22 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.annotate.client.budget import Budget
-from mitools.annotate.client.completion import (
-    NoCompletionError,
-    UnfinishedError,
-    parse_completion,
-    parse_scored,
-    shorten_scored,
-)
-from mitools.annotate.client.faults import (
-    Busy,
-    Fatal,
-    Fault,
-    RequestRejected,
-    Transient,
-    sort_in_body,
-    sort_status,
-)
+from mitools.annotate.client.faults import Busy, Fatal, Fault, RequestRejected, Transient
 from mitools.annotate.client.first_faults import FirstFaults
 from mitools.annotate.client.hints import advise, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
@@ -36,6 +21,7 @@ from mitools.annotate.client.pace import Pace, backoff
 from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.scoring_faults import is_about_scoring, scoring_refused
+from mitools.annotate.client.sender import Admission, Sender
 from mitools.annotate.client.transport import Transport
 from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Question, UnaskedError
@@ -99,9 +85,9 @@ class Endpoint:
         self._requests = requests
         self._options = requests.options
         self._provider = requests.provider
-        self._budget = budget
         self._notices = notices or Notices()
         self._transport = Transport(requests.options, requests.url)
+        self._sender = Sender(self._transport, requests.options.timeout_seconds, budget)
         self._models = ModelList(self._transport)
         self._first_faults = FirstFaults(requests.options.alike_failures)
         self._pace = Pace(
@@ -161,15 +147,16 @@ class Endpoint:
         tries = _Tries()
         is_retry = False
         while True:
-            async with self._pace.turn(is_retry=is_retry) as sent_at:
+            async with self._pace.turn(is_retry=is_retry):
                 # Another process may have stored the answer, or an earlier run its failure.
                 entry = None if is_retry else store.find_entry(request)
                 if entry is not None and entry.kind == "ok":
                     return RequestOutcome(entry, is_known=True)
                 tries.has_failed_before = tries.has_failed_before or entry is not None
                 # Send, and store the response before the place is released.
+                admission = await self._admit(request)
                 try:
-                    raw, answer = await self._send(request)
+                    raw, answer = await self._sender.send(request, admission)
                 except Fault as exc:
                     if exc.body is not None:
                         await keep(UNREAD, exc.body)
@@ -178,7 +165,7 @@ class Endpoint:
                     self._succeeded(request, answer)
                     return RequestOutcome(await keep("ok", raw), answer)
                 # Retry after a delay, fail the request, or stop the run.
-                delay = self._delay(fault, tries, sent_at)
+                delay = self._delay(fault, tries, admission.at)
                 if delay is None:
                     await self._check_all(request, fault, tries)
                     return RequestOutcome(await keep(fault.kind, fault.message))
@@ -201,7 +188,7 @@ class Endpoint:
         request = self._requests.scoring([{"role": "user", "content": "1 + 1 = ?"}], "2")
         cause: Fault | None = None
         try:
-            _, answer = await self._send(request)
+            _, answer = await self._sender.send(request, await self._admit(request))
         except Fault as exc:
             if not is_about_scoring(exc, way):
                 return
@@ -212,49 +199,13 @@ class Endpoint:
         self._halt()
         raise scoring_refused(self._provider, way, cause) from cause
 
-    async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
-        """Send a request and count its cost; returns the response's text and its JSON."""
-        if self._budget is None:
-            return await self._post(request)
+    async def _admit(self, request: Request) -> Admission:
+        """Wait until a request may be sent."""
         try:
-            reservation = await self._budget.reserve(request)
+            return await self._sender.admit(request)
         except BudgetError:
             self._halt()
             raise
-        try:
-            raw, answer = await self._post(request)
-        except Fault as exc:
-            if exc.is_maybe_billed:
-                self._budget.settle_lost(reservation)
-            else:
-                self._budget.release(reservation)
-            raise
-        except BaseException:
-            self._budget.settle_lost(reservation)
-            raise
-        self._budget.settle(reservation, answer)
-        return raw, answer
-
-    async def _post(self, request: Request) -> tuple[str, Mapping[str, Any]]:
-        secrets = self._transport.secrets
-        response = await self._transport.post(
-            request.path, request.content, self._options.timeout_seconds
-        )
-        if not response.is_success:
-            raise sort_status(
-                response.status, response.reason, response.headers, response.text, secrets
-            )
-        try:
-            if request.said is None:
-                return response.text, parse_completion(response.text)
-            answer = parse_scored(response.text)
-            return shorten_scored(response.text, answer, request.said), answer
-        except NoCompletionError as exc:
-            is_begun = isinstance(exc, UnfinishedError)
-            why, headers = str(exc), response.headers
-            fault = sort_in_body(why, exc.words, headers, secrets, is_begun=is_begun)
-            fault.body = secrets.mask(response.text)
-            raise fault from exc
 
     def _note_pause(self, seconds: float, words: str) -> None:
         self._notices.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
@@ -394,5 +345,4 @@ class Endpoint:
         """Send no further request, before the run handles the error."""
         self._is_stopped = True
         self._pace.stop()
-        if self._budget is not None:
-            self._budget.stop()
+        self._sender.stop()

@@ -58,15 +58,15 @@ class Pace:
         self._stopped = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def turn(self, *, is_retry: bool = False) -> AsyncIterator[float]:
-        """Wait for a place and hold it; yields the loop time at which it was taken.
+    async def turn(self, *, is_retry: bool = False) -> AsyncIterator[None]:
+        """Wait for a place and hold it.
 
         Raises:
             UnaskedError: the run is being stopped.
         """
         await self._acquire(is_retry)
         try:
-            yield asyncio.get_running_loop().time()
+            yield
         finally:
             self._active -= 1
             self._grant()
