@@ -33,6 +33,7 @@ TESTED_IN = {
     "cli/_explain_output": "cli/test_explain",
     "cli/_fields": "train/test_cli",
     "cli/annotate": "annotate/test_cli",
+    "cli/_request_options": "annotate/test_options",
     "cli/_student_front": "cascade/test_cli",
     "cli/_unsent": "cascade/test_cli",
     "cli/recipes": "test_cli",
