@@ -98,6 +98,8 @@ RANGES: Mapping[str, Range] = {
     "max_tokens": Range(1),
     "top_logprobs": Range(1, 100),
     "concurrency": Range(1, 4096),
+    "requests_per_minute": Range(1),
+    "tokens_per_minute": Range(1),
     "timeout_seconds": Range(0, is_open=True),
     "retries": Range(0),
     "max_wait_seconds": Range(0),
@@ -162,6 +164,13 @@ class AnnotateOptions:
             the messages by blank lines, as for a base model.
         params: further fields of the request body.
         concurrency: requests in flight; four times as many records are held.
+        requests_per_minute: requests that may be sent in any minute, spread evenly; repeats and
+            requests that score choices count. Waiting for it counts into no other limit of time.
+            None sets no limit; a server that answers 429 is obeyed in any case.
+        tokens_per_minute: tokens, read and written, in any minute. Each request counts as its
+            prompt and ``max_tokens`` until its answer states the usage; without ``max_tokens``, as
+            much as the answers so far took on average. A request above the limit is sent alone, and
+            the next one up to a minute later. None sets no limit.
         is_ordered: whether records leave in input order.
         timeout_seconds: for one request, from sending to the last byte.
         retries: repeats of one request after faults that may pass; rate limits cost none.
@@ -204,6 +213,8 @@ class AnnotateOptions:
     chat_template: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int = 16
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     is_ordered: bool = True
     timeout_seconds: float = 300.0
     retries: int = 5
@@ -274,6 +285,7 @@ class AnnotateOptions:
             self._check_budget()
             return
         self.check_endpoint("max_cost", "from_batch", "top_logprobs", "score_choices")
+        self.check_endpoint("requests_per_minute", "tokens_per_minute")
         if self.strategy != "blind" and self.teacher != "demo":
             message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
             raise UsageError(message, hint="replayed completions work with --strategy blind only")

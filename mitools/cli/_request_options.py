@@ -15,7 +15,11 @@ __all__ = ["REQUEST_GROUP", "request_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-REQUEST_GROUP = "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes"
+REQUEST_GROUP = (
+    "--concurrency --requests-per-minute --tokens-per-minute --unordered --timeout --retries "
+    "--max-wait --max-response-bytes"
+)
+
 
 _OPTIONS = (
     click.option(
@@ -24,6 +28,19 @@ _OPTIONS = (
         default=AnnotateOptions.concurrency,
         show_default=True,
         help="Maximum number of requests in flight.",
+    ),
+    click.option(
+        "--requests-per-minute",
+        type=within("requests_per_minute"),
+        metavar="N",
+        help="Maximum number of requests sent in any minute, evenly spread; retries count.",
+    ),
+    click.option(
+        "--tokens-per-minute",
+        type=within("tokens_per_minute"),
+        metavar="N",
+        help="Maximum number of tokens in any minute: of the prompt and, until the answer "
+        "states its usage, --max-tokens or what answers took on average.",
     ),
     click.option("--unordered", is_flag=True, help="Write records as they finish."),
     click.option(

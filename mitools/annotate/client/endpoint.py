@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: requests are paced, kept within the budget, and retried.
+"""An OpenAI-compatible endpoint: requests are paced, kept within limits, and retried.
 
 Decides what a fault means for its request and for the run; ``sender`` sends a request once. This is
 the only layer of retries (openai/openai-python#1725).
@@ -18,6 +18,7 @@ from mitools.annotate.client.hints import advise, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
 from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
+from mitools.annotate.client.rate_limit import PerMinute, RateLimit
 from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.scoring_faults import is_about_scoring, scoring_refused
@@ -55,7 +56,7 @@ class _Tries:
 
     Attributes:
         faults: number of faults that cost a retry.
-        busy_since: loop time at which the server first asked it to wait; None before that.
+        busy_since: patience clock at which the server first asked it to wait; None before that.
         answers_seen: number of answered requests at its last busy response.
         has_failed_before: whether it failed in an earlier run.
     """
@@ -87,17 +88,23 @@ class Endpoint:
         self._provider = requests.provider
         self._notices = notices or Notices()
         self._transport = Transport(requests.options, requests.url)
-        self._sender = Sender(self._transport, requests.options.timeout_seconds, budget)
         self._models = ModelList(self._transport)
         self._first_faults = FirstFaults(requests.options.alike_failures)
         self._pace = Pace(
             requests.options.concurrency, requests.options.max_wait_seconds, self._note_pause
+        )
+        self._sender = Sender(
+            self._transport, requests.options.timeout_seconds, budget, self._rate_limit()
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._answers = 0
         self._looking: asyncio.Task[None] | None = None
         self._explaining: asyncio.Task[TeacherError] | None = None
         self._is_stopped = False  # also before the loop is known
+
+    def _rate_limit(self) -> RateLimit | None:
+        limits = PerMinute.of(self._options)
+        return RateLimit(limits, self._pace, self._notices.warn) if limits.flags() else None
 
     def stop(self) -> None:
         """Send no further request. Safe from any thread."""
@@ -148,13 +155,14 @@ class Endpoint:
         is_retry = False
         while True:
             async with self._pace.turn(is_retry=is_retry):
+                admission = await self._admit(request)
                 # Another process may have stored the answer, or an earlier run its failure.
                 entry = None if is_retry else store.find_entry(request)
                 if entry is not None and entry.kind == "ok":
+                    self._sender.withdraw(admission)
                     return RequestOutcome(entry, is_known=True)
                 tries.has_failed_before = tries.has_failed_before or entry is not None
                 # Send, and store the response before the place is released.
-                admission = await self._admit(request)
                 try:
                     raw, answer = await self._sender.send(request, admission)
                 except Fault as exc:
@@ -231,9 +239,13 @@ class Endpoint:
     async def _look_at_models(self, warn: Callable[[str], None]) -> None:
         """Warn if the endpoint lists a shutdown date of the model."""
         model = self._requests.model
-        date = shutdown_date(model, await self._models.entries())
+        date = shutdown_date(model, await self._list_models())
         if date is not None:
             warn(f"{self._provider} shuts {model} down on {date.isoformat()}")
+
+    async def _list_models(self) -> list[Mapping[str, Any]]:
+        self._sender.count()
+        return await self._models.entries()
 
     def _weighed(self, fault: Fault) -> Fault:
         """Sort a fault again by what happened before it."""
@@ -260,7 +272,7 @@ class Endpoint:
             return None
         if isinstance(fault, Busy):
             self._hold(fault, sent_at)
-            now = asyncio.get_running_loop().time()
+            now = self._pace.patience_clock()
             tries.busy_since = now if tries.busy_since is None else tries.busy_since
             is_alone = not fault.is_rate_limit and self._answers > tries.answers_seen
             tries.answers_seen = self._answers
@@ -332,7 +344,7 @@ class Endpoint:
         advice = advise(fault, self._requests.settings, self._requests.url)
         hint = advice.hint
         if advice.is_about_model:
-            entries = await self._models.entries()
+            entries = await self._list_models()
             hint = "; ".join(filter(None, (hint, suggest(self._requests.model, entries))))
         message = f"{self._provider}: {fault.message}"
         if alike:
