@@ -1,4 +1,4 @@
-"""Estimate of calls, tokens and cost before a run."""
+"""Estimate of calls, tokens, cost and least time before a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from mitools.annotate.client.budget import most_prompt_tokens, most_written_tokens
+from mitools.annotate.client.rate_limit import PerMinute
 from mitools.annotate.client.reply_store import ReplyStore, open_reply_store
 from mitools.annotate.client.requests import Request
 from mitools.annotate.conversation import Conversation
@@ -41,6 +42,12 @@ class Bill:
             return None
         return price.cost(self.prompt_tokens, self.completion_tokens)
 
+    def least_seconds(self, limits: PerMinute) -> float | None:
+        """Return the least time that limits per minute allow; None if it is unknown."""
+        written = self.completion_tokens
+        tokens = None if written is None else self.prompt_tokens + written
+        return limits.least_seconds(self.calls, tokens)
+
 
 @dataclass
 class CostEstimate:
@@ -74,46 +81,61 @@ class DryRun:
 
     Attributes:
         estimate: calls and tokens.
-        rest: the same for what ``limit`` leaves out; None without a limit.
         price: of a token; None if unknown.
         messages: the first prompt; empty if nothing is left to ask.
+        rest: the same for what ``limit`` leaves out; None without a limit.
+        limits: requests and tokens per minute.
     """
 
     estimate: CostEstimate
     price: Price | None
     messages: list[Message]
     rest: CostEstimate | None = None
+    limits: PerMinute = field(default_factory=PerMinute)
 
     def lines(self) -> list[str]:
         """Format the estimate as a table."""
-        lines = _table(f"{self.estimate.rows:,} rows", self.estimate, self.price)
+        lines = self._table(f"{self.estimate.rows:,} rows", self.estimate)
         if self.rest is not None and self.rest.rows:
             title = f"without --limit, the other {self.rest.rows:,} rows"
-            lines += ["", *_table(title, self.rest, self.price)]
+            lines += ["", *self._table(title, self.rest)]
         lines.append("worst: every try and token that is allowed; repeats after faults come on top")
+        if self.limits.flags():
+            lines.append(f"least time: at {' and '.join(self.limits.flags())}")
         if self.price is None:
             lines.append('cost: unknown; add "--price IN,OUT", USD per million tokens')
         return lines
 
+    def _table(self, title: str, estimate: CostEstimate) -> list[str]:
+        answered = estimate.rows - estimate.open_rows
+        time = f"{'least time':>14}" if self.limits.flags() else ""
+        lines = [
+            f"{title}: {answered:,} answered by the journal ({estimate.recalled:,} completions), "
+            f"{estimate.open_rows:,} to ask",
+            "",
+            f"{'':10}{'calls':>12}{'prompt':>14}{'completion':>14}{'cost':>14}{time}",
+        ]
+        for name in ("low", "expected", "worst"):
+            lines.append(f"{name:10}{self._bill_line(getattr(estimate, name))}")
+        return [*lines, "", f"expected: {estimate.basis}"]
 
-def _table(title: str, estimate: CostEstimate, price: Price | None) -> list[str]:
-    answered = estimate.rows - estimate.open_rows
-    lines = [
-        f"{title}: {answered:,} answered by the journal ({estimate.recalled:,} completions), "
-        f"{estimate.open_rows:,} to ask",
-        "",
-        f"{'':10}{'calls':>12}{'prompt':>14}{'completion':>14}{'cost':>14}",
-    ]
-    for name in ("low", "expected", "worst"):
-        lines.append(f"{name:10}{_bill_line(getattr(estimate, name), price)}")
-    return [*lines, "", f"expected: {estimate.basis}"]
+    def _bill_line(self, bill: Bill) -> str:
+        cost = bill.cost(self.price)
+        written = "no limit" if bill.completion_tokens is None else f"{bill.completion_tokens:,.0f}"
+        shown = "unknown" if cost is None else f"${cost:,.4f}"
+        time = ""
+        if self.limits.flags():
+            time = f"{_duration(bill.least_seconds(self.limits)):>14}"
+        return f"{bill.calls:>12,.0f}{bill.prompt_tokens:>14,.0f}{written:>14}{shown:>14}{time}"
 
 
-def _bill_line(bill: Bill, price: Price | None) -> str:
-    cost = bill.cost(price)
-    written = "no limit" if bill.completion_tokens is None else f"{bill.completion_tokens:,.0f}"
-    shown = "unknown" if cost is None else f"${cost:,.4f}"
-    return f"{bill.calls:>12,.0f}{bill.prompt_tokens:>14,.0f}{written:>14}{shown:>14}"
+def _duration(seconds: float | None) -> str:
+    """Write a time in the largest unit of which it has at least two."""
+    if seconds is None:
+        return "unknown"
+    units = (("days", 86_400), ("h", 3600), ("min", 60))
+    unit, size = next((unit for unit in units if seconds >= 2 * unit[1]), ("s", 1))
+    return f"{seconds / size:.3g} {unit}"
 
 
 def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
@@ -137,7 +159,7 @@ def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
         messages: list[Message] = []
         if estimate.first_open is not None:
             messages = list(store.requests.make(estimate.first_open).body["messages"])
-    return DryRun(estimate, options.price, messages, rest)
+    return DryRun(estimate, options.price, messages, rest, PerMinute.of(options))
 
 
 def estimate_cost(

@@ -6,11 +6,11 @@ The command line takes its defaults, choices and ranges from here. Imports no cl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mitools.annotate.ranges import RANGES
 from mitools.errors import UsageError
 from mitools.schema import READINGS, TASKS
 
@@ -19,13 +19,11 @@ __all__ = [
     "KEEPS",
     "MAX_UNANSWERED",
     "PROMPTS",
-    "RANGES",
     "SCORINGS",
     "STRATEGIES",
     "TEACHERS",
     "AnnotateOptions",
     "Price",
-    "Range",
 ]
 
 TEACHERS = ("openai", "replay", "demo")
@@ -71,42 +69,6 @@ class Price:
             raise ValueError(text)
         return cls(prompt, completion)
 
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from ``low`` to ``high``, both included unless ``is_open``: then ``low`` is not."""
-
-    low: float
-    high: float | None = None
-    is_open: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Tell whether a number lies inside; NaN and infinity never do."""
-        is_above = value > self.low if self.is_open else value >= self.low
-        return math.isfinite(value) and is_above and (self.high is None or value <= self.high)
-
-    def __str__(self) -> str:
-        if self.high is not None:
-            return f"between {self.low:g} and {self.high:g}"
-        return f"above {self.low:g}" if self.is_open else f"at least {self.low:g}"
-
-
-RANGES: Mapping[str, Range] = {
-    "limit": Range(1),
-    "samples": Range(1),
-    "stop_after": Range(1),
-    "max_tokens": Range(1),
-    "top_logprobs": Range(1, 100),
-    "concurrency": Range(1, 4096),
-    "timeout_seconds": Range(0, is_open=True),
-    "retries": Range(0),
-    "max_wait_seconds": Range(0),
-    "max_response_bytes": Range(1),
-    "max_cost": Range(0, is_open=True),
-    "max_error_rate": Range(0, 1),
-    "error_rate": Range(0, 1),
-}
-"""The values of each numeric option, by the name of its attribute."""
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "task": TASKS,
@@ -163,6 +125,13 @@ class AnnotateOptions:
             the messages by blank lines, as for a base model.
         params: further fields of the request body.
         concurrency: requests in flight; four times as many records are held.
+        requests_per_minute: requests that may be sent in any minute, spread evenly; repeats and
+            requests that score choices count. Waiting for it counts into no other limit of time.
+            None sets no limit; a server that answers 429 is obeyed in any case.
+        tokens_per_minute: tokens, read and written, in any minute. Each request counts as its
+            prompt and ``max_tokens`` until its answer states the usage; without ``max_tokens``, as
+            much as the answers so far took on average. A request above the limit is sent alone, and
+            the next one up to a minute later. None sets no limit.
         is_ordered: whether records leave in input order.
         timeout_seconds: for one request, from sending to the last byte.
         retries: repeats of one request after faults that may pass; rate limits cost none.
@@ -206,6 +175,8 @@ class AnnotateOptions:
     chat_template: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int = 16
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     is_ordered: bool = True
     timeout_seconds: float = 300.0
     retries: int = 5
@@ -277,6 +248,7 @@ class AnnotateOptions:
             self._check_budget()
             return
         self.check_endpoint("max_cost", "batch", "from_batch", "top_logprobs", "score_choices")
+        self.check_endpoint("requests_per_minute", "tokens_per_minute")
         if self.strategy != "blind" and self.teacher != "demo":
             message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
             raise UsageError(message, hint="replayed completions work with --strategy blind only")

@@ -8,8 +8,9 @@
   options class; ``_help``: the headings of ``--help``; ``_config``: options from a recipe;
   ``_sizes``: sizes such as ``16M``; ``_completion``: what the shell completes
 - ``_places``: options that name files, folders and hosts, and who may set them
-- ``_annotate_options``, ``_journal_options``, ``_student_front``: of ``annotate``; ``_unsent``: its
-  actions that ask no teacher; ``_eval_options``, ``_eval_output``, ``_judge``: of ``eval``;
+- ``_annotate_options``, ``_journal_options``, ``_request_options``, ``_student_front``: of
+  ``annotate``; ``_unsent``: its actions that ask no teacher;
+- ``_eval_options``, ``_eval_output``, ``_judge``: of ``eval``;
   ``_explain_options``, ``_explain_output``: of ``explain``
 
 No module here computes anything: what a command does is one call into the package of its stage.

@@ -15,11 +15,11 @@ from mitools.annotate.options import (
     ALIKE_FAILURES,
     MAX_UNANSWERED,
     PROMPTS,
-    RANGES,
     SCORINGS,
     AnnotateOptions,
     Price,
 )
+from mitools.annotate.ranges import RANGES
 from mitools.cli._places import RecipePath
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -23,7 +23,7 @@ from mitools.cli._annotate_options import (
 from mitools.cli._journal_options import journal_options
 from mitools.cli._options import seed_option, task_option
 from mitools.cli._places import DivertOr, RecipePath, ReplayOr, TypedOption
-from mitools.cli._sizes import ByteSize
+from mitools.cli._request_options import REQUEST_GROUP, request_options
 from mitools.cli._stage import Stage, stage, watched
 from mitools.cli._student_front import FRONT_GROUP, front_options, take_cascade
 from mitools.cli._unsent import print_batch, print_dry_run, print_prompt
@@ -46,7 +46,7 @@ GROUPS = {
     "Prompt": "--prompt --system --template --examples --show-prompt",
     "Answers": "--task --reading --strategy --samples --stop-after --keep",
     "Student first": FRONT_GROUP,
-    "Requests": "--concurrency --unordered --timeout --retries --max-wait --max-response-bytes",
+    "Requests": REQUEST_GROUP,
     "Failures": "--on-failure --max-error-rate",
     "Cost": "--limit --dry-run --price --max-cost",
     "Journal and batches": "--journal --no-journal --offline --batch --emit-batch --from-batch",
@@ -136,48 +136,7 @@ GROUPS = {
     callback=parse_params,
     help="Further field of the request, as JSON or text. Repeatable.",
 )
-@click.option(
-    "--concurrency",
-    type=within("concurrency"),
-    default=AnnotateOptions.concurrency,
-    show_default=True,
-    help="Maximum number of requests in flight.",
-)
-@click.option("--unordered", is_flag=True, help="Write records as they finish.")
-@click.option(
-    "--timeout",
-    "timeout_seconds",
-    type=within("timeout_seconds"),
-    default=AnnotateOptions.timeout_seconds,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time limit of one request.",
-)
-@click.option(
-    "--retries",
-    type=within("retries"),
-    default=AnnotateOptions.retries,
-    show_default=True,
-    help="Retries per request after transient faults; rate limits do not count.",
-)
-@click.option(
-    "--max-wait",
-    "max_wait_seconds",
-    type=within("max_wait_seconds"),
-    default=AnnotateOptions.max_wait_seconds,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest wait that the endpoint may ask for (rate limit, Retry-After) without an answer "
-    "in between.",
-)
-@click.option(
-    "--max-response-bytes",
-    default=f"{AnnotateOptions.max_response_bytes >> 20}M",
-    show_default=True,
-    metavar="SIZE",
-    type=ByteSize(),
-    help="Maximum size of a response, unpacked; K, M and G are units.",
-)
+@request_options
 @click.option(
     "--limit",
     type=within("limit"),

@@ -119,6 +119,8 @@ def _work_through(
     while True:
         while workers.has_room and (run := schedule.next()) is not None:
             workers.start(orders[run.name])
+        if workers.has_room:  # nothing waits that would end in time
+            workers.end_idle()
         left = schedule.seconds_left
         if not workers.busy or (left is not None and left <= 0):
             return

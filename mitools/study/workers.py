@@ -1,7 +1,8 @@
 """Processes that make runs, several at once.
 
-A worker lives for the whole study, so that the libraries of train and eval are imported once and
-not for every run: at toy sizes that would take as long as training.
+A worker lives as long as runs wait, so that the libraries of train and eval are imported once and
+not for every run: at toy sizes that would take as long as training. After that it ends, as a
+process that has trained keeps gigabytes that the last runs may need.
 """
 
 from __future__ import annotations
@@ -102,6 +103,17 @@ class Workers:
         process.start()
         theirs.close()
         return _Worker(process, ours)
+
+    def end_idle(self) -> None:
+        """End the workers that have no run, which gives their memory back."""
+        idle = [worker for worker in self._workers if worker.order is None]
+        self._workers = [worker for worker in self._workers if worker.order is not None]
+        for worker in idle:
+            worker.connection.close()  # the worker reads its end, and returns
+        for worker in idle:
+            worker.process.join(_SECONDS_TO_STOP)
+            if worker.process.is_alive():
+                worker.process.kill()
 
     def stop(self) -> None:
         """End all workers; a run that is being trained saves a checkpoint first."""

@@ -86,6 +86,11 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
             "--max-cost is for a teacher behind an endpoint",
         ),
         (
+            ("--teacher", "demo", "--requests-per-minute", "5"),
+            "--requests-per-minute is for a teacher behind an endpoint",
+        ),
+        (("--tokens-per-minute", "0"), "Invalid value for '--tokens-per-minute': 0 is not in"),
+        (
             ("--teacher", "demo", "--dry-run"),
             "--dry-run is for a teacher behind an endpoint",
         ),
@@ -176,6 +181,29 @@ def test_a_dry_run_with_a_limit_also_tells_the_price_of_the_rest(
     # Extrapolated from what the trial has cost: 5 tokens an answer, not 100.
     assert after[16] == "expected: as the 25 records that the journal answers"
     assert after[13].split()[3] == "175"
+
+
+def test_a_dry_run_tells_the_least_time_that_limits_per_minute_allow() -> None:
+    def told(*options: str) -> list[str]:
+        arguments = ["annotate", "-m", "fixture", "--no-journal", "--dry-run", *options]
+        done = CliRunner().invoke(mitools, arguments, input=lines(sums(90)))
+        assert done.exit_code == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert not [line for line in told() if "least time" in line]
+    requests = told("--requests-per-minute", "30")
+    assert requests[2].endswith("cost    least time")
+    assert [line.split()[-2:] for line in requests[3:6]] == [
+        ["3", "min"],
+        ["3", "min"],
+        ["6", "min"],
+    ]
+    assert "least time: at --requests-per-minute 30" in requests
+    both = told("--requests-per-minute", "30", "--tokens-per-minute", "1000")
+    minutes = sum(float(count.replace(",", "")) for count in both[3].split()[2:4]) / 1000
+    assert both[3].split()[-2:] == [f"{minutes:.3g}", "min"]
+    assert both[5].endswith("unknown       unknown")  # as answers have no bound
+    assert "least time: at --requests-per-minute 30 and --tokens-per-minute 1,000" in both
 
 
 def test_an_unknown_price_is_called_unknown(server: FixtureServer) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mitools.annotate.options import RANGES, AnnotateOptions, Price, Range
+from mitools.annotate.options import AnnotateOptions, Price
+from mitools.annotate.ranges import RANGES, Range
 from mitools.errors import UsageError
 
 
@@ -53,6 +54,16 @@ def test_a_budget_needs_a_price_and_a_bound_from_any_field() -> None:
         AnnotateOptions(**given).check()
     AnnotateOptions(**given, max_tokens=5).check()
     AnnotateOptions(**given, params={"max_completion_tokens": 5}).check()
+
+
+@pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute"])
+def test_a_limit_per_minute_is_checked_by_its_flag(name: str) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    with pytest.raises(UsageError, match=f"{flag} must be at least 1, not 0"):
+        AnnotateOptions(model="m", **{name: 0}).check()
+    with pytest.raises(UsageError, match=f"{flag} is for a teacher behind an endpoint"):
+        AnnotateOptions(teacher="demo", **{name: 5}).check()
+    AnnotateOptions(model="m", **{name: 5}).check()
 
 
 def test_more_agreements_than_samples_cannot_be_wanted() -> None:

@@ -106,6 +106,13 @@ def test_a_study_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert counted(out) == NAMES
 
 
+def test_a_worker_ends_when_no_run_waits(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    progress = conduct_all(study, out, studies.execute_last_alone, jobs=2)
+    assert len(set(counted(out, "pid"))) == 2
+    assert (progress.made, progress.failed) == (4, [])
+
+
 def await_true(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():

@@ -3,8 +3,10 @@
 - ``teachers``: the teacher that asks the endpoint, and the one that answers from the journal alone
 - ``requests``: a question as the bytes of a request, and its key; ``base_url``: the endpoint's URL
 - ``chat_template``: messages as one text, for a completions API
-- ``endpoint``: sends a request in its turn, within the budget, and again after faults that may pass
+- ``endpoint``: sends a request in its turn, and again after faults that may pass
+- ``sender``: sends it once, within the budget and the limits per minute
 - ``pace``: how many requests run at once, and when none may start
+- ``rate_limit``: how many requests and tokens may start in a minute
 - ``budget``: what requests may cost, and did cost; ``usage``: the token counts that servers claim
 - ``transport``: bytes over HTTP, and a bounded response; ``packed_body``: compressed ones;
   ``proxies``: the proxy that the environment names; ``open_files``: how many connections a process

@@ -30,6 +30,7 @@ __all__ = [
     "Reservation",
     "most_prompt_tokens",
     "most_written_tokens",
+    "prompt_texts",
 ]
 
 _TOKENS_A_REQUEST = 128  # text of the chat template itself, such as a default system prompt
@@ -45,11 +46,11 @@ def most_prompt_tokens(request: Request) -> int:
 
 
 def _most_prompt(request: Request, body: Mapping[str, Any]) -> int:
-    messages = len(_texts(body))
+    messages = len(prompt_texts(body))
     return len(request.content) + _TOKENS_A_REQUEST + _TOKENS_A_MESSAGE * messages
 
 
-def _texts(body: Mapping[str, Any]) -> list[str]:
+def prompt_texts(body: Mapping[str, Any]) -> list[str]:
     """List the texts of a prompt: its messages, or the one text of the completions API."""
     if "prompt" in body:
         return [body["prompt"]]
@@ -186,7 +187,7 @@ class Budget:
         """Bound the tokens of a request; nothing is reserved yet."""
         body = request.body
         most_prompt, most_written = _most_prompt(request, body), _most_written(body)
-        fewest = sum(map(fewest_tokens, _texts(body)))
+        fewest = sum(map(fewest_tokens, prompt_texts(body)))
         if self.limit is not None and most_written is None:
             message = "--max-cost needs to know how long an answer can be"
             raise UsageError(message, hint="add --max-tokens N")

@@ -1,6 +1,6 @@
-"""An OpenAI-compatible endpoint: requests are paced, kept within the budget, and retried.
+"""An OpenAI-compatible endpoint: requests are paced, kept within limits, and retried.
 
-Decides what a fault means for its request and for the run; ``transport`` sends the bytes. This is
+Decides what a fault means for its request and for the run; ``sender`` sends a request once. This is
 the only layer of retries (openai/openai-python#1725).
 """
 
@@ -12,30 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from mitools.annotate.client.budget import Budget
-from mitools.annotate.client.completion import (
-    NoCompletionError,
-    UnfinishedError,
-    parse_completion,
-    parse_scored,
-    shorten_scored,
-)
-from mitools.annotate.client.faults import (
-    Busy,
-    Fatal,
-    Fault,
-    RequestRejected,
-    Transient,
-    sort_in_body,
-    sort_status,
-)
+from mitools.annotate.client.faults import Busy, Fatal, Fault, RequestRejected, Transient
 from mitools.annotate.client.first_faults import FirstFaults
 from mitools.annotate.client.hints import advise, is_about_settings
 from mitools.annotate.client.journal import UNREAD, Entry
 from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
+from mitools.annotate.client.rate_limit import PerMinute, RateLimit
 from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request, Requests
 from mitools.annotate.client.scoring_faults import is_about_scoring, scoring_refused
+from mitools.annotate.client.sender import Admission, Sender
 from mitools.annotate.client.transport import Transport
 from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Question, UnaskedError
@@ -69,7 +56,7 @@ class _Tries:
 
     Attributes:
         faults: number of faults that cost a retry.
-        busy_since: loop time at which the server first asked it to wait; None before that.
+        busy_since: patience clock at which the server first asked it to wait; None before that.
         answers_seen: number of answered requests at its last busy response.
         has_failed_before: whether it failed in an earlier run.
     """
@@ -99,7 +86,6 @@ class Endpoint:
         self._requests = requests
         self._options = requests.options
         self._provider = requests.provider
-        self._budget = budget
         self._notices = notices or Notices()
         self._transport = Transport(requests.options, requests.url)
         self._models = ModelList(self._transport)
@@ -107,11 +93,18 @@ class Endpoint:
         self._pace = Pace(
             requests.options.concurrency, requests.options.max_wait_seconds, self._note_pause
         )
+        self._sender = Sender(
+            self._transport, requests.options.timeout_seconds, budget, self._rate_limit()
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._answers = 0
         self._looking: asyncio.Task[None] | None = None
         self._explaining: asyncio.Task[TeacherError] | None = None
         self._is_stopped = False  # also before the loop is known
+
+    def _rate_limit(self) -> RateLimit | None:
+        limits = PerMinute.of(self._options)
+        return RateLimit(limits, self._pace, self._notices.warn) if limits.flags() else None
 
     def stop(self) -> None:
         """Send no further request. Safe from any thread."""
@@ -161,15 +154,17 @@ class Endpoint:
         tries = _Tries()
         is_retry = False
         while True:
-            async with self._pace.turn(is_retry=is_retry) as sent_at:
+            async with self._pace.turn(is_retry=is_retry):
+                admission = await self._admit(request)
                 # Another process may have stored the answer, or an earlier run its failure.
                 entry = None if is_retry else store.find_entry(request)
                 if entry is not None and entry.kind == "ok":
+                    self._sender.withdraw(admission)
                     return RequestOutcome(entry, is_known=True)
                 tries.has_failed_before = tries.has_failed_before or entry is not None
                 # Send, and store the response before the place is released.
                 try:
-                    raw, answer = await self._send(request)
+                    raw, answer = await self._sender.send(request, admission)
                 except Fault as exc:
                     if exc.body is not None:
                         await keep(UNREAD, exc.body)
@@ -178,7 +173,7 @@ class Endpoint:
                     self._succeeded(request, answer)
                     return RequestOutcome(await keep("ok", raw), answer)
                 # Retry after a delay, fail the request, or stop the run.
-                delay = self._delay(fault, tries, sent_at)
+                delay = self._delay(fault, tries, admission.at)
                 if delay is None:
                     await self._check_all(request, fault, tries)
                     return RequestOutcome(await keep(fault.kind, fault.message))
@@ -201,7 +196,7 @@ class Endpoint:
         request = self._requests.scoring([{"role": "user", "content": "1 + 1 = ?"}], "2")
         cause: Fault | None = None
         try:
-            _, answer = await self._send(request)
+            _, answer = await self._sender.send(request, await self._admit(request))
         except Fault as exc:
             if not is_about_scoring(exc, way):
                 return
@@ -212,49 +207,13 @@ class Endpoint:
         self._halt()
         raise scoring_refused(self._provider, way, cause) from cause
 
-    async def _send(self, request: Request) -> tuple[str, Mapping[str, Any]]:
-        """Send a request and count its cost; returns the response's text and its JSON."""
-        if self._budget is None:
-            return await self._post(request)
+    async def _admit(self, request: Request) -> Admission:
+        """Wait until a request may be sent."""
         try:
-            reservation = await self._budget.reserve(request)
+            return await self._sender.admit(request)
         except BudgetError:
             self._halt()
             raise
-        try:
-            raw, answer = await self._post(request)
-        except Fault as exc:
-            if exc.is_maybe_billed:
-                self._budget.settle_lost(reservation)
-            else:
-                self._budget.release(reservation)
-            raise
-        except BaseException:
-            self._budget.settle_lost(reservation)
-            raise
-        self._budget.settle(reservation, answer)
-        return raw, answer
-
-    async def _post(self, request: Request) -> tuple[str, Mapping[str, Any]]:
-        secrets = self._transport.secrets
-        response = await self._transport.post(
-            request.path, request.content, self._options.timeout_seconds
-        )
-        if not response.is_success:
-            raise sort_status(
-                response.status, response.reason, response.headers, response.text, secrets
-            )
-        try:
-            if request.said is None:
-                return response.text, parse_completion(response.text)
-            answer = parse_scored(response.text)
-            return shorten_scored(response.text, answer, request.said), answer
-        except NoCompletionError as exc:
-            is_begun = isinstance(exc, UnfinishedError)
-            why, headers = str(exc), response.headers
-            fault = sort_in_body(why, exc.words, headers, secrets, is_begun=is_begun)
-            fault.body = secrets.mask(response.text)
-            raise fault from exc
 
     def _note_pause(self, seconds: float, words: str) -> None:
         self._notices.note(f"the teacher asks to wait {seconds:.1f} s ({words})")
@@ -280,9 +239,13 @@ class Endpoint:
     async def _look_at_models(self, warn: Callable[[str], None]) -> None:
         """Warn if the endpoint lists a shutdown date of the model."""
         model = self._requests.model
-        date = shutdown_date(model, await self._models.entries())
+        date = shutdown_date(model, await self._list_models())
         if date is not None:
             warn(f"{self._provider} shuts {model} down on {date.isoformat()}")
+
+    async def _list_models(self) -> list[Mapping[str, Any]]:
+        self._sender.count()
+        return await self._models.entries()
 
     def _weighed(self, fault: Fault) -> Fault:
         """Sort a fault again by what happened before it."""
@@ -309,7 +272,7 @@ class Endpoint:
             return None
         if isinstance(fault, Busy):
             self._hold(fault, sent_at)
-            now = asyncio.get_running_loop().time()
+            now = self._pace.patience_clock()
             tries.busy_since = now if tries.busy_since is None else tries.busy_since
             is_alone = not fault.is_rate_limit and self._answers > tries.answers_seen
             tries.answers_seen = self._answers
@@ -381,7 +344,7 @@ class Endpoint:
         advice = advise(fault, self._requests.settings, self._requests.url)
         hint = advice.hint
         if advice.is_about_model:
-            entries = await self._models.entries()
+            entries = await self._list_models()
             hint = "; ".join(filter(None, (hint, suggest(self._requests.model, entries))))
         message = f"{self._provider}: {fault.message}"
         if alike:
@@ -394,5 +357,4 @@ class Endpoint:
         """Send no further request, before the run handles the error."""
         self._is_stopped = True
         self._pace.stop()
-        if self._budget is not None:
-            self._budget.stop()
+        self._sender.stop()

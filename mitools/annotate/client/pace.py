@@ -52,21 +52,22 @@ class Pace:
         self._resume_at = 0.0
         self._episode_began_at = 0.0
         self._episodes_in_a_row = 0
-        self._busy_since = 0.0  # start of the first of several episodes in a row
+        self._busy_since = 0.0  # patience clock at the first of several episodes in a row
+        self._own_waits = 0.0  # seconds
         self._told_at = -_QUIET_SECONDS
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def turn(self, *, is_retry: bool = False) -> AsyncIterator[float]:
-        """Wait for a place and hold it; yields the loop time at which it was taken.
+    async def turn(self, *, is_retry: bool = False) -> AsyncIterator[None]:
+        """Wait for a place and hold it.
 
         Raises:
             UnaskedError: the run is being stopped.
         """
         await self._acquire(is_retry)
         try:
-            yield asyncio.get_running_loop().time()
+            yield
         finally:
             self._active -= 1
             self._grant()
@@ -95,8 +96,9 @@ class Pace:
             self._episode_began_at = now
             self._episodes_in_a_row += 1
             self._limit = max(1.0, self._limit / 2)
+        patience = self.patience_clock()
         if not self._episodes_in_a_row or (is_new and self._episodes_in_a_row == 1):
-            self._busy_since = now
+            self._busy_since = patience
         # A wait that is too long may be a mistake of the server, but not twice in a row.
         if seconds is not None and seconds > self.max_wait_seconds:
             if self._episodes_in_a_row > 1:
@@ -104,7 +106,7 @@ class Pace:
             seconds = None
         # Pause, unless the server has been busy for too long.
         wait = self._chosen_wait(seconds)
-        if now + wait - self._busy_since > self.max_wait_seconds:
+        if patience + wait - self._busy_since > self.max_wait_seconds:
             return False
         if seconds is not None or is_new:
             self._resume_at = max(self._resume_at, now + wait)
@@ -128,6 +130,19 @@ class Pace:
         """Raise the limit by one for as many successes as the limit."""
         self._episodes_in_a_row = 0
         self._limit = min(float(self.most), self._limit + 1 / self._limit)
+
+    @property
+    def resumes_at(self) -> float:
+        """Loop time before which no request may start."""
+        return self._resume_at
+
+    def patience_clock(self) -> float:
+        """Read the clock of ``max_wait_seconds``: loop time, less the waits that are our own."""
+        return asyncio.get_running_loop().time() - self._own_waits
+
+    def discount(self, seconds: float) -> None:
+        """Note that requests waited for a limit of our own, and not for the server."""
+        self._own_waits += seconds
 
     async def sleep(self, seconds: float) -> None:
         """Wait for some seconds, or until the run is stopped."""
