@@ -13,6 +13,9 @@ PACKAGE, TESTS = ROOT / "mitools", ROOT / "tests"
 # Modules that are tested through their only caller, whose test file is named. What is listed here
 # has no behavior that could be asked for without that caller, or has too little of its own.
 TESTED_IN = {
+    "annotate/batch_flights": "annotate/test_batch_rounds",
+    "annotate/client/account": "annotate/client/test_transport",
+    "annotate/client/batch_api": "annotate/test_batch_rounds",
     "annotate/client/endpoint": "annotate/client/test_pace",
     "annotate/client/faults": "annotate/client/test_first_faults",
     "annotate/client/hints": "annotate/client/test_first_faults",
@@ -26,6 +29,7 @@ TESTED_IN = {
     "annotate/failures": "annotate/test_cli",
     "annotate/interrupt": "annotate/test_cli",
     "annotate/notices": "annotate/test_annotate_records",
+    "annotate/ranges": "annotate/test_options",
     "annotate/samples": "annotate/test_strategy",
     "annotate/tally": "annotate/test_run",
     "cli/_annotate_options": "annotate/test_options",
