@@ -68,6 +68,7 @@ TESTED_IN = {
     "student/boundary": "student/base/test_damaged",
     "student/folder": "student/test_local",
     "student/forward": "student/test_causal",
+    "student/packing_trial": "student/test_packing",
     "student/protocol": "explain/test_run",
     "student/scoring": "student/test_local",
     "student/trial": "student/test_round_trip",

@@ -8,8 +8,9 @@
   back; ``control_tokens``: tokens that no text becomes; ``sequence``: label and rationale in one
   target sequence
 - ``forward``: logits of targets, for every kind of student; ``causal``: the same for causal models,
-  with shared prompts; ``packing``: rows in one sequence without padding; ``scoring``:
-  log-probabilities of targets; ``decoding``: greedy and sampled
+  with shared prompts; ``packing``: rows in one sequence without padding, and ``packing_trial``:
+  whether a model reads them alike; ``scoring``: log-probabilities of targets; ``decoding``:
+  greedy and sampled
 - ``instrument``: noise on the input, and attribution of answers to input tokens
 - ``untrained``: a student before its training
 - ``lora``: low-rank adapters; ``sentence_encoder``: texts to vectors, to compare them by meaning

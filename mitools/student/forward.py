@@ -146,7 +146,7 @@ def packed_states(
 
     Args:
         model: a causal language model that can pack, see
-            :func:`mitools.student.packing.can_pack`.
+            :func:`mitools.student.packing_trial.can_pack`.
         passes: prompts and targets.
         tails: as for :func:`two_task_states`, of two tasks.
     """

@@ -15,7 +15,7 @@ from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Pairs, Purpose
 from mitools.student.decoding import Decoded, EncodedPrompts, Sampling, decode, drops_rows_alike
 from mitools.student.forward import has_plain_head
-from mitools.student.packing import can_pack
+from mitools.student.packing_trial import can_pack
 from mitools.student.protocol import SAMPLING_TEMPERATURE, Generation
 from mitools.student.scoring import Asked, can_select_positions, score_rows, score_trees
 

@@ -25,11 +25,21 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from transformers import AttentionInterface
 
-from mitools.student.causal import is_close, taken_by
+from mitools.student.causal import taken_by
 
-__all__ = ["Packing", "Rows", "can_pack", "pack", "pack_trees", "packed_forward"]
+__all__ = [
+    "PLAIN",
+    "Packing",
+    "Rows",
+    "attending",
+    "current_packing",
+    "pack",
+    "pack_trees",
+    "packed_forward",
+    "row_positions",
+]
 
-_NAME, _PLAIN = "mitools_packed", "sdpa"
+_NAME, PLAIN = "mitools_packed", "sdpa"
 _STEM, _NONE = 0, -1
 
 _LONG = 64
@@ -144,7 +154,7 @@ def pack(*batches: Rows) -> Packing:
     for rows in batches:
         is_real = rows.mask.bool()
         ids.append(rows.ids[is_real])
-        positions.append(_positions(rows)[is_real])
+        positions.append(row_positions(rows)[is_real])
         places.append((is_real.flatten().cumsum(0) - 1).clamp(min=0).view_as(rows.ids) + low)
         branches = rows.branches()[is_real] if len(rows.widths) > 1 else None
         grids += _grids(is_real.sum(dim=1), branches)
@@ -184,7 +194,7 @@ def pack_trees(
     return Packing(flat, numbers, (), tuple(_grids(counts, owners))), places
 
 
-def _positions(rows: Rows) -> Tensor:
+def row_positions(rows: Rows) -> Tensor:
     """Number the tokens of each row, [R, W]; each branch goes on where the stem ends."""
     stem, *branches = torch.split(rows.mask, list(rows.widths), dim=1)
     length = stem.sum(dim=1, keepdim=True)
@@ -280,7 +290,7 @@ def _attend_in(
     grid: _Grid, module: Any, query: Tensor, key: Tensor, value: Tensor, **rest: Any
 ) -> Tensor:
     """Attend in one grid, [R, H, L, d] each: [R, L, H, d]."""
-    plain = AttentionInterface()[_PLAIN]
+    plain = AttentionInterface()[PLAIN]
     found: Tensor
     if not _trains_faster_in_float32(grid, query):
         found = plain(module, query, key, value, grid.mask, **rest)[0]
@@ -305,12 +315,13 @@ def packed_forward(model: Any, packing: Packing) -> Any:
     """Run a causal model over a packing.
 
     Args:
-        model: a transformers causal language model for which :func:`can_pack` is true.
+        model: a transformers causal language model that can pack, see
+            :mod:`mitools.student.packing_trial`.
 
     Returns:
         The model's output; logits [1, N, V].
     """
-    with _attending(model, packing):
+    with attending(model, packing):
         return model(
             input_ids=packing.ids,
             use_cache=False,
@@ -318,76 +329,18 @@ def packed_forward(model: Any, packing: Packing) -> Any:
         )
 
 
+def current_packing() -> Packing | None:
+    """Return the packing of the forward pass that is running; None outside of one."""
+    return _packing.get(None)
+
+
 @contextmanager
-def _attending(model: Any, packing: Packing) -> Iterator[None]:
+def attending(model: Any, packing: Packing) -> Iterator[None]:
+    """Let a model attend as a packing says."""
     token = _packing.set(packing)
     model.config._attn_implementation = _NAME
     try:
         yield
     finally:
-        model.config._attn_implementation = _PLAIN
+        model.config._attn_implementation = PLAIN
         _packing.reset(token)
-
-
-def can_pack(model: Any, longest: int) -> bool:
-    """Return whether rows of up to ``longest`` tokens can be packed without a difference.
-
-    Layers other than attention must treat each token by itself, and attention must see the whole
-    row. A trial decides: packed rows and branches must have the logits of each alone.
-    """
-    config = model.config
-    if not all(_uses_plain_attention(one) for one in (config, *_parts_of(config))):
-        return False
-    text = config.get_text_config()
-    limits = (getattr(text, name, None) for name in ("sliding_window", "attention_chunk_size"))
-    if any(limit is not None and limit < longest for limit in limits):
-        return False
-    if not taken_by(model, position_ids=None):
-        return False
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            return _packs_alike(model)
-    finally:
-        model.train(was_training)
-
-
-def _uses_plain_attention(config: Any) -> bool:
-    return getattr(config, "_attn_implementation", None) == _PLAIN
-
-
-def _parts_of(config: Any) -> Sequence[Any]:
-    """Return the configurations of the parts of a model that has several."""
-    names = getattr(config, "sub_configs", {})
-    return [part for name in names if (part := getattr(config, name, None)) is not None]
-
-
-def _packs_alike(model: Any) -> bool:
-    """Compare rows with two branches, and without any, with rows that are read alone."""
-    count = model.get_input_embeddings().weight.shape[0]
-    ids = (torch.arange(26, device=model.device) * 7 + 3).remainder(count)
-    parts = [ids[:12].view(2, 6), ids[12:20].view(2, 4), ids[20:].view(2, 3)]
-    masks = [torch.ones_like(part) for part in parts]
-    masks[0][0, :2] = 0
-    stem, *branches = zip(parts, masks, strict=True)
-    packing = pack(Rows.joined(stem), Rows.joined(stem, *branches))
-    packed = packed_forward(model, packing).logits[0]
-    plain, tree = packing.places
-    places = [tree[:, :10], torch.cat([tree[:, :6], tree[:, 10:]], dim=1)]
-    for branch, at in zip(branches, places, strict=True):
-        read = Rows.joined(stem, branch)
-        positions = _positions(read).clamp(min=0)
-        alone = model(
-            input_ids=read.ids,
-            attention_mask=read.mask,
-            use_cache=False,
-            **taken_by(model, position_ids=positions),
-        ).logits
-        is_real = read.mask.bool()
-        is_stem = is_real[:, :6]
-        if not is_close(packed[at[is_real]], alone[is_real]):
-            return False
-        if not is_close(packed[plain[is_stem]], alone[:, :6][is_stem]):
-            return False
-    return True

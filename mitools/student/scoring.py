@@ -80,7 +80,7 @@ def score_trees(model: Any, codec: Codec, asked: Asked) -> list[float]:
 
     Args:
         model: a causal model that can pack, with a plain head; see
-            :func:`mitools.student.packing.can_pack` and
+            :func:`mitools.student.packing_trial.can_pack` and
             :func:`mitools.student.forward.has_plain_head`. Targets have no tokens to skip.
     """
     groups: list[list[int]] = [[] for _ in asked.prompts]

@@ -19,7 +19,7 @@ A run, in the order of its steps:
   ``two_task_model``: the model with its losses; ``passes``: its forward passes; ``conclusion``: the
   label read behind the rationale; ``past``: the average of past weights; ``task_tensors``: the
   tensors of a task in a batch; ``dropout``: fast dropout on a CPU; ``allocator``: memory
-  that a step frees, kept for the next
+  that a step frees, kept for the next; ``recompute``: layers computed again for the gradient
 - ``validate``: validation metrics; ``mi_estimate``: a lower bound on the mutual information of
   label and rationale; ``callbacks``: the log, early stopping and signals; ``trackers``:
   TensorBoard, wandb and Trackio

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mitools.records import Record
 from mitools.train.options import TrainOptions
 from mitools.train.prepare import Note, prepare
+from mitools.train.recompute import recomputes_layers
 from mitools.train.sampler import BatchesByLength
 from mitools.train.tokenized import lengths_of
 from mitools.train.training_run import TrainingRun, no_note
@@ -156,11 +157,13 @@ def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
     if not (width and layers and heads):
         return None
     total = 0.0
+    recomputes = recomputes_layers(model.student)  # one layer whole, the inputs of the others
     rows = max((shape.rows for shape in shapes), default=0)
     for prompt, target in _passes(model, {shape.name: shape.widest for shape in shapes}):
         parts = [prompt, target] if config.is_encoder_decoder else [prompt + target]
         for length in parts:
-            total += rows * length * width * (34 + 5 * heads * length / width) * layers
+            layer = rows * length * width * (34 + 5 * heads * length / width)
+            total += layer + rows * length * width * 2 * layers if recomputes else layer * layers
     return int(2 * total)
 
 

@@ -213,6 +213,13 @@ class TrainOptions:
     warmup_steps: Annotated[int, Help("Steps of learning-rate warm-up.", STEPS)] = 0
     weight_decay: Annotated[float, Help("Weight decay of AdamW.", WEIGHT)] = 0.0
     batch_size: Annotated[int, Help("Records per optimizer step.", COUNT)] = 16
+    gradient_checkpointing: Annotated[
+        bool,
+        Help(
+            "Keep the input of each layer only, and compute the rest again in the backward pass: "
+            "less memory, slower steps."
+        ),
+    ] = False
     micro_batch_size: Annotated[
         int | None,
         Help("Records per forward pass.  [default: --batch-size; fewer on a CPU]", COUNT),
@@ -368,12 +375,14 @@ class TrainOptions:
     def changes_since(self, before: Mapping[str, Any]) -> list[str]:
         """Name the options that differ from those of an earlier run.
 
-        The size of forward passes is not compared if the loss is a sum over records.
+        The size of forward passes is not compared if the loss is a sum over records. Nor is what
+        they keep in memory, which changes no result.
 
         Args:
             before: the earlier options, as :meth:`as_json` returned them.
         """
         now = json.loads(json.dumps(self.as_json()))
+        now.pop("gradient_checkpointing")
         if self.objective.is_sum_over_rows:
             now.pop("micro_batch_size")
         return sorted(name for name, value in now.items() if before.get(name) != value)

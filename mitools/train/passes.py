@@ -21,13 +21,14 @@ from mitools.student.forward import (
     target_states,
     two_task_states,
 )
-from mitools.student.packing import can_pack
+from mitools.student.packing_trial import can_pack
 from mitools.student.sequence import Joined, join_targets
 from mitools.train.conclusion import ConclusionInput
 from mitools.train.losses.conclude import Readings, fused_readings, plain_readings
 from mitools.train.losses.fused import Head, fused_losses
 from mitools.train.losses.objective import Objective, pooled_log_probs, token_losses
 from mitools.train.past import PastStudent
+from mitools.train.recompute import recomputes_layers
 from mitools.train.task_tensors import Task, find_pairs, pairs_of, word_mask
 
 __all__ = ["Seen", "TaskPasses"]
@@ -104,6 +105,8 @@ class TaskPasses:
     def _find_tails(self) -> tuple[int, int] | None:
         """Count the tokens behind the common part of both prompts; None without such a part."""
         if self.codec.prefix_position == "before" or not can_share_prefix(self.student):
+            return None
+        if not self.packs and recomputes_layers(self.student):  # layers then keep no cache
             return None
         return self.codec.count_tail("label"), self.codec.count_tail("rationale")
 

@@ -19,6 +19,7 @@ from mitools.train.example import example_of
 from mitools.train.options import TrainOptions
 from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes, name_idle_devices
+from mitools.train.recompute import recompute_layers
 from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
 from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
@@ -131,6 +132,8 @@ def _open_student(spool: TokenSpool, options: TrainOptions, note: Note) -> tuple
         raise UsageError(message, hint="drop it, or choose a causal --student")
     if options.lora:
         add_lora(base.model, options.lora)
+    if options.gradient_checkpointing:
+        recompute_layers(base.model)
     limits = fit_limits(base.model.config, base.kind, options, note)
     codec = Codec(
         base.tokenizer,
