@@ -36,7 +36,7 @@ GROUPS = {
     "--wrong-rationales --unreadable-rationales --max-input-tokens --max-label-tokens "
     "--max-rationale-tokens --cut-targets",
     "Optimization": "--preset --epochs --max-steps --lr --schedule --warmup-steps --weight-decay "
-    "--batch-size --micro-batch-size --precision",
+    "--batch-size --micro-batch-size --gradient-checkpointing --precision",
     "Validation": "--eval-every --patience --select-by --eval-on --valid-limit",
     "Run": "--log-to --dry-run --resume --overwrite",
 }

@@ -39,7 +39,10 @@ __all__ = [
     "row_positions",
 ]
 
-_NAME, PLAIN = "mitools_packed", "sdpa"
+PLAIN = "sdpa"
+"""Name of the attention that rows are read with alone."""
+
+_NAME = "mitools_packed"
 _STEM, _NONE = 0, -1
 
 _LONG = 64

@@ -180,14 +180,14 @@ class TrainingRun:
 
     def _out_of_memory(self) -> TrainingError:
         size = self.arguments.per_device_train_batch_size
-        if not self.options.gradient_checkpointing:
-            hint = f"{self.options.same_command} and --gradient-checkpointing"
-        elif size > 1 and self.options.objective.is_sum_over_rows:
+        if size > 1 and self.options.objective.is_sum_over_rows:
             hint = f"{self.options.same_command} and a --micro-batch-size below {size}"
         elif size > 1:
             hint = f"lower --batch-size ({self.options.batch_size}), and {START_AGAIN}"
         else:
             hint = f"lower --max-input-tokens or choose a smaller student, and {START_AGAIN}"
+        if not self.options.gradient_checkpointing:
+            hint += "; --gradient-checkpointing needs less memory, too"
         return TrainingError(f"not enough memory for a forward pass of {size:,} records", hint=hint)
 
     def _make_trainer(self, callbacks: list[Any]) -> StudentTrainer:

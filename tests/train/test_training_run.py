@@ -527,6 +527,7 @@ def test_memory_that_runs_out_is_one_line_with_what_to_lower(
     said = run_script(MEMORY, tmp_path, tiny_seq2seq)
     assert said.startswith("not enough memory for a forward pass of 64 records; run the same")
     assert "--micro-batch-size below 64" in said
+    assert "--gradient-checkpointing" in said
     assert said.count("\n") == 1
 
 
