@@ -6,10 +6,11 @@ made of it. So a run that is broken off anywhere goes on with the batches that a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -186,16 +187,12 @@ class Flights:
         refusal: Refusal | None = None
         delay = _FIRST_LOOK_SECONDS
         while True:
-            for name in list(self._at_work):
-                state = self._look(name)
-                if state is None:
-                    continue
-                flight = self._at_work[name]
-                flight.done = min(state.done, len(flight.keys))
-                if state.has_ended:
-                    ended += len(flight.keys)
-                    refused = self._end(state, folder)
+            for name, flight in list(self._at_work.items()):
+                size = len(flight.keys)
+                with self._passing_faults():
+                    refused = self._look(name, flight, folder)
                     refusal = refusal if refused is None else refused.joined(refusal)
+                ended += 0 if name in self._at_work else size
             at_work = self._at_work.values()
             on_waiting(ended + sum(flight.done for flight in at_work), total, len(at_work))
             if not self._at_work:
@@ -205,10 +202,11 @@ class Flights:
                 raise StoppedError
             delay = min(delay * _SLOWER, _LONGEST_LOOK_SECONDS)
 
-    def _look(self, name: str) -> BatchState | None:
-        """Ask how far a batch is; None if the endpoint cannot be reached at the moment."""
+    @contextlib.contextmanager
+    def _passing_faults(self) -> Iterator[None]:
+        """Let a fault of the endpoint pass, unless they have lasted for too long."""
         try:
-            state = self._api.state(name)
+            yield
         except PassingError as exc:
             now = time.monotonic()
             if self._unreachable_since is None:
@@ -216,9 +214,14 @@ class Flights:
                 self._notices.note(f"{exc.message}; it is tried again")
             if now - self._unreachable_since > self._options.max_wait_seconds:
                 raise
-            return None
-        self._unreachable_since = None
-        return state
+        else:
+            self._unreachable_since = None
+
+    def _look(self, name: str, flight: _Flight, folder: Path) -> Refusal | None:
+        """Ask how far a batch is, and take in its results if it has ended."""
+        state = self._api.state(name)
+        flight.done = min(state.done, len(flight.keys))
+        return self._end(state, folder) if state.has_ended else None
 
     def _end(self, state: BatchState, folder: Path) -> Refusal | None:
         """Take in the results of a batch that has ended; returns its refusal, if it was refused."""
