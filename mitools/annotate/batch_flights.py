@@ -17,17 +17,14 @@ from pathlib import Path
 from mitools.annotate.batch import import_results
 from mitools.annotate.client.batch_api import BatchApi, BatchState, PassingError
 from mitools.annotate.client.budget import Budget, Reservation
-from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.journal import IN_BATCH, Entry, Journal
 from mitools.annotate.client.requests import Request
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.run import StoppedError
 from mitools.errors import DataError, SourceError, TeacherError
 
-__all__ = ["IN_BATCH", "Flights", "OnWaiting", "Refusal"]
-
-IN_BATCH = "in_batch"
-"""Kind of a journal entry whose request is in a batch; its response names the batch."""
+__all__ = ["Flights", "OnWaiting", "Refusal"]
 
 _NOT_SENT = "not_sent"
 _FILE = "file "  # before the id of an uploaded file of which no batch may have been made

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 
 from mitools.annotate.batch import MOST_BYTES, MOST_REQUESTS, batch_line
-from mitools.annotate.batch_flights import IN_BATCH, Flights, OnWaiting, Refusal
+from mitools.annotate.batch_flights import Flights, OnWaiting, Refusal
 from mitools.annotate.client.batch_api import BatchApi
 from mitools.annotate.client.budget import Budget
-from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.journal import IN_BATCH, Entry, Journal
 from mitools.annotate.client.reply_store import ReplyStore
 from mitools.annotate.client.requests import Request
 from mitools.annotate.client.teachers import OfflineTeacher

@@ -32,7 +32,7 @@ from mitools.records import Record
 from tests.annotate.conftest import sums
 from tests.annotate.test_cli import COMMAND, ended, lines, run
 from tests.batch_server import Batch, BatchServer, answered, complete_all, failed
-from tests.server import KEY
+from tests.server import KEY, complete
 
 
 @pytest.fixture
@@ -178,6 +178,27 @@ def test_a_run_that_is_stopped_goes_on_with_the_same_batch(
     server.looks = 1
     assert kinds(ask(sums(3), options)) == ["", "", ""]
     assert server.count("POST") == 2  # one file, one batch
+
+
+def test_a_run_without_batches_warns_that_it_pays_again(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.looks = 10**9
+    with open_teacher(options) as opened:
+        assert opened.batches is not None
+        stop = opened.batches.stop
+        with pytest.raises(StoppedError):
+            list(opened.first_asked(sums(3), lambda *_counts: stop()))
+    warned: list[str] = []
+    server.refusals["POST /v1/chat"] = [(200, complete("The answer is 17.", "fixture"))] * 3
+    at_once = replace(options, in_batches=False)
+    done = list(annotate_records(sums(3), at_once, notices=Notices(None, warned.append)))
+    assert kinds(done) == ["", "", ""]
+    again = [text for text in warned if "batch_0" in text]
+    assert again == [
+        "requests of batch_0 are sent again and paid for again: stop, and add --batch to take its "
+        "answers"
+    ]
 
 
 def broken_off(options: AnnotateOptions) -> None:

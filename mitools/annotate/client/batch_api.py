@@ -100,7 +100,7 @@ class BatchApi:
             requests: the endpoint's URL, the model, and the options.
 
         Raises:
-            TeacherRefusedError: there is no API key.
+            TeacherRefusedError: the API key is missing.
             TeacherError: the environment makes no HTTP client.
         """
         self._requests = requests

@@ -15,7 +15,7 @@ from mitools.annotate.client.budget import Budget
 from mitools.annotate.client.faults import Busy, Fatal, Fault, RequestRejected, Transient
 from mitools.annotate.client.first_faults import FirstFaults
 from mitools.annotate.client.hints import advise, is_about_settings
-from mitools.annotate.client.journal import UNREAD, Entry
+from mitools.annotate.client.journal import IN_BATCH, UNREAD, Entry
 from mitools.annotate.client.model_list import ModelList, shutdown_date, suggest
 from mitools.annotate.client.pace import Pace, backoff
 from mitools.annotate.client.rate_limit import PerMinute, RateLimit
@@ -87,6 +87,7 @@ class Endpoint:
         self._options = requests.options
         self._provider = requests.provider
         self._notices = notices or Notices()
+        self._has_warned_of_batch = False
         self._transport = Transport(requests.options, requests.url)
         self._models = ModelList(self._transport)
         self._first_faults = FirstFaults(requests.options.alike_failures)
@@ -161,7 +162,10 @@ class Endpoint:
                 if entry is not None and entry.kind == "ok":
                     self._sender.withdraw(admission)
                     return RequestOutcome(entry, is_known=True)
-                tries.has_failed_before = tries.has_failed_before or entry is not None
+                if entry is not None and entry.kind == IN_BATCH:
+                    self._warn_of_batch(entry.response)
+                elif entry is not None:
+                    tries.has_failed_before = True
                 # Send, and store the response before the place is released.
                 try:
                     raw, answer = await self._sender.send(request, admission)
@@ -214,6 +218,15 @@ class Endpoint:
         except BudgetError:
             self._halt()
             raise
+
+    def _warn_of_batch(self, batch: str) -> None:
+        """Warn, once, of a request that is in a batch already, and is paid for again now."""
+        if not self._has_warned_of_batch:
+            self._has_warned_of_batch = True
+            self._notices.warn(
+                f"requests of {batch} are sent again and paid for again: stop, and add --batch to "
+                "take its answers"
+            )
 
     def _note_pause(self, seconds: float, words: str) -> None:
         self._notices.note(f"the teacher asks to wait {seconds:.1f} s ({words})")

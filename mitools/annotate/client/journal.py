@@ -30,10 +30,13 @@ from mitools.annotate.client.rescue import Entry, find_rescued, read_rescued, wr
 from mitools.annotate.client.sqlite_text import from_sqlite, to_sqlite
 from mitools.errors import MitoolsError, OutputError, SourceError
 
-__all__ = ["UNREAD", "Entry", "Journal", "default_place"]
+__all__ = ["IN_BATCH", "UNREAD", "Entry", "Journal", "default_place"]
 
 UNREAD = "unread"
 """Kind of a success whose body is not an answer; stored under a separate key, for people."""
+
+IN_BATCH = "in_batch"
+"""Kind of an entry whose request is in a batch at the endpoint; its response names the batch."""
 
 _APPLICATION = 0x6D69746C  # "mitl"; tells a journal from other databases
 _VERSION = 1
