@@ -37,6 +37,7 @@ TESTED_IN = {
     "cli/_explain_output": "cli/test_explain",
     "cli/_fields": "train/test_cli",
     "cli/annotate": "annotate/test_cli",
+    "cli/_journal_options": "annotate/test_cli_options",
     "cli/_request_options": "annotate/test_options",
     "cli/_student_front": "cascade/test_cli",
     "cli/_unsent": "cascade/test_cli",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any, TypeVar
 
 import click
@@ -50,4 +49,6 @@ _OPTIONS = (
 
 def journal_options(function: F) -> F:
     """Add the options about the journal and batches."""
-    return reduce(lambda made, option: option(made), reversed(_OPTIONS), function)
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
