@@ -15,20 +15,21 @@ Source of the pool: Genest and Zidek, "Combining Probability Distributions", Sta
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.asking.answering import EVEN, Way
+from mitools.asking.answering import EVEN
 
 __all__ = ["Candidates", "WeightFit", "average_draws", "fit_weight", "pool"]
 
 Floats = NDArray[np.float64]
 
 _STEPS = 100
-_SAME_LOSS = 1e-12
+_HALVINGS = 24
+_SAME_LOSS = 1e-9
 _FLOOR = math.log(np.finfo(np.float64).tiny)
 """An impossible answer counts as one of the smallest probability a float64 holds, as for
 :mod:`mitools.evaluate.measures.temperature`."""
@@ -56,13 +57,10 @@ class WeightFit:
     Attributes:
         weight: λ, from 0 to 1.
         records: records that it was fitted on; 0 where it was not fitted.
-        nll: mean negative log-likelihood of gold among the candidates, in nats, for each way;
-            empty where it was not fitted.
     """
 
     weight: float
     records: int
-    nll: Mapping[Way, float]
 
 
 def average_draws(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
@@ -96,11 +94,16 @@ def pool(candidates: Candidates, weight: float) -> tuple[float, ...]:
 
 
 def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFit:
-    """Find the λ under which gold is likeliest among the candidates.
+    """Find the λ under which gold is likeliest among the candidates, at its best temperature.
 
-    The mean negative log-likelihood is convex in λ, so a grid in steps of 0.01 from 0 to 1 comes
-    within 0.005 of the minimum. Of losses that are equal (to 1e-12) the λ nearest to ½ is taken,
-    and of two such the larger. The order of the records changes nothing.
+    For each λ from 0 to 1 in steps of 0.01, the scores are divided by the temperature T, from 1
+    on, that makes gold likeliest; the λ with the least loss is taken. T is for the comparison
+    alone. Without it, a reading that tells right from wrong but is too sure would get too little
+    weight: one confident error costs more than many right answers gain. Where the readings are
+    not too sure, T is 1, and λ is the one of greatest likelihood.
+
+    Of losses that are equal (to 1e-9) the λ nearest to ½ is taken, and of two such the larger. The
+    order of the records changes nothing.
 
     Records whose gold is not among the candidates have no likelihood, and those whose candidates
     are all gold are certain under every λ: neither kind counts.
@@ -117,32 +120,56 @@ def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFi
         if any(is_gold) and not all(is_gold)
     )
     if not usable:
-        return WeightFit(EVEN, 0, {})
+        return WeightFit(EVEN, 0)
     predicted, concluded = (
         np.maximum(np.concatenate([row[side] for row in usable]), _FLOOR) for side in (0, 1)
     )
     is_gold = np.concatenate([row[2] for row in usable])
     starts = np.cumsum([0, *(len(row[0]) for row in usable[:-1])])
-
-    def nll(weight: float) -> float:
-        scores = weight * predicted + (1 - weight) * concluded  # [all candidates]
-        return float((_log_sums(scores, starts) - _log_sums(scores, starts, is_gold)).mean())
-
-    grid = [step / _STEPS for step in range(_STEPS + 1)]
-    losses = {weight: nll(weight) for weight in grid}
+    losses = {
+        weight: _least_loss(weight * predicted + (1 - weight) * concluded, starts, is_gold)
+        for weight in (step / _STEPS for step in range(_STEPS + 1))
+    }
     least = min(losses.values())
     nearly = [weight for weight, loss in losses.items() if loss <= least + _SAME_LOSS]
-    best = min(nearly, key=lambda weight: (abs(weight - EVEN), -weight))
-    by_way: dict[Way, float] = {"predict": nll(1.0), "conclude": nll(0.0), "both": nll(best)}
-    return WeightFit(best, len(usable), by_way)
+    return WeightFit(min(nearly, key=lambda weight: (abs(weight - EVEN), -weight)), len(usable))
 
 
-def _log_sums(
-    scores: Floats, starts: NDArray[np.int64], is_counted: NDArray[np.bool_] | None = None
-) -> Floats:
-    """Add up exp(score) within each record: [n] logarithms; only those counted, where given."""
-    if is_counted is not None:
-        scores = np.where(is_counted, scores, -np.inf)
+def _least_loss(scores: Floats, starts: NDArray[np.int64], is_gold: NDArray[np.bool_]) -> float:
+    """Find the mean -ln of gold's share at its best temperature, from 1 on: nats.
+
+    The loss is convex in 1 / T, so its slope has one change of sign between 0, where every
+    candidate is as likely, and 1: found by bisection.
+    """
+    sizes = np.diff(starts, append=len(scores))
+
+    def share(sharpness: float, counted: NDArray[np.bool_] | None) -> tuple[Floats, Floats]:
+        """Return ln Σ exp(score) and the mean score of each record: [n] and [n]."""
+        scaled = sharpness * scores
+        if counted is not None:
+            scaled = np.where(counted, scaled, -np.inf)
+        sums = _log_sums(scaled, starts)
+        weights = np.exp(scaled - np.repeat(sums, sizes))
+        return sums, np.add.reduceat(weights * scores, starts)
+
+    def loss_and_slope(sharpness: float) -> tuple[float, float]:
+        (every, mean), (gold, mean_gold) = share(sharpness, None), share(sharpness, is_gold)
+        return float((every - gold).mean()), float((mean - mean_gold).mean())
+
+    low, high = 0.0, 1.0
+    if (end := loss_and_slope(high))[1] <= 0:
+        return end[0]
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if loss_and_slope(middle)[1] > 0:
+            high = middle
+        else:
+            low = middle
+    return loss_and_slope(low)[0]
+
+
+def _log_sums(scores: Floats, starts: NDArray[np.int64]) -> Floats:
+    """Add up exp(score) within each record: [n] logarithms."""
     tops = np.maximum.reduceat(scores, starts)
     sizes = np.diff(starts, append=len(scores))
     sums: Floats = np.log(np.add.reduceat(np.exp(scores - np.repeat(tops, sizes)), starts)) + tops

@@ -140,10 +140,10 @@ def ask(
 def known_fit(answering: Answering, metadata: Mapping[str, Any]) -> WeightFit:
     """Return the weight that is given, or ½; with what it was fitted on if it is the student's."""
     if answering.weight is None:
-        return WeightFit(EVEN, 0, {})
+        return WeightFit(EVEN, 0)
     saved = metadata.get("answer_weight") or {}
     is_own = saved.get("value") == answering.weight
-    return WeightFit(answering.weight, int(saved["fitted_on"]) if is_own else 0, {})
+    return WeightFit(answering.weight, int(saved["fitted_on"]) if is_own else 0)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from mitools.student.local import LocalStudent
 from tests.asking.two_readings import TwoReadings, closed, equation
 from tests.toys import toy_records
 
-EVEN = WeightFit(0.5, 0, {})
+EVEN = WeightFit(0.5, 0)
 
 
 def fish(**more: Any) -> TwoReadings:

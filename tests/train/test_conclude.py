@@ -517,7 +517,7 @@ def test_the_weight_is_fitted_on_records_from_all_of_the_split(
 
     def fit(_student: Any, records: Any) -> WeightFit:
         seen.extend(record["id"] for record in records)
-        return WeightFit(0.5, len(seen), {})
+        return WeightFit(0.5, len(seen))
 
     monkeypatch.setattr(training_run, "fit_student", fit)
     monkeypatch.setattr(training_run, "WEIGHT_RECORDS", 12)
