@@ -18,8 +18,9 @@ A run, in the order of its steps:
   options in the terms of transformers; ``trainer``: ``transformers.Trainer`` for two tasks;
   ``two_task_model``: the model with its losses; ``passes``: its forward passes; ``conclusion``: the
   label read behind the rationale; ``past``: the average of past weights; ``task_tensors``: the
-  tensors of a task in a batch; ``dropout``: fast dropout on a CPU; ``allocator``: memory
-  that a step frees, kept for the next; ``recompute``: layers computed again for the gradient
+  tensors of a task in a batch; ``attention``: the kernels of attention; ``dropout``: fast dropout
+  on a CPU; ``allocator``: memory that a step frees, kept for the next; ``recompute``: layers
+  computed again for the gradient
 - ``validate``: validation metrics; ``mi_estimate``: a lower bound on the mutual information of
   label and rationale; ``callbacks``: the log, early stopping and signals; ``trackers``:
   TensorBoard, wandb and Trackio

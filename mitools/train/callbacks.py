@@ -21,10 +21,13 @@ from transformers import (
     TrainingArguments,
 )
 
+from mitools.train.collate import TwoTaskCollator
+from mitools.train.sampler import BatchesByLength
 from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, read_state
 
 __all__ = [
     "AfterStep",
+    "EpochNumber",
     "Interrupt",
     "LogCallback",
     "OnStep",
@@ -52,6 +55,24 @@ class AfterStep(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
     ) -> None:
         self.call()
+
+
+class EpochNumber(TrainerCallback):  # type: ignore[misc]
+    """Set the number of the epoch in collator and sampler.
+
+    The engine sets it in the sampler too, but not in a resumed run of several processes.
+    """
+
+    def __init__(self, collator: TwoTaskCollator, order: BatchesByLength) -> None:
+        self.collator = collator
+        self.order = order
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        # A resumed run starts within an epoch: it skips steps, and keeps the number.
+        self.collator.epoch = int((state.epoch or 0) + 1e-6)
+        self.order.set_epoch(self.collator.epoch)
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]

@@ -16,14 +16,15 @@ from typing import Any, TypeVar
 import safetensors
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
 
 from mitools.errors import OutputError, TrainingError
 from mitools.student import save_student
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
-from mitools.train.callbacks import AfterStep, Interrupt, Patience, Resumption
+from mitools.train.attention import without_cudnn_attention
+from mitools.train.callbacks import AfterStep, EpochNumber, Interrupt, Patience, Resumption
 from mitools.train.collate import Batch, TwoTaskCollator
 from mitools.train.dropout import fast_dropout
 from mitools.train.fill import FilledRows
@@ -82,6 +83,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         super().__init__(**rest)
         self._part: Path | None = None
         self._logged_step = 0
+        self._latest: tuple[int, list[str]] = (0, [])
         self.codec = codec
         self.metadata = metadata
         self.measures_accuracy = measures_accuracy
@@ -92,7 +94,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         seed, lengths = self.args.data_seed or 0, lengths_of(self.train_dataset)
         self.order = BatchesByLength(lengths, batch_size, seed, piece, processes)
         self.train_dataset = FilledRows(self.train_dataset)
-        self.add_callback(_EpochCallback(self.data_collator, self.order))
+        self.add_callback(EpochNumber(self.data_collator, self.order))
         self.add_callback(AfterStep(self.accelerator.unwrap_model(self.model).after_step))
         self._parts: dict[str, Tensor] = defaultdict(
             lambda: torch.zeros((), device=self.args.device)
@@ -139,6 +141,11 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         ]
         batch["rationale"] = {name: tensor[best] for name, tensor in inputs.items()}
 
+    def training_step(self, *args: Any, **rest: Any) -> Tensor:
+        with without_cudnn_attention():
+            found: Tensor = super().training_step(*args, **rest)
+        return found
+
     def compute_loss(
         self,
         model: nn.Module,
@@ -152,6 +159,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             outputs = model(**inputs, counts=num_items_in_batch, beta_share=share)
         if not torch.isfinite(outputs["loss"]):
             raise self._not_finite(ids, outputs)
+        self._note_records(ids)
         for name, value in outputs.items():
             self._parts[name] += value.detach()
         if num_items_in_batch is not None:
@@ -160,11 +168,25 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         loss = outputs["loss"] * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
+    def _note_records(self, ids: list[str]) -> None:
+        """Keep the records of the current step, in case it ruins the weights."""
+        step, before = self._latest
+        now = self.state.global_step + 1
+        self._latest = (now, [*before, *ids] if step == now else ids)
+
     def _not_finite(self, ids: list[str], outputs: Mapping[str, Tensor]) -> TrainingError:
-        parts = ", ".join(f"{name} {value.item():g}" for name, value in outputs.items())
-        step = self.state.global_step + 1
-        message = f"the loss is not finite at step {step} ({parts}); records {', '.join(ids)}"
-        return TrainingError(message, hint=f"{SMALLER_STEPS}, or look at these records")
+        """State what is not finite: the weights since the step before, or the loss of this one."""
+        step, before = self._latest
+        weights = self.accelerator.unwrap_model(self.model).parameters()
+        if before and not all(weight.isfinite().all() for weight in weights):
+            what = f"the weights are not finite after step {step}, whose loss was finite"
+            message = f"{what}: its gradient was not, or its step was too long"
+        else:
+            before = ids
+            parts = ", ".join(f"{name} {value.item():g}" for name, value in outputs.items())
+            message = f"the loss is not finite at step {self.state.global_step + 1} ({parts})"
+        hint = f"{SMALLER_STEPS}, or look at these records"
+        return TrainingError(f"{message}; records {', '.join(before)}", hint=hint)
 
     def _check_finite(self, losses: Mapping[str, float]) -> None:
         """Refuse to go on where the latest step made the losses on valid infinite or NaN."""
@@ -373,21 +395,3 @@ def _selection(
     if not measures_accuracy and "label_loss" in metrics:
         return -metrics["label_loss"]
     return -model.weigh(metrics)
-
-
-class _EpochCallback(TrainerCallback):  # type: ignore[misc]
-    """Set the number of the epoch in collator and sampler.
-
-    The engine sets it in the sampler too, but not in a resumed run of several processes.
-    """
-
-    def __init__(self, collator: TwoTaskCollator, order: BatchesByLength) -> None:
-        self.collator = collator
-        self.order = order
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
-    ) -> None:
-        # A resumed run starts within an epoch: it skips steps, and keeps the number.
-        self.collator.epoch = int((state.epoch or 0) + 1e-6)
-        self.order.set_epoch(self.collator.epoch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -372,6 +373,17 @@ def test_a_step_that_ruins_the_weights_stops_at_the_validation(
     with pytest.raises(TrainingError, match=r"validation .*not finite after step 1 .*--lr"):
         train(chosen)
     assert not (tmp_path / "student").exists()
+
+
+def test_a_step_that_ruins_the_weights_is_named_with_its_own_records(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = [record for record in toy_records() if record["split"] == "train"]
+    chosen = options(tmp_path, tiny_seq2seq, learning_rate=1e38, max_steps=3, batch_size=4)
+    message = r"weights are not finite after step 1, whose loss was finite.*records toy-.*--lr"
+    with pytest.raises(TrainingError, match=message) as caught:
+        train(replace(chosen, micro_batch_size=2), records)
+    assert len(set(re.findall(r"toy-\d+", str(caught.value)))) == 4  # both pieces of the step
 
 
 def test_ruined_weights_are_not_saved_without_validation(
