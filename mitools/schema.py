@@ -123,7 +123,10 @@ _ANSWER = tuple(
 )
 _COUNT = (0, 1e9)
 _TOKENS = Field("tokens", "number", "tokens decoded for this answer", within=_COUNT)
-_DRAWS = Field("draws", "number", "rationales that the label was read behind", within=_COUNT)
+_DRAWS = Field("draws", "number", "rationales that the label comes from", within=_COUNT)
+_VOTES = Field(
+    "votes", "number", "rationales that name the label; 0: none names one", within=_COUNT
+)
 _WEIGHT = Field("weight", "number", "weight of the predict pass", within=(0, 1))
 _FITTED_ON = Field("fitted_on", "number", "validation records that set the weight", within=_COUNT)
 
@@ -134,7 +137,7 @@ _STUDENT = (
         "answered_by",
         "string",
         "way of answering that gave the label",
-        values=("predict", "conclude", "both"),
+        values=("predict", "conclude", "both", "named"),
     ),
     Field(
         "answers",
@@ -148,6 +151,12 @@ _STUDENT = (
                 "object",
                 "from both readings",
                 fields=(*_ANSWER, _TOKENS, _WEIGHT, _FITTED_ON),
+            ),
+            Field(
+                "named",
+                "object",
+                "that rationales name",
+                fields=(*_ANSWER, _TOKENS, _DRAWS, _VOTES),
             ),
         ),
     ),

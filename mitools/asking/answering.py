@@ -11,7 +11,7 @@ from mitools.errors import UsageError
 
 __all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed", "settle"]
 
-Way = Literal["predict", "conclude", "both"]
+Way = Literal["predict", "conclude", "both", "named"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
 EVEN = 0.5
@@ -23,9 +23,10 @@ class Answering:
     """How answers are found.
 
     Attributes:
-        way: the reading that the label comes from, or both.
-        draws: K, number of rationales that a label is read behind; 1 takes the greedy rationale,
-            more are drawn.
+        way: the reading that the label comes from, or both; ``named`` takes the label that the
+            rationale names.
+        draws: K, number of rationales that a label is read behind, or that name one; 1 takes the
+            greedy rationale, more are drawn.
         weight: λ of ``both``, from 0 to 1; None fits it on the validation records.
         seed: seed of the draws.
     """
@@ -47,15 +48,12 @@ class Answering:
             raise UsageError(f"--draws must be at least 1, not {self.draws}")
         if self.weight is not None and not 0 <= self.weight <= 1:
             raise UsageError(f"--answer-weight must be between 0 and 1, not {self.weight:g}")
-        if self.way != "predict":
-            return
-        for option, is_given in (
-            ("--draws", self.draws > 1),
-            ("--answer-weight", self.weight is not None),
-        ):
-            if is_given:
-                hint = 'add "--answer conclude" or "--answer both"'
-                raise UsageError(f"{option} needs labels read after a rationale", hint=hint)
+        if self.way == "predict" and self.draws > 1:
+            hint = 'add "--answer named", "--answer conclude" or "--answer both"'
+            raise UsageError("--draws needs answers that come from rationales", hint=hint)
+        if self.way in ("predict", "named") and self.weight is not None:
+            hint = 'add "--answer both"'
+            raise UsageError("--answer-weight needs labels read after a rationale", hint=hint)
 
 
 PREDICT = Answering()

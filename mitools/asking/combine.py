@@ -6,7 +6,7 @@ of its own. With K rationales the score of an answer y is
     score(y) = λ · ln p(y | x) + (1 − λ) · ln (1/K) Σ_k q(y | x, r_k)
 
 λ = 1 is the way ``predict``, λ = 0 ``conclude``; ``both`` is a logarithmic opinion pool. Pure
-functions on numbers: asking a student is the affair of :mod:`mitools.asking.readings`.
+functions on numbers: asking a student is the affair of :mod:`mitools.asking.reader`.
 
 Source of the pool: Genest and Zidek, "Combining Probability Distributions", Statistical Science 1
 (1986).

@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from mitools.asking.answering import EVEN, Way
+from mitools.asking.answering import EVEN, WAYS, Way
 from mitools.asking.combine import fit_weight
-from mitools.asking.readings import Reader, Reading, answer, known_fit
+from mitools.asking.reader import Reader
+from mitools.asking.readings import Reading, answer, known_fit
 from mitools.asking.weight import which_are_gold
 from mitools.records import Record
 
@@ -88,13 +89,8 @@ class Respondent:
 
     def seconds(self) -> dict[Way, float]:
         """Return the time per record of an answer in each way that the student has."""
-        spent, records = self.reader.seconds, max(1, self.reader.records)
-        times: dict[Way, float] = {
-            "predict": spent["predict"],
-            "conclude": spent["conclude"],
-            "both": sum(spent.values()),
-        }
-        return {way: time / records for way, time in times.items()}
+        records = max(1, self.reader.records)
+        return {way: self.reader.seconds_of(way) / records for way in WAYS}
 
     def _read(self, chunk: Sequence[Record]) -> Iterator[tuple[Record, Reading]]:
         readings: dict[int, Reading] = {}

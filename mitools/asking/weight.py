@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mitools.asking.answering import Answering
 from mitools.asking.combine import Candidates, WeightFit, fit_weight
-from mitools.asking.readings import Reader
+from mitools.asking.reader import Reader
 from mitools.records import Record
 from mitools.tasks import task_of
 

@@ -14,7 +14,8 @@ from mitools.annotate.samples import readable_gold
 from mitools.asking.answering import PREDICT, Answering, settle
 from mitools.asking.opening import open_student
 from mitools.asking.predict import OpenedStudent, one_each, predict
-from mitools.asking.readings import Reader, check_ways
+from mitools.asking.reader import Reader
+from mitools.asking.readings import check_ways
 from mitools.asking.respond import Respondent
 from mitools.errors import StudentError
 from mitools.operating.confidence import Confidence
@@ -127,12 +128,12 @@ class AskingStudent:
 
     def _answers(self, records: Sequence[Record]) -> list[Mapping[str, Any]]:
         student, answering = self.opened.student, self.asking.answering
-        # A label behind the student's own rationale comes with it.
+        # A label that comes from the student's own rationale comes with it.
         is_behind = student.metadata.get("order") == "rationale-label" or answering.way != "predict"
         shown = (self.asking.rationales or is_behind) and self.opened.has_rationales
         if answering.way == "predict":
             return [*predict(student, records, rationales=shown)]
-        reader = Reader(student, answering)
+        reader = Reader(student, answering, self._task)
         respondent = Respondent(reader, task=self._task, rationales=shown)
         return [answer for _, answer in respondent.answer([records])]
 

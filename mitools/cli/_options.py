@@ -148,8 +148,9 @@ def answer_options(weight: str) -> Callable[[F], F]:
         click.option(
             "--answer",
             type=click.Choice(WAYS),
-            help="Reading that gives the label: the predict pass, after the rationale, or both.  "
-            "[default: both where train fitted their weight, otherwise predict]",
+            help="Where the label comes from: the predict pass, after the rationale, both, or what "
+            "the rationale names.  [default: both where train fitted their weight, otherwise "
+            "predict]",
         ),
         click.option(
             "--draws",
@@ -157,7 +158,7 @@ def answer_options(weight: str) -> Callable[[F], F]:
             default=PREDICT.draws,
             show_default=True,
             metavar="K",
-            help="Rationales to read a label after; above 1 they are sampled.",
+            help="Rationales that the label comes from; above 1 they are sampled.",
         ),
         click.option(
             "--answer-weight",

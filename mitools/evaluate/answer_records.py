@@ -10,7 +10,8 @@ from typing import Any
 
 from mitools.asking.answering import Way
 from mitools.asking.predict import OpenedStudent, origin, predict
-from mitools.asking.readings import Reader, check_ways
+from mitools.asking.reader import Reader
+from mitools.asking.readings import check_ways
 from mitools.asking.respond import Respondent, Uses
 from mitools.evaluate.costs.meter import Meter, Metered
 from mitools.evaluate.options import EvalOptions
@@ -115,7 +116,7 @@ class AnsweringStudent:
         Where the weight of the readings is fitted, all records are read before the first leaves.
         """
         respondent = Respondent(
-            Reader(opened.student, self._options.answering),
+            Reader(opened.student, self._options.answering, self._options.task),
             task=self._options.task,
             rationales=self._options.rationales,
             uses=Uses(self._options.roles.fits, self._is_brief),

@@ -53,9 +53,10 @@ class EvalOptions:
             a split.
         rationales: ask for rationales too; without it, rationales in the records are dropped.
         decode: decode a label beside scored choices.
-        answer: the way of answering: from the predict pass, after the rationale, or from both; None
-            means both where training fitted their weight, otherwise the predict pass.
-        draws: rationales that a label is read after; above 1 they are sampled.
+        answer: the way of answering: from the predict pass, after the rationale, from both, or what
+            the rationale names; None means both where training fitted their weight, otherwise the
+            predict pass.
+        draws: rationales that a label comes from; above 1 they are sampled.
         answer_weight: weight of the predict pass in the answers from both; None means the one that
             is saved with the student. Where there is none, and with several draws, it is fitted on
             the validation records, which are then answered too.

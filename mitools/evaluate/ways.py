@@ -41,7 +41,7 @@ READINGS: Mapping[str, Measure] = {
         "fraction",
         higher_is_better=None,
         about="Share of records with the same label from the predict pass and from behind the "
-        "rationale.",
+        "rationale, or, of a student without that reading, from what the rationale names.",
     ),
     "accuracy_agreed": Measure(
         "accuracy where readings agree",
@@ -88,6 +88,7 @@ labels are read behind drawn ones: ``consistency`` is about that one, and there 
 do not count."""
 
 _ONE_READING = "the student has one reading only"
+_NOT_ASKED = "no answer was given in this way"
 _SCORED_AGAIN = "time is measured where a student answers"
 
 
@@ -164,9 +165,10 @@ class FoldedWays:
         answers = record["student"].get("answers")
         if not answers:
             return
-        labels = [(answers.get(way) or {}).get("label") for way in ("predict", "conclude")]
+        other = "conclude" if "conclude" in answers else "named"
+        labels = [(answers.get(way) or {}).get("label") for way in ("predict", other)]
         agrees = task.is_equal(*labels) or "predict" not in answers
-        if "predict" in answers and "conclude" in answers:
+        if "predict" in answers and other in answers:
             self._compared += 1
             self._agreed += agrees
             if agrees and record["scores"]["correct"] is not None:
@@ -201,7 +203,7 @@ class FoldedWays:
 
     def _metrics(self, way: Way, seed: int) -> dict[str, Metric]:
         answers = self._by_way[way]
-        missing = {n: one.not_applicable(_ONE_READING) for n, one in BY_WAY[way].items()}
+        missing = {n: one.not_applicable(_NOT_ASKED) for n, one in BY_WAY[way].items()}
         if not answers.n:
             return missing
         found = answers.metrics(way, self.seconds.get(way), seed)
@@ -211,6 +213,8 @@ class FoldedWays:
 
     def _weight(self) -> Metric:
         measure = READINGS["weight"]
+        if not self._weights:
+            return measure.not_applicable("no answer was given by both readings")
         if len(self._weights) != 1:
             return measure.undefined("the records were answered with different weights")
         ((weight, fitted_on),) = self._weights

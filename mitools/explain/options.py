@@ -86,9 +86,10 @@ class ExplainOptions:
         student: folder of a student that answers records without a student's answer.
         text: an input to ask the student about, instead of records.
         choices: the possible answers to ``text``, separated by commas.
-        answer: the way of answering: from the predict pass, after the rationale, or from both; None
+        answer: the way of answering: from the predict pass, after the rationale, from both, or what
+            the rationale names; None
             means both where training fitted their weight, otherwise the predict pass.
-        draws: rationales that a label is read after; above 1 they are sampled.
+        draws: rationales that a label comes from; above 1 they are sampled.
         answer_weight: weight of the predict pass in answers from both; None means the one that is
             saved with the student, or 0.5.
         task: compare labels by this task instead of each record's own.

@@ -263,14 +263,16 @@ class ExplanationRun:
 
     def _ask(self, items: list[ViewedRecord]) -> list[Record]:
         from mitools.asking.predict import origin
-        from mitools.asking.readings import ask
+        from mitools.asking.reader import ask
         from mitools.evaluate.score import scored
 
         opened = self._student()
         self._check_task(opened, items[0].view)
         records = [item.record for item in items]
-        has_rationales = opened.has_rationales
-        answers = ask(opened.student, records, self._answering, rationales=has_rationales)
+        task, has_rationales = self.options.task, opened.has_rationales
+        answers = ask(
+            opened.student, records, self._answering, rationales=has_rationales, task=task
+        )
         facts = origin(opened)
         filled = [
             {**record, "student": {**answer, **facts}}

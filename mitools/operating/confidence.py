@@ -128,8 +128,9 @@ def _marks(record: Record, task: Task) -> tuple[int | None, int | None]:
     student: Mapping[str, Any] = record["student"]
     label, answers = student.get("label"), student.get("answers") or {}
     readings = consistent = None
-    if answers.get("predict") and answers.get("conclude"):
-        labels = [answers[way].get("label") for way in ("predict", "conclude")]
+    other = "conclude" if answers.get("conclude") else "named"
+    if answers.get("predict") and answers.get(other):
+        labels = [answers[way].get("label") for way in ("predict", other)]
         is_shared = task.is_equal(*labels) and task.is_equal(labels[0], label)
         readings = 1 if is_shared else -1
     rationale = student.get("rationale")

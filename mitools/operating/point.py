@@ -255,7 +255,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "temperature": _or_none(_is_number(1e-3, 1e3)),
     "weights": _or_none(_is_weights),
     "reference": _is_one_of("gold", "teacher"),
-    "answer": _is_one_of("predict", "conclude", "both"),
+    "answer": _is_one_of("predict", "conclude", "both", "named"),
     "draws": lambda value: type(value) is int and 1 <= value <= 1_000_000,
     "answer_weight": _or_none(_is_number(0, 1)),
     "seed": lambda value: type(value) is int and abs(value) <= 1 << 63,

@@ -24,7 +24,7 @@ RESULT_NAMES = ("accuracy", "consistency", "cvi_net", "wordless", "ece", "nll")
 SHARES = ("accuracy", "consistency", "wordless", "ece")
 """Those of them that are from 0 to 1."""
 
-_WAYS = ("predict", "conclude", "both")
+_WAYS = ("predict", "conclude", "both", "named")
 
 _FIGURES = {
     "consistency": ("consistency", "consistency"),

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from mitools.asking.answering import Answering, Way, draw_seed
+from mitools.asking.answering import WAYS, Answering, Way, draw_seed
 from mitools.asking.combine import WeightFit
 from mitools.asking.predict import predict
-from mitools.asking.readings import Reader, answer, ask, check_ways
+from mitools.asking.reader import Reader, ask
+from mitools.asking.readings import answer, check_ways
 from mitools.errors import StudentError
 from mitools.schema import validate
 from mitools.student.base.open_base import open_checkpoint
@@ -170,13 +171,13 @@ def test_a_label_that_was_cut_off_is_marked() -> None:
 def test_a_student_with_one_reading_answers_by_that() -> None:
     student = fish(metadata={"order": "rationale-label"})
     (found,) = answers(student, [closed("fish")], "conclude")
-    assert list(found["answers"]) == ["conclude"]
+    assert list(found["answers"]) == ["conclude", "named"]
     plain = {"label": "sea", "choices": found["choices"]}
     assert plain.items() <= found.items()
     student = sums(metadata={"order": "rationale-label"}, drawn=("twice",))
     (found,) = answers(student, [equation("two", "2")], "conclude", draws=3)
     assert found["label"] == "2 + 2"
-    assert list(found["answers"]) == ["conclude"]
+    assert list(found["answers"]) == ["conclude", "named"]
 
 
 def test_open_and_closed_records_keep_their_order() -> None:
@@ -194,12 +195,19 @@ def test_the_time_of_each_reading_is_measured() -> None:
     ticks = iter(range(1000))
     reader = Reader(fish(), Answering("both"), clock=lambda: float(next(ticks)))
     reader.read([closed("fish"), closed("ape")])
-    # One tick for each call: a rationale and a score behind it; a score; nothing on top of them.
-    assert reader.seconds == {"predict": 1.0, "conclude": 2.0, "both": 0.0}
+    # One tick for each call: a rationale; a score behind it; a score; nothing on top of them.
+    assert reader.seconds == {"predict": 1.0, "rationale": 1.0, "conclude": 1.0, "both": 0.0}
+    ways = {way: reader.seconds_of(way) for way in WAYS}
+    assert ways == {"predict": 1.0, "conclude": 2.0, "both": 3.0, "named": 2.0}
     assert reader.records == 2
     reader = Reader(sums(), Answering("both"), clock=lambda: float(next(ticks)))
     reader.read([equation("two", "2")])
-    assert reader.seconds == {"predict": 1.0, "conclude": 2.0, "both": 2.0}
+    assert reader.seconds == {"predict": 1.0, "rationale": 1.0, "conclude": 1.0, "both": 2.0}
+    only = fish(metadata={"order": "rationale-label"})
+    reader = Reader(only, Answering("named"), clock=lambda: float(next(ticks)))
+    reader.read([closed("fish")])
+    # The label where no rationale names one comes from behind it.
+    assert [reader.seconds_of(way) for way in ("predict", "conclude", "named")] == [0.0, 2.0, 2.0]
 
 
 def test_a_student_that_loses_an_answer_is_refused() -> None:

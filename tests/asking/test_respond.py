@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mitools.asking.answering import Answering
-from mitools.asking.readings import Reader
+from mitools.asking.reader import Reader
 from mitools.asking.respond import Respondent, Uses
 from tests.asking.two_readings import TwoReadings, closed, equation
 
@@ -133,4 +133,9 @@ def test_the_time_of_both_is_that_of_all_its_parts() -> None:
     )
     respondent = Respondent(reader)
     list(respondent.answer([[closed("a"), closed("b")]]))
-    assert respondent.seconds() == {"predict": 0.5, "conclude": 1.0, "both": 1.5}
+    assert respondent.seconds() == {
+        "predict": 0.5,
+        "conclude": 1.0,
+        "both": 1.5,
+        "named": 1.0,
+    }

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import mitools.student
+from mitools.asking.answering import WAYS
 from mitools.cli import mitools as program
 from mitools.evaluate.measures import statistics
 from tests.asking.two_readings import TwoReadings, closed
@@ -99,6 +100,7 @@ def test_all_three_answers_leave_and_the_way_decides_the_label(
             "predict": "sea",
             "conclude": "tree",
             "both": fish["answers"]["both"]["label"],
+            "named": fish["answers"]["named"]["label"],
         }
         assert fish["label"] == fish["answers"][way]["label"]
         assert fish["confidence"] == fish["answers"][way]["confidence"]
@@ -146,7 +148,7 @@ def test_answers_are_scored_again_without_a_model(
     tests = [line for line in once.stdout.splitlines() if '"split": "test"' in line]
     assert again.stdout.splitlines() == tests
     first, second = (json.loads(file.read_text()) for file in files)
-    for way in ("predict", "conclude", "both"):
+    for way in WAYS:
         assert first["answers"][way].pop("seconds")["status"] == "ok"
         seconds = second["answers"][way].pop("seconds")
         assert seconds["reason"] == "time is measured where a student answers"
@@ -295,10 +297,30 @@ def test_a_student_without_the_reading_is_refused(
     assert result.stderr == f"mitools eval: {message}\n"
 
 
+def test_the_answer_that_a_rationale_names_needs_no_second_reading(
+    asked: TwoReadings, folder: Path, tmp_path: Path
+) -> None:
+    asked.metadata = {**asked.metadata, "concludes": False, "order": "separate"}
+    asked.greedy = {name: "Of the choices, only the tree is alive." for name in asked.greedy}
+    file = tmp_path / "figures.json"
+    result = run("--student", folder, "--answer", "named", "--summary", file, records=RECORDS)
+    found = parsed(result)
+    assert len(found) == len(NAMES)
+    assert {record["student"]["label"] for record in found} == {"tree"}
+    assert {tuple(record["student"]["answers"]) for record in found} == {("predict", "named")}
+    summary = json.loads(file.read_text())
+    share = sum(record["label"] == "tree" for record in found) / len(found)
+    assert summary["label"]["accuracy"]["value"] == pytest.approx(share, abs=1e-6)
+    assert summary["answers"]["named"]["accuracy"]["value"] == summary["label"]["accuracy"]["value"]
+    assert summary["consistency"]["consistency"]["value"] == 1
+    rows = [line.split()[0] for line in result.stderr.splitlines() if line.strip()]
+    assert [row for row in rows if row in WAYS] == ["predict", "named"]
+
+
 def test_a_student_of_one_pass_concludes(asked: TwoReadings, folder: Path) -> None:
     asked.metadata = {**asked.metadata, "concludes": False, "order": "rationale-label"}
     found = parsed(run("--student", folder, "--answer", "conclude", records=RECORDS))
-    assert {tuple(record["student"]["answers"]) for record in found} == {("conclude",)}
+    assert {tuple(record["student"]["answers"]) for record in found} == {("conclude", "named")}
     assert found[0]["student"]["order"] == "rationale-label"
 
 
@@ -311,8 +333,8 @@ def test_a_student_of_one_pass_concludes(asked: TwoReadings, folder: Path) -> No
         ),
         (
             ("--student", "DIR", "--draws", 2),
-            "--draws needs labels read after a rationale; "
-            'add "--answer conclude" or "--answer both"',
+            "--draws needs answers that come from rationales; "
+            'add "--answer named", "--answer conclude" or "--answer both"',
         ),
         (
             ("--student", "DIR", "--answer", "both", "--decode"),

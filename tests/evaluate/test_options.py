@@ -79,13 +79,16 @@ def test_a_weight_cannot_be_fitted_on_what_is_evaluated() -> None:
         ({"batch_size": 0}, "--batch-size must be at least 1, not 0"),
         ({"precision": "fp16"}, '--precision must be one of fp32, bf16, not "fp16"'),
         ({"tokens_per_batch": 0}, "--tokens-per-batch must be at least 1, not 0"),
-        ({"answer": "guess"}, '--answer must be one of predict, conclude, both, not "guess"'),
+        (
+            {"answer": "guess"},
+            '--answer must be one of predict, conclude, both, named, not "guess"',
+        ),
         ({"answer": "both", "draws": 0}, "--draws must be at least 1, not 0"),
         (
             {"answer": "both", "answer_weight": 1.5},
             "--answer-weight must be between 0 and 1, not 1.5",
         ),
-        ({"draws": 4}, "--draws needs labels read after a rationale"),
+        ({"draws": 4}, "--draws needs answers that come from rationales"),
         ({"answer_weight": 0.5}, "--answer-weight needs labels read after a rationale"),
         ({"answer": "conclude", "decode": True}, "--decode needs labels of the predict pass"),
         ({"target_accuracy": 1.0}, "--target-accuracy must be between 0 and 1, not 1.0"),

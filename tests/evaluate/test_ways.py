@@ -115,11 +115,27 @@ def test_cost_is_tokens_from_the_records_and_seconds_from_the_pass() -> None:
     assert (again.status, again.reason) == ("skipped", "time is measured where a student answers")
 
 
+def test_a_student_of_one_reading_is_compared_with_what_its_rationale_names() -> None:
+    records = []
+    for one in RECORDS:
+        student = one["student"]
+        named = {"label": student["answers"]["conclude"]["label"], "confidence": 0.5, "tokens": 9}
+        answers = {"predict": student["answers"]["predict"], "named": {**named, "votes": 1}}
+        records.append({**one, "student": {**student, "answers": answers}})
+    found = folded(records)
+    assert found["agreement"].value == pytest.approx(3 / 7)  # the sea twice, the tree once
+    assert found["accuracy_agreed"].value == pytest.approx(2 / 3)
+    assert values(found["named"], "accuracy") == (4 / 6, 6)
+    assert values(found["named"], "consistency") == (1, 7)
+    assert found["weight"].status == "not_applicable"
+    assert found["conclude"]["accuracy"].reason == "no answer was given in this way"
+
+
 def test_figures_are_named_by_their_way() -> None:
     found = folded(RECORDS)
     assert found["both"]["accuracy"].measure.title == "accuracy, both"
     assert found["both"]["accuracy"].measure.unit == "fraction"
-    assert list(found) == [*READINGS, *WAYS]
+    assert list(found) == [*READINGS, *WAYS, "named"]
     assert list(found["both"]) == list(BY_WAY["both"])
 
 

@@ -73,11 +73,12 @@ def test_a_student_answers_in_the_way_that_is_asked_for() -> None:
         side = item.view.student
         assert side is not None
         labels[way] = side.label
-        assert [answer.way for answer in side.ways] == ([] if way == "predict" else [*WAYS])
+        shown = {"predict": [], "named": ["predict", "named"]}.get(way, [*WAYS])
+        assert [answer.way for answer in side.ways] == shown
         assert [answer.way for answer in side.ways if answer.is_chosen] == (
             [] if way == "predict" else [way]
         )
-    assert labels == {"predict": "tree", "conclude": "sea", "both": "sea"}
+    assert labels == {"predict": "tree", "conclude": "sea", "both": "sea", "named": "tree"}
 
 
 @pytest.mark.parametrize(("saved", "label"), [(None, "tree"), (0.5, "sea"), (0.9, "tree")])
@@ -105,7 +106,7 @@ def test_a_way_that_the_student_lacks_is_refused(student: FakeStudent) -> None:
         list(ExplanationRun(options, open_student=opening(student)).run(rows(1)))
     for wrong, message in (
         ({"answer": "both"}, "--answer needs a student"),
-        ({"draws": 2, "student": "s"}, "--draws needs labels read after a rationale"),
+        ({"draws": 2, "student": "s"}, "--draws needs answers that come from rationales"),
         ({"answer": "guess", "student": "s"}, "--answer must be one of"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mitools.asking.answering import PREDICT, Answering
-from mitools.asking.readings import ask
+from mitools.asking.reader import ask
 from mitools.evaluate.score import scored
 from mitools.records import Record
 from mitools.tasks import Task, task_of
