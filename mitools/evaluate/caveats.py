@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mitools.evaluate.measures.comparison import sign_test
+
 __all__ = ["caveats", "pairing_notes"]
+
+_SURE = 0.01
+"""The p-value below which another way of answering is pointed to."""
 
 
 def caveats(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -16,6 +21,7 @@ def caveats(figures: Mapping[str, Any]) -> Iterator[str]:
             ``comparison`` where there is a baseline.
     """
     yield from _group_notes(figures)
+    yield from _named_notes(figures)
     for block in ("seeds", "comparison"):
         yield from pairing_notes(figures.get(block, {}))
     if "comparison" in figures:
@@ -31,6 +37,25 @@ def _group_notes(figures: Mapping[str, Any]) -> Iterator[str]:
             f"the records are of {found:,} groups (field group): the interval of accuracy, seeds "
             "and comparisons of runs take them as units; all other intervals and tests take the "
             "records as independent, and claim too much"
+        )
+
+
+def _named_notes(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence where the label that a rationale names is right more often than the answer.
+
+    From the table of what rationales support: named and right where the answer is wrong, and the
+    reverse. A rationale that names no label leaves the answer as it is.
+    """
+    quadrants = figures.get("quadrants") or {}
+    better = quadrants.get("wrong", {}).get("gold", 0)
+    worse = quadrants.get("right", {}).get("other", 0)
+    if better <= worse:
+        return
+    p = sign_test(better, worse)
+    if p < _SURE:
+        yield (
+            f"the label that the rationale names is right more often than the answer: {better:,} "
+            f'records to {worse:,} (p = {p:.2g}); "--answer named" answers with it'
         )
 
 

@@ -17,6 +17,25 @@ def test_groups_are_told_with_what_knows_of_them() -> None:
     assert len(list(caveats({"runs": [figures(groups=4), figures()]}))) == 1
 
 
+def supporting(better: int, worse: int) -> dict[str, Any]:
+    quadrants = {
+        "right": {"student": 30, "gold": 0, "other": worse, "none": 40},
+        "wrong": {"student": 20, "gold": better, "other": 50, "none": 60},
+    }
+    return {**figures(), "quadrants": quadrants}
+
+
+def test_a_rationale_that_names_a_better_label_is_pointed_to() -> None:
+    # 2 · (1 + 10) / 2^10 = 0.021 and 2 · (1 + 12) / 2^12 = 0.0063.
+    assert list(caveats(supporting(9, 1))) == []
+    assert list(caveats(supporting(11, 1))) == [
+        "the label that the rationale names is right more often than the answer: 11 records to 1 "
+        '(p = 0.0063); "--answer named" answers with it'
+    ]
+    assert list(caveats(supporting(1, 11))) == []
+    assert list(caveats({**figures(), "quadrants": None})) == []
+
+
 def test_what_is_left_out_of_pairs_is_counted() -> None:
     assert list(pairing_notes({"records": 3, "unmatched": 0, "differing": 0})) == []
     assert list(pairing_notes({"unmatched": 1, "differing": 1})) == [

@@ -28,6 +28,7 @@ __all__ = [
     "mcnemar",
     "resampled_means",
     "sign_flip",
+    "sign_test",
     "smallest_detectable",
 ]
 
@@ -54,6 +55,11 @@ def mcnemar(ours: Floats, theirs: Floats) -> float:
         int(((ours == 1) & (theirs == 0)).sum()),
         int(((ours == 0) & (theirs == 1)).sum()),
     )
+    return sign_test(better, worse)
+
+
+def sign_test(better: int, worse: int) -> float:
+    """Compute the two-sided p-value of an exact sign test: 1 where nothing differs."""
     return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
 
