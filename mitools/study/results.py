@@ -123,9 +123,12 @@ def _read_answers(
         for way, verdict in _verdicts(record, chosen):
             by_way.setdefault(way, {})[name] = verdict
     for way, verdicts in by_way.items():
+        own = _name_of(answer, way)
+        if own != answer and own in run.objective.answers:
+            continue  # it has an evaluation of its own, with all figures
         is_whole = way == chosen or way is None
         figures = _figures(summary if is_whole else summary["answers"][way], is_whole, verdicts)
-        yield Result(run, _name_of(answer, way), verdicts, figures, step_seconds)
+        yield Result(run, own, verdicts, figures, step_seconds)
 
 
 def _name_of(answer: str, way: str | None) -> str:

@@ -69,6 +69,19 @@ def test_a_student_that_was_asked_in_one_way_is_one_result(tmp_path: Path) -> No
     }
 
 
+def test_a_way_with_an_evaluation_of_its_own_is_one_result(tmp_path: Path) -> None:
+    text = MINIMAL.replace('mi = "none"', 'answers = ["predict", "named"]')
+    study = write_study(tmp_path, f"{text}[answers.predict]\n[answers.named]\n")
+    run = next(runs_of(study))
+    answers = {"predict": {"label": "3"}, "named": {"label": "( 1 + 1 )"}}
+    store(tmp_path / "runs", run, "predict", [judged(2, "3")])
+    named = judged(2, "( 1 + 1 )", answers=answers, answered_by="named")
+    store(tmp_path / "runs", run, "named", [named])
+    found = {one.answer: one.figures["accuracy"] for one in read_results(study, tmp_path / "runs")}
+    assert found == {"predict": 0, "named": 1}
+    assert len(list(read_results(study, tmp_path / "runs"))) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "names"),
     [("both", ["predict", "both"]), ("four", ["four.predict", "four.both"])],
