@@ -124,11 +124,11 @@ _ANSWER = tuple(
 _COUNT = (0, 1e9)
 _TOKENS = Field("tokens", "number", "tokens decoded for this answer", within=_COUNT)
 _DRAWS = Field("draws", "number", "rationales that the label comes from", within=_COUNT)
-_VOTES = Field(
-    "votes", "number", "rationales that name the label; 0: none names one", within=_COUNT
-)
+_VOTES = Field("votes", "number", "rationales that name the label", within=_COUNT)
 _WEIGHT = Field("weight", "number", "weight of the predict pass", within=(0, 1))
 _FITTED_ON = Field("fitted_on", "number", "validation records that set the weight", within=_COUNT)
+_BOTH = (*_ANSWER, _TOKENS, _WEIGHT, _FITTED_ON)
+_NAMED = (*_ANSWER, _TOKENS, _DRAWS, _VOTES)
 
 _STUDENT = (
     *_OUTPUT,
@@ -146,18 +146,8 @@ _STUDENT = (
         fields=(
             Field("predict", "object", "from the predict pass", fields=(*_ANSWER, _TOKENS)),
             Field("conclude", "object", "behind rationales", fields=(*_ANSWER, _TOKENS, _DRAWS)),
-            Field(
-                "both",
-                "object",
-                "from both readings",
-                fields=(*_ANSWER, _TOKENS, _WEIGHT, _FITTED_ON),
-            ),
-            Field(
-                "named",
-                "object",
-                "that rationales name",
-                fields=(*_ANSWER, _TOKENS, _DRAWS, _VOTES),
-            ),
+            Field("both", "object", "from both readings", fields=_BOTH),
+            Field("named", "object", "that rationales name", fields=_NAMED),
         ),
     ),
 )
