@@ -29,7 +29,8 @@ Floats = NDArray[np.float64]
 
 _STEPS = 100
 _HALVINGS = 24
-_SAME_LOSS = 1e-9
+_WITHIN = 1.92
+"""Half of the 95% quantile of χ² with one degree of freedom: nats of all records together."""
 _FLOOR = math.log(np.finfo(np.float64).tiny)
 """An impossible answer counts as one of the smallest probability a float64 holds, as for
 :mod:`mitools.evaluate.measures.temperature`."""
@@ -94,16 +95,17 @@ def pool(candidates: Candidates, weight: float) -> tuple[float, ...]:
 
 
 def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFit:
-    """Find the λ under which gold is likeliest among the candidates, at its best temperature.
+    """Find the λ nearest to ½ that the records do not rule out.
 
     For each λ from 0 to 1 in steps of 0.01, the scores are divided by the temperature T, from 1
-    on, that makes gold likeliest; the λ with the least loss is taken. T is for the comparison
-    alone. Without it, a reading that tells right from wrong but is too sure would get too little
-    weight: one confident error costs more than many right answers gain. Where the readings are
-    not too sure, T is 1, and λ is the one of greatest likelihood.
+    on, that makes gold likeliest among the candidates. T is for the comparison alone. Without it,
+    a reading that tells right from wrong but is too sure would get too little weight: one
+    confident error costs more than many right answers gain. Where the readings are not too sure,
+    T is 1.
 
-    Of losses that are equal (to 1e-9) the λ nearest to ½ is taken, and of two such the larger. The
-    order of the records changes nothing.
+    Of the λ in the 95% likelihood interval (log-likelihood within χ²₁(0.95) / 2 = 1.92 of the
+    best) the one nearest to ½ is taken, and of two such the larger: few records tell little about
+    λ, and the best of theirs would be chance. The order of the records changes nothing.
 
     Records whose gold is not among the candidates have no likelihood, and those whose candidates
     are all gold are certain under every λ: neither kind counts.
@@ -130,9 +132,9 @@ def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFi
         weight: _least_loss(weight * predicted + (1 - weight) * concluded, starts, is_gold)
         for weight in (step / _STEPS for step in range(_STEPS + 1))
     }
-    least = min(losses.values())
-    nearly = [weight for weight, loss in losses.items() if loss <= least + _SAME_LOSS]
-    return WeightFit(min(nearly, key=lambda weight: (abs(weight - EVEN), -weight)), len(usable))
+    most = min(losses.values()) + _WITHIN / len(usable)
+    likely = [weight for weight, loss in losses.items() if loss <= most]
+    return WeightFit(min(likely, key=lambda weight: (abs(weight - EVEN), -weight)), len(usable))
 
 
 def _least_loss(scores: Floats, starts: NDArray[np.int64], is_gold: NDArray[np.bool_]) -> float:

@@ -54,18 +54,18 @@ def mixed() -> list[Record]:
     ]
 
 
-@pytest.mark.parametrize(("side", "weight"), [("predict", 1.0), ("conclude", 0.0)])
-@pytest.mark.parametrize("chunk", [1, 3, 9])
-def test_the_weight_is_fitted_on_valid_wherever_that_stands(
-    side: str, weight: float, chunk: int
-) -> None:
-    respondent, answered, said = respond(knowing(side), mixed(), chunk)
-    assert [record["id"] for record in answered] == list("abcd")
-    assert {record["student"]["answers"]["both"]["weight"] for record in answered} == {weight}
-    assert {record["student"]["answers"]["both"]["fitted_on"] for record in answered} == {2}
+@pytest.mark.parametrize("side", ["predict", "conclude"])
+@pytest.mark.parametrize("chunk", [1, 3, 99])
+def test_the_weight_is_fitted_on_valid_wherever_that_stands(side: str, chunk: int) -> None:
+    records = mixed() * 9
+    respondent, answered, said = respond(knowing(side), records, chunk)
+    assert [record["id"] for record in answered] == list("abcd") * 9
+    (weight,) = {record["student"]["answers"]["both"]["weight"] for record in answered}
+    assert weight > 0.5 if side == "predict" else weight < 0.5
+    assert {record["student"]["answers"]["both"]["fitted_on"] for record in answered} == {18}
     assert {record["student"]["label"] for record in answered} == {"sea"}
-    assert respondent.fit.records == 2
-    assert said == ["the weight of the readings is fitted on 2 records only"]
+    assert (respondent.fit.weight, respondent.fit.records) == (weight, 18)
+    assert said == ["the weight of the readings is fitted on 18 records only"]
 
 
 def test_brief_records_are_answered_without_their_rationale() -> None:
@@ -122,8 +122,9 @@ def test_gold_is_compared_by_the_task() -> None:
         {"so": {"3": 0.9, "1 + 1": 0.01}},
         {"a": "so"},
     )
-    respondent, _, _ = respond(student, [equation("a", "2", split="valid")])
-    assert (respondent.fit.weight, respondent.fit.records) == (1.0, 1)
+    respondent, _, _ = respond(student, [equation("a", "2", split="valid")] * 5)
+    assert respondent.fit.weight > 0.5
+    assert respondent.fit.records == 5
 
 
 def test_the_time_of_both_is_that_of_all_its_parts() -> None:

@@ -112,6 +112,19 @@ def test_a_rationale_that_the_answer_was_read_behind_is_decoded_once() -> None:
     assert student.asked.count(("explain", 1)) == 1
 
 
+def test_the_label_that_a_rationale_names_is_given_with_that_rationale() -> None:
+    text = "They live in the sea."
+    student = TwoReadings({"fish": {"sea": 0.2, "tree": 0.6}}, {}, {"fish": text}, metadata={})
+    asking = Asking(Answering("named"), threshold=0.6)
+    front = AskingStudent(OpenedStudent(student, "one", None), asking)
+    (asked,) = front.ask([closed("fish")])
+    assert (asked.confidence, front.is_sure(asked)) == (pytest.approx(2 / 3, abs=1e-6), True)
+    (answered,) = front.answered([asked])
+    given = answered.record["teacher"]
+    assert (given["label"], given["rationale"]) == ("sea", text)
+    assert student.asked.count(("explain", 1)) == 1
+
+
 def test_a_point_that_no_threshold_reached_is_an_error(folder: Path) -> None:
     OperatingPoint(target=0.9, risk=0.05, threshold=None).save(folder)
     with pytest.raises(StudentError, match=r"reached the target 0\.9: no answer is sure"):

@@ -80,6 +80,19 @@ def test_agreement_ranks_by_the_readings_that_agree_and_then_by_probability() ->
     assert all(value is not None and 0 <= value <= 1 for value in stated)
 
 
+def test_what_the_rationale_names_is_the_other_reading_of_a_student_with_one() -> None:
+    def by_name(predicted: str, named: str) -> Record:
+        record = by_both(predicted, named, f"The answer is {named}.", 0.5)
+        answers = record["student"]["answers"]
+        answers["named"] = answers.pop("conclude")
+        return {**record, "student": {**record["student"], "label": named}}
+
+    agreed, differs = (confidence(by_name("4", name), "agreement") for name in ("4", "5"))
+    assert agreed is not None
+    assert differs is not None
+    assert agreed > differs
+
+
 def test_agreement_of_one_reading_without_a_rationale_is_the_probability() -> None:
     assert confidence(decoded(0.3), "agreement") == 0.3
 

@@ -40,7 +40,8 @@ def test_a_point_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
     scaled = OperatingPoint(
         target=0.9, risk=0.1, threshold=1 / 3, confidence="scaled", temperature=1 / 7
     )
-    for point in (POINT, combined, scaled):
+    named = OperatingPoint(target=0.9, risk=0.1, threshold=0.5, answer="named", draws=8)
+    for point in (POINT, combined, scaled, named):
         assert not tmp_path.joinpath("x").exists()
         path = point.save(tmp_path)
         assert path == tmp_path / POINT_NAME
