@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mitools.errors import StudentError
 from mitools.records import Record, student_text
 from mitools.rounding import rounded
-from mitools.student.protocol import LimitsInputs
+from mitools.student.protocol import LimitsInputs, can_explain
 
 if TYPE_CHECKING:
     from mitools.student.protocol import Generation, Student
@@ -47,9 +47,8 @@ class OpenedStudent:
 
     @property
     def has_rationales(self) -> bool:
-        """Whether it was trained to explain; true where its metadata does not say."""
-        trained = self.student.metadata.get("trained")
-        return not isinstance(trained, list | tuple) or "rationale" in trained
+        """Whether it was trained to explain; see :func:`mitools.student.protocol.can_explain`."""
+        return can_explain(self.student.metadata)
 
 
 def origin(opened: OpenedStudent) -> dict[str, Any]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitools.asking.answering import EVEN, WAYS, Answering, Way
 from mitools.asking.combine import Candidates, WeightFit, pool
-from mitools.asking.predict import (
-    about_input,
-    closed_answer,
-    open_answer,
-)
+from mitools.asking.predict import about_input, closed_answer, open_answer
 from mitools.errors import StudentError
-from mitools.student.protocol import Generation, can_conclude, can_predict
-
-if TYPE_CHECKING:
-    pass
+from mitools.student.protocol import Generation, can_conclude, can_explain, can_predict
 
 __all__ = ["ABOUT_THE_WAY", "Reading", "answer", "best_decoded", "check_ways", "known_fit"]
+
+ABOUT_THE_WAY = ("draws", "weight", "fitted_on", "tokens", "votes")
+"""Fields of an answer that are about the way of answering, not about the label."""
 
 
 def check_ways(metadata: Mapping[str, Any], way: Way) -> None:
@@ -49,8 +45,7 @@ def _check_explains(metadata: Mapping[str, Any]) -> None:
     Raises:
         StudentError: it does not; the hint names what to do.
     """
-    trained = metadata.get("trained")
-    if isinstance(trained, list | tuple) and "rationale" not in trained:
+    if not can_explain(metadata):
         raise StudentError(
             'this student gives no rationale, as "--answer named" needs',
             hint="train one with --alpha below 1",
@@ -101,10 +96,6 @@ def answer(reading: Reading, way: Way, fit: WeightFit) -> dict[str, Any]:
     chosen |= about_input(reading.is_cut)
     ways = {name: dict(answers[name]) for name in WAYS if name in answers}
     return {**chosen, "answered_by": way, "answers": ways}
-
-
-ABOUT_THE_WAY = ("draws", "weight", "fitted_on", "tokens", "votes")
-"""Fields of an answer that are about the way of answering, not about the label."""
 
 
 def _pooled(reading: Reading, candidates: Candidates, fit: WeightFit) -> dict[str, Any]:

@@ -12,6 +12,7 @@ __all__ = [
     "LimitsInputs",
     "Student",
     "can_conclude",
+    "can_explain",
     "can_predict",
 ]
 
@@ -106,6 +107,12 @@ class LimitsInputs(Protocol):
 def can_conclude(metadata: Mapping[str, Any]) -> bool:
     """Whether the student reads a label behind a given rationale, q(y | x, r)."""
     return metadata.get("order") == "rationale-label" or metadata.get("concludes") is True
+
+
+def can_explain(metadata: Mapping[str, Any]) -> bool:
+    """Whether the student was trained to explain; true where the metadata does not say."""
+    trained = metadata.get("trained")
+    return not isinstance(trained, list | tuple) or "rationale" in trained
 
 
 def can_predict(metadata: Mapping[str, Any]) -> bool:
