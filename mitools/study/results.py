@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mitools.asking.answering import WAYS
 from mitools.errors import DataError
 from mitools.files import input_errors
 from mitools.records import Reader, Record
@@ -23,8 +24,6 @@ RESULT_NAMES = ("accuracy", "consistency", "cvi_net", "wordless", "ece", "nll")
 
 SHARES = ("accuracy", "consistency", "wordless", "ece")
 """Those of them that are from 0 to 1."""
-
-_WAYS = ("predict", "conclude", "both", "named")
 
 _FIGURES = {
     "consistency": ("consistency", "consistency"),
@@ -135,7 +134,7 @@ def _name_of(answer: str, way: str | None) -> str:
     """Name a way by itself where the study's own name for the evaluation is a way as well."""
     if way is None:
         return answer
-    return way if answer in _WAYS else f"{answer}.{way}"
+    return way if answer in WAYS else f"{answer}.{way}"
 
 
 def _verdicts(record: Record, chosen: str | None) -> Iterator[tuple[str | None, Verdict]]:
