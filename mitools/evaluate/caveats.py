@@ -44,7 +44,7 @@ def _named_notes(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence where the label that a rationale names is right more often than the answer.
 
     From the table of what rationales support: named and right where the answer is wrong, and the
-    reverse. A rationale that names no label leaves the answer as it is.
+    reverse. A rationale that names no label counts for neither.
     """
     quadrants = figures.get("quadrants") or {}
     better = quadrants.get("wrong", {}).get("gold", 0)

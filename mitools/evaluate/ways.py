@@ -208,7 +208,8 @@ class FoldedWays:
             return missing
         found = answers.metrics(way, self.seconds.get(way), seed)
         if not self._compared:
-            found["accuracy_disagreed"] = missing["accuracy_disagreed"]
+            lacking = BY_WAY[way]["accuracy_disagreed"]
+            found["accuracy_disagreed"] = lacking.not_applicable(_ONE_READING)
         return found
 
     def _weight(self) -> Metric:
