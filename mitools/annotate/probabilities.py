@@ -18,16 +18,17 @@ from typing import Any
 
 from mitools.annotate.token_logprobs import Token
 from mitools.reading.characters import cased, normalize
-from mitools.tasks import Answer, forms_among, letter_of
+from mitools.reading.choices import LETTERS
+from mitools.reading.in_place import Start, find_choice
+from mitools.tasks import Answer, forms_among
 
-__all__ = ["DIGITS", "Start", "answer_probabilities", "find_choice"]
+__all__ = ["DIGITS", "answer_probabilities"]
 
 DIGITS = 6
 """Decimal digits of a probability in a record."""
 
 _LONGEST_LABEL = 400  # characters of a label that is searched for
 _MOST_TOKENS = 64  # of one label
-_LETTERS = 26
 _LEAD = re.compile(r"[\s\"'`*_(\[{<:$\\]*")  # what may stand before a label within its token
 _SPACE = re.compile(r"\s+")
 _BEHIND_LETTER = re.compile(r"[\s)\]}>.:,;*_\"'`]|\Z")
@@ -123,58 +124,6 @@ def _of_text(written: _Written, place: tuple[int, int], label: str) -> dict[str,
     return {"confidence": round(math.exp(log_prob), DIGITS)}
 
 
-@dataclass(frozen=True)
-class Start:
-    """Where a choice stands in a text.
-
-    Attributes:
-        place: of its first character.
-        end: behind its last character.
-        by_letter: whether its letter stands there, and not its words.
-    """
-
-    place: int
-    end: int
-    by_letter: bool
-
-
-def find_choice(
-    text: str, place: tuple[int, int], named: Sequence[int], choices: Sequence[str]
-) -> Start | None:
-    """Find where a statement first names one of some equal choices, by its letter or its words.
-
-    Args:
-        text: holds the statement.
-        place: where the statement begins and ends in it.
-        named: indices of the equal choices.
-        choices: all choices.
-    """
-    found, is_written = [], forms_among(choices).is_written
-    for index in named:
-        words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
-        patterns = {False: rf"(?<!\w){words}"} if words else {}
-        if index < _LETTERS:
-            patterns[True] = _letter_pattern(letter_of(index), words)
-        for by_letter, pattern in patterns.items():
-            # Words may be written in any case, but a small letter alone is often an article.
-            flags = re.NOFLAG if by_letter or is_written(choices[index]) else re.IGNORECASE
-            match = re.compile(pattern, flags).search(text, *place)
-            found += [Start(match.start(), match.end(), by_letter)] if match else []
-    return min(found, key=lambda start: start.place, default=None)
-
-
-def _letter_pattern(small: str, words: str) -> str:
-    letter = small.upper()
-    either = f"(?:{small}|{letter})"
-    patterns = [
-        rf"(?<=[(\[{{<*_]){either}(?=[)\]}}>*_.:])",
-        rf"(?<![\w'])(?:{letter}(?=\s*(?:[).:,;!\n-]|\Z))|{small}(?=[).:]|\s*\Z))",
-    ]
-    if words:
-        patterns.append(rf"(?<![\w']){either}(?=[\s).:,-]{{1,4}}(?i:{words}))")
-    return "|".join(patterns)
-
-
 def _masses(written: _Written, start: Start, choices: Sequence[str]) -> list[float]:
     """Return the probability of each choice at the place where the label begins."""
     keeps_case = bool(forms_among(choices).written)
@@ -233,7 +182,7 @@ def _matches(piece: str, forms: Sequence[str], start: Start) -> list[int]:
         return []
     if start.by_letter and _BEHIND_LETTER.match(piece, 1):
         index = ord(piece[0].lower()) - ord("a") if piece[0].isascii() else -1
-        if 0 <= index < min(len(forms), _LETTERS):
+        if 0 <= index < min(len(forms), LETTERS):
             return [index]
     begun = [i for i, form in enumerate(forms) if form.startswith(piece)]
     if begun:

@@ -10,110 +10,27 @@ probable tokens.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
-from mitools.annotate.probabilities import DIGITS, Start, find_choice
+from mitools.annotate.probabilities import DIGITS
 from mitools.annotate.protocol import Reply
 from mitools.annotate.token_logprobs import Token
-from mitools.tasks import Answer, forms_among, letter_of
+from mitools.reading.in_place import InPlace
 
-__all__ = ["ScoredTexts", "score", "texts_to_score"]
-
-_LETTERS = 26
+__all__ = ["score"]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredTexts:
-    """The replies that name one choice each.
-
-    Attributes:
-        choices: the choice of each text; equal choices with letters of their own stand there twice.
-        texts: the replies, at least two and different.
-        own: index of the one that the teacher wrote.
-    """
-
-    choices: tuple[str, ...]
-    texts: tuple[str, ...]
-    own: int
-
-
-def texts_to_score(text: str, answer: Answer, choices: Sequence[str] | None) -> ScoredTexts | None:
-    """Write a reply with each choice in the place of the label.
-
-    Args:
-        text: the reply.
-        answer: what was read in it.
-        choices: the possible answers; None if there is no set of them.
-
-    Returns:
-        None where there is nothing to score: no choices, or no place of the label.
-    """
-    if not choices or answer.label is None or answer.place is None:
-        return None
-    form = forms_among(choices)
-    named = [index for index, choice in enumerate(choices) if form(choice) == form(answer.label)]
-    start = find_choice(text, answer.place, named, choices)
-    if start is None or (start.by_letter and len(choices) > _LETTERS):
-        return None
-    written = text[start.place : start.end]
-    kept = [*range(len(choices))] if start.by_letter else [*_first_of_equal(choices)]
-    own = next((i for i, index in enumerate(kept) if _names(written, index, start, named)), None)
-    if own is None or len(kept) < 2:
-        return None
-    forms = _forms(written, choices, kept, choices[kept[own]], start)
-    texts = tuple(text[: start.place] + one + text[start.end :] for one in forms)
-    return ScoredTexts(tuple(choices[index] for index in kept), texts, own)
-
-
-def _first_of_equal(choices: Sequence[str]) -> Iterator[int]:
-    """Yield the index of each choice, of equal ones that of the first."""
-    seen: set[str] = set()
-    form_of = forms_among(choices)
-    for index, choice in enumerate(choices):
-        form = form_of(choice)
-        if form not in seen:
-            seen.add(form)
-            yield index
-
-
-def _names(written: str, index: int, start: Start, named: Sequence[int]) -> bool:
-    if start.by_letter:
-        return written.lower() == letter_of(index)
-    return index in named
-
-
-def _forms(
-    written: str, choices: Sequence[str], kept: Sequence[int], own: str, start: Start
-) -> list[str]:
-    """Write each choice as the teacher wrote its own: as a letter or in words, in the same case."""
-    if start.by_letter:
-        letters = [letter_of(index) for index in kept]
-        return [letter.upper() if written.isupper() else letter for letter in letters]
-    names = [choices[index] for index in kept]
-    if written == own:
-        return names
-    for change in (str.lower, str.upper, _capitalized):
-        if change(own) == written:
-            return [change(name) for name in names]
-    return [written if name == own else name for name in names]
-
-
-def _capitalized(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def score(texts: ScoredTexts, replies: Sequence[Reply]) -> dict[str, Any]:
+def score(texts: InPlace, replies: Sequence[Reply]) -> dict[str, Any]:
     """Compute the probability of each choice from the tokens of the texts.
 
     Tokens that all texts begin with are left out, and so are those behind the first token that all
     texts have in common again: it shows where the choice ends.
 
     Args:
-        texts: what was scored.
-        replies: the reply to each.
+        texts: the reply with each choice in the place of its label.
+        replies: what was returned for each of its texts.
 
     Returns:
         Fields as of :func:`~mitools.annotate.probabilities.answer_probabilities`; ``in_set_mass``

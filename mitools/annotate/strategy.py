@@ -23,8 +23,9 @@ from mitools.annotate.samples import (
     readable_gold,
     without_gold,
 )
-from mitools.annotate.scoring import score, texts_to_score
+from mitools.annotate.scoring import score
 from mitools.reading import template_headers
+from mitools.reading.in_place import choices_in_place
 from mitools.records import Record
 from mitools.tasks import How, Task
 
@@ -152,7 +153,8 @@ def _score_choices(case: Case, chosen: Sample, gold: str | None) -> ScoringChoic
     """Ask for the probability of the chosen answer, and of the same with each other choice."""
     if chosen.problem is not None:
         return Scoring()
-    texts = texts_to_score(chosen.reply.text, chosen.answer, case.record["choices"])
+    answer = chosen.answer
+    texts = choices_in_place(chosen.reply.text, answer.label, answer.place, case.record["choices"])
     if texts is None:
         message = "the place of the label in the answer was not found"
         return Scoring(problem=Problem("unreadable", message))

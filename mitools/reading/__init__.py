@@ -11,6 +11,7 @@ Four steps, the same for live replies, batches, replayed files and fields of rec
 4. The reader of the task reads the label there: :mod:`~mitools.reading.numbers` (with ``tokens``,
    ``notation``, ``number_words`` and ``arithmetic``), :mod:`~mitools.reading.choices` (with
    ``options``: which possible answer a text is; ``apart``: choices that look alike;
+   ``in_place``: each choice in the place of the one that a text names;
    ``scripts``: languages without spaces between words) or
    :mod:`~mitools.reading.texts`.
 

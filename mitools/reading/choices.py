@@ -18,7 +18,10 @@ from mitools.reading.numbers import EquationReader
 from mitools.reading.options import ChoiceForms, inflected, mentions
 from mitools.reading.sentences import first_sentence, is_tentative
 
-__all__ = ["ChoiceReader", "letter_of"]
+__all__ = ["LETTERS", "ChoiceReader", "letter_of"]
+
+LETTERS = 26
+"""The most choices that are known by a letter each."""
 
 _LONGEST = 600
 _LONGEST_NAME = 400
@@ -64,10 +67,7 @@ _EQUATION = EquationReader()
 
 def letter_of(index: int) -> str:
     """Return the letter of a choice: 0 is ``a``; behind ``z`` the number, so that 26 is ``27``."""
-    return chr(ord("a") + index) if index < _LETTERS else str(index + 1)
-
-
-_LETTERS = 26
+    return chr(ord("a") + index) if index < LETTERS else str(index + 1)
 
 
 class ChoiceReader:

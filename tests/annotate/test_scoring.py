@@ -1,4 +1,4 @@
-"""Scoring every choice: the texts that are scored, and probabilities over real HTTP."""
+"""Scoring every choice: probabilities from tokens, and over real HTTP."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mitools.annotate.client.journal import Journal
 from mitools.annotate.dry_run import dry_run
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Reply
-from mitools.annotate.scoring import ScoredTexts, score, texts_to_score
+from mitools.annotate.scoring import score
 from mitools.annotate.token_logprobs import Token
 from mitools.errors import TeacherError, UsageError
+from mitools.reading.in_place import InPlace
 from mitools.records import Record
-from mitools.tasks import task_named
 from tests.annotate.conftest import Annotate
 from tests.annotate.scored import ToyModel
 from tests.annotate.test_cli import lines, run
@@ -28,61 +28,10 @@ from tests.server import Act, FixtureServer
 FRUIT = ["apple", "apple pie", "green apple"]
 
 
-def texts_of(reply: str, choices: Sequence[str], task: str = "choice") -> ScoredTexts | None:
-    answer = task_named(task).parse(reply, choices)
-    assert answer.label is not None
-    return texts_to_score(reply, answer, choices)
-
-
-@pytest.mark.parametrize(
-    ("reply", "texts"),
-    [
-        (
-            "It is wet. So the answer is (b) sea.",
-            [f"It is wet. So the answer is ({letter}) sea." for letter in "abc"],
-        ),
-        ("The answer is B.", [f"The answer is {letter}." for letter in "ABC"]),
-        (
-            'Waves: {"answer": "sea"}',
-            [f'Waves: {{"answer": "{name}"}}' for name in ("road", "sea", "old wood")],
-        ),
-        ("Sea", ["Road", "Sea", "Old wood"]),
-        ("Answer: SEA", [f"Answer: {name}" for name in ("ROAD", "SEA", "OLD WOOD")]),
-    ],
-)
-def test_each_choice_takes_the_place_and_the_form_of_the_label(
-    reply: str, texts: list[str]
-) -> None:
-    choices = ["road", "sea", "old wood"]
-    assert texts_of(reply, choices) == ScoredTexts(tuple(choices), tuple(texts), 1)
-
-
-def test_equal_choices_are_scored_once_in_words_and_each_by_its_letter() -> None:
-    choices = ["sea", "road", "sea"]
-    in_words = texts_of("The answer is road", choices, "labels")
-    assert in_words is not None
-    assert in_words.choices == ("sea", "road")
-    by_letter = texts_of("So the answer is (c).", choices)
-    assert by_letter is not None
-    assert (by_letter.choices, by_letter.own) == (("sea", "road", "sea"), 2)
-
-
-def test_choices_that_differ_in_case_are_both_scored() -> None:
-    found = texts_of("The answer is sea", ["sea", "road", "Sea"], "labels")
-    assert found is not None
-    assert found.choices == ("sea", "road", "Sea")
-    assert found.texts == ("The answer is sea", "The answer is road", "The answer is Sea")
-
-
-def test_there_is_nothing_to_score_without_a_second_choice_or_a_place() -> None:
-    assert texts_of("The answer is sea", ["sea"], "labels") is None
-    answer = task_named("text").parse("The answer is sea")
-    assert texts_to_score("The answer is sea", answer, None) is None
-
-
 def scored(*rows: Sequence[tuple[str, float]]) -> dict[str, object]:
     """Score one text a choice, of tokens with their probabilities."""
-    texts = ScoredTexts(tuple(FRUIT[: len(rows)]), tuple(map(str, rows)), 0)
+    choices = tuple(FRUIT[: len(rows)])
+    texts = InPlace(choices, choices, 0, "", "")
     replies = [Reply(tokens=tuple(Token(text, math.log(p)) for text, p in row)) for row in rows]
     return score(texts, replies)
 
@@ -107,7 +56,7 @@ def test_a_choice_that_begins_or_ends_another_one_is_told_apart_by_what_follows(
 
 def test_tokens_of_one_text_are_told_apart_by_their_numbers() -> None:
     """Parts of a character have no text of their own."""
-    texts = ScoredTexts(("é", "è"), ("é", "è"), 0)
+    texts = InPlace(("é", "è"), ("é", "è"), 0, "", "")
     replies = [
         Reply(tokens=(Token("is", -1.0, number="5"), Token("", math.log(p), number=number)))
         for p, number in ((0.6, "7"), (0.2, "8"))
