@@ -146,7 +146,7 @@ _STUDENT = (
         fields=(
             Field("predict", "object", "from the predict pass", fields=(*_ANSWER, _TOKENS)),
             Field("conclude", "object", "behind rationales", fields=(*_ANSWER, _TOKENS, _DRAWS)),
-            Field("both", "object", "from both readings", fields=_BOTH),
+            Field("both", "object", "from the predict pass and the rationale", fields=_BOTH),
             Field("named", "object", "that rationales name", fields=_NAMED),
         ),
     ),

@@ -23,8 +23,9 @@ class Answering:
     """How answers are found.
 
     Attributes:
-        way: the reading that the label comes from, or both; ``named`` takes the label that the
-            rationale names.
+        way: the reading that the label comes from; ``named`` takes the label that the rationale
+            names, ``both`` weighs the predict pass against the reading behind the rationale, or
+            against what the rationale names where the student has no label behind it.
         draws: K, number of rationales that a label is read behind, or that name one; 1 takes the
             greedy rationale, more are drawn.
         weight: λ of ``both``, from 0 to 1; None fits it on the validation records.

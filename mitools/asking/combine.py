@@ -1,7 +1,8 @@
 """Ways of answering: combining what a student's two readings say of the possible answers.
 
-A student that concludes gives p(y | x), in its predict pass, and q(y | x, r), behind a rationale r
-of its own. With K rationales the score of an answer y is
+A student gives p(y | x), in its predict pass, and q(y | x, r), by a rationale r of its own: behind
+it, where it concludes, else as the probability that the rationale names y where it names an answer.
+With K rationales the score of an answer y is
 
     score(y) = λ · ln p(y | x) + (1 − λ) · ln (1/K) Σ_k q(y | x, r_k)
 
@@ -43,7 +44,8 @@ class Candidates:
     Attributes:
         labels: N distinct answers.
         predicted: [N] ln p(y | x).
-        concluded: [N] ln of the mean over rationales of q(y | x, r).
+        concluded: [N] ln of the mean over rationales of q(y | x, r), behind them or at what they
+            name.
     """
 
     labels: tuple[str, ...]
@@ -58,10 +60,12 @@ class WeightFit:
     Attributes:
         weight: λ, from 0 to 1.
         records: records that it was fitted on; 0 where it was not fitted.
+        adds: whether the second reading adds to the predict pass: λ = 1 is ruled out by them.
     """
 
     weight: float
     records: int
+    adds: bool = False
 
 
 def average_draws(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
@@ -134,7 +138,8 @@ def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFi
     }
     most = min(losses.values()) + _WITHIN / len(usable)
     likely = [weight for weight, loss in losses.items() if loss <= most]
-    return WeightFit(min(likely, key=lambda weight: (abs(weight - EVEN), -weight)), len(usable))
+    best = min(likely, key=lambda weight: (abs(weight - EVEN), -weight))
+    return WeightFit(best, len(usable), adds=1.0 not in likely)
 
 
 def _least_loss(scores: Floats, starts: NDArray[np.int64], is_gold: NDArray[np.bool_]) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from mitools.asking.answering import Answering, Way, draw_seed
 from mitools.asking.combine import Candidates, average_draws
-from mitools.asking.named import named_answer
+from mitools.asking.named import mention_of, named_answer, named_shares
 from mitools.asking.predict import closed_answer, cut_inputs, one_each, open_answer, predict
 from mitools.asking.readings import ABOUT_THE_WAY, Reading, answer, best_decoded, known_fit
 from mitools.records import Record, student_text
@@ -83,6 +83,11 @@ class Reader:
         return can_conclude(metadata) and (
             self.answering.way != "named" or not can_predict(metadata)
         )
+
+    @property
+    def reads_mentions(self) -> bool:
+        """Whether what a rationale may name is the second of both readings."""
+        return self.answering.way == "both" and not self.concludes
 
     def seconds_of(self, way: Way) -> float:
         """Return the time spent so far on the answers of one way."""
@@ -166,13 +171,16 @@ class Reader:
         inputs = [student_text(record) for record in records]
         # A choice that is listed twice is one choice.
         names = [list(dict.fromkeys(record["choices"])) for record in records]
-        concluded = predicted = None
+        concluded = predicted = second = None
         if self.concludes:
             with self._timed("conclude"):
-                concluded = self._score_behind(inputs, names, drawn)
+                concluded = second = self._score_behind(inputs, names, drawn)
         if can_predict(self.student.metadata):
             with self._timed("predict"):
                 predicted = one_each(self.student.score_choices(inputs, names), inputs)
+        if self.reads_mentions and predicted is not None:
+            with self._timed("both"):
+                second = self._score_mentions(records, names, drawn, predicted)
         readings = []
         for place, labels in enumerate(names):
             answers: dict[Way, Mapping[str, Any]] = {}
@@ -182,12 +190,43 @@ class Reader:
                 answers["conclude"] = {**behind, **self._about(drawn[place])}
             if predicted is not None:
                 answers["predict"] = {**closed_answer(labels, predicted[place]), "tokens": 0}
-            if predicted is not None and concluded is not None:
+            if predicted is not None and second is not None:
                 candidates = Candidates(
-                    tuple(labels), tuple(predicted[place]), tuple(concluded[place])
+                    tuple(labels), tuple(predicted[place]), tuple(second[place])
                 )
             readings.append(Reading(candidates, answers, None, is_closed=True))
         return readings
+
+    def _score_mentions(
+        self,
+        records: Sequence[Record],
+        names: Sequence[Sequence[str]],
+        drawn: Sequence[Sequence[Generation]],
+        predicted: Sequence[Sequence[float]],
+    ) -> list[tuple[float, ...]]:
+        """Score the choices where K rationales name one: ln of the mean of their probabilities.
+
+        Where none names a choice, the predict pass is taken for this reading as well.
+        """
+        asked = [
+            (place, mention)
+            for place, record in enumerate(records)
+            for one in drawn[place]
+            if (mention := mention_of(record, one.text, self.task)) is not None
+        ]
+        rows: list[list[tuple[float, ...]]] = [[] for _ in records]
+        if asked:
+            found = self.student.score_mentions(
+                [student_text(records[place]) for place, _ in asked],
+                [mention.before for _, mention in asked],
+                [mention.forms for _, mention in asked],
+            )
+            for (place, mention), scores in zip(asked, one_each(found, asked), strict=True):
+                rows[place].append(named_shares(names[place], mention, scores))
+        return [
+            average_draws(row) if row else tuple(own)
+            for row, own in zip(rows, predicted, strict=True)
+        ]
 
     def _read_open(
         self, records: Sequence[Record], drawn: Sequence[Sequence[Generation]]

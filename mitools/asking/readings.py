@@ -12,10 +12,27 @@ from mitools.asking.predict import about_input, closed_answer, open_answer
 from mitools.errors import StudentError
 from mitools.student.protocol import Generation, can_conclude, can_explain, can_predict
 
-__all__ = ["ABOUT_THE_WAY", "Reading", "answer", "best_decoded", "check_ways", "known_fit"]
+__all__ = [
+    "ABOUT_THE_WAY",
+    "Reading",
+    "answer",
+    "best_decoded",
+    "check_ways",
+    "has_both",
+    "known_fit",
+]
 
 ABOUT_THE_WAY = ("draws", "weight", "fitted_on", "tokens", "votes")
 """Fields of an answer that are about the way of answering, not about the label."""
+
+
+def has_both(metadata: Mapping[str, Any]) -> bool:
+    """Whether a student reads the label in its predict pass, and by its rationale as well."""
+    if not can_predict(metadata):
+        return False
+    return can_conclude(metadata) or (
+        can_explain(metadata) and metadata.get("order") != "label-rationale"
+    )
 
 
 def check_ways(metadata: Mapping[str, Any], way: Way) -> None:
@@ -24,12 +41,12 @@ def check_ways(metadata: Mapping[str, Any], way: Way) -> None:
     Raises:
         StudentError: it cannot; the hint names what to train.
     """
-    if way == "named":
-        _check_explains(metadata)
+    if way == "named" or (way == "both" and not can_conclude(metadata)):
+        _check_explains(metadata, way)
         return
-    if way != "predict" and not can_conclude(metadata):
+    if way == "conclude" and not can_conclude(metadata):
         raise StudentError(
-            f'this student gives no label after its rationale, as "--answer {way}" needs',
+            'this student gives no label after its rationale, as "--answer conclude" needs',
             hint='train one with "mitools train --mi conclude", or use "--answer predict"',
         )
     if way == "both" and not can_predict(metadata):
@@ -39,7 +56,7 @@ def check_ways(metadata: Mapping[str, Any], way: Way) -> None:
         )
 
 
-def _check_explains(metadata: Mapping[str, Any]) -> None:
+def _check_explains(metadata: Mapping[str, Any], way: Way) -> None:
     """Check that a student gives rationales that its label can be read from.
 
     Raises:
@@ -47,12 +64,12 @@ def _check_explains(metadata: Mapping[str, Any]) -> None:
     """
     if not can_explain(metadata):
         raise StudentError(
-            'this student gives no rationale, as "--answer named" needs',
+            f'this student gives no rationale, as "--answer {way}" needs',
             hint="train one with --alpha below 1",
         )
     if metadata.get("order") == "label-rationale":
         raise StudentError(
-            'this student gives its rationale after its label, so "--answer named" adds nothing',
+            f'this student gives its rationale after its label, so "--answer {way}" adds nothing',
             hint='use "--answer predict"',
         )
 
@@ -83,12 +100,16 @@ def answer(reading: Reading, way: Way, fit: WeightFit) -> dict[str, Any]:
 
     Args:
         reading: what the student gave.
-        way: whose label, confidence and choices become the answer.
+        way: whose label, confidence and choices become the answer. Where a record has no choices,
+            a student that gives no label behind its rationale has no second reading of it: both
+            readings are the predict pass then.
         fit: λ of the way ``both``.
     """
     answers: dict[Way, Mapping[str, Any]] = dict(reading.answers)
     if reading.candidates is not None:
         answers["both"] = _pooled(reading, reading.candidates, fit)
+    if way == "both" and way not in answers:
+        way = "predict"
     chosen = {name: value for name, value in answers[way].items() if name not in ABOUT_THE_WAY}
     if reading.rationale is not None:
         chosen["rationale"] = reading.rationale.text
@@ -106,7 +127,12 @@ def _pooled(reading: Reading, candidates: Candidates, fit: WeightFit) -> dict[st
     own p^λ · q^(1-λ), which never exceeds the probability in the normalized pool.
     """
     scores = pool(candidates, fit.weight)
-    tokens = sum(reading.answers[way]["tokens"] for way in ("predict", "conclude"))
+    # What a rationale names counts the tokens of the predict pass already.
+    parts: tuple[Way, ...] = ("predict", "conclude")
+    tokens = sum(
+        reading.answers[way]["tokens"]
+        for way in (parts if "conclude" in reading.answers else ("named",))
+    )
     about = {"weight": fit.weight, "fitted_on": fit.records, "tokens": tokens}
     if reading.is_closed:
         found = closed_answer(candidates.labels, scores)

@@ -148,9 +148,9 @@ def answer_options(weight: str) -> Callable[[F], F]:
         click.option(
             "--answer",
             type=click.Choice(WAYS),
-            help="Where the label comes from: the predict pass, after the rationale, both, or what "
-            "the rationale names.  [default: both where train fitted their weight, otherwise "
-            "predict]",
+            help="Where the label comes from: the predict pass, after the rationale, what the "
+            "rationale names, or both: the predict pass and the rationale, weighted.  [default: "
+            "both where train fitted their weight, otherwise predict]",
         ),
         click.option(
             "--draws",

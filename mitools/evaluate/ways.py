@@ -32,9 +32,10 @@ READINGS: Mapping[str, Measure] = {
         "weight of the predict pass",
         "ratio",
         higher_is_better=None,
-        about="λ of the answers by both readings: 1 counts the predict pass alone, 0 the reading "
-        "behind the rationale alone; n is the number of validation records that it was fitted on, "
-        "here or in training, 0 where it was set or nothing determined it.",
+        about="λ of the answers by both readings: 1 counts the predict pass alone, 0 the label "
+        "behind the rationale alone, or what the rationale names where the student has no label "
+        "behind it; n is the number of validation records that it was fitted on, here or in "
+        "training, 0 where it was set or nothing determined it.",
     ),
     "agreement": Measure(
         "readings that agree",

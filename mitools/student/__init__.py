@@ -9,8 +9,8 @@
   target sequence
 - ``forward``: logits of targets, for every kind of student; ``causal``: the same for causal models,
   with shared prompts; ``packing``: rows in one sequence without padding, and ``packing_trial``:
-  whether a model reads them alike; ``scoring``: log-probabilities of targets; ``decoding``:
-  greedy and sampled
+  whether a model reads them alike; ``scoring``: log-probabilities of targets; ``mentions``: of
+  what a rationale may name next; ``decoding``: greedy and sampled
 - ``instrument``: noise on the input, and attribution of answers to input tokens
 - ``untrained``: a student before its training
 - ``lora``: low-rank adapters; ``sentence_encoder``: texts to vectors, to compare them by meaning

@@ -15,9 +15,17 @@ from mitools.student.causal import can_share_prefix
 from mitools.student.codec import Codec, Pairs, Purpose
 from mitools.student.decoding import Decoded, EncodedPrompts, Sampling, decode, drops_rows_alike
 from mitools.student.forward import has_plain_head
+from mitools.student.mentions import apart, mention_ids
 from mitools.student.packing_trial import can_pack
 from mitools.student.protocol import SAMPLING_TEMPERATURE, Generation
-from mitools.student.scoring import Asked, can_select_positions, score_rows, score_trees
+from mitools.student.scoring import (
+    Asked,
+    can_select_positions,
+    grouped,
+    length_of,
+    score_rows,
+    score_trees,
+)
 
 __all__ = ["LocalStudent"]
 
@@ -107,6 +115,16 @@ class LocalStudent:
         targets = [[codec.encode_target("label", choice)[0] for choice in row] for row in choices]
         return self._score(prompts, contexts, targets, is_conclusion=codec is not self.codec)
 
+    @torch.inference_mode()
+    def score_mentions(
+        self, inputs: Sequence[str], begun: Sequence[str], texts: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        """Score what a rationale may name next, without an end: log-probabilities."""
+        prompts = self._prompts(self.codec, "rationale", inputs)
+        contexts, targets = mention_ids(self.codec, begun, texts)
+        scores = self._score(prompts, contexts, targets)
+        return [apart(row, found) for row, found in zip(targets, scores, strict=True)]
+
     def score_targets(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
     ) -> list[float]:
@@ -136,14 +154,14 @@ class LocalStudent:
             prompts = [[*p, *c] for p, c in zip(prompts, contexts, strict=True)]
             contexts = [[] for _ in prompts]
         # Each job is a prompt with some of its targets: as many as fit into one batch.
-        groups = _grouped(prompts, targets, shares_prompts=is_conclusion and any(contexts))
+        groups = grouped(prompts, targets, shares_prompts=is_conclusion and any(contexts))
         jobs = [
             (rows[0][0], [rows[place] for place in part])
             for rows in groups
-            for part in self._parts([_length(prompts, contexts, targets, *row) for row in rows])
+            for part in self._parts([length_of(prompts, contexts, targets, *row) for row in rows])
         ]
         lengths = [
-            len(part) * max(_length(prompts, contexts, targets, *row) for row in part)
+            len(part) * max(length_of(prompts, contexts, targets, *row) for row in part)
             for _, part in jobs
         ]
         scores = [[0.0] * len(row) for row in targets]
@@ -343,31 +361,6 @@ class LocalStudent:
 
     def _evaluating(self) -> _Evaluating:
         return _Evaluating(self.model)
-
-
-def _grouped(
-    prompts: Sequence[Sequence[int]],
-    targets: Sequence[Sequence[Sequence[int]]],
-    *,
-    shares_prompts: bool,
-) -> list[list[tuple[int, int]]]:
-    """List the targets by the prompt that they share, each as its row and its number there."""
-    groups: dict[Any, list[tuple[int, int]]] = {}
-    for index, prompt in enumerate(prompts):
-        rows = groups.setdefault(tuple(prompt) if shares_prompts else index, [])
-        rows += [(index, choice) for choice in range(len(targets[index]))]
-    return [rows for rows in groups.values() if rows]
-
-
-def _length(
-    prompts: Sequence[Sequence[int]],
-    contexts: Sequence[Sequence[int]],
-    targets: Sequence[Sequence[Sequence[int]]],
-    index: int,
-    choice: int,
-) -> int:
-    """Count the tokens that a model reads to score one target."""
-    return len(prompts[index]) + len(contexts[index]) + len(targets[index][choice])
 
 
 def _uniforms(seeds: Sequence[int], limit: int) -> torch.Tensor:

@@ -70,6 +70,20 @@ class Student(Protocol):
     ) -> list[list[float]]:
         """Score every choice of every input: the log-probability of its tokens, end included."""
 
+    def score_mentions(
+        self, inputs: Sequence[str], begun: Sequence[str], texts: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        """Score what a rationale may name next: the log-probability of each text's tokens.
+
+        Of a text that other ones of its row begin with, their probability is taken off: "sea" does
+        not stand for "sea lion". An end is not scored.
+
+        Args:
+            inputs: N inputs.
+            begun: N beginnings of rationales.
+            texts: for each of them, texts that may follow.
+        """
+
     def generate_labels(
         self, inputs: Sequence[str], rationales: Sequence[str] | None = None
     ) -> list[Generation]:

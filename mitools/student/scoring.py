@@ -14,7 +14,14 @@ from mitools.student.codec import Codec, Pairs
 from mitools.student.forward import packed_hidden, shared_logits, target_logits
 from mitools.student.packing import pack_trees
 
-__all__ = ["Asked", "can_select_positions", "score_rows", "score_trees"]
+__all__ = [
+    "Asked",
+    "can_select_positions",
+    "grouped",
+    "length_of",
+    "score_rows",
+    "score_trees",
+]
 
 _TRIED_ERROR = 1e-3
 
@@ -37,6 +44,31 @@ class Asked:
     owners: Sequence[int]
     targets: Sequence[Sequence[int]]
     skips: Sequence[int]
+
+
+def grouped(
+    prompts: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[Sequence[int]]],
+    *,
+    shares_prompts: bool,
+) -> list[list[tuple[int, int]]]:
+    """List the targets by the prompt that they share, each as its row and its number there."""
+    groups: dict[Any, list[tuple[int, int]]] = {}
+    for index, prompt in enumerate(prompts):
+        rows = groups.setdefault(tuple(prompt) if shares_prompts else index, [])
+        rows += [(index, choice) for choice in range(len(targets[index]))]
+    return [rows for rows in groups.values() if rows]
+
+
+def length_of(
+    prompts: Sequence[Sequence[int]],
+    contexts: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[Sequence[int]]],
+    index: int,
+    choice: int,
+) -> int:
+    """Count the tokens that a model reads to score one target."""
+    return len(prompts[index]) + len(contexts[index]) + len(targets[index][choice])
 
 
 def score_rows(

@@ -6,6 +6,7 @@ import math
 import random
 from itertools import permutations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -229,3 +230,36 @@ def test_seeds_of_draws_differ_by_seed_record_and_number() -> None:
     assert len(seeds) == 2 * 3 * 3
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert draw_seed(3, "x", 2) == draw_seed(3, "x", 2)
+
+
+def test_the_second_reading_adds_where_the_predict_pass_alone_is_ruled_out() -> None:
+    # λ = 1 costs ln 2 a record, λ = 0 ln (1 / 0.9): 0.588 less, and 1.92 after 4 of them.
+    telling = record((0.5, 0.5), (0.9, 0.1))
+    assert not fit_weight([telling] * 3).adds
+    assert fit_weight([telling] * 4).adds
+    assert not fit_weight([]).adds
+
+
+@pytest.mark.parametrize("second", [(0.1, 0.9), (0.5, 0.5), (0.7, 0.3)])
+def test_a_reading_that_misleads_or_tells_what_is_known_adds_nothing(
+    second: tuple[float, ...],
+) -> None:
+    known = [record((0.7, 0.3), second, gold=int(number % 10 > 6)) for number in range(400)]
+    assert not fit_weight(known).adds
+
+
+def test_a_reading_by_chance_seldom_adds() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        chances = rng.dirichlet([1.0, 1.0, 1.0], size=(60, 2))
+        golds = [rng.choice(3, p=first) for first, _ in chances]
+        found.append(
+            fit_weight(
+                [
+                    record((*a,), (*b,), int(gold))
+                    for (a, b), gold in zip(chances, golds, strict=True)
+                ]
+            ).adds
+        )
+    assert sum(found) <= 6  # of 60, each with a probability of at most 5%

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitools.asking.answering import Answering
+from mitools.asking.answering import Answering, draw_seed
 from mitools.asking.combine import WeightFit
-from mitools.asking.named import named_answer
+from mitools.asking.named import mention_of, named_answer, named_shares
 from mitools.asking.reader import Reader, ask
 from mitools.asking.readings import answer, check_ways
 from mitools.errors import StudentError
@@ -147,3 +148,91 @@ def test_a_student_that_cannot_is_refused(
 def test_a_student_that_explains_may() -> None:
     for metadata in ({}, {"trained": ["label", "rationale"]}, {"order": "rationale-label"}):
         check_ways(metadata, "named")
+
+
+HOW = {"metadata": {"order": "separate", "trained": ["label", "rationale"]}}
+
+
+def explainer(**more: Any) -> TwoReadings:
+    """A student that explains and gives no label behind its rationale."""
+    return TwoReadings(
+        {"fish": {"sea": 0.2, "tree": 0.3}, "ape": {"sea": 0.1, "tree": 0.8}},
+        {},
+        {"fish": SEA, "ape": "Who knows."},
+        [SEA, TREE, "Who knows."],
+        {
+            "Fish swim in the ": {"sea": 0.06, "tree": 0.02},
+            "Apes climb a ": {"sea": 0.1, "tree": 0.3},
+            "It is (": {"a": 0.3, "b": 0.1, "c": 0.4},
+        },
+        **HOW,
+        **more,
+    )
+
+
+def pooled(student: TwoReadings, record: dict[str, Any], **how: Any) -> dict[str, Any]:
+    (found,) = ask(student, [record], Answering("both", **how))
+    return found
+
+
+def test_what_a_rationale_names_is_a_reading_beside_the_predict_pass() -> None:
+    found = pooled(explainer(), closed("fish"))
+    # √(0.2 · 0.75) = 0.387298 and √(0.3 · 0.25) = 0.273861: shares 0.585786 and 0.414214.
+    assert found["choices"] == pytest.approx({"sea": 0.585786, "tree": 0.414214}, abs=1e-6)
+    assert (found["label"], found["answered_by"]) == ("sea", "both")
+    ways = found["answers"]
+    assert {way: ways[way]["label"] for way in ways} == {
+        "predict": "tree",
+        "both": "sea",
+        "named": "sea",
+    }
+    assert ways["both"]["tokens"] == ways["named"]["tokens"] == 10
+    validate({**closed("fish"), "student": {**found, "model": "m"}}, "eval")
+
+
+def test_a_rationale_that_names_no_choice_leaves_the_predict_pass_alone() -> None:
+    student = explainer()
+    found = pooled(student, closed("ape"), weight=0.1)
+    assert found["choices"] == pytest.approx({"sea": 1 / 9, "tree": 8 / 9}, abs=1e-6)
+    assert "score mentions" not in dict(student.asked)
+
+
+def test_several_rationales_name_with_the_mean_of_their_probabilities() -> None:
+    student = explainer()
+    seeds = [draw_seed(0, "fish", number) % 3 for number in range(6)]
+    assert {*seeds} == {0, 1, 2}
+    found = pooled(student, closed("fish"), draws=6, weight=0.0)
+    said = [{0: 0.75, 1: 0.25}[seed] for seed in seeds if seed < 2]  # the third names nothing
+    assert found["choices"]["sea"] == pytest.approx(sum(said) / len(said), abs=1e-6)
+    assert ("score mentions", len(said)) in student.asked
+
+
+def test_without_choices_the_predict_pass_answers() -> None:
+    student = TwoReadings({"seeds": {"55": 0.6}}, {}, {"seeds": "So 45 + 10."}, **HOW)
+    found = pooled(student, equation("seeds", "55"))
+    assert (found["label"], found["answered_by"]) == ("55", "predict")
+    assert "both" not in found["answers"]
+
+
+def test_only_the_way_of_both_readings_scores_what_is_named() -> None:
+    student = explainer()
+    ask(student, [closed("fish")], Answering("named"))
+    assert "score mentions" not in dict(student.asked)
+
+
+def test_equal_choices_share_what_their_letters_have() -> None:
+    names, choices = ["sea", "tree"], ["sea", "tree", "sea"]
+    mention = mention_of(closed("fish", choices=choices), "It is (a) sea. So the answer is (a).")
+    assert mention is not None
+    assert mention.forms == ("a", "b", "c")
+    shares = named_shares(names, mention, [math.log(p) for p in (0.3, 0.1, 0.4)])
+    assert [math.exp(one) for one in shares] == pytest.approx([7 / 8, 1 / 8])
+
+
+def test_scores_that_are_not_probabilities_are_refused() -> None:
+    mention = mention_of(closed("fish"), SEA)
+    assert mention is not None
+    assert named_shares(["sea", "tree"], mention, [-1.0, -math.inf]) == (0.0, -math.inf)
+    for scores in ([math.nan, -1.0], [-math.inf, -math.inf], [math.inf, -1.0]):
+        with pytest.raises(StudentError, match="not log-probabilities"):
+            named_shares(["sea", "tree"], mention, scores)

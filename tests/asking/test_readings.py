@@ -61,8 +61,14 @@ def test_the_weight_of_the_student_brings_what_it_was_fitted_on() -> None:
         (
             {"order": "label-rationale", "concludes": False},
             "both",
-            'this student gives no label after its rationale, as "--answer both" needs',
-            'train one with "mitools train --mi conclude", or use "--answer predict"',
+            'this student gives its rationale after its label, so "--answer both" adds nothing',
+            'use "--answer predict"',
+        ),
+        (
+            {"order": "separate", "trained": ["label"]},
+            "both",
+            'this student gives no rationale, as "--answer both" needs',
+            "train one with --alpha below 1",
         ),
         (
             {"order": "rationale-label"},

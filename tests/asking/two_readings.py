@@ -21,6 +21,7 @@ class TwoReadings:
         behind: q(y | x, r) by rationale and label.
         greedy: the greedy rationale by input.
         drawn: the rationales that draws choose among, by the seed's remainder.
+        named: what a rationale may name next, by its beginning and the text.
         asked: the methods called, and on how many inputs.
     """
 
@@ -28,6 +29,7 @@ class TwoReadings:
     behind: Mapping[str, Chances]
     greedy: Mapping[str, str]
     drawn: Sequence[str] = ()
+    named: Mapping[str, Chances] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=lambda: {"concludes": True})
     asked: list[tuple[str, int]] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
@@ -50,6 +52,16 @@ class TwoReadings:
         return [
             [math.log(table.get(name) or 1e-9) for name in row]
             for table, row in zip(tables, choices, strict=True)
+        ]
+
+    def score_mentions(
+        self, inputs: Sequence[str], begun: Sequence[str], texts: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        self.asked.append(("score mentions", len(inputs)))
+        assert len(inputs) == len(begun)
+        return [
+            [math.log(self.named[start].get(text) or 1e-9) for text in row]
+            for start, row in zip(begun, texts, strict=True)
         ]
 
     def generate_labels(

@@ -83,6 +83,11 @@ class Metered:
     ) -> list[list[float]]:
         return self._student.score_choices(inputs, choices, *_given(rationales))
 
+    def score_mentions(
+        self, inputs: Sequence[str], begun: Sequence[str], texts: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        return self._student.score_mentions(inputs, begun, texts)
+
     def generate_labels(
         self, inputs: Sequence[str], rationales: Sequence[str] | None = None
     ) -> list[Generation]:
