@@ -66,8 +66,9 @@ def settle(
     """Choose what a user left open about how a student answers.
 
     Args:
-        way: None means both readings where training fitted their weight, otherwise the predict
-            pass: with a weight that few records determine, both can be worse than one.
+        way: None means both readings where the student gives a label behind its rationale and
+            training fitted their weight, otherwise the predict pass: with a weight that few
+            records determine, both can be worse than one.
         draws: K, number of rationales that a label is read behind.
         weight: λ of ``both``; None means the one that is saved with the student. It was fitted with
             one rationale a record, so it applies to ``draws = 1`` only.
@@ -78,7 +79,7 @@ def settle(
     """
     saved = metadata.get("answer_weight")
     if way is None:
-        way = "predict" if saved is None else "both"
+        way = "both" if saved is not None and metadata.get("concludes") is True else "predict"
     if way == "both" and weight is None and draws == 1 and saved is not None:
         weight = float(saved["value"])
     return way, weight

@@ -150,7 +150,7 @@ def answer_options(weight: str) -> Callable[[F], F]:
             type=click.Choice(WAYS),
             help="Where the label comes from: the predict pass, after the rationale, what the "
             "rationale names, or both: the predict pass and the rationale, weighted.  [default: "
-            "both where train fitted their weight, otherwise predict]",
+            "both for students of --mi conclude with a fitted weight, otherwise predict]",
         ),
         click.option(
             "--draws",

@@ -24,6 +24,7 @@ A run, in the order of its steps:
 - ``validate``: validation metrics; ``mi_estimate``: a lower bound on the mutual information of
   label and rationale; ``callbacks``: the log, early stopping and signals; ``trackers``:
   TensorBoard, wandb and Trackio
+- ``answer_weight``: how a student with two readings of the label answers
 - ``weights``: weights into and out of a checkpoint; ``saving``: the student's folder and metadata;
   ``card``: its model card
 - ``processes``: several processes that train one student

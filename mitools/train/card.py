@@ -174,8 +174,11 @@ def _describe_prompts(metadata: Mapping[str, Any]) -> str:
     if metadata["concludes"]:
         sentences.append("After the end token of its rationale it outputs a second label.")
     if weight := metadata.get("answer_weight"):
+        by = "mitools answers by both labels"
+        if not metadata["concludes"]:
+            by = "With `--answer both` mitools answers by the label and what the rationale names"
         sentences.append(
-            f"mitools answers by both labels, with the weight {weight['value']:g} on the first, "
+            f"{by}, with the weight {weight['value']:g} on the first, "
             f"fitted on {weight['fitted_on']:,} validation records."
         )
     return " ".join(sentences)

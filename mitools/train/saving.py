@@ -75,6 +75,7 @@ def describe_student(
         "base": base_name,
         "origin": dict(read_origin(base_name)),
         "kind": codec.kind,
+        "order": codec.order,
         "max_input_tokens": codec.max_input_tokens,
         "task": options.task or first.get("task"),
         "labels": _label_set(options, spool),

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from transformers import PrinterCallback, TrainingArguments
 
-from mitools.asking.weight import fit_student
-from mitools.bounds import OWN
 from mitools.errors import MitoolsError, TrainingError
 from mitools.files import output_errors
-from mitools.records import Record, parse_line
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
 from mitools.train.allocator import freed_memory_kept
+from mitools.train.answer_weight import fit_answer_weight
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import (
     Interrupt,
@@ -29,7 +27,6 @@ from mitools.train.callbacks import (
     trim_log,
 )
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.drawn import draw
 from mitools.train.options import TrainOptions
 from mitools.train.processes import Processes
 from mitools.train.saving import describe_student, save_trained
@@ -42,14 +39,7 @@ from mitools.train.work_folder.checkpoints import START_AGAIN
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
-__all__ = ["FEWEST_RECORDS", "WEIGHT_RECORDS", "Interrupted", "TrainingRun", "no_note"]
-
-WEIGHT_RECORDS = 200
-"""The most validation records that the weight of the two readings is fitted on: each costs a
-rationale, and the weight is one number. They are drawn by :func:`mitools.train.drawn.draw`."""
-
-FEWEST_RECORDS = 10
-"""With fewer records that determine it, no weight is saved, and the first reading answers alone."""
+__all__ = ["Interrupted", "TrainingRun", "no_note"]
 
 
 def no_note(_text: str) -> None:
@@ -220,32 +210,11 @@ class TrainingRun:
         return trainer
 
     def _answer_weight(self, on_note: Callable[[str], None]) -> dict[str, Any] | None:
-        """Fit the weight of the two readings on validation records.
-
-        It is saved with the student, so that each stage answers with the same one.
-
-        Returns:
-            None for a student with one reading, and where fewer than :data:`FEWEST_RECORDS`
-            records determine the weight.
-        """
-        metadata = self._metadata({})
-        has_both = metadata["concludes"]
-        if not has_both or self.data.valid is None or self.options.eval_on != "valid":
+        """Fit the weight of the two readings, where there are validation records."""
+        if self.data.valid is None or self.options.eval_on != "valid":
             return None
-        lines = self.data.valid["record"]
-
-        def read() -> Iterator[Record]:
-            records = (parse_line(line, bounds=OWN) for line in lines)
-            return (record for record in records if record["label"] is not None)
-
-        records = list(draw(read, WEIGHT_RECORDS))
-        on_note(f"fitting the weight of both readings on {len(records):,} validation records")
-        fit = fit_student(LocalStudent(self.model.student, self.codec, metadata), records)
-        if fit.records < FEWEST_RECORDS:
-            few = f"{fit.records} of these records determine it, fewer than {FEWEST_RECORDS}"
-            on_note(f'{few}, so the first reading answers alone unless "--answer" asks for both')
-            return None
-        return {"value": fit.weight, "fitted_on": fit.records}
+        student = LocalStudent(self.model.student, self.codec, self._metadata({}))
+        return fit_answer_weight(student, self.data.valid, on_note)
 
     def _save(self, results: Mapping[str, Any], answer_weight: Mapping[str, Any] | None) -> None:
         # Without validation records, nothing else would notice what the last step did.

@@ -12,14 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mitools.asking.combine import WeightFit
-from mitools.asking.weight import fit_student
 from mitools.errors import UsageError
 from mitools.student import load_student
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.student.forward import target_logits
-from mitools.train import training_run
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
@@ -486,67 +483,6 @@ def test_a_run_reports_information_and_saves_a_student_that_concludes(
     assert metadata["options"]["beta"] == 0.5
     assert "valid_mi_estimate" in metadata["results"]
     assert "it outputs a second label" in (chosen.save / "README.md").read_text()
-
-
-def coins(n: int) -> list[dict[str, Any]]:
-    """Records of two choices, so that each valid record determines the weight."""
-    return [
-        {**record, "split": "valid" if place < 10 else "train"}
-        for place, record in enumerate(told_records(n))
-    ]
-
-
-def test_the_weight_of_both_readings_is_fitted_and_saved_with_the_student(
-    tmp_path: Path, tiny_causal: Path
-) -> None:
-    chosen = options(tmp_path, tiny_causal)
-    records = coins(30)
-    train(chosen, records)
-    saved = json.loads((chosen.save / "mitools.json").read_text())["answer_weight"]
-    student = load_student(chosen.save, "cpu")
-    fit = fit_student(student, [one for one in records if one["split"] == "valid"])
-    assert saved == {"value": fit.weight, "fitted_on": 10}
-    card = (chosen.save / "README.md").read_text()
-    assert f"with the weight {fit.weight:g} on the first, fitted on 10 validation rec" in card
-
-
-def test_the_weight_is_fitted_on_records_from_all_of_the_split(
-    tmp_path: Path, tiny_causal: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-
-    def fit(_student: Any, records: Any) -> WeightFit:
-        seen.extend(record["id"] for record in records)
-        return WeightFit(0.5, len(seen))
-
-    monkeypatch.setattr(training_run, "fit_student", fit)
-    monkeypatch.setattr(training_run, "WEIGHT_RECORDS", 12)
-    records = [{**one, "split": "valid" if n < 40 else "train"} for n, one in enumerate(coins(50))]
-    for record in records[:10]:  # these determine no weight
-        record["label"], record["teacher"]["label"] = None, None
-    notes = train(options(tmp_path, tiny_causal, max_steps=1), records)
-    assert "fitting the weight of both readings on 12 validation records" in notes
-    places = [next(n for n, one in enumerate(records) if one["id"] == name) for name in seen]
-    assert len(places) == 12
-    assert min(places) >= 10
-    assert places != list(range(10, 22))
-
-
-def test_no_weight_is_saved_that_few_records_determine(tmp_path: Path, tiny_causal: Path) -> None:
-    chosen = options(tmp_path, tiny_causal)
-    notes = train(chosen, coins(30)[1:])
-    assert notes[-1].startswith("9 of these records determine it, fewer than 10, so the first read")
-    assert json.loads((chosen.save / "mitools.json").read_text())["answer_weight"] is None
-    assert "mitools answers by both labels" not in (chosen.save / "README.md").read_text()
-
-
-def test_no_weight_is_fitted_on_the_records_of_the_test(tmp_path: Path, tiny_causal: Path) -> None:
-    records = [
-        {**one, "split": "test" if one["split"] == "valid" else "train"} for one in coins(30)
-    ]
-    chosen = options(tmp_path, tiny_causal, eval_on="test", select_by="last")
-    train(chosen, records)
-    assert json.loads((chosen.save / "mitools.json").read_text())["answer_weight"] is None
 
 
 @pytest.mark.parametrize(
