@@ -107,13 +107,19 @@ class Respondent:
             yield record, readings[place]
 
     def _fit(self, held: Sequence[tuple[Record, Reading]]) -> None:
+        fitting = [(record, one.candidates) for record, one in held if self._uses.fits(record)]
         judged = [
-            (reading.candidates, which_are_gold(record, reading.candidates, self._task))
-            for record, reading in held
-            if reading.candidates is not None and self._uses.fits(record)
+            (candidates, which_are_gold(record, candidates, self._task))
+            for record, candidates in fitting
+            if candidates is not None
         ]
         self.fit = fit_weight(judged)
-        if not self.fit.records:
+        if fitting and not judged:
+            self._warn(
+                "this student has one reading of records without choices: the predict pass "
+                "answers them"
+            )
+        elif not self.fit.records:
             reason = (
                 f"none of {len(judged):,} records of the split valid has its gold label among"
                 " several possible answers"

@@ -45,6 +45,17 @@ def respond(
     return respondent, answered, said
 
 
+def test_a_student_without_a_second_reading_of_open_records_says_so() -> None:
+    student = TwoReadings({"seeds": {"55": 0.6}}, {}, {"seeds": "So 45 + 10."})
+    student.metadata = {"order": "separate"}
+    records = [equation("seeds", "55", split=split) for split in ("valid", "test")]
+    _, answered, said = respond(student, records)
+    assert said == [
+        "this student has one reading of records without choices: the predict pass answers them"
+    ]
+    assert [one["student"]["answered_by"] for one in answered] == ["predict", "predict"]
+
+
 def mixed() -> list[Record]:
     return [
         closed("a", split="test"),
