@@ -112,7 +112,8 @@ def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFi
     λ, and the best of theirs would be chance. The order of the records changes nothing.
 
     Records whose gold is not among the candidates have no likelihood, and those whose candidates
-    are all gold are certain under every λ: neither kind counts.
+    are all gold are certain under every λ. Where both readings are the same, as where a rationale
+    names nothing, every λ gives the same scores. None of these counts.
 
     Args:
         records: candidates, and for each candidate whether it equals gold.
@@ -123,7 +124,7 @@ def fit_weight(records: Sequence[tuple[Candidates, Sequence[bool]]]) -> WeightFi
     usable = sorted(
         (one.predicted, one.concluded, tuple(map(bool, is_gold)))
         for one, is_gold in records
-        if any(is_gold) and not all(is_gold)
+        if any(is_gold) and not all(is_gold) and one.predicted != one.concluded
     )
     if not usable:
         return WeightFit(EVEN, 0)

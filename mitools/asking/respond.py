@@ -121,8 +121,7 @@ class Respondent:
             )
         elif not self.fit.records:
             reason = (
-                f"none of {len(judged):,} records of the split valid has its gold label among"
-                " several possible answers"
+                f"none of {len(judged):,} records of the split valid tells the readings apart"
                 if judged
                 else "there is no record of the split valid"
             )

@@ -179,7 +179,7 @@ def test_readings_that_tell_nothing_have_the_same_weight() -> None:
 
 
 def test_readings_that_agree_leave_the_weight_in_the_middle() -> None:
-    records = [record((0.7, 0.3), (0.7, 0.3)), record((0.2, 0.8), (0.2, 0.8))] * 50
+    records = [record((0.7, 0.3), (0.35, 0.15)), record((0.2, 0.8), (0.1, 0.4))] * 50
     found = fit_weight(records)
     assert (found.weight, found.records) == (0.5, 100)
 
@@ -238,6 +238,12 @@ def test_the_second_reading_adds_where_the_predict_pass_alone_is_ruled_out() -> 
     assert not fit_weight([telling] * 3).adds
     assert fit_weight([telling] * 4).adds
     assert not fit_weight([]).adds
+
+
+def test_records_with_one_reading_twice_do_not_count() -> None:
+    telling, same = record((0.5, 0.5), (0.9, 0.1)), record((0.2, 0.8), (0.2, 0.8))
+    assert fit_weight([same] * 9).records == 0
+    assert fit_weight([same, telling, same] * 5) == fit_weight([telling] * 5)
 
 
 @pytest.mark.parametrize("second", [(0.1, 0.9), (0.5, 0.5), (0.7, 0.3)])

@@ -101,7 +101,7 @@ def test_valid_records_that_determine_nothing_are_told_of() -> None:
     records = [equation("a", "1", split="valid"), equation("a", "2", split="valid")]
     _, _, said = respond(student, records)
     assert said == [
-        "none of 2 records of the split valid has its gold label among several possible answers, "
+        "none of 2 records of the split valid tells the readings apart, "
         "so both readings have the same weight (0.5)"
     ]
 
