@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from mitools.errors import UsageError
+from mitools.errors import StudentError, UsageError
 
 __all__ = ["EVEN", "PREDICT", "WAYS", "Answering", "Way", "draw_seed", "settle"]
 
@@ -66,9 +66,9 @@ def settle(
     """Choose what a user left open about how a student answers.
 
     Args:
-        way: None means both readings where the student gives a label behind its rationale and
-            training fitted their weight, otherwise the predict pass: with a weight that few
-            records determine, both can be worse than one.
+        way: None means the one that training chose; else both readings where the student gives a
+            label behind its rationale and training fitted their weight, otherwise the predict
+            pass: with a weight that few records determine, both can be worse than one.
         draws: K, number of rationales that a label is read behind.
         weight: λ of ``both``; None means the one that is saved with the student. It was fitted with
             one rationale a record, so it applies to ``draws = 1`` only.
@@ -76,10 +76,19 @@ def settle(
 
     Returns:
         The way, and λ; None where it is not known.
+
+    Raises:
+        StudentError: training chose a way that is not known here.
     """
     saved = metadata.get("answer_weight")
     if way is None:
-        way = "both" if saved is not None and metadata.get("concludes") is True else "predict"
+        has_default = saved is not None and metadata.get("concludes") is True
+        way = metadata.get("answer") or ("both" if has_default else "predict")
+        if way not in WAYS:
+            raise StudentError(
+                f"the student answers by {way!r}, which this mitools does not know",
+                hint='upgrade: "pip install -U mitools", or name a way: "--answer predict"',
+            )
     if way == "both" and weight is None and draws == 1 and saved is not None:
         weight = float(saved["value"])
     return way, weight

@@ -1,13 +1,14 @@
-"""The weight of a trained student's two readings, fitted when the last step is made."""
+"""How a trained student answers: chosen when the last step is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mitools.asking.answering import WAYS, settle
 from mitools.asking.named import mention_of
 from mitools.asking.readings import has_both
-from mitools.asking.weight import fit_student
+from mitools.asking.weight import count_right, fit_readings, read_records
 from mitools.bounds import OWN
 from mitools.records import parse_line
 from mitools.student.protocol import can_conclude
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mitools.student.codec import Codec
     from mitools.student.local import LocalStudent
 
-__all__ = ["FEWEST_RECORDS", "WEIGHT_RECORDS", "fit_answer_weight"]
+__all__ = ["FEWEST_RECORDS", "WEIGHT_RECORDS", "choose_answer"]
 
 WEIGHT_RECORDS = 200
 """The most validation records that the weight of the two readings is fitted on: each costs a
@@ -32,14 +33,16 @@ _LEAST_SHARE = 0.5
 """With fewer of the teacher's rationales that name a choice, those of the student are not asked."""
 
 
-def fit_answer_weight(
+def choose_answer(
     student: LocalStudent, rows: Dataset, note: Callable[[str], None]
-) -> dict[str, Any] | None:
-    """Fit the weight of the two readings on validation records.
+) -> dict[str, Any]:
+    """Choose how a student answers, and fit the weight of its two readings, on validation records.
 
-    It is saved with the student, so that each stage answers with the same one. A student that
+    Both are saved with the student, so that each stage answers in the same way. A student that
     gives no label behind its rationale reads one in what the rationale names, where records have
-    choices; that weight is only saved if this reading adds to the predict pass.
+    choices; that weight is only saved if this reading adds to the predict pass. Of a student that
+    does, the rationale's own words are the answer where records have choices, unless that is
+    right less often on these records than both readings.
 
     Args:
         student: the trained student.
@@ -47,12 +50,12 @@ def fit_answer_weight(
         note: receives what is done and what was found, one sentence each.
 
     Returns:
-        ``value`` and ``fitted_on``; None for a student with one reading, where fewer than
-        :data:`FEWEST_RECORDS` records determine the weight, and where the second reading adds
-        nothing.
+        ``answer_weight`` with ``value`` and ``fitted_on``, and ``answer``, fields of the student's
+        metadata. Empty for a student with one reading, where fewer than :data:`FEWEST_RECORDS`
+        records determine the weight, and where the second reading adds nothing.
     """
     if not has_both(student.metadata):
-        return None
+        return {}
     concludes = can_conclude(student.metadata)
 
     def read() -> Iterator[dict[str, Any]]:
@@ -62,21 +65,28 @@ def fit_answer_weight(
                 yield {"id": record["id"], "input": record["input"], "record": record, "ids": ids}
 
     drawn = list(draw(read, WEIGHT_RECORDS))
-    if not concludes and not _name_choices(student.codec, drawn):
-        return None
     records = [one["record"] for one in drawn]
+    names = all(one.get("choices") for one in records) and _name_choices(student.codec, drawn)
+    if not concludes and not names:
+        return {}
     note(f"fitting the weight of both readings on {len(records):,} validation records")
-    fit = fit_student(student, records)
+    pairs = read_records(student, records)
+    fit = fit_readings(pairs)
     if fit.records < FEWEST_RECORDS:
         few = f"{fit.records} of these records determine it, fewer than {FEWEST_RECORDS}"
         note(f'{few}, so the first reading answers alone unless "--answer" asks for both')
-        return None
-    if not concludes and not fit.adds:
-        note("on these records the choices that rationales name add nothing to the label")
-        return None
-    if not concludes:
-        note('the choices that rationales name add to the label: "--answer both" weighs them')
-    return {"value": fit.weight, "fitted_on": fit.records}
+        return {}
+    found: dict[str, Any] = {}
+    if concludes or fit.adds:
+        found["answer_weight"] = {"value": fit.weight, "fitted_on": fit.records}
+    ways = [way for way in WAYS if (concludes or way != "conclude") and (names or way != "named")]
+    right = {way: count_right(pairs, way, fit) for way in ways}
+    if concludes and names and right["named"] >= right["both"]:
+        found["answer"] = "named"
+    default, _ = settle(None, 1, None, {**student.metadata, **found})
+    counts = ", ".join(f"{way} {count:,}" for way, count in right.items())
+    note(f'of these records, right by "--answer": {counts}; {default} is the default')
+    return found
 
 
 def _name_choices(codec: Codec, drawn: Sequence[Mapping[str, Any]]) -> bool:

@@ -173,7 +173,9 @@ def _describe_prompts(metadata: Mapping[str, Any]) -> str:
     ]
     if metadata["concludes"]:
         sentences.append("After the end token of its rationale it outputs a second label.")
-    if weight := metadata.get("answer_weight"):
+    if metadata.get("answer") == "named":
+        sentences.append("mitools answers with the choice that the rationale names.")
+    elif weight := metadata.get("answer_weight"):
         by = "mitools answers by both labels"
         if not metadata["concludes"]:
             by = "With `--answer both` mitools answers by the label and what the rationale names"

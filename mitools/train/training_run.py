@@ -15,7 +15,7 @@ from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
 from mitools.student.local import LocalStudent
 from mitools.train.allocator import freed_memory_kept
-from mitools.train.answer_weight import fit_answer_weight
+from mitools.train.answer_weight import choose_answer
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import (
     Interrupt,
@@ -148,7 +148,7 @@ class TrainingRun:
         }
         if self.processes.is_first:
             seconds = round(time.monotonic() - started, 1)
-            self._save({**results, "train_seconds": seconds}, self._answer_weight(on_note))
+            self._save({**results, "train_seconds": seconds}, self._answering(on_note))
         return metrics
 
     def _train(self, trainer: StudentTrainer) -> None:
@@ -209,19 +209,19 @@ class TrainingRun:
         trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries records
         return trainer
 
-    def _answer_weight(self, on_note: Callable[[str], None]) -> dict[str, Any] | None:
-        """Fit the weight of the two readings, where there are validation records."""
+    def _answering(self, on_note: Callable[[str], None]) -> dict[str, Any]:
+        """Choose how the student answers, where there are validation records."""
         if self.data.valid is None or self.options.eval_on != "valid":
-            return None
+            return {}
         student = LocalStudent(self.model.student, self.codec, self._metadata({}))
-        return fit_answer_weight(student, self.data.valid, on_note)
+        return choose_answer(student, self.data.valid, on_note)
 
-    def _save(self, results: Mapping[str, Any], answer_weight: Mapping[str, Any] | None) -> None:
+    def _save(self, results: Mapping[str, Any], answering: Mapping[str, Any]) -> None:
         # Without validation records, nothing else would notice what the last step did.
         if not all(weight.isfinite().all() for weight in self.model.student.parameters()):
             message = f"the weights are not finite after step {results['steps']}"
             raise TrainingError(message, hint=SMALLER_STEPS)
-        metadata = {**self._metadata(results), "answer_weight": answer_weight}
+        metadata = {**self._metadata(results), "answer_weight": None, **answering}
         save_trained(self.options, self.model.student, self.codec, metadata)
 
     def clean(self) -> None:

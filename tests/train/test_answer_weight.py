@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from mitools.asking.answering import settle
 from mitools.asking.combine import WeightFit
-from mitools.asking.weight import fit_student
+from mitools.asking.weight import fit_readings, read_records
+from mitools.errors import StudentError
 from mitools.student import load_student
 from mitools.student.local import LocalStudent
 from mitools.student.protocol import Generation
@@ -29,14 +31,15 @@ def coins(n: int) -> list[dict[str, Any]]:
 
 
 def test_the_weight_of_both_readings_is_fitted_and_saved_with_the_student(
-    tmp_path: Path, tiny_causal: Path
+    tmp_path: Path, tiny_causal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(answer_weight, "count_right", lambda _pairs, way, _fit: way == "both")
     chosen = options(tmp_path, tiny_causal)
     records = coins(30)
     train(chosen, records)
     saved = json.loads((chosen.save / "mitools.json").read_text())["answer_weight"]
     student = load_student(chosen.save, "cpu")
-    fit = fit_student(student, [one for one in records if one["split"] == "valid"])
+    fit = fit_readings(read_records(student, [one for one in records if one["split"] == "valid"]))
     assert saved == {"value": fit.weight, "fitted_on": 10}
     card = (chosen.save / "README.md").read_text()
     assert f"with the weight {fit.weight:g} on the first, fitted on 10 validation rec" in card
@@ -47,11 +50,11 @@ def test_the_weight_is_fitted_on_records_from_all_of_the_split(
 ) -> None:
     seen: list[str] = []
 
-    def fit(_student: Any, records: Any) -> WeightFit:
-        seen.extend(record["id"] for record in records)
+    def fit(pairs: Any) -> WeightFit:
+        seen.extend(record["id"] for record, _ in pairs)
         return WeightFit(0.5, len(seen))
 
-    monkeypatch.setattr(answer_weight, "fit_student", fit)
+    monkeypatch.setattr(answer_weight, "fit_readings", fit)
     monkeypatch.setattr(answer_weight, "WEIGHT_RECORDS", 12)
     records = [{**one, "split": "valid" if n < 40 else "train"} for n, one in enumerate(coins(50))]
     for record in records[:10]:  # these determine no weight
@@ -94,11 +97,11 @@ def fitted(monkeypatch: pytest.MonkeyPatch, *, adds: bool) -> list[str]:
     """Replace the fit by one that has this result; return the ids of its records."""
     seen: list[str] = []
 
-    def fit(_student: Any, records: Any) -> WeightFit:
-        seen.extend(record["id"] for record in records)
+    def fit(pairs: Any) -> WeightFit:
+        seen.extend(record["id"] for record, _ in pairs)
         return WeightFit(0.4, len(seen), adds)
 
-    monkeypatch.setattr(answer_weight, "fit_student", fit)
+    monkeypatch.setattr(answer_weight, "fit_readings", fit)
     return seen
 
 
@@ -108,7 +111,13 @@ def test_what_rationales_name_is_weighted_where_it_adds_to_the_label(
     fitted(monkeypatch, adds=True)
     chosen = plain(tmp_path, tiny_causal)
     notes = train(chosen, coins(30))
-    assert notes[-1].startswith("the choices that rationales name add to the label")
+    said = re.fullmatch(
+        r'of these records, right by "--answer": predict \d+, both (\d+), named (\d+); predict is '
+        "the default",
+        notes[-1],
+    )
+    assert said is not None
+    assert all(0 <= int(count) <= 10 for count in said.groups())
     assert saved_weight(chosen) == {"value": 0.4, "fitted_on": 10}
     card = (chosen.save / "README.md").read_text()
     assert "`--answer both` mitools answers by the label and what the rationale names, with" in card
@@ -124,7 +133,7 @@ def test_the_label_answers_alone_where_what_rationales_name_adds_nothing(
     chosen = plain(tmp_path, tiny_causal)
     notes = train(chosen, coins(30))
     assert saved_weight(chosen) is None
-    assert notes[-1].startswith("on these records the choices that rationales name add nothing")
+    assert notes[-1].endswith("predict is the default")
 
 
 def test_the_fit_itself_tells_whether_the_student_names_what_is_right(
@@ -156,6 +165,44 @@ def test_the_fit_itself_tells_whether_the_student_names_what_is_right(
     worse = plain(tmp_path / "worse", tiny_causal)
     train(worse, records)
     assert saved_weight(worse) is None
+
+
+@pytest.mark.parametrize(("named", "both"), [(7, 6), (6, 6), (5, 6)])
+def test_a_student_that_concludes_answers_with_what_it_names_unless_that_is_worse(
+    tmp_path: Path, tiny_causal: Path, monkeypatch: pytest.MonkeyPatch, named: int, both: int
+) -> None:
+    right = {"predict": 3, "conclude": 4, "named": named, "both": both}
+    monkeypatch.setattr(answer_weight, "count_right", lambda _pairs, way, _fit: right[way])
+    chosen = options(tmp_path, tiny_causal, max_steps=1)
+    notes = train(chosen, coins(30))
+    metadata = load_student(chosen.save, "cpu").metadata
+    way = "named" if named >= both else "both"
+    assert notes[-1] == (
+        f'of these records, right by "--answer": predict 3, conclude 4, both {both}, '
+        f"named {named}; {way} is the default"
+    )
+    assert settle(None, 1, None, metadata)[0] == way
+    card = (chosen.save / "README.md").read_text()
+    assert ("answers with the choice that the rationale names" in card) is (way == "named")
+
+
+def test_a_student_whose_teacher_names_no_choice_answers_by_both_readings(
+    tmp_path: Path, tiny_causal: Path
+) -> None:
+    chosen = options(tmp_path, tiny_causal, max_steps=1)
+    records = coins(30)
+    for record in records:
+        record["teacher"]["rationale"] = "it fell."
+    train(chosen, records)
+    metadata = load_student(chosen.save, "cpu").metadata
+    assert "answer" not in metadata
+    assert settle(None, 1, None, metadata)[0] == "both"
+
+
+def test_a_way_of_a_later_version_is_not_taken_for_another() -> None:
+    with pytest.raises(StudentError, match="which this mitools does not know"):
+        settle(None, 1, None, {"answer": "guess"})
+    assert settle("predict", 1, None, {"answer": "guess"}) == ("predict", None)
 
 
 @pytest.mark.parametrize(
