@@ -234,6 +234,9 @@ class EvalOptions:
         way, weight = settle(self.answer, self.draws, self.answer_weight, metadata)
         if self.answer is None and self.decode:
             way, weight = "predict", None
+        if self.answer is None and way == "named" and self.target_accuracy is not None:
+            # One rationale gives every choice that it names the same confidence.
+            way, weight = settle("both", self.draws, self.answer_weight, metadata)
         chosen = replace(self, answer=way, answer_weight=weight)
         if chosen.fits_weight and self.split in ("valid", "all"):
             hint = 'name another split: "--split test"; or set it: "--answer-weight 0.5"'

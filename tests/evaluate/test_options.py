@@ -26,6 +26,7 @@ def test_the_defaults_go_together() -> None:
 
 CONCLUDES = {"order": "separate", "concludes": True}
 WEIGHTED = {**CONCLUDES, "answer_weight": {"value": 0.75, "fitted_on": 30}}
+NAMING = {**WEIGHTED, "answer": "named"}
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,11 @@ WEIGHTED = {**CONCLUDES, "answer_weight": {"value": 0.75, "fitted_on": 30}}
         (WEIGHTED, {"answer": "both", "draws": 4}, "both", None),
         (WEIGHTED, {"decode": True}, "predict", None),
         (WEIGHTED, {"answer": "predict"}, "predict", None),
+        (NAMING, {}, "named", None),
+        (NAMING, {"target_accuracy": 0.9}, "both", 0.75),
+        (NAMING, {"target_accuracy": 0.9, "answer": "named"}, "named", None),
+        (NAMING, {"answer": "both"}, "both", 0.75),
+        (NAMING, {"decode": True}, "predict", None),
     ],
 )
 def test_a_student_answers_by_both_readings_where_it_has_their_weight(
