@@ -74,7 +74,8 @@ def wakeable_stdin() -> Iterator[Callable[[], None]]:
 def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at the first ^C, and raise ``KeyboardInterrupt`` after the block.
 
-    A second ^C raises it at once.
+    A second ^C raises it at once. In a pipe the next stage is interrupted as well, and may end
+    first: a write that fails for that reason does not hide the interrupt.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -91,6 +92,9 @@ def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
+    except BrokenPipeError:
+        if not is_interrupted:
+            raise
     finally:
         signal.signal(signal.SIGINT, before)
     if is_interrupted:

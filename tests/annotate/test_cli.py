@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from mitools.annotate.interrupt import stopping_on_interrupt
 from mitools.cli import mitools
 from mitools.records import Record
 from tests.annotate.conftest import sums
@@ -444,3 +445,20 @@ def test_gold_that_cannot_be_read_is_counted_and_shown(tmp_path: Path) -> None:
     strict = CliRunner().invoke(mitools, [*asked, "--reading", "statement"])
     assert "agree with gold (100.0%); read: 2 by statement" in strict.stderr
     assert "1 of 2 gold labels cannot be read" in strict.stderr
+
+
+def test_a_reader_that_an_interrupt_ends_first_does_not_hide_the_interrupt() -> None:
+    stops: list[str] = []
+
+    def write(*, is_interrupted: bool) -> None:
+        with stopping_on_interrupt(lambda: stops.append("stop")):
+            if is_interrupted:
+                os.kill(os.getpid(), signal.SIGINT)
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        write(is_interrupted=False)
+    assert stops == []
+    with pytest.raises(KeyboardInterrupt):
+        write(is_interrupted=True)
+    assert stops == ["stop"]
