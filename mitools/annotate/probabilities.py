@@ -19,7 +19,7 @@ from typing import Any
 from mitools.annotate.token_logprobs import Token
 from mitools.reading.characters import cased, normalize
 from mitools.reading.choices import LETTERS
-from mitools.reading.in_place import Start, find_choice
+from mitools.reading.in_place import LONGEST_LABEL, Start, find_choice
 from mitools.tasks import Answer, forms_among
 
 __all__ = ["DIGITS", "answer_probabilities"]
@@ -27,7 +27,6 @@ __all__ = ["DIGITS", "answer_probabilities"]
 DIGITS = 6
 """Decimal digits of a probability in a record."""
 
-_LONGEST_LABEL = 400  # characters of a label that is searched for
 _MOST_TOKENS = 64  # of one label
 _LEAD = re.compile(r"[\s\"'`*_(\[{<:$\\]*")  # what may stand before a label within its token
 _SPACE = re.compile(r"\s+")
@@ -113,10 +112,10 @@ class _Written:
 
 def _of_text(written: _Written, place: tuple[int, int], label: str) -> dict[str, Any]:
     """Return the probability of all tokens of a label, where it last stands in its statement."""
-    signs = [re.escape(sign) for sign in label[:_LONGEST_LABEL] if not sign.isspace()]
+    signs = [re.escape(sign) for sign in label[:LONGEST_LABEL] if not sign.isspace()]
     pattern = re.compile(r"\s*".join(signs), re.IGNORECASE)
     spans = [match.span() for match in pattern.finditer(written.text, *place)] if signs else []
-    if not spans or len(label) > _LONGEST_LABEL:
+    if not spans or len(label) > LONGEST_LABEL:
         return {}
     begin, end = spans[-1]
     first, last = written.token_at(begin), written.token_at(end - 1)

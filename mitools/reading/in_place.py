@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from mitools.reading.apart import forms_among
 from mitools.reading.choices import LETTERS, letter_of
 
-__all__ = ["InPlace", "Start", "choices_in_place", "find_choice"]
+__all__ = ["LONGEST_LABEL", "InPlace", "Start", "choices_in_place", "find_choice"]
 
-_LONGEST_LABEL = 400  # characters of a label that is searched for
+LONGEST_LABEL = 400
+"""Characters of a label that is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def find_choice(
     """
     found, is_written = [], forms_among(choices).is_written
     for index in named:
-        words = r"\s+".join(map(re.escape, choices[index][:_LONGEST_LABEL].split()))
+        words = r"\s+".join(map(re.escape, choices[index][:LONGEST_LABEL].split()))
         patterns = {False: rf"(?<!\w){words}"} if words else {}
         if index < LETTERS:
             patterns[True] = _letter_pattern(letter_of(index), words)
