@@ -74,6 +74,5 @@ def pass_records(
     total: int | None = None,
 ) -> None:
     with stage.reading("input") as records, stage.console.progress(total=total) as update:
-        for record in evaluation.run(watched(records, update), records.reject):
+        for record in evaluation.run(watched(records, update), records.reject, update):
             write(record)
-            update(1)

@@ -35,6 +35,7 @@ class AnsweringStudent:
         open_student: Callable[[], OpenedStudent],
         warn: Callable[[str], None] = lambda _text: None,
         meter: Meter | None = None,
+        advance: Callable[[int], None] = lambda _count: None,
     ) -> None:
         """Prepare to answer.
 
@@ -43,6 +44,7 @@ class AnsweringStudent:
             open_student: opens the student, or returns the one that is open.
             warn: receives warnings, one sentence each.
             meter: times the answers to the evaluated records.
+            advance: receives the size of each batch when it is answered.
         """
         self.weight = options.answer_weight
         self.seconds: dict[Way, float] = {}
@@ -50,6 +52,7 @@ class AnsweringStudent:
         self._open = open_student
         self._warn = warn
         self._meter = Meter() if meter is None else meter
+        self._advance = advance
 
     def answer(self, records: Iterator[Record]) -> Iterator[tuple[Record, Record]]:
         """Yield each record with its answered copy, in the order of the records.
@@ -64,12 +67,18 @@ class AnsweringStudent:
         check_ways(opened.student.metadata, self._options.answering.way)
         self._check_task(first, opened)
         rest = chain([first], records)
-        chunks = iter(lambda: list(islice(rest, self._options.batch_size)), [])
+        chunks = self._chunks(rest)
         said = origin(opened)
         opened = replace(opened, student=Metered(opened.student, self._meter))
         answer = self._predict if self._options.answer == "predict" else self._respond
         for record, found in answer(chunks, opened):
             yield record, {**record, "student": {**found, **said}}
+
+    def _chunks(self, records: Iterator[Record]) -> Iterator[list[Record]]:
+        """Yield the records in batches; when the next one is requested, one is answered."""
+        while chunk := list(islice(records, self._options.batch_size)):
+            yield chunk
+            self._advance(len(chunk))
 
     def _check_task(self, record: Record, opened: OpenedStudent) -> None:
         taught = opened.student.metadata.get("task")

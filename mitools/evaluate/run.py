@@ -113,12 +113,19 @@ class Evaluation:
         """
         self._judged_records = self.run(records, reject)
 
-    def run(self, records: Iterable[Record], reject: Reject = raise_fault) -> Iterator[Record]:
+    def run(
+        self,
+        records: Iterable[Record],
+        reject: Reject = raise_fault,
+        advance: Callable[[int], None] = lambda _count: None,
+    ) -> Iterator[Record]:
         """Yield the records of the split to evaluate, each with ``student`` and ``scores``.
 
         Args:
             records: what to evaluate.
             reject: called with each record that cannot be judged, and the reason.
+            advance: receives the number of records answered since, or judged where they hold
+                answers. Answered records may be held until the last one is answered.
 
         Raises:
             EmptyInputError: no record is of that split.
@@ -135,7 +142,9 @@ class Evaluation:
         student = None
         pairs: Pairs = ((record, record) for record in selected)
         if self._open_student is not None:
-            student = AnsweringStudent(self.options, self._open, self._warn, self.side.meter)
+            student = AnsweringStudent(
+                self.options, self._open, self._warn, self.side.meter, advance
+            )
             pairs = student.answer(selected)
         pairs = self._judged_pairs(pairs, reject)
         if self._calibration is not None:
@@ -147,6 +156,8 @@ class Evaluation:
                 reject(given, exc)
             else:
                 yield record
+                if student is None:
+                    advance(1)
         if student is not None:
             self.tally.ways.seconds = student.seconds
             self._weight = student.weight

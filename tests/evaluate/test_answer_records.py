@@ -82,3 +82,13 @@ def test_without_a_saved_weight_all_records_are_read_first() -> None:
     given = iter([equation(1), equation(2, split="valid")])
     next(answering(two_readings(), answer="both", batch_size=1).answer(given))
     assert list(given) == []
+
+
+def test_progress_counts_records_as_they_are_answered_and_not_as_they_leave() -> None:
+    opened = OpenedStudent(two_readings(), "fake@0", "0")
+    counts: list[int] = []
+    options = EvalOptions(answer="both", batch_size=2)
+    asked = AnsweringStudent(options, lambda: opened, advance=counts.append)
+    given = [equation(1), equation(2, split="valid"), equation(1, split="test")]
+    next(asked.answer(iter(given)))
+    assert counts == [2, 1]

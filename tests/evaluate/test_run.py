@@ -75,6 +75,17 @@ def test_records_leave_before_the_next_chunk_is_read(student: Any) -> None:
     assert next(read) == 2
 
 
+def test_progress_counts_each_record_once_answered_or_judged(student: Any) -> None:
+    student.labels = {"q1": "2"}
+    given = [equation(1), equation(2), equation(3)]
+    answered: list[int] = []
+    running = Evaluation(EvalOptions(batch_size=2), opener(student))
+    found = list(running.run(iter(given), advance=answered.append))
+    judged: list[int] = []
+    list(Evaluation(EvalOptions()).run(iter(found), advance=judged.append))
+    assert (answered, judged) == ([2, 1], [1, 1, 1])
+
+
 def parts() -> list[Record]:
     names = ["train", "train", "valid", "test", None]
     return [equation(index, split=name) for index, name in enumerate(names)]
