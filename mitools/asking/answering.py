@@ -66,9 +66,9 @@ def settle(
     """Choose what a user left open about how a student answers.
 
     Args:
-        way: None means the one that training chose; else both readings where the student gives a
-            label behind its rationale and training fitted their weight, otherwise the predict
-            pass: with a weight that few records determine, both can be worse than one.
+        way: None means the one that training chose; else both readings where training saved their
+            weight, otherwise the predict pass: with a weight that few records determine, both can
+            be worse than one.
         draws: K, number of rationales that a label is read behind.
         weight: λ of ``both``; None means the one that is saved with the student. It was fitted with
             one rationale a record, so it applies to ``draws = 1`` only.
@@ -82,8 +82,7 @@ def settle(
     """
     saved = metadata.get("answer_weight")
     if way is None:
-        has_default = saved is not None and metadata.get("concludes") is True
-        way = metadata.get("answer") or ("both" if has_default else "predict")
+        way = metadata.get("answer") or ("predict" if saved is None else "both")
         if way not in WAYS:
             raise StudentError(
                 f"the student answers by {way!r}, which this mitools does not know",

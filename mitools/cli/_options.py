@@ -150,7 +150,7 @@ def answer_options(weight: str) -> Callable[[F], F]:
             type=click.Choice(WAYS),
             help="Where the label comes from: the predict pass, after the rationale, what the "
             "rationale names, or both: the predict pass and the rationale, weighted.  [default: "
-            "both for students of --mi conclude with a fitted weight, otherwise predict]",
+            "what train chose for the student, otherwise predict]",
         ),
         click.option(
             "--draws",

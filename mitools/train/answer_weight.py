@@ -40,9 +40,10 @@ def choose_answer(
 
     Both are saved with the student, so that each stage answers in the same way. A student that
     gives no label behind its rationale reads one in what the rationale names, where records have
-    choices; that weight is only saved if this reading adds to the predict pass. A student that
-    does give that label answers with the choice that its rationale names, where records have
-    choices, unless this is right less often on these records than both readings.
+    choices; the weight is saved, and makes both readings the default, if this one adds to the
+    predict pass. A student that does give that label answers with the choice that its
+    rationale names, where records have choices, unless this is right less often on these records
+    than both readings.
 
     Args:
         student: the trained student.

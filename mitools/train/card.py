@@ -176,11 +176,11 @@ def _describe_prompts(metadata: Mapping[str, Any]) -> str:
     if metadata.get("answer") == "named":
         sentences.append("mitools answers with the choice that the rationale names.")
     elif weight := metadata.get("answer_weight"):
-        by = "mitools answers by both labels"
-        if not metadata["concludes"]:
-            by = "With `--answer both` mitools answers by the label and what the rationale names"
+        second = (
+            "both labels" if metadata["concludes"] else "the label and what its rationale names"
+        )
         sentences.append(
-            f"{by}, with the weight {weight['value']:g} on the first, "
+            f"mitools answers by {second}, with the weight {weight['value']:g} on the first, "
             f"fitted on {weight['fitted_on']:,} validation records."
         )
     return " ".join(sentences)

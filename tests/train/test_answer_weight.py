@@ -112,7 +112,7 @@ def test_what_rationales_name_is_weighted_where_it_adds_to_the_label(
     chosen = plain(tmp_path, tiny_causal)
     notes = train(chosen, coins(30))
     said = re.fullmatch(
-        r'of these records, right by "--answer": predict \d+, both (\d+), named (\d+); predict is '
+        r'of these records, right by "--answer": predict \d+, both (\d+), named (\d+); both is '
         "the default",
         notes[-1],
     )
@@ -120,10 +120,10 @@ def test_what_rationales_name_is_weighted_where_it_adds_to_the_label(
     assert all(0 <= int(count) <= 10 for count in said.groups())
     assert saved_weight(chosen) == {"value": 0.4, "fitted_on": 10}
     card = (chosen.save / "README.md").read_text()
-    assert "`--answer both` mitools answers by the label and what the rationale names, with" in card
+    assert "mitools answers by the label and what its rationale names, with the weight 0.4" in card
     metadata = load_student(chosen.save, "cpu").metadata
-    assert settle(None, 1, None, metadata) == ("predict", None)
-    assert settle("both", 1, None, metadata) == ("both", 0.4)
+    assert settle(None, 1, None, metadata) == ("both", 0.4)
+    assert settle("predict", 1, None, metadata) == ("predict", None)
 
 
 def test_the_label_answers_alone_where_what_rationales_name_adds_nothing(
