@@ -736,6 +736,18 @@ def test_labels_of_several_students_leave_room_for_the_text(
     assert browser.run(f"return {flags}") == "table-cell"
 
 
+def test_the_text_is_the_widest_column_on_a_desktop(browser: Screen, folder: Path) -> None:
+    page = written(folder, "wide", RECORDS)
+    heads = "[...document.querySelectorAll('#table thead th')]"
+    widths = f"{heads}.map((th) => [th.className.split(' ')[0], th.offsetWidth])"
+    for width in (1024, 1280, 1300, 1440, 1920):
+        browser.size((width, 800))
+        browser.open(page)
+        found = dict(browser.run(f"return {widths}"))
+        assert max(found, key=found.__getitem__) == "c-input", f"{width}: {found}"
+        assert found["c-input"] >= 180
+
+
 def test_the_words_that_decide_are_underlined(screen: Screen, folder: Path) -> None:
     student = {"label": "sea", "rationale": "  😀 swims. So the answer is sea."}
     screen.open(written(folder, "decides", [choice(1, student=student)]), "#record=cqa-001")
