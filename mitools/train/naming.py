@@ -52,7 +52,7 @@ def find_naming(
     Returns:
         [N] fields, those of :data:`NO_NAMING` for a record without the term.
     """
-    found = [dict(NO_NAMING) for _ in records]
+    found: list[dict[str, Any]] = [dict(NO_NAMING) for _ in records]
     asked = []
     for number, (record, (label, rationale)) in enumerate(zip(records, learned, strict=True)):
         mention = None if not rationale else mention_of(record, rationale, task)
@@ -64,7 +64,7 @@ def find_naming(
             asked.append((number, mention, gold[0]))
     told = _first_tokens(codec, "rationale", [(m.before, m.forms) for _, m, _ in asked])
     answered = _first_tokens(codec, "label", [("", m.choices) for _, m, _ in asked])
-    for (number, _, gold), in_rationale, in_label in zip(asked, told, answered, strict=True):
+    for (number, _, own), in_rationale, in_label in zip(asked, told, answered, strict=True):
         row = rows[number]
         is_told = _decides(in_rationale, row["rationale_target"])
         if is_told and _decides(in_label, row["label_target"]):
@@ -73,7 +73,7 @@ def find_naming(
                 "name_ids": in_rationale[1],
                 "name_label_place": len(in_label[0]),
                 "name_label_ids": in_label[1],
-                "name_gold": gold,
+                "name_gold": own,
             }
     return found
 
@@ -102,7 +102,9 @@ def _decides(firsts: _Firsts, target: Sequence[int]) -> bool:
     return is_there and len({*ids}) == len(ids)
 
 
-def naming_tensors(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def naming_tensors(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Make the tensors of a batch of B rows with at most C choices.
 
     Returns:

@@ -176,10 +176,11 @@ class TrainOptions:
     ] = DEFAULT_ALPHA
     beta: Annotated[
         float | None,
-        Help("Weight of the MI term.  [default: 0.1; where it distils, conclude 0, name 0.5]", WEIGHT),
+        Help("Weight of the MI term.  [default: 0.1; conclude: 0; name: 0.5]", WEIGHT),
     ] = None
     gamma: Annotated[
-        float, Help("Weight of the label behind the rationale (conclude) or named in it (name).", WEIGHT)
+        float,
+        Help("Weight of the label behind the rationale (conclude) or named in it (name).", WEIGHT),
     ] = DEFAULT_GAMMA
     beta_warmup: Annotated[
         int, Help("Steps in which the weight of the MI term rises from 0 to --beta.", STEPS)

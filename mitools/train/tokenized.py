@@ -257,7 +257,8 @@ def _rows(
         named = find_naming(codec, [one for _, one in found], learned, rows, options.task)
         for row, fields in zip(rows, named, strict=True):
             row |= fields
-            notes["whose rationale names no choice that --mi name can use"] += not fields["name_ids"]
+            is_unused = not fields["name_ids"]
+            notes["whose rationale names no choice that --mi name can use"] += is_unused
     return found
 
 

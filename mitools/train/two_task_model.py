@@ -134,10 +134,11 @@ class TwoTaskModel(nn.Module):
 
         Returns:
             ``loss`` and its parts ``label_loss``, ``rationale_loss``, ``mi_loss``,
-            ``conclusion_loss`` and ``naming_loss``: scalars whose sums over the pieces are the losses of the whole; a
-            part that the objective does not have is absent. With ``wants_words`` also ``is_pair``,
-            [B]; and for ``conclude`` and ``name`` ``information``, [B] nats, for other terms ``label_words`` and
-            ``rationale_words``, [B, V] log-probabilities pooled by the maximum over positions.
+            ``conclusion_loss`` and ``naming_loss``: scalars whose sums over the pieces are the
+            losses of the whole; a part that the objective does not have is absent. With
+            ``wants_words`` also ``is_pair``, [B]; and for ``conclude`` and ``name``
+            ``information``, [B] nats, for other terms ``label_words`` and ``rationale_words``,
+            [B, V] log-probabilities pooled by the maximum over positions.
         """
         if counts is None:
             counts = count_targets(label, rationale, self.end_id)

@@ -44,8 +44,9 @@ class Validation:
         counts: [5] what they are sums over; see :data:`mitools.train.task_tensors.COUNTS`.
         words: [N, 2 · FEATURES + 1] for each record the sketches of both tasks' distributions, and
             whether it has both texts; 0 for records of other processes.
-        told: [N, 4] for each record, with ``conclude`` or ``name``: the information of its rationale about its
-            label in nats, and whether it has both; the same for another record's rationale.
+        told: [N, 4] for each record, with ``conclude`` or ``name``: the information of its
+            rationale about its label in nats, and whether it has both; the same for another
+            record's rationale.
         measured: [5] above 0 for each loss that was measured.
     """
 
@@ -106,9 +107,9 @@ class Validation:
         With ``conclude``, ``mi_estimate`` is the mean of Σ_t (log q − log p) over the records: the
         plug-in estimate of the conditional V-information I(R → Y | X), arXiv:2210.04982. It is
         negative where the rationale makes the label less probable. With ``name`` it is the same for
-        the words before the named choice, and probabilities among choices. With other terms it is a lower
-        bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats per record; higher is
-        more. ``mi_shuffled`` is the same with the rationales of other records.
+        the words before the named choice, and probabilities among choices. With other terms it
+        is a lower bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats per record;
+        higher is more. ``mi_shuffled`` is the same with the rationales of other records.
         """
         told, pairs, strange, strange_pairs = self.told.sum(dim=0).tolist()
         if pairs:
@@ -157,7 +158,14 @@ def with_rationales_of(
         partner: row numbers by row number, as :func:`partners` gives them.
     """
     return [
-        {**row, **(_EMPTY if other is None else {name: rows[other].get(name, none) for name, none in _EMPTY.items()})}
+        {
+            **row,
+            **(
+                _EMPTY
+                if other is None
+                else {name: rows[other].get(name, none) for name, none in _EMPTY.items()}
+            ),
+        }
         for row, other in zip(batch, map(partner.get, places), strict=False)
     ]
 

@@ -56,7 +56,8 @@ class Objective:
             contrastive terms; no in ``maxpool`` and ``ba``, as in the paper.
         gamma: the weight of the label read behind the rationale (``conclude``), or of the choice
             that the rationale names (``name``).
-        temperature: of ``conclude``, as all below: τ, which divides the logits of both readings before they are compared.
+        temperature: of ``conclude``, as all below: τ, which divides the logits of both readings
+            before they are compared.
         mask_label: probability that the words of the label are masked in the rationale before the
             label is read behind it.
         hides_input: whether that rationale is read without the input.
