@@ -8,20 +8,17 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from mitools.errors import DataError, UsageError
-from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.student.forward import target_logits
 from mitools.train.collate import TwoTaskCollator
-from mitools.train.losses.objective import Objective
 from mitools.train.naming import NO_NAMING, find_naming, naming_tensors
 from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
-from mitools.train.task_tensors import count_targets
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import partners, with_rationales_of
+from tests.train.models import check_pieces, gradient, model_without_dropout, tokenized
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 Forms = pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
@@ -51,28 +48,14 @@ def records(n: int = 6) -> list[dict[str, Any]]:
 
 
 def make(request: pytest.FixtureRequest, kind: str, **rest: Any) -> TwoTaskModel:
-    """A student with the term, without dropout."""
-    base = open_checkpoint(str(request.getfixturevalue(kind)), kind)
-    for module in base.model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    fused, position = rest.pop("fused", None), rest.pop("prefix_position", "before")
-    objective = Objective(**{"mi": "name", "beta": 0.5, **rest})
-    codec = Codec(base.tokenizer, base.kind, 512, 12, 64, "separate", position)
-    torch.manual_seed(0)
-    return TwoTaskModel(base.model, codec, objective, fused=fused).eval()
+    """A student with the term."""
+    wanted = {"mi": "name", "beta": 0.5, "max_rationale_tokens": 64, **rest}
+    return model_without_dropout(request, kind, **wanted)
 
 
 def rows_of(codec: Codec, read: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     read = records() if read is None else read
-    rows: list[dict[str, Any]] = []
-    for record in read:
-        row: dict[str, Any] = {"id": record["id"]}
-        texts = {"label": record["label"], "rationale": record["teacher"]["rationale"]}
-        for purpose, text in texts.items():
-            row[f"{purpose}_prompt"] = codec.encode_prompt(purpose, record["input"])[0]  # type: ignore[arg-type]
-            row[f"{purpose}_target"] = codec.encode_target(purpose, text)[0]  # type: ignore[arg-type]
-        rows.append(row)
+    rows = [tokenized(codec, one, one["teacher"]["rationale"]) for one in read]
     learned = [(one["label"], one["teacher"]["rationale"]) for one in read]
     for row, fields in zip(rows, find_naming(codec, read, learned, rows), strict=True):
         row |= fields
@@ -83,12 +66,6 @@ def batch_of(codec: Codec, rows: list[dict[str, Any]]) -> dict[str, Any]:
     batch = TwoTaskCollator(codec, True, names=True)(rows)
     del batch["ids"]
     return batch
-
-
-def gradient(model: TwoTaskModel) -> Tensor:
-    grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-    model.zero_grad()
-    return torch.cat(grads)
 
 
 # Which tokens decide
@@ -243,16 +220,8 @@ def test_pieces_have_the_gradient_of_the_whole(request: pytest.FixtureRequest, k
     rows[2] |= {"rationale_target": []}
     for index, row in enumerate(rows):
         row["rationale_weight"] = 1 / (1 + index)
-    whole = model(**batch_of(model.codec, rows))
-    whole["loss"].backward()
-    expected = gradient(model)
     pieces = [batch_of(model.codec, part) for part in (rows[:1], rows[1:3], rows[3:])]
-    counts = sum(count_targets(p["label"], p["rationale"], model.end_id) for p in pieces)
-    parts = [model(**piece, counts=counts) for piece in pieces]
-    sum(part["loss"] for part in parts).backward()
-    for name, value in whole.items():
-        assert sum(part[name].item() for part in parts) == pytest.approx(value.item(), rel=1e-4)
-    assert torch.allclose(gradient(model), expected, rtol=1e-3, atol=1e-6)
+    check_pieces(model, batch_of(model.codec, rows), pieces)
 
 
 @Kinds
