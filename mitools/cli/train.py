@@ -221,6 +221,7 @@ _FIGURES = {
     "label_loss": "label",
     "rationale_loss": "rationale",
     "conclusion_loss": "conclusion",
+    "naming_loss": "naming",
     "mi_loss": "MI",
     "eval_mi_estimate": "MI estimate",
     "eval_mi_shuffled": "shuffled",

@@ -1,4 +1,4 @@
-"""What a rationale may name next: the token ids of the possible words, and their probabilities."""
+"""What a text may name next: the token ids of the possible words, and their probabilities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import takewhile
 
-from mitools.student.codec import Codec
+from mitools.student.codec import Codec, Purpose
 
 __all__ = ["apart", "mention_ids"]
 
@@ -14,9 +14,12 @@ Ids = list[int]
 
 
 def mention_ids(
-    codec: Codec, begun: Sequence[str], texts: Sequence[Sequence[str]]
+    codec: Codec,
+    begun: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    purpose: Purpose = "rationale",
 ) -> tuple[list[Ids], list[list[Ids]]]:
-    """Encode beginnings of rationales with the texts that may follow.
+    """Encode beginnings of targets with the texts that may follow.
 
     Each text is tokenized with its beginning, as in training, so a token may span both.
 
@@ -24,6 +27,7 @@ def mention_ids(
         codec: of the student.
         begun: N beginnings.
         texts: for each of them, texts that may follow.
+        purpose: the task whose targets they are.
 
     Returns:
         For each beginning the token ids that all its texts share, which are context, and those of
@@ -31,7 +35,7 @@ def mention_ids(
     """
     contexts, targets = [], []
     for start, row in zip(begun, texts, strict=True):
-        encoded = codec.encode_targets("rationale", [start + text for text in row])
+        encoded = codec.encode_targets(purpose, [start + text for text in row])
         whole = [ids if is_cut else ids[:-1] for ids, is_cut in encoded]
         most = min(map(len, whole), default=1) - 1
         shared = takewhile(lambda column: len({*column}) == 1, zip(*whole, strict=False))

@@ -12,6 +12,7 @@ A run, in the order of its steps:
 - ``example``: which label and rationale of a record are learned; ``soft_labels``: the distribution
   over labels that a teacher gives; ``drawn``: some records in place of all;
   ``tokenized``: token ids on disk; ``label_words``: the words of a rationale that are its label's;
+  ``naming``: the place where a rationale names a choice;
   ``sampler``: the order of the records; ``fill``: rows that fill the last batch; ``collate``: the
   padded batches of a step
 - ``training_run``: a prepared run, from its first step to the saved student; ``arguments``: its

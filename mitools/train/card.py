@@ -157,6 +157,8 @@ def _describe_objective(options: Mapping[str, Any]) -> str:
         text += f" + β {options['beta']} · MI `{mi}`"
     if mi == "conclude":
         text += f" + γ {options['gamma']} · label after the rationale"
+    if mi == "name":
+        text += f" + γ {options['gamma']} · choice that the rationale names"
     return text
 
 

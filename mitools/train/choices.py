@@ -53,7 +53,7 @@ __all__ = [
 
 # The objective
 
-MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba", "conclude"]
+MiTerm = Literal["none", "paper", "maxpool", "infonce", "jsd", "nwj", "ba", "conclude", "name"]
 MI_TERMS: tuple[MiTerm, ...] = get_args(MiTerm)
 CONTRASTIVE_TERMS: tuple[MiTerm, ...] = ("infonce", "jsd", "nwj")
 
@@ -85,7 +85,7 @@ DEFAULT_RATIONALE_WEIGHTS: RationaleWeights = "uniform"
 SHUFFLED_SHARE: Mapping[Control, float] = {"shuffled": 1.0, "mixed": 0.5}
 """The probability that a record's label is read behind another record's rationale; else 0."""
 
-BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.0}
+BETA_OF: Mapping[MiTerm, float] = {"conclude": 0.0, "name": 0.5}
 """The weight of an MI term where none is given; :data:`DEFAULT_BETA` of the others."""
 
 # The data

@@ -14,6 +14,7 @@ from torch import Tensor
 from mitools.student.codec import Codec, Purpose
 from mitools.train.fill import FILLS
 from mitools.train.label_words import label_word_marks
+from mitools.train.naming import naming_tensors
 from mitools.train.task_tensors import with_soft
 
 __all__ = ["Batch", "Rationales", "TwoTaskCollator"]
@@ -45,6 +46,8 @@ class TwoTaskCollator:
         with_wrong: whether to add a rationale known to be wrong.
         marks_label_words: whether rationales come with ``label_words``, [B, T] 1 on tokens that
             belong to words of the label.
+        names: whether the tasks come with the places where a choice is named, see
+            :func:`mitools.train.naming.naming_tensors`.
         epoch: the number of the pass over the data.
     """
 
@@ -56,6 +59,7 @@ class TwoTaskCollator:
     seed: int = 0
     epoch: int = 0
     marks_label_words: bool = False
+    names: bool = False
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
         is_soft = self.soft_labels and any(row["soft_labels"] for row in rows)
@@ -73,6 +77,9 @@ class TwoTaskCollator:
         if self.rationales == "sample":
             drawn = [self._draw(row, "rationales", row["rationale_target"]) for row in rows]
         batch["rationale"] = self._pairs("rationale", rows, drawn)
+        if self.names:
+            for name, tensors in zip(("label", "rationale"), naming_tensors(rows), strict=True):
+                batch[name] |= tensors
         if self.rationales == "min" and any(row["rationales"] for row in rows):
             batch["candidates"] = self._candidates(rows)
         if self.with_wrong:
@@ -83,7 +90,7 @@ class TwoTaskCollator:
 
     def plain(self) -> TwoTaskCollator:
         """Return a collator that takes the first of several targets, for validation."""
-        return TwoTaskCollator(self.codec, self.with_rationales)
+        return TwoTaskCollator(self.codec, self.with_rationales, names=self.names)
 
     def _draw(self, row: Mapping[str, Any], name: str, default: Sequence[int]) -> Sequence[int]:
         found: Sequence[Sequence[int]] = row[name]

@@ -40,6 +40,9 @@ def _check_data(options: TrainOptions) -> None:
     if options.soft_labels and options.labels_from == "gold":
         message = "--soft-labels uses the teacher's labels, --labels-from gold excludes them"
         raise UsageError(message, hint="drop one")
+    if options.rationales != "one" and options.objective.names:
+        message = f"--mi name learns from one rationale, --rationales {options.rationales} chooses"
+        raise UsageError(message, hint='drop one; "--mi conclude" takes several')
     if options.wrong_rationales and options.mi not in CONTRASTIVE_TERMS:
         message = f"--wrong-rationales needs a contrastive term, not --mi {options.mi}"
         raise UsageError(message, hint='add "--mi infonce"')

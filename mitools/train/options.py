@@ -120,8 +120,8 @@ class TrainOptions:
         MiTerm,
         Help(
             "Mutual-information (MI) term of the loss: none (DSS), as published (paper), masked "
-            "and normalized (maxpool), contrastive (infonce, jsd, nwj), Barber-Agakov (ba), or "
-            "the label read behind the rationale (conclude)."
+            "and normalized (maxpool), contrastive (infonce, jsd, nwj), Barber-Agakov (ba), the "
+            "label read behind the rationale (conclude), or the choice that it names (name)."
         ),
     ] = DEFAULT_MI
     mi_pool: Annotated[
@@ -176,10 +176,11 @@ class TrainOptions:
     ] = DEFAULT_ALPHA
     beta: Annotated[
         float | None,
-        Help("Weight of the MI term.  [default: 0.1; 0 for conclude, where it distils]", WEIGHT),
+        Help("Weight of the MI term.  [default: 0.1; conclude: 0; name: 0.5]", WEIGHT),
     ] = None
     gamma: Annotated[
-        float, Help("Weight of the label loss behind the rationale, in conclude.", WEIGHT)
+        float,
+        Help("Weight of the label behind the rationale (conclude) or named in it (name).", WEIGHT),
     ] = DEFAULT_GAMMA
     beta_warmup: Annotated[
         int, Help("Steps in which the weight of the MI term rises from 0 to --beta.", STEPS)

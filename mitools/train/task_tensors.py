@@ -29,6 +29,7 @@ LOSS_COUNTS: Mapping[str, str] = {
     "label_loss": "label_tokens",
     "rationale_loss": "rationale_tokens",
     "conclusion_loss": "conclusion_tokens",
+    "naming_loss": "pairs",
     "mi_loss": "pairs",
 }
 """The count that normalizes each loss; ``mi_loss`` of some terms has another one, see
@@ -37,8 +38,9 @@ LOSS_COUNTS: Mapping[str, str] = {
 Task = dict[str, Tensor]
 """The fields of a :class:`Pairs` for one task of B records. Optional: ``weights`` [B], else all are
 1; ``label_words`` [B, T], 1 on tokens of a rationale that belong to words of the label; ``fills``
-[B] bool, whether a row only fills the batch, see :mod:`mitools.train.fill`; and
-``soft_prompt_ids`` and so on, see :func:`soft_of`."""
+[B] bool, whether a row only fills the batch, see :mod:`mitools.train.fill`; ``name_places`` and so
+on, see :func:`mitools.train.naming.naming_tensors`; and ``soft_prompt_ids`` and so on, see
+:func:`soft_of`."""
 
 _SOFT = "soft_"
 _FIELDS = ("prompt_ids", "prompt_mask", "target_ids", "target_mask")

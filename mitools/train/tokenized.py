@@ -30,6 +30,7 @@ from mitools.student.codec import Codec, Purpose, tokenizable
 from mitools.tasks import task_of
 from mitools.train.drawn import draw
 from mitools.train.example import BLANK, Example, example_of, learned_teacher
+from mitools.train.naming import NO_NAMING, find_naming
 from mitools.train.options import TrainOptions
 
 __all__ = ["TokenSpool", "TrainingData", "build_data", "lengths_of", "open_data"]
@@ -88,10 +89,13 @@ class TrainingData:
 
     def has(self, purpose: Purpose) -> bool:
         """Return whether any training record has a target of this kind."""
-        return any(
-            pc.any(pc.greater(pc.list_value_length(chunk), 0)).as_py()
-            for chunk in self.train.data.column(f"{purpose}_target").chunks
-        )
+        return _has_any(self.train, f"{purpose}_target")
+
+
+def _has_any(rows: Dataset, part: str) -> bool:
+    """Return whether any row has a token in this column."""
+    chunks = rows.data.column(part).chunks
+    return any(pc.any(pc.greater(pc.list_value_length(chunk), 0)).as_py() for chunk in chunks)
 
 
 _TOKENS = pa.list_(pa.int32())
@@ -108,6 +112,11 @@ _SCHEMA = pa.schema(
         ("soft_shares", pa.list_(pa.float32())),
         ("rationales", pa.list_(_TOKENS)),
         ("wrong_rationales", pa.list_(_TOKENS)),
+        ("name_place", pa.int32()),
+        ("name_ids", _TOKENS),
+        ("name_label_place", pa.int32()),
+        ("name_label_ids", _TOKENS),
+        ("name_gold", pa.int32()),
         ("length", pa.int32()),
         ("record", pa.string()),
     ]
@@ -150,6 +159,9 @@ def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> Traini
     if not train:
         message = "no training record has a label or a rationale"
         raise DataError(message, hint='run "mitools annotate" and "mitools split" first')
+    if options.objective.names and not _has_any(train, "name_ids"):
+        message = "--mi name needs rationales that name one of their record's choices; none does"
+        raise DataError(message, hint='drop "--mi name", or see "mitools load --help" for choices')
     measured = _drawn_to_measure(spool, options)
     valid = _tokenize(measured, folder / "valid.arrow", codec, options, Counter(), whole=True)
     return TrainingData(train, valid or None, notes)
@@ -239,7 +251,14 @@ def _rows(
         row["length"] = sum(
             len(row[f"{name}_{part}"]) for name in _PURPOSES for part in ("prompt", "target")
         )
-        row |= _choices(example, partial(_encode_targets, codec, options), notes)
+        row |= {**_choices(example, partial(_encode_targets, codec, options), notes), **NO_NAMING}
+    if options.objective.names:
+        learned = [(example.label, example.rationale) for example in examples]
+        named = find_naming(codec, [one for _, one in found], learned, rows, options.task)
+        for row, fields in zip(rows, named, strict=True):
+            row |= fields
+            is_unused = not fields["name_ids"]
+            notes["whose rationale names no choice that --mi name can use"] += is_unused
     return found
 
 

@@ -201,8 +201,9 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Measure losses, the information estimate and, if asked, label accuracy on valid.
 
         ``label_loss``, ``rationale_loss`` and ``conclusion_loss`` (the label behind the rationale)
-        are in nats a token, ``mi_loss`` a pair (a row in the paper's term, a label token in
-        ``conclude``), lower is better; each is absent where there was nothing to measure it on.
+        are in nats a token, ``naming_loss`` (the choice that it names) and ``mi_loss`` a pair
+        (``mi_loss`` a row in the paper's term, a label token in ``conclude``), lower is better;
+        each is absent where there was nothing to measure it on.
         ``mi_estimate`` and its control ``mi_shuffled`` are in nats a record, see
         :meth:`mitools.train.validate.Validation.information`; absent with few pairs.
         ``selection`` is the metric that selects the best checkpoint: accuracy, or without it the
@@ -234,7 +235,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Run the model over the validation records; each process takes a share of the batches."""
         rows = self.eval_dataset
         found = Validation.of_size(len(rows))
-        other = partners(rows, self.args.seed) if model.objective.concludes else {}
+        other = partners(rows, self.args.seed) if model.objective.tells else {}
         size = self.args.per_device_eval_batch_size
         for number, low in enumerate(range(0, len(rows), size)):
             if number % self.args.world_size != self.args.process_index:

@@ -198,6 +198,7 @@ class TrainingRun:
                 options.wrong_rationales,
                 options.seed,
                 marks_label_words=options.marks_label_words,
+                names=options.objective.names,
             ),
             callbacks=callbacks,
             codec=self.codec,

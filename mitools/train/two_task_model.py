@@ -27,6 +27,12 @@ from mitools.train.losses.contrastive import (
 )
 from mitools.train.losses.critic import LabelPredictor, PairCritic, pooled_states
 from mitools.train.losses.fused import Head, fused_losses
+from mitools.train.losses.naming import (
+    Naming,
+    choice_log_probs,
+    choice_scores,
+    compare_choices,
+)
 from mitools.train.losses.objective import (
     CONTRASTIVE_TERMS,
     Objective,
@@ -55,7 +61,8 @@ class TwoTaskModel(nn.Module):
     """Compute α · label_loss + (1 − α) · rationale_loss + β · mi_loss in one forward.
 
     The term ``conclude`` reads the label once more, behind the rationale of the explain pass, and
-    also adds γ · conclusion_loss; see :mod:`mitools.train.losses.conclude`.
+    also adds γ · conclusion_loss; see :mod:`mitools.train.losses.conclude`. The term ``name`` adds
+    γ · naming_loss; see :mod:`mitools.train.losses.naming`.
 
     Attributes:
         student: the transformers model that is trained and saved.
@@ -126,11 +133,12 @@ class TwoTaskModel(nn.Module):
             wants_words: also return what the information estimate needs.
 
         Returns:
-            ``loss`` and its parts ``label_loss``, ``rationale_loss``, ``mi_loss`` and
-            ``conclusion_loss``: scalars whose sums over the pieces are the losses of the whole; a
-            part that the objective does not have is absent. With ``wants_words`` also ``is_pair``,
-            [B]; and for ``conclude`` ``information``, [B] nats, for other terms ``label_words`` and
-            ``rationale_words``, [B, V] log-probabilities pooled by the maximum over positions.
+            ``loss`` and its parts ``label_loss``, ``rationale_loss``, ``mi_loss``,
+            ``conclusion_loss`` and ``naming_loss``: scalars whose sums over the pieces are the
+            losses of the whole; a part that the objective does not have is absent. With
+            ``wants_words`` also ``is_pair``, [B]; and for ``conclude`` and ``name``
+            ``information``, [B] nats, for other terms ``label_words`` and ``rationale_words``,
+            [B, V] log-probabilities pooled by the maximum over positions.
         """
         if counts is None:
             counts = count_targets(label, rationale, self.end_id)
@@ -147,8 +155,9 @@ class TwoTaskModel(nn.Module):
             losses["rationale_loss"] = self._rationale_loss(seen, rationale) / totals[1]
             loss = loss + (1 - alpha) * losses["rationale_loss"]
             losses |= self._term_losses(seen, (label, rationale, wrong), totals)
-            if "conclusion_loss" in losses:
-                loss = loss + self.objective.gamma * losses["conclusion_loss"]
+            for name in ("conclusion_loss", "naming_loss"):
+                if name in losses:
+                    loss = loss + self.objective.gamma * losses[name]
             if "mi_loss" in losses:
                 loss = loss + self.objective.beta * beta_share * losses["mi_loss"]
         outputs = {"loss": loss, **{name: value.detach() for name, value in losses.items()}}
@@ -215,9 +224,36 @@ class TwoTaskModel(nn.Module):
             if readings.divergences is not None:
                 found["mi_loss"] = (readings.distillation() * weights).sum() / totals[4]
             return found
-        if self.objective.mi in ("none", "conclude"):
+        if self.objective.names:
+            naming = self._naming(seen, *tasks[:2])
+            weights = weights_of(tasks[1]).float()
+            found = {"naming_loss": (naming.losses * weights).sum() / totals[2]}
+            if self.objective.beta > 0:
+                found["mi_loss"] = (naming.divergences * weights).sum() / totals[2]
+            return found
+        if self.objective.mi in ("none", "conclude", "name"):
             return {}
         return {"mi_loss": self._mi_loss(seen, tasks, totals)}
+
+    def _naming(self, seen: tuple[Seen, ...], label: Task, rationale: Task) -> Naming:
+        """Compare the label with the choice that the rationale names, among the choices."""
+        is_choice = rationale["name_ids"] >= 0
+        is_there = find_pairs(label, rationale, self.end_id) & (rationale["name_places"] >= 0)
+        is_there = is_there & is_choice.any(dim=-1)
+        log_p, log_q = (
+            choice_log_probs(
+                choice_scores(
+                    side.states,
+                    self.head,
+                    task["name_places"].clamp(0, side.states.shape[1] - 1),
+                    task["name_ids"].clamp(min=0),
+                    side.logits,
+                ),
+                is_choice,
+            )
+            for side, task in zip(seen, (label, rationale), strict=True)
+        )
+        return compare_choices(log_q, log_p, label["name_gold"].clamp(min=0), is_there)
 
     def _mi_loss(
         self,
@@ -285,6 +321,9 @@ class TwoTaskModel(nn.Module):
         found = {"is_pair": find_pairs(*tasks, self.end_id)}
         if seen[0].conclusion is not None:
             return {**found, "information": seen[0].conclusion[0].information()}
+        if self.objective.names:
+            naming = self._naming(seen, *tasks)
+            return {"is_pair": naming.is_there, "information": naming.information}
         names = ("label_words", "rationale_words")
         for name, side, task in zip(names, seen, tasks, strict=True):
             words = word_mask(task, self.end_id)

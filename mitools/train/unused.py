@@ -49,7 +49,12 @@ _READERS = (
         lambda run: run.mi in ("maxpool", "ba", *CONTRASTIVE_TERMS),
     ),
     _Reader(
-        ("gamma", "mi_mask_label", "mi_hide_input", "mi_control"),
+        ("gamma",),
+        "--mi conclude or name",
+        lambda run: run.mi in ("conclude", "name"),
+    ),
+    _Reader(
+        ("mi_mask_label", "mi_hide_input", "mi_control"),
         "--mi conclude",
         lambda run: run.mi == "conclude",
     ),

@@ -25,11 +25,14 @@ _MEASURES = (
     "label_loss",
     "rationale_loss",
     "conclusion_loss",
+    "naming_loss",
     "mi_loss",
     "mi_estimate",
     "mi_shuffled",
 )
 _TOLD = 4  # the columns of Validation.told
+_EMPTY: Mapping[str, Any] = {"rationale_target": [], "name_place": -1}
+"""What a record has of a rationale that it does not have."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,14 @@ class Validation:
     """Sums over the validation records, which several processes can add up.
 
     Attributes:
-        sums: [4] of the losses, in the order of :data:`mitools.train.task_tensors.LOSS_COUNTS`.
+        sums: [5] of the losses, in the order of :data:`mitools.train.task_tensors.LOSS_COUNTS`.
         counts: [5] what they are sums over; see :data:`mitools.train.task_tensors.COUNTS`.
         words: [N, 2 · FEATURES + 1] for each record the sketches of both tasks' distributions, and
             whether it has both texts; 0 for records of other processes.
-        told: [N, 4] for each record, with ``conclude``: the information of its rationale about its
-            label in nats, and whether it has both; the same for another record's rationale.
-        measured: [4] above 0 for each loss that was measured.
+        told: [N, 4] for each record, with ``conclude`` or ``name``: the information of its
+            rationale about its label in nats, and whether it has both; the same for another
+            record's rationale.
+        measured: [5] above 0 for each loss that was measured.
     """
 
     sums: Tensor
@@ -102,9 +106,10 @@ class Validation:
 
         With ``conclude``, ``mi_estimate`` is the mean of Σ_t (log q − log p) over the records: the
         plug-in estimate of the conditional V-information I(R → Y | X), arXiv:2210.04982. It is
-        negative where the rationale makes the label less probable. With other terms it is a lower
-        bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats per record; higher is
-        more. ``mi_shuffled`` is the same with the rationales of other records.
+        negative where the rationale makes the label less probable. With ``name`` it is the same for
+        the words before the named choice, and probabilities among choices. With other terms it
+        is a lower bound on I(Z; V), see :mod:`mitools.train.mi_estimate`. Unit: nats per record;
+        higher is more. ``mi_shuffled`` is the same with the rationales of other records.
         """
         told, pairs, strange, strange_pairs = self.told.sum(dim=0).tolist()
         if pairs:
@@ -153,7 +158,14 @@ def with_rationales_of(
         partner: row numbers by row number, as :func:`partners` gives them.
     """
     return [
-        {**row, "rationale_target": rows[other]["rationale_target"] if other is not None else []}
+        {
+            **row,
+            **(
+                _EMPTY
+                if other is None
+                else {name: rows[other].get(name, none) for name, none in _EMPTY.items()}
+            ),
+        }
         for row, other in zip(batch, map(partner.get, places), strict=False)
     ]
 

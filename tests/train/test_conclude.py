@@ -14,17 +14,17 @@ from torch import Tensor
 
 from mitools.errors import UsageError
 from mitools.student import load_student
-from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from mitools.student.forward import target_logits
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.losses.objective import Objective
 from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
-from mitools.train.task_tensors import COUNTS, count_targets
+from mitools.train.task_tensors import COUNTS
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import partners, with_rationales_of
 from tests.toys import toy_records
+from tests.train.models import check_pieces, gradient, model_without_dropout, tokenized
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 Forms = pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
@@ -43,31 +43,16 @@ Changes = pytest.mark.parametrize(
 
 
 def make(request: pytest.FixtureRequest, kind: str, **rest: Any) -> TwoTaskModel:
-    """A student with the term, without dropout."""
-    base = open_checkpoint(str(request.getfixturevalue(kind)), kind)
-    for module in base.model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    fused, position = rest.pop("fused", None), rest.pop("prefix_position", "before")
-    objective = Objective(**{"mi": "conclude", "beta": 0.5, **rest})
-    codec = Codec(base.tokenizer, base.kind, 512, 12, 24, "separate", position)
-    torch.manual_seed(0)
-    return TwoTaskModel(base.model, codec, objective, fused=fused).eval()
+    """A student with the term."""
+    return model_without_dropout(request, kind, **{"mi": "conclude", "beta": 0.5, **rest})
 
 
 def rows_of(codec: Codec, n: int = 5) -> list[dict[str, Any]]:
     """Rows of different lengths, of which the first has a rationale that was cut."""
-    rows: list[dict[str, Any]] = []
+    rows = []
     for index, record in enumerate(toy_records(n)):
-        texts = {
-            "label": record["label"],
-            "rationale": record["teacher"]["rationale"] + " so" * (20 if index == 0 else index),
-        }
-        row: dict[str, Any] = {"id": record["id"]}
-        for purpose, text in texts.items():
-            row[f"{purpose}_prompt"] = codec.encode_prompt(purpose, record["input"])[0]  # type: ignore[arg-type]
-            row[f"{purpose}_target"] = codec.encode_target(purpose, text)[0]  # type: ignore[arg-type]
-        rows.append(row)
+        more = " so" * (20 if index == 0 else index)
+        rows.append(tokenized(codec, record, record["teacher"]["rationale"] + more))
     assert rows[0]["rationale_target"][-1] != codec.tokenizer.eos_token_id
     return rows
 
@@ -76,12 +61,6 @@ def batch_of(codec: Codec, rows: list[dict[str, Any]], **rest: Any) -> dict[str,
     batch = TwoTaskCollator(codec, True, marks_label_words=True, **rest)(rows)
     del batch["ids"]
     return batch
-
-
-def gradient(model: TwoTaskModel) -> Tensor:
-    grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-    model.zero_grad()
-    return torch.cat(grads)
 
 
 def read_alone(model: TwoTaskModel, row: dict[str, Any]) -> tuple[Tensor, Tensor]:
@@ -232,17 +211,8 @@ def test_pieces_have_the_gradient_of_the_whole(request: pytest.FixtureRequest, k
     rows[4]["label_target"] = []
     for index, row in enumerate(rows):
         row["rationale_weight"] = 1 / (1 + index)
-    whole = batch_of(model.codec, rows)
-    expected_outputs = model(**whole)
-    expected_outputs["loss"].backward()
-    expected = gradient(model)
     pieces = [batch_of(model.codec, part) for part in (rows[:1], rows[1:3], rows[3:])]
-    counts = sum(count_targets(p["label"], p["rationale"], model.end_id) for p in pieces)
-    parts = [model(**piece, counts=counts) for piece in pieces]
-    sum(part["loss"] for part in parts).backward()
-    for name, value in expected_outputs.items():
-        assert sum(part[name].item() for part in parts) == pytest.approx(value.item(), rel=1e-4)
-    assert torch.allclose(gradient(model), expected, rtol=1e-3, atol=1e-6)
+    check_pieces(model, batch_of(model.codec, rows), pieces)
 
 
 @Kinds

@@ -18,6 +18,7 @@ from mitools.train.losses.objective import Objective
 from mitools.train.sampler import BatchesByLength
 from mitools.train.task_tensors import count_targets
 from mitools.train.two_task_model import TwoTaskModel
+from tests.train.models import NAMED
 from tests.train.test_conclude import rows_of
 
 
@@ -63,23 +64,30 @@ class Rows(list[Any]):
 
 
 @pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
-@pytest.mark.parametrize("mi", ["none", "maxpool", "conclude", "infonce", "ba", "paper"])
+@pytest.mark.parametrize("mi", ["none", "maxpool", "conclude", "name", "infonce", "ba", "paper"])
 @pytest.mark.parametrize("order", ["separate", "label-rationale"])
 def test_filled_pieces_have_the_gradient_of_the_rows_alone(
     request: pytest.FixtureRequest, kind: str, mi: Any, order: Any
 ) -> None:
-    if order != "separate" and mi == "conclude":
-        pytest.skip("conclude has passes of its own")
+    if order != "separate" and mi in ("conclude", "name"):
+        pytest.skip(f"{mi} has passes of its own")
     base = open_checkpoint(str(request.getfixturevalue(kind)), kind)
     codec = Codec(base.tokenizer, base.kind, 512, 12, 24, order)
     torch.manual_seed(0)
     model = TwoTaskModel(base.model, codec, Objective(mi=mi, beta=0.5)).eval()
     rows = Rows(
-        {"wrong_rationales": [], "rationales": [], "soft_labels": [], "soft_shares": [], **row}
+        {
+            "wrong_rationales": [],
+            "rationales": [],
+            "soft_labels": [],
+            "soft_shares": [],
+            **NAMED,
+            **row,
+        }
         for row in rows_of(codec, 5)
     )
     rows[1]["label_target"] = []  # what fills in its place has a rationale
-    collator = TwoTaskCollator(codec, with_rationales=True)
+    collator = TwoTaskCollator(codec, True, names=mi == "name")
     gradients, losses = [], []
     # A term that compares records, or that depends on padding, does so within a piece.
     pieces = [[0, 1], [2, 3, 4]] if model.objective.is_sum_over_rows else [[0, 1, 2, 3, 4]]

@@ -22,6 +22,7 @@ from mitools.train.losses.objective import MI_TERMS, Objective
 from mitools.train.task_tensors import count_targets, pairs_of
 from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
+from tests.train.models import NAMED, gradient, tokenized
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 
@@ -41,27 +42,15 @@ def make(
 def rows_of(codec: Codec, n: int = 6) -> list[dict[str, Any]]:
     rows = []
     for record in toy_records(n):
-        row: dict[str, Any] = {"id": record["id"]}
-        for purpose, text in (
-            ("label", record["label"]),
-            ("rationale", record["teacher"]["rationale"] * (1 + len(rows) % 3)),
-        ):
-            row[f"{purpose}_prompt"] = codec.encode_prompt(purpose, record["input"])[0]  # type: ignore[arg-type]
-            row[f"{purpose}_target"] = codec.encode_target(purpose, text)[0]  # type: ignore[arg-type]
-        rows.append(row)
+        told = record["teacher"]["rationale"] * (1 + len(rows) % 3)
+        rows.append({**tokenized(codec, record, told), **NAMED, "name_gold": len(rows) % 3})
     return rows
 
 
 def batch_of(model: TwoTaskModel, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    batch = TwoTaskCollator(model.codec, with_rationales=True)(rows)
+    batch = TwoTaskCollator(model.codec, True, names=model.objective.names)(rows)
     del batch["ids"]
     return batch
-
-
-def gradient(model: TwoTaskModel) -> torch.Tensor:
-    grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-    model.zero_grad()
-    return torch.cat(grads)
 
 
 @Kinds

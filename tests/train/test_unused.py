@@ -87,7 +87,7 @@ def test_what_a_preset_sets_is_not_told(preset: PresetName) -> None:
 def test_train_says_it_before_it_reads(tmp_path: Path) -> None:
     arguments = ["train", "--save", str(tmp_path / "s"), "--student", "scratch", "--gamma", "0.5"]
     done = CliRunner().invoke(mitools, arguments, input="{}\n")
-    told = "mitools train: warning: --gamma has no effect: it needs --mi conclude"
+    told = "mitools train: warning: --gamma has no effect: it needs --mi conclude or name"
     assert done.exit_code != 0
     assert done.stderr.splitlines()[0] == told
     assert told not in CliRunner().invoke(mitools, [*arguments, "-q"], input="{}\n").stderr

@@ -54,8 +54,10 @@ class Objective:
         same_label: how these terms treat two records with the same label; never as a wrong pair.
         gradient: whether the MI term also has a gradient in the label side. ``auto``: yes in the
             contrastive terms; no in ``maxpool`` and ``ba``, as in the paper.
-        gamma: of ``conclude``, as all below: the weight of the label read behind the rationale.
-        temperature: τ, which divides the logits of both readings before they are compared.
+        gamma: the weight of the label read behind the rationale (``conclude``), or of the choice
+            that the rationale names (``name``).
+        temperature: of ``conclude``, as all below: τ, which divides the logits of both readings
+            before they are compared.
         mask_label: probability that the words of the label are masked in the rationale before the
             label is read behind it.
         hides_input: whether that rationale is read without the input.
@@ -85,6 +87,16 @@ class Objective:
     def concludes(self) -> bool:
         """Whether the label is also read behind the rationale."""
         return self.mi == "conclude" and (self.gamma > 0 or self.beta > 0)
+
+    @property
+    def names(self) -> bool:
+        """Whether the choice that the rationale names has a loss of its own."""
+        return self.mi == "name" and (self.gamma > 0 or self.beta > 0)
+
+    @property
+    def tells(self) -> bool:
+        """Whether training measures what the rationale tells about the label."""
+        return self.concludes or self.names
 
     @property
     def learns_from_past(self) -> bool:
@@ -120,7 +132,7 @@ class Objective:
         """Whether the loss of a batch is the sum of the losses of its records."""
         if self.mi == "conclude":
             return self.shuffled_share == 0 and self.rationale_weights == "uniform"
-        return self.mi in ("none", "maxpool")
+        return self.mi in ("none", "maxpool", "name")
 
     def check(self) -> None:
         """Refuse weights and combinations that do not make a valid objective.
@@ -149,7 +161,8 @@ class Objective:
         comparable: the states of the later text depend on the earlier text, which is enough to
         recognize a pair or to predict the label. So the contrastive terms on states are refused,
         and ``ba`` where the rationale comes second; where it comes first, its states do not depend
-        on the label. ``paper`` is defined for two passes, and ``conclude`` compares two.
+        on the label. ``paper`` is defined for two passes, and ``conclude`` and ``name``
+        compare two.
 
         Raises:
             UsageError: the objective is not valid for this order.
@@ -162,8 +175,8 @@ class Objective:
         if self.mi == "paper":
             message = f"--mi paper compares two separate passes, --order {order} makes one"
             raise UsageError(message, hint='use "--mi maxpool", or drop --order')
-        if self.mi == "conclude":
-            message = f"--mi conclude compares two separate passes, --order {order} makes one"
+        if self.mi in ("conclude", "name"):
+            message = f"--mi {self.mi} compares two separate passes, --order {order} makes one"
             raise UsageError(message, hint='use "--mi maxpool", or drop --order')
         if self.mi in CONTRASTIVE_TERMS and self.critic == "states":
             message = f"in --order {order} the later text's states have read the earlier text"
@@ -183,7 +196,7 @@ def check_weights(alpha: float, beta: float, mi: MiTerm, gamma: float = 0.0) -> 
     check_range("alpha", alpha, SHARE)
     check_range("beta", beta, WEIGHT)
     check_range("gamma", gamma, WEIGHT)
-    has_term = beta > 0 or (mi == "conclude" and gamma > 0)
+    has_term = beta > 0 or (mi in ("conclude", "name") and gamma > 0)
     if alpha == 1 and mi != "none" and has_term:
         message = "--alpha 1 leaves the rationale task out, so there is nothing to inform"
         raise UsageError(message, hint='add "--mi none", or choose a smaller --alpha')

@@ -1,0 +1,73 @@
+"""Two-task models of a tiny student, their rows, and their gradient, for tests of an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mitools.student.base.open_base import open_checkpoint
+from mitools.student.codec import Codec
+from mitools.train.losses.objective import Objective
+from mitools.train.task_tensors import count_targets
+from mitools.train.two_task_model import TwoTaskModel
+
+NAMED = {
+    "name_place": 1,
+    "name_ids": [5, 9, 14],
+    "name_label_place": 0,
+    "name_label_ids": [6, 8, 11],
+    "name_gold": 2,
+}
+"""Any tokens, as those of three choices of a row for the term ``name``."""
+
+
+def model_without_dropout(
+    request: pytest.FixtureRequest,
+    kind: str,
+    *,
+    max_rationale_tokens: int = 24,
+    prefix_position: Any = "before",
+    fused: bool | None = None,
+    **objective: Any,
+) -> TwoTaskModel:
+    base = open_checkpoint(str(request.getfixturevalue(kind)), kind)
+    for module in base.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    limits = (512, 12, max_rationale_tokens)
+    codec = Codec(base.tokenizer, base.kind, *limits, "separate", prefix_position)
+    torch.manual_seed(0)
+    return TwoTaskModel(base.model, codec, Objective(**objective), fused=fused).eval()
+
+
+def tokenized(codec: Codec, record: Mapping[str, Any], rationale: str) -> dict[str, Any]:
+    """A row of both tasks."""
+    row: dict[str, Any] = {"id": record["id"]}
+    for purpose, text in (("label", record["label"]), ("rationale", rationale)):
+        row[f"{purpose}_prompt"] = codec.encode_prompt(purpose, record["input"])[0]  # type: ignore[arg-type]
+        row[f"{purpose}_target"] = codec.encode_target(purpose, text)[0]  # type: ignore[arg-type]
+    return row
+
+
+def gradient(model: TwoTaskModel) -> Tensor:
+    """The gradient of all weights in one row; it is reset."""
+    grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
+    return torch.cat(grads)
+
+
+def check_pieces(model: TwoTaskModel, whole: dict[str, Any], pieces: list[dict[str, Any]]) -> None:
+    """Check that pieces of a batch have the losses and the gradient of the whole."""
+    expected_outputs = model(**whole)
+    expected_outputs["loss"].backward()
+    expected = gradient(model)
+    counts = sum(count_targets(p["label"], p["rationale"], model.end_id) for p in pieces)
+    parts = [model(**piece, counts=counts) for piece in pieces]
+    sum(part["loss"] for part in parts).backward()
+    for name, value in expected_outputs.items():
+        assert sum(part[name].item() for part in parts) == pytest.approx(value.item(), rel=1e-4)
+    assert torch.allclose(gradient(model), expected, rtol=1e-3, atol=1e-6)
