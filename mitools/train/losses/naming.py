@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mitools.train.losses.fused import Head
@@ -67,8 +68,11 @@ def choice_scores(
         found = logits[rows, places].gather(-1, ids)
         return found if found.dtype == torch.float64 else found.float()
     full = torch.float64 if states.dtype == torch.float64 else torch.float32
-    # C products a record: a sum of them is not a matrix product, which autocast would round.
-    scores = (states[rows, places][:, None].to(full) * head.weight[ids].to(full)).sum(dim=-1)
+    # A dense gradient of the weights would take longer than all else here; it joins that of the
+    # token losses, which is dense.
+    weight = F.embedding(ids, head.weight, sparse=True).to(full)  # (B, C, D)
+    # Products, then a sum, and not a matrix product, which autocast would round.
+    scores = (states[rows, places][:, None].to(full) * weight).sum(dim=-1)
     return scores if head.bias is None else scores + head.bias[ids].to(full)
 
 
