@@ -109,7 +109,7 @@ def naming_tensors(
 
     Returns:
         For the label task and for the rationale task: ``name_places`` [B], −1 without the term, and
-        ``name_ids`` [B, C], −1 where there is no choice. The label task also has ``name_gold`` [B].
+        ``name_ids`` [B, C], −1 for a missing choice. The label task also has ``name_gold`` [B].
     """
     width = max(1, *(len(row["name_ids"]) for row in rows))
 

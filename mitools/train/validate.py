@@ -31,8 +31,8 @@ _MEASURES = (
     "mi_shuffled",
 )
 _TOLD = 4  # the columns of Validation.told
-_EMPTY: Mapping[str, Any] = {"rationale_target": [], "name_place": -1}
-"""What a record has of a rationale that it does not have."""
+_NO_RATIONALE: Mapping[str, Any] = {"rationale_target": [], "name_place": -1}
+"""The fields of a row that belong to its rationale, for one without a rationale."""
 
 
 @dataclass(frozen=True)
@@ -158,16 +158,13 @@ def with_rationales_of(
         partner: row numbers by row number, as :func:`partners` gives them.
     """
     return [
-        {
-            **row,
-            **(
-                _EMPTY
-                if other is None
-                else {name: rows[other].get(name, none) for name, none in _EMPTY.items()}
-            ),
-        }
+        {**row, **_rationale_of({} if other is None else rows[other])}
         for row, other in zip(batch, map(partner.get, places), strict=False)
     ]
+
+
+def _rationale_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row.get(name, none) for name, none in _NO_RATIONALE.items()}
 
 
 def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:

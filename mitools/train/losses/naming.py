@@ -84,7 +84,7 @@ def choice_log_probs(scores: Tensor, is_choice: Tensor) -> Tensor:
         is_choice: [B, C] whether there is such a choice.
 
     Returns:
-        [B, C] log-probabilities; the least finite number where there is no choice.
+        [B, C] log-probabilities; the least finite number for a missing choice.
     """
     least = torch.finfo(scores.dtype).min
     found = scores.masked_fill(~is_choice, least).log_softmax(dim=-1)
