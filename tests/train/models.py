@@ -71,3 +71,38 @@ def check_pieces(model: TwoTaskModel, whole: dict[str, Any], pieces: list[dict[s
     for name, value in expected_outputs.items():
         assert sum(part[name].item() for part in parts) == pytest.approx(value.item(), rel=1e-4)
     assert torch.allclose(gradient(model), expected, rtol=1e-3, atol=1e-6)
+
+
+Found = tuple[dict[str, Tensor], Tensor]
+
+
+def losses_and_gradient(model: TwoTaskModel, batch: dict[str, Any]) -> Found:
+    outputs = model(**batch)
+    outputs["loss"].backward()
+    return outputs, gradient(model)
+
+
+def check_equal(found: Found, expected: Found) -> None:
+    """Check that losses and gradient are the same bit for bit."""
+    (losses, grad), (expected_losses, expected_grad) = found, expected
+    assert losses.keys() == expected_losses.keys()
+    assert all(torch.equal(losses[name], expected_losses[name]) for name in losses)
+    assert torch.equal(grad, expected_grad)
+
+
+def check_close(found: Found, expected: Found, rel: float = 1e-4) -> None:
+    """Check that losses and gradient are the same but for rounding."""
+    (losses, grad), (expected_losses, expected_grad) = found, expected
+    for name, value in expected_losses.items():
+        assert losses[name].item() == pytest.approx(value.item(), rel=rel, abs=1e-6)
+    assert (grad - expected_grad).norm() < 1e-4 * expected_grad.norm()
+
+
+def check_padding(model: TwoTaskModel, batch: dict[str, Any], wide: dict[str, Any]) -> None:
+    """Check that three more columns of padding in the targets of ``wide`` change no loss."""
+    for task in wide.values():
+        for name in ("target_ids", "target_mask"):
+            task[name] = torch.nn.functional.pad(task[name], (0, 3))
+    plain, padded = model(**batch), model(**wide)
+    for name, value in plain.items():
+        assert padded[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)

@@ -24,7 +24,16 @@ from mitools.train.task_tensors import COUNTS
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import partners, with_rationales_of
 from tests.toys import toy_records
-from tests.train.models import check_pieces, gradient, model_without_dropout, tokenized
+from tests.train.models import (
+    check_close,
+    check_equal,
+    check_padding,
+    check_pieces,
+    gradient,
+    losses_and_gradient,
+    model_without_dropout,
+    tokenized,
+)
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 Forms = pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
@@ -124,13 +133,8 @@ def test_without_weights_it_is_the_loss_without_a_term_bit_for_bit(
     found = []
     for changes in ({"gamma": 0.0, "beta": 0.0}, {"mi": "none"}):
         model = make(request, kind, **changes)
-        outputs = model(**batch_of(model.codec, rows_of(model.codec)))
-        outputs["loss"].backward()
-        found.append((outputs, gradient(model)))
-    (first, first_gradient), (second, second_gradient) = found
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert torch.equal(first_gradient, second_gradient)
+        found.append(losses_and_gradient(model, batch_of(model.codec, rows_of(model.codec))))
+    check_equal(*found)
 
 
 @Kinds
@@ -144,14 +148,9 @@ def test_fused_and_plain_form_agree(
         with torch.no_grad():  # a student that has moved on from its past
             model.student.get_output_embeddings().weight.mul_(1.1)
         torch.manual_seed(1)
-        outputs = model(**batch_of(model.codec, rows_of(model.codec)))
-        outputs["loss"].backward()
-        found.append((outputs, gradient(model)))
-    (fast, fast_gradient), (plain, plain_gradient) = found
-    assert fast["mi_loss"] > 0
-    for name, value in plain.items():
-        assert fast[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)
-    assert (fast_gradient - plain_gradient).norm() < 1e-4 * plain_gradient.norm()
+        found.append(losses_and_gradient(model, batch_of(model.codec, rows_of(model.codec))))
+    assert found[0][0]["mi_loss"] > 0
+    check_close(*found)
 
 
 # What it moves
@@ -252,15 +251,10 @@ def test_padding_changes_nothing(
     model = make(request, kind, **changes)
     batch = batch_of(model.codec, rows_of(model.codec))
     wide = {name: {**task} for name, task in batch.items()}
-    for task in wide.values():
-        for name in ("target_ids", "target_mask"):
-            task[name] = torch.nn.functional.pad(task[name], (0, 3))
     wide["rationale"]["label_words"] = torch.nn.functional.pad(
         wide["rationale"]["label_words"], (0, 3)
     )
-    plain, padded = model(**batch), model(**wide)
-    for name, value in plain.items():
-        assert padded[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)
+    check_padding(model, batch, wide)
 
 
 # The changed readings

@@ -18,11 +18,19 @@ from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import partners, with_rationales_of
-from tests.train.models import check_pieces, gradient, model_without_dropout, tokenized
+from tests.train.models import (
+    check_close,
+    check_equal,
+    check_padding,
+    check_pieces,
+    losses_and_gradient,
+    model_without_dropout,
+    tokenized,
+)
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 Forms = pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
-CHOICES = ["pears", "has", "gets", "many"]
+CHOICES = ["pears", "has", "gets", "many", "and"]
 """Words that differ in their first token."""
 
 
@@ -30,7 +38,7 @@ def records(n: int = 6) -> list[dict[str, Any]]:
     """Questions with choices; the first rationale names a wrong one, and the last names none."""
     found: list[dict[str, Any]] = []
     for i in range(n):
-        label = CHOICES[i % len(CHOICES)]
+        label = CHOICES[i % 4]
         named = CHOICES[1] if i == 0 else label
         told = f"Ann {'and Ann ' * (i % 3)}gets it. So the answer is {named}."
         found.append(
@@ -92,7 +100,11 @@ def test_the_tokens_stand_where_the_rationale_names_a_choice(
     "changes",
     [
         {"label": "Ann"},
-        {"label": "pears", "choices": ["pears", "pears has"]},
+        {
+            "label": "pears",
+            "choices": ["pears", "pears has"],
+            "teacher": {"label": "pears", "rationale": "So the answer is pears."},
+        },
         {"choices": None},
         {"teacher": {"label": "has", "rationale": "It has many."}},
         {"teacher": {"label": "has", "rationale": "So " * 80 + "the answer is has."}},
@@ -170,13 +182,8 @@ def test_without_weights_it_is_the_loss_without_a_term_bit_for_bit(
     found = []
     for changes in ({"gamma": 0.0, "beta": 0.0}, {"mi": "none"}):
         model = make(request, kind, **changes)
-        outputs = model(**batch_of(model.codec, rows_of(model.codec)))
-        outputs["loss"].backward()
-        found.append((outputs, gradient(model)))
-    (first, first_gradient), (second, second_gradient) = found
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert torch.equal(first_gradient, second_gradient)
+        found.append(losses_and_gradient(model, batch_of(model.codec, rows_of(model.codec))))
+    check_equal(*found)
 
 
 @Kinds
@@ -184,14 +191,9 @@ def test_fused_and_plain_form_agree(request: pytest.FixtureRequest, kind: str) -
     found = []
     for fused in (True, False):
         model = make(request, kind, fused=fused).train()
-        outputs = model(**batch_of(model.codec, rows_of(model.codec)))
-        outputs["loss"].backward()
-        found.append((outputs, gradient(model)))
-    (fast, fast_gradient), (plain, plain_gradient) = found
-    assert fast["mi_loss"] > 0
-    for name, value in plain.items():
-        assert fast[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)
-    assert (fast_gradient - plain_gradient).norm() < 1e-4 * plain_gradient.norm()
+        found.append(losses_and_gradient(model, batch_of(model.codec, rows_of(model.codec))))
+    assert found[0][0]["mi_loss"] > 0
+    check_close(*found)
 
 
 @Kinds
@@ -230,12 +232,8 @@ def test_padding_changes_nothing(request: pytest.FixtureRequest, kind: str) -> N
     batch = batch_of(model.codec, rows_of(model.codec))
     wide = {name: {**task} for name, task in batch.items()}
     for task in wide.values():
-        for name in ("target_ids", "target_mask"):
-            task[name] = torch.nn.functional.pad(task[name], (0, 3))
         task["name_ids"] = torch.nn.functional.pad(task["name_ids"], (0, 2), value=-1)
-    plain, padded = model(**batch), model(**wide)
-    for name, value in plain.items():
-        assert padded[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)
+    check_padding(model, batch, wide)
 
 
 @Kinds

@@ -22,7 +22,14 @@ from mitools.train.losses.objective import MI_TERMS, Objective
 from mitools.train.task_tensors import count_targets, pairs_of
 from mitools.train.two_task_model import TwoTaskModel
 from tests.toys import toy_records
-from tests.train.models import NAMED, gradient, tokenized
+from tests.train.models import (
+    NAMED,
+    check_close,
+    check_padding,
+    gradient,
+    losses_and_gradient,
+    tokenized,
+)
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 
@@ -226,13 +233,8 @@ def test_fused_and_plain_form_agree(request: pytest.FixtureRequest, kind: str, m
     for fused in (True, False):
         model = make(request, kind, mi, beta=1.0, fused=fused)
         assert model.is_fused is fused
-        outputs = model(**batch_of(model, rows_of(model.codec)))
-        outputs["loss"].backward()
-        found.append((outputs, gradient(model)))
-    (fast, fast_gradient), (plain, plain_gradient) = found
-    for name, value in plain.items():
-        assert fast[name].item() == pytest.approx(value.item(), rel=1e-5, abs=1e-6)
-    assert (fast_gradient - plain_gradient).norm() < 1e-4 * plain_gradient.norm()
+        found.append(losses_and_gradient(model, batch_of(model, rows_of(model.codec))))
+    check_close(*found, rel=1e-5)
 
 
 # The MI terms
@@ -247,12 +249,7 @@ def test_padding_changes_no_term(
     model = make(request, kind, mi, critic=critic)
     batch = batch_of(model, rows_of(model.codec))
     wide = {name: {**task} for name, task in batch.items()}
-    for task in wide.values():
-        for name in ("target_ids", "target_mask"):
-            task[name] = torch.nn.functional.pad(task[name], (0, 3))
-    plain, padded = model(**batch), model(**wide)
-    for name, value in plain.items():
-        assert padded[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-6)
+    check_padding(model, batch, wide)
 
 
 @Kinds
