@@ -227,6 +227,19 @@ def test_pieces_have_the_gradient_of_the_whole(request: pytest.FixtureRequest, k
 
 
 @Kinds
+def test_a_rationale_of_weight_zero_has_no_part_in_the_term(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    model = make(request, kind)
+    rows = rows_of(model.codec)
+    rows[1]["rationale_weight"] = 0.0
+    without = [rows[0], *rows[2:]]
+    found, expected = (model(**batch_of(model.codec, part)) for part in (rows, without))
+    for name in ("naming_loss", "mi_loss"):
+        assert found[name].item() == pytest.approx(expected[name].item(), rel=1e-4)
+
+
+@Kinds
 def test_padding_changes_nothing(request: pytest.FixtureRequest, kind: str) -> None:
     model = make(request, kind)
     batch = batch_of(model.codec, rows_of(model.codec))

@@ -84,11 +84,11 @@ def choice_log_probs(scores: Tensor, is_choice: Tensor) -> Tensor:
         is_choice: [B, C] whether there is such a choice.
 
     Returns:
-        [B, C] log-probabilities; the least finite number for a missing choice.
+        [B, C] log-probabilities; of a missing choice, about the least finite number, so that its
+        probability is 0. Uniform in a row without a choice.
     """
     least = torch.finfo(scores.dtype).min
-    found = scores.masked_fill(~is_choice, least).log_softmax(dim=-1)
-    return found.masked_fill(~is_choice, least)
+    return scores.masked_fill(~is_choice, least).log_softmax(dim=-1)
 
 
 def compare_choices(log_q: Tensor, log_p: Tensor, gold: Tensor, is_there: Tensor) -> Naming:
