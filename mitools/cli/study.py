@@ -75,7 +75,7 @@ GROUPS = {
 @click.option(
     "--student", type=ModelName(), metavar="MODEL", help="Student, in place of the study file's."
 )
-@click.option("--keep-students", is_flag=True, help="Keep the students when they are measured.")
+@click.option("--keep-students", is_flag=True, help="Keep the students, and the records of each.")
 @click.option("--report", is_flag=True, help="Make no run; write the report again.")
 def command(stage: Stage, file: str, report: bool, **options: Any) -> None:
     """Train and measure many students, and compare them.

@@ -105,13 +105,15 @@ def command(stage: Stage, dry_run: bool, **options: Any) -> None:
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options that the command line or a recipe sets."""
+    """Give the options that the command line or a recipe sets.
+
+    A typed --epochs replaces the --max-steps of a recipe, which would override it.
+    """
     ctx = click.get_current_context()
-    given = {
-        name: value
-        for name, value in options.items()
-        if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
-    }
+    sources = {name: ctx.get_parameter_source(name) for name in options}
+    given = {name: options[name] for name in options if sources[name] != ParameterSource.DEFAULT}
+    if sources["epochs"] == ParameterSource.COMMANDLINE != sources["max_steps"]:
+        given.pop("max_steps", None)
     return {**given, "save": Path(given["save"])}
 
 

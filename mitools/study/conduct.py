@@ -42,7 +42,7 @@ class StudyOptions:
             then are interrupted.
         records: prepared records, in place of those that the study file would make.
         student: what every run starts from, in place of the study file's.
-        keeps_students: whether students stay when they are measured.
+        keeps_students: whether students and their records stay when they are measured.
     """
 
     out: Path
@@ -103,7 +103,7 @@ def conduct(
         try:
             _work_through(schedule, workers, orders, progress, on_end)
         finally:
-            workers.stop()
+            schedule.waiting.extend(order.run for order in workers.stop())
     progress.left = progress.total - progress.complete - len(progress.failed)
     progress.seconds_needed = schedule.seconds_needed(options.jobs)
     return progress

@@ -2,8 +2,8 @@
 
 A seed draws its own training records; those of a smaller size are among those of a larger one, and
 all objectives of one seed get the same. The records of the splits valid and test are the same for
-all seeds, unless the study has folds: then all records are dealt into parts, and each part is the
-test of one run.
+all seeds, drawn by a hash if they are limited; unless the study has folds: then all records are
+dealt into parts, and each part is the test of one run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mitools.errors import DataError
 from mitools.records import Reader, Record
 from mitools.schema import SPLITS
 from mitools.study.plan import Run, Study
+from mitools.train.drawn import draw
 
 __all__ = ["digest_of", "draw_records", "read_records"]
 
@@ -51,7 +52,8 @@ def draw_records(records: Sequence[Record], study: Study, run: Run) -> Iterator[
     """
     parts = _own_parts(records) if run.fold is None else _fold(records, study, run)
     if run.fold is None:
-        parts["valid"] = parts["valid"][: study.valid]
+        for split, most in (("valid", study.valid), ("test", study.test)):
+            parts[split] = list(draw(parts[split].__iter__, most))
         random.Random(f"mitools study {run.seed}").shuffle(parts["train"])
     if run.size is not None and run.size > len(parts["train"]):
         message = f"{run.name} asks for {run.size:,} training records of {len(parts['train']):,}"
@@ -59,7 +61,6 @@ def draw_records(records: Sequence[Record], study: Study, run: Run) -> Iterator[
     if not parts["test"]:
         raise DataError("no record is of the split test", hint='add "[split]" to the study file')
     parts["train"] = parts["train"][: run.size]
-    parts["test"] = parts["test"][: study.test]
     for split, members in parts.items():
         for record in members:
             yield {**record, "split": split}

@@ -1,9 +1,10 @@
 """Make one run: draw its records, train, measure, and store what was found.
 
-A run's folder holds ``train.toml`` and ``eval.ANSWER.toml`` (its options; the same commands by hand
-give the same student), ``log.txt``, ``training.jsonl`` (the log of train), and for each way of
-answering ``ANSWER.json`` (the summary) and ``ANSWER.jsonl.gz`` (the judged records). ``run.json``
-is written last: a run that has it is complete.
+A run's folder holds ``train.toml`` and ``eval.ANSWER.toml`` (its options), ``log.txt``,
+``training.jsonl`` (the log of train), and for each way of answering ``ANSWER.json`` (the summary)
+and ``ANSWER.jsonl.gz`` (the judged records). Where students are kept, so are ``student`` and
+``records.jsonl``, and the same commands by hand give the same student. ``run.json`` is written
+last: a run that has it is complete.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Order:
         records_digest: its hash.
         folder: of this run.
         student: what to start from, where the command line names it.
-        keeps_student: whether the student stays when it is measured.
+        keeps_student: whether the student and its records stay when it is measured.
     """
 
     study: Study
@@ -80,7 +81,7 @@ def make_run(order: Order, execute: Execute) -> None:
         json.dump(_describe(order, seconds), stream, indent=2)
     if not order.keeps_student:
         shutil.rmtree(folder / "student")
-    records.unlink()
+        records.unlink()
 
 
 def _execute(execute: Execute, command: Sequence[str]) -> float:
@@ -94,11 +95,12 @@ def _execute(execute: Execute, command: Sequence[str]) -> float:
 
 def _train_command(order: Order, records: Path) -> list[str]:
     options = order.folder / "train.toml"
-    write_table(options, "train", order.study.train_options(order.run.objective))
-    student = [] if order.student is None else ["--student", order.student]
-    save = str(order.folder / "student")
-    command = ["train", str(records), "-c", str(options), "--seed", str(order.run.seed)]
-    return [*command, *student, "--save", save, "--resume", "-o", "/dev/null"]
+    chosen = {**order.study.train_options(order.run.objective), "seed": order.run.seed}
+    if order.student is not None:
+        chosen["student"] = order.student
+    write_table(options, "train", chosen)
+    save = ["--save", str(order.folder / "student")]
+    return ["train", str(records), "-c", str(options), *save, "--resume", "-o", "/dev/null"]
 
 
 def _eval_command(order: Order, records: Path, answer: str) -> list[str]:
@@ -128,11 +130,14 @@ def _as_toml(value: object) -> str:
 
 
 def _describe(order: Order, seconds: Mapping[str, float]) -> dict[str, Any]:
-    run, steps, runtime = order.run, 0, None
+    run, steps = order.run, 0
+    timed_seconds, timed_steps = 0.0, 0
     log = (order.folder / "training.jsonl").read_text(encoding="utf-8")
     for line in map(json.loads, log.splitlines()):
         steps = max(steps, line["step"])
-        runtime = line.get("train_runtime", runtime)
+        if line.get("train_steps"):  # one part of the run; it has several if it was interrupted
+            timed_steps += line["train_steps"]
+            timed_seconds += line["train_runtime"]
     return {
         "name": run.name,
         "objective": run.objective.name,
@@ -145,5 +150,5 @@ def _describe(order: Order, seconds: Mapping[str, float]) -> dict[str, Any]:
         "student": order.student,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "steps": steps,
-        "step_seconds": runtime and round(runtime / max(1, steps), 6),
+        "step_seconds": round(timed_seconds / timed_steps, 6) if timed_steps else None,
     }

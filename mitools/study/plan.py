@@ -4,7 +4,8 @@ A study file is a recipe with more tables. ``[load]``, ``[annotate]`` and ``[spl
 records, ``[train]`` and ``[eval]`` hold the options that all runs share, and then:
 
 - ``[grid]``: ``seeds`` (a number, or a list), ``sizes`` (training records), ``folds``, ``valid``
-  and ``test`` (most records of these parts), ``baselines`` (objectives).
+  and ``test`` (most records of these parts, drawn by a hash; with ``folds`` no ``test``),
+  ``baselines`` (objectives).
 - ``[objectives.NAME]``: options of train; ``answers`` names the ways of answering to measure.
 - ``[answers.NAME]``: options of eval. Without any, eval runs once with its defaults, as
   ``default``.
@@ -128,6 +129,8 @@ def runs_of(study: Study) -> Iterator[Run]:
                         "eval": {name: study.eval_options(name) for name in objective.answers},
                         "grid": [size, seed, fold, study.folds, study.valid, study.test],
                     }
+                    if study.folds is None and (study.valid or study.test):
+                        options["limits"] = "drawn by hash"  # earlier: the first of the file
                     yield Run(objective, size, seed, fold, options)
 
 
@@ -169,6 +172,9 @@ def read_study(path: Path) -> Study:
     answers = tables.get("answers") or _NO_ANSWERS
     objectives = tuple(_objectives(check, tables["objectives"], answers))
     folds = grid.get("folds")
+    if folds is not None and "test" in grid:
+        hint = "remove one of them; with folds, each seed is tested on all records"
+        raise check.error('"test" and "folds" exclude each other', hint)
     return Study(
         path=path,
         preparation={name: tables[name] for name in STAGES if name in tables},

@@ -100,56 +100,58 @@ def read_results(study: Study, runs: Path) -> Iterator[Result]:
             message = f"{runs / run.name} was made with other options"
             raise DataError(message, hint="use the study file that it was made with")
         for answer in run.objective.answers:
-            yield from _read_answers(runs / run.name, run, answer, stored.get("step_seconds"))
+            seconds, asked = stored.get("step_seconds"), study.eval_options(answer).get("answer")
+            yield from _read_answers(runs / run.name, run, answer, seconds, asked)
 
 
 def _read_answers(
-    folder: Path, run: Run, answer: str, step_seconds: float | None
+    folder: Path, run: Run, answer: str, step_seconds: float | None, asked: str | None
 ) -> Iterator[Result]:
-    """Read one evaluation; where it asked a student in several ways, each way is a result."""
+    """Read one evaluation; where it asked a student in several ways, each way is a result.
+
+    What the student answered has the evaluation's name.
+
+    Args:
+        asked: the way that the study asks for; the other ways are results as well then. None leaves
+            it to the student, and another seed's may choose another way.
+    """
     summary = _read_json(folder / f"{answer}.json")
     if summary is None:
         raise DataError(f"{folder / answer}.json is missing", hint="delete the run's folder")
-    by_way: dict[str | None, dict[tuple[str, int], Verdict]] = {}
+    own: dict[tuple[str, int], Verdict] = {}
+    by_way: dict[str, dict[tuple[str, int], Verdict]] = {}
     seen: Counter[str] = Counter()
-    chosen = None
     for record in Reader((str(folder / f"{answer}.jsonl.gz"),), ("id", "student", "scores")):
         if record.get("split", "test") != "test":
             continue  # a validation record, answered to fit a weight or a temperature
         name = str(record["id"]), seen[str(record["id"])]
         seen[name[0]] += 1
-        chosen = record["student"].get("answered_by")
-        for way, verdict in _verdicts(record, chosen):
-            by_way.setdefault(way, {})[name] = verdict
+        has_words = _has_words(record["student"].get("rationale"))
+        own[name] = Verdict(bool(record["scores"].get("correct")), has_words)
+        for way, is_correct in _verdicts(record):
+            by_way.setdefault(way, {})[name] = Verdict(is_correct, has_words)
+    if own:
+        yield Result(run, answer, own, _figures(summary, True, own), step_seconds)
     for way, verdicts in by_way.items():
-        own = _name_of(answer, way)
-        if own != answer and own in run.objective.answers:
-            continue  # it has an evaluation of its own, with all figures
-        is_whole = way == chosen or way is None
-        figures = _figures(summary if is_whole else summary["answers"][way], is_whole, verdicts)
-        yield Result(run, own, verdicts, figures, step_seconds)
+        other = way if answer in WAYS else f"{answer}.{way}"
+        if asked is None or way == asked or other in run.objective.answers:
+            continue  # the last one has an evaluation of its own, with all figures
+        figures = _figures(summary["answers"][way], False, verdicts)
+        yield Result(run, other, verdicts, figures, step_seconds)
 
 
-def _name_of(answer: str, way: str | None) -> str:
-    """Name a way by itself where the study's own name for the evaluation is a way as well."""
-    if way is None:
-        return answer
-    return way if answer in WAYS else f"{answer}.{way}"
+def _has_words(rationale: str | None) -> bool | None:
+    return None if rationale is None else any(one.isalpha() for one in rationale)
 
 
-def _verdicts(record: Record, chosen: str | None) -> Iterator[tuple[str | None, Verdict]]:
-    """Judge a record's answer, or that of each way in which the student was asked."""
-    student, scores = record["student"], record["scores"]
-    rationale = student.get("rationale")
-    has_words = None if rationale is None else any(one.isalpha() for one in rationale)
-    answers = student.get("answers")
+def _verdicts(record: Record) -> Iterator[tuple[str, bool]]:
+    """Judge the answer of each way, where the student was asked in several."""
+    answers = record["student"].get("answers")
     if not answers:
-        yield chosen, Verdict(bool(scores.get("correct")), has_words)
         return
     task = task_of(record)
     for way, answer in answers.items():
-        is_correct = task.is_equal(answer.get("label"), record.get("label"))
-        yield way, Verdict(is_correct, has_words)
+        yield way, task.is_equal(answer.get("label"), record.get("label"))
 
 
 def _figures(summary: Mapping[str, Any], is_whole: bool, verdicts: Verdicts) -> dict[str, float]:

@@ -115,17 +115,23 @@ class Workers:
             if worker.process.is_alive():
                 worker.process.kill()
 
-    def stop(self) -> None:
-        """End all workers; a run that is being trained saves a checkpoint first."""
+    def stop(self) -> list[Order]:
+        """End all workers; a run that is being trained saves a checkpoint first.
+
+        Returns:
+            The runs that were interrupted.
+        """
+        interrupted = [worker.order for worker in self._workers if worker.order is not None]
         for worker in self._workers:
             worker.process.terminate()
+            worker.connection.close()  # a worker that has saved its checkpoint reads its end
         deadline = time.monotonic() + _SECONDS_TO_STOP
         for worker in self._workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
-            worker.connection.close()
         self._workers.clear()
+        return interrupted
 
 
 def _work(connection: Connection, execute: Execute) -> None:

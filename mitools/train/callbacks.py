@@ -37,6 +37,8 @@ __all__ = [
     "trim_log",
 ]
 
+_RATES = ("train_samples_per_second", "train_steps_per_second", "total_flos")
+
 OnStep = Callable[[int, Mapping[str, float]], None]
 """Receives the number of optimizer steps done and the latest logged figures."""
 
@@ -76,12 +78,23 @@ class EpochNumber(TrainerCallback):  # type: ignore[misc]
 
 
 class LogCallback(TrainerCallback):  # type: ignore[misc]
-    """Append every log line to ``log.jsonl``, and report each step to ``on_step``."""
+    """Append every log line to ``log.jsonl``, and report each step to ``on_step``.
+
+    The last line of a run has ``train_runtime`` in seconds. With it ``train_steps`` is written, the
+    steps of that time: a resumed run has one such line for each part. The engine's own rates are
+    left out, as they count all steps of the run.
+    """
 
     def __init__(self, path: Path, on_step: OnStep) -> None:
         self.path = path
         self.on_step = on_step
         self.latest: dict[str, float] = {}
+        self.first = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        self.first = state.global_step
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
@@ -89,6 +102,9 @@ class LogCallback(TrainerCallback):  # type: ignore[misc]
         if not state.is_world_process_zero:
             return
         logs = {k: v for k, v in (rest.get("logs") or {}).items() if isinstance(v, int | float)}
+        if "train_runtime" in logs:
+            logs = {k: v for k, v in logs.items() if k not in _RATES}
+            logs["train_steps"] = state.global_step - self.first
         finite = {k: v if math.isfinite(v) else None for k, v in logs.items()}
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": state.global_step, **finite}) + "\n")

@@ -56,8 +56,9 @@ def example_of(record: Record, options: TrainOptions) -> Example:
     as in data_utils.py, lines 261 and 279, of https://github.com/xinchen9/cot_distillation_ACL2024.
 
     Where the teacher's label is wrong, its rationale supports a wrong answer and has the weight
-    ``agreement_weight``, and so has its label where that is the target. Of several rationales,
-    those that support a wrong answer are left out; they can serve as negatives.
+    ``agreement_weight``, and so has its label where that is the target. With ``rationales`` other
+    than ``one``, the samples that support a wrong answer are left out if there is another one,
+    which has full weight; they can serve as negatives.
 
     An answer that a student gave in the teacher's place is left out, unless ``student_answers`` is
     ``use``.
@@ -86,10 +87,15 @@ def example_of(record: Record, options: TrainOptions) -> Example:
         return _with(example, rationale=BLANK)
     if whose != "teacher" or rationale is None:
         return _with(example, rationale=rationale)
-    choices = _rationales(teacher, rationale) if options.rationales != "one" else ()
+    choices: tuple[str, ...] = (rationale,)
+    if options.rationales != "one" and (fit := _fitting(teacher)):
+        # Where the chosen answer is wrong but another sample is right, only the latter is used.
+        misses = teacher.get("agrees") is False
+        choices = tuple(dict.fromkeys(fit if misses else [rationale, *fit]))
+        weight = 1.0
     return _with(
         example,
-        rationale=rationale,
+        rationale=choices[0],
         rationale_weight=weight,
         rationales=choices if len(choices) > 1 else (),
         wrong=_wrong(teacher) if options.wrong_rationales else (),
@@ -130,12 +136,10 @@ def _says(sample: Mapping[str, Any], name: str) -> bool:
     return bool(text) and not str(text).isspace()
 
 
-def _rationales(teacher: Mapping[str, Any], first: str) -> tuple[str, ...]:
+def _fitting(teacher: Mapping[str, Any]) -> list[str]:
+    """Give the sampled rationales that do not support a wrong answer."""
     fit = [sample for sample in _samples(teacher) if sample.get("agrees") is not False]
-    texts = [sample["rationale"] for sample in fit if _says(sample, "rationale")]
-    # Where the chosen answer is wrong but another sample is right, only the latter is used.
-    start = [] if teacher.get("agrees") is False and texts else [first]
-    return tuple(dict.fromkeys([*start, *texts]))
+    return [sample["rationale"] for sample in fit if _says(sample, "rationale")]
 
 
 def _wrong(teacher: Mapping[str, Any]) -> tuple[str, ...]:

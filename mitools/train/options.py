@@ -291,9 +291,12 @@ class TrainOptions:
 
         Args:
             preset: its name; None takes the defaults of this class.
-            given: fields to set; they override the preset.
+            given: fields to set; they override the preset, as ``epochs`` does its ``max_steps``.
         """
-        return cls(**{**(PRESETS[preset] if preset else {}), **given})
+        defaults = dict(PRESETS[preset]) if preset else {}
+        if "epochs" in given:
+            defaults.pop("max_steps", None)
+        return cls(**{**defaults, **given})
 
     @property
     def work(self) -> Path:

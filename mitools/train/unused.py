@@ -71,6 +71,7 @@ _READERS = (
         "an MI term, chosen with --mi, and --beta above 0",
         lambda run: run.mi != "none" and run.mi_weight > 0,
     ),
+    _Reader(("epochs",), "a run without --max-steps", lambda run: run.max_steps is None),
     _Reader(("soft_temperature", "soft_weight"), "--soft-labels", lambda run: run.soft_labels),
 )
 

@@ -60,10 +60,9 @@ def test_a_study_makes_its_runs_as_the_commands_by_hand_would(tmp_path: Path) ->
     again = study(path, "--out", out, "--report")
     assert (again.exit_code, again.stdout) == (0, result.stdout)
 
-    records, student = tmp_path / "drawn.jsonl", tmp_path / "student"
-    write_drawn(path, out, records)
+    records, student = run / "records.jsonl", tmp_path / "student"
     by_hand = [
-        ["train", records, "-c", run / "train.toml", "--seed", "1", "--save", student],
+        ["train", records, "-c", run / "train.toml", "--save", student],
         ["eval", records, "-c", run / "eval.default.toml", "--student", student],
     ]
     by_hand[0] += ["-o", "/dev/null"]
@@ -74,17 +73,6 @@ def test_a_study_makes_its_runs_as_the_commands_by_hand_would(tmp_path: Path) ->
     assert (tmp_path / "judged.jsonl").read_bytes() == judged
     weights = "model.safetensors"
     assert (student / weights).read_bytes() == (run / "student" / weights).read_bytes()
-
-
-def write_drawn(path: Path, out: Path, records: Path) -> None:
-    """Write the records that the last run of a study was made with."""
-    from mitools.study.draw_records import draw_records, read_records
-    from mitools.study.plan import read_study, runs_of
-
-    plan = read_study(path)
-    *_, last = runs_of(plan)
-    drawn = draw_records(read_records(out / "records.jsonl"), plan, last)
-    records.write_text("".join(json.dumps(record) + "\n" for record in drawn))
 
 
 @pytest.mark.parametrize(

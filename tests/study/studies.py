@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,8 @@ def execute(arguments: Sequence[str]) -> int:
     if arguments[0] == "train":
         folder = _value(arguments, "--save")
         folder.mkdir(exist_ok=True)
-        log = [{"step": 2, "loss": 1.0}, {"step": 2, "train_runtime": 3.0}]
+        parts = [(1, 1.0), (2, 2.0)]  # of a run that was resumed at step 1
+        log = [{"step": step, "train_runtime": time, "train_steps": 1} for step, time in parts]
         (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
         count(folder.parents[2], f"train {folder.parent.name}")
         return 0
@@ -114,6 +116,20 @@ def execute_slowly(arguments: Sequence[str]) -> int:
         count(_value(arguments, "--save").parents[2], f"pid {os.getpid()}")
         time.sleep(120)
     return execute(arguments)
+
+
+def execute_until_told(arguments: Sequence[str]) -> int:
+    """Train without an end in all but the first run; save and stop at a signal, as train does."""
+    folder = _value(arguments, "--save") if arguments[0] == "train" else None
+    if folder is None or "dss.n4.s0" in str(folder):
+        return execute(arguments)
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    count(folder.parents[2], f"pid {os.getpid()}")
+    while not told.wait(0.05):
+        pass
+    count(folder.parents[2], f"saved {folder.parent.name}")
+    return 130
 
 
 def execute_in_group(arguments: Sequence[str]) -> int:

@@ -129,6 +129,18 @@ def test_the_time_limit_interrupts_and_says_what_is_left(tmp_path: Path) -> None
     assert conduct_all(study, out, studies.execute).made == 2
 
 
+def test_runs_that_are_interrupted_save_and_do_not_hold_the_study_up(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    started = time.monotonic()
+    ended: list[Ended] = []
+    told = studies.execute_until_told
+    progress = conduct_all(study, out, told, ended.append, limit_seconds=15.0)
+    assert time.monotonic() - started < 45  # a worker that does not end is killed after 60 s
+    assert counted(out, "saved") == ["label.n4.s0"]
+    assert (progress.complete, progress.left) == (1, 3)
+    assert progress.seconds_needed == pytest.approx(3 * ended[0].seconds)
+
+
 def test_runs_that_were_made_with_other_options_are_not_mixed_in(tmp_path: Path) -> None:
     out = tmp_path / "out"
     conduct_all(write_study(tmp_path, FEW), out, studies.execute)

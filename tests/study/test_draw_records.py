@@ -50,6 +50,22 @@ def test_a_study_limits_valid_and_test(tmp_path: Path) -> None:
     assert (len(drawn["valid"]), len(drawn["test"])) == (3, 2)
 
 
+def test_a_limited_part_is_drawn_from_a_whole_sorted_file(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MINIMAL.replace("seeds = 2", "seeds = 2\nvalid = 20\ntest = 20"))
+    records = study_records(400)  # 100 each of valid and test
+    order = {one["id"]: place for place, one in enumerate(records)}
+    first, *others = [draw(study, run, records) for run in runs_of(study)]
+    for split in ("valid", "test"):
+        drawn = [order[name] for name in first[split]]
+        assert len(drawn) == 20
+        assert drawn == sorted(drawn)
+        assert min(drawn) < 100
+        assert max(drawn) > 300
+        assert all(other[split] == first[split] for other in others)
+    backwards = draw(study, next(runs_of(study)), records[::-1])
+    assert set(backwards["test"]) == set(first["test"])
+
+
 def test_each_record_is_tested_in_one_fold(tmp_path: Path) -> None:
     study = write_study(tmp_path, FOLDS)
     parts = [draw(study, run) for run in runs_of(study) if run.name.startswith("dss.s0")]

@@ -72,6 +72,11 @@ def test_the_digest_of_a_run_follows_its_options(tmp_path: Path) -> None:
         ("seeds = 2", "seeds = [1, 1]", "give a list of different numbers"),
         ("[4, 8]", '["4"]', "sizes cannot be '4'; give a number from 1 up"),
         ("[4, 8]", "[true]", "sizes cannot be True"),
+        (
+            "sizes = [4, 8]",
+            "folds = 2\ntest = 3",
+            '"test" and "folds" exclude each other; remove one of them',
+        ),
         ("sizes = [4, 8]", "folds = 1", "folds cannot be 1; give a number from 2 up"),
         ("seeds = 2", 'baselines = "dst"', '"dst" is not an objective; did you mean "dss"?'),
         ("alpha = 1", 'answers = ["both"]', '"both" is not an answer; known are default'),

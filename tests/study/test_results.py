@@ -43,13 +43,15 @@ def store(folder: Path, run: Run, answer: str, records: list[dict[str, Any]]) ->
     (place / "run.json").write_text(json.dumps({"digest": run.digest, "step_seconds": 0.5}))
 
 
-def study_of(folder: Path, answer: str) -> Study:
+def study_of(folder: Path, answer: str, options: str = "") -> Study:
     text = MINIMAL.replace('mi = "none"', f'answers = ["{answer}"]')
-    return write_study(folder, f"{text}[answers.{answer}]\n")
+    return write_study(folder, f"{text}[answers.{answer}]\n{options}")
 
 
-def read(folder: Path, answer: str, records: list[dict[str, Any]]) -> list[Result]:
-    study = study_of(folder, answer)
+def read(
+    folder: Path, answer: str, records: list[dict[str, Any]], options: str = ""
+) -> list[Result]:
+    study = study_of(folder, answer, options)
     store(folder / "runs", next(runs_of(study)), answer, records)
     return list(read_results(study, folder / "runs"))
 
@@ -71,7 +73,7 @@ def test_a_student_that_was_asked_in_one_way_is_one_result(tmp_path: Path) -> No
 
 def test_a_way_with_an_evaluation_of_its_own_is_one_result(tmp_path: Path) -> None:
     text = MINIMAL.replace('mi = "none"', 'answers = ["predict", "named"]')
-    study = write_study(tmp_path, f"{text}[answers.predict]\n[answers.named]\n")
+    study = write_study(tmp_path, f"{text}[answers.predict]\n[answers.named]\nanswer = 'named'\n")
     run = next(runs_of(study))
     answers = {"predict": {"label": "3"}, "named": {"label": "( 1 + 1 )"}}
     store(tmp_path / "runs", run, "predict", [judged(2, "3")])
@@ -84,20 +86,45 @@ def test_a_way_with_an_evaluation_of_its_own_is_one_result(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("answer", "names"),
-    [("both", ["predict", "both"]), ("four", ["four.predict", "four.both"])],
+    [("both", ["both", "predict"]), ("four", ["four", "four.predict"])],
 )
 def test_each_way_of_one_evaluation_is_a_result(
     tmp_path: Path, answer: str, names: list[str]
 ) -> None:
     answers = {"predict": {"label": "3"}, "both": {"label": "( 1 + 1 )"}}
     records = [judged(2, "( 1 + 1 )", answers=answers, answered_by="both")]
-    predict, both = read(tmp_path, answer, records)
-    assert [predict.answer, both.answer] == names
+    both, predict = read(tmp_path, answer, records, "answer = 'both'\n")
+    assert [both.answer, predict.answer] == names
     assert (predict.figures["accuracy"], both.figures["accuracy"]) == (0, 1)
     assert (predict.figures["consistency"], both.figures["consistency"]) == (0.25, 0.75)
     assert (predict.figures["ece"], both.figures["ece"]) == (0.2, 0.1)
     assert "cvi_net" not in predict.figures
     assert both.figures["cvi_net"] == 0.5
+
+
+def test_students_that_choose_their_way_are_one_result_whatever_they_choose(
+    tmp_path: Path,
+) -> None:
+    study = study_of(tmp_path, "default")
+    answers = {"predict": {"label": "3"}, "both": {"label": "( 1 + 1 )"}}
+    for run in runs_of(study):
+        way = "both" if run.seed else "predict"
+        record = judged(2, answers[way]["label"], answers=answers, answered_by=way)
+        if run.objective.name == "dss":
+            store(tmp_path / "runs", run, "default", [record])
+    found = list(read_results(study, tmp_path / "runs"))
+    assert {one.answer for one in found} == {"default"}
+    assert [one.figures["accuracy"] for one in found] == [0, 0, 1, 1]
+
+
+def test_a_record_that_has_no_second_reading_counts_as_it_was_answered(tmp_path: Path) -> None:
+    answers = {"predict": {"label": "3"}, "both": {"label": "( 1 + 1 )"}}
+    closed = judged(2, "( 1 + 1 )", answers=answers, answered_by="both")
+    one_way = {"predict": {"label": "2"}}
+    open_ended = judged(3, "2", answers=one_way, answered_by="predict")
+    both, predict = read(tmp_path, "both", [closed, open_ended], "answer = 'both'\n")
+    assert (len(both.verdicts), both.figures["accuracy"]) == (2, 1)
+    assert (len(predict.verdicts), predict.figures["accuracy"]) == (2, 0.5)
 
 
 def test_validation_records_that_were_answered_as_well_do_not_count(tmp_path: Path) -> None:

@@ -53,6 +53,20 @@ def test_the_log_of_a_resumed_run_holds_each_validation_once(
     assert courses[0] == courses[1]
 
 
+def test_each_part_of_an_interrupted_run_has_its_own_time_and_steps(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    chosen = options(tmp_path, tiny_seq2seq)
+    with pytest.raises(Interrupted):
+        start(chosen).execute(signal_in(4))
+    chosen = replace(chosen, resume=True)
+    finish(chosen)
+    lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
+    parts = [line for line in lines if "train_runtime" in line]
+    assert [(part["step"], part["train_steps"]) for part in parts] == [(4, 4), (6, 2)]
+    assert not any("per_second" in name for part in parts for name in part)
+
+
 def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed(
     tmp_path: Path, tiny_seq2seq: Path, whole: TrainOptions
 ) -> None:

@@ -39,6 +39,20 @@ def test_a_preset_fills_what_nobody_said(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert (found.mi, found.max_steps) == ("paper", 7)
 
 
+def test_typed_epochs_replace_the_steps_of_a_recipe(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[train]\nmax-steps = 7\nepochs = 5\n")
+    mine = ("--config", str(recipe))
+    assert options_of(monkeypatch, *mine).max_steps == 7
+    found = options_of(monkeypatch, *mine, "--epochs", "2")
+    assert (found.epochs, found.max_steps) == (2, None)
+    assert options_of(monkeypatch, *mine, "--epochs", "2", "--max-steps", "9").max_steps == 9
+    found = options_of(monkeypatch, "--preset", "paper", "--epochs", "2")
+    assert (found.mi, found.epochs, found.max_steps) == ("paper", 2, None)
+
+
 def test_without_options_a_run_has_the_defaults_of_the_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

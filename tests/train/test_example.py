@@ -39,9 +39,27 @@ def test_one_rationale_is_the_teachers_own_and_nothing_is_drawn() -> None:
 def test_several_rationales_are_those_that_do_not_miss_gold(how: str) -> None:
     assert example_of(record(), options(rationales=how)).rationales == ("one way", "another way")
     missed = record(rationale="astray", agrees=False)
-    assert example_of(missed, options(rationales=how)).rationales == ("one way", "another way")
+    found = example_of(missed, options(rationales=how, agreement_weight=0))
+    assert found.rationales == ("one way", "another way")
+    assert (found.rationale, found.rationale_weight) == ("one way", 1)
     alone = record(samples=[])
     assert example_of(alone, options(rationales=how)).rationales == ()
+
+
+@pytest.mark.parametrize("how", ["sample", "min"])
+def test_the_only_rationale_that_does_not_miss_gold_is_learned(how: str) -> None:
+    samples = [
+        {"label": "4", "rationale": "astray", "agrees": False},
+        {"label": "3", "rationale": "one way", "agrees": True},
+    ]
+    missed = record(label="4", rationale="astray", agrees=False, samples=samples)
+    found = example_of(missed, options(rationales=how, agreement_weight=0.25))
+    assert (found.rationale, found.rationales, found.rationale_weight) == ("one way", (), 1)
+    none_right = record(label="4", rationale="astray", agrees=False, samples=samples[:1])
+    found = example_of(none_right, options(rationales=how, agreement_weight=0.25))
+    assert (found.rationale, found.rationales, found.rationale_weight) == ("astray", (), 0.25)
+    own = example_of(missed, options(agreement_weight=0.25))
+    assert (own.rationale, own.rationale_weight) == ("astray", 0.25)
 
 
 def test_samples_are_votes_with_shares() -> None:

@@ -19,6 +19,13 @@ def test_a_given_option_overrides_a_preset() -> None:
     assert TrainOptions.from_preset(None, save=Path("x")) == TrainOptions(Path("x"))
 
 
+def test_epochs_replace_the_steps_of_a_preset() -> None:
+    options = TrainOptions.from_preset("paper", save=Path("x"), epochs=2.0)
+    assert (options.epochs, options.max_steps) == (2, None)
+    options = TrainOptions.from_preset("paper", save=Path("x"), epochs=2.0, max_steps=7)
+    assert options.max_steps == 7
+
+
 def test_options_and_objective_have_the_same_defaults() -> None:
     assert TrainOptions(Path("x")).objective == Objective()
     assert Objective().mi == "none"

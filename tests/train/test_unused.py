@@ -41,6 +41,8 @@ def unused(**given: Any) -> list[str]:
         ({"mi": "infonce", "beta_warmup": 5}, []),
         ({"mi": "infonce", "mi_control": "shuffled"}, ["--mi-control"]),
         ({"soft_weight": 0.5}, ["--soft-weight"]),
+        ({"epochs": 2.0}, []),
+        ({"epochs": 2.0, "max_steps": 5}, ["--epochs"]),
         ({"soft_weight": 0.5, "soft_labels": True}, []),
     ],
     ids=lambda value: " ".join(map(str, value)) or "-",
