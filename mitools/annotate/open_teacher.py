@@ -141,7 +141,9 @@ def _prepared(options: AnnotateOptions, notices: Notices) -> tuple[Requests, Bud
     requests = Requests(options)
     if options.samples > 1 and (cause := _cause_of_equal_samples(requests.settings)):
         notices.warn(f"{cause} all samples of a record are alike")
-    return requests, None if options.price is None else Budget(options.price, options.max_cost)
+    if options.price is None:
+        return requests, None
+    return requests, Budget(options.price, options.max_cost, options.keeps_journal)
 
 
 def _cause_of_equal_samples(settings: Mapping[str, Any]) -> str:

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mitools.cli._options import typed
 from mitools.errors import UsageError
 from mitools.evaluate.options import EvalOptions, JudgeOptions, check_runs
 from mitools.files import STDIN
 
 __all__ = ["RunFiles", "eval_options"]
+
+_JUDGE = ("judge", "--judge MODEL")
+_NEEDS = {
+    "judge_url": _JUDGE,
+    "judge_journal": _JUDGE,
+    "judge_records": _JUDGE,
+    "probe_records": ("probe", "--probe cue"),
+}
+"""Parameters that have an effect only beside another one, with how to type that."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class RunFiles:
 
 def eval_options(params: Mapping[str, Any], files: RunFiles) -> EvalOptions:
     """Make the options of an evaluation from the parameters of the command."""
+    _refuse_unread(params)
     values = dict(params)
     judge = [values.pop(name) for name in ("judge", "judge_url", "judge_journal", "judge_records")]
     return EvalOptions(
@@ -64,3 +75,12 @@ def eval_options(params: Mapping[str, Any], files: RunFiles) -> EvalOptions:
         outcomes=bool(files.compare or files.seeds),
         **values,
     )
+
+
+def _refuse_unread(params: Mapping[str, Any]) -> None:
+    """Refuse typed options of a judge or of probes where there is none."""
+    for name in typed(_NEEDS):
+        main, example = _NEEDS[name]
+        if not params[main]:
+            message = f"--{name.replace('_', '-')} needs --{main}"
+            raise UsageError(message, hint=f'add "{example}"')

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import click
+
+from mitools.cli._options import typed
 from mitools.cli._stage import Stage, stdout
 from mitools.console import claim_terminal
 from mitools.errors import UsageError
@@ -38,6 +41,9 @@ MAX_AUTO_WIDTH = 180
 """Cells; longer lines are hard to read on any terminal."""
 
 LARGE_PAGE_MB = 50
+
+_OF_AN_INDEX = ("files", "html", "config", "quiet", "debug")
+"""The parameters that the index of a folder has a use for."""
 
 Show = Callable[["ViewedRecord"], None]
 
@@ -183,8 +189,13 @@ def write_folder_index(stage: Stage, outputs: Outputs) -> None:
     folder, *more = stage.files
     if more:
         raise UsageError("an index is of one folder", hint="name the folder alone")
-    if outputs.html is None or outputs.html == STDOUT or outputs.json:
+    if outputs.html is None or outputs.html == STDOUT:
         raise UsageError(f"{folder} is a folder", hint="add --html index.html, and drop the rest")
+    params = {param.name or "": param for param in click.get_current_context().command.params}
+    for name in typed(params):
+        if name not in _OF_AN_INDEX:
+            message = f"{params[name].opts[-1]} has no effect on the index of a folder"
+            raise UsageError(message, hint="leave it out, or name a file of records in the folder")
     with stage.console.progress("reading runs") as update:
         count = write_index(
             folder,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from mitools.asking.answering import PREDICT, WAYS
 from mitools.bounds import DEEPEST, DEFAULTS
@@ -29,10 +30,19 @@ __all__ = [
     "student_option",
     "task_option",
     "tokens_per_batch_option",
+    "typed",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
+
+
+def typed(names: Iterable[str]) -> list[str]:
+    """Name the parameters that were typed; those of a recipe may be without effect."""
+    ctx = click.get_current_context()
+    is_typed = ParameterSource.COMMANDLINE
+    return [name for name in names if ctx.get_parameter_source(name) is is_typed]
+
 
 INPUT_FILES: Decorator = click.argument(
     "files", nargs=-1, type=RecipePath(readable=False), metavar="[FILE]..."

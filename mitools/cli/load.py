@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from mitools.cli._completion import complete_from, complete_sources
 from mitools.cli._config import use_recipe
-from mitools.cli._options import csv_options, read_names, seed_option, task_option
+from mitools.cli._options import csv_options, read_names, seed_option, task_option, typed
 from mitools.cli._places import RecipePath, SourceName
 from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, stage
@@ -293,25 +292,26 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     from mitools.gold import GoldCheck
     from mitools.sources.chat.report import ChatReport
     from mitools.sources.load_records import check_used, open_sources, read_parts
+    from mitools.sources.named_fields import NamedFields
     from mitools.sources.repeated_ids import RepeatedIds
 
     names = stage.files or ((source,) if source else (STDIN,))
     options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
     options.check()
-    check_used(_typed(params), names)
-    gold, ids = GoldCheck(), RepeatedIds()
+    check_used(typed(params), names)
+    gold, ids, named = GoldCheck(), RepeatedIds(), NamedFields(options)
     splits: dict[str, str | None] = {}
     report = ChatReport(on_form=stage.console.note, context=options.context)
     with stage.reading("input") as reader, stage.writing() as out, _loading(stage) as update:
         parts = _noting(open_sources(names, options), splits)
-        for record in read_parts(parts, options, reader, gold, report):
+        for record in read_parts(parts, options, reader, gold, report, named):
             ids.add(record["id"])
             out.write(record)
             update(1)
     if not (options.as_split or options.hf_splits or "split" in options.fields):
         _tell_splits(stage, splits)
     notes, warnings = report.notes(), (report.warning(), *gold.warnings(), ids.warning())
-    _tell(stage, notes, filter(None, warnings))
+    _tell(stage, notes, filter(None, (*warnings, *named.warnings())))
     share = "" if notes else _share_with_gold(gold, out.count)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}{share}")
 
@@ -368,11 +368,3 @@ def _loading(stage: Stage) -> Iterator[Callable[[int], None]]:
         return
     with stage.console.progress() as update:
         yield update
-
-
-def _typed(params: Mapping[str, Any]) -> list[str]:
-    """List the options that stand on the command line; a recipe's may be of no use."""
-    ctx = click.get_current_context()
-    return [
-        name for name in params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from mitools.cli._options import seed_option
+from mitools.cli._options import seed_option, typed
 from mitools.cli._places import OutputFolder, OutputPath, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage
 from mitools.errors import UsageError
@@ -171,18 +170,10 @@ def command(stage: Stage, **params: Any) -> None:
     """
     places = _Places(params.pop("report"), params.pop("out_dir"))
     options = SplitOptions(**params)
-    options.check(_typed(options))
+    options.check(typed(asdict(options)))
     if STDIN in options.against and (not stage.files or STDIN in stage.files):
         raise UsageError("stdin is already the input", hint="name a file with --against")
     (_split_in_two_passes if options.reads_twice else _split_in_one_pass)(stage, options, places)
-
-
-def _typed(options: SplitOptions) -> list[str]:
-    """Name the options that were typed; those of a recipe may be without effect."""
-    ctx = click.get_current_context()
-    names = [field.name for field in fields(options)]
-    typed = ParameterSource.COMMANDLINE
-    return [name for name in names if ctx.get_parameter_source(name) is typed]
 
 
 def _split_in_one_pass(stage: Stage, options: SplitOptions, places: _Places) -> None:

@@ -168,6 +168,8 @@ class ExplainOptions:
         for name in ("fixed", "broken", "changed"):
             if getattr(self, name) and not self.vs:
                 raise UsageError(f"--{name} needs a second student", hint="add --vs FILE")
+        if self.reverse and self.sort is None:
+            raise UsageError("--reverse needs an order", hint="add --sort confidence")
         self.answering.check()
         if self.answer not in (None, "predict") and self.student is None:
             raise UsageError("--answer needs a student", hint="add --student DIR")

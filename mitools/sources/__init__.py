@@ -22,7 +22,8 @@ How a row becomes a record:
 - ``answers``: choices and labels as texts; ``label_forms``: the ways to write a label;
   ``labelling``: the way of one source, inferred from its rows; ``ahead``: reads these rows ahead
 - ``published``: presets of well-known data sets
-- ``repeated_ids``: notices ids that occur more than once
+- ``repeated_ids``: notices ids that occur more than once; ``named_fields``: names of fields to
+  keep or to drop that no row has
 - ``readable``: refuses a source whose gold labels the task cannot read
 
 Importing this package imports none of them.

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,7 +47,8 @@ def open_arrow(path: str, options: LoadOptions) -> Part:
         raise SourceError(message, hint="check that it is complete") from exc
     classes = checked_classes(schema, name)
     columns = options.columns(schema.names)
-    return Part(name, _rows(source, name, columns, classes), classes)
+    rows = _rows(source, name, columns, classes)
+    return Part(name, rows, classes, columns=tuple(schema.names))
 
 
 @contextlib.contextmanager
@@ -119,7 +121,7 @@ def open_saved(path: str, options: LoadOptions) -> Iterator[Part]:
 def _files_of(folder: Path, options: LoadOptions, split: str | None) -> Iterator[Part]:
     for file in _names(folder / _STATE, "_data_files"):
         part = open_arrow(str(folder / file), options)
-        yield Part(part.name, part.rows, part.classes, split)
+        yield replace(part, split=split)
 
 
 def _names(path: Path, field: str) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mitools.errors import MissingFieldError, UsageError, Where
+from mitools.sources.chat.exchange import ChatRow
 from mitools.sources.json_shape import command_for_list
 from mitools.sources.published import PRESETS, preset_for
 from mitools.sources.templates import Extract, compile_template, is_template, names_in
@@ -92,7 +93,13 @@ def missing_field(
     usual = [name for name in _USUAL_INPUTS if name in values] if target == "input" else []
     guess = shlex.quote(f"{target}={[*close, *usual, 'FIELD'][0]}")
     preset = preset_for(values) if target == "input" and path == target else None
-    if close:
+    if isinstance(values, ChatRow) and path in values.used:
+        made = "input" if target == "input" else "completion"
+        hint = (
+            'the row is read as a chat log, which makes "input" and "completion" of it: '
+            f'"--map {target}={made}", or map its fields yourself: "--map input=FIELD"'
+        )
+    elif close:
         hint = f'did you mean "--map {guess}"?'
     elif preset:
         hint = f'these are the fields of {PRESETS[preset].title}: add "--preset {preset}"'

@@ -65,7 +65,7 @@ def open_hub(path: str, options: LoadOptions) -> Iterator[Part]:
         name = f"{PREFIX}{path}/{hub_split}"
         classes = names_of_features(dataset[hub_split].features or {})
         rows = _rows(dataset[hub_split], path, options, name, classes)
-        yield Part(name, rows, classes, split)
+        yield Part(name, rows, classes, split, columns=tuple(dataset[hub_split].features or ()))
 
 
 def _rows(

@@ -30,6 +30,7 @@ from mitools.sources.folders import files_in
 from mitools.sources.formats import open_file
 from mitools.sources.hub import PREFIX, open_hub
 from mitools.sources.mapping import Mapper
+from mitools.sources.named_fields import NamedFields
 from mitools.sources.options import LoadOptions, with_preset
 from mitools.sources.part import Part, table_row
 from mitools.sources.readable import with_readable_gold
@@ -171,6 +172,7 @@ def read_parts(
     reader: Reader,
     gold: GoldCheck | None = None,
     report: ChatReport | None = None,
+    named: NamedFields | None = None,
 ) -> Iterator[Record]:
     """Read parts one after another as records.
 
@@ -180,6 +182,7 @@ def read_parts(
         reader: validates records, gives ids and counts.
         gold: counts gold labels that the task cannot read.
         report: counts what was read in chat logs.
+        named: notes which of the fields to keep or to drop there are.
 
     Raises:
         EmptyInputError: no part had a record.
@@ -190,7 +193,8 @@ def read_parts(
     answers = Answers(report, options.rationale_from, options.max_rationale_words)
 
     def records() -> Iterator[Record]:
-        ahead = Ahead(with_chats(parts, options, report), options)
+        watched = parts if named is None else map(named.watch, parts)
+        ahead = Ahead(with_chats(watched, options, report), options)
         with contextlib.closing(iter(ahead)) as opened:
             for part, mapper, rows in opened:
                 names.append(part.name)

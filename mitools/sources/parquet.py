@@ -34,7 +34,8 @@ def open_parquet(path: str, options: LoadOptions) -> Part:
         raise SourceError(message, hint="check that it is complete") from exc
     classes = checked_classes(schema, name)
     columns = options.columns(schema.names)
-    return Part(name, _rows(source, name, columns, classes), classes)
+    rows = _rows(source, name, columns, classes)
+    return Part(name, rows, classes, columns=tuple(schema.names))
 
 
 def _rows(source: Seekable, name: str, columns: Sequence[str], classes: Classes) -> Iterator[Row]:

@@ -29,6 +29,8 @@ class Part:
         classes: class names of fields of integers, or of lists of them, by field.
         split: the split of its records; None if unknown.
         likely_split: the split of its records that have none of their own.
+        columns: names of all columns of a table, also of those that are not read; None where each
+            row has all its fields.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Part:
     classes: Classes = field(default_factory=dict)
     split: str | None = None
     likely_split: str | None = None
+    columns: tuple[str, ...] | None = None
 
 
 def table_row(values: Mapping[str, Any], where: Where, classes: Classes | None = None) -> Row:

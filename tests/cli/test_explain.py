@@ -290,6 +290,7 @@ def test_a_record_without_input_is_an_error() -> None:
         (["--low-conf", "60"], '"60" is not a number from 0 to 1; write "--low-conf=0.9"'),
         (["--high-conf-wrong", "file.jsonl"], 'write "--high-conf-wrong=0.9"'),
         (["--limit", "0"], "--limit"),
+        (["--reverse"], "--reverse needs an order; add --sort confidence"),
     ],
 )
 def test_options_that_make_no_sense_are_usage_errors(options: list[str], message: str) -> None:
@@ -615,6 +616,30 @@ def test_a_page_that_makes_no_sense_is_a_usage_error(options: list[str], message
     result = run(*options, stdin=jsonl(SEEN))
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        (["--wrong"], "--wrong"),
+        (["--split", "test"], "--split"),
+        (["--summary", "figures.json"], "--summary"),
+        (["--json"], "--json"),
+        (["--no-pager"], "--pager"),
+    ],
+)
+def test_an_index_takes_no_option_that_has_no_effect_on_it(
+    tmp_path: Path, options: list[str], flag: str
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "judged.jsonl").write_text(jsonl(SEEN))
+    index = tmp_path / "index.html"
+    result = run(str(tmp_path / "runs"), "--html", str(index), *options)
+    assert result.exit_code == 2
+    assert f"{flag} has no effect on the index of a folder; leave it out" in result.stderr
+    assert not index.exists()
+    assert run(str(tmp_path / "runs"), "--html", str(index), "-q").exit_code == 0
+    assert index.exists()
 
 
 def test_head_ends_it_quietly(tmp_path: Path) -> None:

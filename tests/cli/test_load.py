@@ -179,6 +179,13 @@ def test_as_split_limit_keep_and_drop(quiz: Path) -> None:
     assert set(record) == {"id", "input", "task", "split"}
 
 
+def test_a_mistyped_field_to_keep_is_a_warning(quiz: Path) -> None:
+    args = ("--map", "input=question", "--keep-fields", "a,bb")
+    result = run(quiz, *args)
+    assert all("a" in record for record in records(result))
+    assert 'warning: no row has the field "bb" of --keep-fields; ' in result.stderr
+
+
 def test_the_demo_is_seeded_and_sized() -> None:
     first = run("demo", "--n", "30").stdout
     assert first == run("demo", "--n", "30", "--seed", "0").stdout

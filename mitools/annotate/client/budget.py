@@ -128,6 +128,7 @@ class Budget:
     Attributes:
         price: of a token.
         limit: USD for this run; None for no limit.
+        has_journal: whether answers are kept for the next run.
         spent: USD; never decreases.
         answers: number of answers.
         unbelieved: answers whose usage is not plausible; their full reservation counts.
@@ -137,6 +138,7 @@ class Budget:
 
     price: Price
     limit: float | None = None
+    has_journal: bool = True
     spent: float = field(default=0.0, init=False)
     answers: int = field(default=0, init=False)
     unbelieved: Exceptions = field(default_factory=Exceptions, init=False)
@@ -310,6 +312,8 @@ class Budget:
             f"and the next request may cost ${self._amount(needed):.4f}"
         )
         hint = "run it again to go on: answers are in the journal, and each run has its own budget"
+        if not self.has_journal:
+            hint = "leave out --no-journal, so that the next run goes on; or raise --max-cost"
         if not self.spent:
             hint = "raise --max-cost, or lower --max-tokens"
         return BudgetError(message, hint=hint)

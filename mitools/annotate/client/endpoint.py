@@ -342,7 +342,7 @@ class Endpoint:
     def _unreachable(self, fault: Fault) -> TeacherError:
         message = f"cannot reach {self._provider}: {fault.message}"
         hint = "check --base-url, and that the server runs"
-        if self._answers:
+        if self._answers and self._options.keeps_journal:
             hint = "run the same command again: what was answered is in the journal"
         return TeacherError(message, hint=hint)
 

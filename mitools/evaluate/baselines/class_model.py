@@ -132,4 +132,8 @@ def _fit(features: Any, target: Ints, strength: float) -> LogisticRegression:
     with warnings.catch_warnings():
         # The loss is convex: a fit that is stopped early is more regularized, not wrong.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Labels of few records each, such as expressions, are what the user has.
+        warnings.filterwarnings(
+            "ignore", message="The number of unique classes", category=UserWarning
+        )
         return model.fit(features, target)

@@ -68,6 +68,8 @@ class Answers:
             where: the place of the row.
         """
         task = task_of(record)
+        if exchange.is_followed:
+            record = self._without_gold(record)
         gold = record.get("label")
         if gold is None and exchange.gold_solution:
             gold = _gold_of(exchange.gold_solution, task, record)
@@ -92,6 +94,13 @@ class Answers:
         if error is not None:
             teacher["error"] = error
         return {**record, "teacher": teacher}
+
+    def _without_gold(self, record: Record) -> Record:
+        """Remove the gold label of a conversation, which is that of its last question."""
+        has_gold = record.get("label") is not None
+        self.report.add_earlier_turn(had_gold=has_gold)
+        gold = {"label": None} if "label" in record else {}
+        return {**{name: record[name] for name in record if name != "rationale"}, **gold}
 
     def _read(self, given: Given, record: Record, how: How, task: Task, gold: str | None) -> _Read:
         if given.problem is not None:

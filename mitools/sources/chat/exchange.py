@@ -51,6 +51,8 @@ class Exchange:
         model: the model that answered; empty if unknown.
         usage: token counts of the server.
         turn: number of the question in its conversation, from 1; 0 if there is only one.
+        is_followed: whether a later answer of the conversation is a record as well, so that gold of
+            the row is not gold of this question.
         is_after_tool: whether results of tools stand between question and answer.
         gold_solution: a text that ends in the gold label; empty if there is none.
     """
@@ -61,6 +63,7 @@ class Exchange:
     model: str = ""
     usage: Mapping[str, int] = field(default_factory=dict)
     turn: int = 0
+    is_followed: bool = False
     is_after_tool: bool = False
     gold_solution: str = ""
 
@@ -76,15 +79,17 @@ class ChatRow(dict[str, Any]):
 
     Attributes:
         exchange: what the log holds.
+        used: the fields of the row that ``input`` and ``completion`` were made of.
     """
 
-    __slots__ = ("exchange",)
+    __slots__ = ("exchange", "used")
     exchange: Exchange
+    used: frozenset[str]
 
     @classmethod
-    def of(cls, values: Record, exchange: Exchange) -> ChatRow:
+    def of(cls, values: Record, exchange: Exchange, used: frozenset[str] = frozenset()) -> ChatRow:
         row = cls(values)
-        row.exchange = exchange
+        row.exchange, row.used = exchange, used
         return row
 
 

@@ -122,11 +122,10 @@ def rows_of(row: Record, form: Form, where: Where, reading: Reading) -> list[Cha
     rest = {name: value for name, value in row.items() if name not in gone}
     if label and "label" not in rest:
         rest["label"] = row[label]
-    name = next((row[name] for name in _IDS if _is_name(row.get(name))), None)
+    name = next((str(row[name]) for name in _IDS if _is_name(row.get(name))), None)
     rest.pop("id", None)
-    return [
-        _row_of(one, rest, None if name is None else str(name), where, reading) for one in exchanges
-    ]
+    made = [_row_of(one, rest, name, reading) for one in exchanges]
+    return [ChatRow.of(values, one, used) for values, one in zip(made, exchanges, strict=True)]
 
 
 def _unpacked(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,9 +140,7 @@ def _unpacked(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return row
 
 
-def _row_of(
-    exchange: Exchange, rest: Record, name: str | None, where: Where, reading: Reading
-) -> ChatRow:
+def _row_of(exchange: Exchange, rest: Record, name: str | None, reading: Reading) -> Record:
     values: Record = {"input": _input_of(exchange, reading.context)}
     if name is not None:
         is_one_of_many = reading.takes_all and exchange.turn > 1
@@ -155,7 +152,7 @@ def _row_of(
         _set(values, "context", [dict(message) for message in exchange.context])
     texts = [given.completion for given in exchange.replies]
     _set(values, "completion", texts[0] if len(texts) == 1 else texts)
-    return ChatRow.of(values, exchange)
+    return values
 
 
 def _set(values: Record, name: str, value: Any) -> None:

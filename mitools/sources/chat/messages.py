@@ -114,6 +114,7 @@ def exchanges_of(
             (one.answer,),
             tuple(told[: one.before]),
             turn=number if many else 0,
+            is_followed=number < len(answered),
             is_after_tool=one.has_tools,
         )
         for number, one in (numbered if takes_all else numbered[-1:])

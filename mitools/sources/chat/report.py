@@ -34,6 +34,7 @@ class ChatReport:
     _with_turns: int = 0
     _with_system: int = 0
     _after_tool: int = 0
+    _bare_turns: int = 0
     _rationales: int = 0
     _cut: int = 0
     _emptied: int = 0
@@ -64,6 +65,10 @@ class ChatReport:
         self._with_turns += "user" in roles
         self._with_system += "system" in roles
         self._after_tool += exchange.is_after_tool
+
+    def add_earlier_turn(self, *, had_gold: bool) -> None:
+        """Count a question before the last one of its conversation."""
+        self._bare_turns += had_gold
 
     def add_cut(self, words: int, kept: int) -> None:
         """Count one rationale, and how many of its words were kept."""
@@ -103,6 +108,9 @@ class ChatReport:
         if self._with_system and self.context != "all":
             what = "a system prompt, which is kept in context and is not part of input"
             lines.append(f'{_records(self._with_system)} {what}; add it: "--context all"')
+        if self._bare_turns:
+            what = "no gold label: that of a conversation is the gold label of its last question"
+            lines.append(f"{_records(self._bare_turns)} {what}")
         if self._after_tool:
             what = "an answer behind a call of a tool, whose result is not part of input"
             lines.append(f"{_records(self._after_tool)} {what}")

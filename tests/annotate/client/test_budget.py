@@ -99,6 +99,19 @@ def test_a_budget_that_buys_nothing_says_what_to_change(annotate: Annotate) -> N
     assert caught.value.exit_code == 4
 
 
+@pytest.mark.parametrize(
+    ("has_journal", "hint"),
+    [(True, "answers are in the journal"), (False, "leave out --no-journal, so that the next run")],
+)
+def test_a_used_up_budget_says_where_its_answers_are(
+    server: FixtureServer, annotate: Annotate, has_journal: bool, hint: str
+) -> None:
+    server.act = lambda call: Act(usage=true_usage(call))
+    budget = Budget(PRICE, 1500.0, has_journal)
+    with pytest.raises(BudgetError, match=hint):
+        annotate(sums(400), budget=budget, concurrency=1, max_tokens=50)
+
+
 def test_answers_without_a_bound_are_not_asked_for(
     server: FixtureServer, annotate: Annotate
 ) -> None:

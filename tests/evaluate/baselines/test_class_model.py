@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
@@ -29,6 +30,14 @@ def test_the_space_of_the_rows_changes_no_probability() -> None:
     model = ClassModel(features, target, folds, 3)
     plain = LogisticRegression(C=model.strength, max_iter=2000, tol=1e-8).fit(features, target)
     assert np.allclose(model.chances(features), plain.predict_proba(features), atol=2e-3)
+
+
+def test_labels_of_one_record_each_are_fitted_without_a_warning(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    target = np.arange(60) % 40
+    ClassModel(np.eye(60), target, np.arange(60) % 3, 40)
+    assert [str(one.message) for one in recwarn] == []
 
 
 def test_noise_gets_the_strongest_penalty() -> None:

@@ -171,6 +171,34 @@ def test_turns_and_context_are_told_and_can_be_asked_for(tmp_path: Path) -> None
     assert "--context turns" not in both.stderr
 
 
+def test_gold_of_a_conversation_is_that_of_its_last_question(tmp_path: Path) -> None:
+    messages = [*told("2 + 2?", "So 4.")["messages"], *told("3 + 3?", "So 6.")["messages"]]
+    row = {"messages": messages, "gold": "6", "rationale": "3 and 3 make 6"}
+    log = write(tmp_path / "log.jsonl", [row])
+    result = run(log, "--map", "label=gold", "--task", "equation", "--turns", "all")
+    first, last = records(result)
+    assert (first["label"], last["label"]) == (None, "6")
+    assert ("rationale" in first, "rationale" in last) == (False, True)
+    assert (first["teacher"]["agrees"], last["teacher"]["agrees"]) == (None, True)
+    assert "1 record has no gold label: that of a conversation is" in result.stderr
+    alone = run(log, "--map", "label=gold", "--task", "equation")
+    assert [record["label"] for record in records(alone)] == ["6"]
+    assert "no gold label" not in alone.stderr
+
+
+def test_a_field_that_a_log_was_made_of_cannot_be_mapped_and_what_can_is_told(
+    tmp_path: Path,
+) -> None:
+    rows = [{"instruction": "Sort it.", "input": "a?", "output": "billing"}]
+    log = write(tmp_path / "log.jsonl", rows)
+    result = run(log, *LABELS, "--map", "label=output")
+    assert result.exit_code == 1
+    assert 'read as a chat log, which makes "input" and "completion" of it' in result.stderr
+    assert '"--map label=completion"' in result.stderr
+    mapped = run(log, *LABELS, "--map", "label=completion")
+    assert [record["label"] for record in records(mapped)] == ["billing"]
+
+
 def test_answers_without_a_label_are_counted_with_what_to_type(tmp_path: Path) -> None:
     log = write(tmp_path / "log.jsonl", [told("a?", "Let me think about it."), LOG[1]])
     result = run(log, "--task", "equation")
