@@ -151,9 +151,11 @@ class ChoiceReader:
     def read_last(self, text: str, choices: Choices) -> Found:
         shown = _shown(text)
         folded = normalize(shown)
-        if not choices or is_tentative(folded) or _SEVERAL.search(folded):
+        if not choices or _SEVERAL.search(folded):
             return None
         options = ChoiceForms(choices)
+        if is_tentative(_without_labels(folded, options)):
+            return None
         named = [name for name in mentions(shown, choices) if len(name) > 1]
         if not self._letters_first:
             named = named or inflected(folded, options)
@@ -170,6 +172,18 @@ class ChoiceReader:
         place = ord(min(letters)) - ord("a")
         lettered = choices[place] if place < len(choices) else None
         return lettered if len(letters) == 1 and named in ([], [lettered]) else UNCLEAR
+
+
+def _without_labels(folded: str, options: ChoiceForms) -> str:
+    """Remove labels that sound like a doubt, such as ``non-toxic``, from a sentence.
+
+    One of a single word, such as ``incorrect`` or ``none``, only where a sentence ends in it.
+    """
+    for form in sorted(map(normalize, options.choices), key=len, reverse=True):
+        if form in folded and form not in _SHORT_WORDS and is_tentative(form):
+            end = "" if re.search(r"[\s-]", form) else r"\W*\Z"
+            folded = re.sub(rf"(?<!\S){re.escape(form)}(?![\w-]){end}", " ", folded)
+    return folded
 
 
 # "Category: access", by whatever name a prompt gives to the label, but not by one that refutes it.
@@ -260,6 +274,9 @@ def _by_letter(shown: str, options: ChoiceForms) -> Found:
     place = ord(letter.lower()) - ord("a")
     lettered = options.choices[place] if place < len(options.choices) else None
     words = _WORDS_END.split(behind, maxsplit=1)[0]
+    if match["open"] and not words and lettered is not None:
+        other = options.named(first_sentence(behind.lstrip(". *")))  # "B. Paris"
+        return lettered if other is None else other
     next_letter = _CLOSED_LETTER.search(words)
     before_next = words[: next_letter.start()] if next_letter is not None else None
     if before_next and lettered is not None and options.form(before_next) == options.forms[place]:

@@ -123,13 +123,17 @@ _LEAD_WORDS = word_set(
 _REFUTED = re.compile(
     r"\b(?:wrong|incorrect|false|mistaken|bad|poor|common|another|other|alternative|previous|earlier"
     r"|initial|original|tempting|students?'?s?|his|her|their|no|which|what|whose|possible|naive"
-    r"|obvious|any|every|each|this)\s+(?:\w+\s+)?\Z"
+    r"|obvious|any|every|each|this|(?:second|third|next)[\s-]best|second|runner-up|least|worst|trap"
+    r"|distractor|backup|remaining)\s+(?:\w+\s+)?\Z"
 )
 _CONDITIONAL = re.compile(
     r"\b(?:if|unless|suppose|supposing|assuming|otherwise|whether|whatever|even\s+though\s+one)\b"
     r"|(?:^|[,:;.]\s*)(?:had|were|should)\s+(?:he|she|it|they|we|you|i|the|there|this|that)\b"
     r"|\b(?:not\s+sure|don't\s+know|do\s+not\s+know|hope|doesn't\s+mean|does\s+not\s+mean|wonder"
-    r"|cannot\s+say|can't\s+say|not\s+that|to\s+get|to\s+find|until)\b"
+    r"|cannot\s+say|can't\s+say|not\s+that|to\s+get|to\s+find|until|tempted\s+to"
+    r"|at\s+first\s+(?:glance|sight)|(?:first|initially|originally)\s+(?:thought|assumed|guessed)"
+    r"|(?:some|one|someone|others|many|people|you|readers?|students?)\s+(?:might|may|could)"
+    r"\s+(?:\w+\s+){0,2}?(?:say|argue|claim|think|believe|answer|guess))\b"
 )
 _CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence)[\s,]{1,3}\Z")
 _SENTENCE_ENDS = (". ", "\n", "! ", "? ", '." ', ".) ", ".* ", "\u3002")

@@ -11,7 +11,7 @@ header ends the text only if it is one of the prompt, or if no answer follows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from mitools.reading.characters import fold, normalize, word_set
@@ -19,7 +19,8 @@ from mitools.reading.cues import line_starts
 
 __all__ = ["Stated", "headers_in", "own_part", "template_headers"]
 
-_WORD = re.compile(r"\w{3,}")
+_WORD = re.compile(r"\w+")
+_SHORTEST = 2  # characters; longer words are compared
 _FIRST_WORD = re.compile(r"\w")
 _MARKS = r"[ \t>#*_|\-]{0,12}"
 _HEADER = re.compile(
@@ -121,6 +122,7 @@ def own_part(text: str, folded: str, asked: str, names: frozenset[str], stated: 
     content = first.start() if first else 0
     repeats = False
     seen = -1  # the header before
+    answered = -1  # the first header, where the only line before it is an answer
     unsure = -1  # the first header that may as well belong to the reasons
     for header in _places(folded, asked, names):
         begin, before, seen = header.begin, seen, header.begin
@@ -130,9 +132,18 @@ def own_part(text: str, folded: str, asked: str, names: frozenset[str], stated: 
             continue
         if stated.before(begin):
             return begin
+        rest = text[header.end : header.end + 400]
+        if before < 0 and "\n" not in folded[content:begin].strip() and stated.by_line(begin):
+            answered = begin
+        if (
+            answered >= 0
+            and not question.is_repeated_wholly_by(rest)
+            and _answers_again(stated, folded)
+        ):
+            return answered
         if unsure >= 0 and "\n" in folded[before:begin].strip() and stated.by_line(begin):
             return begin
-        if question.is_repeated_by(text[header.end : header.end + 400]):
+        if question.is_repeated_by(rest):
             repeats = repeats or not header.is_anothers
         elif header.is_anothers:
             return begin if unsure < 0 else unsure
@@ -145,6 +156,10 @@ def own_part(text: str, folded: str, asked: str, names: frozenset[str], stated: 
     if unsure >= 0 and not stated.before(len(folded)) and not stated.by_line(len(folded)):
         return unsure
     return _inline(folded, stated)
+
+
+def _answers_again(stated: Stated, folded: str) -> bool:
+    return stated.before(len(folded)) or stated.by_line(len(folded))
 
 
 def _inline(folded: str, stated: Stated) -> int:
@@ -167,17 +182,26 @@ class _Question:
 
     def __init__(self, asked: str) -> None:
         self._asked = asked
-        self._words: set[str] | None = None
+        self._known: set[str] | None = None
 
     def is_repeated_by(self, rest: str) -> bool:
         """Return whether most of the longer words behind a header are words of the input."""
-        if not self._asked:
-            return False
-        if self._words is None:
-            self._words = set(_WORD.findall(normalize(self._asked[:20_000])))
-        line = rest.strip().partition("\n")[0]
-        words = _WORD.findall(normalize(line))
-        return bool(words) and 2 * sum(word in self._words for word in words) >= len(words)
+        words = [word for word in _words_of(rest) if len(word) > _SHORTEST]
+        return bool(words) and 2 * self._count(words) >= len(words)
+
+    def is_repeated_wholly_by(self, rest: str) -> bool:
+        """Return whether all words and numbers behind a header are those of the input."""
+        words = _words_of(rest)
+        return bool(words) and self._count(words) == len(words)
+
+    def _count(self, words: Sequence[str]) -> int:
+        if self._known is None:
+            self._known = set(_WORD.findall(normalize(self._asked[:20_000])))
+        return sum(word in self._known for word in words)
+
+
+def _words_of(rest: str) -> list[str]:
+    return _WORD.findall(normalize(rest.strip().partition("\n")[0]))
 
 
 class _Header(NamedTuple):

@@ -27,6 +27,7 @@ _REASONS = word_set(
     "reasoning rationale explanation thought thoughts steps analysis justification reason why"
     " thinking chainofthought stepbystep"
 )
+_SCORES = word_set("score probability prob likelihood confidence")
 _TAG = re.compile(
     r"<(?P<name>(?:final[_-]?)?answer|label|ans|choice|final)>(?P<held>.*?)(?:</(?P=name)>|\Z)",
     re.IGNORECASE | re.DOTALL,
@@ -50,6 +51,7 @@ class FieldAnswer:
         end: where it ends.
         rationale: the content of a field for reasons beside it.
         is_likely: whether only the content can tell that it is an answer.
+        score: a number beside it that says how probable it is.
     """
 
     text: str
@@ -57,6 +59,7 @@ class FieldAnswer:
     end: int
     rationale: str = ""
     is_likely: bool = False
+    score: float | None = None
 
 
 _DECODER = json.JSONDecoder(
@@ -83,7 +86,7 @@ def answer_field(text: str, folded: str) -> FieldAnswer | None:
 
 def _json_field(text: str) -> FieldAnswer | None:
     field = None
-    place = 0
+    place = last = 0
     for _ in range(_MOST_OBJECTS):
         match = _OBJECT.search(text, place)
         if match is None:
@@ -97,7 +100,10 @@ def _json_field(text: str) -> FieldAnswer | None:
         found = _of_object(pairs, match.start(), end)
         if found is not None and found.is_likely and (field or _BEHIND.match(text, end) is None):
             found = None
-        field = found or field
+        is_next = text[last : match.start()].strip() == ","
+        last = end
+        if found is not None and not (is_next and _is_less_probable(found, field)):
+            field = found
     if field is None and "answer" in text.lower():
         for match in list(_LOOSE.finditer(text))[-1:]:
             held = match["double"] or match["single"] or match["bare"]
@@ -107,12 +113,20 @@ def _json_field(text: str) -> FieldAnswer | None:
     return field
 
 
+def _is_less_probable(found: FieldAnswer, before: FieldAnswer | None) -> bool:
+    """Return whether an object of a list has a lower score than the one chosen before it."""
+    if before is None or before.score is None or found.score is None:
+        return False
+    return found.score < before.score
+
+
 def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
     if not isinstance(pairs, list):
         return None
     held: str | None = None
     likely: list[str] = []
     reasons = ""
+    score: float | None = None
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2):
             return None
@@ -121,11 +135,20 @@ def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
             held = _as_text(pair[1])
         elif name in _REASONS:
             reasons = _as_lines(pair[1])
+        elif name in _SCORES:
+            score = _as_number(pair[1])
         elif _BEFORE_NAME.sub("", name) in LIKELY_NAMES:
             likely.append(_as_text(pair[1]))
     if held is None and len(likely) == 1:
         return FieldAnswer(likely[0], begin, end, reasons, is_likely=True)
-    return None if held is None else FieldAnswer(held, begin, end, reasons)
+    return None if held is None else FieldAnswer(held, begin, end, reasons, score=score)
+
+
+def _as_number(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _as_text(value: Any) -> str:

@@ -15,6 +15,8 @@ __all__ = ["last_line", "statements"]
 _FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})[\w+-]*[ \t]*\Z")
 _BULLET = re.compile(r"[ \t>|]*(?:[-*+\u2022\u2013\u00b7](?=[ \t])[ \t]*)?(?:#{1,6}[ \t]+)?")
 _NUMBERED = re.compile(r"[ \t>]*\d{1,2}[.)][ \t]+\S")
+_LIKE_ANSWER = re.compile(r"[($-]{0,3}\d|\(?[A-Z][).]?\s*\Z")
+_ROW = re.compile(r"[ \t>*_|+-]{0,8}(?:option\s|choice\s)?\(?([A-Ja-j])[).:]", re.IGNORECASE)
 _SHORT = 60
 _WHOLE = re.compile(r"[.!?\u3002\uff01\uff1f][\"')\]*_`$\s]*\Z")
 _DECORATION = re.compile(r"[\s*_`>#|$\\()\[\]{}~=:\-]*\Z")
@@ -70,9 +72,13 @@ def _hashes(text: str) -> Iterator[Statement]:
     begin = text.rfind("####")
     if text[begin - 1 : begin] == "#":
         begin = text.rfind("\n", 0, begin) + 1
-    line = text[begin:].partition("\n")[0]
+    line, _, below = text[begin:].partition("\n")
     stated = line.lstrip("# \t")
-    if stated:
+    # With text below it, it is a heading, unless it looks like an answer and is the only one.
+    is_answer = not below.strip() or (
+        text.find("####") >= begin and _LIKE_ANSWER.match(stated) is not None
+    )
+    if stated and is_answer:
         yield Statement("hashes", stated, begin, begin + len(line), is_exact=True)
 
 
@@ -145,8 +151,19 @@ def _bare_lines(text: str) -> Iterator[Statement]:
         yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(text), is_exact=True)
         return
     begin = _last_begin(text)
-    yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(first), is_exact=True)
-    yield Statement("line", last_line(text), begin, len(text), is_exact=True)
+    is_one_of_headings = first.startswith("#") and "\n#" in text
+    if not is_one_of_headings and not _is_row(first, text[len(first) :].lstrip()):
+        yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(first), is_exact=True)
+    above = text[:begin].rstrip()
+    if not _is_row(text[begin : begin + 80], above[above.rfind("\n") + 1 :]):
+        yield Statement("line", last_line(text), begin, len(text), is_exact=True)
+
+
+def _is_row(line: str, neighbour: str) -> bool:
+    """Return whether a line is one of a list of options: the one beside it has another letter."""
+    own = _ROW.match(line)
+    other = None if own is None else _ROW.match(neighbour[:80])
+    return own is not None and other is not None and own[1].lower() != other[1].lower()
 
 
 def _last_begin(text: str) -> int:

@@ -182,6 +182,8 @@ def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) 
                 part, found, statement, choices, reader
             ):
                 return Answer(None, _rationale(part, statement))
+            if _is_taken_back(part, found, statement):
+                return Answer(None, part.text)
             rationale = _rationale(part, statement, found)
             return Answer(found, rationale, statement.rank, _words_of(part.text, statement))
         if line is not None and line[0] != found:
@@ -190,6 +192,8 @@ def _by_statements(part: _Part, choices: Choices, reader: TaskReader, how: How) 
     if line is None:
         return None
     label, statement = line
+    if _is_taken_back(part, label, statement):
+        return None
     rationale = _rationale(part, statement, label)
     return Answer(label, rationale, statement.rank, _words_of(part.text, statement))
 
@@ -232,6 +236,31 @@ def _is_contradicted(
 
 
 _MARKED = ("boxed", "hashes")
+_RETRACTS = re.compile(
+    r"(?:^|[.!?\n])[*_\"')\s]*(?:wait|hmm+|hold\s+on|scratch\s+that"
+    r"|on\s+(?:further\s+|second\s+)?(?:reflection|thought|consideration)"
+    r"|let\s+me\s+re-?(?:consider|think|check|do|evaluate|examine)"
+    r"|i\s+(?:would\s+like\s+to\s+|want\s+to\s+|have\s+to\s+|must\s+)?(?:change|revise|correct)"
+    r"\s+my\s+(?:answer|mind))\b"
+)
+_DENIES = re.compile(r"\b(?:wrong|incorrect|mistaken?|not|no|cannot|better|instead|rather)\b|n't\b")
+_CONFIRMS = re.compile(
+    r"\b(?:same|correct|right|confirm(?:s|ed)?|indeed|stands?|still|consistent|holds?|yes)\b"
+)
+
+
+def _is_taken_back(part: _Part, label: str, statement: Statement) -> bool:
+    """Return whether a teacher doubts an answer behind it, and then does not confirm it."""
+    if statement.rank == "statement":
+        return False
+    _, end = _words_of(part.text, statement)
+    doubt = _RETRACTS.search(part.folded, max(0, end - 1))
+    if doubt is None:
+        return False
+    behind = part.folded[doubt.end() :]
+    if _DENIES.search(behind):
+        return True
+    return _CONFIRMS.search(behind) is None and fold(label) not in behind
 
 
 def _read(statement: Statement, choices: Choices, reader: TaskReader) -> Found:

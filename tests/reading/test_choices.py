@@ -211,6 +211,69 @@ CHOSEN: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
         ],
     ),
 ]
+CHOSEN += [
+    (
+        "other answers that somebody may give",
+        ANIMALS,
+        [
+            ("The answer is B. Note: some may say the answer is C, as adders glide.", "heron"),
+            ("The answer is B. You may be tempted to say that the answer is C.", "heron"),
+            ("The best answer is B. The second-best answer is A.", "heron"),
+            ("The best answer is B, and the next best answer is A.", "heron"),
+            ("The most likely answer is B. The least likely answer is D.", "heron"),
+            ("The answer is B. The trap answer is D.", "heron"),
+            ("At first glance the answer is A. But only one has wings. The answer is B.", "heron"),
+            ("I initially thought the answer was A. The answer is B.", "heron"),
+            ("From this one might say the answer is A.", None),
+            ("Only one flies, so you could say the answer is B.", None),
+        ],
+    ),
+    (
+        "answers that are taken back",
+        ANIMALS,
+        [
+            ("Answer: A\n\nWait, otters cannot fly, so B fits better.", None),
+            ("The answer is A. Wait, no. It is the one with wings.", None),
+            ("Answer: A\n\nOn reflection, I change my answer to B.", None),
+            ("The answer is A. Hmm, that is wrong. The answer is B.", "heron"),
+            ("Answer: B\n\nWait, let me check: it has wings. Yes, that holds.", "heron"),
+            ("The answer is B. Hmm, the heron it is.", "heron"),
+            ("The answer is B, as you wait for it to fly.", "heron"),
+        ],
+    ),
+    (
+        "headings of Markdown",
+        ANIMALS,
+        [
+            ("#### A. otter\nIt swims.\n\n#### C. adder\nIt creeps.\n\n**B**", "heron"),
+            ("#### A. otter\nIt swims.\n\n#### C. adder\nIt creeps.\n\nAnswer: B", "heron"),
+            ("#### Reasons\nOnly one flies.\n\nThe answer is B.", "heron"),
+            ("#### Reasons\nOnly one flies.\n\n#### B", "heron"),
+            ("#### B\nOnly one flies.", "heron"),
+        ],
+    ),
+    (
+        "a letter with the words of another choice",
+        ANIMALS,
+        [
+            ("The answer is A. Heron.", "heron"),
+            ("**A. heron**", "heron"),
+            ("Answer: A. heron", "heron"),
+            ('{"answer": "A. heron"}', "heron"),
+            ("The answer is A. It swims.", "otter"),
+            ("The answer is A. The heron flies.", "otter"),
+        ],
+    ),
+    (
+        "rows of a list",
+        ANIMALS,
+        [
+            ("Option A: otter - no wings.\nOption B: heron - wings.", None),
+            ("- A: otter, plausible\n- D: badger, not plausible", None),
+            ("It has wings.\nB: heron", "heron"),
+        ],
+    ),
+]
 LABELLED: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
     (
         "inference",
@@ -284,7 +347,7 @@ LABELLED: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("So the answer is entailment.", "entailment"),
             ("So the answer is not_entailment.", "not entailment"),
             ("Not entailment", "not entailment"),
-            ("This is not entailment.", None),
+            ("This is not entailment.", "not entailment"),
         ],
     ),
     (
@@ -328,6 +391,47 @@ LABELLED: list[tuple[str, list[str], list[tuple[str, str | None]]]] = [
             ("The answer is **A**.", "A"),
             ("Answer: C", "C"),
             ("The answer is A or C.", None),
+        ],
+    ),
+]
+
+LABELLED += [
+    (
+        "labels that sound like a doubt",
+        ["toxic", "non-toxic"],
+        [
+            ("It is rude. The comment is toxic.", "toxic"),
+            ("It is kind. The comment is non-toxic.", "non-toxic"),
+            ("It is kind. The comment is not toxic.", None),
+        ],
+    ),
+    (
+        "labels that deny",
+        ["correct", "incorrect"],
+        [
+            ("All steps hold. The proof is correct.", "correct"),
+            ("The third step fails. The proof is incorrect.", "incorrect"),
+            ("The third step is incorrect in one line of the proof.", None),
+            ("The proof would be incorrect.", None),
+        ],
+    ),
+    (
+        "a label that is nothing",
+        ["favor", "against", "none"],
+        [
+            ("She takes no side. The stance is none.", "none"),
+            ("None of them takes the side of those against.", None),
+        ],
+    ),
+    (
+        "labels that are denied in other words",
+        NLI,
+        [
+            ("The answer is far from neutral.", None),
+            ("The answer is anything but neutral.", None),
+            ("The place is unknown. There is insufficient evidence for entailment.", None),
+            ("The place is unknown. The premise fails to entail the hypothesis.", None),
+            ("Both may hold. This rules out contradiction.", None),
         ],
     ),
 ]

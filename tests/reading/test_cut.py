@@ -131,3 +131,53 @@ def test_the_form_of_the_answer_in_a_template_begins_no_example() -> None:
 
 def test_the_own_part_has_no_thoughts_and_no_next_question() -> None:
     assert own_part("<think>x</think>So 5.\n\nQ: Next?") == "So 5."
+
+
+@pytest.mark.parametrize(
+    ("task", "choices", "asked", "completion", "label"),
+    [
+        (
+            "labels",
+            NLI,
+            "Premise: Ann sold 12 hats.\nHypothesis: Ann sold hats.",
+            "Answer: entailment\n\nPremise: Ann sold 12 hats.\nHypothesis: Ann sold no hats.\n"
+            "Answer: contradiction",
+            "entailment",
+        ),
+        (
+            "choice",
+            ["lake", "desk"],
+            "Q: Where would an otter live?",
+            "(a) lake\n\nQ: Where would a pen lie?\nAnswer: (b) desk",
+            "lake",
+        ),
+        (
+            "equation",
+            None,
+            "Ann has 5 hats and buys 3. How many hats does Ann have?",
+            "Answer: 8\n\nQuestion: Ann has 6 hats and buys 3. How many hats does Ann have?\n"
+            "Answer: 9",
+            "8",
+        ),
+        (
+            "labels",
+            NLI,
+            "Premise: Ann sold 12 hats.\nHypothesis: Ann sold hats.",
+            "Neutral\n\nPremise: Ann sold 12 hats.\nHypothesis: Ann sold hats.\nTwelve hats are "
+            "hats.\nFinal answer: entailment",
+            "entailment",
+        ),
+    ],
+    ids=["label", "choice", "number", "the-same-question"],
+)
+def test_an_example_that_resembles_the_question_ends_an_answer_of_one_line(
+    task: str, choices: list[str] | None, asked: str, completion: str, label: str
+) -> None:
+    assert task_named(task).parse(completion, choices, How(asked=asked)).label == label
+
+
+def test_what_repeats_the_question_in_part_stays_where_no_other_answer_follows() -> None:
+    completion = "Entailment\n\nHypothesis: Ann sold hats. This is told of, as 12 hats are hats."
+    answer = LABELS.parse(completion, NLI, How(asked=PREMISE))
+    assert answer.label == "entailment"
+    assert "told of" in answer.rationale

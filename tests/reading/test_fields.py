@@ -33,6 +33,25 @@ def test_the_last_field_for_an_answer_counts(text: str, held: str) -> None:
     assert found.text == held
 
 
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ('[{"label": "a", "score": 0.1}, {"label": "b", "score": 0.7}]', "b"),
+        (
+            '[{"label": "b", "score": 0.7}, {"label": "a", "score": 0.2},'
+            ' {"label": "c", "score": 0.1}]',
+            "b",
+        ),
+        ('{"answer": "a", "confidence": 0.9}\nNo:\n{"answer": "b", "confidence": 0.6}', "b"),
+        ('[{"label": "a", "score": "high"}, {"label": "b", "score": "low"}]', "b"),
+    ],
+)
+def test_the_most_probable_label_of_a_list_counts(text: str, held: str) -> None:
+    found = field_in(text)
+    assert found is not None
+    assert found.text == held
+
+
 @pytest.mark.parametrize("text", ["42", '{"value": 42}', "<answer", '{"answer"'])
 def test_a_text_without_a_field_for_an_answer_has_none(text: str) -> None:
     assert field_in(text) is None
