@@ -38,10 +38,13 @@ Decorator = Callable[[Any], Any]
 
 
 def typed(names: Iterable[str]) -> list[str]:
-    """Name the parameters that were typed; those of a recipe may be without effect."""
-    ctx = click.get_current_context()
+    """Name the parameters that were typed; those of a recipe may be without effect.
+
+    None outside of a command.
+    """
+    ctx = click.get_current_context(silent=True)
     is_typed = ParameterSource.COMMANDLINE
-    return [name for name in names if ctx.get_parameter_source(name) is is_typed]
+    return [name for name in names if ctx and ctx.get_parameter_source(name) is is_typed]
 
 
 INPUT_FILES: Decorator = click.argument(
