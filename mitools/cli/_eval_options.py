@@ -19,6 +19,9 @@ _NEEDS = {
     "judge_journal": _JUDGE,
     "judge_records": _JUDGE,
     "probe_records": ("probe", "--probe cue"),
+    "decode": ("student", "--student DIR"),
+    "precision": ("student", "--student DIR"),
+    "student_price": ("student", "--student DIR"),
 }
 """Parameters that have an effect only beside another one, with how to type that."""
 
@@ -64,7 +67,7 @@ class RunFiles:
 
 def eval_options(params: Mapping[str, Any], files: RunFiles) -> EvalOptions:
     """Make the options of an evaluation from the parameters of the command."""
-    _refuse_unread(params)
+    _refuse_unread({**params, "student": files.student})
     values = dict(params)
     judge = [values.pop(name) for name in ("judge", "judge_url", "judge_journal", "judge_records")]
     return EvalOptions(
@@ -78,7 +81,7 @@ def eval_options(params: Mapping[str, Any], files: RunFiles) -> EvalOptions:
 
 
 def _refuse_unread(params: Mapping[str, Any]) -> None:
-    """Refuse typed options of a judge or of probes where there is none."""
+    """Refuse typed options of a judge, of probes or of a student where there is none."""
     for name in typed(_NEEDS):
         main, example = _NEEDS[name]
         if not params[main]:

@@ -87,7 +87,11 @@ DEFAULTS = EvalOptions()
     help="Whether rationales are asked for and judged.",
 )
 @answer_options("the student's; fitted on valid if it has none")
-@click.option("--decode", is_flag=True, help="Also decode a label where choices are scored.")
+@click.option(
+    "--decode",
+    is_flag=True,
+    help="Also decode a label where choices are scored; answers by the predict pass.",
+)
 @click.option(
     "--by",
     metavar="FIELD",

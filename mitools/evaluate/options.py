@@ -52,10 +52,10 @@ class EvalOptions:
         split: the records to evaluate, or ``all``; None means the test records and those without
             a split.
         rationales: ask for rationales too; without it, rationales in the records are dropped.
-        decode: decode a label beside scored choices.
+        decode: decode a label beside scored choices; where ``answer`` is None, answers are those of
+            the predict pass then.
         answer: the way of answering: from the predict pass, after the rationale, from both, or what
-            the rationale names; None means both where training fitted their weight, otherwise the
-            predict pass.
+            the rationale names; None means the one that training chose, else the predict pass.
         draws: rationales that a label comes from; above 1 they are sampled.
         answer_weight: weight of the predict pass in the answers from both; None means the one that
             is saved with the student. Where there is none, and with several draws, it is fitted on

@@ -87,8 +87,7 @@ class ExplainOptions:
         text: an input to ask the student about, instead of records.
         choices: the possible answers to ``text``, separated by commas.
         answer: the way of answering: from the predict pass, after the rationale, from both, or what
-            the rationale names; None means both where training fitted their weight, otherwise the
-            predict pass.
+            the rationale names; None means the one that training chose, else the predict pass.
         draws: rationales that a label comes from; above 1 they are sampled.
         answer_weight: weight of the predict pass in answers from both; None means the one that is
             saved with the student, or 0.5.

@@ -49,7 +49,7 @@ class OperatingPoint:
         weights: see :class:`~mitools.operating.confidence.Confidence`.
         reference: what an answer was compared with: ``gold`` labels, or those of the ``teacher``
             where no record had a gold label. Then ``target`` is an agreement and not an accuracy.
-        answer: the way of answering: ``predict``, ``conclude`` or ``both``.
+        answer: the way of answering: ``predict``, ``conclude``, ``both`` or ``named``.
         draws: rationales that a label is read behind.
         answer_weight: weight of the predict pass in answers by both readings; None elsewhere.
         seed: of drawn rationales.

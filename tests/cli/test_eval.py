@@ -398,6 +398,8 @@ def test_a_shard_that_is_merged_twice_is_an_error(opened: list[Any], tmp_path: P
         (("--judge-records", "5", "a"), "--judge-records needs --judge"),
         (("--judge-url", "http://x/v1", "a"), "--judge-url needs --judge"),
         (("--probe-records", "5", "a"), "--probe-records needs --probe"),
+        (("--decode", "a"), "--decode needs --student"),
+        (("--student-price", "3", "a"), "--student-price needs --student"),
         (("--seeds", "--merge", "a", "b"), "--seeds and --merge exclude each other"),
         (("a", "--compare", "-"), "a baseline cannot come from stdin"),
     ],

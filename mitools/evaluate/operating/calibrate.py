@@ -190,10 +190,10 @@ class Calibration:
         split = self.roles.calibrate_on
         wanted = f"{target.accuracy:.4g} at risk {target.risk:.4g}"
         if not records:
+            other = ', or choose it on half of the test records: "--calibrate-on test"'
             return (
                 f'no threshold: no record of the split "{split}" that is left to choose it on has '
-                f"a gold label or a teacher label; add such records, or choose it on half of the "
-                f'test records: "--calibrate-on test"'
+                f"a gold label or a teacher label; add such records{other * (split != 'test')}"
             )
         fewest = fewest_records(target.accuracy, target.risk)
         if choice.best is None:

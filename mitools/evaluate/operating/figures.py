@@ -26,6 +26,8 @@ from mitools.tasks import Task
 
 __all__ = ["MEASURES", "OperatingFigures"]
 
+_NO_POINT = "the records hold what is sure, but not the threshold"
+
 MEASURES: Mapping[str, Measure] = {
     "threshold": Measure(
         "confidence threshold",
@@ -225,6 +227,8 @@ class OperatingFigures:
 
     def _aurc(self) -> Metric:
         measure = MEASURES["aurc"]
+        if self.point is None:
+            return measure.not_applicable(_NO_POINT)
         if not self._confidence:
             return measure.undefined("no record has both a gold label and the confidence")
         values, place = np.unique(np.array(self._confidence), return_inverse=True)
@@ -240,8 +244,7 @@ class OperatingFigures:
         names = ("threshold", "chosen_coverage", "chosen_accuracy", "chosen_agreement")
         point = self.point
         if point is None:
-            reason = "the records hold what is sure, but not the threshold"
-            return {name: MEASURES[name].not_applicable(reason) for name in names}
+            return {name: MEASURES[name].not_applicable(_NO_POINT) for name in names}
         details: dict[str, Any] = {
             "target": point.target,
             "risk": point.risk,

@@ -118,9 +118,9 @@ def test_the_interval_of_a_partly_asked_teacher_covers() -> None:
 def test_records_alone_give_the_figures_that_need_no_threshold() -> None:
     found = figures(RECORDS, None)
     assert found["accuracy"].value == 2 / 3
-    for name in ("threshold", "chosen_coverage", "chosen_accuracy"):
+    for name in ("threshold", "chosen_coverage", "chosen_accuracy", "aurc"):
         assert found[name].status == "not_applicable"
-    assert found["aurc"].status == "undefined"
+        assert found[name].reason == "the records hold what is sure, but not the threshold"
 
 
 def test_a_threshold_of_agreement_is_never_called_an_accuracy() -> None:

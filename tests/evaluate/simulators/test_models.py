@@ -36,6 +36,16 @@ LABELS = LabelSimulator(term_weights(texts(TARGET), word_pairs), FOLDS, 3)
 TOLD = term_weights(texts(TARGET, 1), word_pairs)
 
 
+def test_rationales_that_are_alike_are_fitted_without_a_warning(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    target = np.arange(60) % 3
+    alike = term_weights(["it is what it is"] * 60, word_pairs)
+    simulator = LabelSimulator(term_weights(texts(target), word_pairs), FOLDS, 3)
+    simulator.guess(target, sees_input=False, rationales=alike)
+    assert [str(one.message) for one in recwarn] == []
+
+
 def candidates(
     seed: int = 0, gold: np.ndarray | None = None
 ) -> tuple[CandidateSimulator, np.ndarray, np.ndarray]:

@@ -78,7 +78,7 @@ function commandOf(found) {
   const ids = [...new Set(found.map((row) => row.id))];
   if (!ids.length) return { reason: "no record matches" };
   if (ids.length > MAX_IDS) return { reason: `no option says the same, and ${withCommas(ids.length)} ids are too many for a command; save the records instead` };
-  return { text: [...base, ...ids.map((id) => `--id ${quote(id)}`)].join(" ") };
+  return { text: [...base, ...ids.map((id) => `--id ${quote(id)}`), ...(orderOptions() ?? [])].join(" ") };
 }
 
 async function copyCommand() {

@@ -21,7 +21,7 @@ const orders = {
   ...Object.fromEntries(sideNames.map((who) => [who, byText((row) => row[who]?.label)])),
   confidence: (row) => row.student?.confidence,
   supports: (row) => SUPPORT_ORDER[row.student?.supports],
-  flags: (row) => -(row.flags?.length ?? 0),
+  flags: (row) => row.flags?.length ?? 0,
 };
 
 const ORDER_NAMES = {
