@@ -311,6 +311,50 @@ def test_back_closes_the_record(screen: Screen) -> None:
     assert screen.count() == "40 of 120 records"
 
 
+def marked(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mark the records of valid as those that chose a threshold, as ``eval`` does."""
+    return [
+        {**one, "scores": {"role": "calibration"}} if one["split"] == "valid" else one
+        for one in records
+    ]
+
+
+# A bin lies in an SVG and is not clickable for the driver where another one covers it.
+CLICK = (
+    "document.querySelector(arguments[0]).dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+)
+
+
+def test_every_count_of_a_plot_opens_so_many_records(screen: Screen, folder: Path) -> None:
+    one, two = (
+        stored(folder, f"set-apart-{n}", marked(r)) for n, r in enumerate((RECORDS, SECOND))
+    )
+    path = folder / "set-apart.html"
+    explained(one, "--vs", two, "--html", str(path))
+    screen.open(path)
+    counted = {}
+    for where in screen.run(
+        "return Array.from(document.querySelectorAll('[data-filter]'), (e) => e.dataset.filter)"
+    ):
+        selector = f"[data-filter='{where}']"
+        label = screen.run(f'return document.querySelector("{selector}").ariaLabel')
+        expected = re.search(r": (\d+)", label)
+        assert expected is not None
+        screen.run(CLICK, selector)
+        counted[where] = int(expected[1])
+        assert screen.count() == f"{expected[1]} of 120 records", where
+        assert "evaluated=yes" in screen.run("return location.hash")
+        screen.run(CLICK, selector)
+        assert screen.count() == "120 records"
+    bins = [where for where in counted if "low=" in where]
+    assert {where.split("&")[0] for where in bins if "who=" in where} == {"who=second"}
+    assert len([where for where in bins if "who=" not in where]) > 1
+    assert sum(counted[where] for where in bins if "who=" in where) == 60
+    second = next(where for where in bins if "who=" in where)
+    screen.open(path, f"#{second}")
+    assert screen.text("#confidence-of").lower().startswith("confidence of ")
+
+
 def test_two_students_are_compared(screen: Screen, folder: Path) -> None:
     screen.open(written(folder, "two", RECORDS, SECOND))
     fixed = screen.text("button.cell[data-filter='change-second=fixed'] b")

@@ -9,6 +9,7 @@ function toHash() {
   for (const name of ["split", "gold", "given"]) if (state[name]) kept.set(name, state[name]);
   if (state.low > 0) kept.set("low", state.low);
   if (state.high < 1) kept.set("high", state.high);
+  if (state.who && (state.low > 0 || state.high < 1)) kept.set("who", state.who);
   if (state.sort !== "n" || state.down) kept.set("sort", (state.down ? "-" : "") + state.sort);
   if (state.page) kept.set("page", state.page + 1);
   if (state.record !== null) {
@@ -36,6 +37,7 @@ function takeFilters(kept) {
   for (const name of ["split", "gold", "given"]) state[name] = kept.get(name) ?? "";
   state.low = share(kept.get("low"), 0);
   state.high = share(kept.get("high"), 1);
+  state.who = others.includes(kept.get("who")) ? kept.get("who") : "";
 }
 
 function fromHash() {

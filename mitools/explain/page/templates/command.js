@@ -46,7 +46,7 @@ function searchOptions(found) {
 
 function rangeOptions() {
   if (state.low <= 0 && state.high >= 1) return [];
-  return state.low <= 0 ? [`--low-conf=${state.high}`] : null;
+  return state.low <= 0 && !state.who ? [`--low-conf=${state.high}`] : null;
 }
 
 function orderOptions() {

@@ -8,6 +8,10 @@ const flagNames = Object.keys(config.flags)
 
 const hasChange = (row, change) => others.some((who) => row[who]?.change === change);
 
+/** Whether the figures count a record: those that set a threshold or a parameter are in none. */
+const isEvaluated = (row) => !row.flags?.includes("set_apart") && row.split !== "valid";
+const hasSetApart = Object.hasOwn(config.flags, "set_apart");
+
 const facets = [
   {
     name: "right", title: "Label", mode: "any",
@@ -36,6 +40,7 @@ const facets = [
     ],
   },
   ...others.map(changeFacet),
+  ...(hasSetApart ? [evaluatedFacet()] : []),
   {
     name: "flag", title: "Flags", mode: "all",
     options: [
@@ -44,6 +49,13 @@ const facets = [
     ],
   },
 ];
+
+function evaluatedFacet() {
+  return {
+    name: "evaluated", title: "Figures", mode: "any",
+    options: [["yes", "counted in them", isEvaluated], ["no", "not counted", (row) => !isEvaluated(row)]],
+  };
+}
 
 function changeFacet(who) {
   return {
@@ -105,12 +117,13 @@ function makeRange() {
     const input = make("input", { type: "number", min: "0", max: "1", step: "0.05", id: `confidence-${name}`, "aria-label": `Confidence ${label}` });
     input.addEventListener("input", () => {
       state[name] = share(input.value, name === "low" ? 0 : 1);
+      state.who = "";
       changed();
     });
     return input;
   };
   const line = make("div", { className: "range" }, field("low", "from"), make("span", {}, "to"), field("high", "below"));
-  return make("fieldset", {}, make("legend", {}, "Confidence"), line);
+  return make("fieldset", {}, make("legend", { id: "confidence-of" }, "Confidence"), line);
 }
 
 function makeSelect(name, title, values) {
@@ -135,6 +148,7 @@ function showFacets(counts) {
     });
   });
   for (const name of ["split", "gold", "given"]) if (byId(`select-${name}`)) byId(`select-${name}`).value = state[name];
+  if (byId("confidence-of")) byId("confidence-of").textContent = state.who ? `Confidence of ${nameOf(state.who)}` : "Confidence";
   for (const [name, missing] of [["low", 0], ["high", 1]]) {
     const input = byId(`confidence-${name}`);
     if (input && input !== document.activeElement) input.value = state[name] === missing ? "" : Number(state[name].toFixed(3));

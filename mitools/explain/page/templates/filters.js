@@ -23,7 +23,7 @@ function prepareSearch(text, regex) {
   }
 }
 
-const state = { chosen: {}, low: 0, high: 1, gold: "", given: "", split: "", sort: "n", down: false, page: 0, record: null, wide: false, tab: "records" };
+const state = { chosen: {}, low: 0, high: 1, who: "", gold: "", given: "", split: "", sort: "n", down: false, page: 0, record: null, wide: false, tab: "records" };
 
 const chosenOf = (facet) => (state.chosen[facet.name] ??= new Set());
 
@@ -39,7 +39,7 @@ const holdsBits = (facet, bits, wanted) => !wanted || (facet.mode === "all" ? (b
 
 function isInRange(row) {
   if (state.low <= 0 && state.high >= 1) return true;
-  const confidence = row.student?.confidence;
+  const confidence = row[state.who || "student"]?.confidence;
   return confidence !== undefined && confidence >= state.low && (confidence < state.high || state.high >= 1);
 }
 

@@ -15,7 +15,7 @@ function refresh() {
   byId("command-box").hidden = true;
   byId("save").disabled = !found.length;
   for (const element of document.querySelectorAll("[data-filter]")) {
-    element.setAttribute("aria-pressed", String(isApplied(new URLSearchParams(element.dataset.filter))));
+    element.setAttribute("aria-pressed", String(isApplied(askedOf(element))));
   }
   showOrder();
   show();
@@ -71,18 +71,26 @@ function onTabKey(event) {
 
 // Plots: a click sets its filters and shows the records, a second click removes them.
 
+/** The filters of a plot's element: the records that it counts. */
+function askedOf(element) {
+  const asked = new URLSearchParams(element.dataset.filter);
+  if (hasSetApart) asked.set("evaluated", "yes");
+  if (asked.has("low") && !asked.has("who")) asked.set("who", "");
+  return asked;
+}
+
 function isApplied(asked) {
   for (const [name, value] of asked) {
     const facet = facets.find((one) => one.name === name);
     if (facet) {
       if (chosenOf(facet).size !== 1 || !chosenOf(facet).has(value)) return false;
-    } else if (String(state[name]) !== value) return false;
+    } else if (typeof state[name] === "number" ? state[name] !== Number(value) : state[name] !== value) return false;
   }
   return true;
 }
 
 function toggleFilter(element) {
-  const asked = new URLSearchParams(element.dataset.filter);
+  const asked = askedOf(element);
   const drop = isApplied(asked);
   for (const [name, value] of asked) {
     const facet = facets.find((one) => one.name === name);
