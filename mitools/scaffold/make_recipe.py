@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from mitools.errors import MitoolsError, OutputError, UsageError
 from mitools.files import STDIN, atomic_directory, output_errors
-from mitools.recipe import is_recipe_name
+from mitools.recipe import find_recipe, is_recipe_name
 from mitools.scaffold.options import InitOptions
 from mitools.scaffold.propose import Proposal, propose
 from mitools.scaffold.recipe_text import recipe_text
@@ -160,7 +160,15 @@ def _copy(options: InitOptions) -> MadeRecipe:
         tables = copy_recipe(recipe, part)
         _write_script(part)
     reason = f"all settings and data are those of the recipe {recipe}"
-    return MadeRecipe(options.folder, (reason,), (), _names_teacher(tables))
+    warnings = tuple(_about_script(recipe))
+    return MadeRecipe(options.folder, (reason,), warnings, _names_teacher(tables))
+
+
+def _about_script(recipe: str) -> Iterator[str]:
+    """Warn that a recipe works in rounds, by a script of its own."""
+    own = find_recipe(recipe).parent / SCRIPT
+    if own.is_file() and b"\nfor " in own.read_bytes():
+        yield f"{SCRIPT} runs each stage once; {recipe} works in rounds, by its own {own}"
 
 
 def _look_at(file: str, options: InitOptions) -> tuple[str, Proposal, Trial]:
