@@ -190,11 +190,13 @@ class Calibration:
         split = self.roles.calibrate_on
         wanted = f"{target.accuracy:.4g} at risk {target.risk:.4g}"
         if not records:
-            other = ', or choose it on half of the test records: "--calibrate-on test"'
-            return (
+            reason = (
                 f'no threshold: no record of the split "{split}" that is left to choose it on has '
-                f"a gold label or a teacher label; add such records{other * (split != 'test')}"
+                "a gold label or a teacher label; add such records"
             )
+            if split == "test":
+                return reason
+            return f'{reason}, or choose it on half of the test records: "--calibrate-on test"'
         fewest = fewest_records(target.accuracy, target.risk)
         if choice.best is None:
             return (
