@@ -56,6 +56,9 @@ def read_settings(recipe: str, task: str, labels: Sequence[str]) -> Settings:
     annotate = settings.tables["annotate"]
     if not is_same:
         settings.left_out = [name for name in _OF_THE_TASK if annotate.pop(name, None) is not None]
+    train = settings.tables["train"]
+    if task not in ("choice", "labels") and train.get("mi") == "name":
+        del train["mi"]  # its rationales name a choice, which these records do not have
     for name in ("template", "examples"):
         if isinstance(annotate.get(name), str):
             file = _inside(path, annotate[name])

@@ -161,7 +161,7 @@ def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> Traini
         raise DataError(message, hint='run "mitools annotate" and "mitools split" first')
     if options.objective.names and not _has_any(train, "name_ids"):
         message = "--mi name needs rationales that name one of their record's choices; none does"
-        raise DataError(message, hint='drop "--mi name", or see "mitools load --help" for choices')
+        raise DataError(message, hint='use "--mi none", or see "mitools load --help" for choices')
     measured = _drawn_to_measure(spool, options)
     valid = _tokenize(measured, folder / "valid.arrow", codec, options, Counter(), whole=True)
     return TrainingData(train, valid or None, notes)

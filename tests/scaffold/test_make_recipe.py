@@ -125,6 +125,16 @@ def test_settings_of_a_recipe_are_taken(write_table: WriteTable, tmp_path: Path)
     assert made.warnings == ()
 
 
+def test_an_objective_of_choices_is_left_out_where_there_are_none(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    path = write_table(question=TEXTS, answer=list(range(40)))
+    make(tmp_path / "numbers", path, from_recipe="cqa")
+    assert "mi" not in tables(tmp_path / "numbers")["train"]
+    make(tmp_path / "labels", write_table(text=TEXTS, label=LABELS), from_recipe="cqa")
+    assert tables(tmp_path / "labels")["train"]["mi"] == "name"
+
+
 def test_examples_for_other_labels_are_left_out(write_table: WriteTable, tmp_path: Path) -> None:
     path = write_table(text=TEXTS, label=LABELS)
     made = make(tmp_path / "mine", path, from_recipe="esnli")

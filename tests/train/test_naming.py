@@ -304,7 +304,7 @@ def test_records_that_it_cannot_use_are_refused(tmp_path: Path, tiny_causal: Pat
     read = [{**record, "choices": None} for record in records(9)]
     with pytest.raises(DataError, match="none does") as found:
         prepare(iter(read), options(tmp_path, tiny_causal), lambda _: None)
-    assert "--mi name" in (found.value.hint or "")
+    assert 'use "--mi none"' in (found.value.hint or "")
 
 
 @pytest.mark.parametrize(
