@@ -160,15 +160,15 @@ def _copy(options: InitOptions) -> MadeRecipe:
         tables = copy_recipe(recipe, part)
         _write_script(part)
     reason = f"all settings and data are those of the recipe {recipe}"
-    warnings = tuple(_about_script(recipe))
-    return MadeRecipe(options.folder, (reason,), warnings, _names_teacher(tables))
+    reasons = (reason, *_about_script(recipe))
+    return MadeRecipe(options.folder, reasons, (), _names_teacher(tables))
 
 
 def _about_script(recipe: str) -> Iterator[str]:
-    """Warn that a recipe works in rounds, by a script of its own."""
+    """Say that a recipe has another script than the one that each new recipe gets."""
     own = find_recipe(recipe).parent / SCRIPT
-    if own.is_file() and b"\nfor " in own.read_bytes():
-        yield f"{SCRIPT} runs each stage once; {recipe} works in rounds, by its own {own}"
+    if own.is_file() and own.read_bytes() != _script():
+        yield f"{SCRIPT} is the one of every new recipe; {recipe} has its own: {own}"
 
 
 def _look_at(file: str, options: InitOptions) -> tuple[str, Proposal, Trial]:
@@ -248,5 +248,9 @@ def _names_teacher(tables: Mapping[str, Any]) -> bool:
 def _write_script(folder: Path) -> None:
     path = folder / SCRIPT
     with output_errors(str(path)):
-        path.write_bytes(files("mitools.scaffold").joinpath(SCRIPT).read_bytes())
+        path.write_bytes(_script())
         path.chmod(0o755)
+
+
+def _script() -> bytes:
+    return files("mitools.scaffold").joinpath(SCRIPT).read_bytes()

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
+from mitools.recipe import find_recipe
 
 TEXTS = [f"A message about the thing number {n}." for n in range(10, 40)]
 
@@ -45,6 +46,8 @@ def test_a_copied_recipe_that_has_a_teacher_needs_no_model() -> None:
     done = run("init", "my quick", "--from", "quickstart")
     assert done.stderr == (
         "mitools init: all settings and data are those of the recipe quickstart\n"
+        "mitools init: run.sh is the one of every new recipe; quickstart has its own: "
+        f"{find_recipe('quickstart').parent / 'run.sh'}\n"
         "mitools init: wrote my quick; read and change my quick/recipe.toml\n"
         "mitools init: next, a first look: LIMIT=50 'my quick/run.sh'\n"
         "mitools init: then all of it: 'my quick/run.sh'\n"

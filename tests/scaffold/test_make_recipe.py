@@ -153,11 +153,13 @@ def test_a_recipe_is_copied_with_its_data(tmp_path: Path) -> None:
     assert len(records(run("load", "-q", "-c", tmp_path / "mine"))) == 360
 
 
-def test_a_copy_of_a_recipe_that_works_in_rounds_says_where_its_script_is(tmp_path: Path) -> None:
-    (warning,) = make(tmp_path / "mine", from_recipe="active").warnings
-    assert warning.startswith("run.sh runs each stage once; active works in rounds, by its own ")
-    assert Path(warning.rpartition(" ")[2]).is_file()
-    assert make(tmp_path / "quick", from_recipe="quickstart").warnings == ()
+@pytest.mark.parametrize("recipe", ["active", "quickstart"])
+def test_a_copy_of_a_recipe_with_a_script_of_its_own_says_where_that_is(
+    tmp_path: Path, recipe: str
+) -> None:
+    _, told = make(tmp_path / "mine", from_recipe=recipe).reasons
+    assert told.startswith(f"run.sh is the one of every new recipe; {recipe} has its own: ")
+    assert Path(told.rpartition(" ")[2]).is_file()
 
 
 def test_a_recipe_that_names_its_teacher_needs_no_model(tmp_path: Path) -> None:
