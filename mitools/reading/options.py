@@ -18,8 +18,9 @@ _ARTICLE = re.compile(r"^(?:an?|the) ")
 _NEGATED = re.compile(
     r"(?:\bnot|\bnon|n't|\bnever|\bno|\bneither|\bnor|\bwithout|\bcannot\s+be|\brather\s+than|\binstead\s+of"
     r"|\bunlike|\banti|\b(?:hardly|scarcely|barely|far\s+from|anything\s+but|less\s+than)"
-    r"|\bfail(?:s|ed)?\s+to|\brul(?:e|es|ed|ing)\s+out|\binsufficient\s+(?:\w+\s+)?for)(?:\s+(?:be|been|necessarily|an?|the|really|quite|at|all|entirely|fully|clearly"
-    r"|directly|a\s+case\s+of))*[\s-]*\Z"
+    r"|\bfail(?:s|ed)?\s+to|\brul(?:e|es|ed|ing)\s+out|\binsufficient\s+(?:\w+\s+)?for)"
+    r"(?:\s+(?:be|been|necessarily|an?|the|really|quite|at|all|entirely|fully|clearly|directly"
+    r"|a\s+case\s+of))*[\s-]*\Z"
 )
 _SIGNED = re.compile(r"\W{0,4}\.\d")
 
