@@ -34,8 +34,12 @@ _TOKEN = re.compile(rf"\s*(?:(?P<number>{_NUMBER})|(?P<mark>[-+*/()=%$]))")
 # minus sign and en dash. One character for one, so that positions stay true.
 _SPELLINGS = str.maketrans("\u00d7\u22c5\u00b7\u2217\u00f7\u2215\u2212\u2013[]", "****//--()")
 _TIMES = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9($.-])")
-# The prefix is bounded: in a long run of dashes each position would be tried to the end.
-_SPAN = re.compile(r"(?:\( ?|[-$]){0,24}(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
+_SPAN = re.compile(r"(?:[0-9]|\.[0-9])[0-9\s.,$%()+*/xX=-]*")
+# What opens a span, looked for from its first digit back: tried from each "(" of a long run, it
+# takes the whole bound at each.
+_OPENING = re.compile(r"(?:\( ?|[-$]){0,24}\Z")
+_OPENING_LENGTH = 48
+"""Characters: 24 times ``"( "``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +207,8 @@ def find_placed_expressions(text: str) -> Iterator[tuple[Expression, int, int]]:
     text = text.translate(_SPELLINGS)
     for match in _SPAN.finditer(text):
         is_followed = _RESULT.match(text, match.end()) is not None
-        begin = match.start()
-        for part in _PART_END.split(match[0]):
+        begin = _opening(text, match.start())
+        for part in _PART_END.split(text[begin : match.end()]):
             start, begin = begin, begin + len(part) + 1  # _PART_END matches one character
             if len(part) > 2 * MAX_LENGTH:  # which the parser refuses
                 continue
@@ -214,6 +218,12 @@ def find_placed_expressions(text: str) -> Iterator[tuple[Expression, int, int]]:
             if expression is not None and expression.operators and is_written_out:
                 start += part.index(written)
                 yield expression, start, start + len(written)
+
+
+def _opening(text: str, begin: int) -> int:
+    """Return where the parentheses and signs before ``begin`` start."""
+    opening = _OPENING.search(text, max(0, begin - _OPENING_LENGTH), begin)
+    return opening.start() if opening else begin
 
 
 _PART_END = re.compile(r"[.,](?=\s)")

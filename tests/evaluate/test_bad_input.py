@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from mitools import expressions
 from mitools.cli import mitools
 from mitools.evaluate.measures import statistics
+from mitools.evaluate.score import scored
+from mitools.tasks import task_of
+from tests.clock import cpu_seconds
 from tests.evaluate.synthetic import answered
 
 Records = list[dict[str, Any]]
@@ -153,17 +156,12 @@ def test_a_malicious_label_is_invalid_fast_and_nothing_runs(label: str, tmp_path
     said = {"label": label, "rationale": f"So it is {label}."}
     record = {"id": "1", "input": "1 and 2", "label": "3", "task": "equation", "student": said}
     _, warm = run([record], tmp_path)
-    from mitools import expressions
-    from mitools.evaluate.score import scored
-    from mitools.tasks import task_of
 
-    seconds = []
-    for _ in range(5):  # the quickest says what it takes, the others what the machine was doing
-        expressions._parse.cache_clear()  # each run reads the label anew
-        started = time.process_time()
-        found = scored(record, task_of(record))
-        seconds.append(time.process_time() - started)
-    assert min(seconds) < 0.01
-    assert found["scores"]["valid"] is False
+    def judge() -> dict[str, Any]:
+        expressions._parse.cache_clear()
+        return scored(record, task_of(record))
+
+    assert cpu_seconds(judge) < 0.01
+    assert judge()["scores"]["valid"] is False
     assert warm["label"]["valid"]["value"] == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "figures.json"]
