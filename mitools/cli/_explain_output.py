@@ -45,6 +45,9 @@ LARGE_PAGE_MB = 50
 _OF_AN_INDEX = ("files", "html", "config", "quiet", "debug")
 """The parameters that the index of a folder has a use for."""
 
+_OF_TEXT = ("full", "diff", "width")
+"""The parameters that only text has a use for."""
+
 Show = Callable[["ViewedRecord"], None]
 
 
@@ -79,6 +82,10 @@ class Outputs:
         if self.summary is not None and self.html is None and self.json:
             message = "--summary has no effect with --json alone"
             raise UsageError(message, hint="add --html FILE, or drop one")
+        if not self.has_text:
+            for name in typed(_OF_TEXT):
+                message = f"--{name} has no effect without text"
+                raise UsageError(message, hint=f"drop it, or {'--json' if self.json else '--html'}")
         if self.html is None:
             if self.journal is not None:
                 raise UsageError("--journal is for a page", hint="add --html FILE")

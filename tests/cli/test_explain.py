@@ -609,6 +609,9 @@ def test_a_confidence_that_is_none_is_an_error_that_names_the_record(tmp_path: P
         (["--vs-summary", "x.json"], "--vs-summary needs a page of two students"),
         (["--html", "-", "--json"], "a page and records cannot go to the same output; name two"),
         (["--html", "x", "--json", "-o", "x"], "x is both --output and --html"),
+        (["--html", "x", "--full"], "--full has no effect without text; drop it, or --html"),
+        (["--html", "x", "--diff"], "--diff has no effect without text; drop it, or --html"),
+        (["--json", "--width", "90"], "--width has no effect without text; drop it, or --json"),
         (["--html", "x", "-o", "y"], "with --html, -o is for records; add --json, or drop -o"),
     ],
 )
