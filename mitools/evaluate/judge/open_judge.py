@@ -107,7 +107,12 @@ def open_judge(
 async def _replies(
     teacher: Teacher, questions: Sequence[Question], on_reply: OnReply | None
 ) -> list[Reply]:
-    """Ask all questions concurrently; the endpoint limits the requests in flight."""
+    """Ask all questions concurrently; the endpoint limits the requests in flight.
+
+    If one fails, no other is sent, but those in flight are finished and kept, as they are paid for.
+    """
+    from mitools.annotate.protocol import UnaskedError
+
     count = 0
 
     def advance(by: int) -> None:
@@ -117,15 +122,19 @@ async def _replies(
             on_reply(count, len(questions))
 
     async def reply_to(question: Question) -> Reply:
-        reply = teacher.recall(question)
-        if reply is None:
-            reply = await teacher.ask(question)
+        try:
+            reply = teacher.recall(question)
+            if reply is None:
+                reply = await teacher.ask(question)
+        except BaseException:
+            teacher.stop()
+            raise
         advance(1)
         return reply
 
     advance(0)
-    try:
-        return await asyncio.gather(*map(reply_to, questions))
-    except BaseException:
-        teacher.stop()
-        raise
+    outcomes = await asyncio.gather(*map(reply_to, questions), return_exceptions=True)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    if failures:  # prefer the error that stopped the others to UnaskedError
+        raise min(failures, key=lambda failure: isinstance(failure, UnaskedError))
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

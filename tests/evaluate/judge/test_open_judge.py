@@ -81,6 +81,22 @@ def test_a_missing_key_is_noticed_when_it_is_opened(
         pytest.fail("it opened")
 
 
+def test_a_judge_that_refuses_says_why_and_the_replies_in_flight_are_kept(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    server.script = [Act(status=401), *[Act(text="Score: 4", delay=0.5)] * 15]
+    server.act = None
+    server.default = Act(text="Score: 5")
+    options = JudgeOptions("judge-1", server.url, str(tmp_path / "refusing.sqlite3"))
+    queries = [Query(str(n), f"q{n}") for n in range(40)]
+    with open_judge(options) as judge, pytest.raises(TeacherRefusedError, match="401"):
+        judge.ask(queries)
+    assert len(server.calls) == 16
+    with open_judge(options) as judge:
+        assert list(judge.ask(queries)).count("Score: 4") == 15
+    assert len(server.calls) == 16 + 25
+
+
 def test_a_judge_works_where_an_event_loop_runs_already(
     server: FixtureServer, tmp_path: Path
 ) -> None:
