@@ -1,4 +1,4 @@
-"""Handling of ^C: the first stops reading, the second cancels; a stdin whose reader can be woken.
+"""Handling of ^C and SIGTERM: the first stops reading, the second cancels; a stdin to be woken.
 
 A thread that is blocked in ``read`` cannot be stopped, and a thread that holds stdin's lock when
 Python exits crashes it. So the reader waits for stdin and for a pipe that wakes it.
@@ -19,6 +19,8 @@ from types import FrameType
 from mitools.annotate.run import StoppedError
 
 __all__ = ["stopping_on_interrupt", "wakeable_stdin"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Wakeable(io.RawIOBase):
@@ -72,10 +74,11 @@ def wakeable_stdin() -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` at the first ^C, and raise ``KeyboardInterrupt`` after the block.
+    """Call ``stop`` at the first ^C or SIGTERM, and raise ``KeyboardInterrupt`` after the block.
 
-    A second ^C raises it at once. In a pipe the next stage is interrupted as well, and may end
-    first: a write that fails for that reason does not hide the interrupt.
+    Schedulers and containers stop a process by SIGTERM, and then, too, the answers in flight are
+    paid for. A second signal raises it at once. In a pipe the next stage is interrupted as well,
+    and may end first: a write that fails for that reason does not hide the interrupt.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -89,13 +92,14 @@ def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
         is_interrupted = True
         stop()
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     try:
         yield
     except BrokenPipeError:
         if not is_interrupted:
             raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if is_interrupted:
         raise KeyboardInterrupt

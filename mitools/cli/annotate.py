@@ -181,11 +181,11 @@ def command(
     """Let a teacher LLM answer and explain each record.
 
     Each response is written to a journal when it arrives: run an interrupted command again, and
-    only the missing answers are requested. The first ^C stops reading and waits for requests in
-    flight; the second cancels them.
+    only the missing answers are requested. The first ^C or SIGTERM stops reading and waits for
+    requests in flight; the second cancels them.
 
     Exit status: 4 if the budget is used up, 5 if the endpoint refuses (key, quota, permission),
-    130 after ^C.
+    130 after ^C or SIGTERM.
 
     \b
     mitools annotate -m MODEL data.jsonl > annotated.jsonl

@@ -193,13 +193,16 @@ def test_a_closed_downstream_ends_it_quietly_and_soon(server: FixtureServer) -> 
     assert len(server.calls) <= 5 + 4 * 4 + 4
 
 
-def test_an_interrupt_drains_what_is_under_way(server: FixtureServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_drains_what_is_under_way(
+    number: signal.Signals, server: FixtureServer, tmp_path: Path
+) -> None:
     server.default = Act(delay=0.5)
     with start(server, "--concurrency", "3", "--journal", tmp_path / "j") as process:
         assert process.stdin is not None
         process.stdin.write(lines(sums(100)).encode())  # and stays open
         wait_until(lambda: len(server.calls) == 3)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.stdout is not None
         assert process.stderr is not None
         out, err = process.stdout.read(), process.stderr.read().decode()
@@ -235,16 +238,17 @@ def test_an_interrupt_keeps_the_samples_that_were_paid_for(
     assert len(server.calls) == 8
 
 
-def test_a_second_interrupt_does_not_wait(server: FixtureServer) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_does_not_wait(number: signal.Signals, server: FixtureServer) -> None:
     server.default = Act(hang=True)
     with start(server) as process:
         assert process.stdin is not None
         process.stdin.write(lines(sums(5)).encode())
         wait_until(lambda: len(server.calls) == 5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         time.sleep(0.3)
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(5) == 130
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
