@@ -23,7 +23,7 @@ import jinja2.meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mitools.annotate.options import AnnotateOptions
-from mitools.errors import SourceError, UsageError
+from mitools.errors import InvalidFieldError, SourceError, UsageError
 from mitools.records import Reader, Record, student_text
 from mitools.schema import get_path
 from mitools.tasks import Task, letter_of, normalize, task_of
@@ -258,4 +258,24 @@ def read_template(path: str) -> str:
 def _read_examples(path: str) -> list[Record]:
     needs = ("input", "label|teacher.label")
     hints = dict.fromkeys(needs, "an example needs input, label and rationale")
-    return list(Reader((path,), needs, hints=hints))
+    examples = list(Reader((path,), needs, hints=hints))
+    for example in examples:
+        _check_rationale(example)
+    return examples
+
+
+def _check_rationale(example: Record) -> None:
+    """Refuse an example whose rationale is the teacher's, and leads to another label than gold.
+
+    Raises:
+        InvalidFieldError: it is one.
+    """
+    is_of_teacher = example.get("label") and not example.get("rationale")
+    if is_of_teacher and get_path(example, "teacher.agrees") is False:
+        said = str(get_path(example, "teacher.label"))[:80]
+        message = (
+            f"the rationale is the teacher's, for the answer {said!r}, and the label is "
+            f"{example['label'][:80]!r}"
+        )
+        hint = "leave the example out, or write its rationale into a field of that name"
+        raise InvalidFieldError(message, where=getattr(example, "where", None), hint=hint)

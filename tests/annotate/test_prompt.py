@@ -10,7 +10,7 @@ import pytest
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.prompt import Prompts
-from mitools.errors import MissingFieldError, SourceError, UsageError
+from mitools.errors import InvalidFieldError, MissingFieldError, SourceError, UsageError
 from mitools.tasks import TASK_NAMES, task_named
 
 RECORD = {"id": "1", "input": "Where is it?", "choices": ["sea", "land"], "label": "sea"}
@@ -131,6 +131,18 @@ def test_bad_examples_are_reported_with_their_line(tmp_path: Path) -> None:
         Prompts(AnnotateOptions(examples=str(path)))
     with pytest.raises(SourceError, match="check the path"):
         Prompts(AnnotateOptions(template=str(tmp_path / "none")))
+
+
+def test_an_example_is_not_made_of_a_label_and_of_reasons_for_another(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    teacher = {"label": "x", "rationale": "So be it.", "agrees": False}
+    missed = {"input": "Q", "choices": ["x", "y"], "label": "y", "teacher": teacher}
+    path.write_text(f"{json.dumps(EXAMPLES[0])}\n{json.dumps(missed)}\n")
+    with pytest.raises(InvalidFieldError, match=r"e\.jsonl:2: .*answer 'x', and the label is 'y'"):
+        Prompts(AnnotateOptions(examples=str(path)))
+    path.write_text(json.dumps({**missed, "rationale": "It fits."}))
+    messages = Prompts(AnnotateOptions(examples=str(path))).messages(RECORD, task_named("choice"))
+    assert messages[2]["content"] == "It fits. So the answer is (b) y."
 
 
 def test_a_lone_surrogate_does_not_reach_the_wire() -> None:
