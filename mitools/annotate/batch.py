@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
 from mitools.annotate.client.completion import read_completion
 from mitools.annotate.client.faults import rejection_kind
-from mitools.annotate.client.journal import Entry, Journal
+from mitools.annotate.client.journal import IN_BATCH, Entry, Journal
 from mitools.annotate.client.reply_store import ReplyStore, open_reply_store
 from mitools.annotate.client.requests import Request
 from mitools.annotate.client.server_words import ServerWords, words_in
@@ -57,12 +57,16 @@ class Emitted:
         answered: records that are complete.
         requests: lines written, each request once.
         size: bytes written.
+        at_work: those of them that are in a batch already.
+        batch: the first such batch.
     """
 
     rows: int = 0
     answered: int = 0
     requests: int = 0
     size: int = 0
+    at_work: int = 0
+    batch: str = ""
 
     def lines(self) -> list[str]:
         """Sum up what was written."""
@@ -73,12 +77,16 @@ class Emitted:
             lines.append("nothing is left to ask: run it again without --emit-batch")
         return lines
 
-    def warning(self) -> str | None:
-        """Return a warning if the file is too large for OpenAI, else None."""
-        if self.requests <= MOST_REQUESTS and self.size <= MOST_BYTES:
-            return None
-        limits = f"{MOST_REQUESTS:,} requests and {MOST_BYTES // 1_000_000} MB"
-        return f'OpenAI accepts {limits} per file; split it with "split -l {MOST_REQUESTS}"'
+    def warnings(self) -> Iterator[str]:
+        """Yield warnings: requests that are paid for twice, a file that is too large for OpenAI."""
+        if self.at_work:
+            yield (
+                f"{self.at_work:,} of the requests are in {self.batch} already and would be paid "
+                "for again: to take its answers, type --batch in place of --emit-batch"
+            )
+        if self.requests > MOST_REQUESTS or self.size > MOST_BYTES:
+            limits = f"{MOST_REQUESTS:,} requests and {MOST_BYTES // 1_000_000} MB"
+            yield f'OpenAI accepts {limits} per file; split it with "split -l {MOST_REQUESTS}"'
 
 
 def emit_batch(records: Iterable[Record], options: AnnotateOptions, out: IO[str]) -> Emitted:
@@ -123,6 +131,10 @@ def emit_requests(
             name = bytes.fromhex(request.key[:32])  # half of it is still unique
             if name not in seen:
                 seen.add(name)
+                entry = store.find_entry(request)
+                if entry is not None and entry.kind == IN_BATCH:
+                    done.at_work += 1
+                    done.batch = done.batch or entry.response
                 line = batch_line(request)
                 out.write(line.decode())
                 done.requests += 1

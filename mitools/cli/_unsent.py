@@ -52,7 +52,7 @@ def print_batch(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions,
         done = emit_batch(asked, options, out)
     for line in done.lines():
         stage.console.note(line)
-    if warning := done.warning():
+    for warning in done.warnings():
         stage.console.warn(warning)
 
 

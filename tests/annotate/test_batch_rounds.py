@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -517,6 +518,23 @@ def test_a_student_before_the_batches_is_refused(server: BatchServer) -> None:
     assert status == 2
     assert "--emit-batch" in said
     assert not server.calls
+
+
+def test_what_is_in_a_batch_is_neither_written_nor_missed_without_a_word(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.refusals = {"GET /v1/batches/batch_0": [(401, {"error": {"message": "no"}})]}
+    with pytest.raises(TeacherRefusedError):
+        ask(sums(2), options)
+    out, by_hand = io.StringIO(), replace(options, in_batches=False)
+    (warning,) = emit_batch(sums(3), by_hand, out).warnings()
+    assert warning.startswith("2 of the requests are in batch_0 already and would be paid for ")
+    assert len(out.getvalue().splitlines()) == 3
+    left = next(annotate_records(sums(2), replace(by_hand, is_offline=True)))
+    said = left["teacher"]["error"]["message"]
+    assert said == "its request is in batch_0: --batch takes the answer"
+    ask(sums(2), options)
+    assert not list(emit_batch(sums(3), by_hand, out).warnings())
 
 
 def test_samples_are_separate_requests(server: BatchServer, options: AnnotateOptions) -> None:

@@ -14,6 +14,7 @@ from mitools.annotate.client.completion import (
     read_answer,
     read_scored,
 )
+from mitools.annotate.client.journal import IN_BATCH
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.rescue import Entry
 from mitools.annotate.protocol import Problem, Question, Reply
@@ -45,7 +46,10 @@ class ReplyReader:
             SourceError: it is not readable, though it was when it was stored.
         """
         if entry.kind != "ok":
-            failed = Reply(problem=Problem(entry.kind, entry.response))
+            message = entry.response
+            if entry.kind == IN_BATCH:
+                message = f"its request is in {message}: --batch takes the answer"
+            failed = Reply(problem=Problem(entry.kind, message))
             return self._named(failed, question, is_recalled=is_recalled)
         try:
             parse = parse_completion if question.said is None else parse_scored
