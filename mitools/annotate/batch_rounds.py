@@ -10,6 +10,7 @@ import contextlib
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +71,7 @@ class BatchTeacher(OfflineTeacher):
         self._stopped = threading.Event()
         self._shortage: BudgetError | None = None
         self._tried: set[bytes] = set()  # requests that this run has sent, or has waited for
+        self._fresh: set[bytes] = set()  # those of them that no record was made of yet
         self._most_requests = MOST_REQUESTS
         self._is_one_by_one = False  # one batch at a time, after the account's limit was met
 
@@ -97,19 +99,24 @@ class BatchTeacher(OfflineTeacher):
                     refusal = self._flights.wait(self._stopped, folder, on_waiting or _ignore)
                     if refusal is not None:
                         self._send_less(refusal)
+            self._fresh = set(self._tried)
             yield from spool
 
     def recall(self, question: Question) -> Reply:
-        """Answer from the journal.
+        """Answer from the journal; what this run's batches put there counts as asked by this run.
 
         Raises:
             BudgetError: the question was not asked, as the budget is used up.
         """
-        if self._shortage is not None and self._store.find(question) is None:
-            key = bytes.fromhex(self._store.requests.make(question).key)
-            if key not in self._tried:
-                raise self._shortage
-        return super().recall(question)
+        key = bytes.fromhex(self._store.requests.make(question).key)
+        shortage = None if key in self._tried else self._shortage
+        if shortage is not None and self._store.find(question) is None:
+            raise shortage
+        reply = super().recall(question)
+        if key not in self._fresh:
+            return reply
+        self._fresh.discard(key)  # an equal question costs nothing more
+        return replace(reply, is_recalled=False)
 
     def stop(self) -> None:
         self._stopped.set()

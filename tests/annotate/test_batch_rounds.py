@@ -98,6 +98,17 @@ def test_the_key_is_sent(server: BatchServer, options: AnnotateOptions) -> None:
     assert server.bearer == f"Bearer {KEY}"
 
 
+def test_the_summary_counts_what_the_batches_of_this_run_have_taken(
+    server: BatchServer, tmp_path: Path
+) -> None:
+    twin = {**sums(1)[0], "id": "twin"}
+    options = ("-m", "x", "--base-url", server.url, "--batch", "--journal", tmp_path / "j")
+    _, _, said = run(None, lines([*sums(3), twin]), *options)
+    assert "1 of 4 completions from the journal; 30 prompt and 15 completion tokens" in said
+    _, _, said = run(None, lines([*sums(3), twin]), *options)
+    assert "4 of 4 completions from the journal\n" in said
+
+
 def test_a_second_run_sends_nothing(server: BatchServer, options: AnnotateOptions) -> None:
     first = ask(sums(3), options)
     calls = len(server.calls)
