@@ -219,6 +219,8 @@ def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
     kind = rejection_kind(code, message)
     if "expired" in code:
         kind = "expired"
+    elif status == 429:
+        kind = "rate_limit"
     elif kind == "bad_request" and not (isinstance(status, int) and 400 <= status < 500):
         kind = "server_error"
     return Entry(key, kind, f"{status or 'batch'}: {message}")

@@ -135,6 +135,7 @@ def test_a_strategy_that_asks_again_takes_a_second_batch(tmp_path: Path) -> None
             "400: maximum context",
         ),
         ({"response": {"status_code": 400, "body": {}}}, "bad_request", "400: no reason given"),
+        ({"response": {"status_code": 429, "body": {}}}, "rate_limit", "429: no reason given"),
         ({"response": {"status_code": 500, "body": None}}, "server_error", "500: no reason given"),
         (
             {"response": None, "error": {"code": "batch_expired", "message": "too late"}},
@@ -148,7 +149,7 @@ def test_a_strategy_that_asks_again_takes_a_second_batch(tmp_path: Path) -> None
             "the batch holds no completion: not a chat completion",
         ),
     ],
-    ids=["context", "400", "500", "expired", "text", "no-choices"],
+    ids=["context", "400", "429", "500", "expired", "text", "no-choices"],
 )
 def test_a_failure_is_typed_and_never_replaces_an_answer(
     row: dict[str, Any], kind: str, message: str, tmp_path: Path
