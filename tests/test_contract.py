@@ -421,11 +421,14 @@ def test_a_record_leaves_before_the_next_one_comes(case: Case, start: Start) -> 
 
 @EVERY_STREAMING
 @pytest.mark.timeout(60)
-def test_an_interrupt_is_said_and_its_status_is_130(case: Case, start: Start) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_an_interrupt_is_said_and_its_status_is_130(
+    case: Case, start: Start, number: signal.Signals
+) -> None:
     process = start(case)
     process.stdin.write(LINES[0].encode())
     assert process.stdout.read(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     stderr = process.stderr.read().decode()
     assert process.wait() == 130
     assert "Traceback" not in stderr

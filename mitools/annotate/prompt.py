@@ -274,8 +274,8 @@ def _check_rationale(example: Record) -> None:
     if is_of_teacher and get_path(example, "teacher.agrees") is False:
         said = str(get_path(example, "teacher.label"))[:80]
         message = (
-            f"the rationale is the teacher's, for the answer {said!r}, and the label is "
-            f"{example['label'][:80]!r}"
+            f'the rationale is the teacher\'s, for the answer "{said}", and the label is '
+            f'"{example["label"][:80]}"'
         )
         hint = "leave the example out, or write its rationale into a field of that name"
         raise InvalidFieldError(message, where=getattr(example, "where", None), hint=hint)

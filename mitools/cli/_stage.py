@@ -12,6 +12,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ __all__ = [
 Decorator = Callable[[Any], Any]
 
 INTERRUPTED = 130
-"""Exit status after ^C, as in shells: 128 and the number of the signal."""
+"""Exit status after ^C, as in shells: 128 and the number of the signal. Also after SIGTERM."""
 
 HINTS = {
     "input": 'name it with "mitools load --map input=FIELD"',
@@ -227,8 +228,8 @@ class StageCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         console = Console(f"mitools {ctx.info_name}")
         try:
-            _catch_interrupts()
-            return super().invoke(ctx)
+            with _catching_interrupts():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:  # the reader downstream has closed the pipe
@@ -251,10 +252,24 @@ class StageCommand(click.Command):
             ctx.exit(exc.exit_code)
 
 
-def _catch_interrupts() -> None:
-    """Raise ``KeyboardInterrupt`` at ^C, if it would end the process; see ``mitools.__main__``."""
+@contextlib.contextmanager
+def _catching_interrupts() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` at ^C and at SIGTERM, if it would end the process.
+
+    Schedulers and containers stop a process by SIGTERM, and it would leave unfinished files behind.
+    For ^C see ``mitools.__main__``.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _unexpected(error: Exception) -> str:

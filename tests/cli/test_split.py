@@ -209,7 +209,8 @@ def test_a_closed_downstream_ends_it_quietly_and_the_figures_are_there(tmp_path:
     assert json.loads(report.read_text())["records"] == 5000
 
 
-def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "tmp"
     folder.mkdir()
     process = subprocess.Popen(
@@ -225,7 +226,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
         process.stdin.write(labelled(10).encode())
         while not list(tmp_path.glob(".out.jsonl.*")):
             pass  # until the output is open
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert b"mitools split: interrupted; run the same command again" in process.stderr.read()
     assert process.wait() == 130
     assert os.listdir(tmp_path) == ["tmp"]
