@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -241,6 +242,7 @@ def _writing(stage: Stage, options: SplitOptions, places: _Places) -> Iterator[W
         parts: dict[str, Writer] = {}
         if folder is not None:
             names = [_FILE_OF[name] for name in options.select]
+            _refuse_loss(stage, folder, names)
             _warn_of_others(stage, folder, names)
             streams = stack.enter_context(atomic_parts(folder, "split", names))
             parts = {name: Writer(streams[_FILE_OF[name]], flush=False) for name in options.select}
@@ -256,6 +258,27 @@ def _writing(stage: Stage, options: SplitOptions, places: _Places) -> Iterator[W
                 out.write(record)
 
         yield write
+
+
+def _refuse_loss(stage: Stage, folder: Path, names: list[str]) -> None:
+    """Refuse a run that reads some of the files that it replaces: the records of others are lost.
+
+    Raises:
+        UsageError: naming one of the others.
+    """
+    read = {os.path.realpath(file) for file in stage.files if file != STDIN}
+    if not any(os.path.realpath(folder / name) in read for name in names):
+        return
+    others = [name for name in names if os.path.realpath(folder / name) not in read]
+    lost = next((path for name in others if _has_content(path := folder / name)), None)
+    if lost is not None:
+        kept = ",".join(name for name, file in _FILE_OF.items() if file in {*names} - {lost.name})
+        hint = f'read it too, name another folder, or leave it as it is: "--select {kept}"'
+        raise UsageError(f"{lost} would be replaced, and its records are not read", hint=hint)
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _warn_of_others(stage: Stage, folder: Path, names: list[str]) -> None:

@@ -172,6 +172,21 @@ def test_the_parts_of_a_folder_may_be_split_again() -> None:
     assert sorted(ids, key=int) == [str(n) for n in range(50)]
 
 
+def test_a_part_that_is_split_again_does_not_replace_one_that_is_not_read() -> None:
+    Path("d").mkdir()
+    Path("d/train.jsonl").write_text(LINE)
+    Path("d/valid.jsonl").write_text("")
+    Path("d/test.jsonl").write_text("mine\n")
+    words = ("split", "-q", "d/train.jsonl", "--test", "0", "--out-dir", "d")
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "d/test.jsonl would be replaced, and its records are not read" in result.stderr
+    assert 'leave it as it is: "--select train,valid"' in result.stderr
+    assert Path("d/test.jsonl").read_text() == "mine\n"
+    assert run(*words, "--select", "train,valid").exit_code == 0
+    assert Path("d/test.jsonl").read_text() == "mine\n"
+
+
 def test_reading_one_file_twice_is_fine() -> None:
     result = run("split", "-q", "other.jsonl", "other.jsonl", "--against", "other.jsonl")
     assert result.exit_code == 0, result.stderr
