@@ -17,7 +17,7 @@ from mitools.sources.options import LoadOptions
 
 __all__ = ["csv_rows"]
 
-_MAX_CELL_CHARACTERS = 2**24
+_MAX_CELL_CHARACTERS = 2**24  # a cell with line breaks may be longer than a line
 _ROWS_COMPARED = 20
 _EXCEL_LINE = re.compile(r"\"?sep=(.)\"?")
 _DELIMITERS = (",", "\t", ";", "|")
@@ -34,7 +34,8 @@ def csv_rows(path: str, delimiter: str, options: LoadOptions, *, is_given: bool)
     Raises:
         SourceError: the header is not readable or names a column twice, or another delimiter fits.
     """
-    csv.field_size_limit(_MAX_CELL_CHARACTERS)
+    # The option that allows longer lines allows cells of that length too.
+    csv.field_size_limit(max(_MAX_CELL_CHARACTERS, options.bounds.line_bytes))
     with open_text(path, "tsv" if delimiter == "\t" else "csv", options.encoding) as text:
         if not is_given:
             _check_delimiter(text, delimiter, options)
@@ -143,6 +144,10 @@ def _row_error(error: csv.Error, where: Where, lines: int) -> MalformedLineError
     if "unexpected end of data" in str(error):
         message = "a quote that opens in this row is never closed (unexpected end of data)"
         hint = 'close it, write "" for a quote, or add "--no-quotes"'
+        return MalformedLineError(message, where=where, hint=hint)
+    if "field larger" in str(error):
+        message = f"a cell is longer than {csv.field_size_limit():,} characters"
+        hint = 'close the quote that opens it, or raise the bound with "--max-line-bytes SIZE"'
         return MalformedLineError(message, where=where, hint=hint)
     if lines > 1 and "expected after" in str(error):
         message = (

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from mitools.bounds import Bounds
 from mitools.errors import EmptyInputError, MissingFieldError, MitoolsError, SourceError, UsageError
 from mitools.records import Reader, Record, Rejected
 from mitools.sources.formats import open_file
@@ -142,6 +143,20 @@ def test_a_first_line_that_may_be_a_row_has_a_hint(tmp_path: Path, header: str) 
 def test_a_long_cell_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", f"input,label\n{'x' * 300_000},y\n")
     assert len(records_of(path)[0]["input"]) == 300_000
+
+
+@pytest.mark.parametrize("bound", [16 * 2**20, 32 * 2**20])
+def test_the_option_that_allows_a_long_line_allows_a_long_cell(tmp_path: Path, bound: int) -> None:
+    path = written(tmp_path, "a.csv", f"input,label\n{'x' * (bound // 2 + 2**20)},y\n")
+    found = records_of(path, bounds=Bounds(line_bytes=bound))
+    assert len(found[0]["input"]) == bound // 2 + 2**20
+    cell = f"{'x' * 2**20}\n" * (bound // 2**20)
+    path = written(tmp_path, "b.csv", f'input,label\n"{cell}",y\n')
+    rejected: list[Rejected] = []
+    with pytest.raises(EmptyInputError):
+        records_of(path, rejected, bounds=Bounds(line_bytes=bound))
+    assert f"b.csv:2: a cell is longer than {bound:,} characters" in str(rejected[0].error)
+    assert '"--max-line-bytes SIZE"' in str(rejected[0].error)
 
 
 @pytest.mark.parametrize(
