@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mitools.asking.answering import settle
 from mitools.errors import EmptyInputError
 from mitools.export.agreement import (
     EXACT,
@@ -71,6 +72,7 @@ def export_student(
     set_chat_template(student.codec)  # a folder of an earlier version has the base model's
     exporter = _exporter_of(options.target)
     exporter.require(options, student)
+    about_the_way = _about_the_way(student, exporter)
     texts = _texts(records, options.check_limit)
     with atomic_directory(options.out) as out:
         note(f"converting for {exporter.title}")
@@ -83,6 +85,8 @@ def export_student(
         agreement = compare(student, texts, replies, purpose)
         check_agreement(agreement, _tolerance(options).widened(slack), exporter.title)
         _describe(Path(folder), student, exporter, out, options, agreement)
+    if about_the_way:
+        note(about_the_way)
     return agreement
 
 
@@ -90,6 +94,17 @@ def _exporter_of(target: Target) -> Exporter:
     module, name = _EXPORTERS[target]
     exporter: Exporter = getattr(import_module(f"mitools.export.targets.{module}"), name)()
     return exporter
+
+
+def _about_the_way(student: LocalStudent, exporter: Exporter) -> str:
+    """Say that mitools answers in another way than the export, which gives one text; else empty."""
+    way, _ = settle(None, 1, None, student.metadata)
+    if way == "predict":
+        return ""
+    return (
+        f'mitools answers by "--answer {way}", {exporter.title} by the label alone; for the '
+        'figures of the export: "mitools eval --answer predict"'
+    )
 
 
 def _tolerance(options: ExportOptions) -> Tolerance:

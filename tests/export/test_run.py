@@ -16,7 +16,7 @@ from mitools.export import run
 from mitools.export.options import ExportOptions
 from mitools.export.protocol import Reply
 from mitools.export.run import export_student
-from mitools.student import save_student
+from mitools.student import load_student, save_student
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
 from tests.toys import toy_records
@@ -105,6 +105,28 @@ def test_an_export_that_agrees_is_kept_with_card_and_facts(
     assert facts["student"]["task"] == "text"
     assert notes == ["converting for Copy", "comparing on 6 records"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "way"),
+    [({"answer": "named"}, "named"), ({"answer_weight": {"value": 0.3, "fitted_on": 99}}, "both")],
+)
+def test_it_is_said_that_mitools_answers_by_more_than_the_label(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    tmp_path: Path,
+    fields: dict[str, Any],
+    way: str,
+) -> None:
+    use(monkeypatch, Copying())
+    student = load_student(folder, "cpu")
+    save_student(tmp_path / "s", student.model, student.codec, {**student.metadata, **fields})
+    notes: list[str] = []
+    export_student(tmp_path / "s", toy_records(), options(tmp_path / "out"), notes.append)
+    assert notes[2:] == [
+        f'mitools answers by "--answer {way}", Copy by the label alone; for the figures of the '
+        'export: "mitools eval --answer predict"'
+    ]
 
 
 def test_an_export_replaces_an_earlier_one_and_nothing_else(
