@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mitools.cli._options import typed
 from mitools.cli._places import OutputFolder, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage, stdout
 from mitools.errors import UsageError
@@ -21,6 +22,9 @@ GROUPS = {
     "GGUF": "--converter",
     "Hugging Face Hub": "--repo --public --yes",
 }
+
+_OF_EXPORTS = ("quantize", "overwrite", "check_records", "check_limit")
+"""Options without effect on an upload: the student's own files are sent."""
 
 
 @stage("export", reads=False, writes=False, groups=GROUPS)
@@ -118,9 +122,10 @@ def _to_folder(stage: Stage, student: Path, target: Any, **params: Any) -> None:
 def _to_hub(stage: Stage, student: Path, **params: Any) -> None:
     from mitools.export.hub import HubOptions, plan_upload, upload_student
 
-    for name in ("out", "converter"):
+    for name in ("out", "converter", *typed(_OF_EXPORTS)):
         if params[name]:
-            raise UsageError(f"--{name} is not for --to hub", hint="leave it out")
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is not for --to hub", hint="leave it out")
     if not params["repo"]:
         raise UsageError("--to hub needs a repository", hint="add --repo ORG/NAME")
     options = HubOptions(params["repo"], params["public"])

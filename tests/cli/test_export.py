@@ -43,6 +43,14 @@ def test_the_hub_gets_nothing_unless_confirmed(student: Path) -> None:
         (["--to", "ct2", "-o", "x", "--converter", "c"], "--converter is for --to gguf, not ct2"),
         (["--to", "hub"], "--to hub needs a repository; add --repo ORG/NAME"),
         (["--to", "hub", "--repo", "a/b", "-o", "x"], "--out is not for --to hub; leave it out"),
+        (
+            ["--to", "hub", "--repo", "a/b", "--quantize", "int8"],
+            "--quantize is not for --to hub; leave it out",
+        ),
+        (
+            ["--to", "hub", "--repo", "a/b", "--check-records", "x"],
+            "--check-records is not for --to hub; leave it out",
+        ),
         (["--to", "tar"], "'tar' is not one of"),
         ([], "Missing option '--to'. Choose from: ct2, gguf, onnx, hub; see"),
     ],
