@@ -10,7 +10,7 @@ import click
 from mitools.cli._options import typed
 from mitools.cli._places import OutputFolder, RecipePath, TypedOption
 from mitools.cli._stage import Stage, stage, stdout
-from mitools.errors import UsageError
+from mitools.errors import DataError, UsageError
 from mitools.export.options import QUANTIZATIONS, TARGETS, ExportOptions
 from mitools.files import STDIN, output_errors
 
@@ -115,8 +115,18 @@ def _to_folder(stage: Stage, student: Path, target: Any, **params: Any) -> None:
         overwrite=params["overwrite"],
     )
     records = Reader((params["check_records"],), ("input",))
-    agreement = export_student(student, records, options, stage.console.note)
+    try:
+        agreement = export_student(student, records, options, stage.console.note)
+    except DataError as exc:
+        exc.hint = _hint_of_export(exc.hint)
+        raise
     stage.console.note(f"saved {options.out}: {agreement}")
+
+
+def _hint_of_export(hint: str) -> str:
+    """Leave out of a hint of the reader the options that this command does not have."""
+    hint = hint.partition(", or continue without it")[0]
+    return "leave the line out" if hint.startswith("raise the bound") else hint
 
 
 def _to_hub(stage: Stage, student: Path, **params: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mitools.cli import mitools
+from mitools.export.targets.ct2 import CTranslate2Exporter
 from mitools.student import save_student
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.codec import Codec
@@ -69,3 +70,19 @@ def test_what_is_not_a_student_is_one_line(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "is not a student" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [('{"input": NaN}', 'write null for it, as "jq -c . FILE" does'), ("[" * 200, None)],
+)
+def test_a_bad_record_names_no_option_that_export_does_not_have(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, advice: str | None
+) -> None:
+    monkeypatch.setattr(CTranslate2Exporter, "require", lambda *_: None)
+    result = run(student, "--to", "ct2", "-o", tmp_path / "out", stdin=line + "\n")
+    assert result.exit_code == 1
+    assert "<stdin>:1: " in result.stderr
+    assert advice is None or result.stderr.endswith(f"; {advice}\n")
+    assert "--on-error" not in result.stderr
+    assert "--max-" not in result.stderr
