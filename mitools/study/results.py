@@ -35,9 +35,12 @@ _FIGURES = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one judged record says of a student: is its answer right, has its rationale words?"""
+    """What one judged record says of a student: is its answer right, has its rationale words?
 
-    is_correct: bool
+    None where that is not known: without a gold label no answer is right or wrong.
+    """
+
+    is_correct: bool | None
     has_words: bool | None
 
 
@@ -127,7 +130,7 @@ def _read_answers(
         name = str(record["id"]), seen[str(record["id"])]
         seen[name[0]] += 1
         has_words = _has_words(record["student"].get("rationale"))
-        own[name] = Verdict(bool(record["scores"].get("correct")), has_words)
+        own[name] = Verdict(record["scores"].get("correct"), has_words)
         for way, is_correct in _verdicts(record):
             by_way.setdefault(way, {})[name] = Verdict(is_correct, has_words)
     if own:
@@ -144,14 +147,15 @@ def _has_words(rationale: str | None) -> bool | None:
     return None if rationale is None else any(one.isalpha() for one in rationale)
 
 
-def _verdicts(record: Record) -> Iterator[tuple[str, bool]]:
+def _verdicts(record: Record) -> Iterator[tuple[str, bool | None]]:
     """Judge the answer of each way, where the student was asked in several."""
     answers = record["student"].get("answers")
     if not answers:
         return
-    task = task_of(record)
+    task, has_gold = task_of(record), record["scores"].get("correct") is not None
     for way, answer in answers.items():
-        yield way, task.is_equal(answer.get("label"), record.get("label"))
+        is_correct = task.is_equal(answer.get("label"), record.get("label"))
+        yield way, is_correct if has_gold else None
 
 
 def _figures(summary: Mapping[str, Any], is_whole: bool, verdicts: Verdicts) -> dict[str, float]:
@@ -163,7 +167,9 @@ def _figures(summary: Mapping[str, Any], is_whole: bool, verdicts: Verdicts) -> 
             value = value.get(key) if isinstance(value, Mapping) else None
         if isinstance(value, Mapping) and value.get("value") is not None:
             figures[name] = float(value["value"])
-    figures["accuracy"] = sum(one.is_correct for one in verdicts.values()) / max(1, len(verdicts))
+    judged = [one.is_correct for one in verdicts.values() if one.is_correct is not None]
+    if judged:
+        figures["accuracy"] = sum(judged) / len(judged)
     known = [one.has_words for one in verdicts.values() if one.has_words is not None]
     if known:
         figures["wordless"] = known.count(False) / len(known)

@@ -54,7 +54,8 @@ class Cell:
     """All runs of one cell that are stored.
 
     Attributes:
-        correct: for each seed whose folds are all there, whether each record was answered rightly.
+        correct: for each seed whose folds are all there, whether each record with a gold label was
+            answered rightly.
         figures: for each name of :data:`~mitools.study.results.RESULT_NAMES`, one number a run.
     """
 
@@ -92,6 +93,7 @@ def cells_of(study: Study, results: Sequence[Result]) -> dict[Name, Cell]:
                 record: float(verdict.is_correct)
                 for member in members
                 for record, verdict in member.verdicts.items()
+                if verdict.is_correct is not None
             }
     return cells
 
@@ -140,7 +142,7 @@ def _describe(cell: Cell, seed: int) -> dict[str, Any]:
         if len(values):
             interval = _interval_of_runs(values, is_share=name in SHARES)
             figures[name] = {"value": float(values.mean()), "ci95": interval, "n": len(values)}
-    if cell.correct:
+    if cell.records(list(cell.correct)):
         figures["accuracy"] = _accuracy(cell, seed)
     steps = cell.step_seconds
     described: dict[str, Any] = rounded(

@@ -10,6 +10,7 @@ import pytest
 from mitools.errors import DataError
 from mitools.study.plan import Run, Study, runs_of
 from mitools.study.results import Result, read_results
+from mitools.study.tables import build_tables
 from tests.study.studies import MINIMAL, write_study
 
 SUMMARY = {
@@ -132,6 +133,23 @@ def test_validation_records_that_were_answered_as_well_do_not_count(tmp_path: Pa
     (result,) = read(tmp_path, "plain", records)
     assert list(result.verdicts) == [("r3", 0)]
     assert result.figures["accuracy"] == 1
+
+
+def test_an_answer_without_a_gold_label_is_neither_right_nor_wrong(tmp_path: Path) -> None:
+    answers = {"predict": {"label": "2"}, "both": {"label": "2"}}
+    records = [judged(place, "2", answers=answers, answered_by="both") for place in (0, 2)]
+    records[1] |= {"label": None, "scores": {"correct": None}}
+    study = study_of(tmp_path, "both", "answer = 'both'\n")
+    run = next(runs_of(study))
+    store(tmp_path / "runs", run, "both", records)
+    found = list(read_results(study, tmp_path / "runs"))
+    assert [one.figures["accuracy"] for one in found] == [1, 1]
+    assert [one.figures["wordless"] for one in found] == [0.5, 0.5]
+    (cell, _) = build_tables(study, found)["cells"]
+    assert (cell["figures"]["accuracy"]["value"], cell["figures"]["accuracy"]["n"]) == (1, 1)
+    store(tmp_path / "runs", run, "both", records[1:])
+    tables = build_tables(study, list(read_results(study, tmp_path / "runs")))
+    assert "accuracy" not in tables["cells"][0]["figures"]
 
 
 def test_what_is_damaged_is_named(tmp_path: Path) -> None:
