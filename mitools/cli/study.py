@@ -94,7 +94,7 @@ def command(stage: Stage, file: str, report: bool, **options: Any) -> None:
     _check_options(study)
     chosen = _study_options(study, options)
     wanted = narrow(study, options["only"], options["sizes"])
-    progress = None if report else _conduct(stage, wanted, chosen)
+    progress = None if report else _conduct(stage, wanted, chosen, study)
     if progress is None or progress.complete:
         text = write_report(study, chosen.out)
         with output_errors("<stdout>"):
@@ -140,7 +140,7 @@ def _check_options(study: Study) -> None:
                 raise RecipeError(message, hint=exc.hint) from exc
 
 
-def _conduct(stage: Stage, study: Study, options: StudyOptions) -> Progress:
+def _conduct(stage: Stage, study: Study, options: StudyOptions, whole: Study) -> Progress:
     """Make the runs; what a CPU computes is shared out between those that run at once."""
     from mitools.study.conduct import conduct
     from mitools.study.plan import runs_of
@@ -158,7 +158,7 @@ def _conduct(stage: Stage, study: Study, options: StudyOptions) -> Progress:
             else:
                 stage.console.warn(f"{name}: {ended.error}; see {ended.order.log}")
 
-        return conduct(study, options, execute, show)
+        return conduct(study, options, execute, show, whole=whole)
 
 
 def _tell(stage: Stage, progress: Progress) -> bool:

@@ -76,7 +76,12 @@ class Progress:
 
 
 def conduct(
-    study: Study, options: StudyOptions, execute: Execute, on_end: OnEnd = lambda _: None
+    study: Study,
+    options: StudyOptions,
+    execute: Execute,
+    on_end: OnEnd = lambda _: None,
+    *,
+    whole: Study | None = None,
 ) -> Progress:
     """Make the runs that are missing.
 
@@ -85,6 +90,7 @@ def conduct(
         options: where and how.
         execute: runs one mitools command; a function of a module, as workers import it.
         on_end: called with each run that ends.
+        whole: the study that this one is a part of: the report has the stored runs of all of it.
 
     Raises:
         StudyError: another process conducts a study there, records cannot be made, or a run that is
@@ -96,6 +102,8 @@ def conduct(
     with _lock(options.out):
         records = options.records or _prepare_records(study, options.out, execute)
         orders = {order.run.name: order for order in _orders(study, options, records)}
+        for order in () if whole is None else _orders(whole, options, records):
+            is_complete(order)  # refuses one that the new runs could not be compared with
         missing = [order for order in orders.values() if not is_complete(order)]
         progress = Progress(len(orders), complete=len(orders) - len(missing))
         schedule.waiting.extend(order.run for order in missing)

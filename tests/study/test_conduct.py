@@ -14,7 +14,7 @@ import pytest
 from mitools.errors import DataError, OutputError
 from mitools.study.conduct import OnEnd, Progress, StudyError, StudyOptions, conduct
 from mitools.study.make_run import Execute
-from mitools.study.plan import Study
+from mitools.study.plan import Study, narrow
 from mitools.study.results import read_results
 from mitools.study.workers import Ended
 from tests.study import studies
@@ -153,6 +153,22 @@ def test_runs_that_were_made_with_other_options_are_not_mixed_in(tmp_path: Path)
         conduct_all(write_study(tmp_path, FEW, records=44), out, studies.execute)
     with pytest.raises(DataError, match="was made with other --student"):
         conduct_all(write_study(tmp_path, FEW), out, studies.execute, student="x")
+
+
+def test_runs_of_a_part_of_a_study_are_those_of_the_whole(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    records = tmp_path / "records.jsonl"
+    first, second = (narrow(study, [name], []) for name in ("dss", "label"))
+    conduct(first, StudyOptions(out, records=records), studies.execute, whole=study)
+    other = StudyOptions(out, records=records, student="x")
+    with pytest.raises(DataError, match=r"dss\.n4\.s0 was made with other --student"):
+        conduct(second, other, studies.execute, whole=study)
+    write_study(tmp_path, FEW, records=44)
+    with pytest.raises(DataError, match=r"dss\.n4\.s0 was made with other records"):
+        conduct(second, StudyOptions(out, records=records), studies.execute, whole=study)
+    assert counted(out) == ["dss.n4.s0", "dss.n4.s1"]
+    write_study(tmp_path, FEW)
+    assert conduct(second, StudyOptions(out, records=records), studies.execute).made == 2
 
 
 def test_a_key_that_interrupts_a_study_does_not_reach_its_workers(tmp_path: Path) -> None:
