@@ -84,11 +84,12 @@ To run this encoder-decoder model elsewhere:
 
 _MEASURED = {"valid": "validation", "test": "test"}
 _DOES = {"label": "answers", "rationale": "explains"}
+_STOPS = " The code below stops at that end token."
 _IN_ONE_PASS = {
     "label-rationale": "For the prompt `{label}` it outputs the label, an end token, and the "
-    "rationale.",
+    f"rationale.{_STOPS}",
     "rationale-label": "For the prompt `{rationale}` it outputs the rationale, an end token, and "
-    "the label.",
+    f"the label.{_STOPS}",
 }
 
 
@@ -174,7 +175,8 @@ def _describe_prompts(metadata: Mapping[str, Any]) -> str:
         if name in trained
     ]
     if metadata["concludes"]:
-        sentences.append("After the end token of its rationale it outputs a second label.")
+        second = "After the end token of its rationale it outputs a second label."
+        sentences.append(second + _STOPS)
     if metadata.get("answer") == "named":
         sentences.append("mitools answers with the choice that the rationale names.")
     elif weight := metadata.get("answer_weight"):

@@ -15,7 +15,14 @@ from mitools.train.card import write_model_card
 from mitools.train.options import TrainOptions
 
 
-def card(folder: Path, trained: list[str], kind: str = "seq2seq", **changes: Any) -> str:
+def card(
+    folder: Path,
+    trained: list[str],
+    kind: str = "seq2seq",
+    *,
+    concludes: bool = False,
+    **changes: Any,
+) -> str:
     metadata = {
         "base": "google/flan-t5-small",
         "origin": {"base_model": "google/flan-t5-small", "license": "apache-2.0"},
@@ -23,7 +30,7 @@ def card(folder: Path, trained: list[str], kind: str = "seq2seq", **changes: Any
         "max_input_tokens": 512,
         "task": "equation",
         "trained": trained,
-        "concludes": False,
+        "concludes": concludes,
         "options": TrainOptions(Path("x"), **changes).as_json(),
         "results": {"valid_accuracy": 0.25, "steps": 7},
         "data": {"records": {"train": 1200, "valid": 30}},
@@ -66,7 +73,13 @@ def test_a_card_names_only_what_was_trained(tmp_path: Path) -> None:
 def test_a_card_states_the_order_of_one_pass(tmp_path: Path) -> None:
     text = card(tmp_path, ["label", "rationale"], order="rationale-label")
     prompt = "For the prompt `explain: …` it outputs the rationale, an end token, and the label."
-    assert prompt in text
+    assert f"{prompt} The code below stops at that end token." in text
+
+
+def test_a_card_says_that_its_code_does_not_print_the_second_label(tmp_path: Path) -> None:
+    text = card(tmp_path, ["label", "rationale"], concludes=True, mi="conclude")
+    second = "After the end token of its rationale it outputs a second label."
+    assert f"{second} The code below stops at that end token." in text
 
 
 def run_snippet(text: str, folder: Path, asked: str) -> list[str]:
