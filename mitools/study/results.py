@@ -125,8 +125,8 @@ def _read_answers(
     by_way: dict[str, dict[tuple[str, int], Verdict]] = {}
     seen: Counter[str] = Counter()
     for record in Reader((str(folder / f"{answer}.jsonl.gz"),), ("id", "student", "scores")):
-        if record.get("split", "test") != "test":
-            continue  # a validation record, answered to fit a weight or a temperature
+        if record.get("split", "test") != "test" or "role" in record["scores"]:
+            continue  # answered to fit a weight or a temperature, or to choose a threshold
         name = str(record["id"]), seen[str(record["id"])]
         seen[name[0]] += 1
         has_words = _has_words(record["student"].get("rationale"))

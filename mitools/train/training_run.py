@@ -147,9 +147,19 @@ class TrainingRun:
             "best_step": trainer.state.best_global_step,
         }
         if self.processes.is_first:
+            self._note_early_stop(trainer, on_note)
             seconds = round(time.monotonic() - started, 1)
             self._save({**results, "train_seconds": seconds}, self._answering(on_note))
         return metrics
+
+    def _note_early_stop(self, trainer: StudentTrainer, on_note: Callable[[str], None]) -> None:
+        step, total = trainer.state.global_step, trainer.state.max_steps
+        if step < total:
+            count = self.options.patience
+            which = (
+                "the last validation has" if count == 1 else f"the last {count} validations have"
+            )
+            on_note(f"stopped after step {step:,} of {total:,}: {which} not improved (--patience)")
 
     def _train(self, trainer: StudentTrainer) -> None:
         """Make the remaining steps."""

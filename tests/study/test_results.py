@@ -130,7 +130,9 @@ def test_a_record_that_has_no_second_reading_counts_as_it_was_answered(tmp_path:
 
 def test_validation_records_that_were_answered_as_well_do_not_count(tmp_path: Path) -> None:
     records = [{**judged(2, "3"), "split": "valid"}, {**judged(3, "2"), "split": "test"}]
-    (result,) = read(tmp_path, "plain", records)
+    chose_the_threshold = {**judged(4, "3"), "split": "test"}
+    chose_the_threshold["scores"] = {"correct": False, "role": "calibration"}
+    (result,) = read(tmp_path, "plain", [*records, chose_the_threshold])
     assert list(result.verdicts) == [("r3", 0)]
     assert result.figures["accuracy"] == 1
 
