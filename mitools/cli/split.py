@@ -152,9 +152,10 @@ GROUPS = {
 def command(stage: Stage, **params: Any) -> None:
     """Assign each record to train, valid or test.
 
-    A hash of the record's group (mitools load --map group=FIELD), or else of its input, decides the
-    split. Records of one question stay together, and new or reordered records do not change the
-    others.
+    A record keeps the split that it has. For the others, a hash of the record's group (mitools load
+    --map group=FIELD), or else of its input, decides. So records of one question stay together, and
+    new or reordered records do not change the others. If some records of a question have a split,
+    only --exact lets the others follow them.
 
     --exact, --stratify, --dedup and --against first read all records into a temporary file (see
     TMPDIR). The first three never divide a group; records without a split follow those of their

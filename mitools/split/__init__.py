@@ -6,7 +6,8 @@
 - ``divide``: splits that depend on the whole run, in two passes;
 - ``units``: sets of records that must stay in one split: groups, and clusters of duplicates;
 - ``assign_units``: assignment of splits to units; ``exact_sizes``: quotas, and how units fill them;
-- ``near_duplicates``: clusters of similar texts, by MinHash and exact comparison;
+- ``near_duplicates``: clusters of similar texts, by MinHash and exact comparison; ``crowd``: the
+  same among texts that share a template;
 - ``contamination``: valid and test inputs that also occur elsewhere; ``ngrams``: the index of word
   n-grams that finds them;
 - ``report``: figures, as tables and messages for people and as JSON.

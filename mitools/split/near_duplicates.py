@@ -3,7 +3,8 @@
 A shingle is a piece of ``shingle_chars`` characters of a normalized text. The similarity of two
 texts is the Jaccard index of their sets of shingles. MinHash signatures find pairs that may be
 similar (locality-sensitive hashing); each such pair is then compared exactly, so that no pair is
-joined by chance. Clusters are transitive. Owns ``datasketch``.
+joined by chance. Texts of large buckets share a template, or are copies: they are compared by
+:mod:`mitools.split.crowd`. Clusters are transitive. Owns ``datasketch``.
 
 The buckets are not ``datasketch.MinHashLSH``: its dictionaries take 6.3 kB per text; a sorted
 column of numbers takes 8 bytes.
@@ -15,11 +16,13 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
+from mitools.split.crowd import Crowd, shingle_hashes
 from mitools.split.options import NearDuplicateRule
 from mitools.split.units import Components
 
@@ -29,8 +32,9 @@ _SLOTS = 256
 _MOST_ROWS = 8  # a band is one number of 64 bits
 _MOST_MISSED = 0.005
 _SHINGLES_AT_ONCE = 4096
-_COMPARED_AT_ONCE = 16_384
 _MIXER = np.uint32(0x9E3779B1)
+_LARGE = 64
+"""Texts of a bucket whose shingles are kept while its pairs are compared; above it is a crowd."""
 
 
 def rows_per_band(threshold: float) -> int:
@@ -84,7 +88,9 @@ class NearDuplicates:
         self._components = Components(count)
         self.compared = 0
 
-        @lru_cache(maxsize=64)
+        self._text_of = text_of
+
+        @lru_cache(maxsize=_LARGE)
         def shingles_of(number: int) -> set[bytes]:
             return shingles(text_of(number), rule.shingle_chars)
 
@@ -116,11 +122,25 @@ class NearDuplicates:
         Returns:
             [count] equal numbers for texts of one cluster.
         """
+        crowds = self._crowds()
+        for crowd in _buckets(crowds, self._has_text):
+            self._join_crowd(crowd)
         for band in self._bands():
             for bucket in _buckets(band, self._has_text):
-                self._join_similar(bucket)
+                if (crowds[bucket] != crowds[bucket[0]]).any():
+                    self._join_similar(bucket)
             on_band()
         return self._components.labels()
+
+    def _crowds(self) -> NDArray[np.int64]:
+        """Return equal numbers for texts that a chain of large buckets joins: [count]."""
+        crowds = Components(len(self._has_text))
+        for band in self._bands():
+            for bucket in _buckets(band, self._has_text):
+                if len(bucket) > _LARGE:
+                    for number in bucket[1:].tolist():
+                        crowds.join(int(bucket[0]), number)
+        return crowds.labels()
 
     def _bands(self) -> Iterator[NDArray[np.uint64]]:
         rows = self._rows
@@ -140,15 +160,26 @@ class NearDuplicates:
                     self._components.join(one, int(bucket[other]))
                     sets[sets == sets[other]] = sets[place]
 
+    def _join_crowd(self, crowd: NDArray[np.int64]) -> None:
+        size, numbers = self._rule.shingle_chars, crowd.tolist()
+        hashes = [shingle_hashes(self._text_of(number), size) for number in numbers]
+        index = Crowd(hashes, self._rule.threshold)
+        sets = np.array([self._components.find(number) for number in numbers])
+        for place, one in enumerate(numbers):
+            if (sets[place + 1 :] == sets[place]).all():
+                continue
+            found = index.similar_to(place)
+            for other in found[found > place].tolist():
+                if sets[other] != sets[place] and self._are_similar(one, numbers[other]):
+                    self._components.join(one, numbers[other])
+                    sets[sets == sets[other]] = sets[place]
+
     def _may_be_similar(self, one: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which texts the signatures do not exclude, at 3.5 standard deviations."""
         threshold = self._rule.threshold
         error = math.sqrt(threshold * (1 - threshold) / _SLOTS)
         least = _SLOTS * (threshold - 3.5 * error)
-        equal = np.zeros(len(others), dtype=np.int64)
-        for start in range(0, len(others), _COMPARED_AT_ONCE):
-            some = slice(start, start + _COMPARED_AT_ONCE)
-            equal[some] = (self._signatures[others[some]] == self._signatures[one]).sum(axis=1)
+        equal = (self._signatures[others] == self._signatures[one]).sum(axis=1)
         return np.asarray(equal >= least)
 
     def _are_similar(self, one: int, other: int) -> bool:
@@ -157,7 +188,7 @@ class NearDuplicates:
         return similarity >= self._rule.threshold
 
 
-def _buckets(band: NDArray[np.uint64], is_in: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+def _buckets(band: NDArray[Any], is_in: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
     """Yield the numbers of texts that agree in a band, two or more at a time."""
     numbers = np.flatnonzero(is_in)
     numbers = numbers[np.argsort(band[numbers], kind="stable")]
