@@ -1,12 +1,14 @@
 """What ``mitools split`` costs on many records, and how many near-duplicates it lets straddle.
 
     python -m tests.benchmarks.split make 1000000 big.jsonl
+    python -m tests.benchmarks.split make --template 16000 tickets.jsonl
     python -m tests.benchmarks.split measure big.jsonl hash exact "stratify label" "dedup exact"
     python -m tests.benchmarks.split leaks big.jsonl
 
 ``make`` writes questions of made-up words, 5% of them near-copies of another question: words
 changed, left out, put in or swapped, so that the Jaccard index of their shingles is anything from
-about 0.4 to 1; the field ``copy_of`` says of which. ``measure`` runs each mode as a process of its
+about 0.4 to 1; the field ``copy_of`` says of which. With ``--template`` each has the same 235
+characters of instructions before 8 words of its own. ``measure`` runs each mode as a process of its
 own, from a file to /dev/null, and says wall time, CPU time and peak memory. ``leaks`` counts copies
 on another side than what they were copied from, by hash alone and with ``--dedup near``, and the
 joins that are between different questions. Run it on a quiet machine.
@@ -33,6 +35,12 @@ from mitools.split.by_hash import normalized_input
 
 COPIES = 0.05
 LABELS = {"yes": 0.6, "no": 0.3, "maybe": 0.09, "never": 0.0099, "odd": 0.0001}
+TEMPLATE = (
+    "Read the ticket of a customer below, and answer with the queue that it belongs to, in a word. "
+    "If it belongs to several queues, answer with the first one that fits. If it belongs to none, "
+    "or is not readable, answer with the word other. "
+)
+OWN_WORDS = 8
 THRESHOLD = 0.8
 SHINGLE_CHARS = 5
 
@@ -100,10 +108,13 @@ def main() -> None:
 @main.command()
 @click.argument("count", type=int)
 @click.argument("path")
-def make(count: int, path: str) -> None:
+@click.option("--template", is_flag=True, help="Begin each with the same instructions.")
+def make(count: int, path: str, template: bool) -> None:
     """Write COUNT questions to PATH."""
     with open(path, "w", encoding="utf-8") as stream:
         for record in questions(count):
+            if template:
+                record["input"] = TEMPLATE + " ".join(record["input"].split()[:OWN_WORDS])
             stream.write(json.dumps(record) + "\n")
 
 
