@@ -32,6 +32,7 @@ RANGES: Mapping[str, Range] = {
     "limit": Range(1),
     "samples": Range(1),
     "stop_after": Range(1),
+    "temperature": Range(0),
     "max_tokens": Range(1),
     "top_logprobs": Range(1, 100),
     "concurrency": Range(1, 4096),

@@ -75,6 +75,10 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
         (("--price", "cheap"), 'write it as "IN,OUT"'),
         (("--samples", "2", "--stop-after", "3"), "--stop-after 3 needs as many --samples"),
         (("--param", "n=4"), "use --samples to draw several answers per record"),
+        (("--param", "top_p=Infinity"), 'top_p: "Infinity" is not a number that JSON has'),
+        (("--param", 'logit_bias={"5": 1e999}'), "is not a number that JSON has"),
+        (("--param", "stream=true"), "an answer is read whole, not as a stream; leave stream out"),
+        (("--temperature", "nan"), "--temperature must be at least 0, not nan"),
         (("--param", "messages=[]"), "messages is not set here: use --system, --template or -m"),
         (("--from-batch", "f", "--no-journal"), "--from-batch puts answers into the journal"),
         (
