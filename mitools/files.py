@@ -114,6 +114,8 @@ class LineStream(io.TextIOBase):
 
 
 def _hint_for_missing(path: str) -> str:
+    if "://" in path:
+        return "files are read from this machine: download it first"
     # See mitools.parts: the files exist, but are not in their place yet.
     if any(Path(path).parent.glob(".*.ready")):
         return "a run that was writing this folder was interrupted: run it again"

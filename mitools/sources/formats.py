@@ -85,7 +85,7 @@ def _ending(path: str) -> str:
 
 def _unknown(path: str) -> SourceError:
     """Make the error of a file with an unknown ending, by its content if that is known."""
-    if path != STDIN and os.path.isfile(path):
+    if path != STDIN and (os.path.isfile(path) or not os.path.exists(path)):
         with open_input(path) as stream:
             check_content(stream.read(2**13), path, "")
     hint = f"name its format: --format {'|'.join(FORMATS)}"

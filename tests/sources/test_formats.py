@@ -71,6 +71,19 @@ def test_every_format_gives_the_same_records(tmp_path: Path, name: str, text: st
     assert first["id"] != second["id"]
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("gone.txt", "check the path"),
+        ("https://example.org/gone.jsonl", "files are read from this machine: download it first"),
+    ],
+)
+def test_a_file_that_is_not_there_is_said_whatever_its_ending(name: str, hint: str) -> None:
+    with pytest.raises(SourceError) as found:
+        list(open_file(name, LoadOptions()).rows)
+    assert str(found.value) == f"cannot read {name}: No such file or directory; {hint}"
+
+
 def test_parquet_cells_become_what_json_can_hold(tmp_path: Path) -> None:
     table = pa.table(
         {
