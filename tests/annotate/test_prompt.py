@@ -138,7 +138,7 @@ def test_an_example_is_not_made_of_a_label_and_of_reasons_for_another(tmp_path: 
     teacher = {"label": "x", "rationale": "So be it.", "agrees": False}
     missed = {"input": "Q", "choices": ["x", "y"], "label": "y", "teacher": teacher}
     path.write_text(f"{json.dumps(EXAMPLES[0])}\n{json.dumps(missed)}\n")
-    with pytest.raises(InvalidFieldError, match=r"e\.jsonl:2: .*answer 'x', and the label is 'y'"):
+    with pytest.raises(InvalidFieldError, match=r'e\.jsonl:2: .*answer "x", and the label is "y"'):
         Prompts(AnnotateOptions(examples=str(path)))
     path.write_text(json.dumps({**missed, "rationale": "It fits."}))
     messages = Prompts(AnnotateOptions(examples=str(path))).messages(RECORD, task_named("choice"))
