@@ -1,14 +1,14 @@
 """Similar pairs among texts that share most of their shingles, such as those of one template.
 
-Whatever finds candidates by what texts share finds all pairs of such texts. So what most of them
-share is left out here. A shingle that most texts have is common; a text's marks are the other
-shingles that it has, and the common ones that it lacks. With C common shingles, l of them lacking
-in a text, and s marks that two texts share, the texts share
+An index of all shingles finds each pair of such texts. So this one leaves out what most texts have.
+A shingle that most texts have is common; a text's marks are the other shingles that it has, and the
+common ones that it lacks. With C common shingles, l of them missing from a text, and s marks that
+two texts share, the texts share
 
     C − l₁ − l₂ + s
 
-shingles, whatever is called common. s comes from an index of marks, whose size is that of the parts
-that differ. Only a pair that may be similar is worth an exact comparison.
+shingles, for any choice of the common ones. s comes from an index of the marks, which is as large
+as the parts in which texts differ. Only pairs that may be similar are then compared exactly.
 """
 
 from __future__ import annotations
