@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -437,7 +438,9 @@ def test_early_stopping_ends_before_the_last_step(tmp_path: Path, tiny_seq2seq: 
     chosen = options(
         tmp_path, tiny_seq2seq, max_steps=40, eval_every=1, patience=2, learning_rate=1e-12
     )
+    started = time.monotonic()
     notes = train(chosen)
+    assert time.monotonic() - started < 60
     results = json.loads((chosen.save / "mitools.json").read_text())["results"]
     assert results["steps"] < 40
     (note,) = [note for note in notes if "--patience" in note]
