@@ -36,6 +36,8 @@ _MIXER = np.uint32(0x9E3779B1)
 _LARGE = 64
 """Texts of a bucket whose shingles are kept while its pairs are compared; above it is a crowd."""
 
+Candidates = Callable[[int, NDArray[np.int64]], NDArray[np.int64]]
+
 
 def rows_per_band(threshold: float) -> int:
     """Choose the slots per band: the most that still find 99.5% of the pairs at the threshold.
@@ -128,7 +130,7 @@ class NearDuplicates:
         for band in self._bands():
             for bucket in _buckets(band, self._has_text):
                 if (crowds[bucket] != crowds[bucket[0]]).any():
-                    self._join_similar(bucket)
+                    self._join_bucket(bucket)
             on_band()
         return self._components.labels()
 
@@ -149,29 +151,41 @@ class NearDuplicates:
             band[:, :rows] = self._signatures[:, start : start + rows]
             yield band.view(np.uint64)[:, 0]
 
-    def _join_similar(self, bucket: NDArray[np.int64]) -> None:
-        find = self._components.find
-        sets = np.array([find(number) for number in bucket.tolist()])
-        # Texts that are already in one set need no comparison, so a bucket of copies is linear.
-        for place, one in enumerate(bucket[:-1].tolist()):
-            others = np.flatnonzero(sets[place + 1 :] != sets[place]) + place + 1
-            for other in others[self._may_be_similar(one, bucket[others])].tolist():
-                if sets[other] != sets[place] and self._are_similar(one, int(bucket[other])):
-                    self._components.join(one, int(bucket[other]))
-                    sets[sets == sets[other]] = sets[place]
+    def _join_bucket(self, bucket: NDArray[np.int64]) -> None:
+        def candidates(place: int, others: NDArray[np.int64]) -> NDArray[np.int64]:
+            return others[self._may_be_similar(int(bucket[place]), bucket[others])]
+
+        self._join_similar(bucket, candidates)
 
     def _join_crowd(self, crowd: NDArray[np.int64]) -> None:
-        size, numbers = self._rule.shingle_chars, crowd.tolist()
-        hashes = [shingle_hashes(self._text_of(number), size) for number in numbers]
+        size = self._rule.shingle_chars
+        hashes = [shingle_hashes(self._text_of(number), size) for number in crowd.tolist()]
         index = Crowd(hashes, self._rule.threshold)
-        sets = np.array([self._components.find(number) for number in numbers])
-        for place, one in enumerate(numbers):
-            if (sets[place + 1 :] == sets[place]).all():
-                continue
+
+        def candidates(place: int, _others: NDArray[np.int64]) -> NDArray[np.int64]:
             found = index.similar_to(place)
-            for other in found[found > place].tolist():
-                if sets[other] != sets[place] and self._are_similar(one, numbers[other]):
-                    self._components.join(one, numbers[other])
+            return found[found > place]
+
+        self._join_similar(crowd, candidates)
+
+    def _join_similar(self, texts: NDArray[np.int64], candidates: Candidates) -> None:
+        """Compare each text with the later ones that are candidates; join those that are similar.
+
+        Args:
+            texts: their numbers.
+            candidates: gets the place of a text and the later places of other sets; returns the
+                later places to compare.
+        """
+        find = self._components.find
+        sets = np.array([find(number) for number in texts.tolist()])
+        # Texts that are already in one set need no comparison, so a bucket of copies is linear.
+        for place, one in enumerate(texts[:-1].tolist()):
+            others = np.flatnonzero(sets[place + 1 :] != sets[place]) + place + 1
+            if not len(others):
+                continue
+            for other in candidates(place, others).tolist():
+                if sets[other] != sets[place] and self._are_similar(one, int(texts[other])):
+                    self._components.join(one, int(texts[other]))
                     sets[sets == sets[other]] = sets[place]
 
     def _may_be_similar(self, one: int, others: NDArray[np.int64]) -> NDArray[np.bool_]:
