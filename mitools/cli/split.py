@@ -57,7 +57,7 @@ def _split_names(
 
 
 GROUPS = {
-    "Sizes": "--test --valid --exact --stratify --reassign --subsample",
+    "Sizes": "--test --valid --exact --stratify --reassign --reassign-split --subsample",
     "Duplicates": "--dedup --threshold --shingle-chars",
     "Overlap": "--against --ngram-words",
     "Input and output": "--select --out-dir --report",
@@ -80,6 +80,12 @@ GROUPS = {
     help="Share of the validation split.",
 )
 @click.option("--reassign", is_flag=True, help="Reassign records that already have a split.")
+@click.option(
+    "--reassign-split",
+    type=click.Choice(SPLITS),
+    help="Reassign only the records of this split: for data that comes as train and test, train "
+    "with --test 0 takes the validation records out of train.",
+)
 @click.option("--exact", is_flag=True, help="Exact split sizes, instead of sizes in expectation.")
 @click.option(
     "--stratify",

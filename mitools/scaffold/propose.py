@@ -5,6 +5,7 @@ What a person gives is taken as it is; the rest is found by names first, then by
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,12 +27,12 @@ from mitools.scaffold.usual_names import (
 from mitools.schema import SPLITS, TASKS
 from mitools.sources.answers import shortened
 from mitools.sources.published import CHAT, PRESETS
+from mitools.sources.splits import USUAL_SPLITS
 from mitools.sources.templates import is_template
 
 __all__ = ["Proposal", "propose"]
 
 _RESERVED = ("teacher", "student", "scores")
-_USUAL_SPLITS = {*SPLITS, "validation", "val", "dev"}
 _ANSWERS = ("answer", "answerkey", "ans", "correct", "gold", "label", "solution", "target")
 _CLASSES = ("label", "labels", "class", "category", "intent", "target", "topic", "gold")
 _MOST_OF_A_SCALE = 11
@@ -50,7 +51,8 @@ class Proposal:
         labels: the set of labels of the task ``labels``.
         label_is: how labels are written, where that is known.
         drop_fields: columns whose names mean something else in a record.
-        has_splits: whether the file assigns its rows to splits.
+        splits: the splits that the file assigns its rows to; empty if it assigns none.
+        from_train: the splits that the file lacks and its train rows can give.
         reasons: one line for each decision.
         warnings: what a person should change.
     """
@@ -61,7 +63,8 @@ class Proposal:
     labels: tuple[str, ...] = ()
     label_is: str | None = None
     drop_fields: tuple[str, ...] = ()
-    has_splits: bool = False
+    splits: frozenset[str] = frozenset()
+    from_train: frozenset[str] = frozenset()
     reasons: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -99,6 +102,7 @@ def propose(sample: Sample, options: InitOptions) -> Proposal:
         check_header(sample, {*proposal.fields.values()} - {*options.fields.values()}, options)
         finder.find_task()
     _find_splits(sample, proposal)
+    proposal.from_train = _splits_from_train(sample, proposal.splits)
     # Objects in these columns are those of an earlier run, which stay.
     proposal.drop_fields = tuple(
         name for name in _RESERVED if name in sample.columns and not sample.columns[name].nested
@@ -126,17 +130,24 @@ def _explain_preset(proposal: Proposal) -> None:
 def _find_splits(sample: Sample, proposal: Proposal) -> None:
     """Keep the column ``split`` if its values are splits; else leave it out."""
     if sample.splits:
-        proposal.has_splits = True
+        proposal.splits = frozenset(sample.splits)
         proposal.reasons.append(f"split: {', '.join(sample.splits)}, by the names of the files")
     column = sample.columns.get("split")
     if column is None or "split" in proposal.fields:
         return
-    if column.filled and not column.has_more and set(column.values) <= _USUAL_SPLITS:
-        proposal.has_splits = True
+    if column.filled and not column.has_more and set(column.values) <= USUAL_SPLITS.keys():
+        proposal.splits |= {USUAL_SPLITS[value] for value in column.values}
         proposal.reasons.append(f"split = split: {column.describe()}")
     else:
         proposal.fields["split"] = ""
         proposal.reasons.append(f"split: left out, its values are not splits ({column.describe()})")
+
+
+def _splits_from_train(sample: Sample, splits: Set[str]) -> frozenset[str]:
+    """Return the splits to take from train; none where rows that were not read may have them."""
+    if "train" not in splits or not (sample.is_whole or "test" in splits):
+        return frozenset()
+    return frozenset(SPLITS) - splits
 
 
 @dataclass

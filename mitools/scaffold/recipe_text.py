@@ -10,6 +10,7 @@ from mitools.scaffold.propose import Proposal
 from mitools.scaffold.settings import Settings
 from mitools.scaffold.toml_text import toml_comment, toml_key, toml_value
 from mitools.scaffold.trial import Trial
+from mitools.schema import SPLITS
 from mitools.sources.published import CHAT
 from mitools.train.fields import option_fields
 from mitools.train.options import TrainOptions
@@ -132,12 +133,22 @@ def _annotate(settings: Settings) -> list[Line]:
 
 
 def _split(proposal: Proposal, trial: Trial) -> list[Line]:
-    if proposal.has_splits:
+    test = 0.2 if trial.records < _FEW_RECORDS else 0.1
+    if proposal.from_train:
+        lacking = " and no ".join(name for name in SPLITS if name in proposal.from_train)
+        shares = {"test": test, "valid": 0.1}
+        return [
+            ("reassign-split", "train", f"The data has no {lacking}: train is divided again."),
+            *(
+                (name, share if name in proposal.from_train else 0.0, f"Share that {name} takes.")
+                for name, share in shares.items()
+            ),
+        ]
+    if proposal.splits:
         return [
             ("test", 0.0, "Rows with a split keep it; others are divided by these shares."),
             ("valid", 0.1, ""),
         ]
-    test = 0.2 if trial.records < _FEW_RECORDS else 0.1
     return [
         ("test", test, "Share of records that measure the student."),
         ("valid", 0.1, "Share of records that select the best checkpoint."),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mitools.errors import MissingFieldError, UsageError
@@ -26,6 +26,7 @@ __all__ = [
     "HashSplitter",
     "check_subsample",
     "is_in_subset",
+    "kept_split",
     "normalized_input",
     "position",
     "rehash",
@@ -94,6 +95,12 @@ def split_key(record: Record) -> str:
     raise MissingFieldError('field "group" or "input" or "id" is missing')
 
 
+def kept_split(record: Record, reassigned: Collection[str]) -> str | None:
+    """Return the split that a record has and keeps; None if it is to be assigned."""
+    split: str | None = record.get("split")
+    return None if split in reassigned else split
+
+
 @dataclass(frozen=True)
 class Fractions:
     """The shares of test and valid; train gets the rest.
@@ -128,7 +135,7 @@ class HashSplitter:
     """Sets the field ``split`` of records by their hash, and counts them.
 
     Attributes:
-        reassign: ignore the split that a record already has; otherwise it is kept.
+        reassigned: splits that are ignored where a record already has them; others are kept.
         subsample: share of the train records to pass on, as a nested subset.
         assigned: records assigned by their hash, by split.
         kept: records that already had a split, by split.
@@ -137,7 +144,7 @@ class HashSplitter:
 
     fractions: Fractions
     seed: int = 0
-    reassign: bool = False
+    reassigned: Collection[str] = ()
     subsample: float = 1.0
     assigned: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
@@ -149,7 +156,7 @@ class HashSplitter:
     def split(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield each record with its split, in input order, without buffering."""
         for record in records:
-            given = None if self.reassign else record.get("split")
+            given = kept_split(record, self.reassigned)
             name = given or self.fractions.split_at(self._place(record))
             (self.kept if given else self.assigned)[name] += 1
             if name == "train" and not self._is_in_subset(record):

@@ -24,7 +24,7 @@ from mitools.errors import MissingExtraError, MissingFieldError
 from mitools.records import Record
 from mitools.schema import SPLITS, get_path
 from mitools.split.assign_units import LEFT_OUT, UnitAssignment
-from mitools.split.by_hash import normalized_input, position, split_key
+from mitools.split.by_hash import kept_split, normalized_input, position, split_key
 from mitools.split.contamination import ReadInputs, SplitArrays, find_leaks, read_file_inputs
 from mitools.split.options import SplitOptions
 from mitools.split.report import DuplicateCounts, SplitReport
@@ -132,6 +132,7 @@ def divide(
         strata=assignment.stratum_sizes(all_splits, values) if options.stratify else None,
         straddling=assignment.straddling,
         followers=int(assignment.is_follower.sum()),
+        reassign_split=options.reassign_split,
         duplicates=_duplicates(twins, units, options) if options.dedup else None,
         contamination=found,
     )
@@ -153,7 +154,7 @@ def _read(
         for record in records:
             spool.add(record)
             facts.places.append(position(split_key(record), options.seed))
-            split = None if options.reassign else record.get("split")
+            split = kept_split(record, options.reassigned)
             facts.given.append(_NONE if split is None else SPLITS.index(split))
             if needs_texts:
                 facts.texts.append(_text_hash(record))

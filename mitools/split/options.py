@@ -48,6 +48,8 @@ class SplitOptions:
         test: share of the test split, 0 to 1.
         valid: share of the validation split, 0 to 1; train gets the rest.
         reassign: assign again the records that already have a split; otherwise they keep it.
+        reassign_split: assign again the records of this split only. Data that comes as train and
+            test gets validation records with ``train`` here and ``test=0``.
         exact: exact split sizes, instead of sizes in expectation.
         stratify: dotted path of a field whose values keep the same shares in every split; implies
             ``exact``.
@@ -70,6 +72,7 @@ class SplitOptions:
     test: float = 0.1
     valid: float = 0.1
     reassign: bool = False
+    reassign_split: str | None = None
     exact: bool = False
     stratify: str | None = None
     dedup: DedupMode | None = None
@@ -89,10 +92,16 @@ class SplitOptions:
         if self.ngram_words < 1:
             message = f"--ngram-words must be at least 1, not {self.ngram_words}"
             raise UsageError(message, hint="try --ngram-words 13")
-        for name in self.select:
+        named = [("--select", name) for name in self.select]
+        if self.reassign_split is not None:
+            named.append(("--reassign-split", self.reassign_split))
+        for option, name in named:
             if name not in SPLITS:
                 hint = f"choose from {', '.join(SPLITS)}"
-                raise UsageError(f'--select: "{name}" is not a split', hint=hint)
+                raise UsageError(f'{option}: "{name}" is not a split', hint=hint)
+        if self.reassign and self.reassign_split is not None:
+            message = "--reassign assigns every record again, --reassign-split those of one split"
+            raise UsageError(message, hint="leave one of them out")
 
     def check(self, given: Collection[str] = ()) -> None:
         """Check that no option is without effect.
@@ -118,6 +127,13 @@ class SplitOptions:
     def fractions(self) -> Fractions:
         """The shares of test and valid."""
         return Fractions(self.test, self.valid)
+
+    @property
+    def reassigned(self) -> tuple[str, ...]:
+        """The splits whose records are assigned again."""
+        if self.reassign:
+            return SPLITS
+        return () if self.reassign_split is None else (self.reassign_split,)
 
     @property
     def near_duplicates(self) -> NearDuplicateRule:

@@ -107,6 +107,7 @@ class SplitReport:
         strata: by value of that field, the largest first; None without one.
         straddling: units that already lay in several splits, and remain there.
         followers: records assigned to the split that others of their unit already had.
+        reassign_split: the only split whose records were assigned again; None without one.
         duplicates: what ``dedup`` found; None without it.
         contamination: what ``against`` found; None without it.
     """
@@ -119,6 +120,7 @@ class SplitReport:
     strata: list[StratumSize] | None = None
     straddling: int = 0
     followers: int = 0
+    reassign_split: str | None = None
     duplicates: DuplicateCounts | None = None
     contamination: ContaminationReport | None = None
 
@@ -143,7 +145,7 @@ def shares(fractions: Fractions) -> dict[str, float]:
     return {"train": train, "valid": fractions.valid, "test": fractions.test}
 
 
-def report_of(splitter: HashSplitter) -> SplitReport:
+def report_of(splitter: HashSplitter, reassign_split: str | None = None) -> SplitReport:
     """Make the report on a split by hash."""
     drawn = splitter.assigned.total()
     sizes = {
@@ -154,7 +156,7 @@ def report_of(splitter: HashSplitter) -> SplitReport:
         )
         for name, share in shares(splitter.fractions).items()
     }
-    return SplitReport(splitter.fractions, sizes, splitter.left_out)
+    return SplitReport(splitter.fractions, sizes, splitter.left_out, reassign_split=reassign_split)
 
 
 def check_selected(report: SplitReport, select: Sequence[str]) -> None:
@@ -246,15 +248,14 @@ def notes(report: SplitReport) -> list[str]:
     return found
 
 
-_WITHOUT_TRAIN = """jq -c 'if .split == "train" then del(.split) else . end' FILE"""
-
-
 def _why_none(report: SplitReport, name: str) -> str:
     if not report.kept or report.kept < report.total:
         return "too few records"
     why = "all records keep the split they had"
-    if name == "valid" and report.sizes["train"].records:
-        why += f"; to take it from train: {_WITHOUT_TRAIN} | mitools split --test 0"
+    if report.sizes["train"].records:
+        other = "test" if name == "valid" else "valid"
+        keep = f" --{other} 0" if report.sizes[other].records else ""
+        why += f'; to take it from train, add "--reassign-split train{keep}"'
     return why
 
 
@@ -266,6 +267,11 @@ def warnings(report: SplitReport) -> list[str]:
             found.append(f"no record is in {name}: {_why_none(report, name)}")
     if report.left_out and not report.written("train"):
         found.append("no record is in the subset of train: too few records")
+    test = report.sizes["test"]
+    if report.reassign_split and test.kept and test.records > test.kept:
+        count = test.records - test.kept
+        who = f"{count:,} {_plural(count)}"
+        found.append(f'test gained {who}; to keep it as it was, add "--test 0"')
     found += _about_units(report)
     if report.strata is not None:
         found += _about_strata(report, report.strata)

@@ -121,12 +121,12 @@ class SplitRun(Iterator[Record]):
     def _in_one_pass(self) -> Generator[Record]:
         options = self.options
         splitter = HashSplitter(
-            options.fractions, options.seed, options.reassign, options.subsample
+            options.fractions, options.seed, options.reassigned, options.subsample
         )
         for record in splitter.split(self._records):
             if record["split"] in options.select:
                 yield record
-        self._report = report_of(splitter)
+        self._report = report_of(splitter, options.reassign_split)
         check_selected(self._report, options.select)
 
     def _in_two_passes(self) -> Generator[Record]:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -92,6 +93,19 @@ def test_a_split_already_there_is_kept_and_said() -> None:
     assert set(splits(result.stdout)) == {"test"}
     assert 'to assign them again, add "--reassign"' in result.stderr
     assert set(splits(run("--reassign", stdin=lines(40, split="test")).stdout)) > {"test"}
+
+
+def test_valid_is_taken_from_train_as_the_warning_says() -> None:
+    given = lines(20, split="test") + lines(80, split="train").split("\n", 20)[20]
+    found = run(stdin=given)
+    assert set(splits(found.stdout)) == {"train", "test"}
+    (said,) = re.findall('no record is in valid: .*, add "(.*)"', found.stderr)
+    found = run(*said.split(), "--valid", "0.3", stdin=given)
+    assert splits(found.stdout)[:20] == ["test"] * 20
+    assert set(splits(found.stdout)[20:]) == {"train", "valid"}
+    assert "warning" not in found.stderr
+    found = run("--reassign-split", "train", "--test", "0.3", stdin=given)
+    assert "warning: test gained " in found.stderr
 
 
 def test_an_empty_part_is_warned_of() -> None:

@@ -338,6 +338,38 @@ def test_a_saved_data_set_is_copied_with_its_splits(tmp_path: Path) -> None:
     assert made.reasons[0].startswith(f"{tmp_path}/saved/train/data-00000-of-00001.arrow: first 40")
     found = records(run("load", "-q", "-c", tmp_path / "mine"))
     assert [record["split"] for record in found] == ["test"] * 10 + ["train"] * 40
+    divided = records(
+        run("split", "-q", "-c", tmp_path / "mine", stdin="\n".join(map(json.dumps, found)))
+    )
+    assert [record["split"] for record in divided[:10]] == ["test"] * 10
+    assert {record["split"] for record in divided[10:]} == {"train", "valid"}
+
+
+@pytest.mark.parametrize(
+    ("splits", "shares"),
+    [
+        (["train"], {"reassign-split": "train", "test": 0.2, "valid": 0.1}),
+        (["train", "test"], {"reassign-split": "train", "test": 0.0, "valid": 0.1}),
+        (["training", "dev"], {"reassign-split": "train", "test": 0.2, "valid": 0.0}),
+        (["train", "val", "test"], {"test": 0.0, "valid": 0.1}),
+        (["valid", "test"], {"test": 0.0, "valid": 0.1}),
+    ],
+)
+def test_a_split_that_the_data_lacks_is_taken_from_train(
+    splits: list[str], shares: dict[str, Any], write_table: WriteTable, tmp_path: Path
+) -> None:
+    names = (splits * 30)[:30]
+    make(tmp_path / "mine", write_table(text=TEXTS[:30], label=LABELS[:30], split=names))
+    assert tables(tmp_path / "mine")["split"] == shares
+
+
+def test_nothing_is_taken_from_train_where_later_rows_may_have_it(
+    write_table: WriteTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.scaffold.sample.MOST_ROWS", 20)
+    path = write_table(text=TEXTS[:30], label=LABELS[:30], split=["train"] * 20 + ["test"] * 10)
+    make(tmp_path / "mine", path)
+    assert "reassign-split" not in tables(tmp_path / "mine")["split"]
 
 
 def test_nothing_is_replaced(write_table: WriteTable, tmp_path: Path) -> None:

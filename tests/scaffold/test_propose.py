@@ -213,10 +213,10 @@ def test_what_a_teacher_said_before_is_kept(tmp_path: Path) -> None:
 def test_splits_are_kept_where_they_are_splits(write_table: WriteTable) -> None:
     columns = {"text": TEXTS, "label": ["x", "y"] * 15}
     found = of(write_table(**columns, split=["train", "dev"] * 15))
-    assert found.has_splits
+    assert found.splits == {"train", "valid"}
     assert "split" not in found.fields
     found = of(write_table(**columns, split=["north", "south"] * 15))
-    assert not found.has_splits
+    assert not found.splits
     assert found.fields["split"] == ""
     assert found.reasons[-1] == (
         "split: left out, its values are not splits (2 different values: north, south)"

@@ -14,6 +14,7 @@ from scipy.stats import chisquare, kstest
 
 from mitools.errors import MissingFieldError, UsageError
 from mitools.records import Record
+from mitools.schema import SPLITS
 from mitools.split import Fractions, HashSplitter, normalized_input, position, split_key
 from mitools.split.by_hash import is_in_subset, rehash
 
@@ -124,7 +125,9 @@ def test_a_split_already_there_is_kept_unless_told_otherwise() -> None:
     found = [record["split"] for record in splitter.split(records)]
     assert found[:50] == ["test"] * 50
     assert (splitter.kept["test"], splitter.assigned.total()) == (50, 30)
-    assert splits_of(records, reassign=True) == splits_of(numbered(80))
+    assert splits_of(records, reassigned=SPLITS) == splits_of(numbered(80))
+    assert splits_of(records, reassigned=["test"]) == splits_of(numbered(80))
+    assert list(splits_of(records, reassigned=["train"]).values()) == found
 
 
 def test_a_record_that_came_is_not_changed() -> None:

@@ -193,6 +193,18 @@ def test_splits_already_there_are_kept_and_the_rest_is_shared_out(divide: Divide
     assert counts(done) == {"train": 210, "valid": 30, "test": 60}
 
 
+def test_one_split_is_divided_again_and_the_others_are_kept(divide: Divide) -> None:
+    records = numbered(50, split="test") + numbered(200, seed=1, split="train")
+    options = {"exact": True, "reassign_split": "train", "valid": 0.1}
+    done, report = divide(records, **options, test=0)
+    assert counts(done) == {"train": 180, "valid": 20, "test": 50}
+    assert all(record["split"] == "test" for record in done[:50])
+    assert warnings(report) == []
+    done, report = divide(records, **options, test=0.2)
+    assert counts(done) == {"train": 140, "valid": 20, "test": 90}
+    assert warnings(report) == ['test gained 40 records; to keep it as it was, add "--test 0"']
+
+
 def test_records_follow_those_of_their_group_that_have_a_split(divide: Divide) -> None:
     records = numbered(200)
     records[0] |= {"group": "g", "split": "valid"}

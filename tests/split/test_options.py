@@ -21,6 +21,8 @@ from mitools.split.options import SplitOptions
         ({"shingle_chars": 0}, "--shingle-chars must be at least 1, not 0"),
         ({"ngram_words": 0}, "--ngram-words must be at least 1, not 0"),
         ({"select": ("train", "dev")}, '--select: "dev" is not a split'),
+        ({"reassign_split": "dev"}, '--reassign-split: "dev" is not a split'),
+        ({"reassign": True, "reassign_split": "train"}, "--reassign assigns every record again"),
     ],
 )
 def test_a_value_out_of_range_is_refused_when_the_options_are_made(

@@ -52,12 +52,24 @@ def test_a_pass_by_hash_is_reported_without_groups() -> None:
     assert warnings(report) == ["no record is in valid: too few records"]
 
 
-def test_records_that_keep_their_splits_without_a_valid_one_have_a_command() -> None:
+@pytest.mark.parametrize(
+    ("kept", "options"),
+    [
+        ({"train": 70, "test": 30}, {"valid": "--reassign-split train --test 0"}),
+        ({"train": 70, "valid": 30}, {"test": "--reassign-split train --valid 0"}),
+        ({"train": 70}, {"valid": "--reassign-split train", "test": "--reassign-split train"}),
+    ],
+)
+def test_an_option_takes_a_split_that_is_missing_from_train(
+    kept: dict[str, int], options: dict[str, str]
+) -> None:
     splitter = HashSplitter(Fractions(test=0.2, valid=0.1))
-    splitter.kept = Counter(train=70, test=30)
-    (warning,) = warnings(report_of(splitter))
-    assert warning.startswith("no record is in valid: all records keep the split they had; to take")
-    assert warning.endswith(" FILE | mitools split --test 0")
+    splitter.kept = Counter(kept)
+    assert warnings(report_of(splitter)) == [
+        f"no record is in {name}: all records keep the split they had; "
+        f'to take it from train, add "{option}"'
+        for name, option in options.items()
+    ]
     splitter.kept = Counter(valid=30)
     (warning,) = warnings(report_of(splitter))
     assert warning == "no record is in test: all records keep the split they had"
