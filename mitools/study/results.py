@@ -17,7 +17,16 @@ from mitools.study.make_run import COMPLETE, Order
 from mitools.study.plan import Run, Study, runs_of
 from mitools.tasks import task_of
 
-__all__ = ["RESULT_NAMES", "SHARES", "Result", "Verdict", "is_complete", "read_results"]
+__all__ = [
+    "RESULT_NAMES",
+    "SHARES",
+    "RecordName",
+    "Result",
+    "Verdict",
+    "Verdicts",
+    "is_complete",
+    "read_results",
+]
 
 RESULT_NAMES = ("accuracy", "consistency", "cvi_net", "wordless", "ece", "nll")
 """Figures of one run: ``wordless`` is the share of rationales without a letter."""
@@ -44,7 +53,10 @@ class Verdict:
     has_words: bool | None
 
 
-Verdicts = Mapping[tuple[str, int], Verdict]
+RecordName = tuple[str, str, int]
+"""A record's id and input, and its number among those that have the same."""
+
+Verdicts = Mapping[RecordName, Verdict]
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Result:
     """One run, asked in one way.
 
     Attributes:
-        verdicts: by record; records with the same id are told apart by their order.
+        verdicts: by record; records with the same id and input are told apart by their order.
         figures: one number for each of :data:`RESULT_NAMES` that this run has.
         step_seconds: wall time of one optimizer step, with all else that ran at the same time.
     """
@@ -102,9 +114,13 @@ def read_results(study: Study, runs: Path) -> Iterator[Result]:
         if stored.get("digest") != run.digest:
             message = f"{runs / run.name} was made with other options"
             raise DataError(message, hint="use the study file that it was made with")
+        told: set[str] = set()
         for answer in run.objective.answers:
             seconds, asked = stored.get("step_seconds"), study.eval_options(answer).get("answer")
-            yield from _read_answers(runs / run.name, run, answer, seconds, asked)
+            for result in _read_answers(runs / run.name, run, answer, seconds, asked):
+                if result.answer not in told:  # two evaluations may ask in the same further way
+                    told.add(result.answer)
+                    yield result
 
 
 def _read_answers(
@@ -121,14 +137,16 @@ def _read_answers(
     summary = _read_json(folder / f"{answer}.json")
     if summary is None:
         raise DataError(f"{folder / answer}.json is missing", hint="delete the run's folder")
-    own: dict[tuple[str, int], Verdict] = {}
-    by_way: dict[str, dict[tuple[str, int], Verdict]] = {}
-    seen: Counter[str] = Counter()
-    for record in Reader((str(folder / f"{answer}.jsonl.gz"),), ("id", "student", "scores")):
+    own: dict[RecordName, Verdict] = {}
+    by_way: dict[str, dict[RecordName, Verdict]] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    fields = ("id", "input", "student", "scores")
+    for record in Reader((str(folder / f"{answer}.jsonl.gz"),), fields):
         if record.get("split", "test") != "test" or "role" in record["scores"]:
             continue  # answered to fit a weight or a temperature, or to choose a threshold
-        name = str(record["id"]), seen[str(record["id"])]
-        seen[name[0]] += 1
+        same = str(record["id"]), record["input"]
+        name = (*same, seen[same])
+        seen[same] += 1
         has_words = _has_words(record["student"].get("rationale"))
         own[name] = Verdict(record["scores"].get("correct"), has_words)
         for way, is_correct in _verdicts(record):

@@ -7,8 +7,8 @@ all seeds answered; with folds, a row joins the folds of its seed.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,12 +30,11 @@ from mitools.evaluate.measures.statistics import (
 )
 from mitools.rounding import rounded
 from mitools.study.plan import Study
-from mitools.study.results import RESULT_NAMES, SHARES, Result
+from mitools.study.results import RESULT_NAMES, SHARES, RecordName, Result, Verdicts
 
 __all__ = ["Cell", "Name", "build_tables", "cells_of", "compare_cells", "sizes_of"]
 
 Floats = NDArray[np.float64]
-RecordName = tuple[str, int]
 
 _EQUAL = 1e-9
 
@@ -89,13 +88,21 @@ def cells_of(study: Study, results: Sequence[Result]) -> dict[Name, Cell]:
         parts[name, result.run.seed].append(result)
     for (name, seed), members in parts.items():
         if len(members) == (study.folds or 1):
-            cells[name].correct[seed] = {
-                record: float(verdict.is_correct)
-                for member in members
-                for record, verdict in member.verdicts.items()
-                if verdict.is_correct is not None
-            }
+            cells[name].correct[seed] = _joined(member.verdicts for member in members)
     return cells
+
+
+def _joined(folds: Iterable[Verdicts]) -> dict[RecordName, float]:
+    """Join the records of all folds; those that are the same are numbered over all of them."""
+    joined: dict[RecordName, float] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for verdicts in folds:
+        for (record_id, text, _), verdict in verdicts.items():
+            same = record_id, text
+            if verdict.is_correct is not None:
+                joined[*same, seen[same]] = float(verdict.is_correct)
+            seen[same] += 1
+    return joined
 
 
 def build_tables(study: Study, results: Sequence[Result], seed: int = 0) -> dict[str, Any]:

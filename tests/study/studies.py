@@ -61,7 +61,9 @@ def results_of(
 
 def _result(run: Run, answer: str, row: Sequence[int], figures: Mapping[str, float]) -> Result:
     start = 100 * (run.fold or 0)
-    verdicts = {(f"r{start + place}", 0): Verdict(bool(hit), True) for place, hit in enumerate(row)}
+    verdicts = {
+        (f"r{start + place}", "", 0): Verdict(bool(hit), True) for place, hit in enumerate(row)
+    }
     return Result(run, answer, verdicts, {"accuracy": sum(row) / len(row), **figures}, 0.5)
 
 

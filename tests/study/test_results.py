@@ -28,6 +28,7 @@ SUMMARY = {
 def judged(place: int, label: str, **student: Any) -> dict[str, Any]:
     return {
         "id": "same" if place < 2 else f"r{place}",
+        "input": "question",
         "label": "2",
         "task": "equation",
         "student": {"label": label, "rationale": "1 + 1 = 2." if place else "so", **student},
@@ -62,7 +63,11 @@ def test_a_student_that_was_asked_in_one_way_is_one_result(tmp_path: Path) -> No
     (result,) = read(tmp_path, "plain", records)
     assert (result.answer, result.step_seconds) == ("plain", 0.5)
     assert [one.is_correct for one in result.verdicts.values()] == [True, False, True]
-    assert list(result.verdicts) == [("same", 0), ("same", 1), ("r2", 0)]
+    assert list(result.verdicts) == [
+        ("same", "question", 0),
+        ("same", "question", 1),
+        ("r2", "question", 0),
+    ]
     assert result.figures == {
         "accuracy": pytest.approx(2 / 3),
         "wordless": pytest.approx(2 / 3),
@@ -83,6 +88,19 @@ def test_a_way_with_an_evaluation_of_its_own_is_one_result(tmp_path: Path) -> No
     found = {one.answer: one.figures["accuracy"] for one in read_results(study, tmp_path / "runs")}
     assert found == {"predict": 0, "named": 1}
     assert len(list(read_results(study, tmp_path / "runs"))) == 2
+
+
+def test_a_way_that_two_evaluations_ask_is_one_result(tmp_path: Path) -> None:
+    text = MINIMAL.replace('mi = "none"', 'answers = ["named", "both"]')
+    ways = "".join(f"[answers.{way}]\nanswer = '{way}'\n" for way in ("named", "both"))
+    study = write_study(tmp_path, text + ways)
+    run = next(runs_of(study))
+    answers = {way: {"label": "2"} for way in ("predict", "named", "both")}
+    for way in run.objective.answers:
+        store(tmp_path / "runs", run, way, [judged(2, "2", answers=answers, answered_by=way)])
+    results = list(read_results(study, tmp_path / "runs"))
+    assert [one.answer for one in results] == ["named", "predict", "both"]
+    assert all(cell["seeds"] == 1 for cell in build_tables(study, results)["cells"])
 
 
 @pytest.mark.parametrize(
@@ -133,7 +151,7 @@ def test_validation_records_that_were_answered_as_well_do_not_count(tmp_path: Pa
     chose_the_threshold = {**judged(4, "3"), "split": "test"}
     chose_the_threshold["scores"] = {"correct": False, "role": "calibration"}
     (result,) = read(tmp_path, "plain", [*records, chose_the_threshold])
-    assert list(result.verdicts) == [("r3", 0)]
+    assert list(result.verdicts) == [("r3", "question", 0)]
     assert result.figures["accuracy"] == 1
 
 

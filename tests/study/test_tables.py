@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scipy.stats import binomtest, ttest_rel
 
 from mitools.study.plan import Study
+from mitools.study.results import Verdict
 from mitools.study.tables import Name, build_tables, cells_of, compare_cells, sizes_of
 from tests.study.studies import MINIMAL, results_of, write_study
 
@@ -119,6 +121,23 @@ def test_the_folds_of_a_seed_are_one_row_and_count_when_all_are_there(tmp_path: 
     assert [sorted(row.values()) for row in whole.correct.values()] == [[0, 0, 1, 1], [1] * 4]
     partial = cells_of(study, results[:-1])[Name("dss", "default", None)]
     assert list(partial.correct) == [0]
+
+
+def test_records_of_one_id_all_count_in_whichever_fold_they_are(tmp_path: Path) -> None:
+    study = study_of(tmp_path, 1, "folds = 2")
+    first, second = results_of(study, {("dss", 0): [1, 0]})
+    right, wrong = Verdict(True, True), Verdict(False, True)
+    folds = [
+        replace(first, verdicts={("1", "what", 0): right, ("1", "why", 0): wrong}),
+        replace(second, verdicts={("1", "what", 0): wrong, ("1", "who", 0): right}),
+    ]
+    (cell,) = cells_of(study, folds).values()
+    assert cell.correct[0] == {
+        ("1", "what", 0): 1,
+        ("1", "why", 0): 0,
+        ("1", "what", 1): 0,
+        ("1", "who", 0): 1,
+    }
 
 
 def test_sizes_are_in_their_order(tmp_path: Path) -> None:
