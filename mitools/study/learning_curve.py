@@ -15,7 +15,8 @@ _COLOURS = (
     *("#1b6ca8", "#d1495b", "#2e933c", "#8e5572", "#e08e00"),
     *("#3c3c3c", "#00a6a6", "#b5651d", "#7a77b9", "#9cad00"),
 )
-_DASHES = ("", "6 3", "2 3")
+_DASHES = ("", "6 3", "2 3", "10 3 2 3", "14 6", "6 3 2 3 2 3")
+_LEGEND_ROW = 16
 
 
 class _Point(NamedTuple):
@@ -46,9 +47,10 @@ def draw_learning_curves(
     body = [*_axes(frame, sizes, figure)]
     for place, (name, points) in enumerate(lines.items()):
         body += _line(frame, place, name, points)
-    box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+    height = max(_HEIGHT, _TOP + _LEGEND_ROW * len(lines))
+    box = f'viewBox="0 0 {_WIDTH} {height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12">'
-    ground = f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>'
+    ground = f'<rect width="{_WIDTH}" height="{height}" fill="white"/>'
     return "\n".join((head, ground, *body, "</svg>", ""))
 
 
@@ -108,7 +110,7 @@ def _line(frame: _Frame, place: int, name: str, points: Sequence[_Point]) -> lis
         span = f"M{x:.1f} {frame.y(one.low):.1f}V{frame.y(one.high):.1f}"
         body.append(f'<path d="{span}" stroke="{colour}" opacity="0.5"/>')
         body.append(f'<circle cx="{x:.1f}" cy="{frame.y(one.value):.1f}" r="3" fill="{colour}"/>')
-    x, y = _WIDTH - _RIGHT + 16, _TOP + 16 * place
+    x, y = _WIDTH - _RIGHT + 16, _TOP + _LEGEND_ROW * place
     body.append(f'<path d="M{x} {y}h22" {style}/>')
     body.append(f'<text x="{x + 28}" y="{y + 4}">{escape(name)}</text>')
     return body

@@ -42,6 +42,18 @@ def test_a_learning_curve_is_an_svg_with_a_line_and_points_for_each_objective() 
     assert heights[f"{places[1]:.1f}"][0] > heights[f"{places[1]:.1f}"][1]
 
 
+def test_a_picture_of_many_lines_has_room_for_their_names_and_no_two_alike() -> None:
+    names = [f"o{place}" for place in range(53)]  # as many as demo.toml has
+    picture = draw_learning_curves([cell(one, n, 0.2, 0.1, 0.3) for one in names for n in (1, 2)])
+    assert picture is not None
+    root = ElementTree.fromstring(picture)
+    bottom = float(root.attrib["viewBox"].split()[-1])
+    assert all(float(one.get("y", 0)) < bottom for one in root.iter())
+    lines = [one.attrib for one in root.iter() if "stroke-dasharray" in one.attrib]
+    styles = {(one["stroke"], one["stroke-dasharray"]) for one in lines}
+    assert len(styles) == len(names)
+
+
 def test_one_size_or_none_makes_no_curve() -> None:
     assert draw_learning_curves([cell("dss", 10, 0.1, 0.0, 0.2)]) is None
     assert draw_learning_curves([cell("dss", None, 0.1, 0.0, 0.2)]) is None
