@@ -7,6 +7,7 @@ import json
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_callback import ExportableState
 
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.sampler import BatchesByLength
@@ -27,6 +29,7 @@ from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, re
 
 __all__ = [
     "AfterStep",
+    "Clock",
     "EpochNumber",
     "Interrupt",
     "LogCallback",
@@ -57,6 +60,31 @@ class AfterStep(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
     ) -> None:
         self.call()
+
+
+class Clock(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Counts the seconds of a run; a checkpoint keeps them for the run that goes on from it.
+
+    Attributes:
+        before: seconds of the earlier parts of the run, up to the checkpoint.
+    """
+
+    def __init__(self, checkpoint: str | None) -> None:
+        saved = {} if checkpoint is None else read_state(Path(checkpoint))["stateful_callbacks"]
+        self.before = float(saved.get("Clock", {}).get("attributes", {}).get("seconds", 0))
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return round(self.before + time.monotonic() - self._started, 1)
+
+    def state(self) -> dict[str, Any]:
+        return {"args": {}, "attributes": {"seconds": self.seconds}}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        state.stateful_callbacks.setdefault("Clock", {})  # an older checkpoint has none
 
 
 class EpochNumber(TrainerCallback):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from mitools.train.allocator import freed_memory_kept
 from mitools.train.answer_weight import choose_answer
 from mitools.train.arguments import training_arguments
 from mitools.train.callbacks import (
+    Clock,
     Interrupt,
     LogCallback,
     OnStep,
@@ -122,10 +122,10 @@ class TrainingRun:
     def _execute(
         self, on_step: OnStep, on_note: Callable[[str], None], trackers: list[Any]
     ) -> dict[str, float]:
-        started = time.monotonic()
+        clock = Clock(self.checkpoint)
         interrupt = Interrupt()
         log = LogCallback(self.options.work / "log.jsonl", on_step)
-        trainer = self._make_trainer([interrupt, log, *trackers])
+        trainer = self._make_trainer([interrupt, clock, log, *trackers])
         with output_errors(str(self.options.work)), interrupt.armed():
             if self.processes.is_first:
                 trim_log(log.path, self.checkpoint)
@@ -148,8 +148,7 @@ class TrainingRun:
         }
         if self.processes.is_first:
             self._note_early_stop(trainer, on_note)
-            seconds = round(time.monotonic() - started, 1)
-            self._save({**results, "train_seconds": seconds}, self._answering(on_note))
+            self._save({**results, "train_seconds": clock.seconds}, self._answering(on_note))
         return metrics
 
     def _note_early_stop(self, trainer: StudentTrainer, on_note: Callable[[str], None]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mitools.train.callbacks import Clock
 from mitools.train.options import TrainOptions
 from mitools.train.training_run import Interrupted
 from mitools.train.work_folder.checkpoints import OWED, damage_of
@@ -54,17 +55,21 @@ def test_the_log_of_a_resumed_run_holds_each_validation_once(
 
 
 def test_each_part_of_an_interrupted_run_has_its_own_time_and_steps(
-    tmp_path: Path, tiny_seq2seq: Path
+    tmp_path: Path, tiny_seq2seq: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = options(tmp_path, tiny_seq2seq)
-    with pytest.raises(Interrupted):
-        start(chosen).execute(signal_in(4))
+    with monkeypatch.context() as long:
+        long.setattr(Clock, "seconds", 36_000.0)
+        with pytest.raises(Interrupted):
+            start(chosen).execute(signal_in(4))
     chosen = replace(chosen, resume=True)
     finish(chosen)
     lines = [json.loads(line) for line in (chosen.save / "log.jsonl").read_text().splitlines()]
     parts = [line for line in lines if "train_runtime" in line]
     assert [(part["step"], part["train_steps"]) for part in parts] == [(4, 4), (6, 2)]
     assert not any("per_second" in name for part in parts for name in part)
+    student = json.loads((chosen.save / "mitools.json").read_text())
+    assert student["results"]["train_seconds"] > 36_000  # the cost of both parts
 
 
 def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed(
