@@ -107,8 +107,14 @@ class Study:
     baselines: tuple[str, ...]
 
     def train_options(self, objective: Objective) -> dict[str, Any]:
-        """The options of train for one objective, under their long names."""
-        return {**self.train, **objective.train}
+        """The options of train for one objective, under their long names.
+
+        Its ``epochs`` replace the ``max-steps`` of all runs, which would override them.
+        """
+        common = dict(self.train)
+        if "epochs" in objective.train:
+            common.pop("max-steps", None)
+        return {**common, **objective.train}
 
     def eval_options(self, answer: str) -> dict[str, Any]:
         """The options of eval for one way of answering."""

@@ -31,6 +31,13 @@ def test_an_objective_lays_its_options_over_the_common_ones(tmp_path: Path) -> N
     assert study.train_options(label) == {"student": "scratch:tiny", "max-steps": 9, "alpha": 1}
 
 
+def test_epochs_of_an_objective_replace_the_common_steps(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MINIMAL + "[objectives.long]\nepochs = 9\n")
+    dss, *_, longer = map(study.train_options, study.objectives)
+    assert (dss["max-steps"], longer["epochs"]) == (2, 9)
+    assert "max-steps" not in longer
+
+
 def test_an_objective_is_asked_in_the_ways_that_it_names(tmp_path: Path) -> None:
     answers = "[answers.plain]\n[answers.sure]\ntemperature = true\n"
     text = MINIMAL.replace('mi = "none"', 'answers = ["plain", "sure"]') + answers
