@@ -25,6 +25,10 @@ def check_combinations(options: TrainOptions) -> None:
             f"--batch-size {options.batch_size} is not a multiple of --micro-batch-size {micro}"
         )
         raise UsageError(message, hint="choose a divisor of the batch size")
+    if micro == 1 and _compares_records(options):
+        message = f"--mi {options.mi} compares the records of a forward pass, and here it has one"
+        size = "--batch-size" if options.batch_size == 1 else "--micro-batch-size"
+        raise UsageError(message, hint=f'choose a {size} above 1, or "--mi none"')
     if options.resume and options.overwrite:
         hint = 'to keep an unfinished run and continue it, drop "--overwrite"'
         raise UsageError("--resume and --overwrite exclude each other", hint=hint)
@@ -34,6 +38,13 @@ def check_combinations(options: TrainOptions) -> None:
     if options.lora and is_new:
         message = f"--lora freezes the weights, and those of --student {options.student} are random"
         raise UsageError(message, hint="drop --lora, or choose a pretrained student")
+
+
+def _compares_records(options: TrainOptions) -> bool:
+    """Return whether a forward pass of one record leaves the MI term without a value."""
+    has_pairs = options.mi in CONTRASTIVE_TERMS and not options.wrong_rationales
+    shuffles = options.mi == "conclude" and options.objective.shuffled_share > 0
+    return (has_pairs and options.mi_weight > 0) or shuffles
 
 
 def _check_data(options: TrainOptions) -> None:

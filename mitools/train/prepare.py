@@ -20,7 +20,15 @@ from mitools.train.options import TrainOptions
 from mitools.train.preflight import check_texts, fit_limits
 from mitools.train.processes import Processes, name_idle_devices
 from mitools.train.recompute import recompute_layers
-from mitools.train.tokenized import TokenSpool, TrainingData, build_data, open_data
+from mitools.train.tokenized import (
+    SEVERAL,
+    SOFT,
+    WRONG,
+    TokenSpool,
+    TrainingData,
+    build_data,
+    open_data,
+)
 from mitools.train.training_run import TrainingRun, no_note
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.work_folder.destination import check_destination
@@ -166,11 +174,13 @@ def _report(
 ) -> None:
     valid = 0 if data.valid is None else len(data.valid)
     kind = {"valid": "validation", "test": "test"}[options.eval_on]
-    other = spool.counts.total() - spool.counts["train"] - spool.counts[options.eval_on]
+    other = spool.counts.total() - len(data.train) - valid
     note(f"{len(data.train):,} training and {valid:,} {kind} records, {other:,} not used")
     for what, count in {**data.notes, **lost}.items():
         if count:
             note(f"{count:,} training records {what}")
+    for text in _without_data(data, options):
+        note(text)
     if not valid and options.select_by != "last":
         missing = (
             "no validation records"
@@ -178,3 +188,15 @@ def _report(
             else 'no validation records ("mitools split" makes them)'
         )
         note(f"{missing}, so the student is that of the last step, not of the best")
+
+
+def _without_data(data: TrainingData, options: TrainOptions) -> Iterator[str]:
+    """Name the options for which no training record has the data."""
+    samples = '"mitools annotate --samples N" gives them'
+    for flag, is_set, what, hint in (
+        ("--soft-labels", options.soft_labels, SOFT, f'{samples}, or "--score-choices"'),
+        (f"--rationales {options.rationales}", options.rationales != "one", SEVERAL, samples),
+        ("--wrong-rationales", options.wrong_rationales, WRONG, samples),
+    ):
+        if is_set and not data.notes.get(what):
+            yield f"{flag} has no effect: no training record is one {what} ({hint})"

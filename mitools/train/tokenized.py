@@ -33,7 +33,16 @@ from mitools.train.example import BLANK, Example, example_of, learned_teacher
 from mitools.train.naming import NO_NAMING, find_naming
 from mitools.train.options import TrainOptions
 
-__all__ = ["TokenSpool", "TrainingData", "build_data", "lengths_of", "open_data"]
+__all__ = [
+    "SEVERAL",
+    "SOFT",
+    "WRONG",
+    "TokenSpool",
+    "TrainingData",
+    "build_data",
+    "lengths_of",
+    "open_data",
+]
 
 _ROWS_PER_BATCH = 1000
 _PURPOSES: tuple[Purpose, ...] = ("label", "rationale")
@@ -162,6 +171,9 @@ def build_data(spool: TokenSpool, codec: Codec, options: TrainOptions) -> Traini
     if options.objective.names and not _has_any(train, "name_ids"):
         message = "--mi name needs rationales that name one of their record's choices; none does"
         raise DataError(message, hint='use "--mi none", or see "mitools load --help" for choices')
+    if options.alpha == 0 and not _has_any(train, "rationale_target"):
+        message = "--alpha 0 trains rationales alone, and no training record has one"
+        raise DataError(message, hint='run "mitools annotate" first, or choose a larger --alpha')
     measured = _drawn_to_measure(spool, options)
     valid = _tokenize(measured, folder / "valid.arrow", codec, options, Counter(), whole=True)
     return TrainingData(train, valid or None, notes)
@@ -209,6 +221,9 @@ def _batches(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 _Row = dict[str, Any]
 
+SOFT = "with the teacher's distribution over labels"
+SEVERAL = "with several rationales"
+WRONG = "with a rationale known to be wrong"
 _BY_STUDENT = {
     "skip": 'with an answer of a student, which is left out ("--student-answers use" trains on it)',
     "use": "with an answer of a student in the teacher's place",
@@ -300,8 +315,9 @@ def _choices(
         "rationales": ("rationale", example.rationales),
         "wrong_rationales": ("rationale", example.wrong),
     }
-    notes["with several rationales"] += len(example.rationales) > 1
-    notes["with a rationale known to be wrong"] += bool(example.wrong)
+    notes[SOFT] += bool(example.soft_label)
+    notes[SEVERAL] += len(example.rationales) > 1
+    notes[WRONG] += bool(example.wrong)
     notes["that count less, as the teacher missed gold"] += example.rationale_weight < 1
     return {
         "label_weight": example.label_weight,

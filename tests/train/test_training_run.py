@@ -350,6 +350,21 @@ def test_nothing_to_train_on_says_what_to_do(tmp_path: Path, tiny_seq2seq: Path)
         train(options(tmp_path, tiny_seq2seq, overwrite=True), bare)
 
 
+def test_rationales_alone_need_rationales(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    labels_alone = [{**record, "teacher": None} for record in toy_records()]
+    with pytest.raises(DataError, match=r"--alpha 0 .* no training record has one; .*annotate"):
+        train(options(tmp_path, tiny_seq2seq, alpha=0.0), labels_alone)
+
+
+def test_what_is_not_used_is_told(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    notes: list[str] = []
+    chosen = options(tmp_path, tiny_seq2seq, valid_limit=3, soft_labels=True, rationales="min")
+    prepare(iter(toy_records()), chosen, notes.append).clean()
+    assert notes[0] == "16 training and 3 validation records, 5 not used"
+    assert "--soft-labels has no effect: no training record is one with the" in notes[-2]
+    assert notes[-1].startswith("--rationales min has no effect: no training record is one with")
+
+
 def test_a_loss_that_explodes_stops_with_step_and_records(
     tmp_path: Path, tiny_seq2seq: Path
 ) -> None:
