@@ -23,6 +23,8 @@ from mitools.study.workers import Ended, Workers
 __all__ = ["OnEnd", "Progress", "StudyError", "StudyOptions", "conduct"]
 
 _FEWEST_FAILURES = 3
+_INTERRUPTED = 130
+"""Exit status of a stage after ^C or SIGTERM."""
 
 OnEnd = Callable[[Ended], None]
 
@@ -178,7 +180,10 @@ def _prepare_records(study: Study, out: Path, execute: Execute) -> Path:
     source: list[str] = []
     for stage in study.preparation:
         made = out / f"records.{stage}.jsonl"
-        if status := execute([stage, *source, "-c", str(study.path), "-o", str(made)]):
+        status = execute([stage, *source, "-c", str(study.path), "-o", str(made)])
+        if status == _INTERRUPTED:
+            raise KeyboardInterrupt  # the stage took the signal that was for the study
+        if status:
             message = f'"mitools {stage} -c {study.path}" ended with status {status}'
             raise StudyError(message, hint=f'fix "[{stage}]" in the study file')
         for path in source:

@@ -55,11 +55,12 @@ def draw_records(records: Sequence[Record], study: Study, run: Run) -> Iterator[
         for split, most in (("valid", study.valid), ("test", study.test)):
             parts[split] = list(draw(parts[split].__iter__, most))
         random.Random(f"mitools study {run.seed}").shuffle(parts["train"])
+    if not parts["test"]:
+        hint = 'add "[split]" to the study file; records of "--records" need "mitools split" before'
+        raise DataError("no record is of the split test", hint=hint)
     if run.size is not None and run.size > len(parts["train"]):
         message = f"{run.name} asks for {run.size:,} training records of {len(parts['train']):,}"
         raise DataError(message, hint='lower "sizes" in "[grid]", or load more records')
-    if not parts["test"]:
-        raise DataError("no record is of the split test", hint='add "[split]" to the study file')
     parts["train"] = parts["train"][: run.size]
     for split, members in parts.items():
         for record in members:

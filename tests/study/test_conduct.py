@@ -207,6 +207,12 @@ def test_the_records_of_a_study_are_made_by_its_own_stages_once(tmp_path: Path) 
     assert not (out / "records.jsonl").exists()
 
 
+def test_an_interrupt_while_records_are_made_interrupts_the_study(tmp_path: Path) -> None:
+    study = write_study(tmp_path, FEW + "[load]\nsource = 'demo'\n")
+    with pytest.raises(KeyboardInterrupt):
+        conduct(study, StudyOptions(tmp_path / "out"), lambda _: 130)
+
+
 def test_a_study_without_records_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         StudyError, match=r'does not say where records come from; name them: "--rec'
