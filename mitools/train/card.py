@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,13 +112,17 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         objective=_describe_objective(options),
         records=", ".join(f"{n:,} {split}" for split, n in metadata["data"]["records"].items()),
         measured=_MEASURED[options["eval_on"]],
-        metrics=", ".join(metrics) or "none",
+        metrics=_describe_metrics(metrics, metadata["data"]["measured"]),
         seed=options["seed"],
         task=metadata["task"],
         snippet=_snippet(metadata),
         serving=_serving(metadata),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _describe_metrics(metrics: Sequence[str], measured: int) -> str:
+    return f"{', '.join(metrics)} (records: {measured:,})" if metrics else "none"
 
 
 def _snippet(metadata: Mapping[str, Any]) -> str:

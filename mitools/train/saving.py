@@ -83,7 +83,11 @@ def describe_student(
         "concludes": codec.concludes and len(trained) == len(PREFIXES),
         "options": options.as_json(),
         "results": dict(results),
-        "data": {"sha256": spool.digest, "records": dict(spool.counts)},
+        "data": {
+            "sha256": spool.digest,
+            "records": dict(spool.counts),
+            "measured": 0 if data.valid is None else len(data.valid),
+        },
         "versions": {
             name: version(name) for name in ("mitools", "torch", "transformers", "datasets")
         }

@@ -33,7 +33,7 @@ def card(
         "concludes": concludes,
         "options": TrainOptions(Path("x"), **changes).as_json(),
         "results": {"valid_accuracy": 0.25, "steps": 7},
-        "data": {"records": {"train": 1200, "valid": 30}},
+        "data": {"records": {"train": 1200, "valid": 900}, "measured": 500},
     }
     write_model_card(folder, metadata, "mine")
     return (folder / "README.md").read_text(encoding="utf-8")
@@ -47,8 +47,8 @@ def test_a_card_states_base_objective_data_and_metrics(tmp_path: Path) -> None:
     assert "A student that answers and explains, trained by mitools" in text
     assert "For the prompt `predict: …` it answers. For the prompt `explain: …` it expl" in text
     assert "| objective | α 0.7 · label + 0.3 · rationale + β 0.1 · MI `maxpool` |" in text
-    assert "| records | 1,200 train, 30 valid |" in text
-    assert "| validation | accuracy 0.25 |" in text
+    assert "| records | 1,200 train, 900 valid |" in text
+    assert "| validation | accuracy 0.25 (records: 500) |" in text
     assert "| seed | 3 |" in text
     assert "The task of its labels is `equation`." in text
 
