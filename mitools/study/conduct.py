@@ -14,7 +14,7 @@ from pathlib import Path
 from mitools.errors import MitoolsError, OutputError
 from mitools.files import atomic_output, output_errors
 from mitools.study.draw_records import digest_of
-from mitools.study.make_run import LOG, Execute, Order
+from mitools.study.make_run import LOG, Execute, Order, check_begun
 from mitools.study.plan import Study, runs_of
 from mitools.study.results import is_complete
 from mitools.study.schedule import Schedule
@@ -95,8 +95,8 @@ def conduct(
         whole: the study that this one is a part of: the report has the stored runs of all of it.
 
     Raises:
-        StudyError: another process conducts a study there, records cannot be made, or a run that is
-            stored there has other options.
+        StudyError: another process conducts a study there, or records cannot be made.
+        DataError: a run that is stored there, or was begun, has other options.
     """
     with output_errors(str(options.out)):
         options.runs.mkdir(parents=True, exist_ok=True)
@@ -107,6 +107,8 @@ def conduct(
         for order in () if whole is None else _orders(whole, options, records):
             is_complete(order)  # refuses one that the new runs could not be compared with
         missing = [order for order in orders.values() if not is_complete(order)]
+        for order in missing:
+            check_begun(order)
         progress = Progress(len(orders), complete=len(orders) - len(missing))
         schedule.waiting.extend(order.run for order in missing)
         workers = Workers(min(options.jobs, max(1, len(missing))), execute)

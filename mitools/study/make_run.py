@@ -12,18 +12,29 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mitools.errors import MitoolsError
+from mitools.errors import DataError, MitoolsError
 from mitools.files import atomic_output
 from mitools.records import Writer
+from mitools.student.metadata import work_folder
 from mitools.study.draw_records import draw_records, read_records
 from mitools.study.plan import Run, Study
 
-__all__ = ["COMPLETE", "LOG", "Execute", "Order", "RunFailed", "make_run", "write_table"]
+__all__ = [
+    "COMPLETE",
+    "LOG",
+    "Execute",
+    "Order",
+    "RunFailed",
+    "check_begun",
+    "make_run",
+    "write_table",
+]
 
 COMPLETE = "run.json"
 LOG = "log.txt"
@@ -93,12 +104,28 @@ def _execute(execute: Execute, command: Sequence[str]) -> float:
     return time.monotonic() - started
 
 
+def check_begun(order: Order) -> None:
+    """Refuse a run that was interrupted, and would go on with other options of train.
+
+    Raises:
+        DataError: it was begun with others; ``train`` could not resume it.
+    """
+    begun, options = order.folder / "student", order.folder / "train.toml"
+    if not options.exists() or not (begun.exists() or work_folder(begun).exists()):
+        return
+    if tomllib.loads(options.read_text(encoding="utf-8")) != {"train": _train_options(order)}:
+        message = f"{order.folder} was begun with other options"
+        raise DataError(message, hint='choose another "--out", or delete that folder')
+
+
+def _train_options(order: Order) -> dict[str, Any]:
+    chosen = {**order.study.train_options(order.run.objective), "seed": order.run.seed}
+    return chosen if order.student is None else {**chosen, "student": order.student}
+
+
 def _train_command(order: Order, records: Path) -> list[str]:
     options = order.folder / "train.toml"
-    chosen = {**order.study.train_options(order.run.objective), "seed": order.run.seed}
-    if order.student is not None:
-        chosen["student"] = order.student
-    write_table(options, "train", chosen)
+    write_table(options, "train", _train_options(order))
     save = ["--save", str(order.folder / "student")]
     return ["train", str(records), "-c", str(options), *save, "--resume", "-o", "/dev/null"]
 

@@ -177,6 +177,19 @@ def test_a_key_that_interrupts_a_study_does_not_reach_its_workers(tmp_path: Path
     assert {int(group) for group in counted(out, "group")}.isdisjoint({os.getpgid(0)})
 
 
+def test_a_run_that_was_begun_with_other_options_is_refused(tmp_path: Path) -> None:
+    study, out = write_study(tmp_path, FEW), tmp_path / "out"
+    first = narrow(study, ["dss"], [])
+    conduct_all(first, out, studies.execute, keeps_students=True)
+    for run in ("dss.n4.s0", "dss.n4.s1"):  # as if they had been interrupted before their end
+        (out / "runs" / run / "run.json").unlink()
+    other = write_study(tmp_path, FEW.replace("max-steps = 2", "max-steps = 3"))
+    with pytest.raises(DataError, match=r'dss.n4.s0 was begun with other options; .*"--out", or'):
+        conduct_all(other, out, studies.execute)
+    assert len(list(counted(out))) == 2
+    assert conduct_all(first, out, studies.execute).made == 2
+
+
 def test_two_processes_do_not_conduct_a_study_in_one_folder(tmp_path: Path) -> None:
     study, out = write_study(tmp_path, FEW), tmp_path / "out"
     out.mkdir()
