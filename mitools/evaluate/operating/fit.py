@@ -19,6 +19,10 @@ Floats = NDArray[np.float64]
 FEW_TO_FIT = 20
 """With fewer records than this, a fitted confidence is refused."""
 
+_LEAST_SPREAD = 1e-3
+"""Terms that vary less, such as ``in_set`` of a student that knows its labels, vary by the rounding
+of records, and to divide by their spread would give weights without a bound."""
+
 
 class FittingRecords:
     """Collects answered records with a reference label, and fits a confidence on them.
@@ -82,8 +86,8 @@ def _logistic(
 ) -> tuple[float, ...] | None:
     """Fit a logistic regression: the weight of each term, then the constant term.
 
-    Terms are standardized, and their weights have an L2 penalty (C = 1), so that a term that is the
-    same for all records has the weight 0.
+    Terms are standardized, and their weights have an L2 penalty (C = 1), so that a term that is
+    nearly the same for all records has a weight near 0.
     """
     if len(set(is_right)) < 2:
         return None
@@ -92,8 +96,7 @@ def _logistic(
     ordered = sorted(zip(rows, is_right, strict=True))
     table = np.array([row for row, _ in ordered])  # [n, terms]
     target = np.array([right for _, right in ordered])
-    means, spreads = table.mean(axis=0), table.std(axis=0)
-    spreads = np.where(spreads > 0, spreads, 1.0)
+    means, spreads = table.mean(axis=0), np.maximum(table.std(axis=0), _LEAST_SPREAD)
     model = LogisticRegression(max_iter=1_000).fit((table - means) / spreads, target)
     weights = model.coef_[0] / spreads
     constant = float(model.intercept_[0] - weights @ means)

@@ -66,6 +66,22 @@ def test_the_combination_gives_weight_to_what_tells_right_answers_from_wrong_one
     assert (found.of(supported, TEXT) or 0) > 0.7 > 0.6 > (found.of(other, TEXT) or 0)
 
 
+@pytest.mark.parametrize("masses", [(0.9,), (0.999999, 1.0)])
+def test_a_term_that_hardly_varies_gets_a_weight_that_can_be_saved(
+    masses: tuple[float, ...],
+) -> None:
+    records = drawn(400)
+    for number, record in enumerate(records):
+        record["student"]["in_set_mass"] = masses[number % len(masses)]
+    found, without = fitted("combined", records), fitted("combined", drawn(400))
+    assert found is not None
+    assert found.weights is not None
+    assert abs(found.weights[5]) < 10
+    assert without is not None
+    for record in records[:20]:
+        assert found.of(record, TEXT) == pytest.approx(without.of(record, TEXT), abs=1e-4)
+
+
 def test_a_temperature_below_1_is_found_for_an_underconfident_student() -> None:
     records = [answered(n, confidence=0.6, right=n % 10 > 0, rationale="") for n in range(100)]
     found = fitted("scaled", records)
