@@ -16,7 +16,7 @@ from mitools.errors import InvalidFieldError
 from mitools.evaluate.beside_teacher import is_suspect
 from mitools.evaluate.measures.consistency import supports_whose
 from mitools.evaluate.measures.steps import find_steps
-from mitools.evaluate.score import verdict
+from mitools.evaluate.score import VERDICTS, verdict
 from mitools.explain.view import (
     Change,
     ChoiceBar,
@@ -47,11 +47,13 @@ def verdicts(record: Record, override: str | None = None) -> Mapping[str, Any]:
     Args:
         record: any record; without a student's answer, only the verdicts in it are returned.
         override: name of a task to use instead of the record's own; the verdicts in the record are
-            then ignored.
+            then ignored, but not what no task decides: whether the answer is sure, and its role.
     """
     scores: Mapping[str, Any] = record.get("scores") or {}
     if record.get("student") and (override or _WRITTEN - scores.keys()):
-        scores = {**verdict(record, task_of(record, override)), **({} if override else scores)}
+        ignored = VERDICTS if override else ()
+        kept = {name: value for name, value in scores.items() if name not in ignored}
+        scores = {**verdict(record, task_of(record, override)), **kept}
     return scores
 
 

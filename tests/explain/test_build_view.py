@@ -56,6 +56,15 @@ def test_labels_are_compared_as_the_task_does() -> None:
     assert view_of(record, task="text").is_right is False
 
 
+def test_another_task_keeps_what_eval_wrote_about_the_operating_point() -> None:
+    scores = {"correct": True, "valid": True, "sure": True, "role": "calibration"}
+    record = equation(label="19", student={"label": "12 + 7"}, scores=scores)
+    view = view_of(record, task="text")
+    assert view.is_right is False
+    assert view.is_sure is True
+    assert "set_apart" in names(record, task="text")
+
+
 def test_answers_in_each_way_are_judged_as_the_task_does() -> None:
     answers = {
         "both": {"label": "12 + 7", "confidence": 0.7},
