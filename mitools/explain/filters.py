@@ -248,6 +248,7 @@ class FilterCounts:
         read: records read.
         unanswered: records left out, since no other student answered them.
         with_student: records read that have a student's answer.
+        with_point: records read that say whether that answer is sure.
         matching: records that meet all conditions.
         shown: matching records that were shown. The counts below are of these.
         labelled: records with a gold label and a student's label; ``right`` of them agree.
@@ -259,6 +260,7 @@ class FilterCounts:
     read: int = 0
     unanswered: int = 0
     with_student: int = 0
+    with_point: int = 0
     matching: int = 0
     shown: int = 0
     labelled: int = 0

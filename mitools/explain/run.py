@@ -195,6 +195,7 @@ class ExplanationRun:
             except Exception as exc:
                 self._reject(record, exc)
             else:
+                self.counts.with_point += item.view.is_sure is not None
                 yield item
         self.has_read_all = True
 

@@ -47,6 +47,20 @@ def test_a_filter_of_answers_that_do_not_exist_is_explained() -> None:
     ]
 
 
+def test_a_filter_by_an_operating_point_that_no_record_holds_is_explained() -> None:
+    missing = (
+        'warning: no record says whether its answer is sure; run "mitools eval '
+        '--target-accuracy 0.95" on the records first'
+    )
+    for asked in (ExplainOptions(sure=True), ExplainOptions(unsure=True)):
+        found = messages(ExplanationRun(asked), [answered("x", "a")])
+        assert found == ["none of 1 records matches", missing]
+    unsure = answered("x", "a", scores={"sure": False})
+    assert messages(ExplanationRun(ExplainOptions(sure=True)), [unsure]) == [
+        "none of 1 records matches"
+    ]
+
+
 def test_a_second_student_is_compared_and_its_gaps_are_said() -> None:
     second = SecondStudent([answered("x", "a"), answered("z", "a"), answered("z", "b")], "b.jsonl")
     run = ExplanationRun(ExplainOptions(), others=[second])
