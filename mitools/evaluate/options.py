@@ -147,7 +147,7 @@ class EvalOptions:
 
     def only_fits(self, record: Record) -> bool:
         """Return whether a record only serves to fit something, or to choose a threshold."""
-        fits = self.temperature or self.fits_weight or self.target_accuracy is not None
+        fits = self.temperature or self.fits_weight or self.roles.uses_valid
         return (fits and record.get("split") == "valid") or self.roles.calibrates(record)
 
     def role_of(self, record: Record) -> Role | None:

@@ -46,6 +46,11 @@ class Roles:
         return self.is_asked and fits and self.calibrate_on == "valid"
 
     @property
+    def uses_valid(self) -> bool:
+        """Whether valid records choose the threshold, or fit its confidence."""
+        return self.is_asked and (self.calibrate_on == "valid" or self.confidence in FITTED)
+
+    @property
     def reads_rationale(self) -> bool:
         """Whether calibration records need a rationale."""
         return self.is_asked and self.confidence in NEEDS_RATIONALE

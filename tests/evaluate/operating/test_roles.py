@@ -52,6 +52,18 @@ def test_without_a_target_no_record_calibrates_and_all_valid_ones_fit() -> None:
     assert not any(map(roles.fits, records("test")))
 
 
+def test_valid_records_are_asked_about_only_where_something_is_fitted_on_them() -> None:
+    def takes_valid(**more: Any) -> bool:
+        options = EvalOptions(target_accuracy=0.9, calibrate_on="test", **more)
+        return any(map(options.selects, records("valid", 9)))
+
+    assert not takes_valid()
+    assert not takes_valid(confidence="agreement")
+    assert takes_valid(confidence="combined")
+    assert takes_valid(answer="both")
+    assert takes_valid(temperature=True)
+
+
 def test_a_rationale_is_read_only_by_what_needs_one() -> None:
     assert Roles(True, "agreement", "valid", False).reads_rationale
     assert not Roles(True, "label", "valid", False).reads_rationale
