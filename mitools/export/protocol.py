@@ -82,5 +82,10 @@ class Exporter(Protocol):
             student: the student that was converted; its tokenizer and limits are used.
         """
 
-    def usage(self, student: LocalStudent) -> str:
-        """Give the lines of the model card that say how to run it."""
+    def usage(self, student: LocalStudent, purpose: Purpose) -> str:
+        """Give the lines of the model card that say how to run it.
+
+        Args:
+            student: the student that was converted.
+            purpose: the task that the export was compared on, which the lines ask for.
+        """

@@ -171,5 +171,5 @@ def _describe(
     text = json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False)
     with output_errors(str(options.out)):
         (out / FACTS_NAME).write_text(text + "\n", encoding="utf-8")
-        words = (exporter.title, exporter.usage(student))
+        words = (exporter.title, exporter.usage(student, _purpose(student)))
         write_export_card(folder, out, options, agreement, words)

@@ -71,8 +71,8 @@ class Copying:
             for one in said
         ]
 
-    def usage(self, student: Any) -> str:
-        return "    run it"
+    def usage(self, student: Any, purpose: str) -> str:
+        return f"    run it for a {purpose}"
 
 
 def use(monkeypatch: pytest.MonkeyPatch, exporter: Copying) -> Copying:
@@ -99,7 +99,7 @@ def test_an_export_that_agrees_is_kept_with_card_and_facts(
     card = (tmp_path / "out" / "README.md").read_text()
     assert card.startswith("---\nlicense: mit\nlibrary_name: ctranslate2\nbase_model: org/base\n")
     assert "6 of 6 answers are equal" in card
-    assert card.endswith("    run it\n")
+    assert card.endswith("    run it for a label\n")
     facts = json.loads((tmp_path / "out" / "export.json").read_text())
     assert facts["check"]["equal"] == 6
     assert facts["student"]["task"] == "text"

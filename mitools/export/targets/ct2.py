@@ -62,16 +62,19 @@ class CTranslate2Exporter:
             model = kind(str(out), device="cpu")
         yield _Opened(model, student)
 
-    def usage(self, student: LocalStudent) -> str:
-        """Give a snippet for encoder-decoder and causal students."""
-        return _CAUSAL if student.codec.kind == "causal" else _SEQ2SEQ
+    def usage(self, student: LocalStudent, purpose: Purpose) -> str:
+        """Give a snippet for encoder-decoder and causal students, with the prompt of the task."""
+        codec = student.codec
+        usage = _CAUSAL if codec.kind == "causal" else _SEQ2SEQ
+        form = json.dumps(codec.lead(purpose) + "{text}" + codec.tail(purpose))
+        return usage.format(prompt=f"f{form}")
 
 
 _SEQ2SEQ = """\
     import ctranslate2, transformers
     tokenizer = transformers.AutoTokenizer.from_pretrained("DIR")
     model = ctranslate2.Translator("DIR")
-    tokens = tokenizer.convert_ids_to_tokens(tokenizer.encode("predict: " + text))
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer.encode({prompt}))
     best = model.translate_batch([tokens], beam_size=1)[0].hypotheses[0]
     print(tokenizer.decode(tokenizer.convert_tokens_to_ids(best)))
 """
@@ -79,9 +82,7 @@ _CAUSAL = """\
     import ctranslate2, transformers
     tokenizer = transformers.AutoTokenizer.from_pretrained("DIR")
     model = ctranslate2.Generator("DIR")
-    message = {"role": "user", "content": text}
-    ids = tokenizer.apply_chat_template([message], add_generation_prompt=True)["input_ids"]
-    tokens = tokenizer.convert_ids_to_tokens(ids)
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer.encode({prompt}))
     best = model.generate_batch([tokens], include_prompt_in_result=False)[0].sequences_ids[0]
     print(tokenizer.decode(best, skip_special_tokens=True))
 """

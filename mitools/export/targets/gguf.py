@@ -92,17 +92,22 @@ class GgufExporter:
         finally:
             del server
 
-    def usage(self, student: LocalStudent) -> str:
-        """Give the commands that serve the file."""
-        return _USAGE
+    def usage(self, student: LocalStudent, purpose: Purpose) -> str:
+        """Give the commands that serve the file, and say what it answers with."""
+        if student.codec.first is not None:
+            return f"{_USAGE}\nA user message is answered with a {purpose}.\n"
+        trained = student.metadata.get("trained") or [purpose]
+        return f"{_USAGE}\n{' '.join(_ANSWERS[name] for name in trained)}\n"
 
 
 _USAGE = """\
     llama-server -m DIR/model.gguf --port 8000
     mitools annotate -m student --base-url http://127.0.0.1:8000/v1 --prompt student FILE
-
-A user message is answered with a label; the system message "explain" asks for a rationale.
 """
+_ANSWERS = {
+    "label": "A user message is answered with a label.",
+    "rationale": 'The system message "explain" asks for a rationale.',
+}
 
 
 def find_converter(given: Path | None) -> list[str]:

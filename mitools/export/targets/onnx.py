@@ -71,7 +71,7 @@ class OnnxExporter:
             opened = _Opened(out, student)
         yield opened
 
-    def usage(self, student: LocalStudent) -> str:
+    def usage(self, student: LocalStudent, purpose: Purpose) -> str:
         """Name the graphs and their inputs."""
         return _CAUSAL if student.codec.kind == "causal" else _SEQ2SEQ
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from mitools.export.options import ExportOptions, Quantization
 from mitools.export.run import export_student
+from mitools.student import load_student, save_student
 from tests.toys import toy_records
 
 pytest.importorskip("ctranslate2", reason="needs the extra ct2")
@@ -33,3 +37,34 @@ def test_8_bit_weights_are_smaller(students: dict[str, Path], tmp_path: Path) ->
         export_student(students["seq2seq"], toy_records(), options)
         sizes[quantize] = (tmp_path / quantize / "model.bin").stat().st_size
     assert sizes["int8"] < sizes["none"] / 2
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("seq2seq", {}),
+        ("seq2seq", {"order": "rationale-label"}),
+        ("causal", {}),
+        ("causal", {"prefix_position": "after"}),
+    ],
+)
+def test_the_code_of_the_card_gives_the_students_answer(
+    students: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    changes: dict[str, Any],
+) -> None:
+    student = load_student(students[kind], "cpu")
+    codec = replace(student.codec, **changes)
+    save_student(tmp_path / "student", student.model, codec, {})
+    out = tmp_path / "out"
+    export_student(tmp_path / "student", toy_records(), ExportOptions(target="ct2", out=out))
+    _, _, usage = (out / "README.md").read_text().partition("To use it:")
+    text = "How many are left?"
+    exec(dedent(usage).replace("DIR", str(out)), {"text": text})
+    asked = load_student(tmp_path / "student", "cpu")
+    ask = asked.generate_labels if codec.first is None else asked.generate_rationales
+    prompted = capsys.readouterr().out.strip()
+    assert prompted.startswith(ask([text])[0].text)  # the code has no limit of 8 tokens

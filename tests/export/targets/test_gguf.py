@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mitools.export.options import ExportOptions
 from mitools.export.run import export_student
 from mitools.export.targets.gguf import FILE, GgufExporter, find_converter
 from mitools.student import load_student
+from mitools.student.layout import Order, Purpose
 from tests.export.targets.conftest import is_sure, make_sure
 from tests.toys import toy_records
 
@@ -75,6 +77,31 @@ def test_only_causal_students_with_a_template_are_converted(
     student.codec.tokenizer.chat_template = None
     with pytest.raises(StudentError, match="no chat template"):
         GgufExporter().require(options(tmp_path), student)
+
+
+@pytest.mark.parametrize(
+    ("order", "trained", "words"),
+    [
+        ("separate", ["label"], "FILE\n\nA user message is answered with a label.\n"),
+        ("separate", ["rationale"], 'FILE\n\nThe system message "explain" asks for a rationale.\n'),
+        (
+            *("separate", ["label", "rationale"]),
+            'is answered with a label. The system message "explain" asks for a rationale.\n',
+        ),
+        (
+            *("rationale-label", ["label", "rationale"]),
+            "FILE\n\nA user message is answered with a rationale.\n",
+        ),
+    ],
+)
+def test_the_card_says_what_the_file_answers_with(
+    students: dict[str, Path], order: Order, trained: list[str], words: str
+) -> None:
+    student = load_student(students["causal"], "cpu")
+    student.codec = replace(student.codec, order=order)
+    student.metadata = {"trained": trained}
+    purpose: Purpose = student.codec.first or ("label" if "label" in trained else "rationale")
+    assert GgufExporter().usage(student, purpose).endswith(words)
 
 
 @pytest.mark.filterwarnings("ignore")
