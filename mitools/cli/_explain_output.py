@@ -203,7 +203,7 @@ def write_folder_index(stage: Stage, outputs: Outputs) -> None:
         if name not in _OF_AN_INDEX:
             message = f"{params[name].opts[-1]} has no effect on the index of a folder"
             raise UsageError(message, hint="leave it out, or name a file of records in the folder")
-    with stage.console.progress("reading runs") as update:
+    with stage.console.progress("reading", unit="runs") as update:
         count = write_index(
             folder,
             outputs.html,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -45,14 +45,21 @@ class FoundRun:
     page: str = ""
 
 
-def find_runs(folder: str) -> list[FoundRun]:
+def find_runs(folder: str, warn: Callable[[str], None] = lambda _text: None) -> list[FoundRun]:
     """Return the judged runs in a folder and the folders in it, by path.
 
     A summary beside the records has their name (``mi.json`` for ``mi.jsonl``), or is called
     ``summary.json`` or ``figures.json``. A page has their name, or is called ``page.html``. Links
     to folders are not followed.
+
+    Args:
+        folder: that is searched.
+        warn: receives a warning if there are more than :data:`MAX_RUNS`; the others are left out.
     """
-    paths = list(islice(filter(_is_judged, _record_files(folder)), MAX_RUNS))
+    paths = list(islice(filter(_is_judged, _record_files(folder)), MAX_RUNS + 1))
+    if len(paths) > MAX_RUNS:
+        warn(f"{folder} has more than {MAX_RUNS} runs; those behind {paths[-2]} are left out")
+        del paths[MAX_RUNS:]
     found = []
     for name, path in zip(run_names(paths), paths, strict=True):
         stem = _RECORDS.sub("", path)

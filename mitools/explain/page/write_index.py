@@ -52,7 +52,8 @@ def write_index(
         SourceError: the folder has no judged run.
         OutputError: a file cannot be written.
     """
-    found = find_runs(folder)
+    left_out: list[str] = []
+    found = find_runs(folder, left_out.append)
     if not found:
         hint = 'judge records with "mitools eval --student DIR -o FILE"'
         raise SourceError(f"{folder} has no file with a student's answers", hint=hint)
@@ -61,6 +62,8 @@ def write_index(
     if has_pages:
         with output_errors(path):
             os.makedirs(path, exist_ok=True)
+    for text in left_out:
+        warn(text)
     runs, links = [], []
     names = _file_names(found)
     for one, name in zip(found, names, strict=True):
@@ -79,7 +82,7 @@ def write_index(
         links.append(_link(page, os.path.dirname(target)) if page else "")
         progress(1)
     with atomic_output(target) as stream:
-        for piece in render_page("index.html", _context(folder, runs, links)):
+        for piece in render_page("index.html", _context(folder, runs, links, left_out)):
             stream.write(piece)
     return len(runs)
 
@@ -132,7 +135,9 @@ def _link(page: str, folder: str) -> str:
     return address if os.path.isabs(page) else f"./{address}"
 
 
-def _context(folder: str, runs: list[RunFigures], links: list[str]) -> dict[str, Any]:
+def _context(
+    folder: str, runs: list[RunFigures], links: list[str], left_out: list[str]
+) -> dict[str, Any]:
     pairs = compare_runs_on(runs)
     # A column that no run has a value for is left out.
     shown = [
@@ -145,7 +150,7 @@ def _context(folder: str, runs: list[RunFigures], links: list[str]) -> dict[str,
         "columns": [_title(COLUMNS[i]) for i in shown],
         "runs": list(_rows(runs, links, groups, shown)),
         "groups": len(pairs),
-        "warnings": [run.warning for run in runs if run.warning],
+        "warnings": [*left_out, *(run.warning for run in runs if run.warning)],
         "config": Markup(
             safe_json(
                 {

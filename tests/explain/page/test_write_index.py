@@ -65,6 +65,20 @@ def test_a_run_that_cannot_be_read_is_listed_with_the_reason(tmp_path: Path) -> 
     assert "bad.jsonl:5" in Outline((tmp_path / "i.html").read_text()).words
 
 
+def test_runs_that_are_left_out_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mitools.explain.page.find_runs.MAX_RUNS", 2)
+    for name in "ab":
+        judged(tmp_path / f"{name}.jsonl")
+    told: list[str] = []
+    assert write_index(str(tmp_path), str(tmp_path / "i.html"), warn=told.append) == 2
+    assert not told
+    judged(tmp_path / "c.jsonl")
+    assert write_index(str(tmp_path), str(tmp_path / "i.html"), warn=told.append) == 2
+    last = tmp_path / "b.jsonl"
+    assert told == [f"{tmp_path} has more than 2 runs; those behind {last} are left out"]
+    assert "has more than 2 runs" in Outline((tmp_path / "i.html").read_text()).words
+
+
 def test_a_folder_without_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has no file with a student's answers"):
         write_index(str(tmp_path), str(tmp_path / "index.html"))
