@@ -25,13 +25,16 @@ def text_record(
         metadata: of the student that is asked.
 
     Raises:
-        UsageError: the task needs a set of labels, and neither ``choices`` nor the student has it.
+        UsageError: ``choices`` names no answer; or the task needs a set of labels, and neither
+            ``choices`` nor the student has it.
     """
     record: Record = {"id": "text", "input": text}
     trained = metadata.get("task")
     if choices is not None:
         named = [choice.strip() for choice in choices.split(",")]
         record["choices"] = [choice for choice in named if choice]
+        if not record["choices"]:
+            raise UsageError("--choices names no answer", hint="separate them by commas: A,B")
         trained = trained if trained == "labels" else "choice"
     elif known := label_set(metadata):
         record["choices"] = known

@@ -39,3 +39,9 @@ def test_a_set_of_labels_that_nobody_names_is_refused(
     with pytest.raises(UsageError, match=r"does not list the labels.*--choices A,B,C"):
         text_record("Why?", None, task, metadata)
     text_record("Why?", None, "text", {"task": "labels"})
+
+
+@pytest.mark.parametrize("choices", ["", " , "])
+def test_choices_that_name_no_answer_are_refused(choices: str) -> None:
+    with pytest.raises(UsageError, match=r"--choices names no answer.*A,B"):
+        text_record("Why?", choices, None, LABELS)
