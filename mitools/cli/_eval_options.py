@@ -14,14 +14,17 @@ from mitools.files import STDIN
 __all__ = ["RunFiles", "eval_options"]
 
 _JUDGE = ("judge", "--judge MODEL")
+_STUDENT = ("student", "--student DIR")
 _NEEDS = {
     "judge_url": _JUDGE,
     "judge_journal": _JUDGE,
     "judge_records": _JUDGE,
     "probe_records": ("probe", "--probe cue"),
-    "decode": ("student", "--student DIR"),
-    "precision": ("student", "--student DIR"),
-    "student_price": ("student", "--student DIR"),
+    "batch_size": _STUDENT,
+    "tokens_per_batch": _STUDENT,
+    "decode": _STUDENT,
+    "precision": _STUDENT,
+    "student_price": _STUDENT,
 }
 """Parameters that have an effect only beside another one, with how to type that."""
 

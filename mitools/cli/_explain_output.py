@@ -48,6 +48,9 @@ _OF_AN_INDEX = ("files", "html", "config", "quiet", "debug")
 _OF_TEXT = ("full", "diff", "width")
 """The parameters that only text has a use for."""
 
+_OF_STUDENT = ("batch_size", "device")
+"""The parameters that only a student has a use for."""
+
 Show = Callable[["ViewedRecord"], None]
 
 
@@ -82,6 +85,10 @@ class Outputs:
         if self.summary is not None and self.html is None and self.json:
             message = "--summary has no effect with --json alone"
             raise UsageError(message, hint="add --html FILE, or drop one")
+        if options.student is None:
+            for name in typed(_OF_STUDENT):
+                message = f"--{name.replace('_', '-')} needs a student"
+                raise UsageError(message, hint="add --student DIR")
         if not self.has_text:
             for name in typed(_OF_TEXT):
                 message = f"--{name} has no effect without text"

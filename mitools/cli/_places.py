@@ -298,7 +298,7 @@ def _named(ctx: click.Context) -> Iterator[Role]:
         if find is None or value is None:
             continue
         is_argument = isinstance(param, click.Argument)
-        label = "FILE" if is_argument else max(param.opts, key=len)
+        label = param.make_metavar(ctx).strip("[].") if is_argument else max(param.opts, key=len)
         for given in value if isinstance(value, tuple) else (value,):
             yield from find(label, given)
 

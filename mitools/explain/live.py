@@ -31,7 +31,7 @@ def text_record(
     record: Record = {"id": "text", "input": text}
     trained = metadata.get("task")
     if choices is not None:
-        named = [choice.strip() for choice in choices.split(",")]
+        named = dict.fromkeys(choice.strip() for choice in choices.split(","))
         record["choices"] = [choice for choice in named if choice]
         if not record["choices"]:
             raise UsageError("--choices names no answer", hint="separate them by commas: A,B")

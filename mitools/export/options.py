@@ -58,7 +58,7 @@ class ExportOptions:
             raise UsageError(f'no export target "{self.target}"', hint=hint)
         if self.quantize not in _ABLE[self.target]:
             message = f"--to {self.target} cannot quantize to {self.quantize}"
-            raise UsageError(message, hint=f"use one of {', '.join(_ABLE[self.target])}")
+            raise UsageError(message, hint=f"use --quantize {' or '.join(_ABLE[self.target])}")
         if self.check_limit < 1:
             message = f"--check-limit must be at least 1, not {self.check_limit}"
             raise UsageError(message, hint="change it")

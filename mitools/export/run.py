@@ -77,7 +77,7 @@ def export_student(
     with atomic_directory(options.out) as out:
         note(f"converting for {exporter.title}")
         _convert(Path(folder), student, exporter, out, options)
-        note(f"comparing on {len(texts)} records")
+        note(f"records to compare: {len(texts)}")
         purpose = _purpose(student)
         with exporter.open(out, student) as exported:
             replies = exported.answer(texts, purpose)

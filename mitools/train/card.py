@@ -71,7 +71,7 @@ To serve it with an API like OpenAI's (llama.cpp uses the same chat template, in
     transformers serve DIR --port 8000
     mitools annotate -m DIR --base-url http://127.0.0.1:8000/v1 --prompt student FILE
 
-A user message with the text of a record's `input` is answered with the {first}.{explaining}
+A user message with the text of a record's `input`{by} is answered with the {first}.{explaining}
 A server does not cut an input at {limit} tokens, as mitools does.
 """
 _EXPLAINING = """ The system message
@@ -147,8 +147,10 @@ def _serving(metadata: Mapping[str, Any]) -> str:
     if metadata["kind"] == "seq2seq":
         return _CONVERTED
     first = FIRST.get(metadata["options"]["order"])
-    has_two = first is None and "rationale" in metadata["trained"]
+    explains = first is None and "rationale" in metadata["trained"]
+    has_two = explains and "label" in metadata["trained"]
     return _SERVED.format(
+        by=" and the system message `explain`" if explains and not has_two else "",
         first=first or metadata["trained"][0],
         explaining=_EXPLAINING if has_two else "",
         limit=metadata["max_input_tokens"],

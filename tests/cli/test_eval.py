@@ -399,6 +399,8 @@ def test_a_shard_that_is_merged_twice_is_an_error(opened: list[Any], tmp_path: P
         (("--judge-url", "http://x/v1", "a"), "--judge-url needs --judge"),
         (("--probe-records", "5", "a"), "--probe-records needs --probe"),
         (("--decode", "a"), "--decode needs --student"),
+        (("--batch-size", "8", "a"), "--batch-size needs --student"),
+        (("--tokens-per-batch", "99", "a"), "--tokens-per-batch needs --student"),
         (("--student-price", "3", "a"), "--student-price needs --student"),
         (("--seeds", "--merge", "a", "b"), "--seeds and --merge exclude each other"),
         (("a", "--compare", "-"), "a baseline cannot come from stdin"),

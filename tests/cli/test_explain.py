@@ -284,6 +284,8 @@ def test_a_record_without_input_is_an_error() -> None:
         (["--wrong", "--right"], "no record is both right and wrong; drop --right or --wrong"),
         (["--consistent", "--inconsistent"], "no record is both consistent and inconsistent"),
         (["--text", "x"], "--text needs a student; add --student DIR"),
+        (["--batch-size", "4"], "--batch-size needs a student; add --student DIR"),
+        (["--device", "cpu"], "--device needs a student; add --student DIR"),
         (["--choices", "a,b"], "--choices needs --text"),
         (["--text", "x", "--student", "runs", "file.jsonl"], "--text reads no files"),
         (["--grep", "("], '"(" is not a regular expression'),

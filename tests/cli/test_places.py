@@ -74,7 +74,8 @@ def assert_refused(result: Result, path: str, *roles: str) -> None:
 @pytest.mark.parametrize("name", ["data.jsonl", "./sub/../data.jsonl", "hard.jsonl", "soft.jsonl"])
 def test_the_input_is_no_place_for_bad_lines(stage: str, name: str) -> None:
     result = run(*usual(stage), "data.jsonl", "--on-error", f"divert:{name}")
-    assert_refused(result, "data.jsonl", "FILE", "--on-error divert")
+    argument = "SOURCE" if stage == "load" else "FILE"
+    assert_refused(result, "data.jsonl", argument, "--on-error divert")
 
 
 def written_options() -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ LABELS = {"task": "labels", "labels": ["yes", "no"]}
         ({}, None, {}),
         ({"task": "equation"}, None, {"task": "equation"}),
         ({"task": "unheard of"}, None, {}),
-        ({"task": "equation"}, " a, b,,", {"choices": ["a", "b"], "task": "choice"}),
+        ({"task": "equation"}, " a, b,,a", {"choices": ["a", "b"], "task": "choice"}),
         (LABELS, None, {"choices": ["yes", "no"], "task": "labels"}),
         (LABELS, "a,b", {"choices": ["a", "b"], "task": "labels"}),
     ],

@@ -103,7 +103,7 @@ def test_an_export_that_agrees_is_kept_with_card_and_facts(
     facts = json.loads((tmp_path / "out" / "export.json").read_text())
     assert facts["check"]["equal"] == 6
     assert facts["student"]["task"] == "text"
-    assert notes == ["converting for Copy", "comparing on 6 records"]
+    assert notes == ["converting for Copy", "records to compare: 6"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -121,6 +121,8 @@ def test_a_causal_student_is_served_and_another_is_exported(tmp_path: Path) -> N
     assert "transformers serve DIR" in served
     assert "answered with the label. The system message" in served
     assert "cut an input at 512 tokens" in served
+    served = card(tmp_path, ["rationale"], kind="causal")
+    assert "and the system message `explain` is answered with the rationale." in served
     one_pass = card(tmp_path, ["label", "rationale"], kind="causal", order="rationale-label")
     assert "answered with the rationale.\n" in one_pass
     assert "system message" not in one_pass
