@@ -29,9 +29,9 @@ from mitools.train.losses.critic import LabelPredictor, PairCritic, pooled_state
 from mitools.train.losses.fused import Head, fused_losses
 from mitools.train.losses.naming import (
     Naming,
-    choice_log_probs,
     choice_scores,
     compare_choices,
+    vocabulary_log_sums,
 )
 from mitools.train.losses.objective import (
     CONTRASTIVE_TERMS,
@@ -240,20 +240,17 @@ class TwoTaskModel(nn.Module):
         is_choice = rationale["name_ids"] >= 0
         is_there = find_pairs(label, rationale, self.end_id) & (rationale["name_places"] >= 0)
         is_there = is_there & is_choice.any(dim=-1)
-        log_p, log_q = (
-            choice_log_probs(
-                choice_scores(
-                    side.states,
-                    self.head,
-                    task["name_places"].clamp(0, side.states.shape[1] - 1),
-                    task["name_ids"].clamp(min=0),
-                    side.logits,
-                ),
-                is_choice,
+        answered, told = (
+            choice_scores(
+                side.states, self.head, task["name_places"], task["name_ids"], side.logits
             )
             for side, task in zip(seen, (label, rationale), strict=True)
         )
-        return compare_choices(log_q, log_p, label["name_gold"].clamp(min=0), is_there)
+        place = rationale["name_places"]
+        total = vocabulary_log_sums(seen[1].states, self.head, place, seen[1].logits)
+        log_named = told.logsumexp(dim=-1) - total
+        log_q, log_p = told.log_softmax(dim=-1), answered.log_softmax(dim=-1)
+        return compare_choices(log_q, log_p, log_named, label["name_gold"].clamp(min=0), is_there)
 
     def _mi_loss(
         self,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mitools.train.losses.fused import Head
-from mitools.train.losses.naming import choice_log_probs, choice_scores, compare_choices
+from mitools.train.losses.naming import choice_scores, compare_choices, vocabulary_log_sums
 
 B, T, C, D, V = 4, 5, 3, 6, 17
 
@@ -39,20 +39,49 @@ def test_scores_are_those_of_the_whole_vocabulary_at_the_place(bias: bool, form:
     assert torch.allclose(states.grad, expected_gradient)
 
 
-def test_autocast_does_not_round_the_scores() -> None:
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
+@pytest.mark.parametrize("form", ["states", "logits"])
+def test_the_normalizer_is_that_of_all_tokens_at_the_place(bias: bool, form: str) -> None:
+    states, head, places, _ = make(torch.float64, bias)
+    logits = states @ head.weight.T + (head.bias if bias else 0)
+    expected = [logits[row, place].exp().sum().log().item() for row, place in enumerate(places)]
+    found = vocabulary_log_sums(states, head, places, logits if form == "logits" else None)
+    assert found.tolist() == pytest.approx(expected)
+
+
+def test_autocast_rounds_nothing() -> None:
     states, head, places, ids = make()
-    exact = choice_scores(states, head, places, ids)
+    exact = choice_scores(states, head, places, ids), vocabulary_log_sums(states, head, places)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(choice_scores(states, head, places, ids), exact)
+        assert torch.equal(choice_scores(states, head, places, ids), exact[0])
+        assert torch.equal(vocabulary_log_sums(states, head, places), exact[1])
     assert choice_scores(states.bfloat16(), head, places, ids).dtype == torch.float32
+    assert vocabulary_log_sums(states.bfloat16(), head, places).dtype == torch.float32
 
 
-def test_a_choice_that_is_not_there_takes_nothing() -> None:
-    scores = torch.tensor([[1.0, 2.0, 99.0], [3.0, 3.0, 3.0]])
-    found = choice_log_probs(scores, torch.tensor([[True, True, False], [True, True, True]]))
-    assert found[0, :2].exp().sum().item() == pytest.approx(1)
-    assert found[0, 2].exp().item() == 0
-    assert found[1].tolist() == pytest.approx([-math.log(3)] * 3)
+@pytest.mark.parametrize("form", ["states", "logits"])
+def test_a_choice_that_is_not_there_takes_nothing(form: str) -> None:
+    states, head, places, ids = make()
+    logits = states @ head.weight.T + head.bias if form == "logits" else None
+    whole = choice_scores(states, head, places, ids, logits)
+    ids[0, 2], ids[1] = -1, -1
+    found = choice_scores(states, head, places, ids, logits)
+    assert torch.equal(found[0, :2], whole[0, :2])
+    assert found.log_softmax(-1)[0, 2].exp().item() == 0
+    assert found.logsumexp(-1)[0].item() == pytest.approx(whole[0, :2].logsumexp(-1).item())
+    assert found.log_softmax(-1)[1].tolist() == pytest.approx([-math.log(3)] * 3)
+
+
+def test_a_place_outside_is_the_nearest_one() -> None:
+    states, head, places, ids = make()
+    places = torch.tensor([-1, T, 2, 2])
+    inside = torch.tensor([0, T - 1, 2, 2])
+    assert torch.equal(
+        choice_scores(states, head, places, ids), choice_scores(states, head, inside, ids)
+    )
+    assert torch.equal(
+        vocabulary_log_sums(states, head, places), vocabulary_log_sums(states, head, inside)
+    )
 
 
 def logs(*rows: list[float]) -> torch.Tensor:
@@ -64,22 +93,28 @@ def test_numbers_worked_by_hand() -> None:
     log_q = logs([0.5, 0.25, 0.25], [0.1, 0.9, 0.0], [0.8, 0.1, 0.1]).requires_grad_()
     log_p = logs([0.25, 0.5, 0.25], [0.5, 0.5, 0.0], [0.1, 0.1, 0.8]).requires_grad_()
     gold, is_there = torch.tensor([0, 0, 0]), torch.tensor([True, True, False])
-    found = compare_choices(log_q, log_p, gold, is_there)
-    # 0.5 ln 2 + 0.25 ln ½ + 0; the second rationale misleads, the third record has no term.
-    assert found.losses.tolist() == pytest.approx([math.log(2), math.log(10), 0])
+    log_named = torch.tensor([0.25, 1.0, 0.5]).log().requires_grad_()
+    found = compare_choices(log_q, log_p, log_named, gold, is_there)
+    # ln 2 + 0.1 ln 4, ln 10 + 0.1 ln 1; the third record has no term.
+    assert found.losses.tolist() == pytest.approx([1.2 * math.log(2), math.log(10), 0])
+    # 0.5 ln 2 + 0.25 ln ½ + 0; the second rationale misleads.
     assert found.divergences.tolist() == pytest.approx([0.25 * math.log(2), 0, 0])
     assert found.information.tolist() == pytest.approx([math.log(2), -math.log(5), 0])
-    found.divergences.sum().backward()
+    found.divergences.sum().backward(retain_graph=True)
     assert log_q.grad is None or not log_q.grad.any()
+    assert log_named.grad is None or not log_named.grad.any()
     assert log_p.grad[0].tolist() == pytest.approx([-0.5, -0.25, -0.25])
     assert not log_p.grad[1:].any()
+    found.losses.sum().backward()
+    assert log_named.grad.tolist() == pytest.approx([-0.1, -0.1, 0])
 
 
 def test_a_divergence_ignores_choices_that_are_not_there() -> None:
-    scores = torch.tensor([[2.0, 0.0, 5.0]]), torch.tensor([[0.0, 1.0, -5.0]])
-    wide = [choice_log_probs(one, torch.tensor([[True, True, False]])) for one in scores]
+    least = torch.finfo(torch.float32).min
+    scores = torch.tensor([[2.0, 0.0, least]]), torch.tensor([[0.0, 1.0, least]])
+    wide = [one.log_softmax(-1) for one in scores]
     narrow = [one[:, :2].log_softmax(-1) for one in scores]
-    gold, is_there = torch.tensor([0]), torch.tensor([True])
-    found, expected = (compare_choices(*pair, gold, is_there) for pair in (wide, narrow))
+    rest = torch.zeros(1), torch.tensor([0]), torch.tensor([True])
+    found, expected = (compare_choices(*pair, *rest) for pair in (wide, narrow))
     assert found.divergences.item() == pytest.approx(expected.divergences.item())
     assert found.divergences.item() > 0
