@@ -163,6 +163,10 @@ def _conduct(stage: Stage, study: Study, options: StudyOptions, whole: Study) ->
 
 def _tell(stage: Stage, progress: Progress) -> bool:
     """Say what is left; give whether a run failed."""
+    if count := progress.without_student:
+        who = "1 complete run was" if count == 1 else f"{count:,} complete runs were"
+        text = f'{who} made without "--keep-students"'
+        stage.console.warn(f'{text}; to keep each student, choose another "--out"')
     if progress.left:
         needed = progress.seconds_needed
         rest = "" if needed is None else f", about {needed / 60:.0f} minutes"

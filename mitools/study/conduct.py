@@ -65,6 +65,7 @@ class Progress:
 
     Attributes:
         made: runs made now; ``complete`` counts those of before too.
+        without_student: runs made before whose students were to be kept and are not there.
         failed: names of runs with an error.
         left: runs that are not made; ``seconds_needed`` estimates how long they would take.
     """
@@ -72,6 +73,7 @@ class Progress:
     total: int
     complete: int = 0
     made: int = 0
+    without_student: int = 0
     failed: list[str] = field(default_factory=list)
     left: int = 0
     seconds_needed: float | None = None
@@ -110,6 +112,10 @@ def conduct(
         for order in missing:
             check_begun(order)
         progress = Progress(len(orders), complete=len(orders) - len(missing))
+        if options.keeps_students:
+            made = orders.keys() - {order.run.name for order in missing}
+            lost = [name for name in made if not (orders[name].folder / "student").is_dir()]
+            progress.without_student = len(lost)
         schedule.waiting.extend(order.run for order in missing)
         workers = Workers(min(options.jobs, max(1, len(missing))), execute)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,10 @@ def test_a_study_makes_its_runs_as_the_commands_by_hand_would(tmp_path: Path) ->
     assert (tmp_path / "judged.jsonl").read_bytes() == judged
     weights = "model.safetensors"
     assert (student / weights).read_bytes() == (run / "student" / weights).read_bytes()
+
+    shutil.rmtree(run / "student")
+    again = study(path, "--out", out, "--keep-students")
+    assert 'warning: 1 complete run was made without "--keep-students"' in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def test_every_run_is_made_once_and_stored(tmp_path: Path) -> None:
         *("run.json", "train.toml", "eval.default.toml", "log.txt"),
         *("training.jsonl", "default.json", "default.jsonl.gz"),
     }
-    again = conduct_all(study, out, studies.execute)
-    assert (again.complete, again.made) == (4, 0)
+    again = conduct_all(study, out, studies.execute, keeps_students=True)
+    assert (again.complete, again.made, again.without_student) == (4, 0, 4)
     assert counted(out) == NAMES
 
 
