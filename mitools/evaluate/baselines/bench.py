@@ -28,6 +28,7 @@ class Evaluated:
         is_correct: whether the student is right.
         confidence: of the student; None where it states none.
         is_teacher_correct: whether the teacher is right; None where no teacher was asked.
+        teacher_confidence: of the teacher; None where it states none.
     """
 
     problem: Problem
@@ -35,6 +36,7 @@ class Evaluated:
     is_correct: bool
     confidence: float | None
     is_teacher_correct: bool | None
+    teacher_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,13 @@ class Bench:
         is_correct, gold = record["scores"]["correct"], record.get("label")
         if is_correct is None or gold is None:
             return
-        teacher, right = teacher_answer(record), None
+        teacher, right, sure = teacher_answer(record), None, None
         if teacher:
             right = task_of(record, self.task).is_equal(teacher.get("label"), gold)
-        confidence = record["student"].get("confidence")
-        self.evaluated.append(
-            Evaluated(self._problem(record), gold, bool(is_correct), confidence, right)
-        )
+            sure = teacher.get("confidence")
+        own = record["student"].get("confidence")
+        problem = self._problem(record)
+        self.evaluated.append(Evaluated(problem, gold, bool(is_correct), own, right, sure))
 
     def examples(self, labels_from: str = "auto") -> list[Example]:
         """List the examples to learn from, in an order that does not depend on that of the records.

@@ -202,11 +202,12 @@ def _teacher_row(evaluated: Sequence[Evaluated], is_correct: Bools, seed: int) -
     """Compare with the teacher, on the records that it was asked about."""
     asked = np.array([one.is_teacher_correct is not None for one in evaluated], dtype=bool)
     theirs = np.array([one.is_teacher_correct is True for one in evaluated], dtype=bool)[asked]
+    stated = [one.teacher_confidence for one in evaluated if one.is_teacher_correct is not None]
     reason = "a teacher is not a baseline"
     return {
         "accuracy": rate(MEASURES["accuracy"], int(theirs.sum()), len(theirs), empty=_NO_GOLD),
         "difference": _difference(is_correct[asked], theirs, seed),
-        "ece_width": MEASURES["ece_width"].not_applicable(_NO_CONFIDENCE),
+        "ece_width": _calibration_error(stated, theirs, seed),
         **{
             name: MEASURES[name].not_applicable(reason)
             for name in ("reachable", "fit_seconds", "answer_ms")

@@ -17,7 +17,13 @@ from tests.evaluate.baselines.problems import WORDS, labelled
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
-def bench(*, gold: Mapping[int, str] | None = None, right_every: int = 3, train: int = 60) -> Bench:
+def bench(
+    *,
+    gold: Mapping[int, str] | None = None,
+    right_every: int = 3,
+    train: int = 60,
+    sure: float | None = None,
+) -> Bench:
     """Collect 60 training records and 30 evaluated ones; the student is right on some."""
     found = Bench()
     for number in range(train):
@@ -28,6 +34,7 @@ def bench(*, gold: Mapping[int, str] | None = None, right_every: int = 3, train:
         record["student"] = {"label": "billing", "confidence": 0.5}
         record["scores"] = {"correct": is_right}
         record["teacher"] = {"label": record["label"] if number % 5 else "billing"}
+        record["teacher"]["confidence"] = sure
         if gold is not None:
             record["label"] = gold.get(number, record["label"])
         found.add(record)
@@ -67,6 +74,14 @@ def test_p_values_are_adjusted_over_the_baselines_without_the_teacher() -> None:
     adjusted = {name: found[name]["difference"].details["p_holm"] for name in both()}
     assert adjusted == holm(tested)
     assert "p_holm" not in found["teacher"]["difference"].details
+
+
+def test_a_teacher_that_states_confidences_has_a_calibration_error() -> None:
+    found = compare_baselines(bench(sure=0.9), {}, "auto", 0)["systems"]["teacher"]
+    assert found["ece_width"].value == pytest.approx(abs(0.9 - found["accuracy"].value))
+    assert found["ece_width"].value > 0
+    found = compare_baselines(bench(), {}, "auto", 0)["systems"]["teacher"]
+    assert found["ece_width"].reason == "it states no confidence"
 
 
 def test_changed_gold_labels_of_evaluated_records_change_no_answer() -> None:
