@@ -343,7 +343,7 @@ class Evaluation:
         subject = Subject(
             student,
             instruments(student),
-            [kept.record for kept in self.sample.items()],
+            [kept.record for kept in self.sample.items()[: self.options.probe_records]],
             self.options.task,
             self.options.batch_size,
             self.options.seed,

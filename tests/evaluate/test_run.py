@@ -9,7 +9,7 @@ import pytest
 
 from mitools.asking.predict import OpenedStudent
 from mitools.errors import EmptyInputError
-from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.options import EvalOptions, JudgeOptions
 from mitools.evaluate.run import Evaluation
 from mitools.operating.point import OperatingPoint
 from mitools.records import Record
@@ -191,6 +191,15 @@ def test_the_same_records_are_probed_whatever_their_order() -> None:
     assert found[0] == found[1]
     assert list(found[0]) == ["counterfactual", "cue"]
     assert found[0]["counterfactual"]["flip_coverage"].n == 6
+
+
+def test_no_more_records_are_probed_than_allowed_where_a_judge_is_shown_more() -> None:
+    judge = JudgeOptions("judge-1", records=9)
+    options = EvalOptions(probes=("cue",), probe_records=3, judge=judge)
+    evaluation = Evaluation(options, opener(Talker(lambda _text: "5")))
+    list(evaluation.run([{**equation(n), "input": f"Add {n} to 2."} for n in range(12)]))
+    found = evaluation.probe(lambda _student: None, lambda _count: None)
+    assert found["cue"]["followed"].n == 3
 
 
 def test_nothing_is_probed_that_was_not_asked_for(student: Any) -> None:
