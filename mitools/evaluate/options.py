@@ -25,6 +25,9 @@ SplitName = Literal["train", "valid", "test", "all"]
 EVALUATED_SPLITS = (*SPLITS, "all")
 """What :attr:`EvalOptions.split` may be."""
 
+_MOST_PAIRED = 4_000
+"""Records of each run among which a judge that compares two runs finds those of both."""
+
 
 @dataclass(frozen=True)
 class JudgeOptions:
@@ -166,7 +169,10 @@ class EvalOptions:
     def sample_size(self) -> int:
         """The number of records that are kept for the probes and the judge."""
         probed = self.probe_records if self.probes else 0
-        return max(probed, self.judge.records if self.judge else 0)
+        judged = self.judge.records if self.judge else 0
+        if judged and self.outcomes:  # which of them a run beside it has is known at the end
+            judged = max(judged, _MOST_PAIRED)
+        return max(probed, judged)
 
     def check(self, *, has_student: bool) -> None:
         """Check that the options are valid and go together.

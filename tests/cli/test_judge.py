@@ -90,6 +90,17 @@ def test_two_students_are_compared_in_both_orders(server: FixtureServer, tmp_pat
     assert "judge prefers this student" in result.stderr
 
 
+def test_records_of_one_run_only_do_not_take_the_place_of_pairs(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    ours, theirs = write(tmp_path / "a", "1 + 1 = 2", n=4), write(tmp_path / "b", "Just so.", n=60)
+    file = tmp_path / "figures.json"
+    result = run(server, ours, "--compare", theirs, "--judge-records", 3, "--summary", file)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(file.read_text())["judge"]
+    assert (found["win_rate"]["n"], found["about"]["records"]) == (3, 3)
+
+
 def test_no_more_records_are_shown_than_allowed(server: FixtureServer, tmp_path: Path) -> None:
     judged = write(tmp_path / "a.jsonl", "1 + 1 = 2", n=9)
     first, second = ([], [])

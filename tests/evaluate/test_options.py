@@ -141,6 +141,7 @@ def test_a_way_of_answering_needs_a_student_and_fits_where_no_weight_is_given() 
         ({"probe_records": 5}, 0),
         ({"probes": ("cue",), "probe_records": 5}, 5),
         ({"judge": replace(JUDGE, records=7)}, 7),
+        ({"judge": replace(JUDGE, records=7), "outcomes": True}, 4_000),
         ({"probes": ("cue",), "probe_records": 9, "judge": replace(JUDGE, records=7)}, 9),
     ],
 )
@@ -154,7 +155,7 @@ def test_a_baseline_is_only_scored() -> None:
     )
     scoring = options.for_scoring()
     scoring.check(has_student=False)
-    assert (scoring.split, scoring.seed, scoring.sample_size) == ("test", 3, 200)
+    assert (scoring.split, scoring.seed, scoring.sample_size) == ("test", 3, 4_000)
     assert (scoring.simulator, scoring.embedding, scoring.outcomes) == ("none", None, True)
     assert scoring.by == ()
 

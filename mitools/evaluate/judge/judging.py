@@ -31,6 +31,7 @@ __all__ = [
     "Query",
     "Verdict",
     "compare_rationales",
+    "in_both",
     "rate_rationales",
     "read_score",
     "read_verdict",
@@ -215,6 +216,12 @@ def rate_rationales(records: Sequence[Record], ask: Ask, seed: int) -> dict[str,
         by_score={str(score): counts[score] for score in range(1, 6)},
     )
     return metrics
+
+
+def in_both(ours: Sequence[Record], theirs: Sequence[Record]) -> list[Record]:
+    """List the records of ours whose id and input are in theirs too."""
+    names = set(map(_name, theirs))
+    return [record for record in ours if _name(record) in names]
 
 
 def compare_rationales(

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
-from mitools.evaluate.judge.judging import SYSTEM, Ask, Query, compare_rationales, rate_rationales
+from mitools.evaluate.judge.judging import (
+    SYSTEM,
+    Ask,
+    Query,
+    compare_rationales,
+    in_both,
+    rate_rationales,
+)
 from mitools.evaluate.options import JudgeOptions
 from mitools.tasks import task_named
 
@@ -52,11 +59,14 @@ class Judge:
         Raises:
             TeacherError: the endpoint cannot be reached, or refuses.
         """
-        ours = [kept.record for kept in run.items()][: self.options.records]
+        ours = [kept.record for kept in run.items()]
+        theirs = [] if baseline is None else [kept.record for kept in baseline.items()]
+        if baseline is not None:  # before the limit, or records of one run only would use it up
+            ours = in_both(ours, theirs)
+        ours = ours[: self.options.records]
         about = {"model": self.options.model, "records": len(ours), "of": run.seen}
         if baseline is None:
             return {**rate_rationales(ours, self.ask, seed), "about": about}
-        theirs = [kept.record for kept in baseline.items()][: self.options.records]
         return {**compare_rationales(ours, theirs, self.ask, seed), "about": about}
 
 
