@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mitools.errors import MitoolsError
+from mitools.evaluate.judge.judging import failed_judge
 from mitools.evaluate.outcomes import compare, count_pairs, over_seeds
 from mitools.evaluate.run import Evaluation
 
@@ -18,10 +20,11 @@ def check_side(runs: Sequence[Evaluation]) -> None:
     """Check, when everything else is written, what only the whole input shows.
 
     Raises:
+        MitoolsError: the judge of :func:`join_runs` failed, with its status.
         DataError: baselines had no records to learn from, or no record has a field of ``--by``.
     """
     for run in runs:
-        for error in (run.side.missing_training(), run.tally.by.missing()):
+        for error in (run.judge_error, run.side.missing_training(), run.tally.by.missing()):
             if error is not None:
                 raise error
 
@@ -41,7 +44,9 @@ def join_runs(
         runs: passes that are over; the options of the first one hold for all.
         baselines: passes over a baseline's records, one for each of its seeds.
         by_seed: the runs are trainings with different seeds; their mean and spread are added.
-        judge: an open judge; it rates the only run, or compares it with the only baseline.
+        judge: an open judge; it rates the only run, or compares it with the only baseline. Where it
+            fails, its figures are undefined, and :func:`check_side` raises the error: the answers
+            and the other figures must not be lost with it.
         update: called with the number of the probes' questions answered since.
         step: told what is done next, for people.
 
@@ -52,13 +57,16 @@ def join_runs(
 
     Raises:
         DataError: no record is in all runs.
-        TeacherError: the judge cannot be reached, or refuses.
     """
     figures_by_run = [run.figures(update, step) for run in runs]
     seed, outcomes = runs[0].options.seed, [run.outcomes for run in runs]
     if judge is not None:
         baseline = baselines[0].sample if baselines else None
-        figures_by_run[0]["judge"] = judge.judge(runs[0].sample, baseline, seed)
+        try:
+            figures_by_run[0]["judge"] = judge.judge(runs[0].sample, baseline, seed)
+        except MitoolsError as exc:
+            runs[0].judge_error = exc
+            figures_by_run[0]["judge"] = failed_judge()
     figures: dict[str, Any] = {"runs": figures_by_run} if by_seed else figures_by_run[0]
     if by_seed:
         figures["seeds"] = {**count_pairs(outcomes), **over_seeds(outcomes, seed)}

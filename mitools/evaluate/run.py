@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from mitools.asking.predict import OpenedStudent
+from mitools.errors import MitoolsError
 from mitools.evaluate.answer_records import AnsweringStudent
 from mitools.evaluate.by_field import ByField
 from mitools.evaluate.field_values import watch_fields
@@ -52,6 +53,7 @@ class Evaluation:
         outcomes: outcomes by record, where the options ask for them.
         sample: the records kept for the probes and the judge.
         side: baselines and costs.
+        judge_error: why the judge failed, once all other figures are there; None where it did not.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Evaluation:
         self.outcomes = Outcomes()
         self.sample: Sample[KeptRecord] = Sample(options.sample_size)
         self.operating_point: OperatingPoint | None = None
+        self.judge_error: MitoolsError | None = None
         self._selection: Selection | None = None
         self._calibration: Calibration | None = None
         if options.target_accuracy is not None:

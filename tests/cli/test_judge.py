@@ -123,15 +123,19 @@ def test_replies_that_fail_are_counted_and_warned_of(server: FixtureServer, tmp_
     assert (found["readable"]["value"], found["score"]["n"]) == (0.25, 1)
 
 
-def test_a_refused_key_ends_it_with_the_teachers_status(
+def test_a_refused_key_costs_only_the_figures_of_the_judge(
     server: FixtureServer, tmp_path: Path
 ) -> None:
     server.act = lambda _call: Act(status=401, code="invalid_api_key")
-    file = tmp_path / "figures.json"
-    result = run(server, write(tmp_path / "a.jsonl", "x"), "--summary", file)
+    file, out = tmp_path / "figures.json", tmp_path / "judged.jsonl"
+    result = run(server, write(tmp_path / "a.jsonl", "x"), "--summary", file, "-o", out)
     assert result.exit_code == 5
     assert KEY not in result.stderr
-    assert not file.exists()
+    assert len(out.read_text().splitlines()) == 4
+    found = json.loads(file.read_text())
+    assert found["label"]["accuracy"]["value"] == 1
+    assert found["judge"]["score"]["reason"] == "asking the judge failed"
+    assert "401" in result.stderr.splitlines()[-1]
 
 
 def test_a_missing_key_is_noticed_before_any_record_is_read(

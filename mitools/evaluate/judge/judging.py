@@ -31,6 +31,7 @@ __all__ = [
     "Query",
     "Verdict",
     "compare_rationales",
+    "failed_judge",
     "in_both",
     "rate_rationales",
     "read_score",
@@ -179,6 +180,11 @@ def read_verdict(reply: str | None) -> Verdict | None:
 def unasked_judge() -> dict[str, Metric]:
     """Mark every measure as skipped."""
     return {name: one.skipped('no judge was named ("--judge")') for name, one in MEASURES.items()}
+
+
+def failed_judge() -> dict[str, Metric]:
+    """Mark every measure as undefined, where asking the judge ended with an error."""
+    return {name: one.undefined("asking the judge failed") for name, one in MEASURES.items()}
 
 
 def rate_rationales(records: Sequence[Record], ask: Ask, seed: int) -> dict[str, Metric]:

@@ -10,6 +10,7 @@ from mitools.evaluate.judge.judging import (
     MEASURES,
     Query,
     compare_rationales,
+    failed_judge,
     rate_rationales,
     read_score,
     read_verdict,
@@ -181,7 +182,9 @@ def test_records_are_paired_by_id_and_input() -> None:
     assert apart["win_rate"].reason == "no record has a rationale by both students"
 
 
-@pytest.mark.parametrize("found", [unasked_judge(), rate_rationales([], lambda _asked: [], 0)])
+@pytest.mark.parametrize(
+    "found", [unasked_judge(), failed_judge(), rate_rationales([], lambda _asked: [], 0)]
+)
 def test_every_measure_is_there_with_a_value_or_a_reason(found: dict[str, Any]) -> None:
     assert set(found) == set(MEASURES)
     assert all(metric.value is None and metric.reason for metric in found.values())
