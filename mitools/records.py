@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any
 
 import jsonlines
@@ -203,6 +204,20 @@ class Reader:
                 continue
             self.count += 1
             yield record
+
+    def admit_objects(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Turn records that a program made into records by this reader's rules.
+
+        One that was read from a file keeps its place there.
+        """
+        return self.admit(
+            Row(
+                record.where if isinstance(record, _Read) else Where("record", number),
+                partial(dict, record),
+                partial(dump_line, record),
+            )
+            for number, record in enumerate(records, start=1)
+        )
 
     def _made_of(self, row: Row, convert: Callable[[Record, Where], Record] | None) -> Record:
         where = row.where

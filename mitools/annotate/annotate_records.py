@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 from mitools.annotate.failures import open_failures
 from mitools.annotate.notices import Notices
@@ -11,8 +10,7 @@ from mitools.annotate.open_teacher import open_teacher
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Front
 from mitools.annotate.run import AnnotationRun
-from mitools.errors import Where
-from mitools.records import Reader, Record, Row, dump_line
+from mitools.records import Reader, Record
 
 __all__ = ["annotate_records"]
 
@@ -81,10 +79,6 @@ def _annotated(
 
 def _admitted(records: Iterable[Record]) -> Iterator[Record]:
     """Validate records and give ids, as for lines of a file."""
-    rows = (
-        Row(Where("record", number), partial(dict, record), partial(dump_line, record))
-        for number, record in enumerate(records, start=1)
-    )
     reader = Reader(needs=("input",))
-    yield from reader.admit(rows)
+    yield from reader.admit_objects(records)
     reader.check_not_empty(["the records"])

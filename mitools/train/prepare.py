@@ -8,7 +8,7 @@ from functools import partial
 
 from mitools.errors import DataError, UsageError
 from mitools.gold import with_label_sets
-from mitools.records import Record
+from mitools.records import Reader, Record
 from mitools.student.base.open_base import Base, open_base
 from mitools.student.codec import Codec
 from mitools.student.layout import PREFIXES
@@ -58,7 +58,7 @@ def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Tra
 
     Raises:
         UsageError, OutputError: the options are invalid, or the folder is taken.
-        DataError: there is no record to train on.
+        DataError: a record is not valid, or there is no record to train on.
         StudentError: the base model cannot be opened, or cannot be trained and saved.
         TrainingError: the run to resume is another one or in use, or the student's tokenizer
             encodes different answers alike.
@@ -88,7 +88,8 @@ def _prepare(
 ) -> TrainingRun | Finished:
     work = workspace.path
     processes.meet()
-    spool = TokenSpool.fill(work / "records.jsonl", with_label_sets(records, options.task))
+    admitted = Reader(needs=("input",)).admit_objects(records)
+    spool = TokenSpool.fill(work / "records.jsonl", with_label_sets(admitted, options.task))
     if not spool.counts["train"]:
         counts = ", ".join(f"{count:,} {name}" for name, count in spool.counts.items())
         raise DataError(f"no training records ({counts})", hint='run "mitools split"')

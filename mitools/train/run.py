@@ -69,7 +69,8 @@ def train_student(
         PosixPath('student')
 
     Args:
-        records: each has an ``input``, and a label or a rationale of its own or of a teacher.
+        records: each has an ``input``, and a label or a rationale of its own or of a teacher; those
+            without ``id`` get one.
         options: where to save, what to start from, and how to train.
         on_step: called after each optimizer step with its number and the latest logged figures.
         on_start: called once before the first step with the number of steps.
@@ -84,8 +85,8 @@ def train_student(
         UsageError: options exclude each other or are out of range.
         OutputError: the folder is taken, or the disk is full.
         MissingExtraError: the package of a tracker is not installed.
-        DataError: no record can be trained on; MissingFieldError, one of its kinds: a record of
-            the task ``labels`` does not list its labels.
+        DataError: a record is not valid, or none can be trained on; MissingFieldError, one of its
+            kinds: a record of the task ``labels`` does not list its labels.
         StudentError: the base model cannot be opened, trained or saved.
         TrainingError: the loss became NaN or infinite, memory ran out, or the run to resume is
             another one, in use or damaged.

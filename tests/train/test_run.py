@@ -170,3 +170,16 @@ def test_the_example_in_the_documentation_runs(
     monkeypatch.chdir(tmp_path)
     assert doctest.testmod(mitools.train.run) == (0, 4)
     assert load_student(tmp_path / "student").generate_labels(["Ann has 3 pears."])
+
+
+def test_records_without_an_id_get_one_and_invalid_ones_are_named(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    records = [{k: v for k, v in one.items() if k != "id"} for one in toy_records()]
+    passed_on: list[dict[str, Any]] = []
+    train_student(records, options(tmp_path, tiny_seq2seq, max_steps=1), pass_on=passed_on.extend)
+    assert all(record.pop("id") for record in passed_on)
+    assert passed_on == records
+    records[1]["input"] = 5
+    with pytest.raises(DataError, match=r'^record:2: field "input" must be a string, not a number'):
+        train_student(records, options(tmp_path / "other", tiny_seq2seq))
