@@ -1,7 +1,7 @@
 """Options as annotated fields: one declaration gives type, default, help text and range.
 
 A field of an options class is written as ``alpha: Annotated[float, Help("…", SHARE)] = 0.5``. The
-command line reads these declarations to make its options, and :func:`check_ranges` to check them.
+command line reads these declarations to make its options, and :func:`check_values` to check them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from mitools.errors import UsageError
 from mitools.train.ranges import NumberRange, check_range
 
-__all__ = ["Help", "OptionField", "check_ranges", "option_fields"]
+__all__ = ["Help", "OptionField", "check_values", "option_fields"]
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,29 @@ def _option_field(field: dataclasses.Field[Any], hint: Any) -> OptionField:
     )
 
 
-def check_ranges(options: object) -> None:
-    """Refuse the first number of an options object outside its range; None is not checked.
+def check_values(options: object) -> None:
+    """Refuse the first value of an options object that its field does not allow; None passes.
+
+    The command line reads such values itself; a program can set any.
 
     Raises:
-        UsageError: naming the option, its range and the value.
+        UsageError: naming the option, what it allows, and the value.
     """
     declared: type = type(options)
     for field in option_fields(declared):
         value = getattr(options, field.name)
-        if field.help.within is not None and value is not None:
+        if value is None:
+            continue
+        if field.choices and value not in field.choices:
+            names = ", ".join(field.choices)
+            raise UsageError(f'--{field.flag} must be one of {names}, not "{value}"')
+        if field.help.within is not None:
+            _check_number(field, value)
             check_range(field.flag, value, field.help.within)
+
+
+def _check_number(field: OptionField, value: object) -> None:
+    is_whole = field.type is int
+    if not isinstance(value, int if is_whole else int | float):
+        kind = "a whole number" if is_whole else "a number"
+        raise UsageError(f"--{field.flag} must be {kind}, not {value!r}")

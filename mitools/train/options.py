@@ -52,7 +52,7 @@ from mitools.train.choices import (
     UnreadableRationales,
 )
 from mitools.train.combinations import check_combinations
-from mitools.train.fields import Help, check_ranges
+from mitools.train.fields import Help, check_values
 from mitools.train.losses.combination import Objective
 from mitools.train.ranges import (
     COUNT,
@@ -362,7 +362,7 @@ class TrainOptions:
         Raises:
             UsageError: options exclude each other or are out of range.
         """
-        check_ranges(self)
+        check_values(self)
         if self.save.name in ("", ".."):
             raise UsageError(f"--save {self.save} does not name a new folder", hint="name one")
         self.objective.check()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 
 from mitools.errors import UsageError
-from mitools.train.fields import Help, check_ranges, option_fields
+from mitools.train.fields import Help, check_values, option_fields
 from mitools.train.ranges import SHARE, STEPS
 
 
@@ -34,12 +34,22 @@ def test_a_declaration_gives_type_choices_default_and_flag() -> None:
 
 
 def test_a_number_out_of_its_range_is_named_by_its_flag() -> None:
-    check_ranges(Toy("x"))
-    check_ranges(Toy("x", top_share=1.0, limit=0))
+    check_values(Toy("x"))
+    check_values(Toy("x", top_share=1.0, limit=0))
     with pytest.raises(UsageError, match=r"^--top-share must be between 0 and 1, not 1\.5$"):
-        check_ranges(Toy("x", top_share=1.5))
+        check_values(Toy("x", top_share=1.5))
     with pytest.raises(UsageError, match=r"^--max must be between 0 and 1,000,000,000, not -1$"):
-        check_ranges(Toy("x", limit=-1))
+        check_values(Toy("x", limit=-1))
+
+
+def test_a_value_of_another_kind_is_refused() -> None:
+    with pytest.raises(UsageError, match=r'^--order must be one of up, down, not "left"$'):
+        check_values(Toy("x", order="left"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"^--max must be a whole number, not 1\.5$"):
+        check_values(Toy("x", limit=1.5))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"^--top-share must be a number, not '1'$"):
+        check_values(Toy("x", top_share="1"))  # type: ignore[arg-type]
+    check_values(Toy("x", top_share=1))
 
 
 def test_a_field_without_help_is_an_error_of_ours() -> None:
