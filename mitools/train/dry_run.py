@@ -149,9 +149,11 @@ def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
     """Estimate the activations that a forward pass keeps, in bytes of float32.
 
     Source: arXiv:2205.05198, equation 1, for half precision: tokens · D · (34 + 5 · heads · S / D)
-    per layer. The vocabulary head keeps very little, see :mod:`mitools.train.losses.fused`.
+    per layer. The vocabulary head keeps very little, see :mod:`mitools.train.losses.fused`, but
+    where it is not fused.
     """
-    config = model.student.config
+    whole = model.student.config
+    config = getattr(whole, "decoder", None) or whole  # that of a pair is in its parts
     names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
     width, layers, heads = (getattr(config, name, None) for name in names)
     if not (width and layers and heads):
@@ -159,12 +161,26 @@ def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
     total = 0.0
     recomputes = recomputes_layers(model.student)  # one layer whole, the inputs of the others
     rows = max((shape.rows for shape in shapes), default=0)
-    for prompt, target in _passes(model, {shape.name: shape.widest for shape in shapes}):
-        parts = [prompt, target] if config.is_encoder_decoder else [prompt + target]
+    widest = {shape.name: shape.widest for shape in shapes}
+    for prompt, target in _passes(model, widest):
+        parts = [prompt, target] if whole.is_encoder_decoder else [prompt + target]
         for length in parts:
             layer = rows * length * width * (34 + 5 * heads * length / width)
             total += layer + rows * length * width * 2 * layers if recomputes else layer * layers
-    return int(2 * total)
+    return int(2 * total) + 4 * rows * _kept_scores(model, widest)
+
+
+def _kept_scores(model: TwoTaskModel, widest: Mapping[str, int]) -> int:
+    """Count the scores of words that a row keeps: T · V for each [T, V] tensor.
+
+    In the plain form these are the log-probabilities of both tasks and, for an MI term, what it
+    pools of the rationale.
+    """
+    if model.is_fused:
+        return 0
+    copies = 1 if model.objective.mi == "none" else 2
+    places = widest.get("label_target", 0) + copies * widest.get("rationale_target", 0)
+    return places * int(model.head.weight.shape[0])
 
 
 def _passes(model: TwoTaskModel, widest: Mapping[str, int]) -> list[tuple[int, int]]:

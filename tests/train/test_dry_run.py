@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from transformers import AutoTokenizer, BertConfig, BertModel
 
-from mitools.train.dry_run import batch_shapes, estimate_training
+from mitools.train.dry_run import Shape, _activations, batch_shapes, estimate_training
 from mitools.train.options import TrainOptions
+from mitools.train.prepare import prepare
+from mitools.train.training_run import TrainingRun, no_note
 from tests.toys import toy_records
 
 
@@ -66,6 +69,30 @@ def test_padding_is_that_of_batches_whose_pieces_are_sorted(
         for one in (whole, cut)
     ]
     assert shares[1] < shares[0] / 2
+
+
+def test_memory_has_the_scores_of_all_words_that_the_papers_term_keeps(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    plain = TrainOptions(tmp_path / "s", str(tiny_seq2seq), batch_size=16)
+    sizes = []
+    for one in (plain, replace(plain, mi="paper")):
+        run = prepare(toy_records(), replace(one, save=tmp_path / one.mi), no_note)
+        assert isinstance(run, TrainingRun)
+        shapes = [Shape("label_target", 16, 5, 0), Shape("rationale_target", 16, 40, 0)]
+        sizes.append(_activations(run.model, shapes))
+    words = run.model.head.weight.shape[0]
+    assert sizes[1] == (sizes[0] or 0) + 4 * 16 * (5 + 2 * 40) * words
+
+
+def test_memory_of_a_warm_started_encoder_is_estimated(tmp_path: Path, tiny_seq2seq: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_seq2seq)
+    size = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+    encoder = BertModel(BertConfig(vocab_size=len(tokenizer), **size))
+    for part in (tokenizer, encoder):
+        part.save_pretrained(tmp_path / "bert")
+    options = TrainOptions(tmp_path / "s", f"encoder:{tmp_path / 'bert'}", batch_size=4)
+    assert "activations of a forward pass, about" in dict(estimate_training(toy_records(), options))
 
 
 def test_an_estimate_touches_no_student(tmp_path: Path, tiny_seq2seq: Path) -> None:
