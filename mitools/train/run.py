@@ -69,8 +69,7 @@ def train_student(
         PosixPath('student')
 
     Args:
-        records: each has an ``input``, and a label or a rationale of its own or of a teacher; those
-            without ``id`` get one.
+        records: each has an ``input``, and its own or a teacher's label or rationale; maybe ``id``.
         options: where to save, what to start from, and how to train.
         on_step: called after each optimizer step with its number and the latest logged figures.
         on_start: called once before the first step with the number of steps.
