@@ -18,7 +18,7 @@ tags: [mitools, distillation, rationale]
 
 # {name}
 
-A student that {does}, trained by mitools on labels and rationales of a teacher. {prompts}
+A student that {does}, trained by mitools on {targets}. {prompts}
 
 | | |
 |---|---|
@@ -105,11 +105,12 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
     text = _CARD.format(
         name=name,
         does=" and ".join(_DOES[name] for name in metadata["trained"]),
+        targets=" and ".join(f"{name}s" for name in metadata["trained"]),
         prompts=_describe_prompts(metadata),
         trained=_describe_training(metadata),
         base=metadata["base"],
         origin="".join(f"{key}: {value}\n" for key, value in metadata["origin"].items()),
-        objective=_describe_objective(options),
+        objective=_describe_objective(options, metadata["trained"]),
         records=", ".join(f"{n:,} {split}" for split, n in metadata["data"]["records"].items()),
         measured=_MEASURED[options["eval_on"]],
         metrics=_describe_metrics(metrics, metadata["data"]["measured"]),
@@ -157,9 +158,13 @@ def _serving(metadata: Mapping[str, Any]) -> str:
     )
 
 
-def _describe_objective(options: Mapping[str, Any]) -> str:
+def _describe_objective(options: Mapping[str, Any], trained: Sequence[str]) -> str:
+    """Write the sum of the losses; those of a task that was not trained are left out."""
     alpha, mi = options["alpha"], options["mi"]
-    text = f"α {alpha} · label + {round(1 - alpha, 6)} · rationale"
+    parts = {"label": f"α {alpha} · label", "rationale": f"{round(1 - alpha, 6)} · rationale"}
+    text = " + ".join(parts[name] for name in trained)
+    if len(trained) < len(parts):
+        return text
     if mi != "none" and options["beta"] > 0:
         text += f" + β {options['beta']} · MI `{mi}`"
     if mi == "conclude":

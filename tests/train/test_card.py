@@ -67,6 +67,8 @@ def test_a_card_states_the_label_after_the_rationale(
 def test_a_card_names_only_what_was_trained(tmp_path: Path) -> None:
     text = card(tmp_path, ["label"], alpha=1.0, lora=4)
     assert "explain: " not in text
+    assert "A student that answers, trained by mitools on labels. For" in text
+    assert "| objective | α 1.0 · label |" in text
     assert "| trained | label, by low-rank adapters of rank 4, merged into the weights |" in text
 
 
