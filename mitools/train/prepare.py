@@ -58,7 +58,7 @@ def prepare(records: Iterable[Record], options: TrainOptions, note: Note) -> Tra
 
     Raises:
         UsageError, OutputError: the options are invalid, or the folder is taken.
-        DataError: a record is not valid, or there is no record to train on.
+        DataError: a record is not valid, or none can be trained on.
         StudentError: the base model cannot be opened, or cannot be trained and saved.
         TrainingError: the run to resume is another one or in use, or the student's tokenizer
             encodes different answers alike.

@@ -97,7 +97,7 @@ def vocabulary_log_sums(
     """Compute the normalizer of the scores of all tokens at one position of each record.
 
     Args:
-        states: as in :func:`choice_scores`, as all below.
+        states, head, places, logits: as in :func:`choice_scores`.
 
     Returns:
         [B] log Σ_v exp score(v), in at least float32, also under autocast.
