@@ -27,6 +27,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 __all__ = [
+    "INTERRUPTED",
     "BudgetError",
     "DataError",
     "EmptyInputError",
@@ -45,6 +46,9 @@ __all__ = [
     "UsageError",
     "Where",
 ]
+
+INTERRUPTED = 130
+"""Exit status after ^C, as in shells: 128 and the number of the signal. Also after SIGTERM."""
 
 
 class Where(NamedTuple):

@@ -28,7 +28,7 @@ from mitools.cli._options import COMMON, INPUT_FILES, INPUT_LIMITS, output_optio
 from mitools.cli._places import check_roles
 from mitools.console import Console, Update, claim_terminal
 from mitools.diverted import diverted_pieces, is_diverted
-from mitools.errors import MitoolsError, OutputError
+from mitools.errors import INTERRUPTED, MitoolsError, OutputError
 from mitools.files import (
     STDIN,
     STDOUT,
@@ -51,9 +51,6 @@ __all__ = [
 ]
 
 Decorator = Callable[[Any], Any]
-
-INTERRUPTED = 130
-"""Exit status after ^C, as in shells: 128 and the number of the signal. Also after SIGTERM."""
 
 HINTS = {
     "input": 'name it with "mitools load --map input=FIELD"',

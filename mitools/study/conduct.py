@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mitools.errors import MitoolsError, OutputError
+from mitools.errors import INTERRUPTED, MitoolsError, OutputError
 from mitools.files import atomic_output, output_errors
 from mitools.study.draw_records import digest_of
 from mitools.study.make_run import LOG, Execute, Order, check_begun
@@ -23,8 +23,6 @@ from mitools.study.workers import Ended, Workers
 __all__ = ["OnEnd", "Progress", "StudyError", "StudyOptions", "conduct"]
 
 _FEWEST_FAILURES = 3
-_INTERRUPTED = 130
-"""Exit status of a stage after ^C or SIGTERM."""
 
 OnEnd = Callable[[Ended], None]
 
@@ -189,7 +187,7 @@ def _prepare_records(study: Study, out: Path, execute: Execute) -> Path:
     for stage in study.preparation:
         made = out / f"records.{stage}.jsonl"
         status = execute([stage, *source, "-c", str(study.path), "-o", str(made)])
-        if status == _INTERRUPTED:
+        if status == INTERRUPTED:
             raise KeyboardInterrupt  # the stage took the signal that was for the study
         if status:
             message = f'"mitools {stage} -c {study.path}" ended with status {status}'

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import PrinterCallback, TrainingArguments
 
-from mitools.errors import MitoolsError, TrainingError
+from mitools.errors import INTERRUPTED, MitoolsError, TrainingError
 from mitools.files import output_errors
 from mitools.student.boundary import is_out_of_memory
 from mitools.student.codec import Codec
@@ -49,7 +49,7 @@ def no_note(_text: str) -> None:
 class Interrupted(MitoolsError):
     """Training was stopped by a signal, after a checkpoint."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 @dataclass
