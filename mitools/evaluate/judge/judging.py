@@ -143,6 +143,10 @@ _SCORE = re.compile(
 _BETTER = re.compile(r"\bbetter\b[\s:=*_\"]*(first|second|tie)\b", re.IGNORECASE)
 _MOST_CHARACTERS = 6_000
 """Of a question or a rationale; a judge is paid per token."""
+_OWN_TAG = re.compile(
+    r"<(?=\s*/?\s*(?:question|answer|explanation|first|second)\b)", re.IGNORECASE
+)
+"""What would end or begin a part of the prompt if a text to judge contained it."""
 
 _NONE = "no record has a rationale by the student"
 _UNREADABLE = "no reply of the judge could be read"
@@ -322,13 +326,17 @@ def _name(record: Record) -> tuple[str, str]:
 def _question(record: Record) -> str:
     text: str = record["input"][:_MOST_CHARACTERS]
     choices = record.get("choices")
-    return f"{text}\n\nPossible answers: {'; '.join(choices)}" if choices else text
+    return _escape(f"{text}\n\nPossible answers: {'; '.join(choices)}" if choices else text)
 
 
 def _answer(record: Record) -> str:
-    return record["student"].get("label") or "(none)"
+    return _escape(record["student"].get("label") or "(none)")
 
 
 def _rationale(record: Record) -> str | None:
     text: str | None = record["student"].get("rationale")
-    return None if text is None else text[:_MOST_CHARACTERS]
+    return None if text is None else _escape(text[:_MOST_CHARACTERS])
+
+
+def _escape(text: str) -> str:
+    return _OWN_TAG.sub("&lt;", text)

@@ -101,17 +101,26 @@ def open_judge(
             text = task_named("text")
             questions = [Question({"id": q.record, "input": q.text}, text) for q in queries]
             replies = loop.wait_for(_replies(opened.teacher, questions, on_reply))
-            problems = [reply.problem for reply in replies if reply.problem is not None]
-            if problems:
-                notices.warn(
-                    f"the judge gave no reply to {len(problems):,} questions ({problems[0].kind})"
-                )
+            _warn_of_missing(replies, notices)
             return [None if reply.problem else reply.text for reply in replies]
 
         try:
             yield Judge(options, ask)
         finally:
             loop.wait_for(opened.teacher.close())
+
+
+def _warn_of_missing(replies: Sequence[Reply], notices: Notices) -> None:
+    problems = [reply.problem for reply in replies if reply.problem is not None]
+    if problems:
+        what = f"{len(problems):,} of {len(replies):,} questions"
+        notices.warn(f"the judge gave no reply to {what} ({problems[0].kind})")
+    cut = sum(reply.is_truncated for reply in replies)
+    if cut:
+        notices.warn(
+            f"{cut:,} of {len(replies):,} replies of the judge were cut off by the server's "
+            "limit of tokens, so they may lack a verdict"
+        )
 
 
 async def _replies(

@@ -49,7 +49,20 @@ def test_questions_are_answered_in_order_and_progress_is_reported(server: Fixtur
     ) as judge:
         assert judge.ask(queries) == ["Score: 4", "Score: 4", None, "Score: 4"]
     assert counts == [(count, 4) for count in range(5)]
-    assert any("the judge gave no reply to 1 questions" in text for text in warnings)
+    assert any("the judge gave no reply to 1 of 4 questions" in text for text in warnings)
+
+
+def test_replies_that_a_limit_of_tokens_cut_off_are_warned_about(server: FixtureServer) -> None:
+    server.act = lambda call: (
+        Act(text="It is", finish_reason="length") if "q2" in call.question else Act(text="Score: 4")
+    )
+    warnings: list[str] = []
+    with open_judge(JudgeOptions("judge-1", server.url), Notices(on_warning=warnings.append)) as it:
+        assert list(it.ask([Query(str(n), f"q{n}") for n in range(3)]))[2] == "It is"
+    assert [text for text in warnings if "cut off" in text] == [
+        "1 of 3 replies of the judge were cut off by the server's limit of tokens, so they may "
+        "lack a verdict"
+    ]
 
 
 def test_no_more_records_are_judged_than_the_options_say(server: FixtureServer) -> None:
