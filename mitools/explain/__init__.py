@@ -5,6 +5,7 @@
 - ``view``: the view of one record; ``build_view``: makes it from a record;
 - ``filters``: filters, sampling, sorting and counting of views;
 - ``live``: a record of a text that a person typed;
+- ``saved_point``: the operating point of the student that is asked;
 - ``second_student``: another student's answers to the same records; ``run_names``: short names of
   runs;
 - ``report``: messages about a run;

@@ -91,8 +91,12 @@ class Criteria:
         by_verdict = self.is_right is not None or self.is_consistent is not None
         by_confidence = self.low_confidence is not None or self.confidently_wrong is not None
         by_words = bool(self.supports or self.disagrees or self.pattern)
-        by_point = self.is_sure is not None or self.is_suspect
-        return by_verdict or by_confidence or by_words or by_point or self.needs_second
+        return by_verdict or by_confidence or by_words or self.needs_point or self.needs_second
+
+    @property
+    def needs_point(self) -> bool:
+        """Whether any condition depends on the student's operating point."""
+        return self.is_sure is not None or self.is_suspect
 
     @property
     def needs_second(self) -> bool:

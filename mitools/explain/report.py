@@ -34,7 +34,8 @@ def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
         if run.options.criteria.needs_student and not has_answers:
             yield RunMessage('no record has a student\'s answer; add "--student DIR"', True)
         elif run.options.criteria.is_sure is not None and not counts.with_point:
-            hint = 'run "mitools eval --target-accuracy 0.95" on the records first'
+            asked = f"--student {run.options.student} " if run.options.student else ""
+            hint = f'run "mitools eval {asked}--target-accuracy 0.95" on the records first'
             yield RunMessage(f"no record says whether its answer is sure; {hint}", True)
         return
     if run.overview is not None and run.is_complete:

@@ -25,6 +25,7 @@ from mitools.tasks import task_of
 if TYPE_CHECKING:
     from mitools.evaluate.run import OpenedStudent
     from mitools.explain.overview import Overview
+    from mitools.operating.point import OperatingPoint
 
 __all__ = ["ExplanationRun", "explain_records"]
 
@@ -121,6 +122,7 @@ class ExplanationRun:
         self.is_complete = self.has_read_all = False
         self._open_student = open_student
         self._opened: OpenedStudent | None = None
+        self._point: OperatingPoint | None = None
         self._answering = options.answering
         self._has_checked_task = False
         self._thresholds = options.thresholds
@@ -172,15 +174,25 @@ class ExplanationRun:
             opened = self._open_student()
             metadata = opened.student.metadata
             self._answering = self.options.answering_of(metadata)
+            if self.options.criteria.needs_point:
+                from mitools.explain.saved_point import answering_of_point, saved_point
+
+                self._point = saved_point(opened)
+                if self._point is not None:
+                    self._answering = answering_of_point(self._point, self.options)
             check_ways(metadata, self._answering.way)
             self._opened = opened
         return self._opened
 
     def _open_saved_student(self) -> OpenedStudent:
         from mitools.asking.opening import open_student
+        from mitools.operating.point import OperatingPoint, has_point
 
         assert self.options.student is not None
-        return open_student(Path(self.options.student), self.options.device)
+        folder, precision = Path(self.options.student), "fp32"
+        if self.options.criteria.needs_point and has_point(folder):
+            precision = OperatingPoint.load(folder).precision
+        return open_student(folder, self.options.device, precision=precision)  # type: ignore[arg-type]
 
     def _viewed(self, records: Iterable[Record]) -> Iterator[ViewedRecord]:
         for position, record in enumerate(records, start=1):
@@ -260,7 +272,9 @@ class ExplanationRun:
                 if item.record.get("student"):
                     yield item
                 else:
-                    yield self._item(next(answers), item.view.position, item.others)
+                    answered = self._item(next(answers), item.view.position, item.others)
+                    self.counts.with_point += answered.view.is_sure is not None
+                    yield answered
 
     def _ask(self, items: list[ViewedRecord]) -> list[Record]:
         from mitools.asking.predict import origin
@@ -280,10 +294,15 @@ class ExplanationRun:
             for record, answer in zip(records, answers, strict=True)
         ]
         # Scores of an earlier answer must not stand beside the new one.
-        return [
-            scored(record, task_of(record, self.options.task)) if record.get("scores") else record
+        filled = [
+            scored(record, task_of(record, task)) if record.get("scores") else record
             for record in filled
         ]
+        if self._point is None:
+            return filled
+        from mitools.explain.saved_point import mark
+
+        return [mark(record, self._point, task) for record in filled]
 
     def _check_task(self, opened: OpenedStudent, view: View) -> None:
         """Warn once if the student was trained on another task than that of the records."""

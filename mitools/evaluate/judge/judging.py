@@ -143,9 +143,7 @@ _SCORE = re.compile(
 _BETTER = re.compile(r"\bbetter\b[\s:=*_\"]*(first|second|tie)\b", re.IGNORECASE)
 _MOST_CHARACTERS = 6_000
 """Of a question or a rationale; a judge is paid per token."""
-_OWN_TAG = re.compile(
-    r"<(?=\s*/?\s*(?:question|answer|explanation|first|second)\b)", re.IGNORECASE
-)
+_OWN_TAG = re.compile(r"<(?=\s*/?\s*(?:question|answer|explanation|first|second)\b)", re.IGNORECASE)
 """What would end or begin a part of the prompt if a text to judge contained it."""
 
 _NONE = "no record has a rationale by the student"
