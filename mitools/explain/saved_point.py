@@ -1,4 +1,4 @@
-"""Apply a student's saved operating point where ``--sure``, ``--unsure`` or ``--suspects`` needs it.
+"""Apply a student's saved operating point where ``--sure`` or ``--suspects`` needs it.
 
 An operating point holds for one way of answering: the student is then asked in that way.
 """
