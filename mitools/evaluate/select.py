@@ -121,6 +121,8 @@ class Selection:
 
     def nothing_selected(self) -> DataError:
         """Return the error for a pass without a record of the split."""
+        if not self._splits:
+            return EmptyInputError("the input has no records", hint="check what is piped in")
         there = {name: count for name, count in self._splits.items() if name is not None}
         if not there:
             hint = 'run "mitools split" first, or evaluate everything: "--split all"'

@@ -11,14 +11,14 @@ import torch
 from safetensors import SafetensorError
 from transformers import GenerationConfig
 
-from mitools.errors import OutputError, StudentError
+from mitools.errors import OutputError, StudentError, UsageError
 from mitools.files import output_errors
 from mitools.student.base.open_base import open_checkpoint
 from mitools.student.boundary import library_errors
 from mitools.student.chat import set_chat_template
 from mitools.student.codec import PREFIXES, Codec
 from mitools.student.devices import choose_device
-from mitools.student.layout import AnswerPrecision
+from mitools.student.layout import PRECISIONS, AnswerPrecision
 from mitools.student.local import LocalStudent
 from mitools.student.lora import merged_weights
 from mitools.student.metadata import LIMITS, METADATA_NAME, read_metadata, write_metadata
@@ -82,9 +82,11 @@ def load_student(
             it, and the weights take half as much memory of the device.
 
     Raises:
-        UsageError: there is no such device.
+        UsageError: there is no such device or precision.
         StudentError: the folder is not a student, or is damaged.
     """
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision must be {' or '.join(PRECISIONS)}, not {precision!r}")
     chosen = choose_device(device)
     folder = Path(path)
     metadata = read_metadata(folder)

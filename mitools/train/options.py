@@ -285,6 +285,9 @@ class TrainOptions:
     resume: Annotated[bool, Help("Continue an interrupted run.")] = False
     overwrite: Annotated[bool, Help("Replace an existing student or unfinished run.")] = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "save", Path(self.save))  # a program may give a string
+
     @classmethod
     def from_preset(cls, preset: PresetName | None, **given: Any) -> TrainOptions:
         """Make options whose defaults are those of a preset.

@@ -126,3 +126,6 @@ def test_a_pass_without_a_record_says_what_there_is() -> None:
     assert str(error).startswith('no record is in the split "test" (train: 1, valid: 1)')
     unsplit = selected([equation(1)], split="valid")[1].nothing_selected()
     assert str(unsplit).startswith('no record has a split, so none is in "valid"')
+    empty = selected([])[1].nothing_selected()
+    assert isinstance(empty, EmptyInputError)
+    assert str(empty).startswith("the input has no records")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitools.errors import StudentError
+from mitools.errors import StudentError, UsageError
 from mitools.student import load_student, save_student
 from mitools.student.base.open_base import open_base, open_checkpoint
 from mitools.student.codec import Codec
@@ -151,6 +151,8 @@ def test_a_student_opens_in_bfloat16(tmp_path: Path, tiny_causal: Path) -> None:
     codec = Codec(base.tokenizer, base.kind, 64, 12, 20, concludes=True)
     save_student(tmp_path / "s", base.model, codec, {"task": "equation"})
     assert load_student(tmp_path / "s").dtype == torch.float32
+    with pytest.raises(UsageError, match="fp32 or bf16, not 'fp16'"):
+        load_student(tmp_path / "s", precision="fp16")  # type: ignore[arg-type]
     student = load_student(tmp_path / "s", precision="bf16")
     assert student.dtype == torch.bfloat16
     rationales = [one.text for one in student.generate_rationales(INPUTS)]

@@ -26,6 +26,10 @@ def test_epochs_replace_the_steps_of_a_preset() -> None:
     assert options.max_steps == 7
 
 
+def test_the_folder_may_be_a_string() -> None:
+    assert TrainOptions(save="runs/x", student="scratch:tiny").save == Path("runs/x")  # type: ignore[arg-type]
+
+
 def test_options_and_objective_have_the_same_defaults() -> None:
     assert TrainOptions(Path("x")).objective == Objective()
     assert Objective().mi == "none"
