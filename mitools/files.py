@@ -21,10 +21,13 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from mitools.errors import OutputError, SourceError
 from mitools.packed import ZstdReader
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = [
     "STDIN",
@@ -153,16 +156,21 @@ def output_errors(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
+def atomic_output(path: str | os.PathLike[str], shown: str | None = None) -> Iterator[IO[str]]:
     """Open a text file that appears under its name only if the block ends without an error.
 
     ``.gz`` and ``.zst`` are packed. The bytes are on disk before the rename. A device or a pipe is
     written to directly: a rename would replace it by a file, which root may do even to /dev/null.
 
+    Args:
+        path: of the file.
+        shown: the name in messages, where it is another.
+
     Raises:
         OutputError: the folder is missing, full or not writable.
     """
-    with output_errors(str(path)):
+    name = shown or str(path)
+    with output_errors(name):
         if os.path.isdir(path):  # fail now, not after hours of work
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if (raw := _open_stream(path)) is not None:
@@ -170,14 +178,17 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
                 yield stream
             return
         if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "wb") as raw, _pack(raw, Path(path).suffix) as stream:
+            with (
+                io.BufferedWriter(_NamedFile(path, "wb", name)) as raw,
+                _pack(raw, Path(path).suffix) as stream,
+            ):
                 yield stream
             return
         final = Path(os.path.realpath(path))  # the file behind a link, not the link
         # Named before it is made, so that an interrupt at any time finds it.
         part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
         try:
-            with open(part, "xb", opener=_for_the_owner) as raw:
+            with io.BufferedWriter(_NamedFile(part, "xb", name, _for_the_owner)) as raw:
                 with _pack(raw, final.suffix) as stream:
                     yield stream
                 raw.flush()
@@ -187,6 +198,24 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+class _NamedFile(io.FileIO):
+    """A file that names itself when a write fails, whatever other output is open around it."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        mode: str,
+        name: str,
+        opener: Callable[[str, int], int] | None = None,
+    ) -> None:
+        super().__init__(os.fspath(path), mode, opener=opener)
+        self._name = name
+
+    def write(self, data: Buffer, /) -> int:
+        with output_errors(self._name):
+            return super().write(data)
 
 
 def _for_the_owner(path: str, flags: int) -> int:

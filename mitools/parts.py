@@ -53,14 +53,15 @@ def atomic_parts(folder: Path, name: str, parts: Sequence[str]) -> Iterator[dict
         aside = Path(tempfile.mkdtemp(prefix=f".{name}.part-", dir=folder))
         try:
             with contextlib.ExitStack() as stack:
-                yield {part: stack.enter_context(atomic_output(aside / part)) for part in parts}
+                yield {
+                    part: stack.enter_context(atomic_output(aside / part, str(folder)))
+                    for part in parts
+                }
             for part in parts:
                 take_mode(aside / part, folder / part)
             aside.rename(_ready(folder, name))
-        except BaseException as exc:
+        except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
-            if isinstance(exc, OutputError) and isinstance(exc.__cause__, OSError):
-                raise exc.__cause__ from None  # its message names the temporary folder
             raise
         complete_parts(folder, name)
 

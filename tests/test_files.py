@@ -297,6 +297,22 @@ def test_a_full_device_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize("full", [0, 1])
+def test_of_several_outputs_the_one_that_is_full_is_named(tmp_path: Path, full: int) -> None:
+    paths = [str(tmp_path / "x"), str(tmp_path / "y")]
+    paths[full] = "/dev/full"
+
+    def write_both() -> None:
+        with atomic_output(paths[0]) as outer, atomic_output(paths[1]) as inner:
+            for stream in (outer, inner):
+                stream.write(TEXT)
+                stream.flush()
+
+    with pytest.raises(OutputError, match="cannot write /dev/full: No space"):
+        write_both()
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_named_as_output_is_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="Is a directory; name a file"):
         atomic_output(tmp_path).__enter__()

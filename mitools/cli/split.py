@@ -240,7 +240,6 @@ def _figures(path: str | None) -> Iterator[Callable[[Callable[[], Mapping[str, A
 @contextlib.contextmanager
 def _writing(stage: Stage, options: SplitOptions, places: _Places) -> Iterator[Write]:
     """Open all outputs for records."""
-    from mitools.files import output_errors
     from mitools.parts import atomic_parts
     from mitools.records import Writer
 
@@ -259,8 +258,7 @@ def _writing(stage: Stage, options: SplitOptions, places: _Places) -> Iterator[W
 
         def write(record: Record) -> None:
             if parts:
-                with output_errors(str(folder)):  # else the message would name the output beside it
-                    parts[record["split"]].write(record)
+                parts[record["split"]].write(record)
             if out is not None:
                 out.write(record)
 
