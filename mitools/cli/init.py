@@ -116,5 +116,9 @@ def _tell(stage: Stage, made: MadeRecipe) -> None:
     stage.console.note(f"wrote {made.folder}; read and change {made.folder / 'recipe.toml'}")
     stage.console.note(f"next, a first look: LIMIT=50 {script}{teacher}")
     stage.console.note(f"then all of it: {script}{teacher}")
-    if made.has_rationales and not made.names_teacher:
+    if made.names_teacher:
+        return
+    if made.has_rationales:
         stage.console.note(f"or, from the rationales of the file: TEACHER=none {script}")
+    if made.has_completions:
+        stage.console.note(f'or, from its column "completion": {script} --teacher replay')

@@ -46,6 +46,8 @@ class MadeRecipe:
             is a chat log, which holds its answers.
         has_rationales: whether the data set has rationales beside its gold labels, from which a
             student can learn without a teacher.
+        has_completions: whether the data set has replies of a teacher in ``completion``, which
+            ``--teacher replay`` reads.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class MadeRecipe:
     warnings: tuple[str, ...] = ()
     names_teacher: bool = False
     has_rationales: bool = False
+    has_completions: bool = False
 
 
 def make_recipe(options: InitOptions) -> MadeRecipe:
@@ -95,6 +98,7 @@ def make_recipe(options: InitOptions) -> MadeRecipe:
         (*proposal.warnings, *_warnings(trial, settings)),
         _names_teacher(settings.tables) or proposal.preset == CHAT,
         trial.longest["label"] > 0 and trial.longest["rationale"] > 0,
+        trial.longest["completion"] > 0,
     )
 
 

@@ -28,7 +28,7 @@ class Trial:
         rejected: number of rows that give no record; ``problem`` is what is wrong with the first.
         task: of the records.
         choices: of the first record.
-        longest: bytes of the longest input, label and rationale, in UTF-8.
+        longest: bytes of the longest input, label, rationale and completion, in UTF-8.
         warning: gold labels that the task cannot read.
     """
 
@@ -58,7 +58,7 @@ def try_mapping(path: str, options: LoadOptions) -> Trial:
 
     reader = Reader(needs=("input",), on_reject=reject)
     gold = GoldCheck()
-    longest = {"input": 0, "label": 0, "rationale": 0}
+    longest = {"input": 0, "label": 0, "rationale": 0, "completion": 0}
     first: Record = {}
     try:
         read = read_parts(open_sources([path], options), options, reader, gold)

@@ -81,6 +81,21 @@ def test_rationales_of_the_file_are_a_second_way_to_go_on() -> None:
     )
 
 
+def test_replies_of_a_teacher_in_the_file_are_a_second_way_to_go_on() -> None:
+    rows = [f"{text},{'buy' if n % 3 else 'ask'},So it is buy." for n, text in enumerate(TEXTS)]
+    Path("e.csv").write_text("\n".join(["text,intent,completion", *rows]))
+    done = run("init", "mine", "e.csv")
+    assert done.stderr.splitlines()[-1] == (
+        'mitools init: or, from its column "completion": mine/run.sh --teacher replay'
+    )
+    loaded = run("load", "-q", "-c", "mine", "--limit", "1", "-o", "one.jsonl")
+    assert loaded.exit_code == 0
+    answered = run("annotate", "-q", "-c", "mine", "--teacher", "replay", "one.jsonl")
+    assert json.loads(answered.stdout)["teacher"]["label"] == "buy"
+    dropped = run("init", "other", "e.csv", "--rationale", "completion")
+    assert "replay" not in dropped.stderr
+
+
 def test_options_replace_the_proposal() -> None:
     done = run("init", "-q", "mine", "t.csv", "--input", "intent", "--label", "", "--task", "text")
     assert (done.exit_code, done.stderr) == (0, "")
