@@ -29,8 +29,13 @@ def command(stage: Stage, shell: str) -> None:
     assert complete is not None
     script = complete(click.get_current_context().find_root().command, {}, "mitools", _VARIABLE)
     with output_errors("<stdout>"):
-        stdout().write(script.source())
+        stdout().write(_whole_items(script.source()))
         stdout().flush()
+
+
+def _whole_items(source: str) -> str:
+    """Let click's script for fish keep the commas in a file name or a help text."""
+    return source.replace('(string split "," $completion)', '(string split -m 1 "," $completion)')
 
 
 _VARIABLE = "_MITOOLS_COMPLETE"  # as click derives it from the name of the program

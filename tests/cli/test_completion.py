@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -183,6 +184,31 @@ def test_bash_offers_words_and_files_together() -> None:
     assert complete_in_bash("mitools eval -c quick") == ["quickstart", "quick notes.toml"]
     assert complete_in_bash("mitools eval --student m") == ["mine"]
     assert complete_in_bash("mitools eval --student runs/") == ["runs/first", "runs/second"]
+
+
+def test_fish_splits_an_item_only_at_its_first_comma() -> None:
+    script = CliRunner().invoke(mitools, ["completion", "fish"]).stdout
+    assert script.count("string split") == script.count('string split -m 1 "," $completion') == 1
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_shows_names_and_texts_with_commas_whole(tmp_path: Path) -> None:
+    script = CliRunner().invoke(mitools, ["completion", "fish"]).stdout
+    Path("runs/a,b").mkdir()
+    Path("runs/a,b/mitools.json").touch()
+    program = tmp_path / "bin" / "mitools"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m mitools "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    for line, found in (
+        ("mitools eval --stud", "Without it, the answers in the records are used."),
+        ("mitools eval --student runs/a", "runs/a,b"),
+    ):
+        asked = f"{script}\ncomplete -C '{line}'"
+        env = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
+        done = subprocess.run(["fish", "-c", asked], env=env, capture_output=True, text=True)
+        assert found in done.stdout, done.stderr
 
 
 def test_completion_is_quick_and_imports_nothing_heavy() -> None:
