@@ -36,6 +36,8 @@ __all__ = ["Console", "Update", "claim_terminal", "guard_stderr"]
 CLEAR = "\r\x1b[2K"
 DRAW_SECONDS = 0.5
 PLAIN_SECONDS = 30.0
+"""Between plain lines; twice as long each time while nothing changes, up to ``IDLE_SECONDS``."""
+IDLE_SECONDS = 600.0
 
 # Held while something is written; reentrant, as a signal handler may write a warning.
 _writing = threading.RLock()
@@ -101,7 +103,7 @@ class Console:
         """Show the progress of a loop, from the first update on.
 
         On a terminal this is a live line, if no other stage has one. Elsewhere it is a plain line
-        every 30 seconds.
+        every 30 seconds, and more rarely while nothing changes.
 
         Args:
             what: what the loop does, such as ``reading``; empty for the work of the stage itself.
@@ -141,6 +143,8 @@ class Update:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._said_at = 0.0
+        self._said: tuple[object, ...] | None = None
+        self._pause = PLAIN_SECONDS
         self._is_drawn = False
 
     def __call__(self, advance: int, *figures: str) -> None:
@@ -203,11 +207,18 @@ class Update:
                 if self._is_drawn:
                     line = _rendered(self._progress.line(_width()), end="")
                     _emit(CLEAR + (line if _has_bars() else line.translate(_PLAIN_BARS)))
-            elif time.monotonic() - self._said_at >= PLAIN_SECONDS:
+            elif time.monotonic() - self._said_at >= (
+                self._pause if self._said == self._state() else PLAIN_SECONDS
+            ):
                 self._say()
 
+    def _state(self) -> tuple[object, ...]:
+        return (self._progress.count, self._progress.figures)
+
     def _say(self) -> None:
-        self._said_at = time.monotonic()
+        is_same = self._said == self._state()
+        self._pause = min(2 * self._pause, IDLE_SECONDS) if is_same else PLAIN_SECONDS
+        self._said_at, self._said = time.monotonic(), self._state()
         self._console.note(self._progress.plain())
 
 

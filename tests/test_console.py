@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+import mitools.console
 from mitools.console import Console
 
 HOSTILE = "[bold]kept[/bold] \x1b[31m 100%"
@@ -54,6 +56,24 @@ def test_a_log_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         "  pears   1,000\n"
         "mitools toy: broken; mend it\n"
     )
+
+
+def test_a_log_gets_fewer_lines_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, now = log_on(monkeypatch), 0.0
+    monkeypatch.setattr(mitools.console, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(mitools.console, "DRAW_SECONDS", 30.0)
+    shown: list[float] = []
+    with Console("mitools toy").progress(total=9) as update:
+        update(0)
+        for second in range(0, 4000, 10):
+            now = float(second)
+            if second == 2010:
+                update(1)
+            before = len(log.getvalue())
+            update.show()
+            if len(log.getvalue()) > before:
+                shown.append(now)
+    assert shown == [30, 60, 120, 240, 480, 960, 1560, 2010, 2040, 2100, 2220, 2460, 2940, 3540]
 
 
 def test_quiet_keeps_everything_back_but_errors(monkeypatch: pytest.MonkeyPatch) -> None:
