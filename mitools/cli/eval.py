@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -344,8 +345,16 @@ def _evaluate(
 
 def _baseline(stage: Stage, path: str, options: EvalOptions) -> Evaluation:
     """Score a baseline's records again, without a model and without warnings."""
+    from mitools.errors import MissingFieldError
+    from mitools.evaluate.pass_checks import HINT_OF_ANSWER
     from mitools.evaluate.run import Evaluation
 
     evaluation = Evaluation(options.for_scoring())
-    pass_records(replace(stage, files=(path,)), evaluation, lambda _record: None)
+    try:
+        pass_records(replace(stage, files=(path,)), evaluation, lambda _record: None)
+    except MissingFieldError as exc:
+        if exc.hint == HINT_OF_ANSWER:  # it would answer the records of the run, not these
+            command = f"mitools eval --student DIR {shlex.quote(path)} -o FILE"
+            exc.hint = f'write its answers first: "{command}"'
+        raise
     return evaluation

@@ -9,7 +9,9 @@ from mitools.evaluate.select import Selection
 from mitools.evaluate.summary import SummaryBuilder
 from mitools.records import Record
 
-__all__ = ["held_answer", "pass_warnings"]
+__all__ = ["HINT_OF_ANSWER", "held_answer", "pass_warnings"]
+
+HINT_OF_ANSWER = 'name the student that is to answer: "--student DIR"'
 
 
 def held_answer(record: Record, *, rationales: bool) -> Record:
@@ -27,7 +29,7 @@ def held_answer(record: Record, *, rationales: bool) -> Record:
     if student is None:
         raise MissingFieldError(
             f'record "{record.get("id")}": field "student" is missing',
-            hint='name the student that is to answer: "--student DIR"',
+            hint=HINT_OF_ANSWER,
         )
     confidence = student.get("confidence")
     if confidence is not None and not 0 <= confidence <= 1:

@@ -427,6 +427,9 @@ def test_a_baseline_without_answers_is_named(opened: list[Any], tmp_path: Path) 
     result = run(judged(tmp_path / "a", "22"), "--compare", theirs)
     assert (result.exit_code, result.stdout) == (1, "")
     assert 'field "student" is missing' in result.stderr
+    assert (
+        f'write its answers first: "mitools eval --student DIR {theirs} -o FILE"' in result.stderr
+    )
 
 
 def test_the_task_can_be_overridden(opened: list[Any], folder: Path) -> None:
