@@ -27,7 +27,7 @@ from mitools.errors import OutputError, SourceError
 from mitools.packed import ZstdReader
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    from _typeshed import ReadableBuffer
 
 __all__ = [
     "STDIN",
@@ -213,7 +213,7 @@ class _NamedFile(io.FileIO):
         super().__init__(os.fspath(path), mode, opener=opener)
         self._name = name
 
-    def write(self, data: Buffer, /) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         with output_errors(self._name):
             return super().write(data)
 
