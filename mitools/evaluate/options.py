@@ -270,7 +270,8 @@ class EvalOptions:
         ):
             if not 0 < value < most:
                 hint = f'try "{option} {0.95 if most == 1 else 0.05}"'
-                raise UsageError(f"{option} must be between 0 and {most:g}, not {value}", hint=hint)
+                message = f"{option} must be above 0 and below {most:g}, not {value:g}"
+                raise UsageError(message, hint=hint)
         if self.split not in (None, "test"):
             hint = 'leave out "--split", or use "--split test"'
             raise UsageError("--target-accuracy is tested on the test split", hint=hint)
