@@ -98,7 +98,10 @@ def test_a_weight_cannot_be_fitted_on_what_is_evaluated() -> None:
         ({"answer_weight": 0.5}, "--answer-weight needs labels read after a rationale"),
         ({"answer": "conclude", "decode": True}, "--decode needs labels of the predict pass"),
         ({"target_accuracy": 1.0}, "--target-accuracy must be above 0 and below 1, not 1"),
-        ({"target_accuracy": float("nan")}, "--target-accuracy must be above 0 and below 1, not nan"),
+        (
+            {"target_accuracy": float("nan")},
+            "--target-accuracy must be above 0 and below 1, not nan",
+        ),
         ({"target_accuracy": 0.9, "risk": 0.5}, "--risk must be above 0 and below 0.3, not 0.5"),
         ({"target_accuracy": 0.9, "split": "valid"}, "--target-accuracy is tested on the test"),
         ({"target_accuracy": 0.9, "confidence": "p"}, '--confidence must be one of .*, not "p"'),
