@@ -2,9 +2,9 @@
 
 A run's folder holds ``train.toml`` and ``eval.ANSWER.toml`` (its options), ``log.txt``,
 ``training.jsonl`` (the log of train), and for each way of answering ``ANSWER.json`` (the summary)
-and ``ANSWER.jsonl.gz`` (the judged records). Where students are kept, so are ``student`` and
-``records.jsonl``, and the same commands by hand give the same student. ``run.json`` is written
-last: a run that has it is complete.
+and ``ANSWER.jsonl.gz`` (the judged records). Where students are kept, so are ``student``,
+``records.jsonl`` and ``records.digest``, and the same commands by hand give the same student.
+``run.json`` is written last: a run that has it is complete.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ __all__ = [
 
 COMPLETE = "run.json"
 LOG = "log.txt"
+_DIGEST = "records.digest"
+"""Of all records of the study: an unfinished run may only go on with the same ones."""
 
 Execute = Callable[[Sequence[str]], int]
 """Runs one mitools command in this process and returns its exit status."""
@@ -82,6 +84,8 @@ def make_run(order: Order, execute: Execute) -> None:
     folder, run, study = order.folder, order.run, order.study
     folder.mkdir(parents=True, exist_ok=True)
     records = folder / "records.jsonl"
+    with atomic_output(folder / _DIGEST) as stream:
+        stream.write(order.records_digest)
     with atomic_output(records) as stream:
         Writer(stream, flush=False).write_all(draw_records(read_records(order.records), study, run))
     seconds = {"train": _execute(execute, _train_command(order, records))}
@@ -93,6 +97,7 @@ def make_run(order: Order, execute: Execute) -> None:
     if not order.keeps_student:
         shutil.rmtree(folder / "student")
         records.unlink()
+        (folder / _DIGEST).unlink()
 
 
 def _execute(execute: Execute, command: Sequence[str]) -> float:
@@ -105,7 +110,7 @@ def _execute(execute: Execute, command: Sequence[str]) -> float:
 
 
 def check_begun(order: Order) -> None:
-    """Refuse a run that was interrupted, and would go on with other options of train.
+    """Refuse a run that was interrupted, and would go on with other options or records.
 
     Raises:
         DataError: it was begun with others; ``train`` could not resume it.
@@ -113,8 +118,13 @@ def check_begun(order: Order) -> None:
     begun, options = order.folder / "student", order.folder / "train.toml"
     if not options.exists() or not (begun.exists() or work_folder(begun).exists()):
         return
+    digest, what = order.folder / _DIGEST, None
     if tomllib.loads(options.read_text(encoding="utf-8")) != {"train": _train_options(order)}:
-        message = f"{order.folder} was begun with other options"
+        what = "options"
+    elif digest.exists() and digest.read_text(encoding="utf-8") != order.records_digest:
+        what = "records"
+    if what is not None:
+        message = f"{order.folder} was begun with other {what}"
         raise DataError(message, hint='choose another "--out", or delete that folder')
 
 

@@ -177,7 +177,7 @@ def test_a_key_that_interrupts_a_study_does_not_reach_its_workers(tmp_path: Path
     assert {int(group) for group in counted(out, "group")}.isdisjoint({os.getpgid(0)})
 
 
-def test_a_run_that_was_begun_with_other_options_is_refused(tmp_path: Path) -> None:
+def test_a_run_that_was_begun_with_other_options_or_records_is_refused(tmp_path: Path) -> None:
     study, out = write_study(tmp_path, FEW), tmp_path / "out"
     first = narrow(study, ["dss"], [])
     conduct_all(first, out, studies.execute, keeps_students=True)
@@ -186,6 +186,10 @@ def test_a_run_that_was_begun_with_other_options_is_refused(tmp_path: Path) -> N
     other = write_study(tmp_path, FEW.replace("max-steps = 2", "max-steps = 3"))
     with pytest.raises(DataError, match=r'dss.n4.s0 was begun with other options; .*"--out", or'):
         conduct_all(other, out, studies.execute)
+    grown = narrow(write_study(tmp_path, FEW, records=44), ["dss"], [])
+    with pytest.raises(DataError, match=r"dss.n4.s0 was begun with other records; "):
+        conduct_all(grown, out, studies.execute)
+    write_study(tmp_path, FEW)
     assert len(list(counted(out))) == 2
     assert conduct_all(first, out, studies.execute).made == 2
 
