@@ -82,7 +82,7 @@ def load_student(
             it, and the weights take half as much memory of the device.
 
     Raises:
-        UsageError: there is no such device or precision.
+        UsageError: this machine does not have the device, or the precision is unknown.
         StudentError: the folder is not a student, or is damaged.
     """
     if precision not in PRECISIONS:
