@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
         if run.options.criteria.needs_student and not has_answers:
             yield RunMessage('no record has a student\'s answer; add "--student DIR"', True)
         elif run.options.criteria.is_sure is not None and not counts.with_point:
-            asked = f"--student {run.options.student} " if run.options.student else ""
+            student = run.options.student
+            asked = f"--student {shlex.quote(student)} " if student else ""
             hint = f'run "mitools eval {asked}--target-accuracy 0.95" on the records first'
             yield RunMessage(f"no record says whether its answer is sure; {hint}", True)
         return

@@ -5,6 +5,7 @@ An operating point holds for one way of answering: the student is then asked in 
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from mitools.asking.answering import Answering
@@ -48,7 +49,7 @@ def answering_of_point(point: OperatingPoint, options: ExplainOptions) -> Answer
             raise UsageError(
                 f"the operating point of {options.student} was chosen with {option} {wanted}",
                 hint=f"drop {option}, or choose another point: "
-                f'"mitools eval --student {options.student} {option} {given} '
+                f'"mitools eval --student {shlex.quote(str(options.student))} {option} {given} '
                 '--target-accuracy 0.95"',
             )
     return way
