@@ -180,7 +180,7 @@ class _StepBar:
         self._log = str(options.work / "log.jsonl")
         self._stack = contextlib.ExitStack()
         self._update: Update | None = None
-        self._step: int | None = None
+        self._step = 0
         self._validation: dict[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -196,19 +196,18 @@ class _StepBar:
         """Show the time of what comes before the first step: the model, the tokens."""
         self._stack.enter_context(self._console.progress("preparing", unit=""))(0)
 
-    def start(self, total_steps: int) -> None:
+    def start(self, total_steps: int, done: int) -> None:
         self.close()
         progress = self._console.progress(total=total_steps, unit="steps", log=self._log)
         self._update = self._stack.enter_context(progress)
+        self._update.skip(done)
+        self._step = done
         self._update(0)
         self._update.report()
 
     def show(self, step: int, logs: Mapping[str, float]) -> None:
         """Show a step; its figures are in nats, the accuracy is from 0 to 1."""
         assert self._update is not None, "on_start is called before the first step"
-        if self._step is None:  # a resumed run begins at a later step
-            self._step = step - 1
-            self._update.skip(self._step)
         shown = [f"{name} {logs[key]:.3f}" for key, name in _FIGURES.items() if key in logs]
         self._update(step - self._step, *shown)
         self._step = step

@@ -18,14 +18,14 @@ from mitools.train.work_folder.resume import Finished
 
 __all__ = ["OnStart", "PassOn", "TrainedStudent", "no_start", "train_student"]
 
-OnStart = Callable[[int], None]
-"""Receives the number of optimizer steps of the run before its first step."""
+OnStart = Callable[[int, int], None]
+"""Receives the number of optimizer steps of the run, and how many of them earlier parts made."""
 
 PassOn = Callable[[Iterator[Record]], None]
 """Receives every record that was read, in order, when the student is saved."""
 
 
-def no_start(_steps: int) -> None:
+def no_start(_steps: int, _done: int) -> None:
     """Ignore the start of training."""
 
 
@@ -72,7 +72,8 @@ def train_student(
         records: each has an ``input``, and its own or a teacher's label or rationale; maybe ``id``.
         options: where to save, what to start from, and how to train.
         on_step: called after each optimizer step with its number and the latest logged figures.
-        on_start: called once before the first step with the number of steps.
+        on_start: called once before the first step with the number of steps, and with how many of
+            them are already done: 0, or those up to the checkpoint of a resumed run.
         on_note: called with each message for people.
         pass_on: called with all records when the student is saved; they are read from disk, so
             ``records`` may be an iterator of any length.
@@ -114,7 +115,7 @@ def _train(
         results = read_metadata(save)["results"]
         names = [name for name in results if name.startswith(("valid_", "test_", "train_loss"))]
         return TrainedStudent(save, {name: results[name] for name in names})
-    on_start(run.total_steps)
+    on_start(run.total_steps, run.steps_done)
     for text in tracker_notes(run.options.log_to, save):
         on_note(text)
     metrics = run.execute(on_step, on_note)

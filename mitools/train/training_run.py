@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from transformers import PrinterCallback, TrainingArguments
@@ -35,7 +36,7 @@ from mitools.train.trackers import tracking
 from mitools.train.trainer import SMALLER_STEPS, StudentTrainer
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.validate import final_metrics
-from mitools.train.work_folder.checkpoints import START_AGAIN
+from mitools.train.work_folder.checkpoints import START_AGAIN, read_state
 from mitools.train.work_folder.resume import is_at_its_end
 from mitools.train.work_folder.workspace import Workspace
 
@@ -87,6 +88,13 @@ class TrainingRun:
     @property
     def total_steps(self) -> int:
         return int(self.arguments.max_steps)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps up to the checkpoint to continue from."""
+        if self.checkpoint is None:
+            return 0
+        return int(read_state(Path(self.checkpoint))["global_step"])
 
     def execute(
         self, on_step: OnStep = no_step, on_note: Callable[[str], None] = no_note

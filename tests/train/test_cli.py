@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -123,6 +126,33 @@ def test_a_log_gets_a_line_at_the_start_and_at_each_validation(
     quiet = CliRunner().invoke(command, [*arguments, *sizes, "--save", f"{save}2", "--quiet"])
     assert quiet.exit_code == 0
     assert quiet.stderr == ""
+
+
+def test_the_log_of_a_resumed_run_starts_at_the_steps_that_are_done(
+    tmp_path: Path,
+    tiny_seq2seq: Path,
+    write_records: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save, show = tmp_path / "student", module._StepBar.show
+    shown: list[int] = []
+
+    def show_and_interrupt(bar: Any, step: int, logs: Any) -> None:
+        show(bar, step, logs)
+        if step == 1 and not shown:
+            os.kill(os.getpid(), signal.SIGINT)
+        shown.append(step)
+
+    arguments = [str(write_records(toy_records())), "--student", str(tiny_seq2seq)]
+    arguments += ["--max-steps", "4", "--batch-size", "4", "--save", str(save)]
+    with monkeypatch.context() as patched:
+        patched.setattr(module._StepBar, "show", show_and_interrupt)
+        interrupted = CliRunner().invoke(command, arguments)
+    assert "step 2 of 4 is saved" in interrupted.stderr, interrupted.output
+    resumed = CliRunner().invoke(command, [*arguments, "--resume"])
+    assert resumed.exit_code == 0, resumed.stderr
+    lines = [line for line in resumed.stderr.splitlines() if " steps, " in line]
+    assert lines[0] == f"mitools train: 2/4 steps, -:-- left, log: {save}.work/log.jsonl"
 
 
 def test_waiting_for_the_first_record_loads_no_torch_but_refuses_options_at_once(

@@ -47,11 +47,11 @@ def test_a_student_is_trained_and_the_records_are_passed_on(
         iter(toy_records()),
         options(tmp_path, tiny_seq2seq),
         lambda step, logs: steps.append((step, dict(logs))),
-        on_start=steps.append,
+        on_start=lambda total, done: steps.append((total, done)),
         on_note=notes.append,
         pass_on=pass_on,
     )
-    assert steps[0] == 2
+    assert steps[0] == (2, 0)
     assert steps[-1][0] == 2
     assert "eval_accuracy" in steps[-1][1]
     assert passed_on == toy_records()
@@ -111,7 +111,7 @@ def test_the_work_folder_goes_where_passing_on_fails(tmp_path: Path, tiny_seq2se
 def test_an_interrupt_outside_the_steps_says_how_to_continue(
     tmp_path: Path, tiny_seq2seq: Path, when: str
 ) -> None:
-    def interrupt(_given: Any) -> None:
+    def interrupt(*_given: Any) -> None:
         raise KeyboardInterrupt
 
     chosen = options(tmp_path / "student", tiny_seq2seq)
