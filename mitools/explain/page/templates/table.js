@@ -46,7 +46,7 @@ function flagsOf(row, names) {
   for (const name of names) {
     if (!row.flags?.includes(name)) continue;
     const { text, serious } = config.flags[name];
-    fragment.append(make("span", { className: `flag ${serious ? "bad" : "odd-flag"}` }, `${serious ? "✗" : "!"} ${text}`), " ");
+    fragment.append(make("span", { className: `flag ${serious ? "bad" : "odd-flag"}`, title: text }, `${serious ? "✗" : "!"} ${text}`), " ");
   }
   return fragment;
 }
