@@ -5,7 +5,8 @@ they are first used, so that ``import mitools`` is fast. Modules, low to high; e
 what stands above it:
 
 - ``errors``: the exceptions, with the exit status of each; ``bounds``: limits on what is read;
-  ``escape``: untrusted text made safe to print; ``packed``: reading Zstandard files
+  ``escape``: untrusted text made safe to print; ``packed``: reading Zstandard files;
+  ``interrupts``: signals that ask to stop
 - ``files``: opening inputs, and outputs that appear whole; ``schema``: the fields of a record;
   ``expressions``: arithmetic; ``recipe``: finding and reading TOML recipes;
   ``rounding``: of figures

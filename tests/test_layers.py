@@ -25,7 +25,7 @@ EVERY_MODULE = pytest.mark.parametrize(
 
 # Low to high. A module imports what lies below it, and what lies in its own room.
 LAYERS = (
-    ("bounds", "errors", "escape", "packed", "terminal_lock"),
+    ("bounds", "errors", "escape", "interrupts", "packed", "terminal_lock"),
     ("expressions", "files", "progress", "recipe", "rounding", "schema"),
     ("console",),
     ("lines", "parts"),

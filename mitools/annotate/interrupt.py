@@ -10,17 +10,14 @@ import contextlib
 import io
 import os
 import select
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 
 from mitools.annotate.run import StoppedError
+from mitools.interrupts import handling
 
 __all__ = ["stopping_on_interrupt", "wakeable_stdin"]
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Wakeable(io.RawIOBase):
@@ -77,7 +74,7 @@ def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at the first ^C or SIGTERM, and raise ``KeyboardInterrupt`` after the block.
 
     Schedulers and containers stop a process by SIGTERM, and then, too, the answers in flight are
-    paid for. A second signal raises it at once. In a pipe the next stage is interrupted as well,
+    paid for. A second request raises it at once. In a pipe the next stage is interrupted as well,
     and may end first: a write that fails for that reason does not hide the interrupt.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -85,21 +82,18 @@ def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
         return
     is_interrupted = False
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def interrupt(_signal: int) -> None:
         nonlocal is_interrupted
         if is_interrupted:
             raise KeyboardInterrupt
         is_interrupted = True
         stop()
 
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     try:
-        yield
+        with handling(interrupt):
+            yield
     except BrokenPipeError:
         if not is_interrupted:
             raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if is_interrupted:
         raise KeyboardInterrupt

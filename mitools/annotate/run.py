@@ -41,7 +41,7 @@ from mitools.annotate.protocol import (
 from mitools.annotate.strategy import Strategy, converse
 from mitools.annotate.tally import Tally
 from mitools.annotate.unanswered import Unanswered
-from mitools.errors import MitoolsError
+from mitools.errors import MitoolsError, TeacherError
 from mitools.gold import GoldCheck, with_label_sets
 from mitools.records import Record
 from mitools.tasks import task_of
@@ -70,6 +70,8 @@ class AnnotationRun:
         tally: counts what happened.
         gold: counts the gold labels that the task cannot read.
         unanswered: the first records whose replies hold no answer.
+        late_error: of a finished run whose teacher answered nothing, while other records have the
+            answer of a student or were passed on. To be raised when these are written.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class AnnotationRun:
         self.tally = Tally()
         self.gold = GoldCheck(options.task)
         self.unanswered = Unanswered(options)
+        self.late_error: TeacherError | None = None
         first = islice(records, options.limit)
         watched = self.gold.watch(with_label_sets(first, options.task))
         self._items = map(ToTeacher, watched) if front is None else front.route(watched)
@@ -170,9 +173,11 @@ class AnnotationRun:
             self._on_stop()
 
     def __iter__(self) -> Iterator[Record]:
-        """Yield the annotated records; raises as :meth:`batches` does."""
+        """Yield the annotated records; raises as :meth:`batches` does, and ``late_error``."""
         for batch in self.batches():
             yield from batch
+        if self.late_error is not None:
+            raise self.late_error
 
     def batches(self) -> Iterator[list[Record]]:
         """Yield the annotated records, all that are ready at once.
@@ -254,7 +259,10 @@ class AnnotationRun:
             raise self._error
         failed = self.tally.failed.total()
         if failed and failed == self.tally.judged and not self._is_stopping:
-            raise self.unanswered.none_at_all(self.tally)
+            error = self.unanswered.none_at_all(self.tally)
+            if failed == self.tally.finished:
+                raise error
+            self.late_error = error
 
     def _read(self) -> None:
         """Read records as places become free; runs in its own thread."""

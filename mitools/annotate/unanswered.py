@@ -70,9 +70,11 @@ class Unanswered:
         return TeacherError(message, hint="; ".join(self.advice(tally.failed)))
 
     def none_at_all(self, tally: Tally) -> TeacherError:
-        """Return the error of a finished run in which no record got an answer."""
-        failed = tally.failed
-        message = f"none of {failed.total():,} records got an answer (mostly: {_first(failed)})"
+        """Return the error of a finished run whose teacher answered no record."""
+        failed, kind = tally.failed, _first(tally.failed)
+        by = "" if failed.total() == tally.finished else " from the teacher"
+        message = f"none of {failed.total():,} records got an answer{by} (mostly: {kind})"
+        message += f"; {self.reasons[kind]}"
         return TeacherError(message, hint="; ".join(self.advice(failed)))
 
     def advice(self, kinds: Counter[str]) -> list[str]:

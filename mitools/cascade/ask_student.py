@@ -65,12 +65,18 @@ class AskedRecord:
     Attributes:
         record: as it came.
         answer: what would be its field ``student``.
-        confidence: 0 to 1; None where the answer is not a possible label.
+        confidence: 0 to 1; None where the answer is not a possible label. A threshold is compared
+            with all of its digits, as in ``mitools eval``: many answers may share one value.
     """
 
     record: Record
     answer: Mapping[str, Any]
     confidence: float | None
+
+    @property
+    def written_confidence(self) -> float | None:
+        """The confidence with as many digits as records hold."""
+        return None if self.confidence is None else round(self.confidence, _DIGITS)
 
 
 class AskingStudent:
@@ -139,8 +145,7 @@ class AskingStudent:
 
     def _confidence(self, record: Record, answer: Mapping[str, Any]) -> float | None:
         answered = {**record, "student": answer}
-        stated = self.asking.confidence.of(answered, task_of(record, self._task))
-        return None if stated is None else round(stated, _DIGITS)
+        return self.asking.confidence.of(answered, task_of(record, self._task))
 
     def _rationales(self, batch: Sequence[AskedRecord]) -> list[str | None]:
         """Return the rationales of a batch; only those that are missing are decoded."""
@@ -167,7 +172,7 @@ class AskingStudent:
             "agrees": None if gold is None else task.is_equal(label, gold),
             "model": self.opened.name,
             "by": "student",
-            "student_confidence": asked.confidence,
+            "student_confidence": asked.written_confidence,
         }
         return Answered({**record, "teacher": teacher}, None, 0, 0)
 

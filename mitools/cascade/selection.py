@@ -108,7 +108,8 @@ class Selection:
                 break
             batch = places[first : first + self._batch_size]
             asked = self.student.ask([held[place] for place in batch])
-            found.update((place, one.confidence) for place, one in zip(batch, asked, strict=True))
+            stated = [one.written_confidence for one in asked]
+            found.update(zip(batch, stated, strict=True))
         return found
 
     def _rank(self, record: Record, confidence: float | None) -> tuple[float, bytes]:

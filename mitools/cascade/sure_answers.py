@@ -70,5 +70,5 @@ class SureAnswers:
             if self.student.is_sure(one):
                 yield next(answers)
             else:
-                about = {"by": "teacher", "student_confidence": one.confidence}
+                about = {"by": "teacher", "student_confidence": one.written_confidence}
                 yield ToTeacher(one.record, about)

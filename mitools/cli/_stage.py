@@ -38,6 +38,7 @@ from mitools.files import (
     output_errors,
     stream_number,
 )
+from mitools.interrupts import SIGNALS, handling
 from mitools.records import Reader, Record, Rejected, Writer, count_records
 
 __all__ = [
@@ -258,15 +259,17 @@ def _catching_interrupts() -> Iterator[None]:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    ends_the_process = (signal.SIG_DFL, signal.default_int_handler)
+    wanted = [number for number in SIGNALS if signal.getsignal(number) in ends_the_process]
+    if threading.current_thread() is not threading.main_thread() or not wanted:
         yield
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with handling(_raise_interrupt, wanted):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _raise_interrupt(_signal: int) -> None:
+    raise KeyboardInterrupt
 
 
 def _unexpected(error: Exception) -> str:

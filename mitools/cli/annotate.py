@@ -263,6 +263,8 @@ def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -
         stage.console.note(_after_batch(run.tally.failed.total()))
     if options.limit is not None and run.tally.read == options.limit:
         stage.console.note(_after_trial(options, opened))
+    if run.late_error is not None:  # the output is complete
+        raise run.late_error
 
 
 def _shown_batches(update: Update) -> Callable[[int, int, int], None]:
@@ -325,7 +327,7 @@ def _reporting(
                 stage.console.note(f"run it again to go on; {kept}" if run.has_open else kept)
         raise
     _report(stage, run, records, opened)
-    if reason := run.unanswered.main_reason(run.tally):
+    if run.late_error is None and (reason := run.unanswered.main_reason(run.tally)):
         stage.console.note(reason)
 
 

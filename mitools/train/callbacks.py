@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from transformers import (
 )
 from transformers.trainer_callback import ExportableState
 
+from mitools.interrupts import handling
 from mitools.train.collate import TwoTaskCollator
 from mitools.train.sampler import BatchesByLength
 from mitools.train.work_folder.checkpoints import checkpoint_path, damage_of, read_state
@@ -198,7 +198,7 @@ class Resumption(TrainerCallback):  # type: ignore[misc]
 class Interrupt(TrainerCallback):  # type: ignore[misc]
     """On SIGINT or SIGTERM, save a checkpoint and stop after the current step.
 
-    A second signal stops at once. If one of several processes gets a signal, all of them stop.
+    A second request stops at once. If one of several processes gets a signal, all of them stop.
 
     Attributes:
         signal: the number of the signal that arrived.
@@ -216,15 +216,10 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        wanted = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._note) for number in wanted}
-        try:
+        with handling(self._note):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
-    def _note(self, number: int, _frame: Any) -> None:
+    def _note(self, number: int) -> None:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number

@@ -72,8 +72,7 @@ def train_student(
         records: each has an ``input``, and its own or a teacher's label or rationale; maybe ``id``.
         options: where to save, what to start from, and how to train.
         on_step: called after each optimizer step with its number and the latest logged figures.
-        on_start: called once before the first step with the number of steps, and with how many of
-            them are already done: 0, or those up to the checkpoint of a resumed run.
+        on_start: called before the first step with the steps of the run, and those done before.
         on_note: called with each message for people.
         pass_on: called with all records when the student is saved; they are read from disk, so
             ``records`` may be an iterator of any length.

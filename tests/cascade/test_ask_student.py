@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mitools.asking.answering import Answering
 from mitools.asking.predict import OpenedStudent
 from mitools.cascade.ask_student import Asking, AskingStudent, open_asking_student
 from mitools.errors import StudentError
+from mitools.operating.confidence import Confidence
 from mitools.operating.point import OperatingPoint
 from tests.asking.two_readings import TwoReadings, closed
 from tests.cascade.conftest import SURE, UNSURE, AddingStudent, sums
@@ -47,6 +49,25 @@ def test_an_answer_that_is_not_a_possible_label_is_never_sure(adding: AddingStud
     [asked] = student.ask(sums(1, first=500))
     assert asked.confidence is None
     assert not student.is_sure(asked)
+
+
+def test_a_threshold_is_compared_with_all_digits_of_a_confidence(adding: AddingStudent) -> None:
+    """All answers of a student that is certain have the same scaled confidence."""
+    opened = OpenedStudent(adding, "adder", None)
+    loose = AskingStudent(opened, Asking(confidence=Confidence("scaled", 1.7), threshold=0.0))
+    [asked] = loose.ask(sums(1))
+    assert asked.confidence is not None
+    assert asked.confidence != asked.written_confidence
+    for threshold, is_sure in (
+        (asked.confidence, True),
+        (math.nextafter(asked.confidence, 1), False),
+    ):
+        asking = Asking(confidence=Confidence("scaled", 1.7), threshold=threshold)
+        student = AskingStudent(opened, asking)
+        [again] = student.ask(sums(1))
+        assert student.is_sure(again) is is_sure
+    [answered] = loose.answered([asked])
+    assert answered.record["teacher"]["student_confidence"] == round(asked.confidence, 6)
 
 
 def test_a_student_without_rationales_is_not_asked_for_them(adding: AddingStudent) -> None:

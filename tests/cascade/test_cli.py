@@ -41,6 +41,22 @@ def test_records_of_the_student_alone_are_reported(server: FixtureServer, folder
     assert err.splitlines()[0] == "mitools annotate: 1 row = 1 answered + 0 rejected + 0 failed"
 
 
+@pytest.mark.parametrize("front", ["sure", "random"])
+def test_records_that_need_no_teacher_are_kept_where_it_answers_nothing(
+    server: FixtureServer, folder: Path, tmp_path: Path, front: str
+) -> None:
+    server.default = Act("I cannot say.")
+    options = ("--student", folder) if front == "sure" else ("--random", "2")
+    out = tmp_path / "out.jsonl"
+    status, _, err = run(server, lines(sums(10)), *options, "-o", out)
+    assert status == 1
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    failed = [record for record in records if "error" in record.get("teacher", {})]
+    assert (len(records), len(failed)) == (10, 5 if front == "sure" else 2)
+    message = f"none of {len(failed)} records got an answer from the teacher (mostly: unreadable); "
+    assert f"mitools annotate: {message}record {failed[0]['id']}: " in err.splitlines()[-1]
+
+
 def test_a_student_without_an_operating_point_is_one_line(
     server: FixtureServer, folder: Path
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mitools import interrupts
 from mitools.train.callbacks import Clock
 from mitools.train.options import TrainOptions
 from mitools.train.training_run import Interrupted
@@ -73,8 +74,10 @@ def test_each_part_of_an_interrupted_run_has_its_own_time_and_steps(
 
 
 def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed(
-    tmp_path: Path, tiny_seq2seq: Path, whole: TrainOptions
+    tmp_path: Path, tiny_seq2seq: Path, whole: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(interrupts, "TOGETHER_SECONDS", 0.0)
+
     def on_step(step: int, _logs: Any) -> None:
         if step == 3:
             for _ in range(2):
@@ -85,6 +88,18 @@ def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed(
     chosen = replace(whole, save=tmp_path / "student", resume=True)
     assert any("checkpoint-2" in note for note in finish(chosen))
     assert is_same(weights(chosen), weights(whole))
+
+
+def test_signals_that_arrive_together_do_not_stop_at_once(
+    tmp_path: Path, tiny_seq2seq: Path
+) -> None:
+    def on_step(step: int, _logs: Any) -> None:
+        if step == 3:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="interrupted; step 4 of 6 is saved"):
+        start(options(tmp_path, tiny_seq2seq)).execute(on_step)
 
 
 def validations(chosen: TrainOptions) -> list[tuple[int, float]]:
