@@ -3,7 +3,7 @@
 The stage:
 
 - ``options``: its options, with their defaults and checks; ``ranges``: those of numbers;
-  ``notices``: callbacks for messages
+  ``params``: those of request fields; ``notices``: callbacks for messages
 - ``annotate_records``: the stage as one function; ``open_teacher``: a teacher from its options
 - ``dry_run``: estimate of the cost; ``batch``: requests for a batch service, and its answers
 - ``batch_rounds``: the teacher that is asked in batches; ``batch_flights``: the batches at work

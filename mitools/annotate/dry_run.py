@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -138,8 +138,18 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds / size:.3g} {unit}"
 
 
-def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
+def dry_run(
+    records: Iterable[Record],
+    options: AnnotateOptions,
+    may_ask: Callable[[Record], bool] | None = None,
+) -> DryRun:
     """Estimate what a run with these options costs; nothing is sent, and no journal is made.
+
+    Args:
+        records: as for :func:`~mitools.annotate.annotate_records.annotate_records`.
+        options: of the run.
+        may_ask: whether the teacher may be asked about a record; others count as read, but not as
+            rows. Without it, it may be asked about all.
 
     Raises:
         UsageError: the teacher is not one behind an endpoint, or no model is named.
@@ -151,11 +161,11 @@ def dry_run(records: Iterable[Record], options: AnnotateOptions) -> DryRun:
     with open_reply_store(options) as store:
         labelled = with_label_sets(records, options.task)
         seen, strategy = _Seen(), Strategy.of(options)
-        first = islice(labelled, options.limit)
+        first = filter(may_ask, islice(labelled, options.limit))
         estimate = estimate_cost(first, store, strategy, options.task, seen)
         rest: CostEstimate | None = None
         if options.limit is not None:  # extrapolated from the answers to the first ones, if any
-            rest = estimate_cost(labelled, store, strategy, options.task, seen)
+            rest = estimate_cost(filter(may_ask, labelled), store, strategy, options.task, seen)
         messages: list[Message] = []
         if estimate.first_open is not None:
             messages = list(store.requests.make(estimate.first_open).body["messages"])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mitools.annotate.params import check_params
 from mitools.annotate.ranges import RANGES
 from mitools.errors import UsageError
 from mitools.schema import READINGS, TASKS
@@ -239,6 +240,9 @@ class AnnotateOptions:
         """
         self.check_values()
         self._check_prompt()
+        if self.strategy == "star" and self.keep in ("vote", "all"):
+            message = f"--strategy star shows the answer in vain where --keep is {self.keep}"
+            raise UsageError(message, hint='leave out "--keep", or use "--keep agree"')
         if self.chat_template and self.score_choices != "completions":
             message = "--chat-template is for --score-choices completions"
             raise UsageError(message, hint="leave it out: a chat API applies its own template")
@@ -286,6 +290,7 @@ class AnnotateOptions:
             if value is not None and not within.holds(value):
                 flag = _FLAGS.get(name, name.replace("_", "-"))
                 raise UsageError(f"--{flag} must be {within}, not {value}", hint="change it")
+        check_params(self.params)
         if self.stop_after is not None and self.stop_after > self.samples:
             message = f"--stop-after {self.stop_after} needs as many --samples"
             raise UsageError(message, hint=f"add --samples {2 * self.stop_after}")

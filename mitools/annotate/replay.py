@@ -54,8 +54,16 @@ class FieldTeacher(_Immediate):
         texts = [text for text in completions if isinstance(text, str)]
         if question.sample < len(texts):
             return Reply(text=texts[question.sample], model=self._model)
-        problem = Problem("missing", 'the record has no field "completion"')
-        return Reply(model=self._model, problem=problem)
+        return Reply(model=self._model, problem=Problem("missing", _missing(given, texts)))
+
+
+def _missing(given: Any, texts: list[str]) -> str:
+    if given is None:
+        return 'the record has no field "completion"'
+    if not texts:
+        return 'the field "completion" holds neither a text nor a list of texts'
+    count = "1 text" if len(texts) == 1 else f"{len(texts):,} texts"
+    return f'the field "completion" holds {count}, fewer than are asked for'
 
 
 class ReplayTeacher(_Immediate):
@@ -132,6 +140,7 @@ def _tables(path: str) -> Iterator[tuple[Where, dict[str, Any]]]:
         for line in line_rows(path):
             yield line.where, line.parse()
         return
+    csv.field_size_limit(DEFAULTS.line_bytes)  # the bound of a line is that of a cell
     dialect = "excel-tab" if plain.endswith(".tsv") else "excel"
     try:
         with open_input(path) as stream, input_errors(path):

@@ -14,14 +14,12 @@ from mitools.gold import with_label_sets
 from mitools.operating.point import OperatingPoint, has_point
 from mitools.records import Record
 
-__all__ = ["asked_records", "expected_lines", "open_records"]
+__all__ = ["asked_records", "expected_lines", "may_ask"]
 
 
-def open_records(records: Iterable[Record], cascade: CascadeOptions) -> Iterator[Record]:
-    """Yield the records that the teacher may be asked about."""
-    for record in records:
-        if cascade.chosen is None or not has_answer(record):
-            yield record
+def may_ask(record: Record, cascade: CascadeOptions) -> bool:
+    """Return whether the teacher may be asked about a record."""
+    return cascade.chosen is None or not has_answer(record)
 
 
 def asked_records(
@@ -38,7 +36,7 @@ def expected_lines(done: DryRun, cascade: CascadeOptions) -> list[str]:
     """Say how much of an estimate over all records the teacher is expected to be asked.
 
     Args:
-        done: the estimate over the records of :func:`open_records`.
+        done: the estimate over the records that pass :func:`may_ask`.
         cascade: which student.
 
     Raises:

@@ -104,23 +104,12 @@ def parse_params(
         name, is_given, value = pair.partition("=")
         if not is_given or not name:
             raise click.BadParameter(f'"{pair}" is not KEY=VALUE')
-        if name == "n":
-            raise click.BadParameter("use --samples to draw several answers per record")
-        if name in ("messages", "model"):
-            raise click.BadParameter(f"{name} is not set here: use --system, --template or -m")
-        params[name] = _parse_value(name, value)
+        params[name] = _parse_value(value)
     return params
 
 
-def _parse_value(name: str, text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
         return text
-    try:
-        json.dumps(value, allow_nan=False)
-    except ValueError as exc:
-        raise click.BadParameter(f'{name}: "{text}" is not a number that JSON has') from exc
-    if name == "stream" and value is True:
-        raise click.BadParameter("an answer is read whole, not as a stream; leave stream out")
-    return value

@@ -30,10 +30,10 @@ def print_prompt(stage: Stage, options: AnnotateOptions) -> None:
 def print_dry_run(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -> None:
     """Print the expected cost and one prompt; a student is not opened."""
     from mitools.annotate.dry_run import dry_run
-    from mitools.cascade.dry_run import expected_lines, open_records
+    from mitools.cascade.dry_run import expected_lines, may_ask
 
     with stage.reading("input") as records:
-        done = dry_run(open_records(records, cascade), options)
+        done = dry_run(records, options, lambda record: may_ask(record, cascade))
     lines = [*done.lines(), *expected_lines(done, cascade)]
     with output_errors("<stdout>"):
         stdout().write("".join(f"{line}\n" for line in lines) + "\n")

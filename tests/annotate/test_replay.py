@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from mitools.annotate.options import AnnotateOptions
-from mitools.annotate.protocol import Teacher
+from mitools.annotate.protocol import Question, Teacher
 from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
 from mitools.annotate.run import AnnotationRun
 from mitools.bounds import DEFAULTS
 from mitools.demo import problems
 from mitools.errors import DataError, SourceError, TeacherError
 from mitools.records import Record
+from mitools.tasks import task_named
 from tests.annotate.conftest import sums
 
 ROWS = [
@@ -74,6 +76,35 @@ def test_a_record_may_carry_its_completion() -> None:
     assert answered["teacher"]["label"] == "(10 + 7)"
     with pytest.raises(TeacherError, match=r"none of 2 records.*missing"):
         run(FieldTeacher(), sums(2))
+
+
+@pytest.mark.parametrize(
+    ("completion", "message"),
+    [
+        (None, 'the record has no field "completion"'),
+        ({"text": "17"}, "neither a text nor a list of texts"),
+        (["The answer is 17."], "holds 1 text, fewer than are asked for"),
+    ],
+)
+def test_a_record_without_a_completion_to_read_says_what_its_field_holds(
+    completion: object, message: str
+) -> None:
+    question = Question({**sums(1)[0], "completion": completion}, task_named("equation"), sample=1)
+    problem = FieldTeacher().recall(question).problem
+    assert problem is not None
+    assert message in problem.message
+
+
+def test_a_cell_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    thoughts = "a long thought " * 10_000
+    path.write_text(f'id,completion\nr0,"{thoughts}\nThe answer is (10 + 7)."\n')
+    before = csv.field_size_limit(131_072)  # the default
+    try:
+        (record,) = run(ReplayTeacher(str(path)), sums(1))
+    finally:
+        csv.field_size_limit(before)
+    assert record["teacher"]["label"] == "(10 + 7)"
 
 
 def test_a_bad_row_is_reported_with_its_line(tmp_path: Path) -> None:

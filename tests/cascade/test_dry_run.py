@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mitools.annotate.dry_run import dry_run
 from mitools.annotate.options import AnnotateOptions, Price
 from mitools.cascade.ask_student import AskingStudent
-from mitools.cascade.dry_run import asked_records, expected_lines, open_records
+from mitools.cascade.dry_run import asked_records, expected_lines, may_ask
 from mitools.cascade.options import CascadeOptions
 from mitools.cascade.sure_answers import SureAnswers
 from mitools.records import Record
@@ -18,8 +19,11 @@ from tests.cascade.conftest import sums
 OPTIONS = AnnotateOptions(model="m", price=Price(1, 1), max_tokens=50)
 
 
-def lines(records: list[Record], cascade: CascadeOptions) -> list[str]:
-    return expected_lines(dry_run(open_records(records, cascade), OPTIONS), cascade)
+def lines(
+    records: list[Record], cascade: CascadeOptions, options: AnnotateOptions = OPTIONS
+) -> list[str]:
+    done = dry_run(records, options, lambda record: may_ask(record, cascade))
+    return expected_lines(done, cascade)
 
 
 def test_the_coverage_of_the_operating_point_scales_the_estimate(folder: Path) -> None:
@@ -51,6 +55,13 @@ def test_a_choice_counts_the_records_without_an_answer() -> None:
     assert lines(records[10:], CascadeOptions(random=4)) == [
         "every record has an answer: nothing is chosen"
     ]
+
+
+def test_a_limit_counts_the_records_that_a_run_reads() -> None:
+    answered = [{**record, "teacher": {"label": "1"}} for record in sums(5, 50)]
+    options = replace(OPTIONS, limit=7)
+    [line] = lines([*answered, *sums(10)], CascadeOptions(random=4), options)
+    assert line.startswith("2 of these rows are chosen: about 2 calls, $")
 
 
 @pytest.mark.parametrize(("limit", "numbers"), [(None, [1, 3, 5]), (4, [1, 3])])
