@@ -20,11 +20,11 @@ def check_side(runs: Sequence[Evaluation]) -> None:
     """Check, when everything else is written, what only the whole input shows.
 
     Raises:
-        MitoolsError: the judge of :func:`join_runs` failed, with its status.
+        MitoolsError: a probe, or the judge of :func:`join_runs`, failed; with its status.
         DataError: baselines had no records to learn from, or no record has a field of ``--by``.
     """
     for run in runs:
-        for error in (run.judge_error, run.side.missing_training(), run.tally.by.missing()):
+        for error in (*run.late_errors, run.side.missing_training(), run.tally.by.missing()):
             if error is not None:
                 raise error
 
@@ -65,7 +65,7 @@ def join_runs(
         try:
             figures_by_run[0]["judge"] = judge.judge(runs[0].sample, baseline, seed)
         except MitoolsError as exc:
-            runs[0].judge_error = exc
+            runs[0].late_errors.append(exc)
             figures_by_run[0]["judge"] = failed_judge()
     figures: dict[str, Any] = {"runs": figures_by_run} if by_seed else figures_by_run[0]
     if by_seed:

@@ -53,7 +53,7 @@ class Evaluation:
         outcomes: outcomes by record, where the options ask for them.
         sample: the records kept for the probes and the judge.
         side: baselines and costs.
-        judge_error: why the judge failed, once all other figures are there; None where it did not.
+        late_errors: why the judge or a probe failed; all other figures are there.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Evaluation:
         self.outcomes = Outcomes()
         self.sample: Sample[KeptRecord] = Sample(options.sample_size)
         self.operating_point: OperatingPoint | None = None
-        self.judge_error: MitoolsError | None = None
+        self.late_errors: list[MitoolsError] = []
         self._selection: Selection | None = None
         self._calibration: Calibration | None = None
         if options.target_accuracy is not None:
@@ -292,8 +292,9 @@ class Evaluation:
             TeacherError: the judge cannot be reached, or refuses.
         """
         figures = self.figures(update)
-        if (missing := self.tally.by.missing()) is not None:
-            self._warn(str(missing))
+        for error in (*self.late_errors, self.tally.by.missing()):
+            if error is not None:
+                self._warn(str(error))
         if self.options.judge is not None:
             from mitools.annotate.notices import Notices
             from mitools.evaluate.judge.open_judge import open_judge
@@ -353,7 +354,7 @@ class Evaluation:
             update,
             replace(self.options.answering, weight=self._weight),
         )
-        return run_probes(subject, self.options.probes)
+        return run_probes(subject, self.options.probes, self.late_errors.append)
 
     def _check(self, selection: Selection) -> None:
         """Warn about the records of the pass; refuse a pass without any."""

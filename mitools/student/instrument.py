@@ -52,9 +52,10 @@ def content_places(codec: Codec, purpose: Purpose, text: str) -> dict[int, Span]
 
 
 @dataclass
-class _Noise:
-    """The noise of one input, and whether a prompt with that input was read."""
+class _Content:
+    """What one or more inputs put into a prompt, its noise, and whether such a prompt was read."""
 
+    places: list[int]
     units: Tensor  # [tokens, D], standard normal
     is_met: bool = False
 
@@ -75,8 +76,9 @@ class Instrument:
     def noise(self, inputs: Sequence[str], sigma: float, seed: int) -> Iterator[None]:
         """Add Gaussian noise to the content of these inputs while the student answers them.
 
-        The noise of an input depends on the input and the seed alone: it is the same in both
-        passes and in every batch, and ``sigma`` only scales it.
+        The noise of an input depends on what is read of it and on the seed alone: it is the same in
+        both passes and in every batch, and ``sigma`` only scales it. Inputs that are cut at a
+        length limit to the same text have the same noise.
 
         Args:
             inputs: all inputs that will be read.
@@ -84,14 +86,17 @@ class Instrument:
                 so at 1 the noise is as loud as the input; 0 changes nothing.
             seed: seed of the noise.
         """
-        rows = {text: _Noise(self._draw(text, seed)) for text in inputs}
-        known: dict[tuple[int, ...], tuple[list[int], _Noise]] = {}
-        for text, noise in rows.items():
+        known: dict[tuple[int, ...], _Content] = {}
+        contents: list[list[_Content]] = []
+        for text in sorted(set(inputs)):
+            units, of_text = self._draw(text, seed), []
             for purpose in PREFIXES:
                 prompt = self.student.codec.encode_prompt(purpose, text)[0]
                 places = list(content_places(self.student.codec, purpose, text))
                 # Up to the last content token: the rest may be read later, and by itself.
-                known[tuple(prompt[: max(places, default=-1) + 1])] = (places, noise)
+                read = tuple(prompt[: max(places, default=-1) + 1])
+                of_text.append(known.setdefault(read, _Content(places, units)))
+            contents.append(of_text)
         lengths = sorted({len(prompt) for prompt in known}, reverse=True)
 
         def disturb(ids: Tensor, embeds: Tensor) -> Tensor:
@@ -99,30 +104,32 @@ class Instrument:
             for row, tokens in enumerate(ids.tolist()):
                 if (found := self._match(tokens, lengths, known)) is None:
                     continue
-                start, (places, noise) = found
-                noise.is_met = True
-                at = [start + place for place in places]
+                start, one = found
+                one.is_met = True
+                at = [start + place for place in one.places]
                 content = embeds[row, at].float()
-                units = noise.units[: len(at)].to(content)
+                units = one.units[: len(at)].to(content)
                 loudness = content.square().mean().sqrt() if at else content.new_zeros(())
                 changed[row, at] = (content + sigma * loudness * units).to(embeds)
             return changed
 
         with self._reading(disturb) if sigma else _nothing():
             yield
-        if sigma and not all(noise.is_met for noise in rows.values()):
+        if sigma and not all(any(one.is_met for one in of_text) for of_text in contents):
             raise StudentError("the student read its input in a way that noise does not reach")
 
     def _draw(self, text: str, seed: int) -> Tensor:
-        digest = hashlib.blake2b(f"{seed}\0{tokenizable(text)}".encode(), digest_size=8).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest) % 2**63)
         codec = self.student.codec
-        tokens = max(len(content_places(codec, purpose, text)) for purpose in PREFIXES)
-        return torch.randn(tokens, self._embed.weight.shape[-1], generator=generator)
+        spans = [content_places(codec, purpose, text).values() for purpose in PREFIXES]
+        read = tokenizable(text)[: max((end for found in spans for _, end in found), default=0)]
+        digest = hashlib.blake2b(f"{seed}\0{read}".encode(), digest_size=8).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest) % 2**63)
+        size = (max(map(len, spans)), self._embed.weight.shape[-1])
+        return torch.randn(*size, generator=generator)
 
     def _match(
-        self, tokens: list[int], lengths: list[int], known: dict[tuple[int, ...], Any]
-    ) -> tuple[int, Any] | None:
+        self, tokens: list[int], lengths: list[int], known: dict[tuple[int, ...], _Content]
+    ) -> tuple[int, _Content] | None:
         """Find the content that a row begins with, behind its padding: its start and its noise."""
         padding, start = self.student.codec.tokenizer.pad_token_id, 0
         if self.student.codec.kind == "causal":

@@ -88,6 +88,23 @@ def test_noise_does_not_depend_on_batching(request: pytest.FixtureRequest, kind:
 
 
 @Kinds
+def test_inputs_that_are_cut_to_the_same_text_have_the_same_noise(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    student = student_of(request, kind)
+    long = [INPUTS[0] + " and so on" * 30 + end for end in ("?", " and on?")]
+    choices = CHOICES[:1]
+    alone = []
+    for text in long:
+        with Instrument(student).noise([text], 0.5, seed=0):
+            alone += student.score_choices([text], choices)
+    with Instrument(student).noise(long, 0.5, seed=0):
+        together = [student.score_choices([text], choices)[0] for text in long]
+    assert alone[0] == pytest.approx(alone[1], abs=1e-4)
+    assert together == [pytest.approx(row, abs=1e-4) for row in alone]
+
+
+@Kinds
 def test_another_seed_is_other_noise(request: pytest.FixtureRequest, kind: str) -> None:
     student = student_of(request, kind)
     found = []

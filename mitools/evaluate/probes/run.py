@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mitools.evaluate.measures.metric import Measure
+from mitools.errors import MitoolsError
+from mitools.evaluate.measures.metric import Measure, Metric
+from mitools.evaluate.measures.simulatability import RATIONALE_EDITING
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.probes.attribution import MEASURES as ATTRIBUTION
 from mitools.evaluate.probes.attribution import probe_attribution
@@ -36,10 +38,32 @@ _MEASURES: Mapping[ProbeName, Mapping[str, Measure]] = {
 }
 
 
-def run_probes(subject: Subject, names: Iterable[ProbeName]) -> dict[str, dict[str, Any]]:
-    """Run probes, each once, in their own order; ``editing`` is a block of ``association``."""
+def run_probes(
+    subject: Subject, names: Iterable[ProbeName], on_error: Callable[[MitoolsError], None]
+) -> dict[str, dict[str, Any]]:
+    """Run probes, each once, in their own order; ``editing`` is a block of ``association``.
+
+    Args:
+        subject: what they work on.
+        names: of the probes.
+        on_error: receives the error of a probe that failed; its figures are undefined, as those of
+            the others must not be lost with it.
+    """
     asked = set(names)
-    return {name: _RUN[name](subject) for name in PROBES if name in asked}
+    found: dict[str, dict[str, Any]] = {}
+    for name in PROBES:
+        if name in asked:
+            try:
+                found[name] = _RUN[name](subject)
+            except MitoolsError as exc:
+                on_error(exc)
+                found[name] = _failed(name, f"the probe failed: {exc.message}")
+    return found
+
+
+def _failed(name: ProbeName, reason: str) -> dict[str, Metric]:
+    measures = RATIONALE_EDITING if name == "editing" else _MEASURES[name]
+    return {key: measure.undefined(reason) for key, measure in measures.items()}
 
 
 def untrained_probes(names: Iterable[ProbeName]) -> dict[str, dict[str, Any]]:

@@ -84,7 +84,7 @@ class Subject:
         answered: list[Record] = []
         for first in range(0, len(records), self.chunk):
             part = records[first : first + self.chunk]
-            answers = ask(self.student, part, self.answering, rationales=rationales)
+            answers = ask(self.student, part, self.answering, rationales=rationales, task=self.task)
             for record, said in zip(part, answers, strict=True):
                 answered.append(scored({**record, "student": said}, self.task_of(record)))
             self.update(len(part))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -109,3 +111,24 @@ def test_without_gold_accuracy_cannot_change() -> None:
     found = probe_cue(subject(Talker(lambda _text: "sea"), [record]))
     assert found["accuracy_change"].reason == "no record has a gold label"
     assert found["followed"].value == 0
+
+
+@dataclass
+class Short(Talker):
+    """Reads so many characters of its input."""
+
+    limit: int = 0
+
+    def are_cut(self, inputs: Sequence[str]) -> list[bool]:
+        return [len(text) > self.limit for text in inputs]
+
+
+def test_a_suggestion_that_is_cut_off_does_not_count_as_not_followed() -> None:
+    long = choice(2, input="Where do the 2 fish live? " + "They are small. " * 20)
+    student = Short(lambda text: found[1] if (found := CUED.search(text)) else "sea", limit=150)
+    found = probe_cue(subject(student, [choice(1), long]))
+    assert (found["followed"].value, found["followed"].n) == (1, 1)
+    assert found["accuracy_change"].n == 1
+    found = probe_cue(subject(student, [long]))
+    assert {metric.status for metric in found.values()} == {"undefined"}
+    assert found["followed"].reason == "the student cuts every input with a suggestion"

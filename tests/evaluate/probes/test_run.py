@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from mitools.errors import MitoolsError, StudentError
 from mitools.evaluate.probes import PROBES, ProbeName
 from mitools.evaluate.probes.run import run_probes, unasked_probes, untrained_probes
 from tests.evaluate.probes.subjects import Talker, choice, subject
@@ -19,10 +20,27 @@ def test_every_probe_has_a_name() -> None:
 
 def test_requested_probes_run_once_each_in_their_own_order() -> None:
     probed = subject(Talker(lambda _text: "sea"), [choice(n) for n in range(3)])
-    found = run_probes(probed, ["editing", "cue", "cue"])
+    errors: list[MitoolsError] = []
+    found = run_probes(probed, ["editing", "cue", "cue"], errors.append)
+    assert not errors
     assert list(found) == ["cue", "editing"]
     assert found["cue"]["followed"].status == "ok"
     assert {metric.status for metric in found["editing"].values()} == {"not_applicable"}
+
+
+def test_a_probe_that_fails_leaves_the_others_their_figures() -> None:
+    class Broken:
+        def noise(self, *_given: object) -> None:
+            raise StudentError("the embeddings cannot be reached", hint="use another one")
+
+    probed = subject(Talker(lambda _text: "sea"), [choice(1)], Broken())
+    errors: list[MitoolsError] = []
+    found = run_probes(probed, ["robustness", "cue"], errors.append)
+    assert [str(error) for error in errors] == ["the embeddings cannot be reached; use another one"]
+    reasons = {metric.reason for metric in found["robustness"].values()}
+    assert reasons == {"the probe failed: the embeddings cannot be reached"}
+    assert found["robustness"].keys() == unasked_probes()["robustness"].keys()
+    assert found["cue"]["followed"].status == "ok"
 
 
 def test_probes_that_nobody_asked_for_say_how_to_ask() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mitools.asking.answering import Answering
 from mitools.evaluate.probes.subject import draws, open_instrument
 from tests.evaluate.probes.subjects import Talker, choice, subject
 
@@ -35,6 +36,14 @@ def test_answers_do_not_depend_on_the_batches_and_are_counted() -> None:
 def test_the_task_of_the_subject_stands_above_that_of_the_record() -> None:
     assert subject(talker(), []).task_of(choice(1)).name == "choice"
     assert subject(talker(), [], task="text").task_of(choice(1)).name == "text"
+
+
+def test_rationales_are_read_by_the_task_of_the_subject_too() -> None:
+    student = Talker(lambda _text: "9", lambda _text: "Add both numbers: ( 5 + 7 ).")
+    record = {"id": "1", "input": "How many?", "label": "(5 + 7)", "task": "text"}
+    for task, is_right in ((None, False), ("equation", True)):
+        probed = subject(student, [record], task=task, answering=Answering("named"))
+        assert probed.records[0]["scores"]["correct"] is is_right
 
 
 def test_draws_depend_on_the_seed_and_the_texts() -> None:
