@@ -72,6 +72,9 @@ class BatchServer:
         end: gives a batch its results and its last status.
         most_requests: of one batch; larger ones fail as OpenAI's do for the limit of an account.
         refusals: by the start of the method and path, status and body of the next such calls.
+        losses: likewise, what is answered to calls that are done all the same: status and body, the
+            seconds of a delay, or None for a connection that is closed.
+        retry_after: the header of that name in answers with a status of 400 or above.
         calls: method and path of all calls.
         bearer: the Authorization header of the last one.
     """
@@ -83,6 +86,8 @@ class BatchServer:
         self.end: Callable[[Batch], None] = complete_all
         self.most_requests: int | None = None
         self.refusals: dict[str, list[tuple[int, Any]]] = {}
+        self.losses: dict[str, list[tuple[int, Any] | float | None]] = {}
+        self.retry_after: str | None = None
         self.calls: list[str] = []
         self.bearer = ""
         self.has_list = True
@@ -122,14 +127,23 @@ class BatchServer:
             assert time.monotonic() < deadline, f"no {call} within {seconds:g} s"
             time.sleep(0.01)
 
-    def handle(self, method: str, path: str, body: bytes, kind: str) -> tuple[int, Any]:
+    def handle(self, method: str, path: str, body: bytes, kind: str) -> tuple[int, Any] | None:
+        """Answer a call; None closes the connection."""
         call = f"{method} {path}"
         with self._lock:
             self.calls.append(call)
             for start, refusals in self.refusals.items():
                 if call.startswith(start) and refusals:
                     return refusals.pop(0)
-            return self._route(call, path, body, kind)
+            answer = self._route(call, path, body, kind)
+            place = next(
+                (place for start, place in self.losses.items() if call.startswith(start)), []
+            )
+            instead = place.pop(0) if place else answer
+        if isinstance(instead, float):
+            time.sleep(instead)
+            return answer
+        return instead
 
     def _route(self, call: str, path: str, body: bytes, kind: str) -> tuple[int, Any]:
         parts = path.partition("?")[0].split("/")[2:]
@@ -209,12 +223,18 @@ def _handler(server: BatchServer) -> type[BaseHTTPRequestHandler]:
             server.bearer = self.headers.get("Authorization", "")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             kind = self.headers.get("Content-Type", "")
-            status, answer = server.handle(self.command, self.path, body, kind)
+            handled = server.handle(self.command, self.path, body, kind)
+            if handled is None:
+                self.close_connection = True
+                return
+            status, answer = handled
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             with contextlib.suppress(OSError):
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
+                if status >= 400 and server.retry_after is not None:
+                    self.send_header("Retry-After", server.retry_after)
                 self.end_headers()
                 self.wfile.write(content)
 

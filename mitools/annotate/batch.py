@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
-from mitools.annotate.client.completion import read_completion
-from mitools.annotate.client.faults import rejection_kind
-from mitools.annotate.client.journal import IN_BATCH, Entry, Journal
+from mitools.annotate.client.completion import (
+    NoCompletionError,
+    UnfinishedError,
+    parse_completion,
+)
+from mitools.annotate.client.faults import Secrets, rejection_kind, sort_in_body, sort_status
+from mitools.annotate.client.journal import IN_BATCH, UNREAD, Entry, Journal
 from mitools.annotate.client.reply_store import ReplyStore, open_reply_store
 from mitools.annotate.client.requests import Request
-from mitools.annotate.client.server_words import ServerWords, words_in
+from mitools.annotate.client.server_words import words_in
 from mitools.annotate.conversation import Conversation
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.strategy import Strategy, converse
@@ -34,6 +38,7 @@ __all__ = [
     "MOST_REQUESTS",
     "Emitted",
     "Imported",
+    "Result",
     "batch_line",
     "emit_batch",
     "emit_requests",
@@ -45,6 +50,7 @@ MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
 
 _GROUP = 1000
+_NO_SECRETS = Secrets(())
 _HINT = 'give the output file of a batch that "--emit-batch" wrote'
 
 
@@ -161,8 +167,33 @@ class Imported:
     failures: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one request of a batch.
+
+    Attributes:
+        entry: its entry in the journal.
+        body: JSON of a success that is not an answer; None for other results.
+        is_maybe_billed: whether a failed request may be billed.
+    """
+
+    entry: Entry
+    body: str | None = None
+    is_maybe_billed: bool = False
+
+    @property
+    def is_answer(self) -> bool:
+        return self.entry.kind == "ok"
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the journal keeps, as of a response to a single request."""
+        if self.body is not None:
+            yield Entry(f"{self.entry.key}/{UNREAD}", UNREAD, self.body)
+        yield self.entry
+
+
 def import_results(
-    paths: Iterable[str], journal: Journal, take: Callable[[Entry], bool] | None = None
+    paths: Iterable[str], journal: Journal, take: Callable[[Result], bool] | None = None
 ) -> Imported:
     """Write the results of a batch to the journal; a failure never replaces an answer.
 
@@ -180,20 +211,20 @@ def import_results(
     group: list[Entry] = []
     for path in paths:
         for row in line_rows(path):
-            entry = _entry(row.parse(), row.where)
-            if take is not None and not take(entry):
+            result = _result(row.parse(), row.where)
+            if take is not None and not take(result):
                 continue
-            done.answers += entry.kind == "ok"
-            done.failures += entry.kind != "ok"
-            group.append(entry)
-            if len(group) == _GROUP:
+            done.answers += result.is_answer
+            done.failures += not result.is_answer
+            group += result.entries()
+            if len(group) >= _GROUP:
                 journal.write(group)
                 group = []
     journal.write(group)
     return done
 
 
-def _entry(row: Record, where: Where) -> Entry:
+def _result(row: Record, where: Where) -> Result:
     key = row.get("custom_id")
     if not isinstance(key, str) or not re.fullmatch(r"[0-9a-f]{64}", key):
         message = f'field "custom_id" is not a key of a request: {str(key)[:80]}'
@@ -201,20 +232,30 @@ def _entry(row: Record, where: Where) -> Entry:
     response = row.get("response")
     response = response if isinstance(response, Mapping) else {}
     body, status = response.get("body"), response.get("status_code")
-    if status in (200, None) and isinstance(body, Mapping):
-        raw = json.dumps(body, ensure_ascii=False)
-        try:
-            read_completion(raw)
-        except ValueError as exc:
-            return Entry(key, "server_error", f"the batch holds no completion: {exc}")
-        return Entry(key, "ok", raw)
+    if isinstance(body, Mapping) and (status is None or _is_success(status)):
+        return _success(key, json.dumps(body, ensure_ascii=False))
     return _failure(key, status, body, row.get("error"))
 
 
-def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
-    """Make an entry for a failed request; services report the reason in different fields."""
-    every = (words_in(part) for part in (body, error))
-    reason = next((words for words in every if words.text), ServerWords())
+def _is_success(status: Any) -> bool:
+    return type(status) is int and 200 <= status < 300
+
+
+def _success(key: str, raw: str) -> Result:
+    try:
+        parse_completion(raw)
+    except NoCompletionError as exc:
+        why, is_begun = str(exc), isinstance(exc, UnfinishedError)
+        fault = sort_in_body(why, exc.words, {}, _NO_SECRETS, is_begun=is_begun)
+        entry = Entry(key, "server_error", f"the batch holds no completion: {why}")
+        return Result(entry, raw, fault.is_maybe_billed)
+    return Result(Entry(key, "ok", raw))
+
+
+def _failure(key: str, status: Any, body: Any, error: Any) -> Result:
+    """Make the result of a failed request; services report the reason in different fields."""
+    part = next((part for part in (body, error) if words_in(part).text), None)
+    reason = words_in(part)
     code, message = reason.code, reason.text or "no reason given"
     kind = rejection_kind(code, message)
     if "expired" in code:
@@ -223,4 +264,12 @@ def _failure(key: str, status: Any, body: Any, error: Any) -> Entry:
         kind = "rate_limit"
     elif kind == "bad_request" and not (isinstance(status, int) and 400 <= status < 500):
         kind = "server_error"
-    return Entry(key, kind, f"{status or 'batch'}: {message}")
+    entry = Entry(key, kind, f"{status or 'batch'}: {message}")
+    if _is_success(status):
+        raw = None if body is None else json.dumps(body, ensure_ascii=False)
+        return Result(entry, raw, is_maybe_billed=True)
+    is_maybe_billed = kind == "content_filter"
+    if type(status) is int:
+        fault = sort_status(status, "", {}, json.dumps(part), _NO_SECRETS)
+        is_maybe_billed = is_maybe_billed or fault.is_maybe_billed
+    return Result(entry, is_maybe_billed=is_maybe_billed)

@@ -14,10 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mitools.annotate.batch import import_results
-from mitools.annotate.client.batch_api import BatchApi, BatchState, PassingError
+from mitools.annotate.batch import Result, import_results
+from mitools.annotate.client.batch_api import (
+    BatchApi,
+    BatchState,
+    NoListError,
+    PassingError,
+    UnclearError,
+)
 from mitools.annotate.client.budget import Budget, Reservation
 from mitools.annotate.client.journal import IN_BATCH, Entry, Journal
+from mitools.annotate.client.pace import backoff
 from mitools.annotate.client.requests import Request
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
@@ -84,6 +91,7 @@ class Flights:
         options: AnnotateOptions,
         budget: Budget | None,
         notices: Notices,
+        stopped: threading.Event,
     ) -> None:
         """Start with none.
 
@@ -93,15 +101,18 @@ class Flights:
             options: of the stage.
             budget: counts the cost of what is taken in; None for no cost.
             notices: receive what is sent and taken in.
+            stopped: ends all waiting.
         """
         self._api = api
         self._journal = journal
         self._options = options
         self._budget = budget
         self._notices = notices
+        self._stopped = stopped
         self._at_work: dict[str, _Flight] = {}  # by batch, or by file until it has a batch
         self._reserved: dict[bytes, Reservation] = {}
         self._unreachable_since: float | None = None
+        self._has_warned_of_list = False
 
     def __len__(self) -> int:
         return len(self._at_work)
@@ -131,7 +142,8 @@ class Flights:
             entries: one for each request, with its record and sample.
 
         Raises:
-            TeacherError: the endpoint refuses them.
+            TeacherError: the endpoint refuses them, or it is away.
+            StoppedError: the waiting was ended.
             OutputError: the journal cannot be written.
         """
         place = f"{_FILE}{self._api.upload(path)}"
@@ -144,17 +156,17 @@ class Flights:
         """Find or make the batch of each file that an earlier run has uploaded.
 
         Raises:
-            TeacherError: the endpoint refuses it.
+            TeacherError: the endpoint refuses it, or it is away.
+            StoppedError: the waiting was ended.
         """
         for place in [place for place in self._at_work if place.startswith(_FILE)]:
             self._make_batch(place, is_new=False)
 
     def _make_batch(self, place: str, *, is_new: bool) -> None:
-        flight, file = self._at_work[place], place.removeprefix(_FILE)
-        state = None if is_new else self._api.find(file)
+        flight = self._at_work[place]
         try:
-            state = state or self._api.create(file)
-        except PassingError:
+            state = self._made(place.removeprefix(_FILE), is_new=is_new)
+        except PassingError:  # it may be made; the next run looks for it
             raise
         except TeacherError as exc:  # the next run sends them again
             self._forget(place, _NOT_SENT, exc.message)
@@ -163,11 +175,42 @@ class Flights:
         self._at_work[state.name] = self._at_work.pop(place)
         self._notices.note(f"batch {state.name}: {len(flight.keys):,} requests sent")
 
-    def wait(self, stopped: threading.Event, folder: Path, on_waiting: OnWaiting) -> Refusal | None:
+    def _made(self, file: str, *, is_new: bool) -> BatchState:
+        """Make the batch of a file, unless it is made already: the answer may have been lost."""
+        state = None if is_new else self._find(file)
+        faults = 0
+        while state is None:
+            try:
+                return self._api.create(file)
+            except PassingError as exc:
+                most = self._options.max_wait_seconds
+                if faults == self._options.retries or exc.wait_seconds > most:
+                    raise
+                self._notices.note(f"{exc.message}; it is tried again")
+                if self._stopped.wait(exc.wait_seconds or backoff(faults)):
+                    raise StoppedError from exc
+                faults += 1
+                state = self._find(file)
+                if state is None and isinstance(exc, UnclearError):
+                    raise
+        return state
+
+    def _find(self, file: str) -> BatchState | None:
+        try:
+            return self._api.find(file)
+        except NoListError as exc:
+            if not self._has_warned_of_list:
+                self._has_warned_of_list = True
+                self._notices.warn(
+                    f"the endpoint does not list its batches ({exc.message}): if it has made one "
+                    f"of {file} already, its requests are paid for twice when another is made"
+                )
+            return None
+
+    def wait(self, folder: Path, on_waiting: OnWaiting) -> Refusal | None:
         """Wait until all batches have ended, and take in their results.
 
         Args:
-            stopped: ends the waiting.
             folder: for downloads.
             on_waiting: receives the progress.
 
@@ -194,7 +237,7 @@ class Flights:
             on_waiting(ended + sum(flight.done for flight in at_work), total, len(at_work))
             if not self._at_work:
                 return refusal
-            if stopped.wait(delay):
+            if self._stopped.wait(delay):
                 self._notices.note(self._going_on())
                 raise StoppedError
             delay = min(delay * _SLOWER, _LONGEST_LOOK_SECONDS)
@@ -238,12 +281,12 @@ class Flights:
         flight = self._at_work[state.name]
         left = set(flight.keys)
 
-        def take(entry: Entry) -> bool:
-            key = bytes.fromhex(entry.key)
+        def take(result: Result) -> bool:
+            key = bytes.fromhex(result.entry.key)
             if key not in left:  # of another batch, or a second time
                 return False
             left.discard(key)
-            self._settle(key, entry)
+            self._settle(key, result)
             return True
 
         path = folder / "results.jsonl"
@@ -266,13 +309,15 @@ class Flights:
         counts = f"{answers:,} answers, {failures:,} failures{rest}"
         self._notices.note(f"batch {state.name} is {state.status}: {counts}")
 
-    def _settle(self, key: bytes, entry: Entry) -> None:
-        """Count the cost of a result."""
+    def _settle(self, key: bytes, result: Result) -> None:
+        """Count the cost of a result, as that of a response to a single request."""
         reservation = self._reserved.pop(key, None)
         if self._budget is None or reservation is None:
             return
-        if entry.kind == "ok":
-            self._budget.settle(reservation, json.loads(entry.response))
+        if result.is_answer:
+            self._budget.settle(reservation, json.loads(result.entry.response))
+        elif result.is_maybe_billed:
+            self._budget.settle_lost(reservation)
         else:
             self._budget.release(reservation)
 

@@ -66,9 +66,11 @@ class BatchTeacher(OfflineTeacher):
         self._options = store.requests.options
         self._journal = journal
         self._api = api
-        self._flights = Flights(api, journal, self._options, budget, notices or Notices())
-        self._strategy = Strategy.of(self._options)
         self._stopped = threading.Event()
+        self._flights = Flights(
+            api, journal, self._options, budget, notices or Notices(), self._stopped
+        )
+        self._strategy = Strategy.of(self._options)
         self._shortage: BudgetError | None = None
         self._tried: set[bytes] = set()  # requests that this run has sent, or has waited for
         self._fresh: set[bytes] = set()  # those of them that no record was made of yet
@@ -96,7 +98,7 @@ class BatchTeacher(OfflineTeacher):
             spool.flush()
             with _folder() as folder:
                 while self._send_open(spool, folder):
-                    refusal = self._flights.wait(self._stopped, folder, on_waiting or _ignore)
+                    refusal = self._flights.wait(folder, on_waiting or _ignore)
                     if refusal is not None:
                         self._send_less(refusal)
             self._fresh = set(self._tried)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mitools.annotate.annotate_records import annotate_records
 from mitools.annotate.batch import emit_requests, import_results
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.client.teachers import OfflineTeacher
@@ -17,6 +19,7 @@ from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.run import AnnotationRun
 from mitools.annotate.strategy import Strategy
 from mitools.errors import InvalidFieldError, MalformedLineError, SourceError
+from mitools.explain.page.teacher_replies import TeacherReplies
 from mitools.records import Record
 from tests.annotate.conftest import Annotate, make_store, sums
 from tests.server import Act, Call, FixtureServer, complete, solve
@@ -161,6 +164,66 @@ def test_a_failure_is_typed_and_never_replaces_an_answer(
     good, bad = annotate_offline(sums(2), tmp_path / "j")
     assert good["teacher"]["agrees"] is True
     assert bad["teacher"]["error"] == {"kind": kind, "message": message}
+
+
+def replies(journal: Path, record: str) -> list[list[Any]]:
+    """List what explain shows of a record: sample and kind of each reply."""
+    shown = TeacherReplies(str(journal))
+    found = shown.of(record)
+    shown.close()
+    return [reply[:2] for reply in found]
+
+
+def from_results(records: list[Record], journal: Path, results: str, **given: Any) -> list[Record]:
+    options = replace(OPTIONS, journal=str(journal), from_batch=(results,), **given)
+    return list(annotate_records(records, options))
+
+
+def test_imported_replies_are_found_by_their_record(tmp_path: Path) -> None:
+    records = [*sums(4), {**sums(1)[0], "id": "twin"}]
+    served = [serve(line) for line in emit(records)]
+    served[1]["response"]["body"]["choices"][0]["finish_reason"] = "error"
+    served[2]["response"]["status_code"] = 500
+    from_results(records, tmp_path / "j", write(tmp_path / "a", served))
+    assert replies(tmp_path / "j", "r0") == [[0, "ok"]]
+    assert sorted(replies(tmp_path / "j", "r1")) == [[0, "server_error"], [0, "unread"]]
+    assert replies(tmp_path / "j", "r2") == [[0, "server_error"]]
+    assert replies(tmp_path / "j", "r3") == [[0, "ok"]]
+    assert replies(tmp_path / "j", "twin") == []  # r0 asked first
+
+
+def test_imported_replies_of_many_records_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.annotate.client.teachers._NAMES_A_COMMIT", 3)
+    served = [serve(line) for line in emit(sums(8))]
+    from_results(sums(8), tmp_path / "j", write(tmp_path / "a", served))
+    assert [replies(tmp_path / "j", f"r{number}") for number in range(8)] == [[[0, "ok"]]] * 8
+
+
+def test_imported_samples_keep_their_numbers(tmp_path: Path) -> None:
+    out = io.StringIO()
+    sampled = replace(OPTIONS, samples=3, temperature=1.0)
+    emit_requests(sums(1), make_store(sampled), Strategy.of(sampled), None, out)
+    served = [serve(json.loads(line)) for line in out.getvalue().splitlines()]
+    results = write(tmp_path / "a", served[::-1])
+    from_results(sums(1), tmp_path / "j", results, samples=3, temperature=1.0)
+    assert replies(tmp_path / "j", "r0") == [[0, "ok"], [1, "ok"], [2, "ok"]]
+
+
+def test_a_record_that_is_known_is_kept_and_an_offline_run_adds_none(
+    server: FixtureServer, annotate: Annotate, tmp_path: Path
+) -> None:
+    served = [serve(line) for line in emit(sums(2))]
+    bring_in(tmp_path / "j", write(tmp_path / "a", served))
+    offline = replace(OPTIONS, journal=str(tmp_path / "j"), is_offline=True)
+    list(annotate_records(sums(2), offline))
+    assert replies(tmp_path / "j", "r0") == []
+    from_results(sums(2), tmp_path / "j", str(tmp_path / "a"))
+    renamed = [{**record, "id": f"new-{record['id']}"} for record in sums(2)]
+    from_results(renamed, tmp_path / "j", str(tmp_path / "a"))
+    assert replies(tmp_path / "j", "r0") == [[0, "ok"]]
+    assert replies(tmp_path / "j", "new-r0") == []
 
 
 def test_what_is_no_result_is_refused_with_its_place(tmp_path: Path) -> None:

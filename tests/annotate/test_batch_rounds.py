@@ -20,7 +20,7 @@ from mitools.annotate.client.journal import Journal
 from mitools.annotate.notices import Notices
 from mitools.annotate.open_teacher import open_teacher
 from mitools.annotate.options import AnnotateOptions, Price
-from mitools.annotate.run import StoppedError
+from mitools.annotate.run import AnnotationRun, StoppedError
 from mitools.errors import (
     BudgetError,
     MitoolsError,
@@ -29,6 +29,7 @@ from mitools.errors import (
     TeacherRefusedError,
     UsageError,
 )
+from mitools.explain.page.teacher_replies import TeacherReplies
 from mitools.records import Record
 from tests.annotate.conftest import sums
 from tests.annotate.test_cli import COMMAND, ended, lines, run
@@ -248,6 +249,259 @@ def test_a_server_without_a_list_gets_the_batch_made_again(
         patched.setattr(BatchApi, "create", kill)
         broken_off(options)
     assert kinds(ask(sums(3), options)) == ["", "", ""]
+
+
+MAKING = "POST /v1/batches"
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait next to nothing before a batch is looked for."""
+    monkeypatch.setattr("mitools.annotate.batch_flights.backoff", lambda _attempt: 0.01)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    "instead",
+    [
+        (502, {"error": {"message": "bad gateway"}}),
+        (408, {}),
+        (200, b"<html>"),
+        (200, {}),
+        0.6,
+        None,
+    ],
+    ids=["502", "408", "page", "no-id", "late", "closed"],
+)
+def test_a_batch_whose_answer_is_lost_is_not_made_twice(
+    server: BatchServer, options: AnnotateOptions, instead: Any
+) -> None:
+    server.losses[MAKING] = [instead]
+    patient = replace(options, retries=3, timeout_seconds=0.3 if instead == 0.6 else 10)
+    said: list[str] = []
+    assert kinds(ask(sums(3), patient, said)) == ["", "", ""]
+    assert (len(server.batches), server.count(MAKING)) == (1, 1)
+    assert said[0].endswith("; it is tried again")
+    assert said[1] == "batch batch_0: 3 requests sent"
+
+
+@pytest.mark.parametrize("instead", [(502, {}), (200, b"<html>"), None])
+def test_without_retries_the_next_run_finds_the_batch_whose_answer_was_lost(
+    server: BatchServer, options: AnnotateOptions, instead: Any
+) -> None:
+    server.losses[MAKING] = [instead]
+    with pytest.raises(TeacherError) as caught:
+        ask(sums(3), options)
+    assert "the same command" in caught.value.hint
+    assert kinds(ask(sums(3), options)) == ["", "", ""]
+    assert (len(server.batches), server.count("POST /v1/files")) == (1, 1)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_batch_that_was_not_made_is_made_after_as_many_faults_as_there_are_retries(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.refusals[MAKING] = [(503, {})] * 5
+    with pytest.raises(TeacherError, match="503"):
+        ask(sums(2), replace(options, retries=2))
+    assert server.count(MAKING) == 3
+    assert kinds(ask(sums(2), replace(options, retries=2))) == ["", ""]
+    assert (server.count(MAKING), server.count("POST /v1/files")) == (6, 1)
+    assert len(server.batches) == 1
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_making_with_an_unreadable_answer_is_not_repeated_where_no_batch_is_listed(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.refusals[MAKING] = [(200, b"<html>")]
+    with pytest.raises(TeacherError, match=r"holds no id|not an answer"):
+        ask(sums(2), replace(options, retries=3))
+    assert server.count(MAKING) == 1
+    assert kinds(ask(sums(2), options)) == ["", ""]
+    assert (server.count(MAKING), server.count("POST /v1/files")) == (2, 1)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_batch_that_may_be_paid_for_twice_is_warned_about(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    server.has_list = False
+    server.losses[MAKING] = [(502, {})] * 2
+    warned: list[str] = []
+    notices = Notices(None, warned.append)
+    done = list(annotate_records(sums(2), replace(options, retries=3), notices=notices))
+    assert kinds(done) == ["", ""]
+    assert len(server.batches) == 3
+    assert sum("of file-0 already, its requests are paid for twice" in text for text in warned) == 1
+
+
+def test_a_pause_that_the_server_asks_for_is_kept_before_a_batch_is_made_again(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.annotate.batch_flights.backoff", lambda _attempt: 1000.0)
+    server.retry_after = "0.05"
+    server.refusals[MAKING] = [(429, {})]
+    assert kinds(ask(sums(1), replace(options, retries=1))) == [""]
+    server.retry_after = "900"
+    server.refusals[MAKING] = [(429, {})]
+    with pytest.raises(TeacherError, match="429"):
+        ask(sums(2), replace(options, retries=1))
+
+
+def test_a_run_is_stopped_while_it_waits_to_make_a_batch(
+    server: BatchServer, options: AnnotateOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mitools.annotate.batch_flights.backoff", lambda _attempt: 1000.0)
+    server.losses[MAKING] = [(502, {})]
+    stops: list[Callable[[], None]] = []
+    notices = Notices(lambda _text: stops[0]())
+    with open_teacher(replace(options, retries=1), notices) as opened:
+        assert opened.batches is not None
+        stops.append(opened.batches.stop)
+        with pytest.raises(StoppedError):
+            list(opened.first_asked(sums(2)))
+    assert kinds(ask(sums(2), options)) == ["", ""]
+    assert len(server.batches) == 1
+
+
+def spent(records: list[Record], options: AnnotateOptions) -> list[str]:
+    """Annotate, and return what the budget says of it."""
+    with open_teacher(options) as opened:
+        with AnnotationRun(opened.first_asked(records), opened.teacher, options) as asked:
+            list(asked)
+        assert opened.budget is not None
+        return opened.budget.lines()
+
+
+def cut(reason: str = "error", **fields: Any) -> dict[str, Any]:
+    """A completion whose generation was broken off."""
+    body = complete("The answer is", "fixture") | fields
+    body["choices"][0]["finish_reason"] = reason
+    return body
+
+
+def error(message: str, code: Any = None) -> dict[str, Any]:
+    return {"error": {"message": message, "code": code}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_counted"),
+    [
+        (200, cut(), True),
+        (201, cut("abort"), True),
+        (200, cut(usage=None), True),
+        (200, cut(error={"message": "bad input", "code": 400}), True),
+        (200, {"choices": []}, True),
+        (200, [], True),
+        (200, error("bad input", 400), False),
+        (400, error("x", "content_filter"), True),
+        (400, error("input was flagged"), True),
+        (408, error("too slow"), True),
+        (500, error("boom"), True),
+        (500, None, True),
+        (400, error("maximum context"), False),
+        (413, {}, False),
+    ],
+)
+def test_a_failed_request_costs_as_much_as_one_that_is_asked_at_once(
+    server: BatchServer,
+    options: AnnotateOptions,
+    tmp_path: Path,
+    status: int,
+    body: Any,
+    is_counted: bool,
+) -> None:
+    priced = replace(options, price=Price(1, 1), max_cost=1, concurrency=1, max_wait_seconds=0.1)
+
+    def end(batch: Batch) -> None:
+        first = failed(batch.requests[0])
+        first["response"] = {"status_code": status, "body": body}
+        batch.answers = [first, *map(answered, batch.requests[1:])]
+        batch.status = "completed"
+
+    server.end = end
+    in_batch = spent(sums(2), priced)
+    good = complete("The answer is 11 + 7.", "fixture")
+    server.refusals["POST /v1/chat"] = [(status, body), (200, good)]
+    journal = str(tmp_path / "live")
+    assert spent(sums(2), replace(priced, in_batches=False, journal=journal)) == in_batch
+    said = "1 requests without an answer may be billed"
+    assert any(said in line for line in in_batch) == is_counted
+
+
+@pytest.mark.parametrize(
+    ("row", "is_counted"),
+    [
+        ({"response": {"status_code": 429, "body": {}}}, False),
+        ({"response": None, "error": {"code": "batch_expired", "message": "late"}}, False),
+        ({"error": "boom"}, False),
+        ({"response": {"body": "boom"}}, False),
+        ({"response": {"status_code": 400}, "error": {"code": "content_filter"}}, False),
+        ({"response": {"status_code": 400}, "error": {"message": "input was flagged"}}, True),
+        ({"error": {"code": "content_filter", "message": "x"}}, True),
+        ({"response": {"status_code": 503}, "error": {"message": "x"}}, True),
+        ({"response": {"status_code": 200, "body": None}, "error": None}, True),
+        ({"response": {"status_code": "500", "body": {}}}, False),
+    ],
+)
+def test_a_failure_counts_only_where_the_model_may_have_been_at_work(
+    server: BatchServer, options: AnnotateOptions, row: dict[str, Any], is_counted: bool
+) -> None:
+    def end(batch: Batch) -> None:
+        first, second = batch.requests
+        batch.failures = [{"custom_id": first["custom_id"], **row}]
+        batch.answers = [answered(second)]
+        batch.status = "completed"
+
+    server.end = end
+    said = spent(sums(2), replace(options, price=Price(1, 1), max_cost=1))
+    assert any("without an answer may be billed" in line for line in said) == is_counted
+
+
+def test_answers_that_were_broken_off_use_the_budget_up(
+    server: BatchServer, options: AnnotateOptions
+) -> None:
+    # A request is reserved at about $0.0065, so the budget has room for one.
+    priced = replace(options, price=Price(4.0, 80.0), max_cost=0.012)
+
+    def end(batch: Batch) -> None:
+        batch.answers = [answered(row, **cut()) for row in batch.requests]
+        batch.status = "completed"
+
+    server.end = end
+    with pytest.raises(BudgetError, match="the budget is used up"):
+        list(annotate_records(sums(5), priced))
+    assert len(server.requests) == 1
+
+
+def test_the_body_of_an_answer_that_was_broken_off_is_kept(
+    server: BatchServer, options: AnnotateOptions, tmp_path: Path
+) -> None:
+    def end(batch: Batch) -> None:
+        batch.answers = [answered(row, **cut()) for row in batch.requests[:1]]
+        batch.answers += [answered(row) for row in batch.requests[1:]]
+        batch.status = "completed"
+
+    server.end = end
+    assert kinds(ask(sums(2), options)) == ["server_error", ""]
+    server.refusals["POST /v1/chat"] = [(200, cut())]
+    live = replace(options, in_batches=False, journal=str(tmp_path / "live"), limit=1)
+    with pytest.raises(TeacherError):
+        ask(sums(1), live)
+    kept = [unread(str(place.journal)) for place in (options, live)]
+    assert kept[0] == kept[1] != []
+    server.end = complete_all
+    assert kinds(ask(sums(2), options)) == ["", ""]
+    assert unread(str(options.journal)) == kept[0]
+
+
+def unread(journal: str) -> list[Any]:
+    """List the bodies that a journal keeps beside the failure of record r0."""
+    replies = TeacherReplies(journal)
+    found = [json.loads(text) for _, kind, text, _ in replies.of("r0") if kind == "unread"]
+    replies.close()
+    return found
 
 
 def test_answers_of_a_batch_that_expired_are_kept_and_the_rest_is_sent_by_the_next_run(

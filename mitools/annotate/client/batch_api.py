@@ -1,8 +1,9 @@
 """The Batch API of an endpoint: files go up, batches are made and watched, results come down.
 
-Through the client of the openai package, which retries by itself: these are few requests, and none
-of them is paid for (https://platform.openai.com/docs/api-reference/batch). What a server sends is
-checked here, as the package does not check it.
+Through the client of the openai package, which retries by itself: these are few requests
+(https://platform.openai.com/docs/api-reference/batch). Only the making of a batch is not repeated,
+as it would be paid for twice where just the answer was lost: the caller looks for the batch first.
+What a server sends is checked here, as the package does not check it.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import httpx2
 import openai
 
 from mitools.annotate.client.account import account_headers, account_of
-from mitools.annotate.client.faults import Fatal, Secrets, sort_status
+from mitools.annotate.client.faults import Busy, Fatal, Secrets, sort_status
 from mitools.annotate.client.hints import advise
 from mitools.annotate.client.requests import Requests
 from mitools.annotate.client.server_words import short_line, words_in
 from mitools.errors import MitoolsError, OutputError, TeacherError, TeacherRefusedError
 
-__all__ = ["BatchApi", "BatchState", "PassingError"]
+__all__ = ["BatchApi", "BatchState", "NoListError", "PassingError", "UnclearError"]
 
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _UNKNOWN_STATUS = "not stated"
@@ -37,7 +38,21 @@ _Result = TypeVar("_Result")
 
 
 class PassingError(TeacherError):
-    """The endpoint cannot be reached or is not well; trying again later may help."""
+    """The endpoint cannot be reached or is not well; trying again later may help.
+
+    Attributes:
+        wait_seconds: how long the server asks to wait; 0 if it does not say.
+    """
+
+    wait_seconds = 0.0
+
+
+class UnclearError(PassingError):
+    """The answer is a success that cannot be read: what was asked for is probably done."""
+
+
+class NoListError(TeacherError):
+    """The endpoint does not list its batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +147,7 @@ class BatchApi:
         self._client.close()
 
     def upload(self, path: Path) -> str:
-        """Send a file of requests; returns its id.
+        """Send a file of requests; returns its id. A file that is sent twice costs nothing.
 
         Raises:
             TeacherError: the endpoint refuses it, or has no Batch API.
@@ -143,25 +158,35 @@ class BatchApi:
         return self._named(getattr(made, "id", None), "file")
 
     def create(self, file: str) -> BatchState:
-        """Make a batch of an uploaded file.
+        """Make a batch of an uploaded file; it is asked for once.
 
         Raises:
+            PassingError: the endpoint cannot be reached at the moment, or its answer was lost, so
+                that the batch may be made.
             TeacherError: the endpoint refuses it.
         """
-        made = self._call(
-            lambda: self._client.batches.create(
-                input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h"
+        batches = self._client.with_options(max_retries=0).batches
+        try:
+            made = self._call(
+                lambda: batches.create(
+                    input_file_id=file, endpoint="/v1/chat/completions", completion_window="24h"
+                )
             )
-        )
-        state = BatchState.of(made)
-        self._named(state.name, "batch")
+            state = BatchState.of(made)
+            self._named(state.name, "batch")
+        except TeacherError as exc:
+            if isinstance(exc, PassingError) or isinstance(exc.__cause__, openai.APIStatusError):
+                raise
+            hint = "check --base-url; the same command looks for the batch before it makes one"
+            raise UnclearError(exc.message, hint=hint) from exc
         return state
 
     def find(self, file: str) -> BatchState | None:
-        """Look for the batch of an uploaded file; None if none is listed, or if none are shown.
+        """Look for the batch of an uploaded file; None if none is listed.
 
         Raises:
             PassingError: the endpoint cannot be reached at the moment.
+            NoListError: it does not list its batches.
         """
 
         def search() -> BatchState | None:
@@ -176,8 +201,8 @@ class BatchApi:
             return self._call(search)
         except PassingError:
             raise
-        except TeacherError:  # not every Batch API has a list
-            return None
+        except TeacherError as exc:  # not every Batch API has a list
+            raise NoListError(exc.message, hint=exc.hint) from exc
 
     def state(self, name: str) -> BatchState:
         """Ask how far a batch is.
@@ -263,7 +288,10 @@ class BatchApi:
             )
             return TeacherError(message, hint=hint)
         if fault.kind in ("rate_limit", "server_error"):
-            return PassingError(message, hint="run the same command again later")
+            passing = PassingError(message, hint="run the same command again later")
+            if isinstance(fault, Busy):
+                passing.wait_seconds = fault.wait_seconds or 0.0
+            return passing
         advice = advise(fault, self._requests.settings, self._requests.url)
         kind = TeacherRefusedError if advice.is_refusal else TeacherError
         return kind(message, hint=advice.hint)

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS responses (
 """
 _FIND = "SELECT key, kind, response, record, sample FROM responses WHERE key = ?"
 _EVERY = "SELECT key, kind, response, record, sample FROM responses"
+_NAME = "UPDATE responses SET record = ?, sample = ? WHERE key IN (?, ?) AND record = ''"
 _RECORDS = "SELECT key, record FROM responses WHERE sample >= 0 ORDER BY rowid"
 _STORE = """
 INSERT INTO responses (key, kind, response, record, sample) VALUES {}
@@ -94,6 +95,7 @@ class Journal:
 
     Attributes:
         path: of the file.
+        is_read_only: whether it is only read.
         has_written: whether a response was written since it was opened.
     """
 
@@ -109,6 +111,7 @@ class Journal:
             OutputError: it cannot be made or written.
         """
         self.path = Path(path)
+        self.is_read_only = is_read_only
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self.has_written = False
         self._is_displaced = False
@@ -170,6 +173,21 @@ class Journal:
             self._store(entries)
             self._remember(entries)
             self._check_place()
+
+    def name(self, names: Iterable[tuple[str, str, int]]) -> None:
+        """State which record asked for a response, where that is not known.
+
+        Args:
+            names: key of a request, id of the record, and sample.
+
+        Raises:
+            OutputError: it cannot be written, or the file is no longer at its path.
+        """
+        rows = [(to_sqlite(r), sample, key, f"{key}/{UNREAD}") for key, r, sample in names]
+        with self._errors(), self._writing:
+            self._check_place()
+            with self._transaction():
+                self._for_writing.executemany(_NAME, rows)
 
     def rescue(self, entries: Sequence[Entry], reason: MitoolsError) -> OutputError:
         """Write entries that :meth:`write` could not write to a rescue file.

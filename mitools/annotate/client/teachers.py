@@ -12,9 +12,15 @@ from mitools.errors import TeacherError
 
 __all__ = ["ChatTeacher", "OfflineTeacher"]
 
+_NAMES_A_COMMIT = 1000
+
 
 class OfflineTeacher:
-    """Answers from the journal alone."""
+    """Answers from the journal alone.
+
+    The results of a batch do not tell which record asked; where the journal may be written, that is
+    added to them.
+    """
 
     resamples = 1
     is_immediate = True
@@ -29,10 +35,15 @@ class OfflineTeacher:
         """
         self._store = store
         self._must_know = must_know
+        self._names: list[tuple[str, str, int]] = []  # for the journal, not written yet
 
     def recall(self, question: Question) -> Reply:
-        reply = self._store.find(question, with_errors=True)
+        request = self._store.requests.make(question)
+        reply = self._store.find(question, request, with_errors=True)
         if reply is not None:
+            self._names.append((request.key, str(question.record["id"]), question.sample))
+            if len(self._names) >= _NAMES_A_COMMIT:
+                self._write_names()
             return reply
         place = f" {self._store.journal.path}" if self._store.journal else ""
         message = f"record {question.record['id']!r} is not in journal{place}"
@@ -47,7 +58,16 @@ class OfflineTeacher:
         pass
 
     async def close(self) -> None:
-        await self._store.close()
+        try:
+            self._write_names()
+        finally:
+            await self._store.close()
+
+    def _write_names(self) -> None:
+        names, self._names = self._names, []
+        journal = self._store.journal
+        if names and journal is not None and not journal.is_read_only:
+            journal.name(names)
 
 
 class ChatTeacher:

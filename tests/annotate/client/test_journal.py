@@ -44,6 +44,23 @@ def test_a_second_run_asks_nothing_and_says_the_same(
     assert len(server.calls) == calls
 
 
+def test_a_record_is_named_once_and_with_its_unreadable_body(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    odd = "r\ud83d"  # a lone surrogate
+    journal.write([Entry("a", "ok", "{}"), Entry("b", "ok", "{}", "known", 2)])
+    journal.write([Entry("c", "server_error", "cut"), Entry("c/unread", "unread", "{}")])
+    journal.name([("a", odd, 1), ("b", "r", 0), ("c", "r", 0), ("none", "r", 0)])
+    journal.name([("a", "later", 0)])
+    found = [journal.find(key) for key in ("a", "b", "c", "c/unread", "none")]
+    named = [entry and (entry.record, entry.sample) for entry in found]
+    assert named == [(odd, 1), ("known", 2), ("r", 0), ("r", 0), None]
+    (tmp_path / "j").rename(tmp_path / "moved")
+    with pytest.raises(OutputError, match="was deleted, renamed or replaced"):
+        journal.name([("a", "r", 0)])
+    with pytest.raises(OutputError):
+        journal.close()
+
+
 def test_an_edited_row_costs_one_call_and_a_shuffle_none(
     server: FixtureServer, annotate: Annotate, tmp_path: Path
 ) -> None:
