@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import torch
 from transformers import TrainingArguments
@@ -64,7 +65,8 @@ def training_arguments(
         raise UsageError(message, hint="choose a divisor")
     selects = validates and options.select_by != "last"
     per_epoch = math.ceil(rows / options.batch_size)
-    total = options.max_steps or math.ceil(options.epochs * per_epoch)
+    # As typed: in binary, 1.1 times 50 is above 55.
+    total = options.max_steps or math.ceil(Fraction(str(options.epochs)) * per_epoch)
     every = options.eval_every or (max(1, total // 10) if options.max_steps else per_epoch)
     return OneDeviceArguments(
         output_dir=str(options.work),

@@ -30,6 +30,12 @@ class ConclusionInput:
         self.blank_id = blank_token(codec.tokenizer)
         self.empty_prompt = codec.encode_prompt("rationale", "")[0]
 
+    @property
+    def takes_a_pass(self) -> bool:
+        """Whether a step of training reads the label behind the rationale in a pass of its own."""
+        objective = self.objective
+        return objective.shuffled_share > 0 or objective.mask_label > 0 or objective.hides_input
+
     def change(
         self, rationale: Task, is_pair: Tensor, *, is_training: bool
     ) -> tuple[Task, Tensor] | None:

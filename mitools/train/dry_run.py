@@ -82,7 +82,7 @@ def describe_training(run: TrainingRun) -> list[tuple[str, str]]:
         ("records per step", f"{run.options.batch_size:,}"),
         ("records per forward pass", f"{size:,}"),
         *_describe_shapes(shapes),
-        *_describe_memory(run.model, shapes),
+        *_describe_memory(run.model, shapes, has_wrong=run.options.wrong_rationales),
     ]
 
 
@@ -129,23 +129,33 @@ def _describe_shapes(shapes: Sequence[Shape]) -> list[tuple[str, str]]:
     ]
 
 
-def _describe_memory(model: TwoTaskModel, shapes: Sequence[Shape]) -> list[tuple[str, str]]:
-    """Describe the memory of weights, gradients and AdamW, and roughly of a forward pass."""
+def _describe_memory(
+    model: TwoTaskModel, shapes: Sequence[Shape], *, has_wrong: bool
+) -> list[tuple[str, str]]:
+    """Describe the memory of weights, gradients and AdamW, and roughly of a forward pass.
+
+    Args:
+        has_wrong: whether wrong rationales are read, too.
+    """
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     count = sum(weight.numel() for weight in weights)
     frozen = sum(weight.numel() for weight in model.parameters()) - count
     fixed = 16 * count + 4 * frozen  # float32: the weight, and if trained gradient and two moments
+    if model.critic is not None:
+        fixed += sum(buffer.nbytes for buffer in model.critic.buffers())  # past weights
     lines = [
         ("weights to train", f"{count:,}"),
         ("weights, gradients and optimizer", _gigabytes(fixed)),
     ]
-    batch = _activations(model, shapes)
+    batch = _activations(model, shapes, has_wrong=has_wrong)
     if batch is not None:
         lines.append(("activations of a forward pass, about", _gigabytes(batch)))
     return lines
 
 
-def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
+def _activations(
+    model: TwoTaskModel, shapes: Sequence[Shape], *, has_wrong: bool = False
+) -> int | None:
     """Estimate the activations that a forward pass keeps, in bytes of float32.
 
     Source: arXiv:2205.05198, equation 1, for half precision: tokens · D · (34 + 5 · heads · S / D)
@@ -162,7 +172,7 @@ def _activations(model: TwoTaskModel, shapes: Sequence[Shape]) -> int | None:
     recomputes = recomputes_layers(model.student)  # one layer whole, the inputs of the others
     rows = max((shape.rows for shape in shapes), default=0)
     widest = {shape.name: shape.widest for shape in shapes}
-    for prompt, target in _passes(model, widest):
+    for prompt, target in _passes(model, widest, has_wrong=has_wrong):
         parts = [prompt, target] if whole.is_encoder_decoder else [prompt + target]
         for length in parts:
             layer = rows * length * width * (34 + 5 * heads * length / width)
@@ -183,17 +193,28 @@ def _kept_scores(model: TwoTaskModel, widest: Mapping[str, int]) -> int:
     return places * int(model.head.weight.shape[0])
 
 
-def _passes(model: TwoTaskModel, widest: Mapping[str, int]) -> list[tuple[int, int]]:
+def _passes(
+    model: TwoTaskModel, widest: Mapping[str, int], *, has_wrong: bool
+) -> list[tuple[int, int]]:
     """Return the widths of prompt and target of each forward pass of a step."""
     label, rationale = (widest.get(f"{name}_target", 0) for name in ("label", "rationale"))
-    if model.codec.first is not None:
-        return [(widest.get(f"{model.codec.first}_prompt", 0), label + rationale)]
+    if (first := model.codec.first) is not None:
+        whole = (widest.get(f"{first}_prompt", 0), label + rationale)
+        return [whole, whole] if has_wrong else [whole]
     prompts = [widest.get(f"{name}_prompt", 0) for name in ("label", "rationale")]
+    alone = prompts[1]
     if model.tails is not None and prompts[1]:
         prompts[1] = model.tails[1]  # the rest is read with the label's
-    if model.objective.concludes:
-        rationale += label
-    return [(prompts[0], label), (prompts[1], rationale)]
+    found = [(prompts[0], label), (prompts[1], rationale)]
+    if (conclusion := model.passes.conclusion_input) is not None:
+        if conclusion.takes_a_pass:
+            read = 0 if model.objective.hides_input else alone
+            found.append((read, rationale + label))
+        else:
+            found[1] = (prompts[1], rationale + label)
+    if has_wrong:
+        found.append((alone, rationale))
+    return found
 
 
 def _gigabytes(size: float) -> str:

@@ -14,6 +14,7 @@ from mitools.train.prepare import Note, prepare
 from mitools.train.processes import Processes
 from mitools.train.trackers import tracker_notes
 from mitools.train.training_run import Interrupted, TrainingRun, no_note
+from mitools.train.unused import unfinished_warmups
 from mitools.train.work_folder.resume import Finished
 
 __all__ = ["OnStart", "PassOn", "TrainedStudent", "no_start", "train_student"]
@@ -115,6 +116,8 @@ def _train(
         names = [name for name in results if name.startswith(("valid_", "test_", "train_loss"))]
         return TrainedStudent(save, {name: results[name] for name in names})
     on_start(run.total_steps, run.steps_done)
+    for text in unfinished_warmups(run.options, run.total_steps):
+        on_note(text)
     for text in tracker_notes(run.options.log_to, save):
         on_note(text)
     metrics = run.execute(on_step, on_note)

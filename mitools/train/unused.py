@@ -1,4 +1,4 @@
-"""Options that a run does not read, such as ``--gamma`` without ``--mi conclude``.
+"""Options that a run does not read, such as ``--gamma`` without ``--mi conclude``, or not in full.
 
 A user is told of them before training. They are not refused: where ``--mi none`` replaces the term
 of a recipe, the recipe's weight of that term remains.
@@ -13,7 +13,7 @@ from mitools.train.choices import CONTRASTIVE_TERMS
 from mitools.train.fields import option_fields
 from mitools.train.options import TrainOptions
 
-__all__ = ["unused_options"]
+__all__ = ["unfinished_warmups", "unused_options"]
 
 
 @dataclass(frozen=True)
@@ -93,3 +93,26 @@ def unused_options(options: TrainOptions, given: Collection[str]) -> list[str]:
         for name in reader.options
         if name in given and not reader.reads(options)
     ]
+
+
+def unfinished_warmups(options: TrainOptions, total_steps: int) -> list[str]:
+    """Name the warm-ups that are longer than the run.
+
+    Args:
+        options: of the run.
+        total_steps: optimizer steps of the run.
+
+    Returns:
+        One sentence for each, with the largest value that the run reaches.
+    """
+    found = []
+    steps = f"in {total_steps:,} step{'' if total_steps == 1 else 's'}"
+    rate, peak = options.warmup_steps, options.peak_learning_rate
+    if rate >= total_steps:  # the first step has rate 0, the step after the warm-up the peak
+        most = peak * (total_steps - 1) / rate
+        found.append(f"--warmup-steps {rate:,}: {steps} --lr reaches {most:.2g}, not {peak:g}")
+    longer, weight = options.beta_warmup, options.mi_weight
+    if options.mi != "none" and weight > 0 and longer > total_steps:
+        most = weight * total_steps / longer
+        found.append(f"--beta-warmup {longer:,}: {steps} --beta reaches {most:.2g}, not {weight:g}")
+    return found

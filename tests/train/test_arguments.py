@@ -69,6 +69,17 @@ def test_one_process_trains_on_one_of_several_gpus(
     assert training_arguments(options, 100, False).n_gpu == 0
 
 
+@pytest.mark.parametrize(
+    ("epochs", "rows", "steps"),
+    [(1.1, 800, 55), (1.1, 1600, 110), (2.2, 400, 55), (0.5, 17, 1), (1.5, 17, 3), (3, 16, 3)],
+)
+def test_epochs_count_as_they_are_typed(
+    tmp_path: Path, epochs: float, rows: int, steps: int
+) -> None:
+    options = TrainOptions(save=tmp_path / "s", student="scratch", epochs=epochs, batch_size=16)
+    assert training_arguments(options, rows, False).max_steps == steps
+
+
 @pytest.mark.parametrize("schedule", get_args(Schedule))
 @pytest.mark.parametrize("warmup", [0, 4])
 def test_every_schedule_begins_with_the_warm_up(tmp_path: Path, schedule: Any, warmup: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from mitools.train import dry_run
 from mitools.train.dry_run import Shape, _activations, batch_shapes, estimate_training
 from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
@@ -83,6 +84,32 @@ def test_memory_has_the_scores_of_all_words_that_the_papers_term_keeps(
         sizes.append(_activations(run.model, shapes))
     words = run.model.head.weight.shape[0]
     assert sizes[1] == (sizes[0] or 0) + 4 * 16 * (5 + 2 * 40) * words
+
+
+@pytest.mark.parametrize(
+    ("changes", "grows"),
+    [
+        ({"mi": "conclude", "mi_hide_input": True}, "activations of a forward pass, about"),
+        ({"mi": "conclude", "mi_mask_label": 0.5}, "activations of a forward pass, about"),
+        ({"mi": "conclude", "beta": 0.5, "mi_control": "mixed"}, "activations of a forward pass"),
+        ({"mi": "conclude", "beta": 0.5, "mi_control": "past"}, "weights, gradients"),
+        ({"mi": "infonce", "wrong_rationales": True}, "activations of a forward pass, about"),
+    ],
+)
+def test_memory_has_the_passes_and_weights_that_a_term_adds(
+    tmp_path: Path, tiny_causal: Path, changes: dict[str, Any], grows: str
+) -> None:
+    found = []
+    for given in ({"mi": changes["mi"]}, changes):
+        chosen = TrainOptions(tmp_path / "s", str(tiny_causal), batch_size=4, **given)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(dry_run, "_gigabytes", lambda size: f"{int(size)}")
+            found.append(dict(estimate_training(toy_records(), chosen)))
+    before, after = found
+    for name in before:
+        if name.startswith(("activations", "weights,")):
+            is_more = int(after[name]) > int(before[name])
+            assert is_more is name.startswith(grows), name
 
 
 def test_memory_of_a_warm_started_encoder_is_estimated(tmp_path: Path, tiny_seq2seq: Path) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mitools.cli import mitools
 from mitools.train.choices import PRESETS, PresetName
 from mitools.train.options import TrainOptions
-from mitools.train.unused import unused_options
+from mitools.train.unused import unfinished_warmups, unused_options
 from tests.train.test_conclude import batch_of, gradient, make, rows_of
 
 
@@ -84,6 +84,24 @@ def test_an_option_is_told_where_it_changes_no_gradient(
 def test_what_a_preset_sets_is_not_told(preset: PresetName) -> None:
     options = TrainOptions.from_preset(preset, save=Path("x"), mi="none")
     assert unused_options(options, {"mi"}) == []
+
+
+def warmups(total_steps: int, **given: Any) -> list[str]:
+    options = TrainOptions.from_preset(None, save=Path("x"), **given)
+    return unfinished_warmups(options, total_steps)
+
+
+def test_a_warm_up_that_is_longer_than_the_run_is_told() -> None:
+    rate = {"learning_rate": 1e-4, "warmup_steps": 100}
+    assert warmups(101, **rate) == []
+    assert warmups(100, **rate) == [
+        "--warmup-steps 100: in 100 steps --lr reaches 9.9e-05, not 0.0001"
+    ]
+    weight = {"mi": "maxpool", "beta": 0.1, "beta_warmup": 100}
+    assert warmups(100, **weight) == []
+    assert warmups(1, **weight) == ["--beta-warmup 100: in 1 step --beta reaches 0.001, not 0.1"]
+    assert warmups(1, **{**weight, "mi": "none"}) == []
+    assert len(warmups(4, **rate, **weight)) == 2
 
 
 def test_train_says_it_before_it_reads(tmp_path: Path) -> None:
