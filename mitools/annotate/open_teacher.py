@@ -20,6 +20,7 @@ from mitools.annotate.loop_thread import LoopThread
 from mitools.annotate.notices import Notices
 from mitools.annotate.options import AnnotateOptions
 from mitools.annotate.protocol import Teacher
+from mitools.errors import SourceError
 from mitools.records import Record
 
 if TYPE_CHECKING:
@@ -108,7 +109,11 @@ def _offline(options: AnnotateOptions, notices: Notices) -> OpenTeacher:
     from mitools.annotate.client.teachers import OfflineTeacher
 
     requests = Requests(options)
-    journal = Journal(journal_place(options), is_read_only=not options.from_batch)
+    place = journal_place(options)
+    if options.is_offline and not options.from_batch and not place.exists():
+        hint = "check --journal and -m, or leave out --offline to ask"
+        raise SourceError(f"no journal at {place}", hint=hint)
+    journal = Journal(place, is_read_only=not options.from_batch)
     if options.from_batch:
         _import_batch(options.from_batch, journal, notices)
     # Some requests of a batch may have failed, but a journal that is replayed must be complete.

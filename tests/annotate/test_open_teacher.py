@@ -14,7 +14,13 @@ from mitools.annotate.open_teacher import open_teacher
 from mitools.annotate.options import AnnotateOptions, Price
 from mitools.annotate.protocol import Question
 from mitools.annotate.replay import DemoTeacher, FieldTeacher, ReplayTeacher
-from mitools.errors import MalformedLineError, OutputError, TeacherRefusedError, UsageError
+from mitools.errors import (
+    MalformedLineError,
+    OutputError,
+    SourceError,
+    TeacherRefusedError,
+    UsageError,
+)
 from mitools.tasks import task_named
 from tests.annotate.conftest import sums
 from tests.server import Act, FixtureServer
@@ -42,6 +48,13 @@ def test_the_name_of_the_teacher_decides_its_kind(tmp_path: Path) -> None:
         reply = opened.teacher.recall(question())
         assert reply is not None
         assert (reply.text, reply.model) == ("The answer is 17.", "m")
+
+
+def test_offline_a_journal_that_is_missing_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+    options = AnnotateOptions(model="m", journal=str(tmp_path / "typo" / "j"), is_offline=True)
+    with pytest.raises(SourceError, match=r"no journal at .*typo/j; check --journal and -m"):
+        open_teacher(options).__enter__()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_journal_and_budget_are_those_of_the_options(tmp_path: Path) -> None:

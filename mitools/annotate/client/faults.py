@@ -158,6 +158,8 @@ def sort_in_body(
     message = f"the server sent no completion: {secrets.hide(why)}"
     if _is_refusal(0, words):
         return Fatal(message, words, is_refusal=True)
+    if "rate_limit" in f"{words.code} {words.kind}" and not is_begun:
+        return Busy(message, retry_after(headers), is_rate_limit=True, words=words)
     return Lost("server_error", message, words)
 
 

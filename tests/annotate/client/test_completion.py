@@ -163,17 +163,18 @@ def test_a_fault_in_a_success_is_retried_and_asked_again_by_the_next_run(
     assert len(server.calls) == 6
 
 
-def in_body(code: int, message: str) -> Act:
+def in_body(code: int | str, message: str) -> Act:
     return Act(error={"error": {"message": message, "code": code}, "user_id": "u"})
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("code", [429, "429", "rate_limit_exceeded"])
 def test_a_rate_limit_in_a_success_costs_no_retry_and_no_money(
-    server: FixtureServer, annotate: Annotate
+    server: FixtureServer, annotate: Annotate, code: int | str
 ) -> None:
     requests = Requests(AnnotateOptions(model="fixture", base_url=server.url, max_tokens=500))
     budget = Budget(Price(1, 1), requests.options.max_cost)
-    server.script = [in_body(429, "Provider returned error")] * 3
+    server.script = [in_body(code, "Provider returned error")] * 3
     outcome = annotate(sums(1), budget=budget, retries=0)
     assert outcome.kinds == [""]
     assert len(server.calls) == 4
