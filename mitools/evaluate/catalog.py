@@ -156,6 +156,14 @@ _METRIC: Schema = {
         "null_p": {"type": "number", "description": "p-value against perfect calibration"},
         "p_value": {"type": "number", "description": "two-sided, or of a permutation test"},
         "p_holm": {"type": "number", "description": "p-value adjusted for all measures (Holm)"},
+        "p_bootstrap": {
+            "type": "number",
+            "description": "of a comparison of several runs: p-value of resampled records and runs",
+        },
+        "p_seeds": {
+            "type": "number",
+            "description": "of the same: p-value of a t-test over the runs; p_value is the larger",
+        },
         "before": {"type": "number", "description": "value without the temperature"},
         "smallest_detectable": {
             "type": "number",

@@ -12,6 +12,8 @@ __all__ = ["caveats", "pairing_notes"]
 _SURE = 0.01
 """The p-value below which another way of answering is pointed to."""
 
+_ENOUGH_SEEDS = 5
+
 
 def caveats(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each thing that the figures leave out or rest on.
@@ -24,6 +26,7 @@ def caveats(figures: Mapping[str, Any]) -> Iterator[str]:
     yield from _named_notes(figures)
     for block in ("seeds", "comparison"):
         yield from pairing_notes(figures.get(block, {}))
+    yield from _seed_notes(figures)
     if "comparison" in figures:
         yield from _comparison_notes(figures["comparison"]["metrics"])
 
@@ -37,6 +40,18 @@ def _group_notes(figures: Mapping[str, Any]) -> Iterator[str]:
             f"the records are of {found:,} groups (field group): the interval of accuracy, seeds "
             "and comparisons of runs take them as units; all other intervals and tests take the "
             "records as independent, and claim too much"
+        )
+
+
+def _seed_notes(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence where several runs of a side are too few for an interval of 95%."""
+    sides = [len(figures.get("runs", ()))]
+    if "comparison" in figures:
+        sides += figures["comparison"]["metrics"]["accuracy"].details.get("runs", ())
+    if few := min((side for side in sides if 1 < side < _ENOUGH_SEEDS), default=None):
+        yield (
+            f"{few} seeds are few: intervals over seeds are too narrow where seeds differ much; "
+            "p-values take the number of seeds into account"
         )
 
 

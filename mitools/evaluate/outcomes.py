@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from mitools.errors import DataError
 from mitools.evaluate.measures.calibration import MEASURES as CALIBRATION
 from mitools.evaluate.measures.calibration import confidence_nll
-from mitools.evaluate.measures.comparison import difference_of_means, holm, resampled_means
+from mitools.evaluate.measures.comparison import (
+    clusters_of,
+    difference_of_means,
+    holm,
+    resampled_means,
+)
 from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, VALID
 from mitools.evaluate.measures.metric import Measure, Metric
@@ -130,11 +135,7 @@ def _table(
     units: list[Name | str] = [
         runs[0].groups.get(name, name) for name, kept in zip(names, is_there, strict=True) if kept
     ]
-    places = {unit: place for place, unit in enumerate(dict.fromkeys(units))}
-    clusters = None
-    if len(places) < len(units):
-        clusters = np.array([places[unit] for unit in units], dtype=np.int64)
-    return table[:, np.flatnonzero(is_there)], clusters
+    return table[:, np.flatnonzero(is_there)], clusters_of(units)
 
 
 def compare(ours: Sequence[Outcomes], theirs: Sequence[Outcomes], seed: int) -> dict[str, Any]:
@@ -187,7 +188,7 @@ def over_seeds(runs: Sequence[Outcomes], seed: int) -> dict[str, Metric]:
             metrics[name] = measure.undefined("no record has it in all runs")
             continue
         interval = None
-        if n > 1:
+        if (n if clusters is None else int(clusters.max()) + 1) > 1:
             interval = spread_interval(resampled_means([table], seed, clusters)[:, 0])
         means = table.mean(axis=1)
         spread = float(means.std(ddof=1)) if len(runs) > 1 else None

@@ -26,6 +26,9 @@ _COLUMNS = {
 _SHARES = ("accuracy", "consistency", "wordless")
 _DRAWN = ("accuracy", "consistency")
 
+_ENOUGH_SEEDS = 5
+"""With fewer seeds, intervals that resample them cover less than 90% where seeds differ much."""
+
 
 def write_report(study: Study, out: Path) -> str:
     """Write ``report.md``, ``report.json`` and the learning curves; give the Markdown.
@@ -83,7 +86,29 @@ def as_markdown(tables: Mapping[str, Any], pictures: Sequence[str] = ()) -> str:
             "test at 5% finds in 80% of such studies. With one seed, p speaks for other records "
             "and not for other seeds.",
         ]
+    for sentence in (_of_groups(tables["cells"]), _of_few_seeds(tables["cells"])):
+        if sentence:
+            lines += ["", sentence]
     return "\n".join((*lines, ""))
+
+
+def _of_groups(cells: Sequence[Mapping[str, Any]]) -> str | None:
+    units = [cell["figures"].get("accuracy", {}).get("groups") for cell in cells]
+    if not (found := max(filter(None, units), default=None)):
+        return None
+    return (
+        f"The test records are of {found:,} groups (field group): intervals of accuracy, "
+        "differences, LDD and p take the groups as units, not the records."
+    )
+
+
+def _of_few_seeds(cells: Sequence[Mapping[str, Any]]) -> str | None:
+    if not any(1 < cell["seeds"] < _ENOUGH_SEEDS for cell in cells):
+        return None
+    return (
+        f"With fewer than {_ENOUGH_SEEDS} seeds, intervals of accuracy and differences are "
+        "too narrow for other seeds; p and LDD take the number of seeds into account."
+    )
 
 
 def _seeds(count: int) -> str:

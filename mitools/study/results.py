@@ -47,10 +47,14 @@ class Verdict:
     """What one judged record says of a student: is its answer right, has its rationale words?
 
     None where that is not known: without a gold label no answer is right or wrong.
+
+    Attributes:
+        group: the record's field ``group``; records of one group are not independent.
     """
 
     is_correct: bool | None
     has_words: bool | None
+    group: str | None = None
 
 
 RecordName = tuple[str, str, int]
@@ -147,10 +151,10 @@ def _read_answers(
         same = str(record["id"]), record["input"]
         name = (*same, seen[same])
         seen[same] += 1
-        has_words = _has_words(record["student"].get("rationale"))
-        own[name] = Verdict(record["scores"].get("correct"), has_words)
+        has_words, group = _has_words(record["student"].get("rationale")), record.get("group")
+        own[name] = Verdict(record["scores"].get("correct"), has_words, group)
         for way, is_correct in _verdicts(record):
-            by_way.setdefault(way, {})[name] = Verdict(is_correct, has_words)
+            by_way.setdefault(way, {})[name] = Verdict(is_correct, has_words, group)
     if own:
         yield Result(run, answer, own, _figures(summary, True, own), step_seconds)
     for way, verdicts in by_way.items():

@@ -2,7 +2,8 @@
 
 The unit of a comparison is a *cell*: an objective and a way of answering at one number of training
 records. Each cell has a table of correct answers [S, n]: one row a seed, one column a record that
-all seeds answered; with folds, a row joins the folds of its seed.
+all seeds answered; with folds, a row joins the folds of its seed. Where records share a value of
+the field ``group``, the groups are the units of intervals and tests, as in ``mitools eval``.
 """
 
 from __future__ import annotations
@@ -17,26 +18,30 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from mitools.evaluate.measures.comparison import (
+    cluster_sums,
+    clusters_of,
     holm,
+    larger_detectable,
     mcnemar,
     resampled_means,
     sign_flip,
     smallest_detectable,
 )
 from mitools.evaluate.measures.metric import Interval
+from mitools.evaluate.measures.seeds import compare_paired_seeds
 from mitools.evaluate.measures.statistics import (
+    clustered_interval,
     spread_interval,
     wilson_interval,
 )
 from mitools.rounding import rounded
 from mitools.study.plan import Study
-from mitools.study.results import RESULT_NAMES, SHARES, RecordName, Result, Verdicts
+from mitools.study.results import RESULT_NAMES, SHARES, RecordName, Result, Verdict, Verdicts
 
 __all__ = ["Cell", "Name", "build_tables", "cells_of", "compare_cells", "sizes_of"]
 
 Floats = NDArray[np.float64]
-
-_EQUAL = 1e-9
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, order=True)
@@ -55,11 +60,13 @@ class Cell:
     Attributes:
         correct: for each seed whose folds are all there, whether each record with a gold label was
             answered rightly.
+        groups: the group of each record that has one.
         figures: for each name of :data:`~mitools.study.results.RESULT_NAMES`, one number a run.
     """
 
     name: Name
     correct: dict[int, dict[RecordName, float]] = field(default_factory=dict)
+    groups: dict[RecordName, str] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     step_seconds: list[float] = field(default_factory=list)
     runs: int = 0
@@ -71,6 +78,10 @@ class Cell:
     def records(self, seeds: Sequence[int]) -> set[RecordName]:
         """The records that were answered with each of these seeds."""
         return set.intersection(*(set(self.correct[seed]) for seed in seeds)) if seeds else set()
+
+    def clusters(self, records: Sequence[RecordName]) -> Ints | None:
+        """Number the groups of the records, [n]; None where no two of them share one."""
+        return clusters_of([self.groups.get(name, name) for name in records])
 
 
 def cells_of(study: Study, results: Sequence[Result]) -> dict[Name, Cell]:
@@ -88,19 +99,26 @@ def cells_of(study: Study, results: Sequence[Result]) -> dict[Name, Cell]:
         parts[name, result.run.seed].append(result)
     for (name, seed), members in parts.items():
         if len(members) == (study.folds or 1):
-            cells[name].correct[seed] = _joined(member.verdicts for member in members)
+            joined = _joined(member.verdicts for member in members)
+            cells[name].correct[seed] = {
+                record: float(verdict.is_correct)
+                for record, verdict in joined.items()
+                if verdict.is_correct is not None
+            }
+            for record, verdict in joined.items():
+                if verdict.group is not None:
+                    cells[name].groups.setdefault(record, verdict.group)
     return cells
 
 
-def _joined(folds: Iterable[Verdicts]) -> dict[RecordName, float]:
+def _joined(folds: Iterable[Verdicts]) -> dict[RecordName, Verdict]:
     """Join the records of all folds; those that are the same are numbered over all of them."""
-    joined: dict[RecordName, float] = {}
+    joined: dict[RecordName, Verdict] = {}
     seen: Counter[tuple[str, str]] = Counter()
     for verdicts in folds:
         for (record_id, text, _), verdict in verdicts.items():
             same = record_id, text
-            if verdict.is_correct is not None:
-                joined[*same, seen[same]] = float(verdict.is_correct)
+            joined[*same, seen[same]] = verdict
             seen[same] += 1
     return joined
 
@@ -174,16 +192,37 @@ def _interval_of_runs(values: Floats, *, is_share: bool) -> Interval | None:
 
 
 def _accuracy(cell: Cell, seed: int) -> dict[str, Any]:
-    """Average over seeds and records; the interval resamples both, so it holds for others."""
+    """Average over seeds and records; the interval resamples both, so it holds for others.
+
+    Where records come in groups, the groups are the units, and ``groups`` is their number.
+    """
     seeds = sorted(cell.correct)
     records = sorted(cell.records(seeds))
-    table = cell.table(seeds, records)
+    table, clusters = cell.table(seeds, records), cell.clusters(records)
+    units = _units(records, clusters)
     if len(seeds) == 1:
-        interval = wilson_interval(int(table.sum()), table.size)
+        interval = _interval_of_records(table[0], clusters)
+    elif clusters is not None and units < 2:
+        interval = None
     else:
-        interval = spread_interval(resampled_means([table], seed)[:, 0])
+        interval = spread_interval(resampled_means([table], seed, clusters)[:, 0])
     by_seed = table.mean(axis=1).tolist()
-    return {"value": float(table.mean()), "ci95": interval, "n": len(records), "by_seed": by_seed}
+    found = {"value": float(table.mean()), "ci95": interval, "n": len(records), "by_seed": by_seed}
+    return found if clusters is None else {**found, "groups": units}
+
+
+def _units(records: Sequence[RecordName], clusters: Ints | None) -> int:
+    return len(records) if clusters is None else int(clusters.max()) + 1
+
+
+def _interval_of_records(row: Floats, clusters: Ints | None) -> Interval | None:
+    """Give the interval of the share of right answers of one run, [n]."""
+    hits = int(row.sum())
+    if clusters is None:
+        return wilson_interval(hits, len(row))
+    by_group = cluster_sums(np.stack([row, np.ones_like(row)]), clusters).astype(np.int64)
+    right, sizes = by_group.tolist()
+    return clustered_interval(hits, len(row), list(zip(right, sizes, strict=True)))
 
 
 def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
@@ -192,49 +231,52 @@ def compare_cells(ours: Cell, theirs: Cell, seed: int) -> dict[str, Any] | None:
     The p-value is the larger of two: of random signs over records (for one seed, McNemar's exact
     test), which asks whether other records would say the same; and of a paired t-test over seeds,
     which asks whether other seeds would. One seed leaves the first alone, and ``scope`` says
-    ``records``.
+    ``records``. Where records come in groups, signs are those of the groups' sums, and ``scope``
+    says ``groups``.
 
     Returns:
         ``difference`` (ours minus theirs) with its interval, ``p_value``, ``scope``, ``seeds``,
-        ``records``, ``smallest_detectable`` (what a test at 5% finds in 80% of such studies); None
-        where they have no seed in common. The interval and the least detectable difference are None
-        where both are alike on every record.
+        ``records``, ``groups`` where there are any, ``smallest_detectable`` (what a test at 5%
+        finds in 80% of such studies); None where they have no seed in common. The interval and the
+        least detectable difference are None where both are alike on every record, or all records
+        are of one group; the latter also where all seeds differ by the same.
     """
     seeds = sorted(set(ours.correct) & set(theirs.correct))
     records = sorted(ours.records(seeds) & theirs.records(seeds))
     if not records:
         return None
     mine, other = ours.table(seeds, records), theirs.table(seeds, records)
+    clusters = ours.clusters(records)
+    units = _units(records, clusters)
     gap = mine - other
-    per_record = gap.mean(axis=0)
-    p_records = mcnemar(mine[0], other[0]) if len(seeds) == 1 else sign_flip(per_record, seed)
-    p_seeds = _paired_t(gap.mean(axis=1)) if len(seeds) > 1 else None
-    means = resampled_means([gap], seed)[:, 0]
+    p_records = _p_of_records(mine, other, clusters, seed)
+    means = resampled_means([gap], seed, clusters, limits=(-1.0, 1.0))[:, 0]
+    least = smallest_detectable(float(means.std()), 1)
+    p_seeds, scope = None, "records" if clusters is None else "groups"
+    if len(seeds) > 1:
+        over_seeds = compare_paired_seeds(gap.mean(axis=1))
+        p_seeds, scope = over_seeds.p, f"{scope} and seeds"
+        least = larger_detectable(least, over_seeds.smallest_detectable)
     return {
         "difference": float(gap.mean()),
-        "ci95": spread_interval(means) if len(records) > 1 else None,
+        "ci95": spread_interval(means) if units > 1 else None,
         "p_value": max(p_records, p_seeds or 0.0),
         "p_records": p_records,
         "p_seeds": p_seeds,
-        "scope": "records" if p_seeds is None else "records and seeds",
+        "scope": scope,
         "seeds": len(seeds),
         "records": len(records),
-        "smallest_detectable": smallest_detectable(float(means.std()), 1),
+        **({} if clusters is None else {"groups": units}),
+        "smallest_detectable": least if units > 1 else None,
     }
 
 
-def _paired_t(differences: Floats) -> float:
-    """Test differences [S], one a seed, for a mean of 0: Student's p, two-sided, S at least 2.
-
-    A test of signs would be of no use here: with 10 seeds its p is never below .002, which no
-    adjustment for a hundred comparisons survives. A difference is a mean over many records, so its
-    distribution is nearly normal. Where all are equal, p is that of their signs.
-    """
-    count = len(differences)
-    if np.ptp(differences) < _EQUAL:
-        return 1.0 if abs(differences[0]) < _EQUAL else 2 * 0.5**count
-    error = differences.std(ddof=1) / np.sqrt(count)
-    return float(2 * student_t.sf(abs(differences.mean()) / error, count - 1))
+def _p_of_records(mine: Floats, other: Floats, clusters: Ints | None, seed: int) -> float:
+    """Test two tables [S, n] for a difference that other records, or groups, would show too."""
+    per_record = (mine - other).mean(axis=0)
+    if clusters is not None:
+        return sign_flip(cluster_sums(per_record[None], clusters)[0], seed)
+    return mcnemar(mine[0], other[0]) if len(mine) == 1 else sign_flip(per_record, seed)
 
 
 def sizes_of(tables: Mapping[str, Any]) -> list[int | None]:

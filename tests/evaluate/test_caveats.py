@@ -14,7 +14,20 @@ def test_groups_are_told_with_what_knows_of_them() -> None:
     (sentence,) = caveats(figures(groups=4))
     assert sentence.startswith("the records are of 4 groups (field group)")
     assert list(caveats(figures())) == []
-    assert len(list(caveats({"runs": [figures(groups=4), figures()]}))) == 1
+    first, _ = caveats({"runs": [figures(groups=4), figures()]})
+    assert first == sentence
+
+
+def test_few_seeds_are_told_to_widen_no_interval() -> None:
+    few = (
+        "2 seeds are few: intervals over seeds are too narrow where seeds differ much; p-values "
+        "take the number of seeds into account"
+    )
+    assert list(caveats({"runs": [figures()] * 2})) == [few]
+    assert list(caveats({"runs": [figures()] * 5})) == []
+    assert list(caveats({"runs": [figures()]})) == []
+    metrics = {"accuracy": ACCURACY.ok(0.0, 3, runs=[6, 2]), "valid": VALID.ok(0.0, 3)}
+    assert list(caveats({"comparison": {"metrics": metrics}})) == [few]
 
 
 def supporting(better: int, worse: int) -> dict[str, Any]:
@@ -52,6 +65,7 @@ def test_a_comparison_tells_of_a_single_run_and_of_accuracies_that_are_alike() -
         "accuracy": ACCURACY.ok(0.0, 3, note="the two are alike", runs=[3, 1]),
         "valid": VALID.ok(0.0, 3, note="the two are alike"),
     }
-    single, alike = caveats({"comparison": {"metrics": metrics}})
+    few, single, alike = caveats({"comparison": {"metrics": metrics}})
+    assert few.startswith("3 seeds are few")
     assert single.startswith("one side is a single run")
     assert alike == "accuracy: the two are alike"

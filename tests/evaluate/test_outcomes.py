@@ -141,7 +141,8 @@ def test_seeds_are_averaged_and_shown_each() -> None:
 def test_several_seeds_a_side_are_compared() -> None:
     ours, theirs = [run("22222222"), run("22222223")], [run("33333333"), run("33333332")]
     found = compare(ours, theirs, 0)["metrics"]["accuracy"]
-    assert found.details["test"] == "hierarchical bootstrap"
+    assert found.details["test"] == "hierarchical bootstrap and t-test over seeds"
+    assert found.details["p_value"] == max(found.details["p_bootstrap"], found.details["p_seeds"])
     assert found.details["runs"] == [2, 2]
     assert found.value == pytest.approx(7.5 / 8 - 0.5 / 8)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,33 @@ def test_markdown_shows_figures_with_intervals_and_comparisons(tmp_path: Path) -
     assert "| label | default | dss | -50.0 [" in text
     assert "| records, 1 seed |" in text
     assert "p is adjusted for 1 comparison (Holm)" in text
+
+
+def test_the_report_says_what_groups_and_few_seeds_mean(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MINIMAL.replace("sizes = [4, 8]", ""))
+    rows = {("dss", seed): [1, 1, 0, 0, seed] for seed in (0, 1)}
+    rows |= {("label", seed): [0, 0, 0, 0, 1] for seed in (0, 1)}
+    plain = results_of(study, rows)
+    groups = ["a", "a", "b", "b", "b"]
+    grouped = [
+        replace(
+            one,
+            verdicts={
+                name: replace(verdict, group=group)
+                for group, (name, verdict) in zip(groups, one.verdicts.items(), strict=True)
+            },
+        )
+        for one in plain
+    ]
+    text = as_markdown({"runs": 4, "runs_of": 4, **build_tables(study, grouped)})
+    assert "| groups and seeds, 2 seeds |" in text
+    assert "The test records are of 2 groups (field group): intervals of accuracy" in text
+    assert "With fewer than 5 seeds, intervals of accuracy and differences are" in text
+    text = as_markdown({"runs": 4, "runs_of": 4, **build_tables(study, plain)})
+    assert "group" not in text
+    one_seed = write_study(tmp_path, MINIMAL.replace("sizes = [4, 8]", "").replace("2", "1", 1))
+    tables = build_tables(one_seed, results_of(one_seed, rows))
+    assert "fewer than" not in as_markdown({"runs": 2, "runs_of": 2, **tables})
 
 
 def test_equal_answers_promise_neither_an_interval_nor_a_least_difference(tmp_path: Path) -> None:

@@ -146,6 +146,14 @@ def test_a_record_that_has_no_second_reading_counts_as_it_was_answered(tmp_path:
     assert (len(predict.verdicts), predict.figures["accuracy"]) == (2, 0.5)
 
 
+def test_the_group_of_a_record_is_kept_for_each_way(tmp_path: Path) -> None:
+    answers = {"predict": {"label": "3"}, "both": {"label": "2"}}
+    records = [judged(place, "2", answers=answers, answered_by="both") for place in (2, 3, 4)]
+    records[0]["group"] = records[1]["group"] = "story"
+    for result in read(tmp_path, "both", records, "answer = 'both'\n"):
+        assert [one.group for one in result.verdicts.values()] == ["story", "story", None]
+
+
 def test_validation_records_that_were_answered_as_well_do_not_count(tmp_path: Path) -> None:
     records = [{**judged(2, "3"), "split": "valid"}, {**judged(3, "2"), "split": "test"}]
     chose_the_threshold = {**judged(4, "3"), "split": "test"}

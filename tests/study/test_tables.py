@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_rel
 
+from mitools.evaluate.measures.comparison import clusters_of, difference_of_means
+from mitools.evaluate.measures.statistics import clustered_interval
 from mitools.study.plan import Study
-from mitools.study.results import Verdict
+from mitools.study.results import Result, Verdict
 from mitools.study.tables import Name, build_tables, cells_of, compare_cells, sizes_of
 from tests.study.studies import MINIMAL, results_of, write_study
 
@@ -138,6 +142,133 @@ def test_records_of_one_id_all_count_in_whichever_fold_they_are(tmp_path: Path) 
         ("1", "what", 1): 0,
         ("1", "who", 0): 1,
     }
+
+
+def in_groups(results: list[Result], size: int) -> list[Result]:
+    """Name a group for each ``size`` records that follow one another."""
+    found = []
+    for one in results:
+        verdicts = {
+            name: replace(verdict, group=f"g{place // size}")
+            for place, (name, verdict) in enumerate(one.verdicts.items())
+        }
+        found.append(replace(one, verdicts=verdicts))
+    return found
+
+
+def tables_of(folder: Path, rows: dict[tuple[str, int], list[int]], size: int) -> dict[str, Any]:
+    seeds = 1 + max(seed for _, seed in rows)
+    study = study_of(folder, seeds)
+    return build_tables(study, in_groups(results_of(study, rows), size))
+
+
+def repeated(row: list[int], times: int) -> list[int]:
+    return [hit for hit in row for _ in range(times)]
+
+
+def test_records_of_a_group_are_one_unit(tmp_path: Path) -> None:
+    """Twelve groups whose records are right or wrong together had the p of 120 records: 2e-12."""
+    right = {"dss": [1] * 4 + [0] * 8, "label": [1] * 8 + [0] * 4}
+    alone = tables_of(tmp_path, {(name, 0): row for name, row in right.items()}, 1)
+    rows = {(name, 0): repeated(row, 10) for name, row in right.items()}
+    (found,), (single,) = tables_of(tmp_path, rows, 10)["comparisons"], alone["comparisons"]
+    assert (found["scope"], found["groups"], found["records"]) == ("groups", 12, 120)
+    assert found["p_value"] == pytest.approx(single["p_value"], abs=0.01)
+    assert found["ci95"] == pytest.approx(single["ci95"], abs=0.01)
+    assert found["smallest_detectable"] == pytest.approx(single["smallest_detectable"])
+    accuracy = tables_of(tmp_path, rows, 10)["cells"][0]["figures"]["accuracy"]
+    assert (accuracy["n"], accuracy["groups"]) == (120, 12)
+    known = clustered_interval(40, 120, [(10, 10)] * 4 + [(0, 10)] * 8)
+    assert accuracy["ci95"] == pytest.approx(known)
+    assert "groups" not in single
+    assert "groups" not in alone["cells"][0]["figures"]["accuracy"]
+
+
+def test_the_units_are_those_of_the_evaluation(tmp_path: Path) -> None:
+    right = {"dss": [1] * 12 + [0] * 18, "label": [1] * 22 + [0] * 8}
+    found = tables_of(tmp_path, {(name, 0): row for name, row in right.items()}, 4)
+    order = sorted(range(30), key=str)  # of the records' ids
+    ours, theirs = (np.array(right[name], dtype=float)[None, order] for name in ("label", "dss"))
+    known = difference_of_means(ours, theirs, 0, clusters_of([place // 4 for place in order]))
+    (one,) = found["comparisons"]
+    assert one["p_value"] == pytest.approx(known.p, rel=1e-5)
+    assert one["ci95"] == pytest.approx(known.ci95, rel=1e-5)
+
+
+def test_groups_are_the_units_of_several_seeds_too(tmp_path: Path) -> None:
+    rows = {("dss", seed): repeated([1] * 4 + [0] * 8, 10) for seed in range(6)}
+    rows |= {("label", seed): repeated([1] * 8 + [0] * 4, 10) for seed in range(6)}
+    for seed in range(6):
+        rows["label", seed][seed] = 0
+    apart, grouped = (tables_of(tmp_path, rows, size) for size in (1, 10))
+    (one,), (found,) = apart["comparisons"], grouped["comparisons"]
+    assert one["p_records"] < 0.001 < 0.05 < found["p_records"] == found["p_value"]
+    assert (one["scope"], found["scope"]) == ("records and seeds", "groups and seeds")
+    assert found["p_seeds"] == one["p_seeds"]
+
+    def width(interval: list[float]) -> float:
+        return interval[1] - interval[0]
+
+    assert width(found["ci95"]) > 2.5 * width(one["ci95"])
+    few, many = (table["cells"][0]["figures"]["accuracy"]["ci95"] for table in (grouped, apart))
+    assert width(few) > 2.5 * width(many)
+
+
+def test_groups_of_one_record_change_nothing(tmp_path: Path) -> None:
+    for seeds in (1, 3):
+        study = study_of(tmp_path, seeds)
+        rows = {("dss", seed): BETTER for seed in range(seeds)}
+        rows |= {("label", seed): WORSE[seed:] + WORSE[:seed] for seed in range(seeds)}
+        results = results_of(study, rows)
+        assert build_tables(study, in_groups(results, 1)) == build_tables(study, results)
+
+
+def test_one_group_shows_nothing_of_others(tmp_path: Path) -> None:
+    rows = {("dss", seed): BETTER for seed in range(3)}
+    rows |= {("label", seed): WORSE[seed:] + WORSE[:seed] for seed in range(3)}
+    for seeds in (1, 3):
+        found = tables_of(tmp_path, {key: row for key, row in rows.items() if key[1] < seeds}, 10)
+        (one,) = found["comparisons"]
+        assert (one["ci95"], one["smallest_detectable"], one["p_value"]) == (None, None, 1)
+        assert [cell["figures"]["accuracy"]["ci95"] for cell in found["cells"]] == [None, None]
+
+
+def test_the_groups_of_all_folds_count(tmp_path: Path) -> None:
+    study = study_of(tmp_path, 1, "folds = 2")
+    results = in_groups(results_of(study, {("dss", 0): [1, 0, 1, 0]}), 2)
+    results[1] = replace(  # another record that has no gold label, and one that has no group
+        results[1],
+        verdicts={
+            ("r9", "", 0): Verdict(None, True, "g0"),
+            ("r100", "", 0): Verdict(True, True, "g0"),
+            ("r101", "", 0): Verdict(True, True),
+        },
+    )
+    (cell,) = cells_of(study, results).values()
+    records = sorted(cell.correct[0])
+    assert [name[0] for name in records] == ["r0", "r1", "r100", "r101", "r2", "r3"]
+    assert cell.clusters(records).tolist() == [0, 0, 0, 1, 2, 2]
+
+
+def test_intervals_of_few_seeds_have_the_spread_of_the_mean_over_seeds(tmp_path: Path) -> None:
+    """They were narrower by a factor of √(1 - 1/S), of three seeds 18%."""
+    rates = (4, 8, 12)
+    study = study_of(tmp_path, 3)
+    rows = {("dss", seed): [0] * 200 for seed in range(3)}
+    rows |= {
+        ("label", seed): ([1] * rate + [0] * (20 - rate)) * 10 for seed, rate in enumerate(rates)
+    }
+    tables = build_tables(study, results_of(study, rows))
+    (found,), (_, accuracy) = (
+        tables["comparisons"],
+        [cell["figures"]["accuracy"] for cell in tables["cells"]],
+    )
+    # The lowest draw that counts is that of three times the lowest seed: 0.4 - 0.2 * √(3/2).
+    assert found["ci95"] == pytest.approx([0.4 - 0.245, 0.4 + 0.245], abs=0.04)
+    assert accuracy["ci95"] == pytest.approx(found["ci95"], abs=0.01)
+    # The t-test over three seeds needs more than the normal distribution promises: 5.65 errors.
+    error = 0.2 / 3**0.5
+    assert found["smallest_detectable"] == pytest.approx(5.653 * error, rel=0.001)
 
 
 def test_sizes_are_in_their_order(tmp_path: Path) -> None:

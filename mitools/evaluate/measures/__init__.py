@@ -11,7 +11,8 @@
 - ``steps``: the arithmetic that a rationale states;
 - ``consistency``: whether the rationale supports the student's own label;
 - ``simulatability``: the measures that simulators and edited rationales are for;
-- ``comparison``: paired tests between students, Holm's correction, the smallest detectable effect.
+- ``comparison``: paired tests between students, Holm's correction, the smallest detectable effect;
+- ``seeds``: t-tests over training seeds.
 
 No module here imports files, models or the command line. Importing this package imports none.
 """

@@ -11,6 +11,7 @@ from scipy import stats
 
 from mitools.evaluate.measures import comparison, statistics
 from mitools.evaluate.measures.comparison import (
+    clusters_of,
     difference_of_means,
     holm,
     mcnemar,
@@ -105,8 +106,8 @@ def test_a_single_run_is_taken_to_differ_by_its_seed_as_the_other_side_does() ->
     """A side of one run added no variance of its seed, and one of seven tests was a false alarm."""
     ours, theirs = np.repeat([[0.6], [0.8]], 50, axis=1), np.full((1, 50), 0.5)
     gaps = resampled_means([ours, theirs], 0)
-    # A mean of two draws: 0.1 / √2. A single run: the deviations ±0.1, times √2.
-    assert gaps[:, 0].std() == pytest.approx(0.1 / math.sqrt(2), rel=0.03)
+    # The standard error of the mean of 0.6 and 0.8. A single run: the deviations ±0.1, times √2.
+    assert gaps[:, 0].std() == pytest.approx(0.1, rel=0.03)
     assert gaps[:, 1].std() == pytest.approx(0.1 * math.sqrt(2), rel=0.03)
     assert gaps[:, 1].mean() == pytest.approx(0.5, abs=0.005)
     assert np.ptp(resampled_means([theirs, theirs], 0)) == pytest.approx(0)
@@ -186,18 +187,19 @@ def test_the_hierarchical_bootstrap_equals_a_plain_loop_over_the_same_draws(
     rng = np.random.default_rng(7)
     items = rng.integers(0, 4, size=(50, 4))
     runs = rng.multinomial(3, [1 / 3] * 3, size=50)
-    plain = [
-        sum(count * values[run, item] for run, count in enumerate(row) for item in drawn) / 12
-        for drawn, row in zip(items, runs, strict=True)
-    ]
-    assert found == pytest.approx(plain)
+    for mean, drawn, row in zip(found, items, runs, strict=True):
+        each = [values[run, drawn].mean() for run in range(3)]
+        center = sum(each) / 3
+        plain = sum(count * one for count, one in zip(row, each, strict=True)) / 3
+        enlarged = center + (plain - center) * math.sqrt(3 / 2)
+        assert mean == pytest.approx(min(1.0, enlarged))  # all values are from 0 to 1
 
 
 def test_several_runs_are_compared_by_the_hierarchical_bootstrap() -> None:
     rng = np.random.default_rng(0)
     weak, strong = ((rng.random((3, 150)) < rate).astype(float) for rate in (0.5, 0.8))
     found = difference_of_means(strong, weak, 0)
-    assert found.test == "hierarchical bootstrap"
+    assert found.test == "hierarchical bootstrap and t-test over seeds"
     assert found.details["runs"] == [3, 3]
     assert found.ci95 is not None
     assert 0.1 < found.ci95[0] < found.value < found.ci95[1]
@@ -234,14 +236,118 @@ def test_items_that_do_not_differ_tell_no_smallest_difference() -> None:
 
 
 def test_what_several_seeds_could_find_counts_how_much_they_differ() -> None:
-    # The mean of two draws from 0.6 and 0.8 has a standard deviation of 0.1 / √2; the items, which
-    # do not differ at all, would promise that any difference is found.
+    # The mean of 0.6 and 0.8 has a standard error of 0.1; the items, which do not differ at all,
+    # would promise that any difference is found. With one degree of freedom 16.3 errors are.
     ours, theirs = np.repeat([[0.6], [0.8]], 50, axis=1), np.full((2, 50), 0.5)
     found = difference_of_means(ours, theirs, 0)
-    expected = (1.959964 + 0.841621) * 0.1 / math.sqrt(2)
-    assert found.details["smallest_detectable"] == pytest.approx(expected, rel=0.03)
+    assert found.details["smallest_detectable"] == pytest.approx(16.334 * 0.1, rel=0.001)
     alone = difference_of_means(ours[:1], theirs[:1], 0)
     assert "smallest_detectable" not in alone.details  # it has no spread to tell it from
+
+
+def seeds_of(rates: list[float], n: int = 1_000) -> np.ndarray:
+    """One run a rate; the first items are right."""
+    return (np.arange(n) < n * np.array(rates)[:, None]).astype(float)
+
+
+def test_two_seeds_a_side_are_no_proof_where_seeds_differ_as_much_as_sides() -> None:
+    """Resampled runs of a side never leave what lies between them, and p was 0.0002."""
+    found = difference_of_means(seeds_of([0.70, 0.72]), seeds_of([0.60, 0.66]), 0)
+    known = stats.ttest_ind([0.70, 0.72], [0.60, 0.66], equal_var=False).pvalue
+    assert found.p == found.details["p_seeds"] == pytest.approx(known)
+    assert found.p > 0.05 > found.details["p_bootstrap"]
+
+
+def test_a_difference_that_the_items_do_not_show_counts_by_the_items() -> None:
+    rng = np.random.default_rng(3)
+    ours, theirs = (np.tile(rng.random(20) < 0.5, (4, 1)).astype(float) for _ in range(2))
+    ours[0, 0], theirs[0, 0] = 1 - ours[0, 0], 1 - theirs[0, 0]
+    found = difference_of_means(ours, theirs, 0)
+    assert found.p == found.details["p_bootstrap"] > found.details["p_seeds"]
+
+
+def test_the_interval_over_seeds_has_the_spread_of_the_mean_over_seeds() -> None:
+    """Means of S resampled runs spread too little by √(1 - 1/S): of two runs by 29%."""
+    for rates in ([0.5, 0.6], [0.4, 0.5, 0.6], [0.3, 0.4, 0.5, 0.6, 0.7]):
+        runs = np.repeat(np.array(rates)[:, None], 100, axis=1)
+        error = np.std(rates, ddof=1) / math.sqrt(len(rates))
+        assert resampled_means([runs], 0)[:, 0].std() == pytest.approx(error, rel=0.03)
+        grouped = resampled_means([runs], 0, np.repeat(np.arange(10), 10))[:, 0]
+        assert grouped.std() == pytest.approx(error, rel=0.03)
+
+
+def test_a_mean_over_seeds_stays_a_share() -> None:
+    runs = seeds_of([1.0, 0.98, 1.0])
+    assert resampled_means([runs], 0).max() == 1
+    assert resampled_means([1 - runs], 0).min() == 0
+    assert resampled_means([seeds_of([1.0]), runs], 0).max() == 1
+    gaps = resampled_means([-runs], 0, limits=(-1.0, 1.0))
+    assert gaps.min() == -1
+    # Of numbers without an upper end, 0 alone is an end.
+    numbers = np.repeat([[0.1], [4.0]], 9, axis=1)
+    assert resampled_means([numbers], 0).min() == 0
+    assert resampled_means([numbers], 0).max() > 4
+
+
+@pytest.mark.parametrize(("right", "least"), [(5, "1"), (8, "1"), (15, "0.5"), (40, "0.125")])
+def test_with_groups_the_note_counts_groups(right: int, least: str) -> None:
+    """It counted items: with 8 in one group that differ it found enough of them."""
+    clusters, ours, theirs = np.repeat(np.arange(4), 10), np.ones((1, 40)), np.ones((1, 40))
+    theirs[0, :right] = 0
+    found = difference_of_means(ours, theirs, 0, clusters)
+    groups = -(-right // 10)
+    assert found.details["note"] == (
+        f"the two differ on {groups} group{'s' * (groups > 1)} only: even if all favoured one of "
+        f"them, p would be {least}"
+    )
+    assert found.p == pytest.approx(float(least), abs=0.02)
+    assert (found.details["better"], found.details["worse"]) == (right, 0)
+
+
+def test_with_enough_groups_that_differ_no_note_is_made() -> None:
+    clusters, ours, theirs = np.repeat(np.arange(8), 5), np.ones((1, 40)), np.ones((1, 40))
+    theirs[0, :30:5] = 0
+    found = difference_of_means(ours, theirs, 0, clusters)
+    assert "note" not in found.details
+    assert found.p < 0.05
+
+
+def test_groups_in_which_both_are_right_equally_often_show_no_difference() -> None:
+    ours, theirs = np.array([[1.0, 0.0, 1.0, 0.0, 1.0]]), np.array([[0.0, 1.0, 0.0, 1.0, 1.0]])
+    found = difference_of_means(ours, theirs, 0, np.array([0, 0, 1, 1, 2]))
+    assert (found.p, found.details["better"], found.details["worse"]) == (1, 2, 2)
+    assert found.details["note"] == (
+        "in every group the two are right equally often: p cannot be below 1"
+    )
+
+
+def test_alike_on_all_items_of_few_groups_is_said_of_groups() -> None:
+    found = difference_of_means(np.ones((1, 30)), np.ones((1, 30)), 0, np.repeat(np.arange(3), 10))
+    assert found.details["note"] == (
+        "the two are alike on all 30 items: they may still differ on up to 63% of other groups"
+    )
+
+
+def test_units_are_numbered_where_items_share_one() -> None:
+    assert clusters_of(["b", ("id", 1), "b", "a"]).tolist() == [0, 1, 0, 2]  # type: ignore[union-attr]
+    assert clusters_of(["a", "b"]) is None
+
+
+def test_seeds_alone_reject_no_more_than_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seeds a side found a difference between equals in a quarter of experiments."""
+    monkeypatch.setattr(comparison, "resamples_for", lambda _n: 200)
+    rng, rejected, covered = np.random.default_rng(1), 0, 0
+    for _ in range(200):
+        items = rng.random(300)
+
+        def runs(items: np.ndarray = items) -> np.ndarray:
+            return (items < 0.7 + 0.05 * rng.standard_normal((2, 1))).astype(float)
+
+        found = difference_of_means(runs(), runs(), 0)
+        rejected += found.p < 0.05
+        covered += found.ci95 is not None and found.ci95[0] <= 0 <= found.ci95[1]
+    assert rejected / 200 <= 0.05
+    assert covered / 200 > 0.79
 
 
 @pytest.mark.slow
