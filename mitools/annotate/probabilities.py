@@ -20,6 +20,7 @@ from mitools.annotate.token_logprobs import Token
 from mitools.reading.characters import cased, normalize
 from mitools.reading.choices import LETTERS
 from mitools.reading.in_place import LONGEST_LABEL, Start, find_choice
+from mitools.reading.places import place_within
 from mitools.tasks import Answer, forms_among
 
 __all__ = ["DIGITS", "answer_probabilities"]
@@ -49,10 +50,10 @@ def answer_probabilities(
         that add up to 1, of which those that the server did not list are 0; and ``in_set_mass``,
         their sum before that. Empty where the label cannot be found among the tokens.
     """
-    if not tokens or answer.label is None or answer.place is None:
+    if not tokens or answer.label is None or answer.closest is None:
         return {}
     written = _Written.of(tokens)
-    place = written.find(text, answer.place)
+    place = place_within(written.text, text, answer.closest)
     if place is None:
         return {}
     if not choices:
@@ -95,29 +96,26 @@ class _Written:
             begins.append(begins[-1] + len(token.text))
         return cls(tokens, "".join(token.text for token in tokens), begins)
 
-    def find(self, text: str, place: tuple[int, int]) -> tuple[int, int] | None:
-        """Turn a place in a completion into one in the text of the tokens.
-
-        The completion is the last part of what the model wrote; its thoughts come before it.
-        """
-        begin, end = place
-        whole = self.text.rfind(text)
-        start = whole + begin if whole >= 0 else self.text.rfind(text[begin:end])
-        return None if start < 0 else (start, start + end - begin)
-
     def token_at(self, place: int) -> int:
         """Return the index of the token with the character at a place."""
         return next(i for i, begin in enumerate(self.begins) if begin > place) - 1
 
 
 def _of_text(written: _Written, place: tuple[int, int], label: str) -> dict[str, Any]:
-    """Return the probability of all tokens of a label, where it last stands in its statement."""
+    """Return the probability of all tokens of a label, where it first stands in its place.
+
+    Reasons may stand behind it, also in the same sentence: "The answer is 7, because 3 + 4 = 7."
+    """
     signs = [re.escape(sign) for sign in label[:LONGEST_LABEL] if not sign.isspace()]
-    pattern = re.compile(r"\s*".join(signs), re.IGNORECASE)
-    spans = [match.span() for match in pattern.finditer(written.text, *place)] if signs else []
-    if not spans or len(label) > LONGEST_LABEL:
+    if not signs or len(label) > LONGEST_LABEL:
         return {}
-    begin, end = spans[-1]
+    words = r"\s*".join(signs)
+    patterns = (rf"(?<!\w)(?<!\d[.,]){words}(?!\w|[.,]\d)", words)
+    tries = (re.compile(one, re.IGNORECASE).search(written.text, *place) for one in patterns)
+    found = next(filter(None, tries), None)
+    if found is None:
+        return {}
+    begin, end = found.span()
     first, last = written.token_at(begin), written.token_at(end - 1)
     log_prob = sum(token.log_prob for token in written.tokens[first : last + 1])
     return {"confidence": round(math.exp(log_prob), DIGITS)}

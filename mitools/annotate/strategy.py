@@ -154,7 +154,9 @@ def _score_choices(case: Case, chosen: Sample, gold: str | None) -> ScoringChoic
     if chosen.problem is not None:
         return Scoring()
     answer = chosen.answer
-    texts = choices_in_place(chosen.reply.text, answer.label, answer.place, case.record["choices"])
+    texts = choices_in_place(
+        chosen.reply.text, answer.label, answer.closest, case.record["choices"]
+    )
     if texts is None:
         message = "the place of the label in the answer was not found"
         return Scoring(problem=Problem("unreadable", message))

@@ -15,9 +15,11 @@ Four steps, the same for live replies, batches, replayed files and fields of rec
    ``scripts``: languages without spaces between words) or
    :mod:`~mitools.reading.texts`.
 
-:mod:`~mitools.reading.read` runs the steps; :mod:`~mitools.reading.answer` holds the types that
-pass between them. The text is untrusted: nothing in it is evaluated, and the time grows linearly
-with its length. The rest of the package calls :mod:`mitools.tasks`, which calls this package.
+:mod:`~mitools.reading.read` runs the steps (``doubts``: answers that are taken back; ``reasons``:
+the rationale; ``places``: where the words of an answer stand); :mod:`~mitools.reading.answer` holds
+the types that pass between them. The text is untrusted: nothing in it is evaluated, and the time
+grows linearly with its length. The rest of the package calls :mod:`mitools.tasks`, which calls this
+package.
 """
 
 from mitools.reading.answer import RANKS, Answer, How, Support

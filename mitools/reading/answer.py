@@ -43,12 +43,20 @@ class Answer:
         read_by: one of :data:`RANKS`, where the label stood; None without a label.
         place: where the words that state the label begin and end in the completion; None without a
             label, or if the completion was cleaned there.
+        held: the part of ``place`` that holds the label, without its cue, the sentence around a
+            box, or the other fields of an object; None if that is not known.
     """
 
     label: str | None
     rationale: str
     read_by: str | None = None
     place: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+    held: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def closest(self) -> tuple[int, int] | None:
+        """The closest place around the label that is known."""
+        return self.held or self.place
 
 
 class Support(NamedTuple):
@@ -87,8 +95,9 @@ class Statement(NamedTuple):
     Attributes:
         rank: one of :data:`RANKS`.
         text: what is stated there.
-        begin: where the statement begins in the completion, with its cue.
+        begin: where it begins in the completion, with its cue or the sentence of its box.
         end: where it ends.
+        stated: where what is stated begins, behind the cue or at the box.
         is_exact: whether the text counts only if it is an answer and nothing else.
     """
 
@@ -96,6 +105,7 @@ class Statement(NamedTuple):
     text: str
     begin: int
     end: int
+    stated: int
     is_exact: bool = False
 
 

@@ -52,6 +52,7 @@ class FieldAnswer:
         rationale: the content of a field for reasons beside it.
         is_likely: whether only the content can tell that it is an answer.
         score: a number beside it that says how probable it is.
+        held: where the content begins and ends, without the quotes around it.
     """
 
     text: str
@@ -60,6 +61,7 @@ class FieldAnswer:
     rationale: str = ""
     is_likely: bool = False
     score: float | None = None
+    held: tuple[int, int] | None = None
 
 
 _DECODER = json.JSONDecoder(
@@ -97,7 +99,7 @@ def _json_field(text: str) -> FieldAnswer | None:
         except (ValueError, RecursionError):
             continue
         place = end
-        found = _of_object(pairs, match.start(), end)
+        found = _of_object(pairs, text, match.start(), end)
         if found is not None and found.is_likely and (field or _BEHIND.match(text, end) is None):
             found = None
         is_next = text[last : match.start()].strip() == ","
@@ -106,10 +108,10 @@ def _json_field(text: str) -> FieldAnswer | None:
             field = found
     if field is None and "answer" in text.lower():
         for match in list(_LOOSE.finditer(text))[-1:]:
-            held = match["double"] or match["single"] or match["bare"]
+            way = str(match.lastgroup)
             begin = text.rfind("{", 0, match.start())
             if begin >= 0:
-                return FieldAnswer(held, begin, len(text))
+                return FieldAnswer(match[way], begin, len(text), held=match.span(way))
     return field
 
 
@@ -120,28 +122,58 @@ def _is_less_probable(found: FieldAnswer, before: FieldAnswer | None) -> bool:
     return found.score < before.score
 
 
-def _of_object(pairs: Any, begin: int, end: int) -> FieldAnswer | None:
+def _of_object(pairs: Any, text: str, begin: int, end: int) -> FieldAnswer | None:
     if not isinstance(pairs, list):
         return None
-    held: str | None = None
-    likely: list[str] = []
+    held: int | None = None
+    likely: list[int] = []
     reasons = ""
     score: float | None = None
-    for pair in pairs:
+    for number, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2):
             return None
         name = re.sub(r"[\s_-]", "", str(pair[0])).lower()
         if name in _NAMES:
-            held = _as_text(pair[1])
+            held = number
         elif name in _REASONS:
             reasons = _as_lines(pair[1])
         elif name in _SCORES:
             score = _as_number(pair[1])
         elif _BEFORE_NAME.sub("", name) in LIKELY_NAMES:
-            likely.append(_as_text(pair[1]))
-    if held is None and len(likely) == 1:
-        return FieldAnswer(likely[0], begin, end, reasons, is_likely=True)
-    return None if held is None else FieldAnswer(held, begin, end, reasons, score=score)
+            likely.append(number)
+    is_likely = held is None and len(likely) == 1
+    chosen = likely[0] if is_likely else held
+    if chosen is None:
+        return None
+    content, place = _as_text(pairs[chosen][1]), _content_at(text, begin, chosen)
+    score = None if is_likely else score
+    return FieldAnswer(content, begin, end, reasons, is_likely, score, place)
+
+
+_MEMBER = re.compile(r'\s*[{,]\s*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
+
+
+_QUOTES = re.compile(r'(?:\[\s*)?"(.*)"(?:\s*\])?\Z', re.DOTALL)
+
+
+def _content_at(text: str, begin: int, number: int) -> tuple[int, int] | None:
+    """Return where the content of one field of a JSON object stands, without its quotes.
+
+    Args:
+        text: holds the object, which is known to be valid.
+        begin: where the object begins.
+        number: of the field, from 0.
+    """
+    end = begin
+    for count in range(number + 1):
+        key = _MEMBER.match(text, end)
+        if key is None:
+            return None
+        _, end = _DECODER.raw_decode(text, key.end())
+        if count == number:
+            quotes = _QUOTES.match(text, key.end(), end)
+            return (key.end(), end) if quotes is None else quotes.span(1)
+    return None
 
 
 def _as_number(value: Any) -> float | None:
@@ -176,4 +208,5 @@ def _tag_field(text: str, folded: str) -> FieldAnswer | None:
     match = _TAG.match(text, begin)
     if match is None or len(match["held"]) > 4000:
         return None
-    return FieldAnswer(match["held"].strip(), match.start(), match.end())
+    held = match.span("held")
+    return FieldAnswer(match["held"].strip(), match.start(), match.end(), held=held)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mitools.reading.apart import forms_among
 from mitools.reading.choices import LETTERS, letter_of
+from mitools.reading.scripts import is_letter, is_unspaced
 
 __all__ = ["LONGEST_LABEL", "InPlace", "Start", "choices_in_place", "find_choice"]
 
@@ -103,16 +104,72 @@ def find_choice(
     """
     found, is_written = [], forms_among(choices).is_written
     for index in named:
-        words = r"\s+".join(map(re.escape, choices[index][:LONGEST_LABEL].split()))
-        patterns = {False: rf"(?<!\w){words}"} if words else {}
+        words = _words(choices[index])
+        # Words may be written in any case, but a small letter alone is often an article.
+        flags = re.NOFLAG if is_written(choices[index]) else re.IGNORECASE
+        match = _named_in_words(text, place, words, _longer(choices[index], choices), flags)
+        found += [Start(*match, False)] if match else []
         if index < LETTERS:
-            patterns[True] = _letter_pattern(letter_of(index), words)
-        for by_letter, pattern in patterns.items():
-            # Words may be written in any case, but a small letter alone is often an article.
-            flags = re.NOFLAG if by_letter or is_written(choices[index]) else re.IGNORECASE
-            match = re.compile(pattern, flags).search(text, *place)
-            found += [Start(match.start(), match.end(), by_letter)] if match else []
+            letter = re.compile(_letter_pattern(letter_of(index), words)).search(text, *place)
+            found += [Start(*letter.span(), True)] if letter else []
     return min(found, key=lambda start: start.place, default=None)
+
+
+def _words(choice: str) -> str:
+    return r"\s+".join(map(re.escape, choice[:LONGEST_LABEL].split()))
+
+
+def _longer(choice: str, choices: Sequence[str]) -> list[str]:
+    """List the words of the choices that hold another one: ``sea salt`` holds ``sea``."""
+    own = choice.casefold()
+    return [_words(name) for name in choices if own in name.casefold() and own != name.casefold()]
+
+
+def _named_in_words(
+    text: str, place: tuple[int, int], words: str, longer: Sequence[str], flags: re.RegexFlag
+) -> tuple[int, int] | None:
+    """Find the first whole words of a choice that are not those of a longer one.
+
+    Else its first mention within a longer choice, and else the beginning of a long word of it,
+    which may be another form of it: ``positively``.
+    """
+    if not words:
+        return None
+    matches = re.compile(words, flags).finditer(text, *place)
+    spans = [span for span in (match.span() for match in matches) if _begins_word(text, span[0])]
+    whole = [span for span in spans if _ends_word(text, span[1])]
+    if longer and len(whole) > 1:
+        covering = re.compile("|".join(longer), flags)
+        covered = [match.span() for match in covering.finditer(text, *place)]
+        free = [
+            (begin, end)
+            for begin, end in whole
+            if not any(first <= begin and end <= last for first, last in covered)
+        ]
+        whole = free or whole
+    if whole:
+        return whole[0]
+    return spans[0] if spans and spans[0][1] - spans[0][0] >= _LONG else None
+
+
+_LONG = 5
+"""Letters of a choice whose other forms are read; see ``options``."""
+_PLURAL = re.compile(r"e?s(?!\w)", re.IGNORECASE)
+
+
+def _begins_word(text: str, begin: int) -> bool:
+    return not _joins(text[begin - 1 : begin] if begin else "", text[begin])
+
+
+def _ends_word(text: str, end: int) -> bool:
+    return not _joins(text[end : end + 1], text[end - 1]) or _PLURAL.match(text, end) is not None
+
+
+def _joins(character: str, neighbour: str) -> bool:
+    """Return whether two characters are of one word, in a script with spaces between words."""
+    if not (is_letter(character) if character else False) or not is_letter(neighbour):
+        return False
+    return not (is_unspaced(character) or is_unspaced(neighbour))
 
 
 def _letter_pattern(small: str, words: str) -> str:

@@ -49,7 +49,7 @@ def statements(text: str, folded: str, cues: Iterable[Cue], loosest: str) -> Ite
         begin, end, held = boxed
         other = other_box(text, begin, held)
         held = held if other is None else f"{other} or {held}"
-        yield Statement("boxed", held, sentence_start(text, begin), end)
+        yield Statement("boxed", held, sentence_start(text, begin), end, begin)
     if "hashes" in allowed and "####" in text:
         yield from _hashes(text)
     if "cue" in allowed:
@@ -65,7 +65,7 @@ def statements(text: str, folded: str, cues: Iterable[Cue], loosest: str) -> Ite
             begin == 0 and len(text) <= _SHORT
         )
         if is_whole and not _NUMBERED.match(stated) and stated not in text[:begin]:
-            yield Statement("statement", stated, begin, len(text))
+            yield Statement("statement", stated, begin, len(text), begin)
 
 
 def _hashes(text: str) -> Iterator[Statement]:
@@ -79,7 +79,7 @@ def _hashes(text: str) -> Iterator[Statement]:
         text.find("####") >= begin and _LIKE_ANSWER.match(stated) is not None
     )
     if stated and is_answer:
-        yield Statement("hashes", stated, begin, begin + len(line), is_exact=True)
+        yield Statement("hashes", stated, begin, begin + len(line), begin, is_exact=True)
 
 
 def _of_cue(text: str, folded: str, cue: Cue) -> Iterator[Statement]:
@@ -95,19 +95,22 @@ def _of_cue(text: str, folded: str, cue: Cue) -> Iterator[Statement]:
     if any(map(sentence.__contains__, _OF_REFUTING)) and refuted.search(sentence):
         corrected = _CORRECTED.search(folded, cue.end, end)
         if corrected is not None:
-            yield Statement("cue", text[corrected.end() : end], begin, end)
+            place = corrected.end()
+            yield Statement("cue", text[place:end], begin, end, place)
         return
+    # What is stated may begin on a line below its cue.
+    place = text.index(stated, cue.end, end)
     if cue.is_negated:
-        yield Statement("cue", f"not {stated}", begin, end)
+        yield Statement("cue", f"not {stated}", begin, end, place)
         return
     is_whole = (
         not cue.is_label
         or "final" in folded[cue.begin : cue.end]
         or (stop >= end and not text[end:].strip())
     )
-    yield Statement("cue", stated, begin, end, is_exact=True)
+    yield Statement("cue", stated, begin, end, place, is_exact=True)
     if is_whole:
-        yield Statement("cue", stated, begin, end)
+        yield Statement("cue", stated, begin, end, place)
 
 
 def _first_end(text: str, begin: int, end: int) -> int:
@@ -148,15 +151,16 @@ def _bare_lines(text: str) -> Iterator[Statement]:
     head = text[:2000]
     first = head.partition("\n")[0] if "\n" in head else head
     if "\n" not in text:
-        yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(text), is_exact=True)
+        yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(text), 0, is_exact=True)
         return
     begin = _last_begin(text)
     is_one_of_headings = first.startswith("#") and "\n#" in text
     if not is_one_of_headings and not _is_row(first, text[len(first) :].lstrip()):
-        yield Statement("line", first[_bullet_end(first) :].strip(), 0, len(first), is_exact=True)
+        line = first[_bullet_end(first) :].strip()
+        yield Statement("line", line, 0, len(first), 0, is_exact=True)
     above = text[:begin].rstrip()
     if not _is_row(text[begin : begin + 80], above[above.rfind("\n") + 1 :]):
-        yield Statement("line", last_line(text), begin, len(text), is_exact=True)
+        yield Statement("line", last_line(text), begin, len(text), begin, is_exact=True)
 
 
 def _is_row(line: str, neighbour: str) -> bool:

@@ -27,7 +27,8 @@ _CHOICE_LETTER = re.compile(
 _STARTER = re.compile(
     r"\s+(?:(?:It|The|This|That|These|Those|If|A|An|In|As|So|But|We|He|She|They|There|Because|Since|However"
     r"|Note|Thus|Therefore|All|Other|Others|Both|None|No|Option|Options|Choice|Actually|Only|Although|While"
-    r"|I|My|Is|Let|Some|One|Hence|Wait|Here)\b|\(?[A-J]\)?\s+(?:is|are|was|would|can|cannot|does)\b)"
+    r"|I|My|Is|Let|Some|One|Hence|Wait|Here|Sorry"
+    r"|Apologies|Oops|Whoops|Hm+|Hold|Rather|Scratch|Oh)\b|\(?[A-J]\)?\s+(?:is|are|was|would|can|cannot|does)\b)"
 )
 _LONGEST = 300
 _ENUMERATOR = re.compile(r"(?:\n|\A)[ \t>*-]{0,8}\d{1,2}\Z")
@@ -88,7 +89,12 @@ def has_one_sentence(text: str) -> bool:
 _INNER_MARKS = ("!", "?", ";", '."', ".'", ".)", ".*", "._", ".]", "\n")
 
 
+_FACTORIAL = re.compile(r"(?<=[\d)])![ \t]?[-+*/=\u00d7\u00f7\u2212][ \t]?[\d($]")
+
+
 def _is_end(text: str, match: re.Match[str]) -> bool:
+    if match[0] == "!" and _FACTORIAL.match(text, match.start()):
+        return False  # 4! = 24
     if match[0][0] != "." or match.end() == len(text):
         return True
     if text[match.end() : match.end() + 1] == "\n":

@@ -253,3 +253,58 @@ def test_choices_that_differ_in_case_have_probabilities_of_their_own() -> None:
     positions = [*plain("The answer is"), {" Co": 0.7, " CO": 0.3}, {".": 1.0}]
     found = probabilities(positions, "choice", ["Co", "CO", "He"])
     assert found["choices"] == {"Co": 0.7, "CO": 0.3, "He": 0.0}
+
+
+SURE = {"positive": 0.9, "negative": 0.1}
+UNSURE = {"positive": 0.2, "negative": 0.8}
+
+
+def spaced(chances: Mapping[str, float]) -> dict[str, float]:
+    return {f" {token}": chance for token, chance in chances.items()}
+
+
+@pytest.mark.parametrize(
+    ("positions", "rank"),
+    [
+        (
+            [{'{"why": "A': 1.0}, spaced(UNSURE), {' tone.", "label": "': 1.0}, SURE, {'"}': 1.0}],
+            "field",
+        ),
+        ([{'{"label": "': 1.0}, SURE, {'", "why": "A positive tone."}': 1.0}], "field"),
+        ([{"A": 1.0}, spaced(UNSURE), {" tone, so \\boxed{": 1.0}, SURE, {"}.": 1.0}], "boxed"),
+        (
+            [{"The answer to the": 1.0}, spaced(UNSURE), {" review is": 1.0}, spaced(SURE),
+             {", as its tone is positive.": 1.0}],
+            "cue",
+        ),
+        ([{"<think>": 1.0}, UNSURE, {"</think>": 1.0}, SURE], "line"),
+    ],
+    ids=["field", "reasons behind", "box", "cue", "thoughts"],
+)  # fmt: skip
+def test_a_mention_in_the_reasons_is_not_the_label(positions: Positions, rank: str) -> None:
+    text = "".join(next(iter(position)) for position in positions)
+    assert task_named("labels").parse(text, FEELINGS).read_by == rank
+    assert probabilities(positions, "labels", FEELINGS)["confidence"] == pytest.approx(0.9)
+
+
+def test_a_word_that_begins_with_a_label_is_not_it() -> None:
+    positions = [{"So the answer to the": 1.0}, {" northern": 0.9, " yes": 0.1}]
+    positions += [{" question is": 1.0}, {" no": 0.75, " yes": 0.25}, {".": 1.0}]
+    found = probabilities(positions, "labels", ["yes", "no"])
+    assert found["choices"] == {"yes": 0.25, "no": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("The answer is", ", because 8 + 3 = 11."),
+        ('{"answer": "', '", "reasoning": "8 + 3 = 11"}'),
+        ("As 110 / 10 and 211 - 200 agree, the answer is", "."),
+        ("Both 8 + 3 and 11 + 0 are right, so \\boxed{", "}."),
+    ],
+)
+def test_a_number_is_measured_where_it_is_the_answer(before: str, behind: str) -> None:
+    token = " 11" if before.endswith("is") else "11"
+    positions = [*plain(before), {token: 0.5, "12": 0.5}]
+    positions += plain(behind)
+    assert probabilities(positions, "equation") == {"confidence": 0.5}

@@ -14,7 +14,7 @@ import pytest
 from mitools.annotate.client.journal import Journal
 from mitools.annotate.dry_run import dry_run
 from mitools.annotate.options import AnnotateOptions
-from mitools.annotate.protocol import Reply
+from mitools.annotate.protocol import SCORED, Reply
 from mitools.annotate.scoring import score
 from mitools.annotate.token_logprobs import Token
 from mitools.errors import TeacherError, UsageError
@@ -273,6 +273,9 @@ def test_a_dry_run_and_a_batch_count_the_scoring(server: FixtureServer, tmp_path
     status, [record], err = run(server, lines(questions(1)), *options, "--from-batch", results)
     assert status == 0, err
     assert record["teacher"]["choices"] == pytest.approx(SHARES, abs=1e-6)
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.db")) as journal:
+        kept = journal.execute("SELECT record, sample FROM responses ORDER BY rowid").fetchall()
+    assert kept == [(record["id"], 0), *[(record["id"], SCORED)] * 3]
     wrong = ("--score-choices", "completions", "--emit-batch", tmp_path / "x")
     status, _, err = run(server, lines(questions(1)), *wrong)
     assert status == 2

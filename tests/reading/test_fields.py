@@ -94,3 +94,20 @@ def test_a_field_with_the_name_of_a_class_is_likely_the_answer(text: str, held: 
 def test_other_fields_and_words_come_before_a_likely_one(text: str) -> None:
     found = field_in(text)
     assert found is None or (found.text, found.is_likely) == ("complaint", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"why": "42", "answer": "42"}', (25, 27)),
+        ('{"answer": 42, "why": "42"}', (11, 13)),
+        ('{"why": "42", "answer": [ "42" ]}', (27, 29)),
+        ('{"42": {"answer": 1}, "answer": null}', (32, 36)),
+        ("{\"answer\": '42'", (12, 14)),
+        ("42 <answer> 42 </answer>", (11, 15)),
+    ],
+)
+def test_the_place_of_the_content_is_known(text: str, place: tuple[int, int]) -> None:
+    found = field_in(text)
+    assert found is not None
+    assert found.held == place

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from mitools.reading.in_place import InPlace, choices_in_place
+from mitools.reading.in_place import InPlace, choices_in_place, find_choice
 from mitools.tasks import task_named
 
 
 def texts_of(reply: str, choices: Sequence[str], task: str = "choice") -> InPlace | None:
     answer = task_named(task).parse(reply, choices)
     assert answer.label is not None
-    return choices_in_place(reply, answer.label, answer.place, choices)
+    return choices_in_place(reply, answer.label, answer.closest, choices)
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,44 @@ def test_there_is_nothing_to_write_without_a_second_choice_or_a_place() -> None:
     assert choices_in_place("The answer is sea", "sea", (0, 17), None) is None
     assert choices_in_place("The answer is sea", "sea", None, ["sea", "road"]) is None
     assert choices_in_place("The answer is sea", None, (0, 17), ["sea", "road"]) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ('{"why": "The sea is wet.", "answer": "', '"}'),
+        ("The sea is wet, so it is \\boxed{", "}."),
+        ("Of the sea and the road the answer is ", ", as the sea is wet."),
+    ],
+)
+def test_the_label_is_replaced_and_not_its_mention_in_the_reasons(before: str, behind: str) -> None:
+    found = texts_of(f"{before}sea{behind}", ["road", "sea"], "labels")
+    assert found is not None
+    assert found.texts == (f"{before}road{behind}", f"{before}sea{behind}")
+
+
+@pytest.mark.parametrize(
+    ("text", "choice", "choices", "begin"),
+    [
+        ("for the northern gate it is no", "no", ["yes", "no"], 28),
+        ("seaside or sea", "sea", ["sea", "road"], 11),
+        ("two seas", "sea", ["sea", "road"], 4),
+        ("old wood or wood", "wood", ["wood", "old wood"], 12),
+        ("old wood", "wood", ["wood", "old wood"], 4),
+        ("positively", "positive", ["positive", "negative"], 0),
+        ("C++ and C", "C++", ["C", "C++"], 0),
+        ("it is \u6d77\u3002", "\u6d77", ["\u6d77", "\u6e56"], 6),
+        ("\u7b54\u6848\u662f\u6d77\u3002", "\u6d77", ["\u6d77", "\u6e56"], 3),
+    ],
+)
+def test_a_choice_is_found_as_whole_words(
+    text: str, choice: str, choices: Sequence[str], begin: int
+) -> None:
+    named = choices.index(choice)
+    found = find_choice(text, (0, len(text)), [named], choices)
+    assert found is not None
+    assert (found.place, found.by_letter) == (begin, False)
+
+
+def test_a_short_choice_is_not_found_inside_another_word() -> None:
+    assert find_choice("the northern gate", (0, 17), [1], ["yes", "no"]) is None

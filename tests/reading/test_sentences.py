@@ -23,6 +23,10 @@ from mitools.reading.sentences import (
         ("J. R. Moss wrote it. It sold.", ["J. R. Moss wrote it.", " It sold."]),
         ("1. Add them. Stop.", ["1. Add them.", " Stop."]),
         ("Is it 5? Yes!", ["Is it 5?", " Yes!"]),
+        ("It is 3! = 6. Yes.", ["It is 3! = 6.", " Yes."]),
+        ("It is 6! Yes.", ["It is 6!", " Yes."]),
+        ("It is 6!\n- 3 eggs.", ["It is 6!", "\n", "- 3 eggs."]),
+        ("The answer is B. Oops, it flies.", ["The answer is B.", " Oops, it flies."]),
         ("no end", []),
     ],
 )
