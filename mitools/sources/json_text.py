@@ -106,10 +106,10 @@ def json_rows(path: str, options: LoadOptions) -> Iterator[Row]:
             yield from _rows_of_lines(text, lines, bounds)
             return
         whole = _read_whole(first, rest or iter(()), text, options.max_json_bytes)
-        content = whole.decode(text.encoding, "replace").removeprefix("\ufeff")
+        content = text.decoded_rest(whole, number)
     if not is_list:
         _refuse_single_object(content, path)
-    yield from _rows_of_values(content, text.name, number)
+    yield from _rows_of_values(content, text.name, number, bounds)
 
 
 def _read_whole(first: bytes, rest: Iterator[bytes], text: Text, most: int) -> bytes:
@@ -156,7 +156,7 @@ def _is_json(raw: bytes) -> bool:
     return True
 
 
-def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
+def _rows_of_values(text: str, name: str, line: int, bounds: Bounds) -> Iterator[Row]:
     """Yield the objects of all lists in a text, and objects outside lists.
 
     Text after the end of a list is read too, or refused, so no record is lost.
@@ -188,7 +188,7 @@ def _rows_of_values(text: str, name: str, line: int) -> Iterator[Row]:
             message = f"not valid JSON from here on ({reason})"
             raise SourceError(message, where=where, hint="check that the file is complete") from exc
         item = text[position:end]
-        yield Row(where, partial(parse_line, item, where), partial(str, item))
+        yield Row(where, partial(parse_line, item, where, bounds), partial(str, item))
         line += item.count("\n")
         position = end
 

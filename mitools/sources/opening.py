@@ -57,12 +57,29 @@ class Text:
                 return raw.decode("utf-8-sig")
             return raw.decode(self.encoding)
         except UnicodeDecodeError as exc:
-            other = "cp1252" if self.encoding == "utf-8" else "utf-8"
-            hint = f'name the encoding of the file, such as "--encoding {other}"'
-            shown = self.encoding.upper()
-            message = f"not {shown} (byte {exc.start + 1} of the line)"
+            message, hint = self._undecodable(exc.start)
             where = Where(self.name, number)
             raise MalformedLineError(message, where=where, hint=hint) from exc
+
+    def decoded_rest(self, raw: bytes, number: int) -> str:
+        """Decode its text from the start of a line on, without a byte-order mark.
+
+        Raises:
+            SourceError: it is not in the encoding.
+        """
+        try:
+            return raw.decode(self.encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as exc:
+            begin = raw.rfind(b"\n", 0, exc.start) + 1
+            message, hint = self._undecodable(exc.start - begin)
+            where = Where(self.name, number + raw.count(b"\n", 0, begin))
+            raise SourceError(message, where=where, hint=hint) from exc
+
+    def _undecodable(self, place: int) -> tuple[str, str]:
+        """Say what is wrong with the byte at a place of a line, and what to type."""
+        other = "cp1252" if self.encoding == "utf-8" else "utf-8"
+        hint = f'name the encoding of the file, such as "--encoding {other}"'
+        return f"not {self.encoding.upper()} (byte {place + 1} of the line)", hint
 
 
 def shown_name(path: str) -> str:

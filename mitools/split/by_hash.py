@@ -12,13 +12,15 @@ of the bounds of train.
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mitools.errors import MissingFieldError, UsageError
+from mitools.errors import InvalidFieldError, MissingFieldError, UsageError
 from mitools.records import Record
+from mitools.schema import SPLITS
 
 __all__ = [
     "SCALE",
@@ -96,9 +98,18 @@ def split_key(record: Record) -> str:
 
 
 def kept_split(record: Record, reassigned: Collection[str]) -> str | None:
-    """Return the split that a record has and keeps; None if it is to be assigned."""
+    """Return the split that a record has and keeps; None if it is to be assigned.
+
+    Raises:
+        InvalidFieldError: it has another one than train, valid or test.
+    """
     split: str | None = record.get("split")
-    return None if split in reassigned else split
+    if split is None or split in reassigned:
+        return None
+    if split not in SPLITS:
+        message = f'field "split" must be one of {", ".join(SPLITS)}, not {json.dumps(split)}'
+        raise InvalidFieldError(message, hint="change it, or remove the field to assign a split")
+    return split
 
 
 @dataclass(frozen=True)

@@ -271,7 +271,11 @@ def warnings(report: SplitReport) -> list[str]:
     if report.reassign_split and test.kept and test.records > test.kept:
         count = test.records - test.kept
         who = f"{count:,} {_plural(count)}"
-        found.append(f'test gained {who}; to keep it as it was, add "--test 0"')
+        if report.fractions.test:
+            text = f'test gained {who}; to keep it as it was, add "--test 0"'
+        else:
+            text = f"test gained {who} by its groups; to keep it as it was, remove them from train"
+        found.append(text)
     found += _about_units(report)
     if report.strata is not None:
         found += _about_strata(report, report.strata)

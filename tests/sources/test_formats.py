@@ -384,3 +384,22 @@ def test_a_list_of_json_is_read_up_to_a_bound(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"longer than 2,097,152 bytes; .*--max-json-bytes"):
         list(open_file(str(path), options).rows)
     assert len(list(open_file(str(path)).rows)) == 1
+
+
+def test_a_list_in_another_encoding_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "latin.json"
+    path.write_bytes('[\n{"input": "one"},\n{"input": "caf\xe9"}]'.encode("latin-1"))
+    with pytest.raises(
+        SourceError, match=r"latin\.json:3: not UTF-8 \(byte 15 of the line\)"
+    ) as caught:
+        records_of(path)
+    assert '"--encoding cp1252"' in caught.value.hint
+    assert records_of(path, encoding="cp1252")[1]["input"] == "café"
+
+
+def test_the_bound_of_nesting_holds_for_lists_too(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text('[{"input": "a", "deep": ' + "[" * 150 + "]" * 150 + "}]")
+    with pytest.raises(MitoolsError, match="nested deeper than 100 levels"):
+        records_of(path)
+    assert records_of(path, bounds=Bounds(depth=300))[0]["input"] == "a"

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from scipy.stats import chisquare
 
-from mitools.errors import MissingExtraError, MissingFieldError, UsageError
+from mitools.errors import InvalidFieldError, MissingExtraError, MissingFieldError, UsageError
 from mitools.records import Record
 from mitools.split import Fractions, HashSplitter
 from mitools.split.divide import divide as divide_run
 from mitools.split.options import SplitOptions
 from mitools.split.report import report_of, shares, warnings
+from mitools.split.run import split_records
 from mitools.spool import RecordSpool, no_progress
 from tests.split.conftest import Divide
 
@@ -203,6 +204,27 @@ def test_one_split_is_divided_again_and_the_others_are_kept(divide: Divide) -> N
     done, report = divide(records, **options, test=0.2)
     assert counts(done) == {"train": 140, "valid": 20, "test": 90}
     assert warnings(report) == ['test gained 40 records; to keep it as it was, add "--test 0"']
+
+
+def test_where_groups_enlarge_test_the_warning_names_no_option_that_is_given(
+    divide: Divide,
+) -> None:
+    records = numbered(20, split="test") + numbered(100, seed=1, split="train")
+    for number in range(3):
+        records[20 + number]["input"] = records[number]["input"]
+    options = {"dedup": "exact", "reassign_split": "train", "valid": 0.1, "test": 0}
+    done, report = divide(records, **options)
+    assert counts(done)["test"] == 23
+    (said,) = warnings(report)
+    assert said.startswith("test gained 3 records by its groups; ")
+    assert "--test 0" not in said
+
+
+@pytest.mark.parametrize("mode", [{}, *MODES], ids=lambda mode: " ".join(mode))
+def test_a_split_of_another_name_is_an_error_and_loses_no_record(mode: dict[str, Any]) -> None:
+    records = [*numbered(20), *numbered(1, seed=1, split="validation")]
+    with pytest.raises(InvalidFieldError, match='must be one of train, valid, test, not "valida'):
+        list(split_records(records, SplitOptions(**mode)))
 
 
 def test_records_follow_those_of_their_group_that_have_a_split(divide: Divide) -> None:

@@ -339,11 +339,28 @@ def _read_alpaca(row: Record, where: Where, _reading: Reading) -> _Read:
         message = f'field "instruction" or "input" {exc}'
         raise InvalidFieldError(message, where=where, hint=_SKIP) from exc
     question = "\n\n".join(filter(None, parts))
-    system = _system_in(row)
+    system, turns = _system_in(row), _turns_in(row.get("history"))
     context = ({"role": "system", "content": system},) if system.strip() else ()
-    exchange = _with_response(Exchange(question, (), context), row.get("output"), where)
-    used = {"instruction", "input", "output", "system", "system_prompt", "history", "model"}
+    exchange = Exchange(question, (), (*context, *(turns or ())))
+    used = {"instruction", "input", "output", "system", "system_prompt", "model"}
+    if turns is not None:
+        used.add("history")
+    exchange = _with_response(exchange, row.get("output"), where)
     return _Read([_named(exchange, row)], frozenset(used))
+
+
+def _turns_in(history: Any) -> tuple[dict[str, str], ...] | None:
+    """Return earlier turns as messages, from pairs of a question and its answer; None otherwise."""
+    if not history:
+        return ()
+    pairs = history if isinstance(history, list) else [history]
+    if not all(isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in pairs):
+        return None
+    return tuple(
+        {"role": role, "content": text}
+        for pair in pairs
+        for role, text in zip(("user", "assistant"), pair, strict=True)
+    )
 
 
 _BATCH = Form("answers of a batch", _read_batch)

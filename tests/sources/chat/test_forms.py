@@ -71,6 +71,20 @@ def test_alpaca_puts_the_input_below_the_instruction() -> None:
     assert row["input"] == "Add.\n\n2 and 2"
 
 
+def test_the_history_of_an_alpaca_row_is_its_earlier_turns() -> None:
+    given = {"instruction": "And of Spain?", "output": "Madrid.", "system": "Be short."}
+    history = [["What is the capital of France?", "Paris."]]
+    [row] = read({**given, "history": history}, context="turns")
+    assert [message["role"] for message in row["context"]] == ["system", "user", "assistant"]
+    assert row["input"].startswith("User: What is the capital of France?\nAssistant: Paris.\n")
+    assert row["input"].endswith("And of Spain?")
+    assert "history" not in row
+    [row] = read({**given, "history": []})
+    assert (row["input"], [m["role"] for m in row["context"]]) == ("And of Spain?", ["system"])
+    [row] = read({**given, "history": "a note"})
+    assert row["history"] == "a note"
+
+
 def test_other_fields_stay_and_names_become_ids() -> None:
     [row] = read({"uuid": "u1", "topic": "maths", "label": "4", "messages": TOLD})
     assert (row["id"], row["topic"], row["label"]) == ("u1", "maths", "4")
