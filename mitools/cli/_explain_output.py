@@ -187,7 +187,7 @@ def _page(stage: Stage, outputs: Outputs, run: ExplanationRun) -> Iterator[Show]
         replies = TeacherReplies(outputs.journal) if outputs.journal is not None else None
         page = stack.enter_context(Page(run.options.seed, summaries, replies))
         yield page.add
-        page.finish(stream, run, _source(stage, run.options), stage.console.warn)
+        page.finish(stream, run, _sources(stage, run.options), stage.console.warn)
     if path != STDOUT:
         _report_size(stage, path, page.count)
 
@@ -228,9 +228,9 @@ def _summary(path: str | None) -> Summary | None:
     return read_summary(path)
 
 
-def _source(stage: Stage, options: ExplainOptions) -> str:
+def _sources(stage: Stage, options: ExplainOptions) -> list[str]:
     names = [options.text] if options.text is not None else stage.files or (STDIN,)
-    return ", ".join("stdin" if name == STDIN else name for name in names)
+    return ["stdin" if name == STDIN else name for name in names]
 
 
 def _report_size(stage: Stage, path: str, count: int) -> None:

@@ -11,6 +11,7 @@
 - ``report``: messages about a run;
 - ``terminal``: a view as text, of ``pieces`` and ``prose``; ``excerpt``: the parts of a long text
   that are shown; ``word_diff``: how two texts differ; ``pager``: sends text to the user's pager;
+- ``counted``: which records the figures are of;
 - ``overview``: the main figures and ``next_commands``: what to type next; ``examples``: a right, a
   wrong and an inconsistent record;
 - ``summary_file``: reads the figures that ``mitools eval --summary`` wrote;

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mitools.evaluate.operating.roles import role_in
+from mitools.explain.counted import PARTS, Part, parts_of, usual_part
 from mitools.explain.filters import ViewedRecord
 from mitools.explain.next_commands import Found, NextCommand, next_commands
 from mitools.explain.options import ExplainOptions
@@ -16,8 +16,6 @@ from mitools.explain.page.summarize import ViewSummarizer
 from mitools.explain.summary_file import Summary
 
 __all__ = ["Overview"]
-
-_NOT_EVALUATED = ("train", "valid")
 
 
 class Overview:
@@ -29,8 +27,10 @@ class Overview:
     """
 
     def __init__(self) -> None:
-        self._evaluated, self._others = ViewSummarizer("student"), ViewSummarizer("student")
-        self._counts = {True: 0, False: 0}
+        self._folds: dict[Part, ViewSummarizer] = {
+            part: ViewSummarizer("student") for part in PARTS
+        }
+        self._counts: dict[Part, int] = dict.fromkeys(PARTS, 0)
         self._tasks: dict[str, None] = {}
         self._wrong = self._inconsistent = self._disagreeing = 0
         self._has_confidences = False
@@ -39,12 +39,11 @@ class Overview:
     def add(self, item: ViewedRecord) -> None:
         """Add a record."""
         view, answer = item.view, item.record.get("student") or {}
-        is_evaluated = view.split not in _NOT_EVALUATED and role_in(item.record) is None
-        fold = self._evaluated if is_evaluated else self._others
-        fold.add(view, view.student, answer)
-        if not any(self._counts.values()):
+        if not self._counts["whole"]:
             self._first_id = view.id
-        self._counts[is_evaluated] += 1
+        for part in parts_of(item.record):
+            self._folds[part].add(view, view.student, answer)
+            self._counts[part] += 1
         self._tasks[view.task] = None
         self._wrong += view.is_right is False
         self._inconsistent += view.is_consistent is False
@@ -57,12 +56,12 @@ class Overview:
         Args:
             seed: of the resampling.
         """
-        is_evaluated = self._evaluated.has_answers
-        fold = self._evaluated if is_evaluated else self._others
+        part = usual_part([one for one, fold in self._folds.items() if fold.has_answers])
+        fold = self._folds[part]
         if not fold.has_answers:
             return None
         facts: dict[str, Any] = {
-            "records": self._counts[is_evaluated],
+            "records": self._counts[part],
             "tasks": self._tasks,
             "models": fold.models,
         }
@@ -79,8 +78,8 @@ class Overview:
             summary: the summary that was given, if any.
         """
         found = Found(
-            records=sum(self._counts.values()),
-            evaluated=self._counts[True],
+            records=self._counts["whole"],
+            evaluated=self._counts["evaluated"],
             wrong=self._wrong,
             inconsistent=self._inconsistent,
             disagreeing=self._disagreeing,

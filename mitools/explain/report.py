@@ -26,8 +26,8 @@ def run_messages(run: ExplanationRun) -> Iterator[RunMessage]:
         return
     if run.others:
         yield from _unanswered(run)
-    for other, changes in zip(run.others, run.comparisons.values(), strict=True):
-        yield from _comparison(run, other, changes)
+    for other, (who, changes) in zip(run.others, run.comparisons.items(), strict=True):
+        yield from _comparison(run, other, changes, run.left_out(who))
     counts = run.counts
     if not counts.matching:
         yield RunMessage(f"none of {counts.read:,} records matches")
@@ -60,11 +60,15 @@ def _unanswered(run: ExplanationRun) -> Iterator[RunMessage]:
 
 
 def _of(count: int, total: int) -> str:
-    return f"{count:,} of {total:,} record{'s' * (total != 1)}"
+    return f"{count:,} of {_plural(total)}"
+
+
+def _plural(count: int) -> str:
+    return f"{count:,} record{'s' * (count != 1)}"
 
 
 def _comparison(
-    run: ExplanationRun, second: SecondStudent, changes: LabelChanges
+    run: ExplanationRun, second: SecondStudent, changes: LabelChanges, left: int
 ) -> Iterator[RunMessage]:
     name, read, counts = second.name, second.read, run.counts
     for count, total, what in (
@@ -81,4 +85,6 @@ def _comparison(
         yield RunMessage(text, is_warning=True)
     part = "" if run.has_read_all else f", of the {counts.read:,} read"
     text = changes.as_text(is_tested=run.has_read_all)
+    if left:
+        part = f"{part}; {_plural(left)} of train or valid left out"
     yield RunMessage(f"{name} against the first: {text}{part}")

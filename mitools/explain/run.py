@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mitools.evaluate.operating.roles import role_in
 from mitools.explain.build_view import view_of
+from mitools.explain.counted import PARTS, Part, parts_of, usual_part
 from mitools.explain.filters import FilterCounts, ViewedRecord
 from mitools.explain.live import text_record
 from mitools.explain.options import ExplainOptions
@@ -61,7 +61,8 @@ def explain_records(
     Raises:
         UsageError: two options contradict each other, or one needs another.
         StudentError: the folder ``options.student`` does not hold a usable student.
-        SourceError, DataError: a file of ``options.vs`` cannot be read, or a record is invalid.
+        SourceError, DataError: a file of ``options.vs`` cannot be read, or a record is invalid;
+            MissingFieldError, one of its kinds: a record has no id to match it by.
     """
     run = ExplanationRun(options or ExplainOptions(), warn=warn)
     return (item.view for item in run.run(records))
@@ -74,8 +75,6 @@ class ExplanationRun:
         options: which records to show, and which student to ask.
         counts: counts of the records.
         others: the answers of other students.
-        comparisons: by student, counts of what it changed, over the records that meet the criteria
-            which do not look at answers: counts of records chosen by their outcome would be biased.
         overview: the main figures and the next commands, if an overview is shown.
         is_complete: whether the last record was taken; a reader may stop earlier.
         has_read_all: whether the input was read to its end.
@@ -115,8 +114,9 @@ class ExplanationRun:
         self.options = options
         self.counts = FilterCounts()
         self.others = tuple(others)
-        self.comparisons: Mapping[Who, LabelChanges] = {
-            other_key(index): LabelChanges() for index in range(len(self.others))
+        self._changes: dict[Part, dict[Who, LabelChanges]] = {
+            part: {other_key(index): LabelChanges() for index in range(len(self.others))}
+            for part in PARTS[:-1]  # what chose a threshold is in no figure
         }
         self.overview = self._make_overview()
         self.is_complete = self.has_read_all = False
@@ -128,6 +128,26 @@ class ExplanationRun:
         self._thresholds = options.thresholds
         self._warn = warn
         self._reject: Reject = raise_fault
+
+    @property
+    def comparisons(self) -> Mapping[Who, LabelChanges]:
+        """By student, counts of what it changed, over the records that figures are usually of.
+
+        They are of the records that meet the criteria which do not look at answers: counts of
+        records chosen by their outcome would be biased.
+        """
+        counted = [
+            part for part, found in self._changes.items() if any(map(_total, found.values()))
+        ]
+        return self.comparisons_in(usual_part(counted))
+
+    def comparisons_in(self, part: Part) -> Mapping[Who, LabelChanges]:
+        """Return the counts over one part of the records; none has a role."""
+        return self._changes["evaluated" if part == "evaluated" else "unmarked"]
+
+    def left_out(self, who: Who) -> int:
+        """Return how many records of train or valid :attr:`comparisons` leave out."""
+        return _total(self._changes["unmarked"][who]) - _total(self.comparisons[who])
 
     def run(
         self, records: Iterable[Record] = (), reject: Reject = raise_fault
@@ -224,9 +244,11 @@ class ExplanationRun:
     def _compared(self, items: Iterable[ViewedRecord]) -> Iterator[ViewedRecord]:
         for item in items:
             records = (item.record, *(other for other in item.others if other))
-            if not any(map(role_in, records)):  # what chose a threshold is in no figure
-                for who, changes in self.comparisons.items():
-                    changes.add(item.view.side(who))
+            parts = set(PARTS).intersection(*map(parts_of, records))
+            for part, found in self._changes.items():
+                if part in parts:
+                    for who, changes in found.items():
+                        changes.add(item.view.side(who))
             yield item
 
     def _meeting(
@@ -312,3 +334,7 @@ class ExplanationRun:
         trained = opened.student.metadata.get("task")
         if isinstance(trained, str) and trained != view.task:
             self._warn(f'the student was trained on the task "{trained}", not "{view.task}"')
+
+
+def _total(changes: LabelChanges) -> int:
+    return changes.counts.total()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mitools.errors import DataError
+from mitools.errors import DataError, MissingFieldError
 from mitools.explain.view import Change, Side
 from mitools.question import question_digest
 from mitools.records import Record
@@ -43,6 +43,7 @@ class SecondStudent:
 
         Raises:
             DataError: no record has an answer.
+            MissingFieldError: a record with an answer has no id.
         """
         self.name = name
         self.read = self.silent = self.repeated = self.differing = self.again = 0
@@ -61,11 +62,11 @@ class SecondStudent:
         student = record.get("student")
         if not student:
             self.silent += 1
-        elif record["id"] in self._answers:
+        elif (name := _id_of(record)) in self._answers:
             self.repeated += 1
         else:
             scores = record.get("scores") or {}
-            self._answers[record["id"]] = (question_digest(record), student, scores)
+            self._answers[name] = (question_digest(record), student, scores)
 
     @property
     def unmet(self) -> int:
@@ -76,18 +77,32 @@ class SecondStudent:
         """Return the record with the second student's answer; None if it has none.
 
         The second student's scores are kept if the question and gold are equal.
+
+        Raises:
+            MissingFieldError: the record has no id.
         """
-        found = self._answers.get(record["id"])
+        name = _id_of(record)
+        found = self._answers.get(name)
         if found is None:
             return None
         digest, student, scores = found
         is_same = digest == question_digest(record)
-        if record["id"] in self._met:
+        if name in self._met:
             self.again += 1
         else:
-            self._met.add(record["id"])
+            self._met.add(name)
             self.differing += not is_same
         return {**record, "student": student, "scores": scores if is_same else {}}
+
+
+def _id_of(record: Record) -> str:
+    name: str | None = record.get("id")
+    if name is None:
+        hint = 'give each record an id, or read the file with "read_records", which makes one'
+        raise MissingFieldError(
+            'field "id" is missing, by which the answers of two students are matched', hint=hint
+        )
+    return name
 
 
 @dataclass

@@ -23,6 +23,7 @@ from mitools.cli import mitools as cli
 from mitools.student.protocol import Generation
 from tests.explain.figures import probed
 from tests.explain.page.pages import packed_in, rows_in
+from tests.explain.page.test_write_index import config_of
 
 SEEN = {
     "id": "seen",
@@ -479,6 +480,16 @@ def test_a_page_is_written_instead_of_a_view(tmp_path: Path) -> None:
         "teacher right 1/1 (100%)\n"
     )
     assert list(tmp_path.iterdir()) == [page]
+
+
+def test_the_command_of_a_page_names_each_file_whatever_its_name(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("a, b.jsonl", "c.jsonl")]
+    for number, name in enumerate(names):
+        Path(name).write_text(jsonl({**SEEN, "id": str(number)}))
+    page = tmp_path / "page.html"
+    assert run(*names, "--html", str(page)).exit_code == 0
+    assert config_of(page.read_text())["command"] == ["mitools", "explain", *names]
+    assert f"<dd>{', '.join(names)}</dd>" in page.read_text()
 
 
 def test_a_page_and_records_go_together(tmp_path: Path) -> None:

@@ -52,6 +52,17 @@ def test_records_of_the_valid_split_do_not_count_beside_test_records() -> None:
     assert (alone["records"], alone["label"]["accuracy"]["value"]) == (1, 0.0)
 
 
+def test_where_no_record_is_evaluated_those_that_chose_a_threshold_still_do_not_count() -> None:
+    chose = item(0, "8", "valid")
+    chose.record["scores"] = {"role": "calibration"}
+    summary = overview(chose, item(1, "7", "valid")).summary(seed=0)
+    assert summary is not None
+    assert (summary["records"], summary["label"]["accuracy"]["value"]) == (1, 1.0)
+    alone = overview(chose).summary(seed=0)
+    assert alone is not None
+    assert alone["records"] == 1
+
+
 def test_without_an_answer_there_are_no_figures() -> None:
     record = {"id": "x", "input": "?"}
     assert overview(ViewedRecord(record, view_of(record))).summary(seed=0) is None

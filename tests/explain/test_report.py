@@ -61,6 +61,17 @@ def test_a_filter_by_an_operating_point_that_no_record_holds_is_explained() -> N
     ]
 
 
+def test_a_comparison_says_what_it_leaves_out() -> None:
+    second = SecondStudent([answered(name, "a") for name in "xyz"], "b.jsonl")
+    run = ExplanationRun(ExplainOptions(), others=[second])
+    first = [{**answered(name, "a"), "split": "valid"} for name in "xy"]
+    (told, _) = messages(run, [*first, answered("z", "a")])
+    assert told == (
+        "b.jsonl against the first: fixed 0, broken 0, both right 1, both wrong 0; "
+        "2 records of train or valid left out"
+    )
+
+
 def test_a_second_student_is_compared_and_its_gaps_are_said() -> None:
     second = SecondStudent([answered("x", "a"), answered("z", "a"), answered("z", "b")], "b.jsonl")
     run = ExplanationRun(ExplainOptions(), others=[second])

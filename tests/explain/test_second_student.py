@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mitools.errors import DataError
+from mitools.errors import DataError, MissingFieldError
 from mitools.explain.build_view import view_of
 from mitools.explain.options import ExplainOptions
 from mitools.explain.run import ExplanationRun
@@ -236,6 +236,28 @@ def test_filters_on_the_record_say_what_is_compared() -> None:
     explanation = ExplanationRun(options, others=[SecondStudent(SECOND, "b.jsonl")])
     list(explanation.run(FIRST))
     assert dict(explanation.comparisons["second"].counts) == {"fixed": 1, "both_right": 1}
+
+
+def test_a_comparison_is_of_the_records_that_eval_takes_by_default() -> None:
+    splits = {"fixed": "train", "broken": "valid"}
+    first = [{**one, "split": splits.get(one["id"], "test")} for one in FIRST]
+    explanation = ExplanationRun(ExplainOptions(), others=[SecondStudent(SECOND, "b.jsonl")])
+    list(explanation.run(first))
+    assert dict(explanation.comparisons["second"].counts) == {"both_right": 1, "both_wrong": 2}
+    assert explanation.left_out("second") == 2
+    alone = ExplanationRun(ExplainOptions(), others=[SecondStudent(SECOND, "b.jsonl")])
+    list(alone.run([{**one, "split": "valid"} for one in FIRST]))
+    assert (alone.comparisons["second"].counts.total(), alone.left_out("second")) == (5, 0)
+
+
+def test_records_without_an_id_cannot_be_matched() -> None:
+    nameless = {name: value for name, value in FIRST[0].items() if name != "id"}
+    run = ExplanationRun(ExplainOptions(), others=[SecondStudent(SECOND, "b.jsonl")])
+    with pytest.raises(MissingFieldError, match='field "id" is missing') as caught:
+        list(run.run([FIRST[0], nameless]))
+    assert "read_records" in str(caught.value.hint)
+    with pytest.raises(MissingFieldError, match='field "id" is missing'):
+        SecondStudent([nameless], "b.jsonl")
 
 
 def test_any_number_of_students_is_compared_with_the_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,8 @@ MAX_DEPTH = 6
 _LOOKED_AT = (
     20  # records of a file; a student's answer is in one of them, or the file is not judged
 )
+_SHARED = ("summary.json", "figures.json")
+_NAMED = 'name it after its records, as "mi.json" for "mi.jsonl"'
 _RECORDS = re.compile(r"\.jsonl(?:\.gz|\.zst)?$")
 
 
@@ -48,38 +51,45 @@ class FoundRun:
 def find_runs(folder: str, warn: Callable[[str], None] = lambda _text: None) -> list[FoundRun]:
     """Return the judged runs in a folder and the folders in it, by path.
 
-    A summary beside the records has their name (``mi.json`` for ``mi.jsonl``), or is called
-    ``summary.json`` or ``figures.json``. A page has their name, or is called ``page.html``. Links
-    to folders are not followed.
+    A summary beside the records has their name (``mi.json`` for ``mi.jsonl``). Where they are the
+    only judged file of their folder, it may also be called ``summary.json`` or ``figures.json``. A
+    page has their name, or is called ``page.html`` there. Links to folders are not followed.
 
     Args:
         folder: that is searched.
-        warn: receives a warning if there are more than :data:`MAX_RUNS`; the others are left out.
+        warn: receives a warning if there are more than :data:`MAX_RUNS`, and the others are left
+            out; and one for each summary that could be of several files.
     """
     paths = list(islice(filter(_is_judged, _record_files(folder)), MAX_RUNS + 1))
+    judged = Counter(map(os.path.dirname, paths))
     if len(paths) > MAX_RUNS:
         warn(f"{folder} has more than {MAX_RUNS} runs; those behind {paths[-2]} are left out")
         del paths[MAX_RUNS:]
-    found = []
-    for name, path in zip(run_names(paths), paths, strict=True):
-        stem = _RECORDS.sub("", path)
-        beside = os.path.dirname(path)
-        summary_path, summary = "", None
-        for candidate in (
-            f"{stem}.json",
-            f"{stem}.summary.json",
-            *_in(beside, "summary", "figures"),
-        ):
-            if summary is None and (summary := _summary_at(candidate)) is not None:
-                summary_path = candidate
-        pages = (f"{stem}.html", os.path.join(beside, "page.html"))
-        page = next(filter(os.path.isfile, pages), "")
-        found.append(FoundRun(name, path, summary, summary_path, page))
-    return found
+    for beside, count in judged.items():
+        if count > 1:
+            for path in filter(_summary_at, _in(beside, *_SHARED)):
+                warn(f"{path} is left out: its folder has {count} judged files; {_NAMED}")
+    return [
+        _found(name, path, is_alone=judged[os.path.dirname(path)] == 1)
+        for name, path in zip(run_names(paths), paths, strict=True)
+    ]
+
+
+def _found(name: str, path: str, *, is_alone: bool) -> FoundRun:
+    """Return a run with what is beside it; names that several runs could share only if alone."""
+    stem, beside = _RECORDS.sub("", path), os.path.dirname(path)
+    shared = _in(beside, *_SHARED) if is_alone else []
+    summary_path, summary = "", None
+    for candidate in (f"{stem}.json", f"{stem}.summary.json", *shared):
+        if summary is None and (summary := _summary_at(candidate)) is not None:
+            summary_path = candidate
+    pages = [f"{stem}.html", *(_in(beside, "page.html") if is_alone else ())]
+    page = next(filter(os.path.isfile, pages), "")
+    return FoundRun(name, path, summary, summary_path, page)
 
 
 def _in(folder: str, *names: str) -> list[str]:
-    return [os.path.join(folder, f"{name}.json") for name in names]
+    return [os.path.join(folder, name) for name in names]
 
 
 def _record_files(folder: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Views as small JSON rows, safe inside a ``<script>`` element.
 
 A row has only what the page shows of a record. Absent and empty values are left out, so that 10,000
-rows stay small. The script reads the same keys.
+rows stay small; but not an empty id or label. The script reads the same keys.
 """
 
 from __future__ import annotations
@@ -62,10 +62,8 @@ def letters() -> dict[str, Who]:
 def row_of(view: View) -> dict[str, Any]:
     """Return the row of a view."""
     bars = any(side.bars for side in view.sides)
-    return _present(
+    found = _present(
         {
-            "n": view.position,
-            "id": view.id[:MAX_LABEL],
             **_text("input", view.input),
             "split": view.split,
             "task": view.task,
@@ -77,14 +75,14 @@ def row_of(view: View) -> dict[str, Any]:
             "changed": view.is_changed,
         }
     )
+    return {"n": view.position, "id": view.id[:MAX_LABEL], **found}
 
 
 def _side(side: Side) -> dict[str, Any]:
     likeliest = sorted(range(len(side.bars)), key=lambda index: -side.bars[index].probability)
     drawn = [side.bars[index] for index in sorted(likeliest[:MAX_BARS])]
-    return _present(
+    found = _present(
         {
-            "label": None if side.label is None else side.label[:MAX_LABEL],
             **_text("rationale", side.rationale),
             "right": side.is_right,
             "confidence": side.confidence,
@@ -103,6 +101,8 @@ def _side(side: Side) -> dict[str, Any]:
             "changed": side.is_changed,
         }
     )
+    # An empty label is an answer; without one, there is none.
+    return found if side.label is None else {"label": side.label[:MAX_LABEL], **found}
 
 
 def _way(answer: WayAnswer) -> list[Any]:

@@ -7,7 +7,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from mitools.evaluate.measures.comparison import mcnemar
 from mitools.evaluate.measures.consistency import CONSISTENCY
 from mitools.evaluate.measures.labels import ACCURACY, rate
-from mitools.evaluate.operating.roles import role_in
 from mitools.explain.build_view import verdicts
+from mitools.explain.counted import PARTS, Part, part_of_summary, parts_of, usual_part
 from mitools.explain.figure_text import Figure, figure_of
 from mitools.explain.page.find_runs import FoundRun
-from mitools.explain.summary_file import Summary, metric_at
+from mitools.explain.summary_file import Summary, is_number, metric_at
 from mitools.question import question_digest
 from mitools.records import Record, read_records
 
@@ -44,18 +44,20 @@ class RunFigures:
     """What the index shows of a run.
 
     Attributes:
-        found: the run's files.
-        records: number of judged records.
+        found: the run's files; without the summary if that is of other records.
+        records: number of judged records that the figures are of.
+        left_out: number of the others: of train or valid, or with a role.
         model: the most frequent name of the student in its answers.
         figures: one for each column; without a value, its reason.
         is_right: by record, whether the label is right; of records with a gold label.
         digest: hash of the questions that it answered; equal for runs on the same records.
         repeated: number of records with an id seen before; all count.
-        warning: what is wrong with the file; empty if it was read.
+        warning: what is wrong with the file or its summary; without figures, it was not read.
     """
 
     found: FoundRun
     records: int = 0
+    left_out: int = 0
     model: str = ""
     figures: list[Figure] = field(default_factory=list)
     is_right: dict[Name, bool] = field(default_factory=dict)
@@ -67,25 +69,57 @@ class RunFigures:
 def read_run(found: FoundRun) -> RunFigures:
     """Read the records of a run.
 
-    Figures of its summary are used as they are. Without one, accuracy and consistency are counted
-    from the records.
+    Figures of its summary are used as they are, unless they contradict the records. Without one,
+    accuracy and consistency are counted from the records that ``eval`` takes by default, if there
+    are any.
 
     Raises:
         SourceError, DataError: the file cannot be read, or a record is invalid.
     """
-    counts = _Counts()
+    counts = _Counts(found.path)
     for record in read_records(found.path):
         if record.get("student"):
             counts.add(record)
     summary = found.summary or {}
-    is_fitting = summary.get("records") == len(counts.evaluated) != counts.records
-    if is_fitting or counts.has_roles:  # the others only fitted a parameter
-        counts.keep_evaluated()
+    part = part_of_summary(summary, counts.sizes)
+    usual = usual_part([one for one in PARTS if counts.sizes[one]])
+    warning = _contradiction(summary, counts, part, usual)
+    if warning:
+        warning = f"{found.summary_path} is left out: {warning}"
+        found, summary, part = replace(found, summary=None, summary_path=""), {}, None
+    counts.keep(part or usual)
     own = counts.summary()
-    figures = [_figure(summary, own, path) for path in COLUMNS]
-    model = counts.models.most_common(1)[0][0] if counts.models else ""
-    digest, repeated = counts.digest(), counts.repeated()
-    return RunFigures(found, counts.records, model, figures, counts.is_right, digest, repeated)
+    return RunFigures(
+        found,
+        records=counts.records,
+        left_out=counts.left_out,
+        model=counts.models.most_common(1)[0][0] if counts.models else "",
+        figures=[_figure(summary, own, path) for path in COLUMNS],
+        is_right=counts.is_right,
+        digest=counts.digest(),
+        repeated=counts.repeated(),
+        warning=warning,
+    )
+
+
+def _contradiction(summary: Summary, counts: _Counts, part: Part | None, usual: Part) -> str:
+    """Return why a summary is not of these records; "" if nothing speaks against it.
+
+    Args:
+        summary: that lies beside the records.
+        counts: of the records.
+        part: the part that the summary is of, by its number of records.
+        usual: the part that figures are of without a summary.
+    """
+    records, path = summary.get("records"), counts.path
+    if is_number(records) and part is None:
+        return f"its figures are of {records:,} records, and {path} has {counts.sizes[usual]:,}"
+    right, n = counts.accuracy_in(part or usual)
+    metric = metric_at(summary, "label.accuracy")
+    if metric is None or metric["value"] is None or not n:
+        return ""
+    differs = abs(metric["value"] - right / n) > 1e-5
+    return f"its accuracy is not that of the records in {path}" if differs else ""
 
 
 def _figure(summary: Summary, own: Summary, path: str) -> Figure:
@@ -99,47 +133,53 @@ def _figure(summary: Summary, own: Summary, path: str) -> Figure:
 class _Counts:
     """Counts of the judged records of one run."""
 
-    records: int = 0
-    has_roles: bool = False
+    path: str
+    left_out: int = 0
     models: Counter[str] = field(default_factory=Counter)
     is_right: dict[Name, bool] = field(default_factory=dict)
     is_consistent: dict[Name, bool] = field(default_factory=dict)
-    evaluated: set[Name] = field(default_factory=set)
-    _names: set[Name] = field(default_factory=set)
+    sizes: dict[Part, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
+    _parts: dict[Name, tuple[Part, ...]] = field(default_factory=dict)
     _seen: Counter[tuple[str, bytes]] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         asked = str(record["id"]), question_digest(record)
         name: Name = *asked, self._seen[asked]
         self._seen[asked] += 1
-        self._names.add(name)
-        self.records += 1
+        self._parts[name] = parts_of(record)
+        for part in self._parts[name]:
+            self.sizes[part] += 1
         if model := record["student"].get("model"):
             self.models[str(model)] += 1
-        role = role_in(record)
-        self.has_roles |= role is not None
-        if record.get("split") != "valid" and role is None:
-            self.evaluated.add(name)
         scores = verdicts(record)
         for verdict, found in (("correct", self.is_right), ("consistent", self.is_consistent)):
             if isinstance(scores.get(verdict), bool):
                 found[name] = scores[verdict]
 
-    def keep_evaluated(self) -> None:
-        """Leave out the records of the split valid."""
-        for found in (self.is_right, self.is_consistent):
-            for name in [name for name in found if name not in self.evaluated]:
-                del found[name]
-        self._names &= self.evaluated
-        self.records = len(self.evaluated)
+    @property
+    def records(self) -> int:
+        """Number of records that are kept."""
+        return len(self._parts)
+
+    def accuracy_in(self, part: Part) -> tuple[int, int]:
+        """Return how many records of a part are right, and how many have a verdict."""
+        found = [is_right for name, is_right in self.is_right.items() if part in self._parts[name]]
+        return sum(found), len(found)
+
+    def keep(self, part: Part) -> None:
+        """Leave out the records that are not in a part."""
+        for name in [name for name, parts in self._parts.items() if part not in parts]:
+            self.left_out += 1
+            for found in (self._parts, self.is_right, self.is_consistent):
+                found.pop(name, None)
 
     def digest(self) -> str:
-        joined = repr(sorted(self._names)).encode("utf-8", "surrogatepass")
+        joined = repr(sorted(self._parts)).encode("utf-8", "surrogatepass")
         return hashlib.sha256(joined).hexdigest()
 
     def repeated(self) -> int:
         """Count the records with an id seen before."""
-        return len(self._names) - len({name[0] for name in self._names})
+        return len(self._parts) - len({name[0] for name in self._parts})
 
     def summary(self) -> dict[str, Any]:
         """Return accuracy and consistency, in the form of a summary."""

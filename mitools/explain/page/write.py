@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import IO, Any
@@ -17,6 +17,14 @@ from markupsafe import Markup
 
 from mitools.evaluate.measures.consistency import Supports
 from mitools.evaluate.operating.roles import role_in
+from mitools.explain.counted import (
+    NOT_EVALUATED,
+    PARTS,
+    Part,
+    part_of_summary,
+    parts_of,
+    usual_part,
+)
 from mitools.explain.filters import FilterCounts, ViewedRecord
 from mitools.explain.options import ExplainOptions
 from mitools.explain.page.command import command_words
@@ -30,7 +38,7 @@ from mitools.explain.page.summarize import ViewSummarizer, doubts, label_pair
 from mitools.explain.page.teacher_replies import TeacherReplies
 from mitools.explain.run import ExplanationRun
 from mitools.explain.run_names import run_names
-from mitools.explain.summary_file import Summary
+from mitools.explain.summary_file import Summary, is_number
 from mitools.explain.view import View, Who, other_key
 from mitools.files import atomic_output
 from mitools.records import Record, dump_line
@@ -44,7 +52,7 @@ def write_page(
     options: ExplainOptions | None = None,
     *,
     summaries: Mapping[str, Summary] | None = None,
-    source: str = "records",
+    source: str | Sequence[str] = "records",
     warn: Callable[[str], None] = lambda _text: None,
 ) -> FilterCounts:
     """Write one HTML file with records, figures and plots, as ``mitools explain --html`` does.
@@ -62,7 +70,7 @@ def write_page(
         summaries: summaries of ``mitools eval``, by student: ``student``, ``second`` and so on.
             Their figures replace those computed here. See
             :func:`~mitools.explain.summary_file.read_summary`.
-        source: where the records are from; shown on the page.
+        source: the file of the records, or several files; shown on the page.
         warn: receives warnings, one sentence each.
 
     Returns:
@@ -78,7 +86,7 @@ def write_page(
     with atomic_output(path) as stream, Page(run.options.seed, summaries or {}) as page:
         for item in run.run(records):
             page.add(item)
-        page.finish(stream, run, source, warn)
+        page.finish(stream, run, (source,) if isinstance(source, str) else source, warn)
     return run.counts
 
 
@@ -96,9 +104,8 @@ class Page:
     seed: int = 0
     summaries: Mapping[Who, Summary] = field(default_factory=dict)
     replies: TeacherReplies | None = None
-    _whole: _Folds = field(default_factory=lambda: _Folds())
-    _evaluated: _Folds = field(default_factory=lambda: _Folds())
-    _has_roles: bool = False
+    _parts: dict[Part, _Folds] = field(default_factory=lambda: {part: _Folds() for part in PARTS})
+    _apart: Counter[str | None] = field(default_factory=Counter)
     _flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     _facts: RecordFacts = field(default_factory=RecordFacts)
     _rows: PackedRows = field(default_factory=PackedRows)
@@ -122,11 +129,9 @@ class Page:
         for flag in view.flags:
             self._flags[flag.name] = {"text": flag.text, "serious": flag.is_serious}
         self._facts.add(view, item.record.get("student") or {})
-        self._whole.add(item)
-        role = role_in(item.record)
-        self._has_roles |= role is not None
-        if view.split != "valid" and role is None:
-            self._evaluated.add(item)
+        for part in parts_of(item.record):
+            self._parts[part].add(item)
+        self._apart[None if role_in(item.record) is not None else view.split] += 1
         row = {**row_of(view), **_label_pair(view)}
         if self.replies is not None and (found := self.replies.of(view.id)):
             row["replies"] = found
@@ -136,22 +141,36 @@ class Page:
         """Return warnings about summaries of other records than those added, one sentence each."""
         found = []
         for who, summary in self.summaries.items():
-            folds = self._folds_of(summary)
-            found += [
-                f"{doubt}{'' if who == 'student' else f' ({who} student)'}"
-                for doubt in doubts(summary, folds.of[who], folds.count)
-            ]
+            folds = self._parts[self._part_of(summary)]
+            if who in folds.of:
+                found += [
+                    f"{doubt}{'' if who == 'student' else f' ({who} student)'}"
+                    for doubt in doubts(summary, folds.of[who], folds.count)
+                ]
         return found
 
-    def _folds_of(self, summary: Summary | None) -> _Folds:
-        """Return the views that a summary counts.
+    @property
+    def _whole(self) -> _Folds:
+        return self._parts["whole"]
 
-        Records that chose a threshold or fitted a parameter leave ``eval`` too; no figure is about
-        them. ``eval`` marks them; in older files, they are those of the split ``valid``.
+    @property
+    def _counted(self) -> Part:
+        """The records that the figures are of."""
+        return self._part_of(self.summaries.get("student"))
+
+    def _part_of(self, summary: Summary | None) -> Part:
+        """Return the records that a summary counts, or the usual ones without one.
+
+        A summary of another number of records fits none; :meth:`doubts` says so.
         """
-        count = None if summary is None else summary.get("records")
-        is_partial = count != self._whole.count and count == self._evaluated.count
-        return self._evaluated if is_partial or self._has_roles else self._whole
+        sizes = {part: folds.count for part, folds in self._parts.items()}
+        if summary is not None:
+            if (part := part_of_summary(summary, sizes)) is not None:
+                return part
+            if is_number(summary.get("records")):
+                return "unmarked" if sizes["unmarked"] else "whole"
+        answered = [one for one, found in self._parts.items() if found.of["student"].has_answers]
+        return usual_part(answered)
 
     def write(self, stream: IO[str], about: PageFacts) -> None:
         """Write the whole page."""
@@ -159,14 +178,18 @@ class Page:
             stream.write(piece)
 
     def finish(
-        self, stream: IO[str], run: ExplanationRun, source: str, warn: Callable[[str], None]
+        self,
+        stream: IO[str],
+        run: ExplanationRun,
+        files: Sequence[str],
+        warn: Callable[[str], None],
     ) -> None:
         """Write the whole page of a run.
 
         Args:
             stream: receives the page.
             run: that has yielded the records.
-            source: where the records are from; several files are separated by ", ".
+            files: of the records.
             warn: receives the warnings about summaries of other records; the page shows them too.
         """
         found = tuple(self.doubts())
@@ -175,15 +198,15 @@ class Page:
         sources = tuple(other.name for other in run.others)
         options = run.options
         facts = PageFacts(
-            source=source,
+            source=", ".join(files),
             version=version("mitools"),
             read=run.counts.read,
             selection=options.filters_as_typed(),
             sources=sources,
-            comparisons=run.comparisons,
+            comparisons=run.comparisons_in(self._counted),
             notes=found,
-            names=_names(source, sources),
-            command=command_words(options, source.split(", ")),
+            names=_names(files, sources),
+            command=command_words(options, files),
             is_drawn=options.sample is not None or options.limit is not None,
             low=options.thresholds.low,
             high=options.thresholds.high,
@@ -191,7 +214,7 @@ class Page:
         self.write(stream, facts)
 
     def _context(self, about: PageFacts) -> dict[str, Any]:
-        folds = self._folds_of(self.summaries.get("student"))
+        folds = self._parts[self._counted]
         names = {who: about.names.get(who, who) for who in folds.of}
         source = FigureSource(
             folds.of, self.summaries, folds.quadrants, about.comparisons, names, self.seed
@@ -203,12 +226,12 @@ class Page:
             **source.context(),
             "provenance": provenance_of(self.summaries),
             "axes": Axes(),
-            "config": Markup(safe_json(self._config(about, folds, names))),
+            "config": Markup(safe_json(self._config(about, names))),
             "rows": map(Markup, self._rows.rows()),
             "lines": map(Markup, self._rows.lines()),
         }
 
-    def _config(self, about: PageFacts, folds: _Folds, names: Mapping[Who, str]) -> dict[str, Any]:
+    def _config(self, about: PageFacts, names: Mapping[Who, str]) -> dict[str, Any]:
         """Return what the script needs beside the records."""
         return {
             "flags": self._flags,
@@ -218,12 +241,23 @@ class Page:
                 if fold.has_answers
             ],
             "letters": letters(),
+            "apart": self._splits_apart(),
             "command": list(about.command),
             "selection": about.selection,
             "isDrawn": about.is_drawn,
             "low": about.low,
             "high": about.high,
         }
+
+    def _splits_apart(self) -> list[str] | None:
+        """Return the splits that the figures leave out, beside records with a role; None if none.
+
+        None also means that the figures are of all records.
+        """
+        part = self._counted
+        if self._parts[part].count == self._whole.count:
+            return None
+        return list(NOT_EVALUATED) if part == "evaluated" else []
 
     def _title(self, about: PageFacts) -> str:
         shown = [who for who, fold in self._whole.of.items() if fold.has_answers]
@@ -236,10 +270,13 @@ class Page:
         whole = f" of {about.read:,} read" if about.read > self.count else ""
         yield "records", f"{self.count:,}{whole}"
         yield from self._facts.lines()
-        if folds is not self._whole:
-            left = self._whole.count - folds.count
-            why = "chose a threshold or fitted a parameter"
-            yield "figures", f"of {folds.count:,} records; {left:,} that {why} are left out"
+        if (splits := self._splits_apart()) is not None:
+            what: dict[str | None, str] = {None: "that chose a threshold or fitted a parameter"}
+            what |= {split: f"of the split {split}" for split in splits}
+            left = [
+                f"{self._apart[one]:,} {said}" for one, said in what.items() if self._apart[one]
+            ]
+            yield "figures", f"of {folds.count:,} records; {' and '.join(left)} are left out"
         for who, place in zip(self._whole.of, (about.source, *about.sources), strict=False):
             fold, name = self._whole.of[who], about.names.get(who, who)
             if not about.sources:
@@ -280,12 +317,12 @@ class _Folds:
             self.quadrants[view.is_right, supports] += 1
 
 
-def _names(source: str, sources: tuple[str, ...]) -> dict[Who, str]:
+def _names(files: Sequence[str], sources: tuple[str, ...]) -> dict[Who, str]:
     """Return a short name for each student; one alone is the student."""
     if not sources:
         return {"student": "student"}
     keys = ["student", *(other_key(index) for index in range(len(sources)))]
-    return dict(zip(keys, run_names([source.split(", ")[0], *sources]), strict=True))
+    return dict(zip(keys, run_names([files[0], *sources]), strict=True))
 
 
 def _label_pair(view: View) -> dict[str, str]:

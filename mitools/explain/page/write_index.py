@@ -69,9 +69,9 @@ def write_index(
     for one, name in zip(found, names, strict=True):
         run = _read(one)
         page = one.page
-        if has_pages and not run.warning:
+        if has_pages and run.figures:  # it could be read
             page = os.path.join(path, name)
-            _write_page_of(one, page, warn)
+            _write_page_of(run.found, page, warn)
         if run.warning:
             warn(run.warning)
         if run.repeated:

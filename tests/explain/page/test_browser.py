@@ -144,7 +144,7 @@ def test_every_bin_of_the_reliability_diagram_filters_to_its_answers(screen: Scr
     for where, label in bins:
         screen.click(f"g.bin[data-filter='{where}']")
         assert number(screen.count()) == int(re.search(r": (\d+) answers", label)[1])  # type: ignore[index]
-    assert sum(int(re.search(r": (\d+) answers", label)[1]) for _, label in bins) == 120  # type: ignore[index]
+    assert sum(int(re.search(r": (\d+) answers", label)[1]) for _, label in bins) == 60  # type: ignore[index]
 
 
 def test_a_bin_is_worked_by_keys_as_well(screen: Screen) -> None:
@@ -359,8 +359,10 @@ def test_two_students_are_compared(screen: Screen, folder: Path) -> None:
     screen.open(written(folder, "two", RECORDS, SECOND))
     fixed = screen.text("button.cell[data-filter='change-second=fixed'] b")
     screen.click("button.cell[data-filter='change-second=fixed']")
-    assert screen.count() == f"{fixed} of 120 records" == "40 of 120 records"
-    assert screen.text(f"{chip('change-second', 'broken')} .number") == "40"
+    assert screen.count() == f"{fixed} of 120 records" == "20 of 120 records"
+    assert screen.text(f"{chip('change-second', 'broken')} .number") == "20"
+    screen.click(chip("evaluated", "yes"))  # the records of valid too
+    assert screen.count() == "40 of 120 records"
     screen.press("j")
     assert screen.texts(".side h3")[1:] == ["student✗ wrong", "second✓ right"]
     assert "✓ fixed by second" in screen.text(".verdicts")
@@ -585,6 +587,94 @@ else document.getElementById("save").click.call(document.getElementById("save"))
 """
 
 
+@pytest.mark.parametrize(
+    ("made_with", "fragment"),
+    [
+        (("--grep", "number 1"), "#q=2"),
+        (("--supports", "student", "--supports", "other"), "#supports=other"),
+        (("--low-conf", "0.5"), "#high=0.8"),
+        (("--split", "valid", "--split", "test"), "#split=valid"),
+        (("--label", "sea", "--label", "tree"), "#right=wrong"),
+        (("--fixed",), "#runs=fixed,broken"),
+        (("--fixed",), "#runs=fixed&right=wrong"),
+        (("--wrong",), "#right=wrong&supports=student"),
+        ((), "#flag=low_confidence&high=0.8"),
+        ((), "#runs=fixed,broken&change-second=fixed"),
+    ],
+)
+def test_the_command_of_a_page_of_some_records_gives_those_it_shows(
+    made_with: tuple[str, ...], fragment: str, screen: Screen, tmp_path: Path
+) -> None:
+    one, two, three = (
+        stored(tmp_path, name, records)
+        for name, records in (("one", RECORDS), ("two", SECOND), ("three", THIRD))
+    )
+    page = tmp_path / "page.html"
+    others = ("--vs", two, "--vs", three)
+    explained(one, *others, *made_with, "--html", str(page))
+    screen.open(page, fragment)
+    shown: list[str] = screen.run(SHOWN)
+    assert shown, "nothing to compare"
+    command = screen.run("return explain.commandOf()")
+    if "text" not in command:
+        pytest.fail(command["reason"])
+    found = explained(*shlex.split(command["text"])[2:], "--json")
+    assert [json.loads(line)["id"] for line in found.splitlines()] == shown
+
+
+# The ids of the records that the filters of the page leave; the page shows fifty of them.
+SHOWN = """
+const ids = [];
+const idOf = (e) => explain.rows.find((row) => row.n === Number(e.dataset.n)).id;
+const [pages, later] = ["pages", "later"].map((id) => document.getElementById(id));
+for (;;) {
+  ids.push(...Array.from(document.querySelectorAll("#body tr"), idOf));
+  if (pages.hidden || later.disabled) return ids;
+  later.click();
+}
+"""
+
+
+def test_options_that_do_not_meet_stay_in_the_command(screen: Screen, tmp_path: Path) -> None:
+    records = stored(tmp_path, "r", RECORDS)
+    page = tmp_path / "page.html"
+    explained(records, "--grep", "number 1", "--wrong", "--html", str(page))
+    screen.open(page, "#right=wrong&supports=other&high=0.5")
+    command = screen.run("return explain.commandOf()")["text"]
+    asked = "--wrong --grep 'number 1' --wrong --supports other --low-conf=0.5"
+    assert command == f"mitools explain {records} {asked}"
+
+
+def test_empty_ids_and_labels_are_shown(screen: Screen, tmp_path: Path) -> None:
+    nameless = {"id": "", "input": "first", "label": "a", "student": {"label": ""}}
+    named = {"id": "z", "input": "second", "label": "a", "student": {"label": "a"}}
+    records = stored(tmp_path, "r", [nameless, named])
+    page = tmp_path / "page.html"
+    explained(records, "--html", str(page))
+    screen.open(page)
+    assert screen.ids() == ["–", "z"]
+    assert "no answer" not in screen.text("#body")
+    screen.press("j")
+    assert screen.text("#detail .input") == "first"
+    assert "no readable answer" not in screen.text("#detail")
+    screen.open(page, screen.run("return location.hash"))
+    assert screen.run("return explain.state.record") == 1
+    screen.open(page, "#q=first")
+    assert screen.run("return explain.commandOf()")["text"].endswith("--grep '(?i)first'")
+
+
+def test_figures_without_records_of_valid_open_just_those_they_count(
+    screen: Screen, folder: Path
+) -> None:
+    screen.open(written(folder, "one", RECORDS))
+    assert "of 60 records; 60 of the split valid are left out" in screen.text(".facts")
+    screen.click("button.cell")
+    assert "evaluated=yes" in screen.run("return location.hash")
+    counted = number(screen.count())
+    screen.click(chip("evaluated", "yes"))
+    assert number(screen.count()) > counted
+
+
 def test_the_command_is_shown_to_be_copied(screen: Screen, compared_page: Path) -> None:
     screen.open(compared_page, "#right=wrong")
     screen.click("#copy")
@@ -704,8 +794,9 @@ def test_a_teachers_model_prompt_and_replies_are_there_on_demand(
 
 
 def test_an_index_compares_runs_and_sorts(screen: Screen, folder: Path, tmp_path: Path) -> None:
-    second = [{**one, "student": two["student"]} for one, two in zip(RECORDS, SECOND, strict=True)]
-    for name, records in (("a", RECORDS), ("b", second), ("c", RECORDS[:50])):
+    first = [{**one, "split": "test"} for one in RECORDS]
+    second = [{**one, "student": two["student"]} for one, two in zip(first, SECOND, strict=True)]
+    for name, records in (("a", first), ("b", second), ("c", first[:50])):
         stored(tmp_path, name, records)
     explained(str(tmp_path), "--html", str(tmp_path / "index.html"))
     screen.open(tmp_path / "index.html")

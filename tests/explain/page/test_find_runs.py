@@ -60,3 +60,24 @@ def test_summary_and_page_beside_the_records_belong_to_them(tmp_path: Path) -> N
     assert (first.summary, Path(first.page).name) == (SUMMARY, "mi.html")
     assert Path(second.summary_path).name == "figures.json"
     assert (second.summary, Path(second.page).name) == (SUMMARY, "page.html")
+
+
+def test_a_shared_name_belongs_to_no_run_where_several_could_be_meant(tmp_path: Path) -> None:
+    judged(tmp_path / "good.jsonl")
+    judged(tmp_path / "bad.jsonl")
+    (tmp_path / "records.jsonl").write_text(lines({"id": "a", "input": "?"}))
+    (tmp_path / "summary.json").write_text(json.dumps(SUMMARY))
+    (tmp_path / "page.html").write_text("")
+    (tmp_path / "figures.json").write_text('{"epochs": 3}')  # settings, not a summary
+    (tmp_path / "good.json").write_text(json.dumps(SUMMARY))
+    told: list[str] = []
+    bad, good = find_runs(str(tmp_path), told.append)
+    assert (bad.summary, bad.summary_path, bad.page, good.page) == (None, "", "", "")
+    assert Path(good.summary_path).name == "good.json"
+    (warning,) = told
+    assert warning.startswith(f"{tmp_path / 'summary.json'} is left out: its folder has 2 judged")
+    (tmp_path / "bad.jsonl").unlink()
+    (tmp_path / "good.json").unlink()
+    (alone,) = find_runs(str(tmp_path), told.append)
+    assert (Path(alone.summary_path).name, Path(alone.page).name) == ("summary.json", "page.html")
+    assert told == [warning]

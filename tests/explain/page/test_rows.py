@@ -147,6 +147,14 @@ def test_a_bare_record_is_a_small_row() -> None:
     }
 
 
+def test_an_empty_id_and_an_empty_label_are_not_left_out() -> None:
+    student = {"label": "", "rationale": ""}
+    row = row_of(view_of({"id": "", "input": "?", "label": "a", "student": student}))
+    assert (row["id"], row["student"]["label"]) == ("", "")
+    none = row_of(view_of({"id": "", "input": "?", "student": {"label": None, "rationale": "x"}}))
+    assert "label" not in none["student"]
+
+
 def test_a_confidence_of_zero_and_a_wrong_label_are_not_left_out() -> None:
     row = row_of(view_of(choice(0, student={"label": "tree", "confidence": 0.0})))
     assert (row["student"]["confidence"], row["right"]) == (0.0, False)

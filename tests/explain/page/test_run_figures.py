@@ -23,7 +23,12 @@ def run_of(folder: Path, name: str, records: list[dict[str, Any]]) -> RunFigures
 
 
 def answered(index: int, label: str) -> dict[str, Any]:
-    return choice(index, student={"label": label, "rationale": f"In the {label}.", "model": "m"})
+    student = {"label": label, "rationale": f"In the {label}.", "model": "m"}
+    return choice(index, split="test", student=student)
+
+
+def fraction(value: float, n: int) -> dict[str, Any]:
+    return {"label": {"accuracy": {"value": value, "status": "ok", "n": n, "unit": "fraction"}}}
 
 
 def test_figures_are_counted_where_there_is_no_summary(tmp_path: Path) -> None:
@@ -35,15 +40,79 @@ def test_figures_are_counted_where_there_is_no_summary(tmp_path: Path) -> None:
 
 
 def test_a_summary_gives_the_figures(tmp_path: Path) -> None:
-    accuracy = {"value": 0.123, "status": "ok", "n": 4, "unit": "fraction"}
-    (tmp_path / "a.json").write_text(json.dumps({"records": 4, "label": {"accuracy": accuracy}}))
-    run_of(tmp_path, "a", [answered(i, "sea") for i in range(4)])
+    summary: dict[str, Any] = {"records": 4, **fraction(0.75, 4)}
+    summary["label"]["accuracy"]["ci95"] = [0.11, 0.99]
+    (tmp_path / "a.json").write_text(json.dumps(summary))
+    run_of(tmp_path, "a", [answered(i, "sea" if i else "car") for i in range(4)])
     (found,) = find_runs(str(tmp_path))
-    assert read_run(found).figures[0].value == "12.3%"
+    run = read_run(found)
+    assert (run.figures[0].value, run.warning) == ("75.0%", "")
+    assert run.figures[0].between.startswith("11.0 to 99.0")
+
+
+@pytest.mark.parametrize(
+    ("summary", "reason"),
+    [
+        ({"records": 4, **fraction(0.25, 4)}, "its accuracy is not that of the records in "),
+        (fraction(0.7501, 4), "its accuracy is not that of the records in "),
+        ({"records": 9, **fraction(0.75, 9)}, "its figures are of 9 records, and "),
+    ],
+)
+def test_a_summary_that_contradicts_the_records_is_refused(
+    summary: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(summary))
+    run_of(tmp_path, "a", [answered(i, "sea" if i else "car") for i in range(4)])
+    (found,) = find_runs(str(tmp_path))
+    run = read_run(found)
+    assert (run.records, run.figures[0].value) == (4, "75.0%")
+    assert run.warning.startswith(f"{tmp_path / 'a.json'} is left out: {reason}")
+    assert (run.found.summary, run.found.summary_path) == (None, "")
+
+
+def test_a_summary_within_its_rounding_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"records": 3, **fraction(0.666667, 3)}))
+    run_of(tmp_path, "a", [answered(i, "sea" if i else "car") for i in range(3)])
+    (found,) = find_runs(str(tmp_path))
+    assert read_run(found).warning == ""
+
+
+def test_a_summary_is_compared_with_the_records_that_it_counts(tmp_path: Path) -> None:
+    right = [answered(i, "sea") for i in range(2)]
+    apart = [
+        {**answered(2, "car"), "split": "valid", "scores": {"role": "fitting"}},
+        {**answered(3, "car"), "scores": {"role": "calibration"}},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"records": 2, **fraction(1.0, 2)}))
+    run_of(tmp_path, "a", [*right, *apart])
+    (found,) = find_runs(str(tmp_path))
+    run = read_run(found)
+    assert (run.records, run.left_out, run.warning) == (2, 2, "")
+    # "eval --split all" counts all that have no role.
+    trained = [{**answered(4, "car"), "split": split} for split in ("train", "valid")]
+    (tmp_path / "a.json").write_text(json.dumps({"records": 4, **fraction(0.5, 4)}))
+    run_of(tmp_path, "a", [*right, *trained, *apart])
+    run = read_run(find_runs(str(tmp_path))[0])
+    assert (run.records, run.left_out, run.warning) == (4, 2, "")
+
+
+def test_train_and_valid_are_left_out_unless_there_is_nothing_else(tmp_path: Path) -> None:
+    records = [
+        {**answered(i, "car" if i else "sea"), "split": split}
+        for i, split in enumerate(("test", "test", "train", "valid", "valid"))
+    ]
+    run = run_of(tmp_path, "a", records)
+    assert (run.records, run.left_out, run.figures[0].value) == (2, 3, "50.0%")
+    run = run_of(tmp_path, "b", records[2:])
+    assert (run.records, run.left_out, run.figures[0].value) == (3, 0, "0.0%")
+    marked = [{**one, "scores": {"role": "fitting"}} for one in records[2:4]]
+    run = run_of(tmp_path, "c", [*marked, records[4]])
+    assert (run.records, run.left_out) == (1, 2)
+    assert run_of(tmp_path, "d", marked).records == 2
 
 
 def test_records_that_only_fitted_a_parameter_are_left_out(tmp_path: Path) -> None:
-    records = [answered(i, "sea") for i in range(6)]  # every other one is of the split valid
+    records = [{**answered(i, "sea"), "split": ("valid", "test")[i % 2]} for i in range(6)]
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in records))
     value = {"value": 1.0, "status": "ok", "n": 3, "unit": "fraction"}

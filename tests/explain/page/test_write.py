@@ -223,7 +223,7 @@ def test_cards_and_plots_are_there_where_their_data_is() -> None:
 def test_two_students_are_named_and_compared() -> None:
     text = Outline(page_named("two students")).text
     assert "second against student" in text
-    assert "fixed 10, broken 10, both right 10, both wrong 0; exact McNemar p = 1.000" in text
+    assert "fixed 5, broken 5, both right 5, both wrong 0; exact McNemar p = 1.000" in text
     assert "accuracy +0.0 points (" in text
     assert text.count("Accuracy by confidence.") == 2
 
@@ -421,15 +421,70 @@ def test_figures_of_the_evaluated_split_fit_a_page_with_the_records_that_fitted_
     page = make_page(records, summary={"records": 15, "label": {"accuracy": accuracy}})
     text = Outline(page).words
     assert "the figures are of" not in text
-    assert (
-        "figures of 15 records; 15 that chose a threshold or fitted a parameter are left out"
-        in text
-    )
+    assert "figures of 15 records; 15 of the split valid are left out" in text
     assert len(rows_in(page)) == 30
     # Plots are of the same records as the figures.
     labels = [str(attributes.get("aria-label")) for _, attributes in Outline(page).elements]
     answers = [int(found[1]) for label in labels if (found := re.search(r": (\d+) answers", label))]
     assert sum(answers) == 15
+
+
+def accuracy_shown(page: str) -> str:
+    found = re.search(r"Main figures.*?<b>(.*?)</b>", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_without_a_summary_the_figures_are_of_the_records_that_eval_takes_by_default() -> None:
+    splits = ("test", "train", "valid", None)
+    records = [choice(i, split=splits[i % 4]) for i in range(40)]
+    taken = [one for one in records if one["split"] in ("test", None)]
+    right = sum(one["student"]["label"] == "sea" for one in taken)
+    page = make_page(records)
+    assert accuracy_shown(page) == f"{100 * right / 20:.1f}%"
+    text = Outline(page).words
+    said = "of 20 records; 10 of the split train and 10 of the split valid are left out"
+    assert f"figures {said}" in text
+    assert len(rows_in(page)) == 40
+    assert accuracy_shown(page) == accuracy_shown(make_page(taken))
+    assert " are left out" not in Outline(make_page(taken)).words
+
+
+def test_records_with_a_role_are_left_out_for_their_own_reason() -> None:
+    records = [choice(i, split="test") for i in range(10)]
+    for one in records[:3]:
+        one["scores"] = {"role": "calibration"}
+    records.append(choice(10, split="train"))
+    text = Outline(make_page(records)).words
+    assert (
+        "figures of 7 records; 3 that chose a threshold or fitted a parameter "
+        "and 1 of the split train are left out"
+    ) in text
+
+
+def test_records_of_train_and_valid_alone_are_all_counted() -> None:
+    records = [choice(i, split=("train", "valid")[i % 2]) for i in range(10)]
+    page = make_page(records)
+    assert accuracy_shown(page) == "60.0%"
+    assert " are left out" not in Outline(page).words
+    # Those that chose a threshold are, unless all did.
+    for one in records[:4]:
+        one["scores"] = {"role": "calibration"}
+    assert "figures of 6 records; 4 that chose" in Outline(make_page(records)).words
+    for one in records:
+        one["scores"] = {"role": "calibration"}
+    assert accuracy_shown(make_page(records)) == "60.0%"
+
+
+def test_a_summary_of_all_splits_keeps_all_records_in_the_plots() -> None:
+    records = PAGES["one student"][0]
+    page = make_page(records, summary={"records": 30, "label": {"accuracy": metric(2 / 3)}})
+    text = Outline(page).words
+    assert " are left out" not in text
+    assert "the figures are" not in text
+    labels = [str(attributes.get("aria-label")) for _, attributes in Outline(page).elements]
+    answers = [int(found[1]) for label in labels if (found := re.search(r": (\d+) answers", label))]
+    assert sum(answers) == 30
 
 
 def test_a_page_of_other_records_is_still_doubted() -> None:

@@ -26,7 +26,8 @@ def test_an_index_lists_runs_with_figures_and_links(tmp_path: Path) -> None:
     judged(tmp_path / "runs" / "mi" / "judged.jsonl")
     (tmp_path / "runs" / "mi" / "page.html").write_text("")
     judged(tmp_path / "runs" / "dss" / "judged.jsonl")
-    (tmp_path / "runs" / "dss" / "judged.json").write_text(json.dumps(SUMMARY))
+    summary = {**SUMMARY, "records": 2}  # two of the four are of the split valid
+    (tmp_path / "runs" / "dss" / "judged.json").write_text(json.dumps(summary))
     path = tmp_path / "index.html"
     assert write_index(str(tmp_path / "runs"), str(path)) == 2
     outline = Outline(path.read_text(encoding="utf-8"))
@@ -52,6 +53,32 @@ def test_a_folder_gets_a_page_for_each_run(tmp_path: Path) -> None:
     page = (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
     links = [attributes["href"] for tag, attributes in Outline(page).elements if tag == "a"]
     assert links == ["./index-2.html", "./mi.html"]
+
+
+def test_a_summary_of_another_run_is_told_and_the_run_has_its_own_figures(tmp_path: Path) -> None:
+    path = judged(tmp_path / "runs" / "bad.jsonl")
+    records = [{**choice(i), "student": {"label": "car"}} for i in range(4)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in records))
+    (tmp_path / "runs" / "summary.json").write_text(json.dumps(SUMMARY))
+    told: list[str] = []
+    assert write_index(str(tmp_path / "runs"), str(tmp_path / "pages"), warn=told.append) == 1
+    assert len(told) == 1
+    assert "summary.json is left out: its accuracy is not that of the records in" in told[0]
+    index, page = (
+        Outline((tmp_path / "pages" / name).read_text()).words
+        for name in ("index.html", "bad.html")
+    )
+    assert told[0] in index
+    assert "50.0%" not in index
+    assert "0.0%" in index
+    assert "Accuracy 0.0%" in page
+    assert "the figures are" not in page
+
+
+def test_a_run_says_how_many_records_its_figures_leave_out(tmp_path: Path) -> None:
+    judged(tmp_path / "a.jsonl", 6)
+    write_index(str(tmp_path), str(tmp_path / "index.html"))
+    assert "a.jsonl 3 of 6 " in Outline((tmp_path / "index.html").read_text()).words
 
 
 def test_a_run_that_cannot_be_read_is_listed_with_the_reason(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mitools.explain.page.write import write_page
 from mitools.explain.summary_file import read_summary
 from tests.explain.figures import probed
 from tests.explain.page.pages import choice
+from tests.explain.page.test_write_index import config_of
 
 RECORDS = [choice(number) for number in range(12)]
 
@@ -44,6 +45,26 @@ def test_a_page_is_the_one_that_the_command_writes(
     assert Path("mine.html").read_bytes() == Path("theirs.html").read_bytes()
     assert (counts.read, counts.shown) == (12, 12)
     assert warnings == ["the figures are of 200 records; this page has 12"]
+
+
+@pytest.mark.parametrize("source", ["a, b.jsonl", ("a, b.jsonl",), ("x.jsonl", "a, b.jsonl")])
+def test_a_comma_in_the_name_of_a_file_stays_in_the_command(
+    source: str | tuple[str, ...], tmp_path: Path
+) -> None:
+    write_page(tmp_path / "page.html", RECORDS, source=source)
+    page = (tmp_path / "page.html").read_text()
+    files = [source] if isinstance(source, str) else list(source)
+    assert config_of(page)["command"] == ["mitools", "explain", *files]
+    assert f"<dt>from</dt> <dd>{', '.join(files)}</dd>" in page
+
+
+def test_a_students_name_is_that_of_its_file_also_with_a_comma(tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    options = ExplainOptions(vs=str(other))
+    write_page(tmp_path / "page.html", RECORDS, options, source=str(tmp_path / "a, b.jsonl"))
+    runs = config_of((tmp_path / "page.html").read_text())["runs"]
+    assert [run["name"] for run in runs] == ["a, b", "other"]
 
 
 def test_a_run_that_fails_leaves_no_page(tmp_path: Path) -> None:

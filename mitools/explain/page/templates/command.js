@@ -55,6 +55,34 @@ function orderOptions() {
   return [`--sort ${name}`, ...(state.down ? ["--reverse"] : [])];
 }
 
+// Options with the same place in the command: of these, one must match, or they exclude each other.
+const PLACES = { "--broken": "--fixed", "--wrong": "--right", "--consistent": "--inconsistent" };
+
+/**
+ * Whether two filters use the same option in different ways. Here both must match; in a command, one
+ * value of an option is enough, or the last one counts.
+ */
+function clash(parts) {
+  const taken = new Map();
+  for (const options of parts) {
+    const own = new Map();
+    for (const option of options) {
+      const [name] = option.split(/[ =]/, 1);
+      const place = PLACES[name] ?? name;
+      own.set(place, [...(own.get(place) ?? []), option].sort());
+    }
+    for (const [place, texts] of own) {
+      const text = texts.join(" ");
+      if ((taken.get(place) ?? text) !== text) return true;
+      taken.set(place, text);
+    }
+  }
+  return false;
+}
+
+/** The options of the filters that the page was made with; of those with a value, the name alone. */
+const selected = () => config.selection.split(" ").filter((word) => word.startsWith("--"));
+
 /** The options that leave these records; null if there are none that do. */
 function filterOptions(found) {
   if (config.isDrawn || state.given) return null;
@@ -66,7 +94,7 @@ function filterOptions(found) {
     state.gold ? [`--label ${quote(state.gold)}`] : [],
     orderOptions(),
   ];
-  return parts.includes(null) ? null : parts.flat();
+  return parts.includes(null) || clash([selected(), ...parts]) ? null : parts.flat();
 }
 
 /** The command that shows the same records in a terminal, or why there is none. */

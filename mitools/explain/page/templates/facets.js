@@ -8,9 +8,9 @@ const flagNames = Object.keys(config.flags)
 
 const hasChange = (row, change) => others.some((who) => row[who]?.change === change);
 
-/** Whether the figures count a record: those that set a threshold or a parameter are in none. */
-const isEvaluated = (row) => !row.flags?.includes("set_apart") && row.split !== "valid";
-const hasSetApart = Object.hasOwn(config.flags, "set_apart");
+/** Whether the figures count a record: "apart" has the splits that they leave out; null: they count all. */
+const hasSetApart = config.apart !== null;
+const isEvaluated = (row) => !row.flags?.includes("set_apart") && !config.apart.includes(row.split);
 
 const facets = [
   {
