@@ -18,10 +18,11 @@ from mitools.asking.reader import Reader
 from mitools.asking.readings import check_ways
 from mitools.asking.respond import Respondent
 from mitools.errors import StudentError
+from mitools.gold import with_known_labels
 from mitools.operating.confidence import Confidence
 from mitools.operating.point import OperatingPoint, has_point
 from mitools.records import Record, student_text
-from mitools.tasks import task_of
+from mitools.tasks import Task, task_of
 
 __all__ = ["AskedRecord", "Asking", "AskingStudent", "open_asking_student"]
 
@@ -67,11 +68,13 @@ class AskedRecord:
         answer: what would be its field ``student``.
         confidence: 0 to 1; None where the answer is not a possible label. A threshold is compared
             with all of its digits, as in ``mitools eval``: many answers may share one value.
+        task: by which the answer is read; None means as the record says.
     """
 
     record: Record
     answer: Mapping[str, Any]
     confidence: float | None
+    task: Task | None = None
 
     @property
     def written_confidence(self) -> float | None:
@@ -106,15 +109,16 @@ class AskingStudent:
     def ask(self, records: Sequence[Record]) -> list[AskedRecord]:
         """Ask for the labels of a batch, and for rationales where the confidence reads them.
 
+        As in ``mitools eval``, a student that learned a set of labels chooses among them where a
+        record names neither a task nor choices. The record itself stays as it came.
+
         Raises:
             StudentError: the student gave no usable number.
         """
+        filled = [*with_known_labels(records, lambda: self.opened.student.metadata, self._task)]
         with self._timed():
-            answers = self._answers(records)
-        return [
-            AskedRecord(record, answer, self._confidence(record, answer))
-            for record, answer in zip(records, answers, strict=True)
-        ]
+            answers = self._answers(filled)
+        return [self._asked(*parts) for parts in zip(records, filled, answers, strict=True)]
 
     def is_sure(self, asked: AskedRecord) -> bool:
         """Return whether the confidence is at or above the threshold."""
@@ -143,9 +147,10 @@ class AskingStudent:
         respondent = Respondent(reader, task=self._task, rationales=shown)
         return [answer for _, answer in respondent.answer([records])]
 
-    def _confidence(self, record: Record, answer: Mapping[str, Any]) -> float | None:
-        answered = {**record, "student": answer}
-        return self.asking.confidence.of(answered, task_of(record, self._task))
+    def _asked(self, record: Record, filled: Record, answer: Mapping[str, Any]) -> AskedRecord:
+        task = task_of(filled, self._task)
+        confidence = self.asking.confidence.of({**filled, "student": answer}, task)
+        return AskedRecord(record, answer, confidence, task)
 
     def _rationales(self, batch: Sequence[AskedRecord]) -> list[str | None]:
         """Return the rationales of a batch; only those that are missing are decoded."""
@@ -164,7 +169,7 @@ class AskingStudent:
 
     def _as_teacher(self, asked: AskedRecord, rationale: str | None) -> Answered:
         record, label = asked.record, asked.answer["label"]
-        task = task_of(record, self._task)
+        task = asked.task or task_of(record, self._task)
         gold = readable_gold(record, task)
         teacher = {
             "label": label,

@@ -19,7 +19,8 @@ def open_front(
     Args:
         cascade: which student, and what it decides.
         options: of the teacher; the task is read.
-        notices: receive what there is to say about the operating point.
+        notices: receive what there is to say about the operating point, also while records are
+            read.
 
     Returns:
         None where the teacher is asked about every record.
@@ -50,4 +51,4 @@ def open_front(
     if point is not None and point.reference == "teacher" and cascade.threshold is None:
         text = "the operating point states agreement with the teacher, not accuracy"
         (notices or Notices()).note(text)
-    return SureAnswers(student, cascade.batch_size)
+    return SureAnswers(student, cascade.batch_size, notices if cascade.threshold is None else None)

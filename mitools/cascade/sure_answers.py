@@ -6,11 +6,12 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Answered, ToTeacher
 from mitools.records import Record
 
 if TYPE_CHECKING:
-    from mitools.cascade.ask_student import AskingStudent
+    from mitools.cascade.ask_student import AskedRecord, AskingStudent
 
 __all__ = ["SureAnswers"]
 
@@ -24,8 +25,19 @@ class SureAnswers:
         student: is asked first.
     """
 
-    def __init__(self, student: AskingStudent, batch_size: int) -> None:
+    def __init__(
+        self, student: AskingStudent, batch_size: int, notices: Notices | None = None
+    ) -> None:
+        """Prepare to route.
+
+        Args:
+            student: is asked first.
+            batch_size: records given to it at once.
+            notices: receive one warning where records are of another task than those that the
+                threshold of the operating point was chosen on. Leave it out for another threshold.
+        """
         self.student = student
+        self._notices = notices
         self._batch_size = batch_size
         self._stopped = threading.Event()
 
@@ -64,6 +76,7 @@ class SureAnswers:
         if not batch:
             return
         asked = self.student.ask(batch)
+        self._compare_tasks(asked)
         sure = [one for one in asked if self.student.is_sure(one)]
         answers = iter(self.student.answered(sure) if sure else ())
         for one in asked:
@@ -72,3 +85,19 @@ class SureAnswers:
             else:
                 about = {"by": "teacher", "student_confidence": one.written_confidence}
                 yield ToTeacher(one.record, about)
+
+    def _compare_tasks(self, batch: list[AskedRecord]) -> None:
+        """Warn about the first record of another task than that of the operating point."""
+        point = self.student.asking.point
+        if self._notices is None or point is None:
+            return
+        for asked in batch:
+            if asked.task is not None and asked.task.name != point.task:
+                self._notices.warn(
+                    f'record "{asked.record.get("id", "")}" has the task {asked.task.name}, and '
+                    f"the threshold was chosen on the task {point.task}: how often sure answers "
+                    'are right is not known; choose it again ("mitools eval --target-accuracy") '
+                    'or set it ("--threshold")'
+                )
+                self._notices = None  # one warning is enough
+                return

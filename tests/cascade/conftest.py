@@ -66,6 +66,26 @@ class AddingStudent:
         raise AssertionError("no record has choices")
 
 
+@dataclass
+class SortingStudent:
+    """Learned two labels: it is sure of one by its score, and unsure where it decodes one."""
+
+    metadata: dict[str, Any] = field(
+        default_factory=lambda: {"task": "labels", "labels": ["billing", "login"]}
+    )
+
+    def generate_labels(self, inputs: Sequence[str]) -> list[Generation]:
+        return [Generation("billing", math.log(UNSURE), False, 2) for _ in inputs]
+
+    def generate_rationales(self, inputs: Sequence[str]) -> list[Generation]:
+        return [Generation("It is about money.", -1.0, False, 5) for _ in inputs]
+
+    def score_choices(
+        self, inputs: Sequence[str], choices: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        return [[0.0 if name == "billing" else -3.0 for name in names] for names in choices]
+
+
 @pytest.fixture
 def adding() -> AddingStudent:
     return AddingStudent()
@@ -88,7 +108,14 @@ def folder(tmp_path: Path, adding: AddingStudent, monkeypatch: pytest.MonkeyPatc
     path = tmp_path / "adder"
     path.mkdir()
     point = OperatingPoint(
-        target=0.9, risk=0.05, threshold=0.9, records=200, answered=150, right=148, student="d1"
+        target=0.9,
+        risk=0.05,
+        threshold=0.9,
+        task="equation",
+        records=200,
+        answered=150,
+        right=148,
+        student="d1",
     )
     point.save(path)
     return path

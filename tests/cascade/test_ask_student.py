@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,12 @@ from mitools.asking.answering import Answering
 from mitools.asking.predict import OpenedStudent
 from mitools.cascade.ask_student import Asking, AskingStudent, open_asking_student
 from mitools.errors import StudentError
+from mitools.evaluate.options import EvalOptions
+from mitools.evaluate.run import Evaluation
 from mitools.operating.confidence import Confidence
 from mitools.operating.point import OperatingPoint
 from tests.asking.two_readings import TwoReadings, closed
-from tests.cascade.conftest import SURE, UNSURE, AddingStudent, sums
+from tests.cascade.conftest import SURE, UNSURE, AddingStudent, SortingStudent, sums
 
 
 def test_an_answer_has_the_fields_of_a_teacher(asking: AskingStudent) -> None:
@@ -84,6 +87,29 @@ def test_a_confidence_that_reads_the_rationale_decodes_it_once(adding: AddingStu
     [answered] = student.answered(student.ask(sums(1)))
     assert answered.record["teacher"]["rationale"] == "10 + 7 = 17."
     assert [task for task, _ in adding.asked] == ["label", "rationale"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"task": "text"}, {"choices": ["login", "other"]}, {"task": "labels"}]
+)
+def test_a_record_is_asked_as_in_eval_and_stays_as_it_came(fields: dict[str, Any]) -> None:
+    record = {"id": "1", "input": "Please refund me.", **fields}
+    opened = OpenedStudent(SortingStudent(), "sorter", None)
+    [judged] = Evaluation(EvalOptions(simulator="none"), lambda: opened).run([record])
+    [asked] = AskingStudent(opened, Asking()).ask([record])
+    assert asked.written_confidence == judged["student"]["confidence"]
+    assert (asked.answer["label"], asked.record) == (judged["student"]["label"], record)
+
+
+def test_gold_is_compared_within_the_learned_labels() -> None:
+    """Two labels that differ in case are compared exactly; as free text they are equal."""
+    student = SortingStudent({"task": "labels", "labels": ["billing", "Billing"]})
+    record = {"id": "1", "input": "Please refund me.", "label": "Billing"}
+    asking = AskingStudent(OpenedStudent(student, "sorter", None), Asking(threshold=0.9))
+    [answered] = asking.answered(asking.ask([record]))
+    teacher = answered.record["teacher"]
+    assert (teacher["label"], teacher["agrees"]) == ("billing", False)
+    assert answered.record == {**record, "teacher": teacher}
 
 
 def test_a_way_of_answering_that_the_student_lacks_is_refused(adding: AddingStudent) -> None:

@@ -42,3 +42,15 @@ def test_a_point_about_the_teacher_says_so(folder: Path) -> None:
     assert notes == ["the operating point states agreement with the teacher, not accuracy"]
     open_front(CascadeOptions(student=str(folder), threshold=0.5), TEACHER, Notices(notes.append))
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(None, 1), (0.5, 0)])
+def test_the_task_is_compared_where_the_threshold_is_that_of_the_point(
+    folder: Path, threshold: float | None, expected: int
+) -> None:
+    warnings: list[str] = []
+    cascade = CascadeOptions(student=str(folder), threshold=threshold)
+    front = open_front(cascade, TEACHER, Notices(on_warning=warnings.append))
+    assert front is not None
+    assert len([*front.route(iter([{"id": "1", "input": "2 and 3?", "task": "text"}]))]) == 1
+    assert len(warnings) == expected

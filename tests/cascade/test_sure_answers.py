@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from mitools.annotate.notices import Notices
 from mitools.annotate.protocol import Answered, ToTeacher
-from mitools.cascade.ask_student import AskingStudent
+from mitools.asking.predict import OpenedStudent
+from mitools.cascade.ask_student import Asking, AskingStudent
 from mitools.cascade.sure_answers import SureAnswers
 from mitools.errors import InvalidFieldError
+from mitools.operating.point import OperatingPoint
 from mitools.records import Record
-from tests.cascade.conftest import SURE, UNSURE, AddingStudent, sums
+from tests.cascade.conftest import SURE, UNSURE, AddingStudent, SortingStudent, sums
 
 
 def test_records_keep_their_order_and_only_sure_ones_are_explained(
@@ -68,3 +71,32 @@ def test_it_stops_between_batches(asking: AskingStudent, adding: AddingStudent) 
 def test_nothing_gives_nothing(asking: AskingStudent, adding: AddingStudent) -> None:
     assert [*SureAnswers(asking, 2).route(iter(()))] == []
     assert adding.asked == []
+
+
+def of_task(task: str) -> Asking:
+    return Asking.of(OperatingPoint(target=0.9, risk=0.1, threshold=0.9, task=task))
+
+
+def test_records_of_another_task_than_the_threshold_are_warned_about_once(
+    adding: AddingStudent,
+) -> None:
+    warnings: list[str] = []
+    front = SureAnswers(
+        AskingStudent(OpenedStudent(adding, "adder", None), of_task("equation")),
+        2,
+        Notices(on_warning=warnings.append),
+    )
+    others = [{**record, "task": "text"} for record in sums(5, first=30)]
+    items = [*front.route(iter([*sums(2), *others]))]
+    assert (len(items), len(warnings)) == (7, 1)
+    assert f'record "{others[0]["id"]}" has the task text, and the threshold was' in warnings[0]
+    assert "chosen on the task equation" in warnings[0]
+
+
+def test_a_record_that_gets_the_learned_labels_is_of_their_task() -> None:
+    warnings: list[str] = []
+    student = AskingStudent(OpenedStudent(SortingStudent(), "sorter", None), of_task("labels"))
+    front = SureAnswers(student, 2, Notices(on_warning=warnings.append))
+    [item] = front.route(iter([{"id": "1", "input": "Please refund me."}]))
+    assert isinstance(item, Answered)
+    assert not warnings

@@ -33,6 +33,8 @@ __all__ = ["Arithmetic"]
 _FOLDS = 3
 _FEWEST = 2
 """Values of an input below which there is nothing to choose."""
+_BLOCK = 256
+"""Problems whose features are held at once: about 0.26 MiB each."""
 
 Candidates = Sequence[Sequence[Candidate]]
 
@@ -89,6 +91,12 @@ class Arithmetic:
         return len(candidates) >= _FEWEST and place_of(label, candidates) is not None
 
     def answer(self, problems: Sequence[Problem]) -> list[Guess]:
+        guesses: list[Guess] = []
+        for first in range(0, len(problems), _BLOCK):
+            guesses += self._answer_block(problems[first : first + _BLOCK])
+        return guesses
+
+    def _answer_block(self, problems: Sequence[Problem]) -> list[Guess]:
         assert self._model is not None, "fit comes first"
         candidates = [candidates_in(problem.input) for problem in problems]
         asked = [index for index, row in enumerate(candidates) if len(row) >= _FEWEST]

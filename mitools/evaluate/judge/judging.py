@@ -133,14 +133,22 @@ Verdict = Literal["first", "second", "tie"]
 
 # A scale may stand before the score: "Score (1-5): 4".
 _RANGE = r"(?:1\s?(?:-|\u2013|to|and)\s?5)"
+# What may enclose a word or a digit. Runs of it are possessive, so that reading takes linear time.
+_AROUND = r"[*_`\"'\u201c\u201d\u2018\u2019]"
 _SCORE = re.compile(
-    rf"\bscore\b[*_]*(?:\s?\([^()\n]{{0,20}}(?:{_RANGE}|out of 5)[^()\n]{{0,20}}\)"
+    rf"\bscore\b{_AROUND}*+(?:\s?\([^()\n]{{0,20}}(?:{_RANGE}|out of 5)[^()\n]{{0,20}}\)"
     rf"|[^\n:=\d]{{1,24}}{_RANGE})?"
-    r"(?P<mark>[\s*_]*[:=])?[\s:=*_]*(?:is\s+)?[*_(]*"
+    rf"(?P<mark>(?:\s|{_AROUND})*+[:=])?[\s:=*_]*+(?:is\s++)?(?:[\s(\[]|{_AROUND})*+"
     rf"(?!{_RANGE})(?P<score>[1-5])(?![\d.]*\d)",
     re.IGNORECASE,
 )
-_BETTER = re.compile(r"\bbetter\b[\s:=*_\"]*(first|second|tie)\b", re.IGNORECASE)
+# A line that begins with "better", else one within a line: with a capital, or behind a full stop.
+# "The first is better: second has a wrong step" is prose.
+_BETTER = re.compile(
+    r"(?:(?P<line>^(?:[^\w\n]|_){0,40}b)|\b(?-i:B)|(?<=[.!?:;]\s)b)etter(?:[^\w\n:=]|_){0,8}[:=]"
+    r"[\W_]{0,20}(?:the\s{1,4})?(?P<verdict>first|second|tie)(?![^\W_])",
+    re.IGNORECASE | re.MULTILINE,
+)
 _MOST_CHARACTERS = 6_000
 """Of a question or a rationale; a judge is paid per token."""
 _OWN_TAG = re.compile(r"<(?=\s*/?\s*(?:question|answer|explanation|first|second)\b)", re.IGNORECASE)
@@ -173,10 +181,14 @@ def read_score(reply: str | None) -> int | None:
 
 
 def read_verdict(reply: str | None) -> Verdict | None:
-    """Read the last verdict in a reply; None if it has none."""
-    matches = _BETTER.findall(reply or "")
+    """Read the last verdict in a reply; None if it has none.
+
+    One that begins a line comes first. Other words, such as ``is better``, are not read.
+    """
+    found = list(_BETTER.finditer(reply or ""))
+    leading = [one for one in found if one["line"]]
     verdicts: dict[str, Verdict] = {"first": "first", "second": "second", "tie": "tie"}
-    return verdicts[matches[-1].lower()] if matches else None
+    return verdicts[(leading or found)[-1]["verdict"].lower()] if found else None
 
 
 def unasked_judge() -> dict[str, Metric]:

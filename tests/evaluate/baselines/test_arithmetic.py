@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from mitools.errors import DataError
@@ -43,3 +46,25 @@ def test_of_many_examples_a_sample_is_learned_from(monkeypatch: pytest.MonkeyPat
     baseline = Arithmetic(0)
     baseline.fit([equation(number) for number in range(40)])
     assert "; 12 training records, C = " in baseline.about
+
+
+def test_problems_are_answered_in_blocks_with_the_same_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    baseline = Arithmetic(0)
+    baseline.fit([equation(number) for number in range(20)])
+    bare = [Problem(name, "How many?", "equation") for name in "xyz"]
+    asked = [*problems_of([equation(number) for number in range(20, 31)]), *bare]
+    at_once = baseline.answer(asked)
+    sizes: list[int] = []
+    features = Arithmetic._features
+
+    def watched(self: Arithmetic, texts: Sequence[str], candidates: Any) -> Any:
+        sizes.append(len(texts))
+        return features(self, texts, candidates)
+
+    monkeypatch.setattr(Arithmetic, "_features", watched)
+    monkeypatch.setattr(arithmetic, "_BLOCK", 3)
+    assert baseline.answer(asked) == at_once
+    assert sizes == [3, 3, 3, 2, 0]
+    assert baseline.answer([]) == []

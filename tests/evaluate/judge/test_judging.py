@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,15 @@ pytestmark = pytest.mark.usefixtures("few_resamples")
         ("Score: 3 (Note: score 1 is the lowest.)", 3),
         ("Score (4)", 4),
         ("Score: 1-5", None),
+        ("Score: 4 out of 5", 4),
+        ("Score: [4]", 4),
+        ("Score: `4`", 4),
+        ('Score: "4"', 4),
+        ("Score: \u201c4\u201d", 4),
+        ("**Score:** [ 4 ]/5", 4),
+        ('{"reason": "One gap.", "score": 4}', 4),
+        ("Score: [4.5]", None),
+        ("Score: [1-5]", None),
         ("A score from 1 to 5 is asked for.", None),
         ("4", None),
         ("", None),
@@ -58,12 +68,57 @@ def test_the_last_score_from_1_to_5_is_read(reply: str | None, score: int | None
         ('Better: "tie"', "tie"),
         ("The first is better: it says why.\nBetter: second", "second"),
         ("Better: neither", None),
+        ("Better: [first]", "first"),
+        ("Better: `second`", "second"),
+        ("Better: The first explanation", "first"),
+        ("> **Better**: _tie_", "tie"),
+        ('{"better": "second"}', "second"),
+        ("It leads there. Better: second", "second"),
+        ("one step is wrong. better: second", "second"),
+        ("Better:\nfirst", "first"),
+        ("Better: firsthand", None),
+        ("Better: not first", None),
         ("first", None),
         (None, None),
     ],
 )
 def test_the_last_verdict_is_read(reply: str | None, verdict: str | None) -> None:
     assert read_verdict(reply) == verdict
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("The first is better: second has a wrong step.", None),
+        ("The second is much better first because", None),
+        ("Better: first\nI call it better: second one divides by zero.", "first"),
+        ("Better: first\nNo reader would call this Better: second", "first"),
+        ("Better: first\nBetter: second", "second"),
+    ],
+)
+def test_reasons_are_not_taken_for_a_verdict(reply: str, verdict: str | None) -> None:
+    assert read_verdict(reply) == verdict
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "score" + "*" * 20_000,
+        "score: " + " *" * 10_000,
+        "score is" + " " * 20_000,
+        "score 4." * 5_000,
+        "better:" + "\n" * 20_000,
+        "better: " * 5_000,
+        "\n" * 20_000 + "better",
+        "*" * 20_000 + "better",
+    ],
+    ids=lambda reply: repr(reply[:9]),
+)
+def test_a_reply_of_repeated_marks_is_read_in_linear_time(reply: str) -> None:
+    began = time.process_time()
+    read_score(reply)
+    read_verdict(reply)
+    assert time.process_time() - began < 1
 
 
 def records(*rationales: str | None, label: str = "sea") -> list[Record]:
