@@ -42,7 +42,8 @@ READINGS: Mapping[str, Measure] = {
         "fraction",
         higher_is_better=None,
         about="Share of records with the same label from the predict pass and from behind the "
-        "rationale, or, of a student without that reading, from what the rationale names.",
+        "rationale, or, of a student without that reading, from what the rationale names; then "
+        "only records whose rationale names an answer count.",
     ),
     "accuracy_agreed": Measure(
         "accuracy where readings agree",
@@ -89,6 +90,7 @@ labels are read behind drawn ones: ``consistency`` is about that one, and there 
 do not count."""
 
 _ONE_READING = "the student has one reading only"
+_UNNAMED = "no rationale names an answer"
 _NOT_ASKED = "no answer was given in this way"
 _SCORED_AGAIN = "time is measured where a student answers"
 
@@ -157,6 +159,7 @@ class FoldedWays:
     seconds: Mapping[Way, float] = field(default_factory=dict)
     _by_way: dict[Way, _Answers] = field(default_factory=lambda: {way: _Answers() for way in WAYS})
     _weights: Counter[tuple[float, int]] = field(default_factory=Counter)
+    _unnamed: int = 0
     _compared: int = 0
     _agreed: int = 0
     _agreed_gold: int = 0
@@ -168,11 +171,14 @@ class FoldedWays:
             return
         other = "conclude" if "conclude" in answers else "named"
         labels = [(answers.get(way) or {}).get("label") for way in ("predict", other)]
-        agrees = task.is_equal(*labels) or "predict" not in answers
+        # Where no rationale names an answer, "named" gives the label of the predict pass again.
+        is_named = other == "conclude" or (answers.get("named") or {}).get("votes") != 0
+        agrees = not is_named or task.is_equal(*labels) or "predict" not in answers
         if "predict" in answers and other in answers:
-            self._compared += 1
-            self._agreed += agrees
-            if agrees and record["scores"]["correct"] is not None:
+            self._unnamed += not is_named
+            self._compared += is_named
+            self._agreed += is_named and agrees
+            if is_named and agrees and record["scores"]["correct"] is not None:
                 self._agreed_gold += 1
                 self._agreed_correct += task.is_equal(labels[0], record.get("label"))
         for way in WAYS:
@@ -187,17 +193,21 @@ class FoldedWays:
         """Compute :data:`READINGS`, and of each way :data:`BY_WAY`; None without any answers."""
         if not any(answers.n for answers in self._by_way.values()):
             return None
-        if not self._compared:
+        if not self._compared and not self._unnamed:
             together = {name: one.not_applicable(_ONE_READING) for name, one in READINGS.items()}
         else:
             together = {
                 "weight": self._weight(),
-                "agreement": rate(READINGS["agreement"], self._agreed, self._compared, empty=""),
+                "agreement": rate(
+                    READINGS["agreement"], self._agreed, self._compared, empty=_UNNAMED
+                ),
                 "accuracy_agreed": rate(
                     READINGS["accuracy_agreed"],
                     self._agreed_correct,
                     self._agreed_gold,
-                    empty="the readings agree on no record with a gold label",
+                    empty="the readings agree on no record with a gold label"
+                    if self._compared
+                    else _UNNAMED,
                 ),
             }
         return {**together, **{way: self._metrics(way, seed) for way in WAYS}}
@@ -210,7 +220,11 @@ class FoldedWays:
         found = answers.metrics(way, self.seconds.get(way), seed)
         if not self._compared:
             lacking = BY_WAY[way]["accuracy_disagreed"]
-            found["accuracy_disagreed"] = lacking.not_applicable(_ONE_READING)
+            found["accuracy_disagreed"] = (
+                lacking.undefined(_UNNAMED)
+                if self._unnamed
+                else lacking.not_applicable(_ONE_READING)
+            )
         return found
 
     def _weight(self) -> Metric:

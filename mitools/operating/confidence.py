@@ -7,6 +7,7 @@ fitted is fitted on records that choose no threshold.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -21,6 +22,7 @@ __all__ = [
     "NEEDS_RATIONALE",
     "Confidence",
     "ConfidenceName",
+    "decoded_chances",
     "features",
 ]
 
@@ -41,12 +43,16 @@ FEATURES = ("log_odds", "margin", "readings", "concluded", "consistent", "in_set
 """The terms of ``combined``. ``log_odds`` and ``concluded``: of the label in the chosen way of
 answering, and behind the rationale, negative where that reading gives another label; ``margin``:
 log of the ratio of the two best choices; ``readings`` and ``consistent``: 1 where both readings
-give the label and where the rationale supports it, -1 where not, 0 where unknown; ``in_set``: log
-of the probability of all choices together. Without choices, ``margin`` is ``log_odds`` and
-``in_set`` 0."""
+give the label and where the rationale supports it, -1 where not, 0 where unknown, as where the
+rationale names no answer; ``in_set``: log of the probability of all choices together. Without
+choices, ``margin`` is ``log_odds`` and ``in_set`` 0."""
 
 _SMALLEST = 1e-6
-"""Records hold six digits: nearer to 0 or 1 than this, a probability is not known."""
+"""Records hold six significant digits: nearer to 1 than this, a probability is not known, nor is
+what it leaves to all others. Log-odds are bounded alike on both sides."""
+
+_TINIEST = sys.float_info.min
+"""Counts as the probability of a choice that has 0; of small ones, records hold six digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ def _marks(record: Record, task: Task) -> tuple[int | None, int | None]:
     """Mark whether both readings give the label, and whether the rationale supports it.
 
     Returns:
-        1 for yes, -1 for no, 0 for a rationale that supports no answer; None where the student has
+        1 for yes, -1 for no, 0 for a rationale that names no answer; None where the student has
         one reading, or gave no rationale.
     """
     student: Mapping[str, Any] = record["student"]
@@ -133,6 +139,8 @@ def _marks(record: Record, task: Task) -> tuple[int | None, int | None]:
         labels = [answers[way].get("label") for way in ("predict", other)]
         is_shared = task.is_equal(*labels) and task.is_equal(labels[0], label)
         readings = 1 if is_shared else -1
+        if other == "named" and answers[other].get("votes") == 0:
+            readings = 0  # no rationale names an answer: the student's own label stands there
     rationale = student.get("rationale")
     if rationale is not None:
         supported = task.supported(rationale, record.get("choices") or None)
@@ -146,11 +154,19 @@ def _ranked(student: Mapping[str, Any]) -> Sequence[float]:
 
 def _at_temperature(stated: float, chances: Sequence[float], temperature: float) -> float:
     """Scale a choice's probability as a softmax, that of a decoded label against all others."""
-    others = [*chances] if len(chances) > 1 else [stated, 1 - stated]
-    logs = [math.log(max(chance, _SMALLEST)) / temperature for chance in others]
-    own = math.log(max(stated, _SMALLEST)) / temperature
+    own, possible = stated, [*chances]
+    if len(chances) < 2:
+        possible = decoded_chances(stated)
+        own = possible[0]
+    logs = [math.log(max(chance, _TINIEST)) / temperature for chance in possible]
+    own = math.log(max(own, _TINIEST)) / temperature
     top = max(logs)
     return min(1.0, math.exp(own - top) / math.fsum(math.exp(one - top) for one in logs))
+
+
+def decoded_chances(stated: float) -> list[float]:
+    """Return the probabilities of a decoded label and of all other texts, as far as known."""
+    return [max(stated, _SMALLEST), max(1 - stated, _SMALLEST)]
 
 
 def _log_odds(chance: float) -> float:

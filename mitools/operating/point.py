@@ -37,7 +37,9 @@ class OperatingPoint:
 
     With probability at least 1 - ``risk`` over the calibration records, the accuracy is at least
     ``target``. This rests on exchangeability: new records must come as if drawn at random from
-    where the calibration records came from.
+    where the calibration records came from. It is the accuracy for one record of each group (or of
+    each input that is repeated): over all records it may differ where large groups are harder or
+    easier than small ones.
 
     Attributes:
         target: the least accuracy of the answers at or above the threshold, 0 to 1.
@@ -58,7 +60,7 @@ class OperatingPoint:
             be asked for it.
         task: the task of the calibration records.
         calibrated_on: the split that they came from.
-        records: number of calibration records.
+        records: number of calibration records, one of each group or input.
         answered: number of those at or above the threshold.
         right: number of those whose answer equals the reference.
         data_hash: hash of the calibration records without the answers.

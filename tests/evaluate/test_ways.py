@@ -164,3 +164,29 @@ def test_the_order_of_the_records_changes_no_figure() -> None:
     for way in WAYS:
         for name, metric in ours[way].items():
             assert theirs[way][name].value == metric.value
+
+
+def test_a_rationale_that_names_nothing_is_not_compared() -> None:
+    def record(predict: str, named: str, votes: int) -> dict[str, Any]:
+        one = answered(1, predict, named, predict)
+        reading = {"label": named, "confidence": 0.5, "tokens": 9, "votes": votes}
+        answers = {"predict": one["student"]["answers"]["predict"], "named": reading}
+        return {**one, "student": {**one["student"], "answers": answers}}
+
+    named = [record("sea", "sea", 1), record("sea", "tree", 1)]
+    unnamed = [record("tree", "tree", 0)] * 5
+    found = folded(named + unnamed)
+    assert values(found, "agreement") == (1 / 2, 2)
+    assert values(found, "accuracy_agreed") == (1.0, 1)
+    assert values(found["predict"], "accuracy_disagreed") == (1.0, 1)
+    assert values(found["named"], "accuracy") == (1 / 7, 7)
+    found = folded(unnamed)
+    for metrics, name in (
+        (found, "agreement"),
+        (found, "accuracy_agreed"),
+        (found["predict"], "accuracy_disagreed"),
+    ):
+        assert (metrics[name].status, metrics[name].reason) == (
+            "undefined",
+            "no rationale names an answer",
+        )

@@ -146,3 +146,25 @@ def test_gold_and_teacher_change_no_confidence(kind: ConfidenceName) -> None:
     record = by_both("4", "5", "The answer is 4.", 0.75)
     told = {**record, "label": "5", "teacher": {"label": "5"}, "scores": {"correct": False}}
     assert confidence(told, kind) == confidence(record, kind)
+
+
+def test_small_probabilities_of_choices_count_in_full_and_of_decoded_labels_to_six_digits() -> None:
+    for small in (1e-4, 1e-9, 1e-40):
+        expected = 1 / (1 + math.sqrt(small))
+        assert confidence(chosen(1.0, small), "scaled") == pytest.approx(expected, abs=1e-12)
+    assert confidence(chosen(1.0, 0.0), "scaled") == pytest.approx(1)
+    assert confidence(decoded(1.0), "scaled") == pytest.approx(1 / (1 + 1e-3))
+
+
+def test_a_rationale_that_names_nothing_is_not_a_reading_that_agrees() -> None:
+    def read(votes: int, label: str = "4") -> Record:
+        answers = {
+            "predict": {"label": "4", "confidence": 0.5},
+            "named": {"label": label, "confidence": 0.5, "votes": votes},
+        }
+        return decoded(0.5, "4", answers=answers, rationale="I do not know.")
+
+    ranked = [read(1, "5"), read(0), read(1)]
+    assert [features(record, task_of(record))[2] for record in ranked] == [-1, 0, 1]
+    stated = [confidence(record, "agreement") or 0 for record in ranked]
+    assert stated == sorted(set(stated))

@@ -226,8 +226,12 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _difference(ours: Bools, theirs: Bools, seed: int) -> Metric:
-    """Compare two rows of verdicts [n] in a paired test."""
-    rows = [row.astype(np.float64)[None, :] for row in (ours, theirs)]
+    """Compare two rows of verdicts [n] in a paired test.
+
+    Pairs are sorted, as the order of items decides which of them a resample draws.
+    """
+    order = np.lexsort((theirs, ours))
+    rows = [row[order].astype(np.float64)[None, :] for row in (ours, theirs)]
     found = difference_of_means(rows[0], rows[1], seed)
     details = {"p_value": found.p, "test": found.test, **found.details}
     return MEASURES["difference"].ok(found.value, len(ours), found.ci95, **details)

@@ -159,11 +159,13 @@ class Calibration:
     def _independent(self, reference: Reference) -> list[tuple[Record, Task, str]]:
         """List the records that can choose, each with its reference label: one of each group.
 
-        The records of a group are right or wrong together, and the bound counts independent trials.
-        Which one of a group stays depends on its id and input alone.
+        Records with the same input count as a group, as in splits and folds. The records of a group
+        are right or wrong together, and the bound counts independent trials. So the bound is about
+        one record of each group: where large groups are harder than small ones, the accuracy over
+        all records is lower than it says. Which one of a group stays depends on its id and input
+        alone.
         """
         kept: dict[str, tuple[int, Record, Task, str]] = {}
-        alone: list[tuple[Record, Task, str]] = []
         known = 0
         for record, task in self._calibrating:
             label = reference_label(record, task, reference)
@@ -171,17 +173,16 @@ class Calibration:
                 continue
             known += 1
             group = record.get("group")
-            if group is None:
-                alone.append((record, task, label))
-                continue
+            unit = record["input"] if group is None else f"\0{group}"
             key = hash_record({name: record.get(name) for name in ("id", "input")})
-            if group not in kept or key < kept[group][0]:
-                kept[group] = key, record, task, label
-        used = [*alone, *((record, task, label) for _, record, task, label in kept.values())]
+            if unit not in kept or key < kept[unit][0]:
+                kept[unit] = key, record, task, label
+        used = [(record, task, label) for _, record, task, label in kept.values()]
         if len(used) < known:
             self.notes.append(
-                f"the {known:,} records to choose it on are of {len(used):,} groups (field group); "
-                "one of each chooses, as records of a group are not independent"
+                f"the {known:,} records to choose it on are of {len(used):,} groups or repeated "
+                "inputs; one of each chooses, as records of a group are not independent; the "
+                "accuracy that is promised holds for one record of each, and may differ over all"
             )
         return used
 

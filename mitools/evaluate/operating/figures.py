@@ -35,7 +35,9 @@ MEASURES: Mapping[str, Measure] = {
         higher_is_better=None,
         about="Least confidence of an answer that the student may give by itself, chosen so that "
         "the accuracy at or above it is at least the target with probability 1 - risk. It rests on "
-        "new records that are exchangeable with those that chose it.",
+        "new records that are exchangeable with those that chose it. Of records of one group or "
+        "with the same input, one chose it, and the accuracy holds for one of each: over all "
+        "records it may differ where large groups are harder or easier than small ones.",
     ),
     "coverage": Measure(
         "answered by the student",

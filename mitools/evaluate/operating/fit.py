@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evaluate.measures.temperature import answers_from, fit_temperature
-from mitools.operating.confidence import Confidence, ConfidenceName, features
+from mitools.operating.confidence import (
+    Confidence,
+    ConfidenceName,
+    decoded_chances,
+    features,
+)
 from mitools.records import Record
 from mitools.tasks import Task
 
@@ -59,11 +64,12 @@ class FittingRecords:
         chances = student.get("choices") or {}
         names = list(chances)
         golds = [place for place, name in enumerate(names) if task.is_equal(name, reference)]
-        if golds and student.get("label") in names:
+        # As it is applied: one choice alone is not scaled as a softmax.
+        if len(names) > 1 and golds and student.get("label") in names:
             self._rows.append((list(chances.values()), golds[0], names.index(student["label"])))
         else:
-            stated = float(student["confidence"])
-            self._rows.append(([stated, 1 - stated], 0 if is_right else 1, 0))
+            stated = decoded_chances(float(student["confidence"]))
+            self._rows.append((stated, 0 if is_right else 1, 0))
 
     def fit(self) -> Confidence | None:
         """Fit the confidence; None where the records do not determine it.

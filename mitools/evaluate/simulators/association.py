@@ -7,6 +7,8 @@ instead whether the rationale helps to guess the student's own answer (associati
 simulators: compare figures of one family only.
 
 S_X sees the input, S_E the rationale, S_XE both; A is the share of first guesses that are right.
+Each block first lets S_X tell its target as well as it can, so that a rationale which only repeats
+the input tells nothing more.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENOUGH_EXCEEDANCES",
     "FEWEST_IN_BIN",
+    "RESOLUTION",
     "associate",
     "leak_adjusted",
     "rate_quality",
@@ -48,6 +51,10 @@ FEWEST_IN_BIN = 20
 ENOUGH_EXCEEDANCES = 10
 """Permutations end early once this many reach the observed value: the p-value is then known to be
 large, and is this number over the permutations made (Besag and Clifford, Biometrika 78, 1991)."""
+
+RESOLUTION = 1e-3
+"""Bits. A permutation that comes this close to the observed value counts as reaching it: solvers
+are not more exact, and where the input tells the answer by itself, any copy gains a trace."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ class _Guessed:
 def associate(simulation: Simulation, seed: int, permutations: int) -> dict[str, Metric]:
     """Measure the information of the rationales on the student's own answers."""
     target = simulation.given
+    simulation = replace(simulation, simulator=simulation.simulator.for_target(target))
     guessed = _guess(simulation, target)
     columns = {"rq": guessed.gain, "cvi": guessed.bits}
     metrics = guessed.metrics(ASSOCIATION, seed)
@@ -108,7 +116,8 @@ def rate_quality(simulation: Simulation, seed: int) -> dict[str, Metric]:
     """Measure the information of the rationales on gold."""
     if simulation.gold is None:
         return {name: measure.undefined(_NO_GOLD) for name, measure in QUALITY.items()}
-    guessed = _guess(simulation, simulation.gold)
+    simulator = simulation.simulator.for_target(simulation.gold)
+    guessed = _guess(replace(simulation, simulator=simulator), simulation.gold)
     means = _means(QUALITY, {"rq": guessed.gain, "cvi": guessed.bits}, seed)
     metrics = guessed.metrics(QUALITY, seed) | means
     return {name: metrics[name] for name in QUALITY}
@@ -210,7 +219,7 @@ def _net(
         bits = simulator.guess(target, sees_input=True, rationales=permuted).bits
         total += bits
         means.append(float((bits - by_input).mean()))
-        exceeding += means[-1] >= observed - 1e-12
+        exceeding += means[-1] >= observed - RESOLUTION
     # 3. The p-value. With an early end the estimator of Besag and Clifford is unbiased without the
     # observation; after all permutations the observation counts as one of them.
     ended_early = exceeding >= ENOUGH_EXCEEDANCES

@@ -117,6 +117,17 @@ def _guess(table: Floats, target: Floats, folds: Floats, solver: Solver) -> Bits
     return bits, chances.argmax(axis=1) == target
 
 
+def _weighted(inputs: Floats, target: Floats, folds: Floats, solver: Solver) -> Floats:
+    """Double the input while it tells the target better by itself, up to 16 times its size."""
+    known = _guess(inputs, target, folds, solver)[0].mean()
+    for _ in range(4):
+        doubled = _guess(2 * inputs, target, folds, solver)[0].mean()
+        if doubled <= known:
+            break
+        inputs, known = 2 * inputs, doubled
+    return inputs
+
+
 @dataclass(frozen=True)
 class _ByHand:
     """The figures of one target, item by item."""
@@ -153,7 +164,7 @@ def _by_hand(
 
 def _label_rows() -> Iterator[Row]:
     simulation = _simulation(label_records(N, 6)[0], "labels")
-    inputs = _weigh([item.input for item in simulation.items])
+    plain = _weigh([item.input for item in simulation.items])
     texts = [item.rationale for item in simulation.items]
     given = np.array([LABELS.index(item.label) for item in simulation.items])
     gold = np.array([LABELS.index((item.gold or "").lower()) for item in simulation.items])
@@ -165,11 +176,13 @@ def _label_rows() -> Iterator[Row]:
     }
     for solver, by, within in ((_SAG, SAME, 1e-9), (_LBFGS, BOTTOM, 2e-3)):
         for block, target in (("association", given), ("quality", gold)):
+            inputs = _weighted(plain, target, folds, solver)
             theirs = _by_hand(told, inputs, target, folds, solver)
             for name, value in theirs.figures().items():
                 if solver is _SAG or name == "cvi":  # the others are shares of right first guesses
                     figure = ours[block][name].value
                     yield exact(f"{block}.{name}", by, figure, value, within=within)
+        inputs = _weighted(plain, given, folds, solver)
         theirs = _by_hand(told, inputs, given, folds, solver)
         masked = _masked_bits(texts, inputs, given, folds, solver) - theirs.x[0]
         net = _net_bits(told, inputs, (given, gold), folds, solver)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,3 +137,15 @@ def test_what_is_fitted_is_told_before_it_is() -> None:
 
     compare_baselines(bench(), {"slow": Slow()}, "gold", 0, step=told.append)
     assert told == ["baseline slow", "fitted"]
+
+
+def test_the_order_of_the_records_changes_no_interval() -> None:
+    found = []
+    for shuffled in (False, True):
+        collected = bench(right_every=4)
+        if shuffled:
+            random.Random(1).shuffle(collected.evaluated)
+        systems = compare_baselines(collected, {"majority": Majority()}, "auto", 0)["systems"]
+        found.append([systems[name]["difference"].as_json() for name in ("majority", "teacher")])
+    assert found[0] == found[1]
+    assert found[0][0]["ci95"] is not None

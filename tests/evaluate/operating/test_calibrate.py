@@ -139,7 +139,8 @@ def test_one_record_of_each_group_chooses() -> None:
     point, notes = choose(tenfold)
     assert point.records == 20
     assert point.threshold is None  # 22 right answers would be needed
-    assert "are of 20 groups" in notes[0]
+    assert "are of 20 groups or repeated inputs" in notes[0]
+    assert "accuracy that is promised holds for one record of each" in notes[0]
     assert choose(tenfold[::-1])[0] == point
     assert choose([{**one, "group": None} for one in tenfold])[0].records == 200
     # A record of a group without a label leaves the others of it.
@@ -150,3 +151,31 @@ def test_one_record_of_each_group_chooses() -> None:
 def test_groups_of_one_record_change_nothing() -> None:
     point, notes = choose([{**one, "group": f"g{n}"} for n, one in enumerate(mixed())])
     assert (point.threshold, point.records, notes) == (0.9, 100, [])
+
+
+def test_records_with_the_same_input_choose_as_one() -> None:
+    once = [answered(n, right=True, confidence=0.9) for n in range(20)]
+    copies = [{**one, "id": f"{n}-{copy}"} for n, one in enumerate(once) for copy in range(3)]
+    point, notes = choose(copies)
+    assert (point.records, point.threshold) == (20, None)
+    assert "the 60 records to choose it on are of 20 groups or repeated inputs" in notes[0]
+    assert choose(copies[::-1])[0] == point
+    # A group counts before an input, and is not mixed up with an input of its name.
+    grouped = [{**one, "group": f"q{n % 30}"} for n, one in enumerate(copies)]
+    assert choose(grouped)[0].records == 30
+    assert choose([*grouped, *once])[0].records == 50
+
+
+def test_copies_of_answers_do_not_raise_the_risk() -> None:
+    """A student just below the target; each question is there three times."""
+    granted = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        rights = [rng.random() < 0.89 for _ in range(60)]
+        records = [
+            answered(n, right=right, confidence=0.8)
+            for n, right in enumerate(rights)
+            for _ in "abc"
+        ]
+        granted += choose(records)[0].threshold is not None
+    assert granted <= 0.1 * 60

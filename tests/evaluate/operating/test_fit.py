@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mitools.evaluate.operating.fit import FEW_TO_FIT, FittingRecords
 from mitools.operating.confidence import Confidence
 from mitools.records import Record
-from mitools.tasks import task_named
+from mitools.tasks import Task, task_named
 
 TEXT = task_named("equation")
 
@@ -105,3 +106,40 @@ def test_where_the_records_determine_nothing_nothing_is_fitted(kind: str) -> Non
 
 def test_what_needs_no_fit_is_returned_as_it_is() -> None:
     assert fitted("margin", []) == Confidence("margin")
+
+
+def test_a_temperature_is_fitted_on_the_probabilities_that_it_is_applied_to() -> None:
+    """At the fitted temperature the loss of the stated confidences is least."""
+    rng = random.Random(3)
+    decoded = [
+        {"label": "1", "student": {"label": "1" if rng.random() < 0.8 else "2", "confidence": 1.0}}
+        for _ in range(50)
+    ]
+    choice = task_named("choice")
+    chosen = []
+    for number in range(50):
+        chances = {"a": 1.0, "b": 10.0 ** -rng.uniform(3, 12)}
+        gold = "a" if rng.random() < 0.8 else "b"
+        student = {"label": "a", "confidence": 1.0, "choices": chances}
+        chosen.append({"input": str(number), "label": gold, "choices": [*"ab"], "student": student})
+
+    def loss(records: list[Record], task: Task, temperature: float) -> float:
+        found = Confidence("scaled", temperature)
+        total = 0.0
+        for record in records:
+            stated = found.of(record, task)
+            assert stated is not None
+            is_right = record["student"]["label"] == record["label"]
+            total -= math.log(stated if is_right else 1 - stated)
+        return total
+
+    for records, task in ((decoded, TEXT), (chosen, choice)):
+        fitting = FittingRecords("scaled")
+        for record in records:
+            fitting.add(record, task, record["label"])
+        confidence = fitting.fit()
+        assert confidence is not None
+        assert confidence.temperature is not None
+        least = loss(records, task, confidence.temperature)
+        for factor in (0.9, 0.97, 1.03, 1.1):
+            assert loss(records, task, factor * confidence.temperature) > least

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from mitools.evaluate.measures.simulatability import (
 from mitools.evaluate.sample import SampledRecord
 from mitools.evaluate.simulators.association import (
     ENOUGH_EXCEEDANCES,
+    RESOLUTION,
     associate,
     leak_adjusted,
     rate_quality,
@@ -62,7 +64,7 @@ def test_rationale_editing_does_not_apply_to_a_student_of_two_passes() -> None:
 def test_every_figure_follows_its_definition_in_a_slow_loop() -> None:
     found = simulation()
     metrics = associate(found, 0, 3)
-    guess = found.simulator.guess
+    guess = found.simulator.for_target(found.given).guess
     x = guess(found.given, sees_input=True, rationales=None)
     e = guess(found.given, sees_input=False, rationales=found.rationales)
     xe = guess(found.given, sees_input=True, rationales=found.rationales)
@@ -116,6 +118,56 @@ def test_a_rationale_of_the_students_own_answer_tells_more_than_gold() -> None:
     assert own.ci95 is not None
     assert own.ci95[0] > 0
     assert own.details["p_value"] == 0.05
+
+
+CUES = ("sun", "rain", "fog")
+
+
+def cued(says: str, *, n: int = 200, cue: float = 0.4, seed: int = 0) -> Simulation:
+    """Three labels; a word of the input tells the student's own answer, with probability ``cue``.
+
+    The rationale copies the input, has words of its own, or tells the answer in two of five.
+    """
+    rng = random.Random(seed)
+    names, filler = ("alpha", "beta", "gamma"), [f"w{a}{b}" for a in "abcdefg" for b in "abcdefg"]
+    items = []
+    for _ in range(n):
+        gold = rng.randrange(3)
+        own = gold if rng.random() < 0.6 else rng.randrange(3)
+        text = " ".join(rng.choices(filler, k=8))
+        text += f" {CUES[own]}" if rng.random() < cue else ""
+        told = text if says == "copy" else " ".join(rng.choices(filler, k=8))
+        told += f" {('warm', 'wet', 'grey')[own]}" if says == "own" and rng.random() < 0.4 else ""
+        items.append(SampledRecord(text, told, names[own], names[gold], names))
+    found = simulate(items, "labels", 0)
+    assert isinstance(found, Simulation)
+    return found
+
+
+def test_a_copy_of_the_input_tells_nothing() -> None:
+    found = cued("copy")
+    net = associate(found, 0, 19)["cvi_net"]
+    assert net.value == pytest.approx(0, abs=0.02)
+    assert net.ci95 is not None
+    assert net.ci95[0] < 0
+    assert net.details["p_value"] > 0.2
+    assert (rate_quality(found, 0)["cvi"].value or 0) < 0.01
+
+
+def test_where_the_input_tells_the_answer_a_copy_reaches_no_small_p() -> None:
+    """The copy gains a trace at any weight, so every permutation would fall below it."""
+    net = associate(cued("copy", cue=1.0), 0, 19)["cvi_net"]
+    assert net.value == pytest.approx(0, abs=RESOLUTION)
+    assert net.details["p_value"] == 1
+
+
+def test_what_is_not_in_the_input_is_told() -> None:
+    net = associate(cued("own"), 0, 19)["cvi_net"]
+    assert net.ci95 is not None
+    assert net.ci95[0] > 0.05
+    assert net.details["p_value"] == 0.05
+    other = associate(cued("other"), 0, 19)["cvi_net"]
+    assert other.details["p_value"] > 0.1
 
 
 def test_a_rationale_of_gold_tells_nothing_beyond_gold() -> None:

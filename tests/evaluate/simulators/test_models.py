@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mitools.evaluate.simulators.logit import CandidateSets, candidate_log_probs, fit_weights
 from mitools.evaluate.simulators.models import (
+    INPUT_WEIGHTS,
     SMOOTHING,
     CandidateSimulator,
     LabelSimulator,
@@ -96,6 +97,46 @@ def test_labels_are_guessed_by_models_that_never_saw_the_item() -> None:
         chances = (1 - SMOOTHING) * model.predict_proba(features[item])[0] + SMOOTHING / 3
         assert guesses.bits[item] == pytest.approx(math.log2(chances[TARGET[item]]), abs=0.02)
         assert guesses.is_right[item] == (chances.argmax() == TARGET[item])
+
+
+def test_the_input_has_the_weight_at_which_it_tells_most_by_itself() -> None:
+    told = LABELS.for_target(TARGET)
+    assert told.weight > 1
+
+    def bits(weight: float) -> float:
+        features = LABELS.inputs.toarray() * weight
+        found = []
+        for fold in range(5):
+            held = fold == FOLDS
+            model = LogisticRegression(tol=1e-8, max_iter=10_000)
+            model.fit(features[~held], TARGET[~held])
+            chances = (1 - SMOOTHING) * model.predict_proba(features[held]) + SMOOTHING / 3
+            found += np.log2(chances[np.arange(held.sum()), TARGET[held]]).tolist()
+        return float(np.mean(found))
+
+    assert told.weight == max(INPUT_WEIGHTS, key=bits)
+    alone = told.guess(TARGET, sees_input=True, rationales=None)
+    assert alone.bits.mean() == pytest.approx(bits(told.weight), abs=0.005)
+
+
+@pytest.mark.parametrize("weight", INPUT_WEIGHTS)
+def test_a_weight_is_a_factor_of_the_features_of_the_input(weight: float) -> None:
+    heavy = LabelSimulator(LABELS.inputs, FOLDS, 3, weight)
+    found = heavy.guess(TARGET, sees_input=True, rationales=TOLD)
+    features = sp.hstack([LABELS.inputs * weight, TOLD]).tocsr()
+    others = FOLDS != 0
+    model = LogisticRegression(tol=1e-8, max_iter=10_000).fit(features[others], TARGET[others])
+    chances = (1 - SMOOTHING) * model.predict_proba(features[~others]) + SMOOTHING / 3
+    expected = np.log2(chances[np.arange(12), TARGET[~others]])
+    assert found.bits[~others] == pytest.approx(expected, abs=0.05)
+
+
+def test_an_input_that_tells_nothing_keeps_its_weight() -> None:
+    noise = term_weights(texts(np.zeros(60, dtype=int), 5), word_pairs)
+    for inputs in (noise, term_weights([""] * 60, word_pairs)):
+        assert LabelSimulator(inputs, FOLDS, 3).for_target(TARGET).weight == 1
+    simulator, _, target = candidates()
+    assert simulator.for_target(target) is simulator
 
 
 def test_a_label_that_was_never_taught_costs_a_finite_amount() -> None:
