@@ -59,10 +59,16 @@ def find_recipe(name: str) -> Path:
     """Find the TOML file of a recipe given by name, by folder or by path.
 
     Raises:
-        RecipeError: there is none.
+        RecipeError: there is none; or a name is that of a folder with another recipe, too.
     """
     for base in _folders():
         if (path := base / name / "recipe.toml").is_file() and is_recipe_name(name):
+            own = Path(name) / "recipe.toml"
+            if own.is_file() and not own.samefile(path):
+                message = f'"{name}" is the name of a recipe of mitools and of a folder with one'
+                raise RecipeError(
+                    message, hint=f'"./{name}" is the folder; rename it for the other'
+                )
             return path
     path = Path(name)
     if path.is_dir():

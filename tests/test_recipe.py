@@ -26,6 +26,18 @@ def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
     return path
 
 
+def test_a_folder_with_the_name_of_a_recipe_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets").mkdir()
+    assert find_recipe("tickets").is_relative_to(Path(module.__file__).parents[1])
+    own = write_recipe(tmp_path / "tickets", "[load]\n")
+    with pytest.raises(RecipeError, match=r'of a folder with one; "\./tickets" is the folder'):
+        find_recipe("tickets")
+    assert find_recipe("./tickets").samefile(own)
+
+
 def test_a_recipe_is_found_by_its_name() -> None:
     assert list_recipes() == sorted(list_recipes())
     assert "svamp" in list_recipes()

@@ -17,6 +17,7 @@ from mitools.schema import READINGS, TASKS
 
 __all__ = [
     "ALIKE_FAILURES",
+    "ENDPOINT_ONLY",
     "KEEPS",
     "MAX_UNANSWERED",
     "PROMPTS",
@@ -80,6 +81,14 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "score_choices": SCORINGS,
 }
 _ATTRIBUTES = {"batch": "in_batches"}
+_OPTIONS = {attribute: name for name, attribute in _ATTRIBUTES.items()}
+
+ENDPOINT_ONLY = (
+    *("max_cost", "in_batches", "from_batch", "top_logprobs", "score_choices"),
+    *("requests_per_minute", "tokens_per_minute"),
+)
+"""Options that only a teacher behind an endpoint can serve."""
+
 _FLAGS = {"timeout_seconds": "timeout", "max_wait_seconds": "max-wait"}
 
 
@@ -251,8 +260,7 @@ class AnnotateOptions:
             self.named_model()
             self._check_budget()
             return
-        self.check_endpoint("max_cost", "batch", "from_batch", "top_logprobs", "score_choices")
-        self.check_endpoint("requests_per_minute", "tokens_per_minute")
+        self.check_endpoint(*(_OPTIONS.get(name, name) for name in ENDPOINT_ONLY))
         if self.strategy != "blind" and self.teacher != "demo":
             message = f"--strategy {self.strategy} needs a teacher that can be shown the answer"
             raise UsageError(message, hint="replayed completions work with --strategy blind only")

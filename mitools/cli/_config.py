@@ -53,16 +53,22 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
         _key(param): param for param in ctx.command.params if param.name not in _NOT_IN_RECIPES
     }
     defaults: dict[str, Any] = {}
+    names: dict[str | None, str] = {}
     for key, value in load_table(path, stage_name).items():
         param = options.get(key.replace("_", "-"))
         if param is None or param.name is None:
             close = difflib.get_close_matches(key, options, n=1)
             hint = f'did you mean "{close[0]}"?' if close else f'see "mitools {stage_name} --help"'
             raise RecipeError(f'{path}: [{stage_name}] has no option "{key}"', hint=hint)
+        if other := names.get(param.name):
+            message = f"{path}: [{stage_name}] sets {other} and {key}, which are one option"
+            raise RecipeError(message, hint="remove one of them")
+        names[param.name] = key
         try:
             value = from_recipe(param, path, value)
             if isinstance(value, str) and getattr(param, "multiple", False):
                 value = [value]  # one value of a repeatable option needs no list
+            _check_number(param.type, value)
             param.type_cast_value(ctx, value)
         except RecipeError as exc:
             ctx.meta.setdefault(_REFUSED, {})[param.name] = exc
@@ -73,6 +79,21 @@ def use_recipe(ctx: click.Context, path: Path) -> None:
             raise RecipeError(message, hint=f'see "mitools {stage_name} --help"') from exc
         defaults[param.name] = value
     ctx.default_map = {**defaults, **(ctx.default_map or {})}
+
+
+def _check_number(kind: click.ParamType[Any], value: Any) -> None:
+    """Refuse a number that the cast would change: ``int`` makes 7 of 7.9, and 1 of true.
+
+    Raises:
+        TypeError: it is not one of this kind.
+    """
+    is_whole = isinstance(kind, click.types.IntParamType)
+    if not is_whole and not isinstance(kind, click.types.FloatParamType):
+        return
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, bool) or (is_whole and isinstance(one, float) and not one.is_integer()):
+            shown = str(one).lower() if isinstance(one, bool) else one
+            raise TypeError(f"{shown} is not a {'whole ' if is_whole else ''}number")
 
 
 def refusal_of(ctx: click.Context, name: str | None) -> Exception | None:

@@ -40,6 +40,7 @@ __all__ = [
     "TypedOption",
     "check_roles",
     "from_recipe",
+    "refuse_written",
 ]
 
 
@@ -277,6 +278,21 @@ def check_roles(ctx: click.Context) -> None:
                 path = roles[first].path or roles[second].path or "one file"
                 message = f"{path} is both {roles[first].label} and {roles[second].label}"
                 raise UsageError(message, hint="name another file for one of them")
+
+
+def refuse_written(files: Iterable[str]) -> None:
+    """Refuse a run that writes one of the files of a folder that it reads.
+
+    Raises:
+        UsageError: naming the file and the role in which it is written.
+    """
+    ctx = click.get_current_context()
+    written = [role for role in (*_streams(ctx), *_named(ctx)) if role.is_written]
+    for file in files:
+        for role in written:
+            if role.keys & _keys(file):
+                message = f"{file} is both in a folder that is read and {role.label}"
+                raise UsageError(message, hint="write to a file outside the folder")
 
 
 def _clash(written: Role, other: Role) -> bool:

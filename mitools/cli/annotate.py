@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from mitools.annotate.options import KEEPS, STRATEGIES, AnnotateOptions
+from mitools.annotate.options import ENDPOINT_ONLY, KEEPS, STRATEGIES, AnnotateOptions
 from mitools.cli._annotate_options import (
     max_error_rate_option,
     parse_params,
@@ -21,12 +20,13 @@ from mitools.cli._annotate_options import (
     within,
 )
 from mitools.cli._journal_options import journal_options
-from mitools.cli._options import seed_option, task_option
+from mitools.cli._options import seed_option, task_option, typed
 from mitools.cli._places import DivertOr, RecipePath, ReplayOr, TypedOption
 from mitools.cli._request_options import REQUEST_GROUP, request_options
 from mitools.cli._stage import Stage, stage, watched
 from mitools.cli._student_front import FRONT_GROUP, front_options, take_cascade
 from mitools.cli._unsent import print_batch, print_dry_run, print_prompt
+from mitools.errors import UsageError
 from mitools.records import Reader
 from mitools.schema import READINGS
 
@@ -210,12 +210,17 @@ def command(
 
 
 def _options(*, unordered: bool, no_journal: bool, **params: Any) -> AnnotateOptions:
-    options = AnnotateOptions(**params, is_ordered=not unordered, keeps_journal=not no_journal)
-    source = click.get_current_context().get_parameter_source("model")
-    if options.has_endpoint or source is ParameterSource.COMMANDLINE:
+    given = typed(("journal", "no_journal"))
+    if len(given) == 2:
+        message = "--journal and --no-journal exclude each other"
+        raise UsageError(message, hint="leave out one of them")
+    keeps = not no_journal or "journal" in given
+    options = AnnotateOptions(**params, is_ordered=not unordered, keeps_journal=keeps)
+    if options.has_endpoint:
         return options
-    # A recipe's model is the one to ask; replayed answers are another's.
-    return replace(options, model=None)
+    # What a recipe sets for the endpoint that it names is of no use to another teacher.
+    unread = {name: getattr(AnnotateOptions, name) for name in ("model", *ENDPOINT_ONLY)}
+    return replace(options, **{name: unread[name] for name in unread if not typed((name,))})
 
 
 def _annotate(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -> None:

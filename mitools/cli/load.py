@@ -14,7 +14,7 @@ import click
 from mitools.cli._completion import complete_from, complete_sources
 from mitools.cli._config import use_recipe
 from mitools.cli._options import csv_options, read_names, seed_option, task_option, typed
-from mitools.cli._places import RecipePath, SourceName
+from mitools.cli._places import RecipePath, SourceName, refuse_written
 from mitools.cli._sizes import ByteSize
 from mitools.cli._stage import Stage, stage
 from mitools.errors import UsageError
@@ -86,6 +86,12 @@ def _take_recipe(
     recipes = [name for name in values if is_recipe_name(name) and not Path(name).is_file()]
     if not recipes:
         return values
+    if Path(recipes[0]).is_dir():
+        raise UsageError(
+            f'"{recipes[0]}" is the name of a recipe and of a folder here',
+            hint=f'"mitools load ./{recipes[0]}" reads the folder, '
+            f'"mitools load -c {recipes[0]}" loads the recipe',
+        )
     if len(values) > 1 or ctx.params.get("config"):
         raise UsageError(
             f'the recipe "{recipes[0]}" brings its own source',
@@ -299,6 +305,7 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
     options.check()
     check_used(typed(params), names)
+    _check_sources(stage, names, options)
     gold, ids, named = GoldCheck(), RepeatedIds(), NamedFields(options)
     splits: dict[str, str | None] = {}
     report = ChatReport(on_form=stage.console.note, context=options.context)
@@ -314,6 +321,17 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     _tell(stage, notes, filter(None, (*warnings, *named.warnings())))
     share = "" if notes else _share_with_gold(gold, out.count)
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}{share}")
+
+
+def _check_sources(stage: Stage, names: Iterable[str], options: LoadOptions) -> None:
+    """Tell which source a name is that could be two, and refuse to write into a folder's files."""
+    from mitools.sources.load_records import DEMO, sources_in
+
+    if DEMO in stage.files and Path(DEMO).exists():
+        stage.console.warn(f'"{DEMO}" is the built-in problems; "./{DEMO}" reads what is there')
+    for name in names:
+        if name != DEMO and Path(name).is_dir():
+            refuse_written(sources_in(name, options))
 
 
 def _tell(stage: Stage, notes: Iterable[str], warnings: Iterable[str]) -> None:

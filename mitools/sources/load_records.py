@@ -156,7 +156,7 @@ def open_sources(names: Iterable[str], options: LoadOptions) -> Iterator[Part]:
     names = [file for name in names for file in sources_in(name, options)]
     splits = splits_by_name(names)
     for name in names:
-        if name == DEMO and not Path(name).exists():
+        if name == DEMO:
             yield open_demo(options)
         elif name.startswith(PREFIX):
             yield from open_hub(name.removeprefix(PREFIX), options)
@@ -235,7 +235,7 @@ def open_named(name: str, options: LoadOptions | None = None) -> Part:
 
 def sources_in(name: str, options: LoadOptions) -> list[str]:
     """List the files of a folder; any other source, and what save_to_disk wrote, is itself."""
-    if not Path(name).is_dir() or is_saved(name):
+    if name == DEMO or not Path(name).is_dir() or is_saved(name):
         return [name]
     return files_in(name, options)
 

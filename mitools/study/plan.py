@@ -33,7 +33,7 @@ Options = Mapping[str, Any]
 
 GRID_KEYS = ("seeds", "sizes", "folds", "valid", "test", "baselines")
 STAGES = ("load", "annotate", "split")
-_TABLES = (*STAGES, "train", "eval", "study", "grid", "objectives", "answers")
+_TABLES = (*STAGES, "train", "eval", "grid", "objectives", "answers")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _MOST = 10**9
 _NO_ANSWERS: Mapping[str, Options] = {"default": {}}
@@ -149,6 +149,8 @@ def narrow(study: Study, objectives: Sequence[str], sizes: Sequence[int]) -> Stu
     check = _Checker(study.path)
     for name in objectives:
         check.known(name, [one.name for one in study.objectives], "an objective")
+    if sizes and study.sizes == (None,):
+        raise check.error("has no sizes", 'add "sizes" to "[grid]", or leave out "--size"')
     for size in sizes:
         check.known(f"{size}", [f"{one}" for one in study.sizes], "a size")
     return replace(

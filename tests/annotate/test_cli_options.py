@@ -80,6 +80,7 @@ def test_the_budget_ends_a_run_with_its_own_status(server: FixtureServer, tmp_pa
         (("--param", "stream=true"), "answer is read whole, not as a stream; leave stream out"),
         (("--temperature", "nan"), "--temperature must be at least 0, not nan"),
         (("--param", "messages=[]"), "messages is not set here; use --system, --template or -m"),
+        (("--journal", "j", "--no-journal"), "--journal and --no-journal exclude each other"),
         (("--from-batch", "f", "--no-journal"), "--from-batch puts answers into the journal"),
         (
             ("--teacher", "replay", "--strategy", "star"),
@@ -115,6 +116,40 @@ def test_options_that_do_not_go_together_are_refused(
     assert message in " ".join(err.split())
     assert not records
     assert not server.calls
+
+
+def test_a_typed_journal_wins_over_a_recipe_without_one(
+    server: FixtureServer, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("[annotate]\nno-journal = true\n")
+    options = ("-c", recipe, "--journal", tmp_path / "j")
+    for _ in range(2):
+        assert run(server, lines(sums(3)), *options)[0] == 0
+    assert len(server.calls) == 3
+    assert run(server, lines(sums(3)), "-c", recipe)[0] == 0
+    assert len(server.calls) == 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "max-cost = 5",
+        "batch = true",
+        "top-logprobs = 5",
+        "score-choices = 'chat'",
+        "requests-per-minute = 9",
+        "tokens-per-minute = 9",
+    ],
+)
+def test_what_a_recipe_sets_for_its_endpoint_is_of_no_use_to_another_teacher(
+    tmp_path: Path, line: str
+) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(f"[annotate]\nmodel = 'M'\n{line}\n")
+    record = {**sums(1)[0], "completion": "The answer is 17."}
+    status, records, err = run(None, lines([record]), "-c", recipe, "--teacher", "replay")
+    assert (status, records[0]["teacher"]["model"]) == (0, "replay"), err
 
 
 def test_too_many_failures_end_a_run(server: FixtureServer) -> None:

@@ -27,6 +27,8 @@ def write_recipe(folder: Path, text: str, name: str = "recipe.toml") -> Path:
 
 @stage("toy")
 @click.option("--rate", type=float, default=0.5)
+@click.option("--count", type=int, expose_value=False)
+@click.option("--size", type=click.IntRange(1), multiple=True, expose_value=False)
 @click.option("--name", "names", multiple=True)
 @click.option("--loud/--soft", default=False)
 @click.option("--beside", type=RecipePath())
@@ -56,6 +58,11 @@ def test_a_table_fills_options_and_the_command_line_wins(tmp_path: Path) -> None
     assert (code, out) == (0, "0.25 ('z',) False here - skip")
 
 
+def test_whole_numbers_may_be_written_as_floats(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, "[toy]\nrate = 1\ncount = 7.0\nsize = [1, 2]\n")
+    assert run_toy("-c", str(path))[0] == 0
+
+
 def test_one_value_of_a_repeatable_option_needs_no_list(tmp_path: Path) -> None:
     path = write_recipe(tmp_path, "[toy]\nname = 'both'\nnear = 'x.jsonl'\n")
     code, out, _ = run_toy("-c", str(path))
@@ -77,6 +84,11 @@ def test_each_of_several_paths_is_read_from_where_the_recipe_is(tmp_path: Path) 
         ("config = 'x'", 'has no option "config"'),
         ("rate = 'x'", "cannot take rate = 'x' ('x' is not a valid float)"),
         ("rate = [1]", "cannot take rate = [1] ("),
+        ("rate = true", "cannot take rate = True (true is not a number)"),
+        ("count = 7.9", "cannot take count = 7.9 (7.9 is not a whole number)"),
+        ("count = true", "cannot take count = True (true is not a whole number)"),
+        ("size = [1, 2.5]", "(2.5 is not a whole number)"),
+        ("on_error = 'skip'\non-error = 'skip'", "sets on_error and on-error, which are one"),
         ("beside = 3", "cannot take beside = 3 ("),
         ("beside = ['x', 3]", "cannot take beside = ['x', 3] ("),
         ("beside = '../x'", "a recipe may only read files in its own folder"),

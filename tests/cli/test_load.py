@@ -241,6 +241,46 @@ def test_the_command_line_wins_over_a_recipe_field_by_field(tmp_path: Path) -> N
     assert records(run("-c", recipe, other))[0]["input"] == "other"
 
 
+def test_the_demo_is_what_demo_means_whatever_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "mine.jsonl").write_text('{"input": "mine", "label": "a"}\n')
+    result = run("-c", "quickstart", "--n", "3")
+    assert records(result)[0]["id"] == "demo-0-000000"
+    assert "warning" not in result.stderr
+    result = run("demo", "--n", "3")
+    assert len(records(result)) == 3
+    assert '"demo" is the built-in problems; "./demo" reads what is there' in result.stderr
+    assert [record["input"] for record in records(run("./demo"))] == ["mine"]
+
+
+def test_a_name_of_a_recipe_and_of_a_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets").mkdir()
+    (tmp_path / "tickets" / "mine.jsonl").write_text('{"input": "mine"}\n')
+    result = run("tickets")
+    assert result.exit_code == 2
+    assert '"mitools load ./tickets" reads the folder' in result.stderr
+    assert [record["input"] for record in records(run("./tickets"))] == ["mine"]
+    assert records(run("-c", "tickets"))[0]["id"] == "ticket-001"
+
+
+@pytest.mark.parametrize("how", [">", "-o"])
+def test_a_file_of_the_folder_that_is_read_is_not_written(tmp_path: Path, how: str) -> None:
+    (tmp_path / "a.jsonl").write_text('{"input": "a"}\n' * 3)
+    out = tmp_path / "out.jsonl"
+    out.touch()
+    script = f"{sys.executable} -m mitools load {tmp_path} {how} {out}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert f"{out} is both in a folder that is read and " in done.stderr
+    assert out.read_text() == ""
+
+
 def test_a_recipe_with_a_key_that_is_no_option_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('[load]\nsorce = "demo"\n')
     result = run("-c", tmp_path / "mine.toml")

@@ -74,6 +74,7 @@ def test_the_digest_of_a_run_follows_its_options(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("[grid]", "[gird]", '"gird" is not a table of a study; did you mean "grid"?'),
+        ("[grid]", "[study]\nsize = [4]\n[grid]", '"study" is not a table of a study'),
         ("seeds = 2", "seed = 2", '"seed" is not a key of [grid]; did you mean "seeds"?'),
         ("seeds = 2", "seeds = 0", "seeds cannot be 0; give a number from 1 up"),
         ("seeds = 2", "seeds = [1, 1]", "give a list of different numbers"),
