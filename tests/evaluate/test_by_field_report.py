@@ -100,7 +100,7 @@ def test_the_tables_are_under_the_main_figures() -> None:
 
 
 def test_runs_of_several_seeds_point_to_the_summary() -> None:
-    runs = [summary([judged(1, right=True, type="a")], "type") for _ in range(2)]
+    runs = [summary([judged(1, right=True, type="a")], "type") for _ in range(5)]
     assert notes({"runs": runs, "seeds": {}}) == [
         "by type: --summary FILE holds the figures of each run"
     ]

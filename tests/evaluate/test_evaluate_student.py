@@ -92,7 +92,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_seq2seq: Path) -> Path
 
     base = open_checkpoint(str(tiny_seq2seq), "tiny")
     path = tmp_path_factory.mktemp("student") / "tiny"
-    codec = Codec(base.tokenizer, base.kind, 64, 12, 20)
+    codec = Codec(base.tokenizer, base.kind, 256, 12, 20)
     save_student(path, base.model, codec, {"task": "equation"})
     return path
 
