@@ -86,4 +86,5 @@ format: $(DEVELOP)
 	$(BIN)/ruff check --fix mitools tests
 
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis runs/quickstart runs/quickstart.work
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		runs/quickstart runs/quickstart.work runs/quickstart.json runs/quickstart.jsonl

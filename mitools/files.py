@@ -15,6 +15,7 @@ import io
 import os
 import re
 import secrets
+import shlex
 import shutil
 import stat
 import sys
@@ -50,14 +51,18 @@ STDOUT = "-"
 _BUFFER_BYTES = 2**17
 _PIPE_BYTES = 2**20  # the most that Linux gives without privileges
 
+_NAME_IT = "give its name; a variable in the command may be unset"
+
 
 @contextlib.contextmanager
 def open_input(path: str) -> Iterator[IO[bytes]]:
     """Open a file for reading bytes; ``-`` is stdin, ``.gz`` and ``.zst`` are unpacked.
 
     Raises:
-        SourceError: the file is missing or may not be read.
+        SourceError: the file is missing or may not be read, or its name is empty.
     """
+    if not path:
+        raise SourceError("cannot read a file with an empty name", hint=_NAME_IT)
     if path == STDIN:
         yield sys.stdin.buffer
         return
@@ -139,15 +144,19 @@ def output_errors(name: str) -> Iterator[None]:
     """Turn an ``OSError`` while writing ``name`` into :class:`OutputError`.
 
     A closed downstream (``BrokenPipeError``) is passed on: the command line ends quietly then.
+    An empty name is refused before anything is written.
     """
+    if not name:
+        raise OutputError("cannot write a file with an empty name", hint=_NAME_IT)
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as exc:
+        folder = shlex.quote(str(Path(name).parent))
         hints = {
             errno.ENOSPC: "free some space and run the same command again",
-            errno.ENOENT: f'make the folder first: "mkdir -p {Path(name).parent}"',
+            errno.ENOENT: f'make the folder first: "mkdir -p {folder}"',
             errno.EACCES: "choose a place you may write to",
             errno.EISDIR: "name a file",
         }
@@ -280,7 +289,9 @@ def appended_output(
     with output_errors(str(path)):
         if Path(path).suffix.lower() in (".gz", ".zst"):
             message = f"cannot write {path}: lines cannot be added to a compressed file"
-            raise OutputError(message, hint=f"name it {Path(path).with_suffix('')}")
+            raise OutputError(
+                message, hint=f"name it {shlex.quote(str(Path(path).with_suffix('')))}"
+            )
         raw = _open_stream(path) or open(path, "ab")  # noqa: SIM115 (closed below)
         with raw, _pack(raw, "") as stream:
             if os.path.isfile(path) and stream_number(path) is None:

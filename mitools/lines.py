@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,6 +25,11 @@ _PIECE_BYTES = 3 * 2**16  # a multiple of 3: base64 of the pieces is that of the
 
 _OF_LOAD = (".csv", ".tsv", ".json", ".parquet", ".arrow", ".feather", ".xlsx")
 """Endings of data sets that are not JSON Lines."""
+
+_PACKED = {b"\x1f\x8b": ("gzip", ".gz"), b"\x28\xb5\x2f\xfd": ("zstd", ".zst")}
+"""The program that packed a file and its ending, by the first bytes."""
+
+_STDIN_NAME = "<stdin>"
 
 _CONTINUE = 'or continue without it: "--on-error skip" or "--on-error divert:FILE"'
 
@@ -54,7 +60,7 @@ def line_rows(path: str, bounds: Bounds = DEFAULTS) -> Iterator[Row]:
     Raises:
         SourceError: the file is missing, or damaged.
     """
-    name = "<stdin>" if path == STDIN else path
+    name = _STDIN_NAME if path == STDIN else path
     with open_input(path) as stream, input_errors(name):
         for number, (raw, rest) in enumerate(cut_lines(stream, bounds), start=1):
             where = Where(name, number)
@@ -118,7 +124,8 @@ def _parse_bytes(raw: bytes, where: Where, bounds: Bounds) -> Record:
     except MalformedLineError as exc:
         name = str(where.path).removesuffix(".gz").removesuffix(".zst").lower()
         if where.line == 1 and name.endswith(_OF_LOAD):
-            exc.hint = f'turn it into records first: "mitools load {where.path}"'
+            command = f"mitools load {shlex.quote(where.path)}"
+            exc.hint = f'turn it into records first: "{command}"'
         raise
 
 
@@ -126,10 +133,31 @@ def _parse_text(raw: bytes, where: Where, bounds: Bounds) -> Record:
     try:
         text = raw.decode("utf-8-sig" if where.line == 1 else "utf-8")
     except UnicodeDecodeError as exc:
-        hint = f'convert the file: "iconv -f LATIN1 -t UTF-8 {where.path}"'
-        message = f"not UTF-8 (byte {exc.start + 1} of the line)"
-        raise MalformedLineError(message, where=where, hint=hint) from exc
+        raise _not_text(raw, where, exc.start + 1) from exc
     return parse_line(text, where, bounds)
+
+
+def _not_text(raw: bytes, where: Where, byte: int) -> MalformedLineError:
+    for magic, (program, ending) in _PACKED.items():
+        if where.line == 1 and raw.startswith(magic):
+            message = f"the input is packed with {program}"
+            hint = _unpack_hint(where.path, program, ending)
+            return MalformedLineError(message, where=where, hint=hint)
+    convert = "iconv -f LATIN1 -t UTF-8"
+    hint = f'convert the file: "{convert} {shlex.quote(where.path)}"'
+    if where.path == _STDIN_NAME:
+        hint = f'convert the input: "{convert} | mitools …"'
+    return MalformedLineError(f"not UTF-8 (byte {byte} of the line)", where=where, hint=hint)
+
+
+def _unpack_hint(path: str, program: str, ending: str) -> str:
+    if path == _STDIN_NAME:
+        return f'unpack it first: "{program} -dc FILE | mitools …"'
+    if path.lower().endswith((".gz", ".zst")):
+        return "unpack it first: it was packed twice"
+    # Without its ending, gzip takes a file from stdin only.
+    command = f"{program} -dc < {shlex.quote(path)} | mitools …"
+    return f'rename it to "{path}{ending}", or unpack it: "{command}"'
 
 
 class _UnfitError(ValueError):

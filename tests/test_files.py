@@ -333,6 +333,33 @@ def test_a_missing_folder_comes_with_the_command_that_makes_it(tmp_path: Path) -
     with pytest.raises(OutputError) as caught, atomic_output(path):
         pass
     assert caught.value.hint == f'make the folder first: "mkdir -p {path.parent}"'
+    path = tmp_path / "my results" / "out.jsonl"
+    with pytest.raises(OutputError) as caught, atomic_output(path):
+        pass
+    assert caught.value.hint == f"make the folder first: \"mkdir -p '{path.parent}'\""
+
+
+def test_another_name_in_place_of_a_packed_one_can_be_typed(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as caught:
+        appended_output(tmp_path / "bad lines.jsonl.gz", bool).__enter__()
+    assert caught.value.hint == f"name it '{tmp_path / 'bad lines.jsonl'}'"
+
+
+def test_an_empty_name_is_said_before_anything_is_read_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for make in (atomic_output, atomic_directory, lambda path: appended_output(path, bool)):
+        with pytest.raises(OutputError) as unwritten:
+            make("").__enter__()
+        assert unwritten.value.message == "cannot write a file with an empty name"
+    with pytest.raises(SourceError) as unread, open_input(""):
+        pass
+    assert unread.value.message == "cannot read a file with an empty name"
+    for caught in (unread, unwritten):
+        assert caught.value.hint == "give its name; a variable in the command may be unset"
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
 
 
 # Folders

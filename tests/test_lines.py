@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from mitools.bounds import DEFAULTS, Bounds
 from mitools.errors import MalformedLineError, Where
@@ -163,10 +166,6 @@ def test_white_space_around_a_record_is_nothing(end: str) -> None:
 
 
 def test_a_small_packed_file_cannot_fill_the_memory(tmp_path: Path) -> None:
-    import gzip
-
-    import zstandard
-
     line = b'{"a": [' + b"{}," * 30_000_000 + b'{}]}\n{"input": "b"}\n'
     files = {"a.gz": gzip.compress(line), "a.zst": zstandard.compress(line)}
     script = (
@@ -203,6 +202,58 @@ def test_a_stage_that_gets_a_data_set_names_load(name: str, content: bytes, tmp_
     with pytest.raises(MalformedLineError) as caught:
         next(rows).parse()
     assert caught.value.hint == f'turn it into records first: "mitools load {path}"'
+
+
+def hint_of(path: Path | str) -> tuple[str, str]:
+    """Give the message and the hint of a first line that is not text."""
+    with pytest.raises(MalformedLineError) as caught:
+        next(line_rows(str(path))).parse()
+    return caught.value.message, caught.value.hint
+
+
+def test_a_command_of_a_hint_can_be_typed_whatever_the_name(tmp_path: Path) -> None:
+    table, latin = tmp_path / "my table.csv", tmp_path / "it's.jsonl"
+    table.write_text("text,label\n")
+    latin.write_bytes(b"\xe9\n")
+    typed = hint_of(table)[1].partition('"')[2].removesuffix('"')
+    assert shlex.split(typed) == ["mitools", "load", str(table)]
+    typed = hint_of(latin)[1].partition('"')[2].removesuffix('"')
+    assert shlex.split(typed) == ["iconv", "-f", "LATIN1", "-t", "UTF-8", str(latin)]
+
+
+@pytest.mark.parametrize("program", ["gzip", "zstd"])
+def test_a_packed_file_is_told_by_its_first_bytes(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = b'{"input": "b"}\n'
+    packed = gzip.compress(text) if program == "gzip" else zstandard.compress(text)
+    ending = ".gz" if program == "gzip" else ".zst"
+    path = tmp_path / "my records"
+    path.write_bytes(packed)
+    message, hint = hint_of(path)
+    assert message == f"the input is packed with {program}"
+    rename = f'rename it to "{path}{ending}", or unpack it: '
+    assert hint == f"{rename}\"{program} -dc < '{path}' | mitools …\""
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    assert hint_of("-") == (message, f'unpack it first: "{program} -dc FILE | mitools …"')
+
+    twice = tmp_path / "a.gz"
+    twice.write_bytes(gzip.compress(packed))
+    assert hint_of(twice) == (message, "unpack it first: it was packed twice")
+
+
+def test_the_bytes_of_a_packed_file_further_down_are_a_damaged_line(tmp_path: Path) -> None:
+    _, second = rows_of(tmp_path, b"{}\n" + gzip.compress(b"{}\n"))
+    with pytest.raises(MalformedLineError, match=r"not UTF-8 \(byte 2 of the line\)"):
+        second.parse()
+
+
+def test_no_file_is_named_where_stdin_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"input": "\xe9"}\n')))
+    message, hint = hint_of("-")
+    assert message == "not UTF-8 (byte 12 of the line)"
+    assert hint == 'convert the input: "iconv -f LATIN1 -t UTF-8 | mitools …"'
 
 
 def test_a_later_line_of_such_a_file_is_at_fault_itself(tmp_path: Path) -> None:

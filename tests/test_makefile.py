@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -118,3 +119,14 @@ def test_uv_installs_where_it_is_asked_for(python: Path, tmp_path: Path) -> None
         f"uv pip install --python {venv}/bin/python --compile-bytecode --editable .[gguf]" in calls
     )
     assert not [call for call in calls if call.startswith("-m pip install")]
+
+
+def test_clean_removes_all_that_the_quickstart_made_and_no_other_run(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("quickstart", "quickstart.work", "svamp"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    for name in ("quickstart.json", "quickstart.jsonl", "svamp.json", "quickstart-2.jsonl"):
+        (tmp_path / "runs" / name).touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    left = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert left == {"svamp", "svamp.json", "quickstart-2.jsonl"}

@@ -432,6 +432,39 @@ def test_the_quickstart_continues_unless_it_is_told_to_train_again(tmp_path: Pat
     assert (tmp_path / "other place.jsonl").read_text() == "made by 4\n"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(ROOT.glob("recipes/*/*.sh")) if "\nrecipe=" in path.read_text()],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_a_script_finds_its_folder_whatever_cd_prints(path: Path, tmp_path: Path) -> None:
+    (line,) = (line for line in path.read_text().splitlines() if line.startswith("recipe="))
+    folder = tmp_path / "my recipes"
+    folder.mkdir()
+    (folder / "a.sh").write_text(f'set -euo pipefail\n{line}\nprintf %s "$recipe"\n')
+    env = {**os.environ, "CDPATH": str(tmp_path)}  # with it, cd prints where it goes
+    command = ["bash", "my recipes/a.sh"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (str(folder), "")
+
+
+@pytest.mark.parametrize("name", ["anli", "cqa", "esnli", "svamp"])
+def test_what_to_try_on_a_cpu_makes_records_and_keeps_the_student(name: str) -> None:
+    text = (find_recipe(name).parent / "README.md").read_text(encoding="utf-8")
+    _, marker, rest = text.partition("On a CPU try")
+    assert marker
+    commands = rest.partition("```sh\n")[2].partition("```")[0].replace("|\n", "|").splitlines()
+    stages = [stage.split() for stage in commands[-1].split("|")]
+    assert [stage[1] for stage in stages] == ["load", "annotate", "split", "train", "eval"]
+    assert all(stage[2:4] == ["-c", name] for stage in stages)
+    saved, student = (
+        stage[stage.index(option) + 1]
+        for stage, option in zip(stages[-2:], ("--save", "--student"), strict=True)
+    )
+    assert saved == student
+    assert commands[0] == f"mkdir -p {Path(saved).parent}"
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.sh")), ids=str)
 def test_no_script_empties_a_file_before_it_has_another(path: Path) -> None:
     for line in path.read_text().splitlines():

@@ -297,15 +297,14 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     """
     from mitools.gold import GoldCheck
     from mitools.sources.chat.report import ChatReport
-    from mitools.sources.load_records import check_used, open_sources, read_parts
+    from mitools.sources.load_records import open_sources, read_parts
     from mitools.sources.named_fields import NamedFields
     from mitools.sources.repeated_ids import RepeatedIds
 
     names = stage.files or ((source,) if source else (STDIN,))
     options = replace(with_preset(LoadOptions(**params)), bounds=stage.bounds)
     options.check()
-    check_used(typed(params), names)
-    _check_sources(stage, names, options)
+    _check_sources(stage, names, options, typed(params))
     gold, ids, named = GoldCheck(), RepeatedIds(), NamedFields(options)
     splits: dict[str, str | None] = {}
     report = ChatReport(on_form=stage.console.note, context=options.context)
@@ -323,10 +322,13 @@ def command(stage: Stage, source: str | None, **params: Any) -> None:
     stage.console.note(f"{out.count:,} {'record' if out.count == 1 else 'records'}{share}")
 
 
-def _check_sources(stage: Stage, names: Iterable[str], options: LoadOptions) -> None:
-    """Tell which source a name is that could be two, and refuse to write into a folder's files."""
-    from mitools.sources.load_records import DEMO, sources_in
+def _check_sources(
+    stage: Stage, names: Sequence[str], options: LoadOptions, given: Sequence[str]
+) -> None:
+    """Refuse options without a use and files that would be written, and tell a name's meaning."""
+    from mitools.sources.load_records import DEMO, check_used, sources_in
 
+    check_used(given, names)
     if DEMO in stage.files and Path(DEMO).exists():
         stage.console.warn(f'"{DEMO}" is the built-in problems; "./{DEMO}" reads what is there')
     for name in names:

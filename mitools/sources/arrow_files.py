@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,7 @@ def _names(path: Path, field: str) -> list[str]:
             raise ValueError("a name in it leaves the folder")
     except (OSError, LookupError, TypeError, ValueError, RecursionError) as exc:
         message = f"{path} is not a list that save_to_disk wrote ({first_line(exc)})"
-        hint = f'save the data set again, or name its files: "mitools load {path.parent}/*.arrow"'
+        files = f"{shlex.quote(str(path.parent))}/*.arrow"
+        hint = f'save the data set again, or name its files: "mitools load {files}"'
         raise SourceError(message, hint=hint) from exc
     return names

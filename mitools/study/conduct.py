@@ -7,11 +7,12 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mitools.errors import INTERRUPTED, MitoolsError, OutputError
+from mitools.errors import INTERRUPTED, MitoolsError, OutputError, RecipeError
 from mitools.files import atomic_output, output_errors
 from mitools.study.draw_records import digest_of
 from mitools.study.make_run import LOG, Execute, Order, check_begun
@@ -190,8 +191,11 @@ def _prepare_records(study: Study, out: Path, execute: Execute) -> Path:
         if status == INTERRUPTED:
             raise KeyboardInterrupt  # the stage took the signal that was for the study
         if status:
-            message = f'"mitools {stage} -c {study.path}" ended with status {status}'
-            raise StudyError(message, hint=f'fix "[{stage}]" in the study file')
+            command = f"mitools {stage} -c {shlex.quote(str(study.path))}"
+            hint = "see its message above"
+            if status == RecipeError.exit_code:
+                hint = f'fix "[{stage}]" in the study file'
+            raise StudyError(f'"{command}" ended with status {status}', hint=hint)
         for path in source:
             os.unlink(path)
         source = [str(made)]

@@ -150,7 +150,9 @@ def narrow(study: Study, objectives: Sequence[str], sizes: Sequence[int]) -> Stu
     for name in objectives:
         check.known(name, [one.name for one in study.objectives], "an objective")
     if sizes and study.sizes == (None,):
-        raise check.error("has no sizes", 'add "sizes" to "[grid]", or leave out "--size"')
+        raise check.error(
+            "the study has no sizes", 'add "sizes" to "[grid]", or leave out "--size"'
+        )
     for size in sizes:
         check.known(f"{size}", [f"{one}" for one in study.sizes], "a size")
     return replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ def write_report(study: Study, out: Path) -> str:
     """
     results = list(read_results(study, out / "runs"))
     if not results:
-        hint = f'make some: "mitools study {study.path} --out {out}"'
-        raise DataError(f"{out} holds no complete run", hint=hint)
+        command = f"mitools study {shlex.quote(str(study.path))} --out {shlex.quote(str(out))}"
+        raise DataError(f"{out} holds no complete run", hint=f'make some: "{command}"')
     total = sum(1 for _ in runs_of(study))
     names = {one.run.name for one in results}
     tables = {"runs": len(names), "runs_of": total, **build_tables(study, results)}

@@ -4,7 +4,7 @@
 # student goes to runs/paper-NAME (or $OUT), the figures beside it. SEED=1 is another seed. Run again, it
 # continues where it stopped; OVERWRITE=1 trains another student.
 set -euo pipefail
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 usage="usage: $0 DATASETS svamp|cqa|anli1|esnli [OPTION OF TRAIN]..."
 datasets=${1:?"$usage"}
 name=${2:?"$usage"}

@@ -5,7 +5,7 @@
 # The page.png here is of a student trained with "--max-steps 350" and evaluated with
 # "--permutations 99": after the whole training there are few errors to show.
 set -euo pipefail
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 out=$(realpath -m "${1:-runs/quickstart}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

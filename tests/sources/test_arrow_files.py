@@ -151,6 +151,14 @@ def test_a_damaged_list_of_files_is_refused(state: str, tmp_path: Path) -> None:
     assert f"mitools load {folder}/*.arrow" in e.value.hint
 
 
+def test_the_shell_finds_the_files_of_a_folder_whose_name_has_a_space(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "my data")
+    (folder / "state.json").write_text("{")
+    with pytest.raises(SourceError) as caught:
+        load(folder)
+    assert f"\"mitools load '{folder}'/*.arrow\"" in caught.value.hint
+
+
 def test_a_folder_names_what_can_be_read_in_it(tmp_path: Path) -> None:
     saved(tmp_path / "default", "test", "train")
     with pytest.raises(SourceError) as caught:

@@ -213,15 +213,29 @@ def test_the_records_of_a_study_are_made_by_its_own_stages_once(tmp_path: Path) 
         if arguments[0] == "load":
             Path(arguments[-1]).write_text((tmp_path / "records.jsonl").read_text())
             return 0
-        return 3
+        return 2
 
     with pytest.raises(
-        StudyError, match=r'"mitools split .*" ended with status 3; fix "\[split\]"'
+        StudyError, match=r'"mitools split .*" ended with status 2; fix "\[split\]"'
     ):
         conduct(study, StudyOptions(out), prepare)
     assert asked[0] == ["load", "-c", str(study.path), "-o", str(out / "records.load.jsonl")]
     assert asked[1][:2] == ["split", str(out / "records.load.jsonl")]
     assert not (out / "records.jsonl").exists()
+
+
+@pytest.mark.parametrize("status", [1, 4, 5])
+def test_a_stage_that_failed_for_another_reason_than_the_study_file_has_said_so(
+    tmp_path: Path, status: int
+) -> None:
+    folder = tmp_path / "my study"
+    folder.mkdir()
+    study = write_study(folder, FEW + "[load]\nsource = 'demo'\n")
+    with pytest.raises(StudyError) as caught:
+        conduct(study, StudyOptions(tmp_path / "out"), lambda _: status)
+    command = f"mitools load -c '{study.path}'"
+    assert caught.value.message == f'"{command}" ended with status {status}'
+    assert caught.value.hint == "see its message above"
 
 
 def test_an_interrupt_while_records_are_made_interrupts_the_study(tmp_path: Path) -> None:

@@ -59,6 +59,15 @@ def test_a_part_of_a_study_has_the_same_runs_as_the_whole(tmp_path: Path) -> Non
         narrow(study, [], [5])
 
 
+def test_no_size_can_be_taken_of_a_study_without_sizes(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MINIMAL.replace("sizes = [4, 8]", ""))
+    with pytest.raises(RecipeError) as caught:
+        narrow(study, ["label"], [30])
+    assert caught.value.message == f"{study.path}: the study has no sizes"
+    assert caught.value.hint == 'add "sizes" to "[grid]", or leave out "--size"'
+    assert [one.name for one in narrow(study, ["label"], []).objectives] == ["label"]
+
+
 def test_the_digest_of_a_run_follows_its_options(tmp_path: Path) -> None:
     def digests(text: str) -> list[str]:
         return [run.digest for run in runs_of(write_study(tmp_path, text))]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_equal_answers_promise_neither_an_interval_nor_a_least_difference(tmp_pa
     assert (found["ci95"], found["smallest_detectable"]) == (None, None)
     text = as_markdown({"runs": 2, "runs_of": 2, **tables}, [])
     assert "| label | default | dss | +0.0 | – | 1 |" in text
+
+
+def test_the_command_that_makes_runs_can_be_typed_whatever_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "my studies"
+    folder.mkdir()
+    study = write_study(folder)
+    with pytest.raises(DataError) as caught:
+        write_report(study, folder / "out")
+    typed = caught.value.hint.partition('"')[2].removesuffix('"')
+    assert shlex.split(typed) == ["mitools", "study", str(study.path), "--out", f"{folder}/out"]
 
 
 def test_a_report_is_made_again_from_what_is_stored(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ UNREAD = "unread"
 IN_BATCH = "in_batch"
 """Kind of an entry whose request is in a batch at the endpoint; its response names the batch."""
 
+_MAGIC = b"SQLite format 3\0"
 _APPLICATION = 0x6D69746C  # "mitl"; tells a journal from other databases
 _VERSION = 1
 _CHECKED_BYTES = 100_000_000  # checking larger files would delay every start
@@ -342,6 +343,9 @@ class Journal:
         if isinstance(exc, _REFUSALS):
             hint = "free some space and run again" if "full" in str(exc) else another
             return OutputError(f"journal {self.path}: {exc}", hint=hint)
+        if _is_foreign(self.path):
+            hint = 'name another file with "--journal"'
+            return SourceError(f"{self.path} is not a journal", hint=hint)
         hint = (
             f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and go '
             'on with "--journal NEW", or move it away and pay again'
@@ -353,6 +357,16 @@ class Journal:
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
+
+
+def _is_foreign(path: Path) -> bool:
+    """Return whether a file holds something, but not a database."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(len(_MAGIC))
+    except OSError:
+        return False
+    return bool(head) and head != _MAGIC
 
 
 def _entry(row: tuple[str, str, str | bytes, str | bytes, int]) -> Entry:

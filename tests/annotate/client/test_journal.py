@@ -140,7 +140,7 @@ def test_a_damaged_journal_is_reported_and_left_alone(damage: str, tmp_path: Pat
     journal.close()
     whole = path.read_bytes()
     broken = {
-        "head": b"nonsense" * 20 + whole[160:],
+        "head": whole[:16] + b"nonsense" * 18 + whole[160:],
         "middle": whole[:4096] + b"\xff" * 8192 + whole[12288:],
         "cut": whole[: len(whole) // 2],
     }[damage]
@@ -148,6 +148,20 @@ def test_a_damaged_journal_is_reported_and_left_alone(damage: str, tmp_path: Pat
     with pytest.raises(SourceError, match=r"damaged.*recover.*--journal"):
         Journal(path)
     assert path.read_bytes() == broken
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"id": "a"}\n' * 500, b"SQLite format 3"])
+def test_a_file_that_was_never_a_database_is_not_called_damaged(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "judged.jsonl"
+    path.write_bytes(content)
+    for is_read_only in (False, True):
+        with pytest.raises(SourceError) as caught:
+            Journal(path, is_read_only=is_read_only)
+        assert str(caught.value) == f'{path} is not a journal; name another file with "--journal"'
+    assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == [path.name]
 
 
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
