@@ -43,10 +43,11 @@ def print_dry_run(stage: Stage, options: AnnotateOptions, cascade: CascadeOption
 def print_batch(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions, path: str) -> None:
     """Write the requests to a file; a student answers first, so that fewer are written."""
     from mitools.annotate.batch import emit_batch
+    from mitools.annotate.notices import Notices
     from mitools.cascade.dry_run import asked_records
     from mitools.cascade.open_front import open_front
 
-    front = open_front(cascade, options)
+    front = open_front(cascade, options, Notices(stage.console.note, stage.console.warn))
     with stage.reading("input") as records, _open_batch(path) as out:
         asked = iter(records) if front is None else asked_records(front, records, options)
         done = emit_batch(asked, options, out)

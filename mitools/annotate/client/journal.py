@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import sqlite3
 import sys
 import threading
@@ -347,8 +348,8 @@ class Journal:
             hint = 'name another file with "--journal"'
             return SourceError(f"{self.path} is not a journal", hint=hint)
         hint = (
-            f'save what can be saved with "sqlite3 {self.path} .recover | sqlite3 NEW" and go '
-            'on with "--journal NEW", or move it away and pay again'
+            f'save what can be saved with "sqlite3 {shlex.quote(str(self.path))} .recover | sqlite3 '
+            'NEW" and go on with "--journal NEW", or move it away and pay again'
         )
         message = f"journal {self.path} is damaged ({exc}); nothing in it was changed"
         return SourceError(message, hint=hint)
