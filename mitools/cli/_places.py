@@ -70,7 +70,16 @@ class Role:
     folder: str = ""
 
 
-class RecipePath(click.Path):
+class _NamedPath(click.Path):
+    """A path that is not empty."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty; a variable in the command may be unset", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class RecipePath(_NamedPath):
     """A file or folder to read; in a recipe it must be in the recipe's own folder."""
 
     name = "path"
@@ -92,7 +101,7 @@ class RecipePath(click.Path):
             yield Role(label, value, _keys(value), is_records=not label.startswith("-"))
 
 
-class OutputPath(click.Path):
+class OutputPath(_NamedPath):
     """A file to write; ``-`` is stdout. Never named by a recipe: see :class:`TypedOption`."""
 
     name = "path"
@@ -114,7 +123,7 @@ class OutputPath(click.Path):
             yield Role(label, value, _keys(value), is_written=True, replaces=self._replaces_input)
 
 
-class OutputFolder(click.Path):
+class OutputFolder(_NamedPath):
     """A folder to make: replaced as a whole, or only these files in it."""
 
     name = "path"

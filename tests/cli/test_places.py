@@ -415,3 +415,14 @@ def test_every_stage_is_here() -> None:
     assert {*STAGES} == COMMANDS.keys() - {
         *("completion", "export", "init", "recipes", "schema", "study")
     }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("load", ""), ("split", ""), ("split", "-o", ""), ("split", "--out-dir", "")],
+    ids=" ".join,
+)
+def test_an_empty_name_is_refused(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(mitools, arguments, input='{"input": "a"}\n')
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "the name is empty; a variable in the command may be unset" in result.stderr

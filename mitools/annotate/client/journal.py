@@ -347,9 +347,10 @@ class Journal:
         if _is_foreign(self.path):
             hint = 'name another file with "--journal"'
             return SourceError(f"{self.path} is not a journal", hint=hint)
+        saving = f"sqlite3 {shlex.quote(str(self.path))} .recover | sqlite3 NEW"
         hint = (
-            f'save what can be saved with "sqlite3 {shlex.quote(str(self.path))} .recover | sqlite3 '
-            'NEW" and go on with "--journal NEW", or move it away and pay again'
+            f'save what can be saved with "{saving}" and go on with "--journal NEW", or move it '
+            "away and pay again"
         )
         message = f"journal {self.path} is damaged ({exc}); nothing in it was changed"
         return SourceError(message, hint=hint)
