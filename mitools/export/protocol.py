@@ -87,5 +87,5 @@ class Exporter(Protocol):
 
         Args:
             student: the student that was converted.
-            purpose: the task that the export was compared on, which the lines ask for.
+            purpose: the task that the lines ask for, the first that the export was compared on.
         """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +24,12 @@ from mitools.export.agreement import (
 )
 from mitools.export.card import write_export_card
 from mitools.export.options import FACTS_NAME, ExportOptions, Target
-from mitools.export.protocol import Exporter
+from mitools.export.protocol import Exported, Exporter
 from mitools.files import atomic_directory, output_errors
 from mitools.records import Record, student_text
 from mitools.student.chat import set_chat_template
 from mitools.student.folder import load_student, save_student
-from mitools.student.layout import Purpose
+from mitools.student.layout import PREFIXES, Purpose
 from mitools.student.local import LocalStudent
 
 __all__ = ["export_student"]
@@ -57,7 +58,8 @@ def export_student(
         note: receives messages, one sentence each.
 
     Returns:
-        How alike student and export answered.
+        How alike student and export answered; of a student with two tasks that are asked for one
+        by one, the label's, with the rationale's in ``also``.
 
     Raises:
         UsageError: the options do not go together, or the output folder is taken.
@@ -78,12 +80,8 @@ def export_student(
         note(f"converting for {exporter.title}")
         _convert(Path(folder), student, exporter, out, options)
         note(f"records to compare: {len(texts)}")
-        purpose = _purpose(student)
         with exporter.open(out, student) as exported:
-            replies = exported.answer(texts, purpose)
-            slack = exported.token_error * max(reply.tokens for reply in replies)
-        agreement = compare(student, texts, replies, purpose)
-        check_agreement(agreement, _tolerance(options).widened(slack), exporter.title)
+            agreement = _check(student, exported, texts, options, exporter.title)
         _describe(Path(folder), student, exporter, out, options, agreement)
     if about_the_way:
         note(about_the_way)
@@ -111,12 +109,34 @@ def _tolerance(options: ExportOptions) -> Tolerance:
     return EXACT if options.quantize == "none" else QUANTIZED
 
 
-def _purpose(student: LocalStudent) -> Purpose:
-    """Choose the task to compare: the label, or the text that comes first in the one pass."""
+def _purposes(student: LocalStudent) -> list[Purpose]:
+    """Name the tasks to compare: all that were trained, or the first text of the one pass.
+
+    A runtime stops at the end token of that text.
+    """
     if student.codec.first is not None:
-        return student.codec.first
+        return [student.codec.first]
     trained = student.metadata.get("trained") or ["label"]
-    return "label" if "label" in trained else "rationale"
+    return [name for name in PREFIXES if name in trained] or ["label"]
+
+
+def _check(
+    student: LocalStudent,
+    exported: Exported,
+    texts: Sequence[str],
+    options: ExportOptions,
+    title: str,
+) -> Agreement:
+    """Compare each task, and refuse the first that differs."""
+    found: list[Agreement] = []
+    for purpose in _purposes(student):
+        replies = exported.answer(texts, purpose)
+        # Probabilities of labels are those of whole texts, of rationales those per token.
+        tokens = max(reply.tokens for reply in replies) if purpose == "label" else 1
+        tolerance = _tolerance(options).widened(exported.token_error * tokens)
+        found.append(compare(student, texts, replies, purpose))
+        check_agreement(found[-1], tolerance, title, options.quantize)
+    return replace(found[0], also=tuple(found[1:]))
 
 
 def _texts(records: Iterable[Record], limit: int) -> list[str]:
@@ -171,5 +191,5 @@ def _describe(
     text = json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False)
     with output_errors(str(options.out)):
         (out / FACTS_NAME).write_text(text + "\n", encoding="utf-8")
-        words = (exporter.title, exporter.usage(student, _purpose(student)))
+        words = (exporter.title, exporter.usage(student, agreement.task))
         write_export_card(folder, out, options, agreement, words)

@@ -97,12 +97,12 @@ class Instrument:
                 read = tuple(prompt[: max(places, default=-1) + 1])
                 of_text.append(known.setdefault(read, _Content(places, units)))
             contents.append(of_text)
-        lengths = sorted({len(prompt) for prompt in known}, reverse=True)
+        shapes = sorted({(len(ids), self._count_pads(ids)) for ids in known}, reverse=True)
 
         def disturb(ids: Tensor, embeds: Tensor) -> Tensor:
             changed = embeds.clone()
             for row, tokens in enumerate(ids.tolist()):
-                if (found := self._match(tokens, lengths, known)) is None:
+                if (found := self._match(tokens, shapes, known)) is None:
                     continue
                 start, one = found
                 one.is_met = True
@@ -128,17 +128,31 @@ class Instrument:
         return torch.randn(*size, generator=generator)
 
     def _match(
-        self, tokens: list[int], lengths: list[int], known: dict[tuple[int, ...], _Content]
+        self,
+        tokens: list[int],
+        shapes: list[tuple[int, int]],
+        known: dict[tuple[int, ...], _Content],
     ) -> tuple[int, _Content] | None:
-        """Find the content that a row begins with, behind its padding: its start and its noise."""
-        padding, start = self.student.codec.tokenizer.pad_token_id, 0
-        if self.student.codec.kind == "causal":
-            while start < len(tokens) and tokens[start] == padding:
-                start += 1
-        for length in lengths:
+        """Find the content that a row begins with, behind its padding: its start and its noise.
+
+        Args:
+            shapes: length, and number of pad tokens at the start, of what is known, longest first.
+        """
+        pads = self._count_pads(tokens)
+        for length, own in shapes:
+            start = pads - own
+            if start < 0:
+                continue
             if found := known.get(tuple(tokens[start : start + length])):
                 return start, found
         return None
+
+    def _count_pads(self, ids: Sequence[int]) -> int:
+        """Count the pad tokens at the left; a prompt can begin with one, as its start token."""
+        if self.student.codec.kind != "causal":
+            return 0
+        padding = self.student.codec.tokenizer.pad_token_id
+        return next((place for place, token in enumerate(ids) if token != padding), len(ids))
 
     @contextmanager
     def _reading(self, change: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:

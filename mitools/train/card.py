@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mitools.student.codec import Codec
 from mitools.student.layout import FIRST, PREFIXES
 
 __all__ = ["write_model_card"]
@@ -55,8 +56,11 @@ model = {auto}.from_pretrained(folder)
 _CAUSAL = """\
 for task in {tasks}:
     inputs = tokenizer({form}, return_tensors="pt", return_token_type_ids=False)
-    output = model.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
+{without_end}    output = model.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
     print(task, tokenizer.decode(output, skip_special_tokens=True))
+"""
+_WITHOUT_END = """\
+    inputs = {name: row[:, :-1] for name, row in inputs.items()}  # a prompt has no end token
 """
 _SEQ2SEQ = """\
 for task in {tasks}:
@@ -93,8 +97,14 @@ _IN_ONE_PASS = {
 }
 
 
-def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> None:
-    """Write ``README.md`` from the content of ``mitools.json``."""
+def write_model_card(
+    folder: Path, metadata: Mapping[str, Any], name: str, codec: Codec | None = None
+) -> None:
+    """Write ``README.md`` from the content of ``mitools.json``.
+
+    Args:
+        codec: of the student, for how its tokenizer ends a prompt; None for one that adds nothing.
+    """
     options, results = metadata["options"], metadata["results"]
     prefix = f"{options['eval_on']}_"
     metrics = [
@@ -116,7 +126,7 @@ def write_model_card(folder: Path, metadata: Mapping[str, Any], name: str) -> No
         metrics=_describe_metrics(metrics, metadata["data"]["measured"]),
         seed=options["seed"],
         task=metadata["task"],
-        snippet=_snippet(metadata),
+        snippet=_snippet(metadata, codec),
         serving=_serving(metadata),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
@@ -126,7 +136,7 @@ def _describe_metrics(metrics: Sequence[str], measured: int) -> str:
     return f"{', '.join(metrics)} (records: {measured:,})" if metrics else "none"
 
 
-def _snippet(metadata: Mapping[str, Any]) -> str:
+def _snippet(metadata: Mapping[str, Any], codec: Codec | None) -> str:
     """Write the lines that ask the student with transformers alone."""
     options, is_causal = metadata["options"], metadata["kind"] == "causal"
     first = FIRST.get(options["order"])
@@ -140,7 +150,17 @@ def _snippet(metadata: Mapping[str, Any]) -> str:
         form = r'f"{task}: {text}\n"'
     auto = "AutoModelForCausalLM" if is_causal else "AutoModelForSeq2SeqLM"
     loop = _CAUSAL if is_causal else _SEQ2SEQ
-    return _HEAD.format(auto=auto) + loop.format(tasks=f"[{tasks}]", form=form)
+    without_end = _WITHOUT_END if is_causal and codec and _adds_end(codec) else ""
+    return _HEAD.format(auto=auto) + loop.format(
+        tasks=f"[{tasks}]", form=form, without_end=without_end
+    )
+
+
+def _adds_end(codec: Codec) -> bool:
+    """Tell whether the tokenizer adds an end token, which the prompt of a causal student lacks."""
+    text = codec.lead("label") + codec.tail("label")
+    ids: list[int] = codec.tokenizer(text)["input_ids"]
+    return ids[-1:] == [codec.tokenizer.eos_token_id]
 
 
 def _serving(metadata: Mapping[str, Any]) -> str:

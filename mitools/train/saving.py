@@ -43,7 +43,7 @@ def save_trained(
     try:
         with atomic_directory(work / "student") as folder:
             save_student(folder, model, codec, metadata)
-            write_model_card(folder, metadata, save.name)
+            write_model_card(folder, metadata, save.name, codec)
             shutil.copy(work / "log.jsonl", folder / "log.jsonl")
             sync_folder(folder)
         with output_errors(str(save)):
@@ -77,7 +77,7 @@ def describe_student(
         "kind": codec.kind,
         "order": codec.order,
         "max_input_tokens": codec.max_input_tokens,
-        "task": options.task or first.get("task"),
+        "task": task_of(first, options.task).name,
         "labels": _label_set(options, spool),
         "trained": trained,
         "concludes": codec.concludes and len(trained) == len(PREFIXES),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,16 @@ from torch import Tensor, nn
 from mitools.errors import MitoolsError, TrainingError
 from mitools.student.base.fit import check_loaded
 from mitools.student.boundary import is_out_of_memory, reason_of
-from mitools.student.lora import adapter_weights, is_adapted
+from mitools.student.lora import adapter_weights, is_adapted, merged_weights
 from mitools.train.two_task_model import TwoTaskModel
 from mitools.train.work_folder.checkpoints import START_AGAIN
 
 __all__ = ["load_checkpoint", "save_extras", "unusable"]
 
+_ROUNDING = 1e-3
+"""Relative error of merging: a GPU may multiply the adapters with fewer digits than a CPU."""
+
+_BASE_BACK = "put back the base model that the run began with"
 _CRITIC = "critic.safetensors"
 _ADAPTERS = "adapters.safetensors"
 
@@ -39,14 +44,15 @@ def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
     models when it writes them.
 
     Raises:
-        TrainingError: a file is missing, damaged or of another model.
+        TrainingError: a file is missing, damaged or of another model, or the frozen weights beside
+            adapters are not those that the checkpoint was written with.
     """
     with unusable(folder):
         student = model.student
         if is_adapted(student):
-            # The frozen weights are still those that the run started from.
             weights = safetensors.torch.load_file(Path(folder) / _ADAPTERS)
             _fill(student, weights, adapter_weights(student).keys(), folder)
+            _check_base(student, folder)
         else:
             weights = _read_student(student, folder)
             _fill(student, weights, student.state_dict().keys(), folder)
@@ -54,6 +60,33 @@ def load_checkpoint(model: TwoTaskModel, folder: str) -> None:
         if model.critic is not None:
             weights = safetensors.torch.load_file(Path(folder) / _CRITIC)
             _fill(model.critic, weights, model.critic.state_dict().keys(), folder)
+
+
+def _check_base(student: Any, folder: str) -> None:
+    """Compare frozen weights and adapters, merged, with the merged weights of the checkpoint.
+
+    One weight at a time is read. Those that transformers writes by another name are left out: that
+    of the others is enough to notice another base model.
+    """
+    merged = merged_weights(student) or {}
+    for path in sorted(Path(folder).glob("model*.safetensors")):
+        with safetensors.safe_open(path, framework="pt") as saved:
+            for name in sorted(merged.keys() & set(saved.keys())):
+                if not _are_close(saved.get_tensor(name), merged.pop(name)):
+                    message = f"the base model has changed since the run began ({name} differs)"
+                    raise TrainingError(message, hint=f"{_BASE_BACK}, or {START_AGAIN}")
+
+
+def _are_close(saved: Tensor, merged: Tensor) -> bool:
+    """Tell whether two weights differ by rounding alone: of another device, or another type."""
+    if saved.shape != merged.shape:  # transformers regroups the weights of some models
+        return True
+    if not saved.is_floating_point():
+        return torch.equal(saved, merged.to(saved))
+    error = max(_ROUNDING, *(2 * torch.finfo(one.dtype).eps for one in (saved, merged)))
+    wanted, found = saved.float(), merged.to(saved.device).float()
+    scale = wanted.square().mean().sqrt().nan_to_num().item() if wanted.numel() else 0.0
+    return torch.allclose(found, wanted, rtol=error, atol=error * scale, equal_nan=True)
 
 
 def _read_student(student: Any, folder: str) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ import pytest
 
 from mitools.errors import StudentError
 from mitools.export.agreement import EXACT, QUANTIZED, Agreement, check_agreement, compare
+from mitools.export.options import Quantization
 from mitools.export.protocol import Reply
 from mitools.student.protocol import Generation
 
@@ -33,7 +34,12 @@ def student(*answers: tuple[str, float]) -> Any:
         whole = {text: math.log(p) for text, p in answers}
         return [whole["".join(map(chr, ids))] - math.log(0.5) for ids in targets]
 
-    return SimpleNamespace(codec=Codec(), generate_labels=lambda _texts: said, score_targets=score)
+    def ask(_texts: object) -> list[Generation]:
+        return said
+
+    return SimpleNamespace(
+        codec=Codec(), generate_labels=ask, generate_rationales=ask, score_targets=score
+    )
 
 
 def reply(text: str, p: float, counts_end: bool = True) -> Reply:
@@ -91,3 +97,68 @@ def test_texts_that_both_cut_are_compared_without_an_end() -> None:
     one.generate_labels = lambda _texts: [Generation("ab", math.log(0.5), True, 2)]
     found = compare(one, ["x"], [reply("ab", 0.5, counts_end=False)], "label")
     assert (found.equal, found.largest_difference) == (1, 0.0)
+
+
+def rationales(equal: int, tokens: int, difference: float = 0.0) -> Agreement:
+    return Agreement(50, equal, difference, difference, None, "rationale", tokens)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "exact", "quantized"),
+    [
+        (rationales(50, 3000), True, True),
+        (rationales(47, 3000), True, True),  # close calls between tokens
+        (rationales(46, 3000), False, True),
+        (rationales(20, 1500), False, True),
+        (rationales(19, 1500), False, False),
+        (rationales(45, 100), False, True),  # short ones have the share of labels
+        (rationales(44, 100), False, False),
+        (rationales(0, 60), False, False),  # another text from the first tokens on
+        (rationales(50, 3000, 0.06), False, False),
+    ],
+)
+def test_rationales_may_differ_by_the_number_of_their_tokens(
+    agreement: Agreement, exact: bool, quantized: bool
+) -> None:
+    assert agreement.within(EXACT) is exact
+    assert agreement.within(QUANTIZED) is quantized
+
+
+def test_tokens_are_counted_up_to_the_first_that_differs() -> None:
+    asked = student(("abcd", 0.4), ("ab", 0.2), ("xy", 0.2))
+    replies = [reply("abX", 0.4), reply("ab", 0.2), reply("xyz", 0.1)]
+    found = compare(asked, ["1", "2", "3"], replies, "rationale")
+    assert (found.equal, found.tokens) == (1, 3 + 3 + 3)
+
+
+def test_probabilities_of_rationales_are_compared_per_token() -> None:
+    asked = [student(("abc", 0.5**3)), ["x"], [reply("abc", 0.4**3)]]
+    assert compare(*asked, "rationale").largest_difference == pytest.approx(0.1)
+    assert compare(*asked, "label").largest_difference == pytest.approx(0.5**3 - 0.4**3)
+
+
+def test_both_tasks_are_told() -> None:
+    other = rationales(44, 600)
+    both = Agreement(50, 49, 0.25, 0.5, None, "label", 100, (other,))
+    assert str(both) == (
+        "49 of 50 answers are equal, with probabilities that differ by 0.25 on average and by at "
+        "most 0.5; 44 of 50 rationales are equal, with probabilities per token that differ by 0 on "
+        "average and by at most 0"
+    )
+    assert both.as_json()["also"] == [other.as_json()]
+    assert (both.as_json()["task"], other.as_json()["task"]) == ("label", "rationale")
+
+
+@pytest.mark.parametrize(
+    ("quantize", "instead"),
+    [
+        ("int8", 'use "--quantize float16" or "--quantize none"'),
+        ("float16", 'use "--quantize none"'),
+        ("none", 'choose another target with "--to"'),
+    ],
+)
+def test_a_refusal_says_what_to_choose_instead(quantize: Quantization, instead: str) -> None:
+    found = compare(student(("a", 0.4)), ["x"], [reply("b", 0.4)], "rationale")
+    with pytest.raises(StudentError, match='for "x" the student explains "a", the ex') as caught:
+        check_agreement(found, QUANTIZED, "X", quantize)
+    assert f"nothing was written; {instead}" in str(caught.value.hint)

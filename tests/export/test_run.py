@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -38,9 +39,15 @@ class Copying:
     title = "Copy"
 
     def __init__(
-        self, ending: str = "", log_prob: float | None = None, token_error: float = 0.0
+        self,
+        ending: str = "",
+        log_prob: float | None = None,
+        token_error: float = 0.0,
+        differs_in: Sequence[str] = ("label", "rationale"),
     ) -> None:
         self.ending = ending
+        self.differs_in = differs_in
+        self.tasks: list[str] = []
         self.log_prob = log_prob
         self.token_error = token_error
         self.asked: list[str] = []
@@ -58,12 +65,16 @@ class Copying:
         yield self
 
     def answer(self, texts: Sequence[str], purpose: str) -> list[Reply]:
-        assert purpose == "label"
+        self.tasks.append(purpose)
         self.asked = list(texts)
-        said = self._student.generate_labels(texts)
+        student = self._student
+        said = (student.generate_labels if purpose == "label" else student.generate_rationales)(
+            texts
+        )
+        ending = self.ending if purpose in self.differs_in else ""
         return [
             Reply(
-                one.text + self.ending,
+                one.text + ending,
                 one.log_prob if self.log_prob is None else self.log_prob,
                 True,
                 one.tokens,
@@ -152,6 +163,69 @@ def test_an_export_that_differs_leaves_nothing(
     with pytest.raises(StudentError, match="0 of 6 answers are equal"):
         export_student(folder, toy_records(), options(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def explaining(folder: Path, tmp_path: Path) -> Path:
+    """A student that was trained on both tasks."""
+    student = load_student(folder, "cpu")
+    metadata = {**student.metadata, "trained": ["rationale", "label"]}
+    place = tmp_path / "explaining"
+    save_student(place, student.model, student.codec, metadata)
+    return place
+
+
+def test_both_tasks_of_a_student_are_compared(
+    monkeypatch: pytest.MonkeyPatch, explaining: Path, tmp_path: Path
+) -> None:
+    exporter = use(monkeypatch, Copying())
+    found = export_student(explaining, toy_records(), options(tmp_path / "out"))
+    assert exporter.tasks == ["label", "rationale"]
+    assert [(one.task, one.equal) for one in (found, *found.also)] == [
+        ("label", 6),
+        ("rationale", 6),
+    ]
+    facts = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert (facts["check"]["task"], facts["check"]["equal"]) == ("label", 6)
+    assert [(one["task"], one["equal"]) for one in facts["check"]["also"]] == [("rationale", 6)]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "6 of 6 answers are equal" in card
+    assert "6 of 6 rationales are equal" in card
+    assert card.endswith("    run it for a label\n")
+
+
+def test_an_export_whose_rationales_differ_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, explaining: Path, tmp_path: Path
+) -> None:
+    """Even one that rounds: each text differs, after few tokens."""
+    use(monkeypatch, Copying(" and more", differs_in=["rationale"]))
+    rounded = options(tmp_path / "out", quantize="int8")
+    with pytest.raises(StudentError, match="0 of 6 rationales are equal") as caught:
+        export_student(explaining, toy_records(), rounded)
+    assert "--quantize float16" in str(caught.value.hint)
+    assert not (tmp_path / "out").exists()
+
+
+def test_rationales_are_not_decoded_where_labels_already_differ(
+    monkeypatch: pytest.MonkeyPatch, explaining: Path, tmp_path: Path
+) -> None:
+    exporter = use(monkeypatch, Copying(" and more"))
+    with pytest.raises(StudentError, match="0 of 6 answers are equal"):
+        export_student(explaining, toy_records(), options(tmp_path / "out"))
+    assert exporter.tasks == ["label"]
+
+
+def test_of_one_pass_the_first_text_is_compared(
+    monkeypatch: pytest.MonkeyPatch, explaining: Path, tmp_path: Path
+) -> None:
+    student = load_student(explaining, "cpu")
+    codec = dataclasses.replace(student.codec, order="rationale-label")
+    metadata = {**student.metadata, "order": "rationale-label"}
+    save_student(tmp_path / "one", student.model, codec, metadata)
+    exporter = use(monkeypatch, Copying())
+    found = export_student(tmp_path / "one", toy_records(), options(tmp_path / "out"))
+    assert exporter.tasks == ["rationale"]
+    assert (found.task, found.equal, found.also) == ("rationale", 6, ())
 
 
 def test_a_runtime_may_round_by_its_own_error(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 
 from mitools.errors import StudentError
 from mitools.evaluate.probes.attribution import rank_correlation, top_overlap
@@ -160,6 +161,28 @@ def test_noise_reaches_a_prompt_that_is_read_once_for_both_tasks(
         assert answers(student) == before
     with Instrument(student).noise(INPUTS, 1.0, seed=0):
         assert answers(student) != before
+
+
+def test_noise_reaches_a_prompt_that_begins_with_the_pad_token(
+    request: pytest.FixtureRequest,
+) -> None:
+    """As where one token starts and ends texts, and pads them."""
+    together, alone = (student_of(request, "tiny_causal", budget) for budget in (4096, 1))
+    for student in (together, alone):
+        tokenizer = student.codec.tokenizer
+        tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single="</s> $A", special_tokens=[("</s>", tokenizer.eos_token_id)]
+        )
+    assert together.codec.encode_prompt("label", "x")[0][0] == tokenizer.pad_token_id
+    plain = together.score_choices(INPUTS, CHOICES)
+    with Instrument(together).noise(INPUTS, 0.5, seed=0):
+        answers(together)
+        expected = together.score_choices(INPUTS, CHOICES)
+    for text, choices, row, before in zip(INPUTS, CHOICES, expected, plain, strict=True):
+        assert row != pytest.approx(before, abs=1e-3)
+        with Instrument(alone).noise([text], 0.5, seed=0):
+            assert alone.score_choices([text], [choices])[0] == pytest.approx(row, abs=1e-3)
 
 
 @Kinds

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from tokenizers.processors import TemplateProcessing
 
 from mitools.student import load_student, save_student
 from mitools.student.base.open_base import open_checkpoint
@@ -21,6 +23,7 @@ def card(
     kind: str = "seq2seq",
     *,
     concludes: bool = False,
+    codec: Codec | None = None,
     **changes: Any,
 ) -> str:
     metadata = {
@@ -35,7 +38,7 @@ def card(
         "results": {"valid_accuracy": 0.25, "steps": 7},
         "data": {"records": {"train": 1200, "valid": 900}, "measured": 500},
     }
-    write_model_card(folder, metadata, "mine")
+    write_model_card(folder, metadata, "mine", codec)
     return (folder / "README.md").read_text(encoding="utf-8")
 
 
@@ -116,6 +119,53 @@ def test_the_snippet_answers_as_the_student_does(
         expected.append(f"explain {student.generate_rationales([asked])[0].text}".strip())
     found = run_snippet(text, tmp_path, asked)
     assert [" ".join(line.split()) for line in found] == [" ".join(e.split()) for e in expected]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"order": "rationale-label"}, {"prefix_position": "after"}],
+    ids=["separate", "one-pass", "after"],
+)
+def test_the_snippet_drops_the_end_token_that_a_tokenizer_adds(
+    tiny_causal: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """A prompt that ends with it has another answer."""
+    opened = open_checkpoint(str(tiny_causal), "it")
+    tokenizer = opened.tokenizer
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", tokenizer.eos_token_id)]
+    )
+    codec = Codec(tokenizer, "causal", 64, 8, 8, **changes)
+    untie(opened.model)
+    save_student(tmp_path, opened.model, codec, {})
+    text = card(tmp_path, ["label", "rationale"], kind="causal", codec=codec, **changes)
+    asked = "Ann has 3 pears and gets 2. How many?"
+    student = load_student(tmp_path, "cpu")
+    assert student.codec.tokenizer("x")["input_ids"][-1] == tokenizer.eos_token_id
+    expected = [f"explain {student.generate_rationales([asked])[0].text}"]
+    if not changes.get("order"):
+        expected.insert(0, f"predict {student.generate_labels([asked])[0].text}")
+    found = run_snippet(text, tmp_path, asked)
+    assert [" ".join(line.split()) for line in found] == [" ".join(e.split()) for e in expected]
+    assert all(len(line.split()) > 1 for line in found)
+
+
+def untie(model: Any) -> None:
+    """Let what comes next depend on the last token, which random tied weights only repeat."""
+    embeddings = model.get_input_embeddings().weight.detach()
+    model.config.tie_word_embeddings = False
+    model.lm_head.weight = torch.nn.Parameter(embeddings.roll(60, 0))
+
+
+def test_the_snippet_keeps_what_a_tokenizer_without_an_end_token_reads(
+    tiny_causal: Path, tmp_path: Path
+) -> None:
+    codec = Codec(open_checkpoint(str(tiny_causal), "it").tokenizer, "causal")
+    codec.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A")
+    tasks = ["label", "rationale"]
+    with_codec = card(tmp_path, tasks, kind="causal", codec=codec)
+    assert with_codec == card(tmp_path, tasks, kind="causal")
+    assert "[:, :-1]" not in with_codec
 
 
 def test_a_causal_student_is_served_and_another_is_exported(tmp_path: Path) -> None:

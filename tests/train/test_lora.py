@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,20 @@ def test_a_checkpoint_is_a_whole_student_and_what_to_go_on_from(
     seal(checkpoint)
     with pytest.raises(TrainingError, match="cannot use the checkpoint"):
         train(replace(chosen, resume=True))
+
+
+def test_a_run_is_not_resumed_beside_another_base_model(tmp_path: Path, tiny_causal: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_causal, base)
+    chosen = options(tmp_path, base)
+    run = prepare(iter(toy_records()), chosen, lambda _: None)
+    with pytest.raises(Interrupted):
+        run.execute(signal_at(1, signal.SIGINT))
+    changed = {name: 1.1 * weight for name, weight in weights(base).items()}
+    save_file(changed, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TrainingError, match=r"the base model has changed since the run began"):
+        train(replace(chosen, resume=True))
+    assert not chosen.save.exists()
 
 
 def test_a_dry_run_counts_what_is_trained_and_what_is_only_held(

@@ -67,7 +67,10 @@ class CTranslate2Exporter:
         codec = student.codec
         usage = _CAUSAL if codec.kind == "causal" else _SEQ2SEQ
         form = json.dumps(codec.lead(purpose) + "{text}" + codec.tail(purpose))
-        return usage.format(prompt=f"f{form}")
+        ids = codec.tokenizer(codec.lead(purpose) + codec.tail(purpose))["input_ids"]
+        adds_end = ids[-1:] == [codec.tokenizer.eos_token_id]  # the codec leaves it out
+        cut = "[:-1]" if codec.kind == "causal" and adds_end else ""
+        return usage.format(prompt=f"f{form}", cut=cut)
 
 
 _SEQ2SEQ = """\
@@ -82,7 +85,7 @@ _CAUSAL = """\
     import ctranslate2, transformers
     tokenizer = transformers.AutoTokenizer.from_pretrained("DIR")
     model = ctranslate2.Generator("DIR")
-    tokens = tokenizer.convert_ids_to_tokens(tokenizer.encode({prompt}))
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer.encode({prompt}){cut})
     best = model.generate_batch([tokens], include_prompt_in_result=False)[0].sequences_ids[0]
     print(tokenizer.decode(best, skip_special_tokens=True))
 """

@@ -8,6 +8,8 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+import torch
+from tokenizers.processors import TemplateProcessing
 
 from mitools.export.options import ExportOptions, Quantization
 from mitools.export.run import export_student
@@ -26,6 +28,30 @@ def test_an_export_answers_alike(students: dict[str, Path], tmp_path: Path, kind
     assert found.largest_difference < 1e-4
     assert (tmp_path / "out" / "model.bin").is_file()
     assert (tmp_path / "out" / "tokenizer.json").is_file()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_code_of_the_card_drops_the_end_token_that_a_tokenizer_adds(
+    students: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = load_student(students["causal"], "cpu")
+    tokenizer = student.codec.tokenizer
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", tokenizer.eos_token_id)]
+    )
+    # Random tied weights only repeat the last token; what comes next is to depend on it.
+    embeddings = student.model.get_input_embeddings().weight.detach()
+    student.model.config.tie_word_embeddings = False
+    student.model.lm_head.weight = torch.nn.Parameter(embeddings.roll(60, 0))
+    save_student(tmp_path / "student", student.model, student.codec, {})
+    out = tmp_path / "out"
+    export_student(tmp_path / "student", toy_records(), ExportOptions(target="ct2", out=out))
+    _, _, usage = (out / "README.md").read_text().partition("To use it:")
+    text = "How many are left?"
+    exec(dedent(usage).replace("DIR", str(out)), {"text": text})
+    expected = load_student(tmp_path / "student", "cpu").generate_labels([text])[0].text
+    assert expected
+    assert capsys.readouterr().out.strip().startswith(expected)
 
 
 @pytest.mark.filterwarnings("ignore")
