@@ -85,7 +85,6 @@ TESTED_IN = {
     "train/task_tensors": "train/test_two_task_model",
     "train/tokenized": "train/test_prefix",
     "train/validate": "train/test_conclude",
-    "train/weights": "train/work_folder/test_checkpoints",
     "train/work_folder/destination": "train/test_training_run",
 }
 

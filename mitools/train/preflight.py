@@ -13,7 +13,7 @@ from typing import Any
 
 from mitools.errors import TrainingError, UsageError
 from mitools.records import Record
-from mitools.student.codec import Codec, Kind
+from mitools.student.codec import Codec, Kind, tokenizable
 from mitools.tasks import Task, task_of
 from mitools.train.drawn import draw
 from mitools.train.example import example_of
@@ -22,12 +22,27 @@ from mitools.train.options import TrainOptions
 __all__ = ["Limits", "check_texts", "fit_limits", "positions_of"]
 
 _SHORTEST_INPUT = 8
+_BEHIND_PADDING = frozenset(
+    {
+        "camembert",
+        "data2vec-text",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    }
+)
+"""Model types that number positions from the id of the padding token + 1, and so have fewer
+positions than embeddings of them. Others of this kind, such as Longformer and MPNet, have neither
+a decoder nor a causal model."""
 _JOINT = 1
 """In one pass, a first text that was cut gets an end token beyond its limit; see
 :func:`mitools.student.sequence.join_targets`."""
 _RECORDS = 10_000
 _AT_ONCE = 1000
 _TOO_MANY = 0.5
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,10 @@ def _first_number(config: Any, *names: str) -> int | None:
     if getattr(text, "rope_parameters", None):
         return None
     found = (getattr(part, name, None) for part in (config, text) for name in names)
-    return next((value for value in found if isinstance(value, int) and value > 0), None)
+    most = next((value for value in found if isinstance(value, int) and value > 0), None)
+    if most is not None and getattr(text, "model_type", None) in _BEHIND_PADDING:
+        return max(1, most - (text.pad_token_id or 0) - 1)
+    return most
 
 
 def fit_limits(
@@ -123,19 +141,67 @@ class _EncodedAnswers:
 
     Attributes:
         texts: the first label with each sequence of tokens.
-        encoded: the tokens of each answer; None for one that was cut.
+        encoded: the tokens of each answer, and whether it was cut.
+        written: by task and label, what decoding makes of the label where that is another one,
+            else None.
     """
 
     codec: Codec
-    limit: int
     texts: dict[tuple[int, ...], str] = field(default_factory=dict)
-    encoded: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
+    encoded: dict[str, tuple[tuple[int, ...], bool]] = field(default_factory=dict)
+    written: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def encode(self, texts: Iterable[str]) -> None:
         """Encode the texts that are new, in one batch."""
         new = [text for text in dict.fromkeys(texts) if text not in self.encoded]
         for text, (ids, is_cut) in zip(new, self.codec.encode_targets("label", new), strict=True):
-            self.encoded[text] = None if is_cut else tuple(ids)
+            self.encoded[text] = tuple(ids), is_cut
+
+    def is_cut(self, text: str) -> bool:
+        return self.encoded[text][1]
+
+    def miswritten(self, task: Task, label: str) -> str | None:
+        """Return what decoding makes of a label, or None if the task takes both for equal."""
+        key = (task.name, label)
+        if key not in self.written:
+            text = self.codec.decode(self.encoded[label][0])
+            self.written[key] = None if task.is_equal(text, label) else text
+        return self.written[key]
+
+
+@dataclass
+class _Miswritten:
+    """Counts of the labels that a student must write itself, as their records have no choices.
+
+    Attributes:
+        labels: how many there are.
+        wrong: how many of them the tokenizer does not give back as they were.
+        example: the first of these, and what becomes of it.
+    """
+
+    labels: int = 0
+    wrong: int = 0
+    example: tuple[str, str] = ("", "")
+
+    def add(self, known: _EncodedAnswers, task: Task, label: str) -> None:
+        """Count a label, unless it was cut, or the task cannot read it at all."""
+        if known.is_cut(label) or not task.is_equal(label, label):
+            return
+        self.labels += 1
+        found = known.miswritten(task, label)
+        if found is not None:
+            self.example = self.example if self.wrong else (label, found)
+            self.wrong += 1
+
+    def check(self) -> None:
+        if self.wrong > _TOO_MANY * self.labels:
+            label, found = self.example
+            message = (
+                f"the tokenizer cannot write {self.wrong:,} of {self.labels:,} labels: "
+                f'"{label}" becomes "{found}"'
+            )
+            hint = "choose a student with another tokenizer, such as a T5, or give records choices"
+            raise TrainingError(message, hint=hint)
 
 
 def check_texts(
@@ -149,13 +215,15 @@ def check_texts(
         read: starts to read the training records.
 
     Returns:
-        How many of these records have a label of unknown tokens only.
+        How many of these records have a label of unknown tokens only, and how many another label
+        that decoding its tokens does not give back; records with choices do not need that.
 
     Raises:
-        TrainingError: most texts are encoded as no tokens or as unknown tokens, or two answers
-            that are different in their task are encoded as the same tokens.
+        TrainingError: most texts are encoded as no tokens or as unknown tokens, most labels are
+            not given back, or two answers that are different in their task are encoded as the
+            same tokens.
     """
-    known = _EncodedAnswers(codec, codec.max_label_tokens)
+    known, miswritten = _EncodedAnswers(codec), _Miswritten()
     tokens: dict[str, list[int]] = {"inputs": [0, 0, 0, 0], "labels": [0, 0, 0, 0]}
     drawn = draw(read, _RECORDS)
     unreadable = 0
@@ -166,10 +234,19 @@ def check_texts(
         for record, row, label in zip(batch, answers, labels, strict=True):
             _check_apart(known, task_of(record, options.task), row, label)
         _count(tokens["inputs"], codec, [record["input"] for record in batch])
-        unreadable += _count(tokens["labels"], codec, [text for text in labels if text])
-    for what, (texts, empty, total, unknown) in tokens.items():
-        _check_readable(what, texts, empty, total, unknown)
-    return {"with a label that is unknown to the tokenizer": unreadable}
+        labelled = [(row, text) for row, text in zip(batch, labels, strict=True) if text]
+        unknown = _count(tokens["labels"], codec, [label for _, label in labelled])
+        unreadable += sum(unknown)
+        for (record, label), is_unknown in zip(labelled, unknown, strict=True):
+            if not is_unknown and not record.get("choices"):
+                miswritten.add(known, task_of(record, options.task), label)
+    for what, sums in tokens.items():
+        _check_readable(what, *sums)
+    miswritten.check()
+    return {
+        "with a label that is unknown to the tokenizer": unreadable,
+        "with a label that the tokenizer cannot write": miswritten.wrong,
+    }
 
 
 def _answers(record: Mapping[str, Any], label: str | None) -> list[str]:
@@ -178,31 +255,52 @@ def _answers(record: Mapping[str, Any], label: str | None) -> list[str]:
 
 
 def _check_apart(known: _EncodedAnswers, task: Task, answers: list[str], label: str | None) -> None:
-    """Compare the choices of a record with each other, and its label with all earlier labels."""
+    """Compare the choices of a record with each other, and its label with all earlier labels.
+
+    Answers that were cut alike are compared within a record only: a student cannot choose between
+    them, but it may learn the beginning of a long label.
+    """
     answers_here: dict[tuple[int, ...], str] = {}
     for text in answers:
-        ids = known.encoded[text]
-        if ids is None:
-            continue
+        ids, is_cut = known.encoded[text]
         others = [answers_here.setdefault(ids, text)]
-        if text == label:
+        if text == label and not is_cut:
             others.append(known.texts.setdefault(ids, text))
         for other in others:
             if other != text and not task.is_equal(other, text):
-                message = f'"{other}" and "{text}" are the same tokens to this student'
-                hint = "rename one of these answers, or choose a student with another tokenizer"
-                raise TrainingError(message, hint=hint)
+                raise _cut_alike(known.codec, other, text) if is_cut else _alike(other, text)
 
 
-def _count(sums: list[int], codec: Codec, texts: list[str]) -> int:
-    """Count texts into ``sums``, and return how many consist of unknown tokens only.
+def _alike(one: str, other: str) -> TrainingError:
+    message = f'"{one}" and "{other}" are the same tokens to this student'
+    hint = "rename one of these answers, or choose a student with another tokenizer"
+    return TrainingError(message, hint=hint)
+
+
+def _cut_alike(codec: Codec, one: str, other: str) -> TrainingError:
+    pairs = enumerate(zip(one, other, strict=False))
+    place = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    begin = max(0, place - _SHOWN)
+    parts = [text[begin:][: 2 * _SHOWN] for text in (one, other)]
+    message = (
+        f"two choices of a record are the same in their first {codec.max_label_tokens:,} tokens, "
+        f'where they are cut; they differ at "{parts[0]}" and "{parts[1]}"'
+    )
+    whole = codec.control_tokens.encode_text([tokenizable(text) for text in (one, other)])
+    needed = max(map(len, whole)) + 1  # with the end token
+    hint = f'add "--max-label-tokens {needed}", or shorten the choices'
+    return TrainingError(message, hint=hint)
+
+
+def _count(sums: list[int], codec: Codec, texts: list[str]) -> list[bool]:
+    """Count texts into ``sums``, and return for each whether it consists of unknown tokens only.
 
     Args:
         sums: the numbers of texts, of texts without tokens, of tokens, and of unknown tokens.
     """
     unknown_id, end_id = codec.tokenizer.unk_token_id, codec.tokenizer.eos_token_id
     has_unknown_token = unknown_id not in (None, end_id, codec.tokenizer.pad_token_id)
-    unreadable = 0
+    unreadable = []
     for text, (ids, _) in zip(texts, codec.encode_targets("label", texts), strict=True):
         own = [token for token in ids if token != end_id]
         unknown = own.count(unknown_id) if has_unknown_token else 0
@@ -211,7 +309,8 @@ def _count(sums: list[int], codec: Codec, texts: list[str]) -> int:
         sums[2] += len(own)
         sums[3] += unknown
         # Some tokenizers put a token for the start of a word before the unknown token.
-        unreadable += bool(text.strip()) and (not own or (unknown > 0 and unknown >= len(own) - 1))
+        is_lost = not own or (unknown > 0 and unknown >= len(own) - 1)
+        unreadable.append(bool(text.strip()) and is_lost)
     return unreadable
 
 

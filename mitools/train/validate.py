@@ -198,10 +198,12 @@ def measure_accuracy(student: Student, lines: Sequence[str]) -> float | None:
 def _choose(student: Student, records: Sequence[dict[str, object]]) -> list[str]:
     choices: list[list[str]] = [list(record["choices"]) for record in records]  # type: ignore[call-overload]
     scores = student.score_choices([student_text(record) for record in records], choices)
-    return [
-        row[max(range(len(row)), key=row_scores.__getitem__)]
-        for row, row_scores in zip(choices, scores, strict=True)
-    ]
+    return [_best(names, row) for names, row in zip(choices, scores, strict=True)]
+
+
+def _best(names: list[str], scores: Sequence[float]) -> str:
+    """Return the choice with the highest score; the first by alphabet wins ties, as in ``eval``."""
+    return max(sorted(names), key=lambda name: scores[names.index(name)])
 
 
 def final_metrics(

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    BertConfig,
+    BertLMHeadModel,
+    GenerationConfig,
+)
 from transformers.cache_utils import DynamicCache
 
-from mitools.student.base.open_base import open_checkpoint
+from mitools.student import load_student
+from mitools.student.base.open_base import open_base, open_checkpoint
 from mitools.student.codec import Codec, Pairs
 from mitools.student.decoding import (
     Decoded,
@@ -19,7 +28,9 @@ from mitools.student.decoding import (
     decode,
     drops_rows_alike,
 )
+from mitools.student.folder import save_student
 from mitools.student.forward import target_logits
+from mitools.student.local import LocalStudent
 
 Kinds = pytest.mark.parametrize("kind", ["tiny_seq2seq", "tiny_causal"])
 
@@ -144,3 +155,61 @@ def test_texts_that_share_a_prompt_are_those_of_prompts_of_their_own(
                 model, codec.kind, shared.expanded(), 24, drops_rows=drops_rows, sampling=how
             )
             assert_same(ours, theirs)
+
+
+FORCED = {
+    "no_repeat_ngram_size": 1,
+    "min_length": 9,
+    "repetition_penalty": 1.7,
+    "num_beams": 3,
+    "forced_bos_token_id": 5,
+    "forced_eos_token_id": 6,
+    "suppress_tokens": [1],
+}
+"""What checkpoints ask of ``generate``, for example those that write summaries."""
+
+
+def base_with_settings(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
+    """Make a checkpoint whose files ask for another decoding, and return its name."""
+    shutil.copytree(request.getfixturevalue("tiny_causal"), folder)
+    tokenizer = open_checkpoint(str(folder), "it").tokenizer
+    torch.manual_seed(0)
+    heads: dict[str, int] = {}
+    if kind == "bart":  # its configuration forces a token as well
+        heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "d_model": 16}
+        ends = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 1}
+        config = BartConfig(vocab_size=len(tokenizer), forced_eos_token_id=6, **heads, **ends)
+        BartForConditionalGeneration(config).save_pretrained(folder)
+    elif kind == "encoder":
+        heads = {"num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 16}
+        config = BertConfig(vocab_size=len(tokenizer), num_hidden_layers=1, **heads)
+        BertLMHeadModel(config).save_pretrained(folder)
+    GenerationConfig(eos_token_id=1, pad_token_id=0, **FORCED).save_pretrained(folder)
+    return f"encoder:{folder}" if kind == "encoder" else str(folder)
+
+
+@pytest.mark.parametrize("kind", ["bart", "causal", "encoder"])
+def test_decoding_settings_of_a_base_do_not_change_what_its_student_writes(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    base = open_base(base_with_settings(request, kind, tmp_path / "base"), list)
+    model = base.model.eval()
+    for weights in model.parameters():
+        if weights.dim() > 1:
+            torch.nn.init.normal_(weights, std=0.3)
+    codec = Codec(base.tokenizer, base.kind, 64, 16, 24)
+    training = LocalStudent(model, codec).generate_labels(TEXTS)
+    save_student(tmp_path / "s", model, codec, {})
+    student = load_student(tmp_path / "s", "cpu")
+    saved = student.generate_labels(TEXTS)
+    assert [one.text for one in training] == [one.text for one in saved]
+    rows = [codec.encode_prompt("label", text)[0] for text in TEXTS[1:3]]
+    pairs = codec.pad(rows, [[], []])
+    first = getattr(model.config, "decoder_start_token_id", None)
+    start = None if base.kind == "causal" else torch.tensor([[first]] * 2)
+    prompts = EncodedPrompts(pairs.prompt_ids, pairs.prompt_mask, start, 1, 0)
+    for opened_model in (model, student.model):
+        assert drops_rows_alike(opened_model, base.kind, prompts)
+        kept = opened_model.generation_config.to_dict()
+        assert {name for name in FORCED if name != "num_beams" and kept.get(name)} == set()
+    assert student.model.generation_config.max_new_tokens == 24

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mitools.asking.predict import closed_answer
 from mitools.errors import UsageError
 from mitools.student import load_student
 from mitools.student.codec import Codec
@@ -22,7 +23,7 @@ from mitools.train.options import TrainOptions
 from mitools.train.prepare import prepare
 from mitools.train.task_tensors import COUNTS
 from mitools.train.two_task_model import TwoTaskModel
-from mitools.train.validate import partners, with_rationales_of
+from mitools.train.validate import measure_accuracy, partners, with_rationales_of
 from tests.toys import toy_records
 from tests.train.models import (
     check_close,
@@ -549,3 +550,27 @@ def test_a_batch_is_cut_only_where_its_rows_stand_alone() -> None:
     assert not Objective(mi="conclude", control="shuffled").is_sum_over_rows
     assert not Objective(mi="conclude", control="mixed").is_sum_over_rows
     assert not Objective(mi="conclude", rationale_weights="informative").is_sum_over_rows
+
+
+class Undecided:
+    """A student that scores the choices as they are given here."""
+
+    def __init__(self, *scores: float) -> None:
+        self.scores = list(scores)
+
+    def score_choices(self, texts: Any, choices: Any) -> list[list[float]]:
+        return [self.scores for _ in texts]
+
+    def generate_labels(self, texts: Any) -> list[Any]:
+        assert not texts
+        return []
+
+
+def test_equal_scores_are_resolved_in_training_as_in_eval() -> None:
+    record = {"id": "1", "input": "?", "label": "an ox", "task": "choice", "split": "valid"}
+    choices = ["the yak", "an ox", "cow"]
+    for scores in ((-1.0, -1.0, -2.0), (-2.0, -1.0, -1.0), (-1.0, -1.0, -1.0), (-3.0, -1.0, -2.0)):
+        answer = closed_answer(choices, scores)["label"]
+        line = json.dumps({**record, "choices": choices, "label": answer})
+        student: Any = Undecided(*scores)
+        assert measure_accuracy(student, [line]) == 1

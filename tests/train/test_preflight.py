@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from click.testing import CliRunner
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
+    BertConfig,
+    BertLMHeadModel,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -132,6 +135,36 @@ def test_two_texts_in_one_pass_need_a_position_for_the_end_of_the_first(
     run.clean()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Camembert",
+        "Data2VecText",
+        "Roberta",
+        "RobertaPreLayerNorm",
+        "XLMRoberta",
+        "XLMRobertaXL",
+        "Xmod",
+    ],
+)
+def test_positions_that_begin_behind_the_padding_token_are_fewer(name: str) -> None:
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    ends = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=20, max_position_embeddings=14, num_attention_heads=2, **sizes, **ends
+    )
+    model = getattr(transformers, f"{name}Model")(config).eval()
+    if name == "Xmod":
+        model.set_default_language("en_XX")
+    most = positions_of(config)[0]
+    assert most == 12
+    ids = torch.full((1, most), 5)
+    assert model(input_ids=ids).last_hidden_state.shape[1] == most
+    with pytest.raises((IndexError, RuntimeError)):
+        model(input_ids=torch.full((1, most + 1), 5))
+    assert positions_of(BertConfig(max_position_embeddings=14)) == (14, 14)
+
+
 # Tokenizers
 
 
@@ -160,6 +193,8 @@ def records_of(*labels: str, task: str = "labels", **more: Any) -> list[dict[str
 
 
 KNOWN = "how many pears yes no maybe us US polish"
+UNKNOWN = "with a label that is unknown to the tokenizer"
+UNWRITTEN = "with a label that the tokenizer cannot write"
 
 
 def test_two_labels_of_the_same_tokens_are_refused() -> None:
@@ -188,6 +223,59 @@ def test_labels_that_are_cut_alike_are_not_compared() -> None:
     check(records_of("yes " * 30 + "no", "yes " * 30 + "maybe", task="text"), tokenizer)
 
 
+def test_two_choices_of_a_record_that_are_cut_alike_are_refused() -> None:
+    choices = ["yes " * 30 + "no", "yes " * 30 + "maybe"]
+    found = records_of(choices[0], task="choice", choices=choices)
+    with pytest.raises(TrainingError, match="the same in their first 16 tokens") as caught:
+        check(found, word_tokenizer(KNOWN))
+    assert 'yes no" and "' in caught.value.message
+    hint = str(caught.value.hint)
+    assert hint.startswith('add "--max-label-tokens 32"')
+    codec = Codec(word_tokenizer(KNOWN), "causal", 64, 32, 24)
+    check_texts(lambda: iter(found), codec, options(Path("x"), Path("y")))  # the hint is enough
+
+
+def test_choices_that_are_cut_apart_or_in_different_records_are_accepted() -> None:
+    tail = "yes " * 30
+    apart = records_of("no " + tail, task="choice", choices=["no " + tail, "maybe " + tail])
+    check(apart, word_tokenizer(KNOWN))
+    rows = [["no", tail + "no"], ["no", tail + "maybe"], [tail + "no", tail + "no"]]
+    found = [one for row in rows for one in records_of(row[1], task="choice", choices=row)]
+    check(found, word_tokenizer(KNOWN))
+
+
+def splitting_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer that decodes all words and signs with a space between them, as WordPiece does."""
+    return word_tokenizer(KNOWN + " 3 5 . + ( ) don ' t", lowers=True)
+
+
+def test_a_tokenizer_that_cannot_write_most_labels_is_refused() -> None:
+    found = [*records_of("3.5", "5.3", task="equation"), *records_of("3", task="equation")]
+    with pytest.raises(TrainingError, match="cannot write 2 of 3 labels") as caught:
+        check(found, splitting_tokenizer())
+    assert '"3.5" becomes "3 . 5"' in caught.value.message
+    some = [*found, *records_of("( 3+5 )", "5", task="equation")]
+    assert check(some, splitting_tokenizer()) == {UNKNOWN: 0, UNWRITTEN: 2}
+
+
+def test_a_label_is_written_where_its_task_takes_what_comes_back_for_equal() -> None:
+    texts = records_of("Yes  no", "MAYBE", "yes.", task="text")
+    sums = records_of("(3+5)", "3 +5", task="equation")
+    assert check([*texts, *sums], splitting_tokenizer())[UNWRITTEN] == 0
+    found = check(records_of("yes", "no", "don't", task="text"), splitting_tokenizer())
+    assert found[UNWRITTEN] == 1
+
+
+def test_labels_that_a_student_need_not_write_are_not_counted() -> None:
+    tokenizer = splitting_tokenizer()
+    chosen = records_of("don't", task="choice", choices=["don't", "yes"])
+    unread = records_of("3 pears", "no", task="equation")  # not equal even to itself
+    cut = records_of("don't " * 10, task="text")
+    lost = records_of("yes", "no", "ja", task="text")
+    found = check([*chosen, *unread, *cut, *lost], tokenizer)
+    assert found == {UNKNOWN: 1, UNWRITTEN: 0}
+
+
 def test_the_labels_of_a_long_sorted_file_are_compared_too() -> None:
     records = records_of(*["yes"] * 10_000, *["ja", "nein"] * 2000)
     with pytest.raises(TrainingError, match="are the same tokens"):
@@ -200,7 +288,7 @@ def test_a_tokenizer_that_knows_no_word_is_refused() -> None:
     with pytest.raises(TrainingError, match="tokens of the labels"):
         check(records_of("ja"), word_tokenizer("how many pears"))
     found = check(records_of("yes", "no", "yes", "ja"), word_tokenizer(KNOWN))
-    assert found == {"with a label that is unknown to the tokenizer": 1}
+    assert found == {UNKNOWN: 1, UNWRITTEN: 0}
 
 
 def test_a_tokenizer_that_makes_nothing_of_texts_is_refused() -> None:
@@ -232,6 +320,28 @@ def test_a_model_whose_padding_changes_what_it_reads_is_refused(tmp_path: Path) 
     model = BartForCausalLM(config).eval()
     with pytest.raises(StudentError, match="depend on the padding of a batch"):
         check_forward(model, Codec(tokenizer, "causal"))
+
+
+@pytest.mark.parametrize("is_decoder", [True, False])
+def test_a_model_that_reads_later_tokens_of_a_target_is_refused(is_decoder: bool) -> None:
+    tokenizer = build_tokenizer((record["input"] for record in toy_records()), 300)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        is_decoder=is_decoder,
+        pad_token_id=0,
+    )
+    model, codec = BertLMHeadModel(config).eval(), Codec(tokenizer, "causal")
+    if is_decoder:
+        check_forward(model, codec)
+        return
+    with pytest.raises(StudentError, match="its attention is not causal") as caught:
+        check_forward(model, codec)
+    assert '"is_decoder": true' in str(caught.value.hint)
 
 
 def test_a_model_that_lacks_a_first_token_is_refused(tmp_path: Path, tiny_seq2seq: Path) -> None:

@@ -24,10 +24,12 @@ from typing import Any
 import torch
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     EncoderDecoderModel,
+    GenerationConfig,
     PretrainedConfig,
 )
 from transformers.models.auto.modeling_auto import (
@@ -132,8 +134,7 @@ def open_checkpoint(folder: str, name: str, *, strict: bool = False) -> Base:
         check_loaded(found, name, strict=strict)
         tokenizer = load_tokenizer(folder, name)
         _forget_code(model, tokenizer)
-        _ensure_padding(model, tokenizer, name)
-        check_vocabulary(model, tokenizer, name)
+        _fit_together(model, tokenizer, name)
     return Base(model, tokenizer, kind, name)
 
 
@@ -228,8 +229,7 @@ def _read_gguf(folder: str, file: str, name: str) -> Base:
             )
         check_loaded(found, name, strict=False)
         model = _unpack(packed)
-        _ensure_padding(model, tokenizer, name)
-        check_vocabulary(model, tokenizer, name)
+        _fit_together(model, tokenizer, name)
     return Base(model, tokenizer, "causal", name)
 
 
@@ -240,7 +240,6 @@ def _unpack(packed: Any) -> Any:
     )
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
     model.load_state_dict(packed.state_dict())
-    model.generation_config = packed.generation_config
     return model
 
 
@@ -249,26 +248,50 @@ def _warm_start(name: str) -> Base:
     if gguf:
         raise StudentError(f"{name} is a causal model", hint='leave "encoder:" out')
     with library_errors(f"cannot open the student {name}"):
-        look_into(folder, name)
+        inventory = look_into(folder, name)
         tokenizer = load_tokenizer(folder, name)
         model = EncoderDecoderModel.from_encoder_decoder_pretrained(
+            None,
             folder,
-            folder,
-            encoder_trust_remote_code=False,
+            encoder_model=_open_encoder(folder, inventory, name),
             decoder_trust_remote_code=False,
         )
         if tokenizer.eos_token is None:
             tokenizer.eos_token = tokenizer.sep_token
         starts = (tokenizer.cls_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
         first = next((token for token in starts if token is not None), None)
-        for config in (model.config, model.generation_config):
-            config.decoder_start_token_id = first
-            config.eos_token_id = tokenizer.eos_token_id
-            config.pad_token_id = tokenizer.pad_token_id
+        model.config.decoder_start_token_id = first
+        model.config.eos_token_id = tokenizer.eos_token_id
+        model.config.pad_token_id = tokenizer.pad_token_id
         model.config.vocab_size = model.config.decoder.vocab_size
-        _ensure_padding(model, tokenizer, name)
-        check_vocabulary(model, tokenizer, name)
+        _fit_together(model, tokenizer, name)
     return Base(model.float(), tokenizer, "seq2seq", name)
+
+
+def _open_encoder(folder: str, inventory: Inventory | None, name: str) -> Any:
+    """Open the encoder of a warm start, whose weights its decoder has as well.
+
+    Raises:
+        StudentError: its files do not contain all of its weights. Those of a pooler may be
+            missing: texts are written without it.
+    """
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    for flag in ("is_decoder", "add_cross_attention"):
+        if getattr(config, flag, False):
+            setattr(config, flag, False)
+    build = AutoModel.from_config
+    check_room(lambda: build(config, trust_remote_code=False), inventory, name)
+    encoder, found = AutoModel.from_pretrained(
+        folder,
+        config=config,
+        trust_remote_code=False,
+        weights_only=True,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    missing = [key for key in found["missing_keys"] if "pooler." not in key]
+    check_loaded({**found, "missing_keys": missing}, name, strict=False)
+    return encoder
 
 
 def _forget_code(model: Any, tokenizer: Any) -> None:
@@ -279,6 +302,13 @@ def _forget_code(model: Any, tokenizer: Any) -> None:
     tokenizer.init_kwargs.pop("auto_map", None)
 
 
+def _fit_together(model: Any, tokenizer: Any, name: str) -> None:
+    """Give model and tokenizer the same special tokens, and let the model decode greedily."""
+    _ensure_padding(model, tokenizer, name)
+    _forget_decoding(model, tokenizer)
+    check_vocabulary(model, tokenizer, name)
+
+
 def _ensure_padding(model: Any, tokenizer: Any, name: str) -> None:
     if tokenizer.eos_token_id is None:
         message = f"{name}: its tokenizer has no end token (eos_token)"
@@ -287,6 +317,23 @@ def _ensure_padding(model: Any, tokenizer: Any, name: str) -> None:
         tokenizer.pad_token = tokenizer.eos_token
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id
+
+
+def _forget_decoding(model: Any, tokenizer: Any) -> None:
+    """Drop the settings of decoding that came with a checkpoint.
+
+    They may force tokens, penalize repetition or search by beams, and ``generate`` applies them
+    beside the settings that it is given. A saved student does not have them.
+    """
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=getattr(model.generation_config, "max_new_tokens", None),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
+    )
 
 
 def be_quiet() -> None:
