@@ -13,6 +13,7 @@ from mitools.bounds import DEEPEST, DEFAULTS
 from mitools.cli._completion import complete_students
 from mitools.cli._places import DivertOr, OutputPath, RecipePath, TypedOption
 from mitools.cli._sizes import ByteSize
+from mitools.errors import UsageError
 from mitools.schema import TASKS
 from mitools.sources.options import LoadOptions
 
@@ -26,6 +27,7 @@ __all__ = [
     "device_option",
     "output_option",
     "read_names",
+    "refuse_output",
     "seed_option",
     "student_option",
     "task_option",
@@ -45,6 +47,17 @@ def typed(names: Iterable[str]) -> list[str]:
     ctx = click.get_current_context(silent=True)
     is_typed = ParameterSource.COMMANDLINE
     return [name for name in names if ctx and ctx.get_parameter_source(name) is is_typed]
+
+
+def refuse_output(flag: str) -> None:
+    """Refuse a typed ``--output`` beside an option that writes no records there.
+
+    Raises:
+        UsageError: it was typed.
+    """
+    if typed(("output",)):
+        message = f"{flag} writes no records, so --output would have no effect"
+        raise UsageError(message, hint="leave it out")
 
 
 INPUT_FILES: Decorator = click.argument(

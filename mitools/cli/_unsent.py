@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from mitools.annotate.options import AnnotateOptions
 from mitools.cascade.options import CascadeOptions
+from mitools.cli._options import refuse_output
 from mitools.cli._stage import Stage, stdout
 from mitools.escape import visible
 from mitools.files import STDOUT, atomic_output, output_errors
@@ -20,6 +21,7 @@ __all__ = ["print_batch", "print_dry_run", "print_prompt"]
 
 def print_prompt(stage: Stage, options: AnnotateOptions) -> None:
     """Print the prompt of the first record."""
+    refuse_output("--show-prompt")
     from mitools.annotate.prompt import Prompts
 
     prompts = Prompts(options)
@@ -29,6 +31,7 @@ def print_prompt(stage: Stage, options: AnnotateOptions) -> None:
 
 def print_dry_run(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions) -> None:
     """Print the expected cost and one prompt; a student is not opened."""
+    refuse_output("--dry-run")
     from mitools.annotate.dry_run import dry_run
     from mitools.cascade.dry_run import expected_lines, may_ask
 
@@ -42,6 +45,7 @@ def print_dry_run(stage: Stage, options: AnnotateOptions, cascade: CascadeOption
 
 def print_batch(stage: Stage, options: AnnotateOptions, cascade: CascadeOptions, path: str) -> None:
     """Write the requests to a file; a student answers first, so that fewer are written."""
+    refuse_output("--emit-batch")
     from mitools.annotate.batch import emit_batch
     from mitools.annotate.notices import Notices
     from mitools.cascade.dry_run import asked_records

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from mitools.cli._completion import complete_models
 from mitools.cli._fields import options_from
-from mitools.cli._options import seed_option, task_option
+from mitools.cli._options import refuse_output, seed_option, task_option
 from mitools.cli._places import ModelName, OutputFolder, TypedOption
 from mitools.cli._stage import Stage, stage, stdout
 from mitools.console import Console, Update
@@ -118,6 +118,7 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show_estimate(stage: Stage, options: TrainOptions) -> None:
+    refuse_output("--dry-run")
     from mitools.train.dry_run import estimate_training
 
     with contextlib.closing(_read(stage)) as records:
