@@ -45,6 +45,7 @@ __all__ = [
 
 
 _OUTPUT = "--output"
+_METADATA = "mitools.json"  # in the folder of a student
 
 
 @dataclass(frozen=True)
@@ -310,10 +311,22 @@ def _clash(written: Role, other: Role) -> bool:
         folders = (written.folder, f"{written.folder}.work")
         if any(_is_inside(path, folder) for folder in folders):
             return True
+    if _is_part_of_student(written.path, other):
+        return True
     if {written.label, other.label} == {"stdout", "stderr"}:  # often wanted
         return False
     is_replaced = written.replaces and other.is_records
     return bool(written.keys & other.keys) and not is_replaced
+
+
+def _is_part_of_student(path: str, other: Role) -> bool:
+    """Return whether a written file is one that a student's folder, which is read, consists of."""
+    if not path or other.is_written or not os.path.isfile(os.path.join(other.path, _METADATA)):
+        return False
+    own = (_METADATA, "config.json", "tokenizer.json", "tokenizer_config.json")
+    path = os.path.realpath(path)
+    is_own = path.endswith((".safetensors", *(f"{os.sep}{name}" for name in own)))
+    return is_own and os.path.dirname(path) == os.path.realpath(other.path)
 
 
 def _named(ctx: click.Context) -> Iterator[Role]:

@@ -426,3 +426,21 @@ def test_an_empty_name_is_refused(arguments: tuple[str, ...]) -> None:
     result = CliRunner().invoke(mitools, arguments, input='{"input": "a"}\n')
     assert (result.exit_code, result.stdout) == (2, "")
     assert "the name is empty; a variable in the command may be unset" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["mitools.json", "model.safetensors", "config.json"])
+def test_a_file_of_the_student_that_is_read_is_not_written(tmp_path: Path, name: str) -> None:
+    student = tmp_path / "student"
+    student.mkdir()
+    for own in ("mitools.json", "model.safetensors", "config.json"):
+        (student / own).write_text("{}")
+    arguments = ["eval", "--student", str(student), "-o", str(student / name)]
+    result = CliRunner().invoke(mitools, arguments, input=LINE + "\n")
+    assert result.exit_code == 2
+    assert "is both --output and --student" in result.stderr or (
+        "is both --student and --output" in result.stderr
+    )
+    assert (student / name).read_text() == "{}"
+    arguments[-1] = str(student / "judged.jsonl")
+    result = CliRunner().invoke(mitools, arguments, input=LINE + "\n")
+    assert "is both" not in result.stderr
