@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -30,15 +31,18 @@ def handling(
 ) -> Iterator[None]:
     """Call a function for each request to stop that arrives inside the block.
 
-    Only the main thread may enter it, as Python requires. The earlier handlers are restored behind
-    the block; of nested blocks, the inner one receives the signals, and the outer one does not see
-    a signal that belongs to a request of the inner one.
+    Only the main thread receives signals; in another one this does nothing. The earlier handlers
+    are restored behind the block; of nested blocks, the inner one receives the signals, and the
+    outer one does not see a signal that belongs to a request of the inner one.
 
     Args:
         handle: receives the number of the signal; what it raises is raised in the main thread.
         signals: those to handle.
     """
     global _requested_at
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _requested_at = None
 
     def receive(number: int, _frame: FrameType | None) -> None:

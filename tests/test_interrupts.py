@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
@@ -71,3 +72,17 @@ def test_what_a_handler_raises_is_raised_and_other_signals_keep_theirs(clock: Cl
         assert signal.getsignal(signal.SIGINT) == before
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
+
+
+def test_outside_the_main_thread_a_block_does_nothing() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    found: list[object] = []
+
+    def run() -> None:
+        with handling(found.append):
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [before]

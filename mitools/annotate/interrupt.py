@@ -11,7 +11,6 @@ import io
 import os
 import select
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 from mitools.annotate.run import StoppedError
@@ -77,9 +76,6 @@ def stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     paid for. A second request raises it at once. In a pipe the next stage is interrupted as well,
     and may end first: a write that fails for that reason does not hide the interrupt.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     is_interrupted = False
 
     def interrupt(_signal: int) -> None:

@@ -12,7 +12,6 @@ import os
 import signal
 import stat
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -261,9 +260,6 @@ def _catching_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     ends_the_process = (signal.SIG_DFL, signal.default_int_handler)
     wanted = [number for number in SIGNALS if signal.getsignal(number) in ends_the_process]
-    if threading.current_thread() is not threading.main_thread() or not wanted:
-        yield
-        return
     with handling(_raise_interrupt, wanted):
         yield
 

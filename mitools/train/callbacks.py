@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -213,9 +212,6 @@ class Interrupt(TrainerCallback):  # type: ignore[misc]
     @contextmanager
     def armed(self) -> Iterator[None]:
         """Catch both signals inside the block; in the main thread only, as Python requires."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
         with handling(self._note):
             yield
 
