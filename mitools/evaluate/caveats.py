@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mitools.evaluate.measures.comparison import sign_test
+from mitools.evaluate.measures.seeds import ENOUGH_SEEDS
 
 __all__ = ["caveats", "pairing_notes"]
 
 _SURE = 0.01
 """The p-value below which another way of answering is pointed to."""
-
-_ENOUGH_SEEDS = 5
 
 
 def caveats(figures: Mapping[str, Any]) -> Iterator[str]:
@@ -48,7 +47,7 @@ def _seed_notes(figures: Mapping[str, Any]) -> Iterator[str]:
     sides = [len(figures.get("runs", ()))]
     if "comparison" in figures:
         sides += figures["comparison"]["metrics"]["accuracy"].details.get("runs", ())
-    if few := min((side for side in sides if 1 < side < _ENOUGH_SEEDS), default=None):
+    if few := min((side for side in sides if 1 < side < ENOUGH_SEEDS), default=None):
         yield (
             f"{few} seeds are few: intervals over seeds are too narrow where seeds differ much; "
             "p-values take the number of seeds into account"

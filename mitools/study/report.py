@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mitools.errors import DataError
+from mitools.evaluate.measures.seeds import ENOUGH_SEEDS
 from mitools.files import atomic_output
 from mitools.study.learning_curve import draw_learning_curves
 from mitools.study.plan import Study, runs_of
@@ -26,9 +27,6 @@ _COLUMNS = {
 }
 _SHARES = ("accuracy", "consistency", "wordless")
 _DRAWN = ("accuracy", "consistency")
-
-_ENOUGH_SEEDS = 5
-"""With fewer seeds, intervals that resample them cover less than 90% where seeds differ much."""
 
 
 def write_report(study: Study, out: Path) -> str:
@@ -104,11 +102,11 @@ def _of_groups(cells: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _of_few_seeds(cells: Sequence[Mapping[str, Any]]) -> str | None:
-    if not any(1 < cell["seeds"] < _ENOUGH_SEEDS for cell in cells):
+    if not any(1 < cell["seeds"] < ENOUGH_SEEDS for cell in cells):
         return None
     return (
-        f"With fewer than {_ENOUGH_SEEDS} seeds, intervals of accuracy and differences are "
-        "too narrow for other seeds; p and LDD take the number of seeds into account."
+        f"With fewer than {ENOUGH_SEEDS} seeds, intervals of accuracy and differences are "
+        "too narrow where seeds differ much; p and LDD take the number of seeds into account."
     )
 
 

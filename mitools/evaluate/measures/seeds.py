@@ -16,9 +16,12 @@ from scipy.optimize import brentq
 from scipy.stats import nct
 from scipy.stats import t as student_t
 
-__all__ = ["SeedTest", "compare_paired_seeds", "compare_seeds"]
+__all__ = ["ENOUGH_SEEDS", "SeedTest", "compare_paired_seeds", "compare_seeds"]
 
 Floats = NDArray[np.float64]
+
+ENOUGH_SEEDS = 5
+"""With fewer, intervals that resample seeds cover less than 90% where seeds differ much."""
 
 _EQUAL = 1e-9
 """Runs that differ by less are equal: the rest is rounding."""
