@@ -299,8 +299,9 @@ def refuse_written(files: Iterable[str]) -> None:
     ctx = click.get_current_context()
     written = [role for role in (*_streams(ctx), *_named(ctx)) if role.is_written]
     for file in files:
+        keys = _keys(file)
         for role in written:
-            if role.keys & _keys(file):
+            if role.keys & keys:
                 message = f"{file} is both in a folder that is read and {role.label}"
                 raise UsageError(message, hint="write to a file outside the folder")
 
